@@ -1,0 +1,48 @@
+//! One file per figure of `docs/benchmarks.md`, and the list of them.
+
+use anyhow::{Result, bail};
+
+use crate::Size;
+
+mod cycle;
+mod durable;
+mod end_to_end;
+mod idle;
+mod latency;
+mod waiting;
+
+/// The figures by name, in the order of the document.
+const NAMES: &[&str] = &[
+    "end-to-end",
+    "cycle",
+    "latency",
+    "durable",
+    "waiting",
+    "idle",
+];
+
+/// Runs the named figures, or all.
+pub(crate) async fn run(names: &[&str], size: Size) -> Result<()> {
+    let chosen = if names.is_empty() { NAMES } else { names };
+    for name in chosen {
+        println!("\n# {name}");
+        match *name {
+            "end-to-end" => end_to_end::run(size).await?,
+            "cycle" => cycle::run(size).await?,
+            "latency" => latency::run(size).await?,
+            "durable" => durable::run(size).await?,
+            "waiting" => waiting::run(size).await?,
+            "idle" => idle::run()?,
+            other => bail!(
+                "no figure is called `{other}`; there are: {}",
+                NAMES.join(", ")
+            ),
+        }
+    }
+    Ok(())
+}
+
+/// Prints one figure: its value, its unit, and what the issue asks for (at least, aim).
+pub(crate) fn show(what: &str, value: f64, unit: &str, wanted: &str) {
+    println!("{what:<58} {value:>12.3} {unit:<22} {wanted}");
+}
