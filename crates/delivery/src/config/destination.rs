@@ -1,0 +1,470 @@
+//! The rules for a receiver: `[destinations."host"]` as written, and [`DestinationRules`] with all defaults filled in.
+//!
+//! A key that a destination does not set is taken from `[destinations."*"]`, then from the built-in default.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::secret::{self, SecretText, Secrets};
+use super::value::{Rate, Schedule, Size, Span, Statuses};
+use super::{Invalid, Problems};
+use crate::port::FailureClass;
+
+/// `[destinations."host"]`: the rules for receivers, matched by host. Every key may be left out.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Destination {
+    /// Longest time to make the TCP connection. 10ms to 60s; default 3s.
+    pub timeout_connect: Option<Span>,
+    /// Longest time for the TLS handshake. 10ms to 60s; default 5s.
+    pub timeout_tls: Option<Span>,
+    /// Longest time from the request's start to the answer's head. 10ms to 10m; default 10s.
+    pub timeout_first_byte: Option<Span>,
+    /// Longest time of a whole attempt. 10ms to 15m; default 15s.
+    pub timeout_total: Option<Span>,
+    /// Sends at once. 1 to 10000; default a quarter of the notifier's slots.
+    pub in_flight_max: Option<u32>,
+    /// Sends in a time, kept within 2 %. 1/h to 1000000/s; default no limit.
+    pub rate: Option<Rate>,
+    /// Sends that a destination which stood idle may take at once. 1 to 100000; default a tenth of a second's rate.
+    pub rate_burst: Option<u32>,
+    /// The retry schedules by class.
+    pub retry: Retry,
+    /// Statuses that mean success, outside 3xx. Default `["200-299"]`.
+    pub success: Option<Vec<Statuses>>,
+    /// Most bytes of an answer's body that are read; the connection is closed beyond it. 0B to 16MiB; default 64KiB.
+    pub response_bytes_max: Option<Size>,
+    /// Most bytes of an answer's body that are kept in the result. 0B to 16KiB; default 1KiB.
+    pub response_excerpt_bytes: Option<Size>,
+    /// Most bytes of a request's body; a larger one is dead. 0B to 1MiB; default 1MiB.
+    pub request_bytes_max: Option<Size>,
+    /// Headers sent with every request; they replace those of the line. Values may hold `${secret:NAME}`,
+    /// `${env:NAME}` and `${file:/path}`. Default none.
+    pub headers: BTreeMap<String, String>,
+    /// `host:port` to connect to in place of the URL's; TLS and `Host` keep the URL's name. Default none.
+    pub connect_to: Option<String>,
+    /// PEM file of the only authorities that are trusted for it. Default the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Networks that are allowed although they are private or special. Default none.
+    pub allow_cidrs: Vec<IpNet>,
+    /// Proxy `http://host:port` for all requests (CONNECT for https). Default none.
+    pub proxy: Option<Url>,
+    /// Idle connections kept open. 0 to 10000; default 64.
+    pub idle_connections_max: Option<u32>,
+    /// How long an idle connection is kept. 0s to 10m; default 50s.
+    pub idle_for: Option<Span>,
+    /// Server for `mailto:` such as `smtp://host:587` or `smtps://user:${secret:MAIL}@host`. Default none.
+    pub mail_relay: Option<String>,
+    /// Sender's address of mails, such as `Shukuba <noreply@example.com>`. Default none.
+    pub mail_from: Option<String>,
+}
+
+/// `[destinations."host".retry]`: the waits after each failure, by class of the failure.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Retry {
+    /// For every class that is not set here and may be retried. Default 5s, 30s, 2m, 10m, 30m, 1h and so on.
+    pub default: Option<Schedule>,
+    /// Name, connection, TLS or proxy failed. Default as `default`.
+    pub network: Option<Schedule>,
+    /// A timeout was reached. Default as `default`.
+    pub timeout: Option<Schedule>,
+    /// 5xx, 408, 425, or no HTTP. Default as `default`.
+    pub server: Option<Schedule>,
+    /// 429, or 503 with `Retry-After`. Default as `default`.
+    pub limited: Option<Schedule>,
+    /// Any other 4xx. Default `never`.
+    pub client: Option<Schedule>,
+    /// 3xx. Default `never`.
+    pub redirect: Option<Schedule>,
+    /// The shortest `Retry-After` that is obeyed; a shorter one counts as this. 0s to 24h; default 1s.
+    pub retry_after_min: Option<Span>,
+    /// The longest `Retry-After` that is obeyed; a longer one counts as this. 0s to 24h; default 1h.
+    pub retry_after_max: Option<Span>,
+}
+
+/// The rules for one receiver with nothing left open.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DestinationRules {
+    /// The pattern that they stand under, such as `*.appsflyer.com`; `*` for the defaults.
+    pub name: Arc<str>,
+    /// See [`Destination::timeout_connect`].
+    pub timeout_connect: Duration,
+    /// See [`Destination::timeout_tls`].
+    pub timeout_tls: Duration,
+    /// See [`Destination::timeout_first_byte`].
+    pub timeout_first_byte: Duration,
+    /// See [`Destination::timeout_total`].
+    pub timeout_total: Duration,
+    /// See [`Destination::in_flight_max`].
+    pub in_flight_max: Option<u32>,
+    /// Sends a second.
+    pub rate_per_sec: Option<f64>,
+    /// Sends at once after a rest.
+    pub rate_burst: u32,
+    /// When to try again.
+    pub retry: RetryRules,
+    /// See [`Destination::success`].
+    pub success: Vec<Statuses>,
+    /// See [`Destination::response_bytes_max`].
+    pub response_bytes_max: usize,
+    /// See [`Destination::response_excerpt_bytes`].
+    pub response_excerpt_bytes: usize,
+    /// See [`Destination::request_bytes_max`].
+    pub request_bytes_max: usize,
+    /// Names and values, secrets filled in.
+    pub headers: Vec<(String, SecretText)>,
+    /// See [`Destination::connect_to`].
+    pub connect_to: Option<String>,
+    /// See [`Destination::ca_file`].
+    pub ca_file: Option<PathBuf>,
+    /// See [`Destination::allow_cidrs`].
+    pub allow_cidrs: Vec<IpNet>,
+    /// See [`Destination::proxy`].
+    pub proxy: Option<Url>,
+    /// See [`Destination::idle_connections_max`].
+    pub idle_connections_max: u32,
+    /// See [`Destination::idle_for`].
+    pub idle_for: Duration,
+    /// See [`Destination::mail_relay`].
+    pub mail_relay: Option<SecretText>,
+    /// See [`Destination::mail_from`].
+    pub mail_from: Option<String>,
+}
+
+/// When to try again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RetryRules {
+    /// After [`FailureClass::Network`].
+    pub network: Schedule,
+    /// After [`FailureClass::Timeout`].
+    pub timeout: Schedule,
+    /// After [`FailureClass::Server`].
+    pub server: Schedule,
+    /// After [`FailureClass::Limited`].
+    pub limited: Schedule,
+    /// After [`FailureClass::Client`].
+    pub client: Schedule,
+    /// After [`FailureClass::Redirect`].
+    pub redirect: Schedule,
+    /// See [`Retry::retry_after_min`].
+    pub retry_after_min: Duration,
+    /// See [`Retry::retry_after_max`].
+    pub retry_after_max: Duration,
+}
+
+/// The built-in schedule: 5 s, 30 s, 2 min, 10 min, 30 min, then each hour.
+pub const RETRY_SECS: [u64; 6] = [5, 30, 120, 600, 1800, 3600];
+
+static NEVER: Schedule = Schedule::Never;
+
+impl RetryRules {
+    /// The schedule for a class; what our own rules refuse is never tried again.
+    #[must_use]
+    pub fn schedule(&self, class: FailureClass) -> &Schedule {
+        match class {
+            FailureClass::Network => &self.network,
+            FailureClass::Timeout => &self.timeout,
+            FailureClass::Server => &self.server,
+            FailureClass::Limited => &self.limited,
+            FailureClass::Client => &self.client,
+            FailureClass::Redirect => &self.redirect,
+            FailureClass::Policy => &NEVER,
+        }
+    }
+}
+
+impl Default for DestinationRules {
+    fn default() -> Self {
+        let schedule = Schedule::of_secs(&RETRY_SECS);
+        Self {
+            name: Arc::from("*"),
+            timeout_connect: Duration::from_secs(3),
+            timeout_tls: Duration::from_secs(5),
+            timeout_first_byte: Duration::from_secs(10),
+            timeout_total: Duration::from_secs(15),
+            in_flight_max: None,
+            rate_per_sec: None,
+            rate_burst: 1,
+            retry: RetryRules {
+                network: schedule.clone(),
+                timeout: schedule.clone(),
+                server: schedule.clone(),
+                limited: schedule,
+                client: Schedule::Never,
+                redirect: Schedule::Never,
+                retry_after_min: Duration::from_secs(1),
+                retry_after_max: Duration::from_secs(3600),
+            },
+            success: vec![Statuses::range(200, 299)],
+            response_bytes_max: 64 << 10,
+            response_excerpt_bytes: 1 << 10,
+            request_bytes_max: 1 << 20,
+            headers: Vec::new(),
+            connect_to: None,
+            ca_file: None,
+            allow_cidrs: Vec::new(),
+            proxy: None,
+            idle_connections_max: 64,
+            idle_for: Duration::from_secs(50),
+            mail_relay: None,
+            mail_from: None,
+        }
+    }
+}
+
+impl DestinationRules {
+    /// Whether `status` means success.
+    #[must_use]
+    pub fn is_success(&self, status: u16) -> bool {
+        self.success.iter().any(|range| range.contains(status))
+    }
+}
+
+impl Destination {
+    /// These rules over `under`, the rules of `[destinations."*"]` or the built-in ones.
+    ///
+    /// # Errors
+    /// [`Invalid`] when a secret cannot be read.
+    pub fn resolve(
+        &self,
+        name: &str,
+        under: &DestinationRules,
+        named: &BTreeMap<String, String>,
+        secrets: &dyn Secrets,
+    ) -> Result<DestinationRules, Invalid> {
+        let at = |key: &str, error: secret::Error| Invalid::new(&key_of(name, key), error);
+        let mut headers = under.headers.clone();
+        for (header, value) in &self.headers {
+            let value = secret::expand(value, named, secrets)
+                .map_err(|error| at(&format!("headers.{header}"), error))?;
+            headers.retain(|(other, _)| !other.eq_ignore_ascii_case(header));
+            headers.push((header.clone(), value));
+        }
+        let mail_relay = match &self.mail_relay {
+            Some(text) => Some(
+                secret::expand(text, named, secrets).map_err(|error| at("mail_relay", error))?,
+            ),
+            None => under.mail_relay.clone(),
+        };
+        let rate_per_sec = self.rate.map(Rate::per_sec).or(under.rate_per_sec);
+        Ok(DestinationRules {
+            name: Arc::from(name),
+            timeout_connect: self
+                .timeout_connect
+                .map_or(under.timeout_connect, Span::get),
+            timeout_tls: self.timeout_tls.map_or(under.timeout_tls, Span::get),
+            timeout_first_byte: self
+                .timeout_first_byte
+                .map_or(under.timeout_first_byte, Span::get),
+            timeout_total: self.timeout_total.map_or(under.timeout_total, Span::get),
+            in_flight_max: self.in_flight_max.or(under.in_flight_max),
+            rate_per_sec,
+            rate_burst: self.rate_burst.unwrap_or_else(|| match self.rate {
+                Some(rate) => burst_of(rate),
+                None => under.rate_burst,
+            }),
+            retry: self.retry.resolve(&under.retry),
+            success: self
+                .success
+                .clone()
+                .unwrap_or_else(|| under.success.clone()),
+            response_bytes_max: self
+                .response_bytes_max
+                .map_or(under.response_bytes_max, Size::get),
+            response_excerpt_bytes: self
+                .response_excerpt_bytes
+                .map_or(under.response_excerpt_bytes, Size::get),
+            request_bytes_max: self
+                .request_bytes_max
+                .map_or(under.request_bytes_max, Size::get),
+            headers,
+            connect_to: self.connect_to.clone().or_else(|| under.connect_to.clone()),
+            ca_file: self.ca_file.clone().or_else(|| under.ca_file.clone()),
+            allow_cidrs: if self.allow_cidrs.is_empty() {
+                under.allow_cidrs.clone()
+            } else {
+                self.allow_cidrs.clone()
+            },
+            proxy: self.proxy.clone().or_else(|| under.proxy.clone()),
+            idle_connections_max: self
+                .idle_connections_max
+                .unwrap_or(under.idle_connections_max),
+            idle_for: self.idle_for.map_or(under.idle_for, Span::get),
+            mail_relay,
+            mail_from: self.mail_from.clone().or_else(|| under.mail_from.clone()),
+        })
+    }
+
+    /// Adds what is wrong with these rules to `problems`.
+    pub(super) fn check(&self, name: &str, problems: &mut Problems) {
+        let key = |key: &str| key_of(name, key);
+        if let Err(detail) = check_pattern(name) {
+            problems.push(&format!("destinations.\"{name}\""), detail);
+        }
+        let minute = Duration::from_secs(60);
+        for (field, span, max) in [
+            ("timeout_connect", self.timeout_connect, minute),
+            ("timeout_tls", self.timeout_tls, minute),
+            ("timeout_first_byte", self.timeout_first_byte, minute * 10),
+            ("timeout_total", self.timeout_total, minute * 15),
+        ] {
+            problems.span(&key(field), span, Duration::from_millis(10), max);
+        }
+        problems.count(&key("in_flight_max"), self.in_flight_max, 1, 10_000);
+        problems.count(&key("rate_burst"), self.rate_burst, 1, 100_000);
+        problems.count(
+            &key("idle_connections_max"),
+            self.idle_connections_max,
+            0,
+            10_000,
+        );
+        problems.span(&key("idle_for"), self.idle_for, Duration::ZERO, minute * 10);
+        problems.size(
+            &key("response_bytes_max"),
+            self.response_bytes_max,
+            16 << 20,
+        );
+        problems.size(
+            &key("response_excerpt_bytes"),
+            self.response_excerpt_bytes,
+            16 << 10,
+        );
+        problems.size(&key("request_bytes_max"), self.request_bytes_max, 1 << 20);
+        if self
+            .success
+            .iter()
+            .flatten()
+            .any(|range| range.has_redirects())
+        {
+            problems.push(&key("success"), "holds 3xx, which is never a success: redirects are not followed; give other statuses, such as `[\"200-299\"]`");
+        }
+        if self.success.as_ref().is_some_and(Vec::is_empty) {
+            problems.push(
+                &key("success"),
+                "is empty; give at least one status, such as `[\"200-299\"]`",
+            );
+        }
+        for header in self.headers.keys() {
+            if let Err(detail) = crate::format::check_header(header, "") {
+                problems.push(&key(&format!("headers.{header}")), detail);
+            }
+        }
+        if let Some(target) = &self.connect_to
+            && !target.rsplit_once(':').is_some_and(|(host, port)| {
+                !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0)
+            })
+        {
+            problems.push(
+                &key("connect_to"),
+                format!("`{target}` is not `host:port`, such as `10.0.0.5:8443`"),
+            );
+        }
+        if let Some(proxy) = &self.proxy
+            && (proxy.scheme() != "http" || proxy.host_str().is_none())
+        {
+            problems.push(
+                &key("proxy"),
+                format!("`{proxy}` is not `http://host:port`"),
+            );
+        }
+        self.retry.check(name, problems);
+    }
+}
+
+impl Retry {
+    fn resolve(&self, under: &RetryRules) -> RetryRules {
+        let pick = |own: &Option<Schedule>, under: &Schedule| {
+            own.clone()
+                .or_else(|| self.default.clone())
+                .unwrap_or_else(|| under.clone())
+        };
+        RetryRules {
+            network: pick(&self.network, &under.network),
+            timeout: pick(&self.timeout, &under.timeout),
+            server: pick(&self.server, &under.server),
+            limited: pick(&self.limited, &under.limited),
+            client: self.client.clone().unwrap_or_else(|| under.client.clone()),
+            redirect: self
+                .redirect
+                .clone()
+                .unwrap_or_else(|| under.redirect.clone()),
+            retry_after_min: self
+                .retry_after_min
+                .map_or(under.retry_after_min, Span::get),
+            retry_after_max: self
+                .retry_after_max
+                .map_or(under.retry_after_max, Span::get),
+        }
+    }
+
+    fn check(&self, name: &str, problems: &mut Problems) {
+        let day = Duration::from_secs(86_400);
+        let schedules = [
+            ("default", &self.default),
+            ("network", &self.network),
+            ("timeout", &self.timeout),
+            ("server", &self.server),
+            ("limited", &self.limited),
+            ("client", &self.client),
+            ("redirect", &self.redirect),
+        ];
+        for (class, schedule) in schedules {
+            if let Some(Schedule::Waits(waits)) = schedule {
+                for wait in waits {
+                    let key = key_of(name, &format!("retry.{class}"));
+                    problems.span(&key, Some(*wait), Duration::from_millis(1), day);
+                }
+            }
+        }
+        for (key, span) in [
+            ("retry.retry_after_min", self.retry_after_min),
+            ("retry.retry_after_max", self.retry_after_max),
+        ] {
+            problems.span(&key_of(name, key), span, Duration::ZERO, day);
+        }
+        let (min, max) = (self.retry_after_min, self.retry_after_max);
+        if let (Some(min), Some(max)) = (min, max)
+            && min > max
+        {
+            problems.push(
+                &key_of(name, "retry.retry_after_min"),
+                format!("{min} is longer than retry_after_max ({max})"),
+            );
+        }
+    }
+}
+
+fn key_of(name: &str, key: &str) -> String {
+    format!("destinations.\"{name}\".{key}")
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a tenth of at most a million, not negative"
+)]
+fn burst_of(rate: Rate) -> u32 {
+    (rate.per_sec() / 10.0).ceil().max(1.0) as u32
+}
+
+/// A host, `*.` and a domain, or `*`; lower case, no port.
+fn check_pattern(name: &str) -> Result<(), String> {
+    let domain = name.strip_prefix("*.").unwrap_or(name);
+    if name == "*" {
+        return Ok(());
+    }
+    let is_host = !domain.is_empty()
+        && !domain.contains(['/', '*', '@', ' '])
+        && (!domain.contains(':') || domain.starts_with('['))
+        && domain == domain.to_lowercase();
+    is_host.then_some(()).ok_or_else(|| {
+        format!("`{name}` is not a host in lower case, such as `api2.appsflyer.com`, `*.appsflyer.com`, `[::1]`, or `*` for the defaults")
+    })
+}

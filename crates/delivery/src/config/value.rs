@@ -1,0 +1,383 @@
+//! Values of the settings with their unit: spans, rates, statuses, schedules, texts with secrets.
+//!
+//! All are written as text (`"250ms"`, `"60000/min"`, `"200-299"`), so that no number stands without its unit.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A text that is not the value it should be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is not {right}")]
+pub struct NotValue {
+    /// What was given.
+    pub text: String,
+    /// What would be right.
+    pub right: &'static str,
+}
+
+fn refuse(text: &str, right: &'static str) -> NotValue {
+    NotValue {
+        text: text.to_owned(),
+        right,
+    }
+}
+
+/// A span of time: a whole number and `ms`, `s`, `m`, `h` or `d`, such as `250ms`, `30s`, `24h`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Span(pub Duration);
+
+const SPAN: &str = "a span of time such as `250ms`, `30s`, `5m`, `24h` or `7d`";
+
+const SPAN_UNITS: [(&str, u64); 5] = [
+    ("d", 86_400_000),
+    ("h", 3_600_000),
+    ("m", 60_000),
+    ("s", 1_000),
+    ("ms", 1),
+];
+
+impl Span {
+    /// A span of milliseconds.
+    #[must_use]
+    pub const fn millis(millis: u64) -> Self {
+        Self(Duration::from_millis(millis))
+    }
+
+    /// A span of seconds.
+    #[must_use]
+    pub const fn secs(secs: u64) -> Self {
+        Self(Duration::from_secs(secs))
+    }
+
+    /// The span.
+    #[must_use]
+    pub const fn get(self) -> Duration {
+        self.0
+    }
+}
+
+impl FromStr for Span {
+    type Err = NotValue;
+
+    fn from_str(text: &str) -> Result<Self, NotValue> {
+        let trimmed = text.trim();
+        let digits_end = trimmed
+            .find(|c: char| !c.is_ascii_digit())
+            .ok_or_else(|| refuse(text, SPAN))?;
+        let (digits, unit) = trimmed.split_at(digits_end);
+        let count: u64 = digits.parse().map_err(|_| refuse(text, SPAN))?;
+        let factor = SPAN_UNITS
+            .iter()
+            .find(|(name, _)| *name == unit.trim())
+            .map(|(_, factor)| *factor)
+            .ok_or_else(|| refuse(text, SPAN))?;
+        count
+            .checked_mul(factor)
+            .map(Self::millis)
+            .ok_or_else(|| refuse(text, SPAN))
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let millis = u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX);
+        match SPAN_UNITS
+            .iter()
+            .find(|(_, factor)| millis > 0 && millis.is_multiple_of(*factor))
+        {
+            Some((unit, factor)) => write!(f, "{}{unit}", millis / factor),
+            None => write!(f, "{millis}ms"),
+        }
+    }
+}
+
+/// A rate of sends: a number and `/s`, `/min` or `/h`, such as `1000/s` or `60000/min`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rate {
+    count: u64,
+    per: RateUnit,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum RateUnit {
+    Second,
+    Minute,
+    Hour,
+}
+
+const RATE: &str = "a rate such as `50/s`, `60000/min` or `100/h`, 1/h to 1000000/s";
+
+impl Rate {
+    /// So many a second.
+    #[must_use]
+    pub const fn per_sec_of(count: u64) -> Self {
+        Self {
+            count,
+            per: RateUnit::Second,
+        }
+    }
+
+    /// Sends a second.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "a rate below 2^53")]
+    pub fn per_sec(self) -> f64 {
+        let count = self.count as f64;
+        match self.per {
+            RateUnit::Second => count,
+            RateUnit::Minute => count / 60.0,
+            RateUnit::Hour => count / 3600.0,
+        }
+    }
+}
+
+impl FromStr for Rate {
+    type Err = NotValue;
+
+    fn from_str(text: &str) -> Result<Self, NotValue> {
+        let (count, unit) = text.split_once('/').ok_or_else(|| refuse(text, RATE))?;
+        let count: u64 = count.trim().parse().map_err(|_| refuse(text, RATE))?;
+        let per = match unit.trim() {
+            "s" | "sec" => RateUnit::Second,
+            "m" | "min" => RateUnit::Minute,
+            "h" | "hour" => RateUnit::Hour,
+            _ => return Err(refuse(text, RATE)),
+        };
+        let rate = Self { count, per };
+        (count > 0 && rate.per_sec() <= 1_000_000.0)
+            .then_some(rate)
+            .ok_or_else(|| refuse(text, RATE))
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unit = match self.per {
+            RateUnit::Second => "s",
+            RateUnit::Minute => "min",
+            RateUnit::Hour => "h",
+        };
+        write!(f, "{}/{unit}", self.count)
+    }
+}
+
+/// A number of bytes, such as `64KiB`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Size(pub base::ByteCount);
+
+impl Size {
+    /// The number of bytes.
+    #[must_use]
+    pub fn get(self) -> usize {
+        self.0.as_usize()
+    }
+}
+
+impl FromStr for Size {
+    type Err = NotValue;
+
+    fn from_str(text: &str) -> Result<Self, NotValue> {
+        text.parse()
+            .map(Self)
+            .map_err(|_| refuse(text, "a number of bytes such as `16KiB` or `1MiB`"))
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// One status or a range of them, 100 to 599: `204` or `200-299`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Statuses {
+    first: u16,
+    last: u16,
+}
+
+const STATUSES: &str = "a status or a range of them such as `204` or `200-299`, 100 to 599";
+
+impl Statuses {
+    /// From `first` to `last`, both included.
+    #[must_use]
+    pub const fn range(first: u16, last: u16) -> Self {
+        Self { first, last }
+    }
+
+    /// Whether `status` is one of them.
+    #[must_use]
+    pub fn contains(self, status: u16) -> bool {
+        (self.first..=self.last).contains(&status)
+    }
+
+    /// Whether any of them is a redirect (3xx).
+    #[must_use]
+    pub fn has_redirects(self) -> bool {
+        self.first < 400 && self.last >= 300
+    }
+}
+
+impl FromStr for Statuses {
+    type Err = NotValue;
+
+    fn from_str(text: &str) -> Result<Self, NotValue> {
+        let (first, last) = text.split_once('-').unwrap_or((text, text));
+        let parse = |part: &str| part.trim().parse().map_err(|_| refuse(text, STATUSES));
+        let (first, last): (u16, u16) = (parse(first)?, parse(last)?);
+        (first <= last && first >= 100 && last <= 599)
+            .then_some(Self { first, last })
+            .ok_or_else(|| refuse(text, STATUSES))
+    }
+}
+
+impl fmt::Display for Statuses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.first == self.last {
+            write!(f, "{}", self.first)
+        } else {
+            write!(f, "{}-{}", self.first, self.last)
+        }
+    }
+}
+
+/// The waits after the first, second, … failure; the last one repeats. Or `"never"`: the first failure is final.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Schedule {
+    /// No second attempt.
+    Never,
+    /// The upper bounds of the waits, 1 to 50 of them; the true wait is drawn from zero to the bound.
+    Waits(Vec<Span>),
+}
+
+/// The most steps of a schedule.
+pub const SCHEDULE_STEPS_MAX: usize = 50;
+
+impl Schedule {
+    /// A schedule of waits in seconds.
+    #[must_use]
+    pub fn of_secs(secs: &[u64]) -> Self {
+        Self::Waits(secs.iter().copied().map(Span::secs).collect())
+    }
+
+    /// The upper bound of the wait after `attempts` failures (1 or more); `None` when there is no further attempt.
+    #[must_use]
+    pub fn bound(&self, attempts: u32) -> Option<Duration> {
+        let Self::Waits(waits) = self else {
+            return None;
+        };
+        let step = usize::try_from(attempts.saturating_sub(1)).unwrap_or(usize::MAX);
+        waits.get(step).or(waits.last()).map(|span| span.get())
+    }
+}
+
+impl Serialize for Schedule {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Never => serializer.serialize_str("never"),
+            Self::Waits(waits) => serializer.collect_seq(waits),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Schedule {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = Schedule;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(
+                    "`\"never\"` or a list of 1 to 50 waits such as `[\"5s\", \"1m\", \"10m\"]`",
+                )
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Schedule, E> {
+                match text {
+                    "never" => Ok(Schedule::Never),
+                    _ => Err(E::invalid_value(serde::de::Unexpected::Str(text), &self)),
+                }
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(
+                self,
+                mut seq: A,
+            ) -> Result<Schedule, A::Error> {
+                let mut waits: Vec<Span> = Vec::new();
+                while let Some(wait) = seq.next_element()? {
+                    waits.push(wait);
+                }
+                if waits.is_empty() || waits.len() > SCHEDULE_STEPS_MAX {
+                    return Err(serde::de::Error::invalid_length(waits.len(), &self));
+                }
+                Ok(Schedule::Waits(waits))
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+macro_rules! as_text {
+    ($($name:ty),*) => {$(
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    )*};
+}
+
+as_text!(Span, Rate, Size, Statuses);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_go_there_and_back() {
+        for text in ["250ms", "30s", "5m", "24h", "7d", "0ms", "1500ms"] {
+            assert_eq!(
+                text.parse::<Span>().unwrap().to_string(),
+                text.replace("24h", "1d")
+            );
+        }
+        for text in ["50/s", "60000/min", "100/h"] {
+            assert_eq!(text.parse::<Rate>().unwrap().to_string(), text);
+        }
+        for text in ["204", "200-299"] {
+            assert_eq!(text.parse::<Statuses>().unwrap().to_string(), text);
+        }
+        assert!((Rate::per_sec_of(5).per_sec() - 5.0).abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn wrong_values_say_what_is_right() {
+        for text in ["", "5", "5 years", "-1s", "1.5s", "99999999999999999999d"] {
+            let error = text.parse::<Span>().unwrap_err().to_string();
+            assert!(error.contains("30s"), "{error}");
+        }
+        for text in ["5", "0/s", "5/day", "2000000/s"] {
+            assert!(text.parse::<Rate>().is_err(), "{text}");
+        }
+        for text in ["99", "600", "299-200", "2xx"] {
+            assert!(text.parse::<Statuses>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_last_wait_of_a_schedule_repeats() {
+        let schedule = Schedule::of_secs(&[5, 60]);
+        assert_eq!(schedule.bound(1), Some(Duration::from_secs(5)));
+        assert_eq!(schedule.bound(2), Some(Duration::from_secs(60)));
+        assert_eq!(schedule.bound(99), Some(Duration::from_secs(60)));
+        assert_eq!(Schedule::Never.bound(1), None);
+    }
+}

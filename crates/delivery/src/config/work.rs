@@ -1,0 +1,208 @@
+//! `[notifier]`, `[scaler]` and `[results]`: how the work is done.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::Problems;
+use super::value::Span;
+
+/// `[notifier]`: how a notifier works.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Notifier {
+    /// Sends at once. 1 to 10000; default 256.
+    pub slots: u32,
+    /// The part of the slots that one destination may take. Over 0.0 to 1.0; default 0.25.
+    pub destination_share: f64,
+    /// Messages received ahead, as a multiple of the free slots. 1.0 to 2.0; default 2.0.
+    pub prefetch: f64,
+    /// How long a received message is leased; extended at half time. At least the longest attempt, the flush
+    /// and 30s. 10s to 12h; default 2m.
+    pub lease: Span,
+    /// How long a receive waits for a message. 0s to 20s; default 20s.
+    pub receive_wait: Span,
+    /// How long a notifier lives; then it hands back what it cannot finish. 1s to 15m; default 5m.
+    pub life: Span,
+    /// The part of the in-flight bound of a queue elsewhere up to which short retries wait by visibility.
+    /// Over 0.0 to 1.0; default 0.7.
+    pub visibility_share_max: f64,
+    /// The longest retry wait by visibility on a queue elsewhere. 0s to 60s; default 30s.
+    pub visibility_wait_max: Span,
+}
+
+impl Default for Notifier {
+    fn default() -> Self {
+        Self {
+            slots: 256,
+            destination_share: 0.25,
+            prefetch: 2.0,
+            lease: Span::secs(120),
+            receive_wait: Span::secs(20),
+            life: Span::secs(300),
+            visibility_share_max: 0.7,
+            visibility_wait_max: Span::secs(30),
+        }
+    }
+}
+
+impl Notifier {
+    pub(super) fn check(&self, problems: &mut Problems) {
+        problems.count("notifier.slots", Some(self.slots), 1, 10_000);
+        problems.share("notifier.destination_share", self.destination_share);
+        problems.share("notifier.visibility_share_max", self.visibility_share_max);
+        if !(1.0..=2.0).contains(&self.prefetch) {
+            problems.push(
+                "notifier.prefetch",
+                format!("{} is out of range: 1.0 to 2.0", self.prefetch),
+            );
+        }
+        let (second, minute) = (Duration::from_secs(1), Duration::from_secs(60));
+        problems.span(
+            "notifier.lease",
+            Some(self.lease),
+            second * 10,
+            minute * 720,
+        );
+        problems.span(
+            "notifier.receive_wait",
+            Some(self.receive_wait),
+            Duration::ZERO,
+            second * 20,
+        );
+        problems.span("notifier.life", Some(self.life), second, minute * 15);
+        problems.span(
+            "notifier.visibility_wait_max",
+            Some(self.visibility_wait_max),
+            Duration::ZERO,
+            minute,
+        );
+    }
+}
+
+/// `[scaler]`: how many notifiers run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Scaler {
+    /// How often it plans. 1s to 1h; default 1m.
+    pub interval: Span,
+    /// Notifications that one notifier manages in a minute; measure it with `status`. 1 to 100000000; default 60000.
+    pub notifier_per_minute: u32,
+    /// Notifiers of a route that always run. 0 to 1000; default 0.
+    pub notifiers_min: u32,
+    /// Most notifiers of a route. 1 to 1000; default 16.
+    pub notifiers_max: u32,
+    /// In how much time a backlog should be worked off. 1s to 24h; default 5m.
+    pub drain_within: Span,
+    /// Plans that are kept. 1 to 100000; default 1000.
+    pub history: u32,
+}
+
+impl Default for Scaler {
+    fn default() -> Self {
+        Self {
+            interval: Span::secs(60),
+            notifier_per_minute: 60_000,
+            notifiers_min: 0,
+            notifiers_max: 16,
+            drain_within: Span::secs(300),
+            history: 1_000,
+        }
+    }
+}
+
+impl Scaler {
+    pub(super) fn check(&self, problems: &mut Problems) {
+        let second = Duration::from_secs(1);
+        problems.span(
+            "scaler.interval",
+            Some(self.interval),
+            second,
+            second * 3600,
+        );
+        problems.span(
+            "scaler.drain_within",
+            Some(self.drain_within),
+            second,
+            second * 86_400,
+        );
+        problems.count(
+            "scaler.notifier_per_minute",
+            Some(self.notifier_per_minute),
+            1,
+            100_000_000,
+        );
+        problems.count("scaler.notifiers_min", Some(self.notifiers_min), 0, 1_000);
+        problems.count("scaler.notifiers_max", Some(self.notifiers_max), 1, 1_000);
+        problems.count("scaler.history", Some(self.history), 1, 100_000);
+        if self.notifiers_min > self.notifiers_max {
+            problems.push(
+                "scaler.notifiers_min",
+                format!(
+                    "{} is more than notifiers_max ({})",
+                    self.notifiers_min, self.notifiers_max
+                ),
+            );
+        }
+    }
+}
+
+/// `[results]`: where results are kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Results {
+    /// `file:///path`, `s3://bucket/prefix`, or none for `results` in the data directory. Default none.
+    pub url: Option<String>,
+    /// How long results are kept. 1h to 400d; default 15d.
+    pub retention: Span,
+    /// How often results are turned from the journal into objects. 100ms to 10m; default 5s.
+    pub seal_interval: Span,
+    /// How often local objects are made into large ones. 1m to 24h; default 1h.
+    pub compact_interval: Span,
+}
+
+impl Default for Results {
+    fn default() -> Self {
+        Self {
+            url: None,
+            retention: Span::secs(15 * 86_400),
+            seal_interval: Span::secs(5),
+            compact_interval: Span::secs(3600),
+        }
+    }
+}
+
+impl Results {
+    pub(super) fn check(&self, problems: &mut Problems) {
+        let second = Duration::from_secs(1);
+        let day = second * 86_400;
+        problems.span(
+            "results.retention",
+            Some(self.retention),
+            second * 3600,
+            day * 400,
+        );
+        problems.span(
+            "results.seal_interval",
+            Some(self.seal_interval),
+            Duration::from_millis(100),
+            second * 600,
+        );
+        problems.span(
+            "results.compact_interval",
+            Some(self.compact_interval),
+            second * 60,
+            day,
+        );
+        if let Some(url) = self.url.as_deref().filter(|url| {
+            !["file:///", "s3://"]
+                .iter()
+                .any(|scheme| url.starts_with(scheme))
+        }) {
+            problems.push(
+                "results.url",
+                format!("`{url}` is not `file:///path` or `s3://bucket/prefix`"),
+            );
+        }
+    }
+}
