@@ -71,10 +71,11 @@ async fn measure(size: Size) -> Result<()> {
 const SETTINGS: &str = r#"
 [scaler]
 interval = "1s"
+notifiers_min = 1
 
 [routes.bench]
 queue = "bench"
-format = "url"
+format = { kind = "url" }
 
 [destinations."127.0.0.1"]
 allow_cidrs = ["127.0.0.1/32"]
