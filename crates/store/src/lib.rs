@@ -4,6 +4,7 @@
 //! - [`frame`]: how a record lies in a segment
 //! - [`fold`]: [`Fold`], what the records add up to
 //! - [`journal`]: [`Journal`]
+//! - [`record`]: what the records of the queues are, as typed facts in a compact form
 //! - [`room`]: [`Room`], what happens on a full disk
 //! - [`poison`]: [`Poisoned`], what happens when the disk fails
 
@@ -12,6 +13,7 @@ pub mod frame;
 pub mod journal;
 pub mod poison;
 pub mod position;
+pub mod record;
 pub mod room;
 
 pub use fold::{BoxError, Capture, Fold};
