@@ -4,19 +4,23 @@
 //! ([`Operation::audit`]) and what it does ([`Operation::call`]). It never asks who may do so and never
 //! writes the record itself: the gateway decides through an [`Authorizer`] and records through a [`Recorder`].
 //!
-//! - [`ctx`]: [`Ctx`], what a call knows about itself, with its [`Caller`] and [`RequestId`]
-//! - [`access`]: [`Access`], [`Authorizer`], and [`RoleAuthorizer`], which decides by the role of a key
-//! - [`record`]: [`Audit`], [`CallRecord`], [`Recorder`], and [`CountingRecorder`]
-//! - [`fault`]: [`Fault`], an error as the wire shows it
-//! - [`operation`]: [`Operation`], and its object-safe forms [`AnyOperation`] and [`Call`]
-//! - [`service`]: [`Service`], its [`ServiceFacts`], and [`Catalogue`], which makes one of a table of operations
+//! - [`ctx`] has [`Ctx`], what a call knows about itself, with its [`Caller`] and [`RequestId`]
+//! - [`access`] has [`Access`], [`Authorizer`], and [`RoleAuthorizer`], which decides by the role of a key
+//! - [`record`] has [`Audit`], [`CallRecord`], [`Recorder`], and [`CountingRecorder`]
+//! - [`fault`] has [`Fault`], an error as the wire shows it
+//! - [`operation`] has [`Operation`], and its object-safe forms [`AnyOperation`] and [`Call`]
+//! - [`service`] has [`Service`], its [`ServiceFacts`], and [`Catalogue`], which makes one of a table of operations
 
 pub mod access;
 pub mod ctx;
 pub mod fault;
+pub mod operation;
 pub mod record;
+pub mod service;
 
 pub use access::{Access, Authorizer, Decision, RoleAuthorizer};
 pub use ctx::{Caller, Ctx, RequestId, Role};
 pub use fault::{Fault, Side};
+pub use operation::{AnyOperation, Call, Operation};
 pub use record::{Audit, CallRecord, CountingRecorder, Recorder};
+pub use service::{Catalogue, Service, ServiceFacts};

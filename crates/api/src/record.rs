@@ -35,7 +35,7 @@ pub struct CallRecord<'a> {
     /// The `User-Agent`, or nothing.
     pub user_agent: &'a str,
     /// The input as JSON with sensitive members masked; only when the recorder wants it.
-    pub input: Option<&'a str>,
+    pub input: Option<&'a [u8]>,
     /// How it ended.
     pub outcome: Result<(), &'a Fault>,
     /// From the whole request to the whole answer.

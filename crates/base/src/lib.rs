@@ -1,10 +1,10 @@
 //! Time, names, ids and units that every floor shares.
 //!
-//! - [`time`]: [`Clock`], the only source of time, and [`Timestamp`]
-//! - [`name`]: [`AccountId`], [`Region`], [`Arn`]
+//! - [`time`] has [`Clock`], the only source of time, and [`Timestamp`]
+//! - [`name`] has [`AccountId`], [`Region`], [`Arn`]
 //! - [`id`]: random ids in the forms that AWS and the platform use
-//! - [`unit`]: [`ByteCount`]
-//! - [`metric`]: [`MetricSink`], where counts go
+//! - [`unit`] has [`ByteCount`]
+//! - [`metric`] has [`MetricSink`], where counts go
 
 pub mod id;
 pub mod metric;

@@ -8,10 +8,10 @@
 //! stand twice, signed headers stand in order, and streaming payloads are refused by name until S3 needs them.
 //!
 //! - [`canonical`]: the canonical request
-//! - [`key`]: [`SecretKey`], [`Scope`], derived signing keys
-//! - [`claim`]: [`Claim`]
-//! - [`refusal`]: [`Refusal`], and the codes that AWS gives them
-//! - [`sign`]: [`Signer`]
+//! - [`key`] has [`SecretKey`], [`Scope`], derived signing keys
+//! - [`claim`] has [`Claim`]
+//! - [`refusal`] has [`Refusal`], and the codes that AWS gives them
+//! - [`sign`] has [`Signer`]
 //!
 //! Source: AWS General Reference, "Signature Version 4 signing process"; the vectors in `tests/vectors`.
 

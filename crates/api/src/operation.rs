@@ -1,0 +1,191 @@
+//! An operation of a service, and its forms without types.
+//!
+//! Services implement [`Operation`]; every one of them is an [`AnyOperation`] by itself, which reads its input
+//! from the wire and gives a [`Call`] that can be decided, run and recorded without knowing its types.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use wire::{DecodeError, Envelope, Protocol, Shape};
+
+use crate::access::Access;
+use crate::ctx::{Ctx, RequestId};
+use crate::fault::Fault;
+use crate::record::Audit;
+use crate::service::ServiceFacts;
+
+/// One operation of the service whose state is `S`.
+pub trait Operation<S>: Send + Sync + 'static {
+    /// What it takes.
+    type Input: Shape;
+    /// What it answers.
+    type Output: Shape;
+
+    /// Its name on the wire, such as `SendMessage`.
+    const NAME: &'static str;
+
+    /// What this call wants to touch. Decided before [`Operation::call`] runs.
+    ///
+    /// Where the input names no resource that could exist, name what it would be; `call` answers the fault.
+    fn access(&self, service: &S, input: &Self::Input) -> Vec<Access>;
+
+    /// How this operation is recorded.
+    fn audit(&self) -> Audit;
+
+    /// Does it.
+    ///
+    /// # Errors
+    /// A [`Fault`] that the gateway writes in the caller's protocol.
+    fn call(
+        &self,
+        service: &Arc<S>,
+        ctx: Ctx,
+        input: Self::Input,
+    ) -> impl Future<Output = Result<Self::Output, Fault>> + Send;
+}
+
+/// An [`Operation`] without its types. Implemented for all of them.
+pub trait AnyOperation<S>: Send + Sync + 'static {
+    /// Its name on the wire.
+    fn name(&self) -> &'static str;
+
+    /// How it is recorded.
+    fn audit(&self) -> Audit;
+
+    /// Reads the input.
+    ///
+    /// # Errors
+    /// Where `body` is not what the operation takes in `protocol`.
+    fn decode(
+        &'static self,
+        facts: &'static ServiceFacts,
+        service: &Arc<S>,
+        protocol: Protocol,
+        body: &[u8],
+    ) -> Result<Box<dyn Call>, DecodeError>;
+}
+
+/// A call that has been read and waits to be decided and run.
+pub trait Call: Send {
+    /// The operation's name.
+    fn name(&self) -> &'static str;
+
+    /// How it is recorded.
+    fn audit(&self) -> Audit;
+
+    /// What it wants to touch.
+    fn access(&self) -> Vec<Access>;
+
+    /// Its input as JSON with sensitive members masked, for the record.
+    fn input_json_masked(&self) -> Vec<u8>;
+
+    /// Does it and gives the answer's body, encoded in the protocol in which the call came.
+    fn run(self: Box<Self>, ctx: Ctx) -> BoxFuture<'static, Result<Bytes, Fault>>;
+}
+
+impl<S, O> AnyOperation<S> for O
+where
+    S: Send + Sync + 'static,
+    O: Operation<S>,
+{
+    fn name(&self) -> &'static str {
+        O::NAME
+    }
+
+    fn audit(&self) -> Audit {
+        Operation::audit(self)
+    }
+
+    fn decode(
+        &'static self,
+        facts: &'static ServiceFacts,
+        service: &Arc<S>,
+        protocol: Protocol,
+        body: &[u8],
+    ) -> Result<Box<dyn Call>, DecodeError> {
+        Ok(Box::new(Decoded {
+            operation: self,
+            service: Arc::clone(service),
+            input: wire::decode_request(protocol, body)?,
+            protocol,
+            facts,
+        }))
+    }
+}
+
+/// A call of `O` with its input.
+struct Decoded<S: 'static, O: Operation<S>> {
+    operation: &'static O,
+    service: Arc<S>,
+    input: O::Input,
+    protocol: Protocol,
+    facts: &'static ServiceFacts,
+}
+
+impl<S: Send + Sync + 'static, O: Operation<S>> Call for Decoded<S, O> {
+    fn name(&self) -> &'static str {
+        O::NAME
+    }
+
+    fn audit(&self) -> Audit {
+        self.operation.audit()
+    }
+
+    fn access(&self) -> Vec<Access> {
+        self.operation.access(&self.service, &self.input)
+    }
+
+    fn input_json_masked(&self) -> Vec<u8> {
+        wire::encode_masked(&self.input)
+    }
+
+    fn run(self: Box<Self>, ctx: Ctx) -> BoxFuture<'static, Result<Bytes, Fault>> {
+        Box::pin(async move {
+            let request_id = ctx.request_id;
+            let output = self.operation.call(&self.service, ctx, self.input).await?;
+            Ok(Bytes::from(encode(
+                self.protocol,
+                O::NAME,
+                self.facts,
+                request_id,
+                &output,
+            )))
+        })
+    }
+}
+
+/// The body of an answer. Only the query protocol writes anything around the output.
+fn encode<T: Shape>(
+    protocol: Protocol,
+    operation: &str,
+    facts: &ServiceFacts,
+    request_id: RequestId,
+    output: &T,
+) -> Vec<u8> {
+    let request_id = match protocol {
+        Protocol::Query | Protocol::Ec2Query => request_id.to_string(),
+        _ => String::new(),
+    };
+    let envelope = Envelope {
+        operation,
+        version: facts.query_version.unwrap_or_default(),
+        xml_namespace: facts.xml_namespace,
+        request_id: &request_id,
+    };
+    wire::encode_response(protocol, output, &envelope)
+}
+
+impl<S: 'static> fmt::Debug for dyn AnyOperation<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl fmt::Debug for dyn Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
