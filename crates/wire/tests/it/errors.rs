@@ -1,0 +1,35 @@
+//! Faults as the wire has them.
+
+use wire::{ErrorForm, Protocol, encode_error};
+
+const FORM: ErrorForm<'_> = ErrorForm {
+    namespace: "com.amazonaws.sqs",
+    xml_namespace: "http://queue.amazonaws.com/doc/2012-11-05/",
+    code: "QueueDoesNotExist",
+    query_code: "AWS.SimpleQueueService.NonExistentQueue",
+    is_sender: true,
+    message: "The specified queue <does> not \"exist\".",
+    request_id: "r-1",
+};
+
+#[test]
+fn a_fault_in_json_has_the_full_type_name() {
+    let json = r#"{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"The specified queue <does> not \"exist\"."}"#;
+    for protocol in [Protocol::Json10, Protocol::Json11] {
+        assert_eq!(encode_error(protocol, &FORM), json.as_bytes());
+    }
+    assert_eq!(FORM.query_error_header(), "AWS.SimpleQueueService.NonExistentQueue;Sender");
+}
+
+#[test]
+fn a_fault_in_query_has_the_old_code() {
+    let xml = concat!(
+        r#"<?xml version="1.0"?><ErrorResponse xmlns="http://queue.amazonaws.com/doc/2012-11-05/"><Error>"#,
+        "<Type>Sender</Type><Code>AWS.SimpleQueueService.NonExistentQueue</Code>",
+        "<Message>The specified queue &lt;does&gt; not &quot;exist&quot;.</Message><Detail/></Error>",
+        "<RequestId>r-1</RequestId></ErrorResponse>",
+    );
+    assert_eq!(String::from_utf8(encode_error(Protocol::Query, &FORM)).unwrap(), xml);
+    let ours = ErrorForm { is_sender: false, ..FORM };
+    assert!(String::from_utf8(encode_error(Protocol::Query, &ours)).unwrap().contains("<Type>Receiver</Type>"));
+}

@@ -1,0 +1,117 @@
+//! Whatever comes in, the answer is a shape or an exact error; and what goes out comes back the same.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use wire::{Blob, Envelope, Protocol, decode_request, encode_request, encode_response};
+
+use crate::shapes::{Entry, Everything, full};
+
+const ENVELOPE: Envelope<'_> = Envelope {
+    operation: "Everything",
+    version: "1",
+    xml_namespace: "x",
+    request_id: "r",
+};
+
+fn entries() -> impl Strategy<Value = Entry> {
+    let leaf = (any::<String>(), any::<Option<String>>(), any::<Vec<String>>()).prop_map(
+        |(id, md5_of_body, secrets)| Entry {
+            id,
+            md5_of_body,
+            // A single empty item and no item are the same form.
+            secrets: secrets.into_iter().map(|secret| secret + ".").collect(),
+            children: vec![],
+        },
+    );
+    leaf.prop_recursive(3, 12, 3, |inner| {
+        (any::<String>(), prop::collection::vec(inner, 1..3)).prop_map(|(id, children)| Entry {
+            id,
+            children,
+            ..Entry::default()
+        })
+    })
+}
+
+prop_compose! {
+    fn everything()(
+        (queue_url, message_body) in any::<(String, Option<String>)>(),
+        tags in any::<BTreeMap<String, String>>(),
+        entries in prop::collection::vec(entries(), 0..4),
+        (small, large, truth) in any::<(Option<i32>, Option<i64>, Option<bool>)>(),
+        ratio in prop::option::of(-1e9..1e9f64),
+        bytes in prop::option::of(any::<Vec<u8>>()),
+        nested in prop::option::of(entries()),
+    ) -> Everything {
+        Everything {
+            queue_url, message_body, tags, entries, small, large, truth, ratio, nested,
+            bytes: bytes.map(Blob::from),
+            ..Everything::default()
+        }
+    }
+}
+
+/// Both codecs over `body`: they may refuse, they may not panic.
+fn survives(body: &[u8]) {
+    for protocol in [Protocol::Json10, Protocol::Query] {
+        if let Err(error) = decode_request::<Everything>(protocol, body) {
+            assert!(!error.to_string().is_empty());
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read_the_same(shape in everything()) {
+        for protocol in [Protocol::Json10, Protocol::Query] {
+            let body = encode_request(protocol, &shape, &ENVELOPE);
+            prop_assert_eq!(decode_request::<Everything>(protocol, &body), Ok(shape.clone()));
+        }
+        // serde_json is an independent reader of the same text.
+        let body = encode_request(Protocol::Json10, &shape, &ENVELOPE);
+        let value: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        prop_assert_eq!(value["QueueUrl"].as_str(), Some(shape.queue_url.as_str()));
+        prop_assert_eq!(value["MessageBody"].as_str(), shape.message_body.as_deref());
+    }
+
+    #[test]
+    fn xml_that_is_written_is_well_formed(shape in everything()) {
+        let xml = encode_response(Protocol::Query, &shape, &ENVELOPE);
+        let mut reader = quick_xml::Reader::from_reader(&xml[..]);
+        loop {
+            match reader.read_event() {
+                Ok(quick_xml::events::Event::Eof) => break,
+                Ok(_) => {}
+                Err(error) => prop_assert!(false, "{}", error),
+            }
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_survived(body in any::<Vec<u8>>()) {
+        survives(&body);
+    }
+
+    #[test]
+    fn json_like_text_is_survived(body in r#"([\[\]{},:"\\ ]|true|null|1e9|-|QueueUrl|Entries|\\u|d8|\PC){0,60}"#) {
+        survives(body.as_bytes());
+    }
+
+    #[test]
+    fn form_like_text_is_survived(body in "((EntryName|Tag|Child|Id|Key|PlainList|member|entry)|[.&=%+0-9]|\\PC){0,60}") {
+        survives(body.as_bytes());
+    }
+
+    #[test]
+    fn a_damaged_document_is_survived(at in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<bool>()) {
+        for protocol in [Protocol::Json10, Protocol::Query] {
+            let mut body = encode_request(protocol, &full(), &ENVELOPE);
+            let at = at.index(body.len());
+            body[at] = byte;
+            if cut {
+                body.truncate(at);
+            }
+            survives(&body);
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The wire as its users see it: derived shapes through the codecs.
+
+// Elsewhere the crate is called `wire` by the workspace; within its own package it has its full name.
+extern crate shukuba_wire as wire;
+
+mod errors;
+mod hostile;
+mod json;
+mod query;
+mod schema;
+mod shapes;
