@@ -1,0 +1,219 @@
+//! Results there and back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base::Timestamp;
+use bytes::Bytes;
+use proptest::prelude::*;
+use url::Url;
+
+use super::*;
+use crate::masking::Masking;
+use crate::port::{
+    Attempt, ErrorClass, FailureClass, Lease, LineOutcome, Next, Notification, Outcome, Reason,
+    Request, Timings, Verdict,
+};
+
+fn at(millis: u64) -> Timestamp {
+    Timestamp::from_millis(1_795_410_190_000 + millis)
+}
+
+fn writer() -> Writer {
+    let who = SentBy {
+        notifier: "n-1".into(),
+        host: "web-1".into(),
+        request_id: None,
+    };
+    Writer::new("s2s", &who, Masking::default(), Salt::new([7; 32]))
+}
+
+fn attempt() -> Attempt {
+    Attempt {
+        number: 2,
+        started: at(200),
+        address: Some("192.0.2.7:443".parse().unwrap()),
+        status: Some(200),
+        error: None,
+        detail: String::new(),
+        timings: Timings {
+            first_byte: Duration::from_micros(41_200),
+            total: Duration::from_micros(41_950),
+            ..Timings::default()
+        },
+        excerpt: Bytes::from_static(b"{\"ok\":true,\"idfa\":\"AB-12\"}"),
+        retry_after: None,
+        sent: true,
+    }
+}
+
+fn line(verdict: Verdict) -> LineOutcome {
+    LineOutcome {
+        line: 1,
+        notification: "m-1/1".into(),
+        destination: "app.example".into(),
+        verdict,
+        number: 2,
+        raw: Bytes::from_static(b"https://app.example/p?idfa=AB-12&n=1"),
+        request: Some(Arc::new(Notification {
+            id: "m-1/1".into(),
+            request: Request {
+                url: Url::parse("https://app.example/p?idfa=AB-12&n=1").unwrap(),
+                method: http::Method::GET,
+                headers: Vec::new(),
+                body: Bytes::new(),
+            },
+            attempt: 2,
+            expires_at: None,
+            line: 1,
+            message_id: "m-1".into(),
+            origin: None,
+            replay: None,
+        })),
+        attempt: Some(Box::new(attempt())),
+    }
+}
+
+fn outcome(origin: Option<&str>) -> Outcome {
+    Outcome {
+        lease: Lease("l".into()),
+        message_id: "m-1".into(),
+        sent_at: at(0),
+        receive_count: 3,
+        origin: origin.map(Into::into),
+        replay: Some("r-9".into()),
+        lines: Vec::new(),
+        next: Next::Gone,
+        carries: Vec::new(),
+    }
+}
+
+#[test]
+fn a_result_is_exactly_these_bytes() {
+    let origin = Origin {
+        host: "web-2".into(),
+        file: "/l".into(),
+        offset: 7,
+        shipped_at_ms: at(0).as_millis(),
+    };
+    let packed = writer().packed(
+        at(250),
+        &outcome(Some(&origin.to_text())),
+        &line(Verdict::Delivered),
+    );
+    let packed = Packed::of(&packed).unwrap();
+    let key = Salt::new([7; 32]).url_key("https://app.example/p?idfa=AB-12&n=1");
+    assert_eq!(
+        std::str::from_utf8(packed.json).unwrap(),
+        format!(
+            r#"{{"v":1,"at":"2026-11-23T05:03:10.250Z","route":"s2s","message_id":"m-1","notification_id":"m-1/1","url_key":"{key:016x}","destination":"app.example","verdict":"delivered","queued_at":"2026-11-23T05:03:10.000Z","line":1,"attempt":2,"receive_count":3,"sent_at":"2026-11-23T05:03:10.200Z","method":"GET","url":"https://app.example/p?idfa=***&n=1","address":"192.0.2.7:443","status":200,"timings_us":{{"first_byte":41200,"total":41950}},"excerpt":"{{\"ok\":true,\"idfa\":\"***\"}}","notifier":"n-1","host":"web-1","origin":{{"host":"web-2","file":"/l","offset":7,"shipped_at":"2026-11-23T05:03:10.000Z"}},"replay":"r-9"}}"#
+        )
+    );
+    assert_eq!(packed.source, b"https://app.example/p?idfa=AB-12&n=1");
+}
+
+#[test]
+fn each_verdict_says_what_follows() {
+    let retry = Verdict::RetryAt {
+        at: at(9000),
+        class: FailureClass::Server,
+    };
+    let reason = Reason::Unparsable {
+        detail: "no `url` in ip=1.2.3.4".into(),
+    };
+    for (verdict, decision, class, next, reason) in [
+        (
+            retry,
+            Decision::Retry,
+            Some("server"),
+            Some("2026-11-23T05:03:19.000Z"),
+            None,
+        ),
+        (Verdict::Expired, Decision::Expired, None, None, None),
+        (
+            Verdict::Dead { reason },
+            Decision::Dead,
+            None,
+            None,
+            Some("unparsable: no `url` in ip=***"),
+        ),
+    ] {
+        let packed = writer().packed(at(250), &outcome(Some("by hand")), &line(verdict));
+        let packed = Packed::of(&packed).unwrap();
+        let stored = Stored::parse(packed.json).unwrap();
+        assert_eq!(stored.verdict, decision);
+        assert_eq!(
+            (stored.class.as_deref(), stored.next_at.as_deref()),
+            (class, next)
+        );
+        assert_eq!(stored.reason.as_deref(), reason);
+        assert_eq!(stored.origin, Some("by hand".into()));
+        assert_eq!(packed.source.is_empty(), decision == Decision::Retry);
+    }
+    let later = writer().packed(at(0), &outcome(None), &line(Verdict::Later { at: at(1) }));
+    assert_eq!(Packed::of(&later), None);
+}
+
+#[test]
+fn an_attempt_without_answer_says_so() {
+    let mut line = line(Verdict::RetryAt {
+        at: at(1),
+        class: FailureClass::Network,
+    });
+    line.attempt = Some(Box::new(Attempt {
+        status: None,
+        error: Some(ErrorClass::Dns),
+        detail: "no such name".into(),
+        sent: false,
+        address: None,
+        retry_after: Some(Duration::from_secs(2)),
+        excerpt: Bytes::from_static(&[0xff, b'a']),
+        ..attempt()
+    }));
+    let packed = writer()
+        .with_excerpt_max(1)
+        .packed(at(250), &outcome(None), &line);
+    let stored = Stored::parse(&packed).unwrap();
+    assert_eq!(
+        (stored.error.as_deref(), stored.sent),
+        (Some("dns"), Some(false))
+    );
+    assert_eq!(
+        (stored.retry_after_ms, stored.excerpt.as_deref()),
+        (Some(2000), Some("\u{fffd}"))
+    );
+}
+
+#[test]
+fn a_late_result_is_marked_behind_its_head() {
+    let packed =
+        writer()
+            .without_sources()
+            .packed(at(250), &outcome(None), &line(Verdict::Delivered));
+    let late = head::marked_late(&packed);
+    assert!(Head::read(&late).unwrap().is_late && !Head::read(&packed).unwrap().is_late);
+    assert!(Stored::parse(&late).unwrap().late);
+    assert_eq!(head::marked_late(&late), late);
+}
+
+proptest! {
+    #[test]
+    fn the_head_says_what_the_whole_says(
+        message in "\\PC{0,9}[\"\\\\\n]?.{0,9}", notification in ".{0,20}", destination in ".{0,20}",
+    ) {
+        let mut outcome = outcome(None);
+        outcome.message_id = message.as_str().into();
+        let mut line = line(Verdict::Delivered);
+        line.notification = notification.as_str().into();
+        line.destination = destination.as_str().into();
+        let packed = writer().packed(at(250), &outcome, &line);
+        let json = Packed::of(&packed).unwrap().json;
+        let (head, stored) = (Head::read(json).unwrap(), Stored::parse(json).unwrap());
+        prop_assert_eq!(&head.message_id, &message);
+        prop_assert_eq!(&head.notification_id, &notification);
+        prop_assert_eq!(&head.destination, &destination);
+        prop_assert_eq!((&stored.message_id, &stored.notification_id), (&message, &notification));
+        prop_assert_eq!(format!("{:016x}", head.url_key), stored.url_key);
+        prop_assert_eq!(head.queued_at, stored.queued_at);
+    }
+}

@@ -1,0 +1,293 @@
+//! Outcomes to results, on the hot path.
+
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base::Timestamp;
+use bytes::Bytes;
+
+use super::json::{put_key, put_number, put_text, put_time};
+use super::{Decision, Origin, Salt};
+use crate::masking::Masking;
+use crate::port::{Attempt, FailureClass, LineOutcome, Outcome, Reason, Timings, Verdict};
+
+/// Who sent: the same for every result of a notifier.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SentBy {
+    /// The notifier's id.
+    pub notifier: String,
+    /// The host it runs on.
+    pub host: String,
+    /// The request id of the function it runs in.
+    pub request_id: Option<String>,
+}
+
+/// Writes the results of one route. Cheap to share between tasks.
+#[derive(Clone, Debug)]
+pub struct Writer {
+    /// `"route":"s2s"`, escaped once.
+    route: Arc<[u8]>,
+    /// `,"notifier":…`, escaped once.
+    sent_by: Arc<[u8]>,
+    masking: Masking,
+    salt: Salt,
+    excerpt_bytes_max: usize,
+    keeps_sources: bool,
+}
+
+/// The longest excerpt that is stored by default.
+pub const EXCERPT_BYTES_DEFAULT: usize = 1024;
+
+impl Writer {
+    /// Writes results of `route`, excerpts of at most [`EXCERPT_BYTES_DEFAULT`], sources kept.
+    #[must_use]
+    pub fn new(route: &str, sent_by: &SentBy, masking: Masking, salt: Salt) -> Self {
+        let mut route_member = Vec::from(*b",\"route\":");
+        put_text(&mut route_member, route);
+        let mut who = Vec::new();
+        put_member(&mut who, "notifier", &sent_by.notifier);
+        put_member(&mut who, "host", &sent_by.host);
+        put_member(
+            &mut who,
+            "request_id",
+            sent_by.request_id.as_deref().unwrap_or_default(),
+        );
+        Self {
+            route: route_member.into(),
+            sent_by: who.into(),
+            masking,
+            salt,
+            excerpt_bytes_max: EXCERPT_BYTES_DEFAULT,
+            keeps_sources: true,
+        }
+    }
+
+    /// Caps excerpts at `bytes`; 0 stores none.
+    #[must_use]
+    pub fn with_excerpt_max(mut self, bytes: usize) -> Self {
+        self.excerpt_bytes_max = bytes;
+        self
+    }
+
+    /// Keeps no sources: delivered notifications cannot be replayed then, dead letters still can.
+    #[must_use]
+    pub fn without_sources(mut self) -> Self {
+        self.keeps_sources = false;
+        self
+    }
+
+    /// The result of one line in its [`super::Packed`] form; empty when nothing was tried and nothing decided.
+    #[must_use]
+    pub fn packed(&self, at: Timestamp, outcome: &Outcome, line: &LineOutcome) -> Bytes {
+        let mut out = Vec::with_capacity(640 + line.raw.len());
+        if let Some(decision) = self.put(&mut out, at, outcome, line)
+            && decision.is_final()
+            && self.keeps_sources
+            && !line.raw.contains(&b'\n')
+        {
+            out.push(b'\n');
+            out.extend_from_slice(&line.raw);
+        }
+        out.into()
+    }
+
+    /// Appends the JSON object of one line; `None` and nothing appended when nothing was tried and nothing decided.
+    pub fn put(
+        &self,
+        out: &mut Vec<u8>,
+        at: Timestamp,
+        outcome: &Outcome,
+        line: &LineOutcome,
+    ) -> Option<Decision> {
+        let decision = match line.verdict {
+            Verdict::Delivered => Decision::Delivered,
+            Verdict::RetryAt { .. } => Decision::Retry,
+            Verdict::Dead { .. } => Decision::Dead,
+            Verdict::Expired => Decision::Expired,
+            Verdict::Later { .. } => return None,
+        };
+        self.put_head(out, at, outcome, line, decision);
+        put_count(out, "line", line.line.into());
+        put_count(out, "attempt", line.number.into());
+        put_count(out, "receive_count", outcome.receive_count.into());
+        self.put_verdict(out, &line.verdict);
+        self.put_sent(out, line);
+        out.extend_from_slice(&self.sent_by);
+        put_origin(out, outcome.origin.as_deref());
+        put_member(out, "replay", outcome.replay.as_deref().unwrap_or_default());
+        out.push(b'}');
+        Some(decision)
+    }
+
+    fn put_head(
+        &self,
+        out: &mut Vec<u8>,
+        at: Timestamp,
+        outcome: &Outcome,
+        line: &LineOutcome,
+        decision: Decision,
+    ) {
+        let url = line
+            .request
+            .as_ref()
+            .map(|notification| notification.request.url.as_str());
+        out.extend_from_slice(b"{\"v\":1,\"at\":");
+        put_time(out, at);
+        out.extend_from_slice(&self.route);
+        out.extend_from_slice(b",\"message_id\":");
+        put_text(out, &outcome.message_id);
+        out.extend_from_slice(b",\"notification_id\":");
+        put_text(out, &line.notification);
+        out.extend_from_slice(b",\"url_key\":");
+        put_key(out, url.map_or(0, |url| self.salt.url_key(url)));
+        out.extend_from_slice(b",\"destination\":");
+        put_text(out, &line.destination);
+        out.extend_from_slice(b",\"verdict\":\"");
+        out.extend_from_slice(decision.name().as_bytes());
+        out.extend_from_slice(b"\",\"queued_at\":");
+        put_time(out, outcome.sent_at);
+    }
+
+    fn put_verdict(&self, out: &mut Vec<u8>, verdict: &Verdict) {
+        match verdict {
+            Verdict::RetryAt { at, class } => {
+                put_member(out, "class", class.name());
+                out.extend_from_slice(b",\"next_at\":");
+                put_time(out, *at);
+            }
+            Verdict::Dead { reason } => {
+                if let Some(class) = class_of(reason) {
+                    put_member(out, "class", class.name());
+                }
+                put_member(out, "reason", &self.masking.text(&reason.to_string()));
+            }
+            Verdict::Delivered | Verdict::Expired | Verdict::Later { .. } => {}
+        }
+    }
+
+    fn put_sent(&self, out: &mut Vec<u8>, line: &LineOutcome) {
+        if let Some(attempt) = &line.attempt {
+            out.extend_from_slice(b",\"sent_at\":");
+            put_time(out, attempt.started);
+        }
+        if let Some(notification) = &line.request {
+            put_member(out, "method", notification.request.method.as_str());
+            put_member(
+                out,
+                "url",
+                &self.masking.url(notification.request.url.as_str()),
+            );
+        }
+        if let Some(attempt) = &line.attempt {
+            self.put_attempt(out, attempt);
+        }
+    }
+
+    fn put_attempt(&self, out: &mut Vec<u8>, attempt: &Attempt) {
+        if let Some(address) = attempt.address {
+            out.extend_from_slice(b",\"address\":\"");
+            // Writing into a Vec does not fail.
+            let _ = write!(out, "{address}");
+            out.push(b'"');
+        }
+        if let Some(status) = attempt.status {
+            put_count(out, "status", status.into());
+        }
+        if let Some(error) = attempt.error {
+            put_member(out, "error", error.name());
+        }
+        if !attempt.detail.is_empty() {
+            put_member(out, "detail", &self.masking.text(&attempt.detail));
+        }
+        if !attempt.sent {
+            out.extend_from_slice(b",\"sent\":false");
+        }
+        put_timings(out, &attempt.timings);
+        if let Some(wait) = attempt.retry_after {
+            put_count(
+                out,
+                "retry_after_ms",
+                u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+            );
+        }
+        self.put_excerpt(out, &attempt.excerpt);
+    }
+
+    fn put_excerpt(&self, out: &mut Vec<u8>, excerpt: &[u8]) {
+        let cut = excerpt.get(..self.excerpt_bytes_max).unwrap_or(excerpt);
+        if !cut.is_empty() {
+            put_member(
+                out,
+                "excerpt",
+                &self.masking.text(&String::from_utf8_lossy(cut)),
+            );
+        }
+    }
+}
+
+fn class_of(reason: &Reason) -> Option<FailureClass> {
+    match reason {
+        Reason::Final { class, .. } | Reason::TooOld { class, .. } => Some(*class),
+        Reason::Refused { .. } => Some(FailureClass::Policy),
+        Reason::Unparsable { .. } => None,
+    }
+}
+
+fn put_name(out: &mut Vec<u8>, name: &str) {
+    out.extend_from_slice(b",\"");
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\":");
+}
+
+/// A text member; nothing when it is empty.
+fn put_member(out: &mut Vec<u8>, name: &str, value: &str) {
+    if !value.is_empty() {
+        put_name(out, name);
+        put_text(out, value);
+    }
+}
+
+fn put_count(out: &mut Vec<u8>, name: &str, value: u64) {
+    put_name(out, name);
+    put_number(out, value);
+}
+
+fn put_timings(out: &mut Vec<u8>, timings: &Timings) {
+    out.extend_from_slice(b",\"timings_us\":{");
+    let mut is_first = true;
+    for (name, span) in [
+        ("\"dns\":", timings.dns),
+        ("\"connect\":", timings.connect),
+        ("\"tls\":", timings.tls),
+        ("\"first_byte\":", timings.first_byte),
+        ("\"total\":", timings.total),
+    ] {
+        if span > Duration::ZERO {
+            if !is_first {
+                out.push(b',');
+            }
+            is_first = false;
+            out.extend_from_slice(name.as_bytes());
+            put_number(out, u64::try_from(span.as_micros()).unwrap_or(u64::MAX));
+        }
+    }
+    out.push(b'}');
+}
+
+fn put_origin(out: &mut Vec<u8>, origin: Option<&str>) {
+    let Some(text) = origin.filter(|text| !text.is_empty()) else {
+        return;
+    };
+    let Some(origin) = Origin::parse(text) else {
+        put_member(out, "origin", text);
+        return;
+    };
+    out.extend_from_slice(b",\"origin\":{\"host\":");
+    put_text(out, &origin.host);
+    put_member(out, "file", &origin.file);
+    put_count(out, "offset", origin.offset);
+    out.extend_from_slice(b",\"shipped_at\":");
+    put_time(out, Timestamp::from_millis(origin.shipped_at_ms));
+    out.push(b'}');
+}
