@@ -15,6 +15,7 @@ pub mod protocol;
 pub mod query;
 pub mod schema;
 pub mod shape;
+pub mod sigv4;
 mod values;
 mod xml;
 
