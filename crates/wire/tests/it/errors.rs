@@ -18,7 +18,10 @@ fn a_fault_in_json_has_the_full_type_name() {
     for protocol in [Protocol::Json10, Protocol::Json11] {
         assert_eq!(encode_error(protocol, &FORM), json.as_bytes());
     }
-    assert_eq!(FORM.query_error_header(), "AWS.SimpleQueueService.NonExistentQueue;Sender");
+    assert_eq!(
+        FORM.query_error_header(),
+        "AWS.SimpleQueueService.NonExistentQueue;Sender"
+    );
 }
 
 #[test]
@@ -29,7 +32,17 @@ fn a_fault_in_query_has_the_old_code() {
         "<Message>The specified queue &lt;does&gt; not &quot;exist&quot;.</Message><Detail/></Error>",
         "<RequestId>r-1</RequestId></ErrorResponse>",
     );
-    assert_eq!(String::from_utf8(encode_error(Protocol::Query, &FORM)).unwrap(), xml);
-    let ours = ErrorForm { is_sender: false, ..FORM };
-    assert!(String::from_utf8(encode_error(Protocol::Query, &ours)).unwrap().contains("<Type>Receiver</Type>"));
+    assert_eq!(
+        String::from_utf8(encode_error(Protocol::Query, &FORM)).unwrap(),
+        xml
+    );
+    let ours = ErrorForm {
+        is_sender: false,
+        ..FORM
+    };
+    assert!(
+        String::from_utf8(encode_error(Protocol::Query, &ours))
+            .unwrap()
+            .contains("<Type>Receiver</Type>")
+    );
 }

@@ -15,15 +15,18 @@ const ENVELOPE: Envelope<'_> = Envelope {
 };
 
 fn entries() -> impl Strategy<Value = Entry> {
-    let leaf = (any::<String>(), any::<Option<String>>(), any::<Vec<String>>()).prop_map(
-        |(id, md5_of_body, secrets)| Entry {
+    let leaf = (
+        any::<String>(),
+        any::<Option<String>>(),
+        any::<Vec<String>>(),
+    )
+        .prop_map(|(id, md5_of_body, secrets)| Entry {
             id,
             md5_of_body,
             // A single empty item and no item are the same form.
             secrets: secrets.into_iter().map(|secret| secret + ".").collect(),
             children: vec![],
-        },
-    );
+        });
     leaf.prop_recursive(3, 12, 3, |inner| {
         (any::<String>(), prop::collection::vec(inner, 1..3)).prop_map(|(id, children)| Entry {
             id,
@@ -61,6 +64,8 @@ fn survives(body: &[u8]) {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn what_is_written_is_read_the_same(shape in everything()) {
         for protocol in [Protocol::Json10, Protocol::Query] {

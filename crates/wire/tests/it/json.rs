@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use wire::{Envelope, Protocol, Problem, decode_request, decode_response, encode_masked, encode_request, encode_response};
+use wire::{
+    Envelope, Problem, Protocol, decode_request, decode_response, encode_masked, encode_request,
+    encode_response,
+};
 
 use crate::shapes::{Entry, Everything, Nothing, entry, full};
 
@@ -35,9 +38,18 @@ fn everything_is_written_and_read_as_the_golden_text() {
     for protocol in [Protocol::Json10, Protocol::Json11] {
         let written = encode_response(protocol, &full(), &ENVELOPE);
         assert_eq!(String::from_utf8(written).unwrap(), GOLDEN);
-        assert_eq!(encode_request(protocol, &full(), &ENVELOPE), GOLDEN.as_bytes());
-        assert_eq!(decode_request::<Everything>(protocol, GOLDEN.as_bytes()), Ok(full()));
-        assert_eq!(decode_response::<Everything>(protocol, GOLDEN.as_bytes()), Ok(full()));
+        assert_eq!(
+            encode_request(protocol, &full(), &ENVELOPE),
+            GOLDEN.as_bytes()
+        );
+        assert_eq!(
+            decode_request::<Everything>(protocol, GOLDEN.as_bytes()),
+            Ok(full())
+        );
+        assert_eq!(
+            decode_response::<Everything>(protocol, GOLDEN.as_bytes()),
+            Ok(full())
+        );
     }
 }
 
@@ -58,7 +70,10 @@ fn order_spaces_nulls_and_unknown_members_do_not_matter() {
 #[test]
 fn an_empty_body_is_a_shape_without_members() {
     assert_eq!(decode_request(Protocol::Json10, b""), Ok(Nothing {}));
-    assert_eq!(encode_response(Protocol::Json10, &Nothing {}, &ENVELOPE), b"{}");
+    assert_eq!(
+        encode_response(Protocol::Json10, &Nothing {}, &ENVELOPE),
+        b"{}"
+    );
 }
 
 #[test]
@@ -66,36 +81,107 @@ fn an_error_says_where_what_and_what_would_be_right() {
     let cases = [
         (r#"{}"#, "`QueueUrl` is missing"),
         (r#"{"QueueUrl":null}"#, "`QueueUrl` is missing"),
-        (r#"{"QueueUrl":"u","QueueUrl":"u"}"#, "`QueueUrl` is given twice, once is right"),
-        (r#"{"QueueUrl":1}"#, "`QueueUrl` is a number, a string is right"),
-        (r#"{"QueueUrl":"u","Small":"1"}"#, "`Small` is a string, a whole number is right"),
-        (r#"{"QueueUrl":"u","Small":1.5}"#, "`Small` is a number with a fraction, a whole number is right"),
-        (r#"{"QueueUrl":"u","Small":2147483648}"#, "`Small` is out of range, -2147483648 to 2147483647 is right"),
-        (r#"{"QueueUrl":"u","Large":1e300}"#, "`Large` is out of range, -9223372036854775808 to 9223372036854775807 is right"),
-        (r#"{"QueueUrl":"u","Truth":"true"}"#, "`Truth` is a string, a boolean is right"),
-        (r#"{"QueueUrl":"u","Bytes":"***"}"#, "`Bytes` is not base64 with padding"),
-        (r#"{"QueueUrl":"u","Entries":{}}"#, "`Entries` is an object, a list is right"),
-        (r#"{"QueueUrl":"u","Entries":[{"Id":"1"},{}]}"#, "`Entries[1].Id` is missing"),
-        (r#"{"QueueUrl":"u","Entries":[{"Id":"1","Children":[{"Id":7}]}]}"#, "`Entries[0].Children[0].Id` is a number, a string is right"),
-        (r#"{"QueueUrl":"u","PlainList":[null]}"#, "`PlainList[0]` is null, a string is right"),
-        (r#"{"QueueUrl":"u","tags":{"a":"1","a":"2"}}"#, "`tags.a` is given twice, once is right"),
-        (r#"{"QueueUrl":"u","PlainMap":{"k":[]}}"#, "`PlainMap.k` is a list, an object is right"),
-        (r#"{"QueueUrl":"u","UnknownHere":"x"}"#, "`UnknownHere` is not supported here; leave it out"),
-        (r#"{"QueueUrl":"u"} x"#, "the document is malformed at byte 17: the end is right"),
+        (
+            r#"{"QueueUrl":"u","QueueUrl":"u"}"#,
+            "`QueueUrl` is given twice, once is right",
+        ),
+        (
+            r#"{"QueueUrl":1}"#,
+            "`QueueUrl` is a number, a string is right",
+        ),
+        (
+            r#"{"QueueUrl":"u","Small":"1"}"#,
+            "`Small` is a string, a whole number is right",
+        ),
+        (
+            r#"{"QueueUrl":"u","Small":1.5}"#,
+            "`Small` is a number with a fraction, a whole number is right",
+        ),
+        (
+            r#"{"QueueUrl":"u","Small":2147483648}"#,
+            "`Small` is out of range, -2147483648 to 2147483647 is right",
+        ),
+        (
+            r#"{"QueueUrl":"u","Large":1e300}"#,
+            "`Large` is out of range, -9223372036854775808 to 9223372036854775807 is right",
+        ),
+        (
+            r#"{"QueueUrl":"u","Truth":"true"}"#,
+            "`Truth` is a string, a boolean is right",
+        ),
+        (
+            r#"{"QueueUrl":"u","Bytes":"***"}"#,
+            "`Bytes` is not base64 with padding",
+        ),
+        (
+            r#"{"QueueUrl":"u","Entries":{}}"#,
+            "`Entries` is an object, a list is right",
+        ),
+        (
+            r#"{"QueueUrl":"u","Entries":[{"Id":"1"},{}]}"#,
+            "`Entries[1].Id` is missing",
+        ),
+        (
+            r#"{"QueueUrl":"u","Entries":[{"Id":"1","Children":[{"Id":7}]}]}"#,
+            "`Entries[0].Children[0].Id` is a number, a string is right",
+        ),
+        (
+            r#"{"QueueUrl":"u","PlainList":[null]}"#,
+            "`PlainList[0]` is null, a string is right",
+        ),
+        (
+            r#"{"QueueUrl":"u","tags":{"a":"1","a":"2"}}"#,
+            "`tags.a` is given twice, once is right",
+        ),
+        (
+            r#"{"QueueUrl":"u","PlainMap":{"k":[]}}"#,
+            "`PlainMap.k` is a list, an object is right",
+        ),
+        (
+            r#"{"QueueUrl":"u","UnknownHere":"x"}"#,
+            "`UnknownHere` is not supported here; leave it out",
+        ),
+        (
+            r#"{"QueueUrl":"u"} x"#,
+            "the document is malformed at byte 17: the end is right",
+        ),
         (r#"[]"#, "the document is a list, an object is right"),
-        (r#"{"QueueUrl":"\ud800"}"#, "`QueueUrl` is malformed at byte 19: a high surrogate followed by a low one is right"),
-        (r#"{"QueueUrl" "u"}"#, "the document is malformed at byte 12: a colon is right"),
-        (r#"{"QueueUrl":"u" "Small":1}"#, "the document is malformed at byte 16: a comma or the end is right"),
-        (r#"{"QueueUrl":"u",}"#, "the document is malformed at byte 16: a quotation mark is right"),
-        (r#"{"QueueUrl":"u"#, "`QueueUrl` is malformed at byte 14: a quotation mark at the string's end is right"),
+        (
+            r#"{"QueueUrl":"\ud800"}"#,
+            "`QueueUrl` is malformed at byte 19: a high surrogate followed by a low one is right",
+        ),
+        (
+            r#"{"QueueUrl" "u"}"#,
+            "the document is malformed at byte 12: a colon is right",
+        ),
+        (
+            r#"{"QueueUrl":"u" "Small":1}"#,
+            "the document is malformed at byte 16: a comma or the end is right",
+        ),
+        (
+            r#"{"QueueUrl":"u",}"#,
+            "the document is malformed at byte 16: a quotation mark is right",
+        ),
+        (
+            r#"{"QueueUrl":"u"#,
+            "`QueueUrl` is malformed at byte 14: a quotation mark at the string's end is right",
+        ),
     ];
     for (json, message) in cases {
         assert_eq!(error_of(json), message, "{json}");
     }
     let not_utf8 = decode_request::<Everything>(Protocol::Json10, b"{\"QueueUrl\":\"\xff\"}");
-    assert_eq!(not_utf8.unwrap_err().to_string(), "the document is not UTF-8");
+    assert_eq!(
+        not_utf8.unwrap_err().to_string(),
+        "the document is not UTF-8"
+    );
     let other = decode_request::<Everything>(Protocol::RpcV2Cbor, b"").unwrap_err();
-    assert_eq!(other.problem(), &Problem::NoCodec { protocol: Protocol::RpcV2Cbor });
+    assert_eq!(
+        other.problem(),
+        &Problem::NoCodec {
+            protocol: Protocol::RpcV2Cbor
+        }
+    );
 }
 
 #[test]

@@ -49,26 +49,50 @@ fn a_flattened_list_may_be_one_bare_value() {
         secrets: vec!["All".to_owned()],
         ..entry("1")
     };
-    assert_eq!(decode_request(Protocol::Query, form.as_bytes()), Ok(expected));
+    assert_eq!(
+        decode_request(Protocol::Query, form.as_bytes()),
+        Ok(expected)
+    );
 }
 
 #[test]
 fn an_error_says_where_what_and_what_would_be_right() {
     let cases = [
         ("", "`QueueUrl` is missing"),
-        ("QueueUrl=u&QueueUrl=v", "`QueueUrl` is given twice, once is right"),
+        (
+            "QueueUrl=u&QueueUrl=v",
+            "`QueueUrl` is given twice, once is right",
+        ),
         ("QueueUrl=u&Small=x", "`Small` is not a whole number"),
-        ("QueueUrl=u&Small=3000000000", "`Small` is out of range, -2147483648 to 2147483647 is right"),
+        (
+            "QueueUrl=u&Small=3000000000",
+            "`Small` is out of range, -2147483648 to 2147483647 is right",
+        ),
         ("QueueUrl=u&Truth=1", "`Truth` is not `true` or `false`"),
-        ("QueueUrl=u&EntryName.x.Id=1", "`EntryName` is not a list: its items are numbered from 1"),
-        ("QueueUrl=u&EntryName.1.Foo=1", "`EntryName.1.Id` is missing"),
+        (
+            "QueueUrl=u&EntryName.x.Id=1",
+            "`EntryName` is not a list: its items are numbered from 1",
+        ),
+        (
+            "QueueUrl=u&EntryName.1.Foo=1",
+            "`EntryName.1.Id` is missing",
+        ),
         ("QueueUrl=u&Tag.1.Value=v", "`Tag.1.Key` is missing"),
         ("QueueUrl=u&Tag.1.Key=k", "`Tag.1.Value` is missing"),
-        ("QueueUrl=u&Tag.1.Key=k&Tag.1.Value=v&Tag.2.Key=k&Tag.2.Value=v", "`Tag.2.Value` is given twice, once is right"),
+        (
+            "QueueUrl=u&Tag.1.Key=k&Tag.1.Value=v&Tag.2.Key=k&Tag.2.Value=v",
+            "`Tag.2.Value` is given twice, once is right",
+        ),
         ("QueueUrl.1=u", "`QueueUrl` is a structure, a text is right"),
-        ("QueueUrl=%zz", "`QueueUrl` is not a form: after `%` stand two hexadecimal digits"),
+        (
+            "QueueUrl=%zz",
+            "`QueueUrl` is not a form: after `%` stand two hexadecimal digits",
+        ),
         ("QueueUrl=%ff", "`QueueUrl` is not UTF-8"),
-        ("QueueUrl=u&UnknownHere=x", "`UnknownHere` is not supported here; leave it out"),
+        (
+            "QueueUrl=u&UnknownHere=x",
+            "`UnknownHere` is not supported here; leave it out",
+        ),
     ];
     for (form, message) in cases {
         assert_eq!(decode(form).unwrap_err().to_string(), message, "{form}");
@@ -108,5 +132,8 @@ fn an_answer_without_output_has_no_result() {
         r#"<?xml version="1.0"?><EverythingResponse xmlns="http://queue.amazonaws.com/doc/2012-11-05/">"#,
         "<ResponseMetadata><RequestId>r-1</RequestId></ResponseMetadata></EverythingResponse>",
     );
-    assert_eq!(encode_response(Protocol::Query, &Nothing {}, &ENVELOPE), expected.as_bytes());
+    assert_eq!(
+        encode_response(Protocol::Query, &Nothing {}, &ENVELOPE),
+        expected.as_bytes()
+    );
 }

@@ -13,7 +13,11 @@ use crate::shapes::{Entry, Everything};
 struct RestJson {
     #[shape(location = "uri", required)]
     function_name: String,
-    #[shape(location = "header", name = "InvocationType", query = "X-Amz-Invocation-Type")]
+    #[shape(
+        location = "header",
+        name = "InvocationType",
+        query = "X-Amz-Invocation-Type"
+    )]
     invocation_type: Option<String>,
     #[shape(location = "querystring")]
     qualifier: Option<String>,
@@ -56,7 +60,10 @@ struct Cbor {
 }
 
 fn member<S: Shape>(name: &str) -> &'static Member {
-    S::SCHEMA.member_named(name, 0).map(|(_, member)| member).unwrap()
+    S::SCHEMA
+        .member_named(name, 0)
+        .map(|(_, member)| member)
+        .unwrap()
 }
 
 #[test]
@@ -65,14 +72,51 @@ fn rest_json_members_have_locations() {
     let rows: Vec<_> = RestJson::SCHEMA
         .members
         .iter()
-        .map(|m| (m.name, m.query_name(), m.location, m.is_required, m.is_sensitive, m.kind.model_name()))
+        .map(|m| {
+            (
+                m.name,
+                m.query_name(),
+                m.location,
+                m.is_required,
+                m.is_sensitive,
+                m.kind.model_name(),
+            )
+        })
         .collect();
     let expected = [
-        ("FunctionName", "FunctionName", Location::Uri, true, false, "string"),
-        ("InvocationType", "X-Amz-Invocation-Type", Location::Header, false, false, "string"),
-        ("Qualifier", "Qualifier", Location::QueryString, false, false, "string"),
+        (
+            "FunctionName",
+            "FunctionName",
+            Location::Uri,
+            true,
+            false,
+            "string",
+        ),
+        (
+            "InvocationType",
+            "X-Amz-Invocation-Type",
+            Location::Header,
+            false,
+            false,
+            "string",
+        ),
+        (
+            "Qualifier",
+            "Qualifier",
+            Location::QueryString,
+            false,
+            false,
+            "string",
+        ),
         ("Payload", "Payload", Location::Payload, false, true, "blob"),
-        ("StatusCode", "StatusCode", Location::StatusCode, false, false, "integer"),
+        (
+            "StatusCode",
+            "StatusCode",
+            Location::StatusCode,
+            false,
+            false,
+            "integer",
+        ),
     ];
     assert_eq!(rows, expected);
 }
@@ -80,10 +124,16 @@ fn rest_json_members_have_locations() {
 #[test]
 fn rest_xml_members_have_headers_attributes_and_flat_lists() {
     assert_eq!(member::<RestXml>("Metadata").location, Location::Headers);
-    assert_eq!(member::<RestXml>("LastModified").timestamp, Some(TimestampForm::HttpDate));
+    assert_eq!(
+        member::<RestXml>("LastModified").timestamp,
+        Some(TimestampForm::HttpDate)
+    );
     let attribute = member::<RestXml>("Type");
     assert!(attribute.is_xml_attribute);
-    assert_eq!((attribute.field, attribute.query_name()), ("r#type", "xsi:type"));
+    assert_eq!(
+        (attribute.field, attribute.query_name()),
+        ("r#type", "xsi:type")
+    );
     assert!(member::<RestXml>("TagSet").is_flattened);
 }
 
@@ -96,20 +146,38 @@ fn ec2_names_are_their_own_or_the_query_name_with_a_capital() {
 
 #[test]
 fn cbor_members_have_kinds_and_timestamp_forms() {
-    assert_eq!(member::<Cbor>("StartTime").timestamp, Some(TimestampForm::EpochSeconds));
-    assert!(matches!(member::<Cbor>("MetricData").kind, Kind::List(Kind::Double)));
+    assert_eq!(
+        member::<Cbor>("StartTime").timestamp,
+        Some(TimestampForm::EpochSeconds)
+    );
+    assert!(matches!(
+        member::<Cbor>("MetricData").kind,
+        Kind::List(Kind::Double)
+    ));
 }
 
 #[test]
 fn query_and_json_members_have_names_forms_and_support() {
     let tags = member::<Everything>("tags");
-    assert_eq!((tags.query_name(), tags.key, tags.value, tags.is_flattened), ("Tag", "Key", "Value", true));
+    assert_eq!(
+        (tags.query_name(), tags.key, tags.value, tags.is_flattened),
+        ("Tag", "Key", "Value", true)
+    );
     assert!(matches!(tags.kind, Kind::Map(Kind::String)));
-    assert_eq!(member::<Everything>("WithoutEffect").support, Support::Ignored);
-    assert_eq!(member::<Everything>("UnknownHere").support, Support::Refused);
+    assert_eq!(
+        member::<Everything>("WithoutEffect").support,
+        Support::Ignored
+    );
+    assert_eq!(
+        member::<Everything>("UnknownHere").support,
+        Support::Refused
+    );
     assert_eq!(member::<Everything>("QueueUrl").support, Support::Full);
     assert_eq!(member::<Everything>("Large").kind.model_name(), "long");
-    assert_eq!(member::<Everything>("Anything").kind.model_name(), "document");
+    assert_eq!(
+        member::<Everything>("Anything").kind.model_name(),
+        "document"
+    );
 }
 
 #[test]
