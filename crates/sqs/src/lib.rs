@@ -1,1 +1,20 @@
-//! To be written.
+//! Queues with the semantics of SQS, durable in the journal.
+//!
+//! - [`queues`]: [`Queues`], what callers use: the engine with its journal, its clock and its waiting receivers
+//! - [`message`]: messages as callers give and get them
+//! - [`attributes`]: message attributes and their MD5
+//! - [`settings`]: a queue's attributes, tags and permissions
+//! - [`batch`] and [`name`]: the rules for batches and names
+//! - [`error`]: [`Error`], what can be wrong with a call
+
+pub mod attributes;
+pub mod batch;
+pub mod error;
+pub mod message;
+pub mod name;
+pub mod queues;
+pub mod settings;
+
+pub use error::Error;
+pub use message::{Access, Message, Outgoing, Receive, Sender, Sent, Settle};
+pub use queues::{Counts, MoveTask, Options, Queue, Queues};

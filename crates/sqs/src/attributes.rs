@@ -1,0 +1,258 @@
+//! Message attributes: their rules, their form in the journal, and their MD5.
+//!
+//! Source: SQS Developer Guide, "Amazon SQS message metadata".
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use md5::{Digest, Md5};
+use store::record::codec::{self, Reader};
+
+use crate::Error;
+
+/// Most attributes of a message.
+pub const COUNT_MAX: usize = 10;
+/// Longest name and longest data type.
+pub const NAME_LEN_MAX: usize = 256;
+
+const TEXT: u8 = 1;
+const BINARY: u8 = 2;
+
+/// A value of a message attribute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// Of a type `String…` or `Number…`.
+    Text(String),
+    /// Of a type `Binary…`.
+    Binary(Bytes),
+}
+
+/// A message attribute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attribute {
+    /// `String`, `Number` or `Binary`, alone or with a label of the sender's: `Number.int`.
+    pub data_type: String,
+    /// The value, which fits the type.
+    pub value: Value,
+}
+
+/// The attributes of a message by name.
+pub type Attributes = BTreeMap<String, Attribute>;
+
+/// Checks the attributes of one message.
+///
+/// # Errors
+/// [`Error::InvalidMessageAttribute`] for the first that breaks a rule.
+pub fn check(attributes: &Attributes) -> Result<(), Error> {
+    if attributes.len() > COUNT_MAX {
+        return Err(Error::parameter(
+            "MessageAttributes",
+            attributes.len().to_string(),
+            "a message has at most 10 attributes",
+        ));
+    }
+    attributes
+        .iter()
+        .try_for_each(|(name, attribute)| check_one(name, attribute))
+}
+
+fn check_one(name: &str, attribute: &Attribute) -> Result<(), Error> {
+    let refuse = |right: &str| {
+        Err(Error::InvalidMessageAttribute {
+            name: name.chars().take(256).collect(),
+            right: right.to_owned(),
+        })
+    };
+    if !is_name(name) {
+        return refuse(
+            "a name has 1 to 256 letters, digits, hyphens, underscores and periods, does not start or end with a period, has none twice in a row, and does not begin with `AWS.` or `Amazon.`",
+        );
+    }
+    let kind = attribute.data_type.split('.').next().unwrap_or_default();
+    if attribute.data_type.len() > NAME_LEN_MAX || !matches!(kind, "String" | "Number" | "Binary") {
+        return refuse(
+            "its data type is `String`, `Number` or `Binary`, with a label of at most 256 characters",
+        );
+    }
+    match (&attribute.value, kind) {
+        (Value::Binary(value), "Binary") if value.is_empty() => refuse("its value is empty"),
+        (Value::Text(value), "String" | "Number") if value.is_empty() => {
+            refuse("its value is empty")
+        }
+        (Value::Text(value), "Number") if !is_number(value) => refuse("its value is not a number"),
+        (Value::Text(value), "String") if !crate::message::has_allowed_characters(value) => {
+            refuse("its value has characters that are not allowed")
+        }
+        (Value::Binary(_), "Binary") | (Value::Text(_), "String" | "Number") => Ok(()),
+        _ => refuse("its value does not fit its data type"),
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    let lower = name.to_ascii_lowercase();
+    (1..=NAME_LEN_MAX).contains(&name.len())
+        && name.bytes().all(is_allowed)
+        && !(name.starts_with('.') || name.ends_with('.') || name.contains(".."))
+        && !(lower.starts_with("aws.") || lower.starts_with("amazon."))
+}
+
+/// A decimal number, with sign, fraction and exponent.
+fn is_number(text: &str) -> bool {
+    let has_number_characters =
+        |byte: u8| byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.' | b'e' | b'E');
+    text.bytes().all(has_number_characters) && text.parse::<f64>().is_ok_and(f64::is_finite)
+}
+
+/// How many bytes the attributes count towards a message's size: names, types and values.
+#[must_use]
+pub fn size(attributes: &Attributes) -> usize {
+    attributes
+        .iter()
+        .map(|(name, attribute)| name.len() + attribute.data_type.len() + value(attribute).len())
+        .sum()
+}
+
+fn value(attribute: &Attribute) -> &[u8] {
+    match &attribute.value {
+        Value::Text(text) => text.as_bytes(),
+        Value::Binary(bytes) => bytes,
+    }
+}
+
+/// The MD5 of the attributes as clients compute it, in hex; `None` when there are none.
+///
+/// For each in the order of names: length (u32, big-endian) and bytes of the name, the same of the type, a byte 1 for
+/// text or 2 for binary, length and bytes of the value.
+#[must_use]
+pub fn md5_hex(attributes: &Attributes) -> Option<String> {
+    if attributes.is_empty() {
+        return None;
+    }
+    let mut hash = Md5::new();
+    for (name, attribute) in attributes {
+        hash_part(&mut hash, name.as_bytes());
+        hash_part(&mut hash, attribute.data_type.as_bytes());
+        hash.update([if matches!(attribute.value, Value::Text(_)) {
+            TEXT
+        } else {
+            BINARY
+        }]);
+        hash_part(&mut hash, value(attribute));
+    }
+    Some(hex::encode(hash.finalize()))
+}
+
+fn hash_part(hash: &mut Md5, bytes: &[u8]) {
+    hash.update(u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes());
+    hash.update(bytes);
+}
+
+/// Appends the attributes in the journal's form: for each name, type, kind byte and value.
+pub(crate) fn encode(attributes: &Attributes, out: &mut Vec<u8>) {
+    for (name, attribute) in attributes {
+        codec::put_bytes(out, name.as_bytes());
+        codec::put_bytes(out, attribute.data_type.as_bytes());
+        out.push(if matches!(attribute.value, Value::Text(_)) {
+            TEXT
+        } else {
+            BINARY
+        });
+        codec::put_bytes(out, value(attribute));
+    }
+}
+
+/// Reads what [`encode`] wrote; `None` when it is something else.
+pub(crate) fn decode(bytes: &Bytes) -> Option<Attributes> {
+    let mut reader = Reader::new(bytes);
+    let mut attributes = Attributes::new();
+    while reader.left() > 0 {
+        let name = reader.text().ok()?.to_owned();
+        let data_type = reader.text().ok()?.to_owned();
+        let value = match reader.byte().ok()? {
+            TEXT => Value::Text(reader.text().ok()?.to_owned()),
+            BINARY => Value::Binary(bytes.slice_ref(reader.bytes().ok()?)),
+            _ => return None,
+        };
+        attributes.insert(name, Attribute { data_type, value });
+    }
+    Some(attributes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(data_type: &str, value: &str) -> Attribute {
+        Attribute {
+            data_type: data_type.into(),
+            value: Value::Text(value.into()),
+        }
+    }
+
+    #[test]
+    fn the_md5_is_the_one_that_clients_compute() {
+        // botocore's and the SDKs' own check: length-prefixed name, type, kind and value.
+        let attributes =
+            Attributes::from([("timestamp".to_owned(), text("Number", "1493147359900"))]);
+        // The value that the AWS Java and Go SDKs carry in their tests for this attribute.
+        assert_eq!(
+            md5_hex(&attributes).unwrap(),
+            "235c5c510d26fb653d073faed50ae77c"
+        );
+        assert_eq!(md5_hex(&Attributes::new()), None);
+    }
+
+    #[test]
+    fn attributes_go_there_and_back() {
+        let binary = Attribute {
+            data_type: "Binary.png".into(),
+            value: Value::Binary(Bytes::from_static(&[0, 255])),
+        };
+        let attributes = Attributes::from([
+            ("a".to_owned(), text("String", "x")),
+            ("b".to_owned(), binary),
+        ]);
+        let mut bytes = Vec::new();
+        encode(&attributes, &mut bytes);
+        assert_eq!(decode(&bytes.clone().into()), Some(attributes.clone()));
+        assert_eq!(decode(&bytes[..bytes.len() - 1].to_vec().into()), None);
+        assert_eq!(size(&attributes), 1 + 6 + 1 + 1 + 10 + 2);
+    }
+
+    #[test]
+    fn what_the_guide_forbids_is_refused() {
+        for (name, attribute) in [
+            ("AWS.x", text("String", "x")),
+            ("amazon.x", text("String", "x")),
+            (".x", text("String", "x")),
+            ("x.", text("String", "x")),
+            ("x..y", text("String", "x")),
+            ("", text("String", "x")),
+            ("x y", text("String", "x")),
+            ("x", text("Strings", "x")),
+            ("x", text("Binary", "x")),
+            ("x", text("String", "")),
+            ("x", text("Number", "one")),
+            ("x", text("Number", "nan")),
+            ("x", text("String", "\u{1}")),
+        ] {
+            let attributes = Attributes::from([(name.to_owned(), attribute)]);
+            assert!(check(&attributes).is_err(), "{attributes:?}");
+        }
+        for (name, attribute) in [
+            ("x.y-Z_0", text("String.label", "x")),
+            ("n", text("Number", "-1.5e3")),
+            ("n", text("Number.int", "7")),
+        ] {
+            assert_eq!(
+                check(&Attributes::from([(name.to_owned(), attribute)])),
+                Ok(())
+            );
+        }
+        let eleven = (0..11)
+            .map(|n| (format!("a{n}"), text("String", "x")))
+            .collect();
+        assert!(check(&eleven).is_err());
+    }
+}
