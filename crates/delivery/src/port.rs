@@ -354,6 +354,10 @@ pub enum ErrorClass {
     Closed,
     /// What came back is not the protocol.
     Protocol,
+    /// The receiver took the call and asks to try later (SMTP 4yz); counts before the status.
+    Deferred,
+    /// The receiver took the call and refuses for good (SMTP 5yz); counts before the status.
+    Rejected,
     /// The notification was refused by the rules before anything was sent.
     Refused,
     /// The attempt was given up because the notifier ended.
@@ -376,6 +380,8 @@ impl ErrorClass {
             Self::TotalTimeout => "total-timeout",
             Self::Closed => "closed",
             Self::Protocol => "protocol",
+            Self::Deferred => "deferred",
+            Self::Rejected => "rejected",
             Self::Refused => "refused",
             Self::Cancelled => "cancelled",
         }
@@ -393,7 +399,8 @@ impl ErrorClass {
             | Self::FirstByteTimeout
             | Self::TotalTimeout
             | Self::Cancelled => FailureClass::Timeout,
-            Self::Protocol => FailureClass::Server,
+            Self::Protocol | Self::Deferred => FailureClass::Server,
+            Self::Rejected => FailureClass::Client,
             Self::Address | Self::Refused => FailureClass::Policy,
         }
     }

@@ -1,0 +1,259 @@
+//! From the fields of a line to a request; the same for all kinds.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use base::Timestamp;
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use bytes::Bytes;
+use url::Url;
+
+use super::{Error, Format, Parsed, header, refused, unparsable};
+use crate::config::route::BodyKind;
+use crate::port::Request;
+
+/// The fields of a line, not yet judged.
+#[derive(Debug, Default)]
+pub(super) struct Found<'a> {
+    pub(super) url: Option<Cow<'a, str>>,
+    pub(super) method: Option<Cow<'a, str>>,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: Option<(Bytes, Option<BodyKind>)>,
+    pub(super) id: Option<Cow<'a, str>>,
+    pub(super) expires_at: Option<Cow<'a, str>>,
+}
+
+/// The longest id, chosen.
+const ID_BYTES_MAX: usize = 256;
+
+const LENIENT: GeneralPurposeConfig =
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
+const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
+
+impl<'a> Found<'a> {
+    /// A line that is a URL, with a method before it or not.
+    pub(super) fn of_url_line(line: &'a str) -> Self {
+        let (method, url) = match line.split_once([' ', '\t']) {
+            Some((first, rest)) if is_method(first) => (Some(Cow::Borrowed(first)), rest),
+            _ => (None, line),
+        };
+        Self {
+            url: Some(Cow::Borrowed(url)),
+            method,
+            ..Self::default()
+        }
+    }
+
+    /// Sets the body; a line has one at most.
+    pub(super) fn set_body(&mut self, body: Bytes, kind: Option<BodyKind>) -> Result<(), Error> {
+        if self.body.replace((body, kind)).is_some() {
+            return Err(unparsable(
+                "the line has more than one of body, body_base64 and form",
+            ));
+        }
+        Ok(())
+    }
+
+    /// The request that these fields ask for.
+    pub(super) fn build(self, format: &Format) -> Result<Parsed, Error> {
+        let url = self.url.ok_or_else(|| {
+            let name = format.names.name(super::Field::Url);
+            unparsable(format!("the line has no field `{name}`"))
+        })?;
+        let url = parse_url(&url)?;
+        let (body, kind) = self.body.unwrap_or_default();
+        let method = match self.method {
+            Some(name) => method(&name)?,
+            None => format.method.clone().unwrap_or(if body.is_empty() {
+                http::Method::GET
+            } else {
+                http::Method::POST
+            }),
+        };
+        let mut headers = check_headers(self.headers, &url, body.len())?;
+        let kind = kind.unwrap_or(format.body);
+        if let Some(content_type) = content_type(kind)
+            && !body.is_empty()
+            && !headers
+                .iter()
+                .any(|(name, _)| name.eq_ignore_ascii_case("content-type"))
+        {
+            headers.push(("content-type".to_owned(), content_type.to_owned()));
+        }
+        Ok(Parsed {
+            request: Request {
+                url,
+                method,
+                headers,
+                body,
+            },
+            id: self.id.map(|id| check_id(&id)).transpose()?,
+            expires_at: self.expires_at.map(|text| time(&text)).transpose()?,
+        })
+    }
+}
+
+/// Bytes that must be text.
+pub(super) fn text<'a>(bytes: &'a [u8], what: &str) -> Result<&'a str, Error> {
+    std::str::from_utf8(bytes).map_err(|_| unparsable(format!("{what} is not UTF-8")))
+}
+
+/// The bytes of a base64 text, standard or URL-safe, padded or not.
+pub(super) fn base64(text: &[u8]) -> Result<Bytes, Error> {
+    let decoded = STANDARD.decode(text).or_else(|_| URL_SAFE.decode(text));
+    decoded
+        .map(Bytes::from)
+        .map_err(|error| unparsable(format!("body_base64 is not base64: {error}")))
+}
+
+/// Headers as text: a JSON object, or `Name: value`, one a line.
+pub(super) fn headers_of_text(text: &str) -> Result<Vec<(String, String)>, Error> {
+    if text.trim_start().starts_with(['{', '[']) {
+        return super::json::headers_of(text);
+    }
+    let pair = |line: &str| {
+        let (name, value) = line.split_once(':').ok_or_else(|| {
+            unparsable(format!(
+                "`{line}` is not a header of the form `Name: value`"
+            ))
+        })?;
+        Ok((name.trim().to_owned(), value.trim().to_owned()))
+    };
+    text.lines()
+        .filter(|line| !line.trim().is_empty())
+        .map(pair)
+        .collect()
+}
+
+/// A method by its name, any case for the usual ones.
+pub(super) fn method(name: &str) -> Result<http::Method, Error> {
+    let upper = name.trim().to_ascii_uppercase();
+    match upper.as_str() {
+        "GET" => return Ok(http::Method::GET),
+        "POST" => return Ok(http::Method::POST),
+        "CONNECT" => {
+            return Err(refused(
+                "method CONNECT is not allowed: it opens a tunnel, it does not notify",
+            ));
+        }
+        _ => {}
+    }
+    http::Method::from_bytes(upper.as_bytes()).map_err(|_| {
+        unparsable(format!(
+            "`{}` is no method, such as GET or POST",
+            name.escape_debug()
+        ))
+    })
+}
+
+fn is_method(word: &str) -> bool {
+    [
+        "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "CONNECT", "TRACE",
+    ]
+    .contains(&word)
+}
+
+fn parse_url(text: &str) -> Result<Url, Error> {
+    let trimmed = text.trim();
+    let bare = ["\"\"", "''", "<>"]
+        .iter()
+        .find_map(|pair| {
+            let mut quotes = pair.chars();
+            let (open, close) = (quotes.next()?, quotes.next()?);
+            trimmed.strip_prefix(open)?.strip_suffix(close)
+        })
+        .unwrap_or(trimmed);
+    if bare.bytes().any(|byte| byte < b' ' || byte == 0x7f) {
+        return Err(refused("the URL holds CR, LF or another control character"));
+    }
+    let url = Url::parse(bare).map_err(|error| {
+        let shown: String = bare.chars().take(80).collect();
+        let hint = if bare.contains("://") || bare.starts_with("mailto:") {
+            ""
+        } else {
+            "; it must begin with its scheme, such as `https://`"
+        };
+        unparsable(format!(
+            "`{}` is no URL: {error}{hint}",
+            shown.escape_debug()
+        ))
+    })?;
+    if matches!(url.scheme(), "http" | "https") && url.host_str().is_none_or(str::is_empty) {
+        return Err(unparsable("the URL has no host"));
+    }
+    Ok(url)
+}
+
+/// Checks the headers; drops `host` and `content-length` where they say what is sent anyway.
+fn check_headers(
+    headers: Vec<(String, String)>,
+    url: &Url,
+    body_bytes: usize,
+) -> Result<Vec<(String, String)>, Error> {
+    let mut checked = Vec::with_capacity(headers.len() + 1);
+    for (name, value) in headers {
+        header::check(&name, &value).map_err(refused)?;
+        let expected = match name.to_ascii_lowercase().as_str() {
+            "host" => authority(url),
+            "content-length" => body_bytes.to_string(),
+            _ => {
+                checked.push((name, value));
+                continue;
+            }
+        };
+        if !value.trim().eq_ignore_ascii_case(&expected) {
+            return Err(refused(format!(
+                "header `{name}` is not what is sent (`{expected}`); leave it out"
+            )));
+        }
+    }
+    Ok(checked)
+}
+
+fn authority(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    let host = match host.parse::<IpAddr>() {
+        Ok(IpAddr::V6(_)) => format!("[{host}]"),
+        _ => host.to_owned(),
+    };
+    url.port()
+        .map_or_else(|| host.clone(), |port| format!("{host}:{port}"))
+}
+
+fn content_type(kind: BodyKind) -> Option<&'static str> {
+    match kind {
+        BodyKind::Raw => None,
+        BodyKind::Json => Some("application/json"),
+        BodyKind::Form => Some("application/x-www-form-urlencoded"),
+    }
+}
+
+fn check_id(id: &str) -> Result<String, Error> {
+    let is_good = (1..=ID_BYTES_MAX).contains(&id.len()) && !id.chars().any(char::is_control);
+    is_good
+        .then(|| id.to_owned())
+        .ok_or_else(|| unparsable("the id is not 1 to 256 bytes without control characters"))
+}
+
+/// A time in RFC 3339, or in seconds or milliseconds since the epoch.
+fn time(text: &str) -> Result<Timestamp, Error> {
+    let trimmed = text.trim();
+    let digits = trimmed.split('.').next().unwrap_or_default();
+    if let Ok(number) = digits.parse::<u64>() {
+        // Twelve digits of seconds are the year 5138: longer numbers are milliseconds.
+        return Ok(if digits.len() >= 12 {
+            Timestamp::from_millis(number)
+        } else {
+            Timestamp::from_secs(number)
+        });
+    }
+    Timestamp::parse_rfc3339(trimmed).ok_or_else(|| {
+        unparsable(format!(
+            "expires_at `{}` is no time such as `2026-11-23T05:03:10Z` or seconds since 1970",
+            trimmed.escape_debug()
+        ))
+    })
+}

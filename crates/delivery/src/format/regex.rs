@@ -1,0 +1,86 @@
+//! Lines matched by a regular expression with named groups (`(?P<url>…)`).
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use regex::bytes::{Regex, RegexBuilder};
+
+use super::fields::{self, Found};
+use super::{ALL, Error, Field, Names, unparsable};
+
+/// The longest expression and the most memory of its automaton; both chosen.
+const PATTERN_BYTES_MAX: usize = 4 << 10;
+const COMPILED_BYTES_MAX: usize = 1 << 20;
+
+#[derive(Clone, Debug)]
+pub(super) struct Pattern {
+    regex: Regex,
+    groups: Vec<(Field, usize)>,
+}
+
+impl Pattern {
+    pub(super) fn new(pattern: &str, names: &Names) -> Result<Self, String> {
+        if pattern.is_empty() || pattern.len() > PATTERN_BYTES_MAX {
+            return Err("pattern is not 1 to 4096 bytes long".to_owned());
+        }
+        let regex = RegexBuilder::new(pattern)
+            .size_limit(COMPILED_BYTES_MAX)
+            .build()
+            .map_err(|error| format!("pattern is no regular expression: {error}"))?;
+        let index = |field: &Field| {
+            let name = names.name(*field);
+            let at = regex
+                .capture_names()
+                .position(|group| group == Some(name))?;
+            Some((*field, at))
+        };
+        let groups: Vec<_> = ALL.iter().filter_map(index).collect();
+        if !groups.iter().any(|(field, _)| *field == Field::Url) {
+            let name = names.name(Field::Url);
+            return Err(format!(
+                "pattern has no group `{name}`, such as `(?P<{name}>https?://\\S+)`"
+            ));
+        }
+        Ok(Self { regex, groups })
+    }
+
+    pub(super) fn read<'a>(&self, line: &Bytes, trimmed: &'a [u8]) -> Result<Found<'a>, Error> {
+        let captures = self
+            .regex
+            .captures(trimmed)
+            .ok_or_else(|| unparsable("the line does not match the route's pattern"))?;
+        let mut found = Found::default();
+        for (field, group) in &self.groups {
+            let Some(group) = captures.get(*group) else {
+                continue;
+            };
+            take(&mut found, line, *field, group.as_bytes())?;
+        }
+        Ok(found)
+    }
+}
+
+fn take<'a>(
+    found: &mut Found<'a>,
+    line: &Bytes,
+    field: Field,
+    value: &'a [u8],
+) -> Result<(), Error> {
+    let borrowed = |what: &str| fields::text(value, what).map(|text| Some(Cow::Borrowed(text)));
+    match field {
+        Field::Url => found.url = borrowed("url")?,
+        Field::Method => found.method = borrowed("method")?,
+        Field::Id => found.id = borrowed("id")?,
+        Field::ExpiresAt => found.expires_at = borrowed("expires_at")?,
+        Field::Headers => found.headers = fields::headers_of_text(fields::text(value, "headers")?)?,
+        Field::Body => found.set_body(line.slice_ref(value), None)?,
+        Field::Form => {
+            found.set_body(
+                line.slice_ref(value),
+                Some(crate::config::route::BodyKind::Form),
+            )?;
+        }
+        Field::BodyBase64 => found.set_body(fields::base64(value)?, None)?,
+    }
+    Ok(())
+}
