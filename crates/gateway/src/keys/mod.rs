@@ -1,0 +1,659 @@
+//! The account and its keys.
+//!
+//! There is no root access key. The first start makes the account and one administrator *user* with a key; further keys
+//! have a role each. Secrets lie sealed in `keys.json`; the master key lies elsewhere or beside it (mode 0600).
+//!
+//! INVARIANT: a secret leaves this module only as a [`SecretKey`], which does not show itself, or through
+//! [`KeyStore::administrator`] and [`KeyStore::create`], for its owner.
+
+mod file;
+mod password;
+mod seal;
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use api::{Caller, Role};
+use base::{AccountId, Arn, Clock};
+use parking_lot::RwLock;
+use wire::sigv4::{Refusal, SecretKey};
+
+pub use file::{KEYS_FILE, Status};
+pub use password::{NotTaken, PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN};
+pub use seal::{MASTER_KEY_FILE, MasterKey, MasterKeyError, MasterKeySource, NotOpened};
+
+use file::{FORMAT, KeysFile, StoredKey};
+
+/// The most keys of an account. Chosen.
+pub const KEYS_LIMIT: usize = 1000;
+/// The name of the first user.
+const ADMINISTRATOR: &str = "administrator";
+
+/// Finds the key that claims to have signed. The keys of IAM take this place later.
+pub trait KeyLookup: Send + Sync + std::fmt::Debug {
+    /// The key, if it exists and is active, and `token` is right for it.
+    ///
+    /// # Errors
+    /// [`Refusal::UnknownKey`] or [`Refusal::ExpiredToken`].
+    fn find(&self, key_id: &str, token: Option<&str>) -> Result<Arc<Key>, Refusal>;
+}
+
+/// A key that may sign.
+#[derive(Debug)]
+pub struct Key {
+    /// Its secret.
+    pub secret: SecretKey,
+    /// Whose it is.
+    pub caller: Arc<Caller>,
+}
+
+/// A key's id and secret, for its owner.
+#[derive(Debug)]
+pub struct Credentials {
+    /// Such as `AKIAQ3EGR4T6YX2L5KCM`.
+    pub key_id: String,
+    /// 40 characters; not shown by `Debug`.
+    pub secret: SecretKey,
+}
+
+/// What may be told of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyInfo {
+    /// Its id.
+    pub id: String,
+    /// The user whose key it is.
+    pub name: String,
+    /// What it is for.
+    pub role: Role,
+    /// Whether it is taken.
+    pub status: Status,
+    /// When it was made, in RFC 3339.
+    pub created: String,
+}
+
+/// Why keys cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file cannot be read or written.
+    #[error("`{}` cannot be used", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// `keys.json` is not in form.
+    #[error("`{}` is not in form", path.display())]
+    Form {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// `keys.json` says something that cannot be.
+    #[error("`{}` says {what}", path.display())]
+    Content {
+        /// Which.
+        path: PathBuf,
+        /// What it says.
+        what: String,
+    },
+    /// The master key is not there or not in form.
+    #[error(transparent)]
+    MasterKey(#[from] MasterKeyError),
+    /// A secret does not open.
+    #[error("the secret of key `{key_id}` does not open")]
+    Secret {
+        /// Whose.
+        key_id: String,
+        /// Why.
+        source: NotOpened,
+    },
+    /// The account's number cannot be changed once it is set.
+    #[error(
+        "account_id is `{asked}` in the configuration, but the data belongs to `{kept}`; a data directory keeps its account"
+    )]
+    Account {
+        /// What the configuration says.
+        asked: AccountId,
+        /// What the data says.
+        kept: AccountId,
+    },
+    /// No such key.
+    #[error("key `{key_id}` does not exist")]
+    NotFound {
+        /// Which.
+        key_id: String,
+    },
+    /// The last active key of an administrator must stay.
+    #[error("key `{key_id}` is the last active one of an administrator; make another one first")]
+    LastAdministrator {
+        /// Which.
+        key_id: String,
+    },
+    /// A name out of form.
+    #[error("`{name}` is not a user's name: 1 to 64 of a-z, A-Z, 0-9 and +=,.@_-")]
+    Name {
+        /// What was given.
+        name: String,
+    },
+    /// Too many keys.
+    #[error("the account has {KEYS_LIMIT} keys already, which is the most")]
+    TooMany,
+    /// A password that is not taken.
+    #[error(transparent)]
+    Password(#[from] NotTaken),
+}
+
+/// The keys of a data directory.
+#[derive(Debug)]
+pub struct KeyStore {
+    path: PathBuf,
+    master: MasterKey,
+    account: AccountId,
+    clock: Arc<dyn Clock>,
+    state: RwLock<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    file: KeysFile,
+    active: HashMap<String, Arc<Key>, foldhash::fast::RandomState>,
+}
+
+impl KeyStore {
+    /// Opens the keys of `data_dir`, and makes account, administrator and key at the first time.
+    ///
+    /// `account`: the number from the configuration, or `None` for the one kept or a random one.
+    ///
+    /// # Errors
+    /// When a file cannot be used, a secret does not open, or `account` is not the one kept.
+    pub fn open(
+        data_dir: &Path,
+        master: &MasterKeySource,
+        account: Option<&AccountId>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, Error> {
+        let path = data_dir.join(KEYS_FILE);
+        let in_file = |source| Error::File {
+            path: data_dir.to_owned(),
+            source,
+        };
+        fs::create_dir_all(data_dir).map_err(in_file)?;
+        // Two commands may both be the first; one makes the files, the other finds them.
+        let turn = fs::File::create(data_dir.join("keys.lock")).map_err(in_file)?;
+        turn.lock().map_err(in_file)?;
+        let master = MasterKey::load(data_dir, master)?;
+        let kept = read(&path)?;
+        let is_new = kept.is_none();
+        let file = kept.unwrap_or_else(|| KeysFile {
+            format: FORMAT,
+            account_id: account.map_or_else(random_account, AccountId::to_string),
+            root_password: None,
+            keys: Vec::new(),
+        });
+        let kept: AccountId = file
+            .account_id
+            .parse()
+            .map_err(|error: base::name::Error| Error::Content {
+                path: path.clone(),
+                what: error.to_string(),
+            })?;
+        if let Some(asked) = account.filter(|asked| **asked != kept) {
+            return Err(Error::Account {
+                asked: asked.clone(),
+                kept,
+            });
+        }
+        let active = unseal(&path, &file, &master, &kept)?;
+        let state = RwLock::new(State { file, active });
+        let store = Self {
+            path,
+            master,
+            account: kept,
+            clock,
+            state,
+        };
+        if is_new {
+            store.create(ADMINISTRATOR, Role::Administrator)?;
+        }
+        Ok(store)
+    }
+
+    /// The account to which all keys belong.
+    #[must_use]
+    pub fn account(&self) -> &AccountId {
+        &self.account
+    }
+
+    /// All keys without their secrets, oldest first.
+    #[must_use]
+    pub fn list(&self) -> Vec<KeyInfo> {
+        let state = self.state.read();
+        let known = state.file.keys.iter().filter_map(|stored| {
+            Some(KeyInfo {
+                id: stored.id.clone(),
+                name: stored.name.clone(),
+                role: stored.role.parse().ok()?,
+                status: stored.status,
+                created: stored.created.clone(),
+            })
+        });
+        known.collect()
+    }
+
+    /// The oldest active key of an administrator, for the owner of the data directory.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn administrator(&self) -> Result<Credentials, Error> {
+        let state = self.state.read();
+        let key = state
+            .file
+            .keys
+            .iter()
+            .find_map(|stored| {
+                state
+                    .active
+                    .get(&stored.id)
+                    .filter(|key| key.caller.role == Role::Administrator)
+            })
+            .ok_or_else(|| Error::NotFound {
+                key_id: ADMINISTRATOR.to_owned(),
+            })?;
+        Ok(Credentials {
+            key_id: key.caller.access_key_id.clone(),
+            secret: SecretKey::new(key.secret.expose()),
+        })
+    }
+
+    /// Makes a key of `role` for the user `name` and gives its secret, this once.
+    ///
+    /// # Errors
+    /// When the name is out of form, there are too many keys, or the file cannot be written.
+    pub fn create(&self, name: &str, role: Role) -> Result<Credentials, Error> {
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte);
+        if !(1..=64).contains(&name.len()) || !name.bytes().all(is_allowed) {
+            return Err(Error::Name {
+                name: name.to_owned(),
+            });
+        }
+        let secret = random_secret();
+        let mut stored = StoredKey {
+            id: base::id::aws_id("AKIA", 16),
+            name: name.to_owned(),
+            role: role.to_string(),
+            status: Status::Active,
+            created: self.clock.now().rfc3339(),
+            sealed_secret: String::new(),
+        };
+        stored.sealed_secret = self.master.seal(&secret, &stored.belongs_to());
+        let key_id = stored.id.clone();
+        self.change(|file| {
+            if file.keys.len() >= KEYS_LIMIT {
+                return Err(Error::TooMany);
+            }
+            file.keys.push(stored);
+            Ok(())
+        })?;
+        Ok(Credentials {
+            key_id,
+            secret: SecretKey::new(&secret),
+        })
+    }
+
+    /// Switches a key on or off. A key that is off is not taken from the next request on.
+    ///
+    /// # Errors
+    /// When there is no such key, it is the administrator's last, or the file cannot be written.
+    pub fn set_status(&self, key_id: &str, status: Status) -> Result<(), Error> {
+        self.change(|file| {
+            let stored = file.keys.iter_mut().find(|stored| stored.id == key_id);
+            stored
+                .ok_or_else(|| Error::NotFound {
+                    key_id: key_id.to_owned(),
+                })?
+                .status = status;
+            keep_an_administrator(file, key_id)
+        })
+    }
+
+    /// Removes a key for ever.
+    ///
+    /// # Errors
+    /// As [`KeyStore::set_status`].
+    pub fn remove(&self, key_id: &str) -> Result<(), Error> {
+        self.change(|file| {
+            let before = file.keys.len();
+            file.keys.retain(|stored| stored.id != key_id);
+            if file.keys.len() == before {
+                return Err(Error::NotFound {
+                    key_id: key_id.to_owned(),
+                });
+            }
+            keep_an_administrator(file, key_id)
+        })
+    }
+
+    /// Sets the root password, which is for signing in, not for signing requests. Slow by design.
+    ///
+    /// # Errors
+    /// When the password is too short or long, or the file cannot be written.
+    pub fn set_root_password(&self, password: &str) -> Result<(), Error> {
+        let hash = password::hash(password)?;
+        self.change(|file| {
+            file.root_password = Some(hash);
+            Ok(())
+        })
+    }
+
+    /// Whether `password` is the root password; never, when none is set. Slow by design.
+    #[must_use]
+    pub fn is_root_password(&self, password: &str) -> bool {
+        let hash = self.state.read().file.root_password.clone();
+        hash.is_some_and(|hash| password::is_right(password, &hash))
+    }
+
+    /// Applies a change to the file first and, when it is on disk, to what is taken.
+    fn change(&self, edit: impl FnOnce(&mut KeysFile) -> Result<(), Error>) -> Result<(), Error> {
+        let mut state = self.state.write();
+        let mut file = state.file.clone();
+        edit(&mut file)?;
+        let active = unseal(&self.path, &file, &self.master, &self.account)?;
+        write(&self.path, &file)?;
+        *state = State { file, active };
+        Ok(())
+    }
+}
+
+impl KeyLookup for KeyStore {
+    fn find(&self, key_id: &str, token: Option<&str>) -> Result<Arc<Key>, Refusal> {
+        // These keys are long-lived; none of them has a session token.
+        if token.is_some() {
+            return Err(Refusal::UnknownKey);
+        }
+        self.state
+            .read()
+            .active
+            .get(key_id)
+            .cloned()
+            .ok_or(Refusal::UnknownKey)
+    }
+}
+
+fn keep_an_administrator(file: &KeysFile, key_id: &str) -> Result<(), Error> {
+    let is_left = file.keys.iter().any(|stored| {
+        stored.status == Status::Active && stored.role == Role::Administrator.as_str()
+    });
+    if is_left {
+        Ok(())
+    } else {
+        Err(Error::LastAdministrator {
+            key_id: key_id.to_owned(),
+        })
+    }
+}
+
+fn read(path: &Path) -> Result<Option<KeysFile>, Error> {
+    let text = match fs::read(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => {
+            return Err(Error::File {
+                path: path.to_owned(),
+                source,
+            });
+        }
+    };
+    let file: KeysFile = serde_json::from_slice(&text).map_err(|source| Error::Form {
+        path: path.to_owned(),
+        source,
+    })?;
+    if file.format == FORMAT {
+        return Ok(Some(file));
+    }
+    let what = format!("format {}, and this version reads {FORMAT}", file.format);
+    Err(Error::Content {
+        path: path.to_owned(),
+        what,
+    })
+}
+
+fn write(path: &Path, file: &KeysFile) -> Result<(), Error> {
+    let text = serde_json::to_vec_pretty(file).map_err(|source| Error::Form {
+        path: path.to_owned(),
+        source,
+    })?;
+    file::write_private(path, &text).map_err(|source| Error::File {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+type Active = HashMap<String, Arc<Key>, foldhash::fast::RandomState>;
+
+fn unseal(
+    path: &Path,
+    file: &KeysFile,
+    master: &MasterKey,
+    account: &AccountId,
+) -> Result<Active, Error> {
+    let mut active = Active::default();
+    for stored in &file.keys {
+        let role: Role =
+            stored
+                .role
+                .parse()
+                .map_err(|error: api::ctx::NotRole| Error::Content {
+                    path: path.to_owned(),
+                    what: error.to_string(),
+                })?;
+        let secret = master
+            .open(&stored.sealed_secret, &stored.belongs_to())
+            .map_err(|source| Error::Secret {
+                key_id: stored.id.clone(),
+                source,
+            })?;
+        if stored.status == Status::Active {
+            let caller = Arc::new(caller(stored, role, account));
+            active.insert(
+                stored.id.clone(),
+                Arc::new(Key {
+                    secret: SecretKey::new(&secret),
+                    caller,
+                }),
+            );
+        }
+    }
+    Ok(active)
+}
+
+fn caller(stored: &StoredKey, role: Role, account: &AccountId) -> Caller {
+    Caller {
+        access_key_id: stored.id.clone(),
+        role,
+        arn: Arn {
+            service: "iam".to_owned(),
+            region: String::new(),
+            account: account.to_string(),
+            resource: format!("user/{}", stored.name),
+        },
+        account: account.clone(),
+    }
+}
+
+/// 12 digits, the first not zero.
+fn random_account() -> String {
+    let number = u64::from_be_bytes(base::id::random_bytes());
+    (100_000_000_000 + number % 900_000_000_000).to_string()
+}
+
+/// 40 characters of base64, which are 30 random bytes.
+fn random_secret() -> String {
+    use base64::Engine;
+    base64::engine::general_purpose::STANDARD.encode(base::id::random_bytes::<30>())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn open(dir: &Path) -> Result<KeyStore, Error> {
+        let clock = Arc::new(base::ManualClock::at(base::Timestamp::from_secs(
+            1_795_410_190,
+        )));
+        KeyStore::open(dir, &MasterKeySource::BesideTheData, None, clock)
+    }
+
+    #[test]
+    fn the_first_start_makes_an_administrator_and_no_root_key() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(dir.path()).unwrap();
+        let key = store.administrator().unwrap();
+        let found = store.find(&key.key_id, None).unwrap();
+        assert_eq!(
+            found.caller.arn.to_string(),
+            format!("arn:aws:iam::{}:user/administrator", store.account())
+        );
+        assert_eq!(key.secret.expose().len(), 40);
+        assert_eq!(store.list().len(), 1);
+        let again = open(dir.path()).unwrap();
+        assert_eq!(again.account(), store.account());
+        assert_eq!(
+            again.administrator().unwrap().secret.expose(),
+            key.secret.expose()
+        );
+    }
+
+    #[test]
+    fn files_are_private_and_hold_no_secret_in_the_clear() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(dir.path()).unwrap();
+        for name in [KEYS_FILE, MASTER_KEY_FILE] {
+            let mode = fs::metadata(dir.path().join(name))
+                .unwrap()
+                .permissions()
+                .mode();
+            assert_eq!(mode & 0o777, 0o600, "{name}");
+        }
+        let secret = store.administrator().unwrap();
+        let text = fs::read_to_string(dir.path().join(KEYS_FILE)).unwrap();
+        assert!(!text.contains(secret.secret.expose()));
+        assert!(!format!("{store:?}{secret:?}").contains(secret.secret.expose()));
+    }
+
+    #[test]
+    fn a_key_that_is_off_or_removed_is_unknown_and_one_administrator_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(dir.path()).unwrap();
+        let sender = store.create("app", Role::Sender).unwrap();
+        assert_eq!(
+            store.find(&sender.key_id, None).unwrap().caller.role,
+            Role::Sender
+        );
+        assert_eq!(
+            store.find(&sender.key_id, Some("token")).unwrap_err(),
+            Refusal::UnknownKey
+        );
+        store.set_status(&sender.key_id, Status::Inactive).unwrap();
+        assert_eq!(
+            store.find(&sender.key_id, None).unwrap_err(),
+            Refusal::UnknownKey
+        );
+        assert!(
+            open(dir.path())
+                .unwrap()
+                .find(&sender.key_id, None)
+                .is_err()
+        );
+        store.set_status(&sender.key_id, Status::Active).unwrap();
+        store.find(&sender.key_id, None).unwrap();
+        store.remove(&sender.key_id).unwrap();
+        assert!(matches!(
+            store.remove(&sender.key_id),
+            Err(Error::NotFound { .. })
+        ));
+        let last = store.administrator().unwrap().key_id;
+        assert!(matches!(
+            store.remove(&last),
+            Err(Error::LastAdministrator { .. })
+        ));
+        assert!(matches!(
+            store.set_status(&last, Status::Inactive),
+            Err(Error::LastAdministrator { .. })
+        ));
+        assert!(matches!(
+            store.create("a b", Role::Reader),
+            Err(Error::Name { .. })
+        ));
+    }
+
+    #[test]
+    fn a_role_that_was_changed_by_hand_does_not_open() {
+        let dir = tempfile::tempdir().unwrap();
+        open(dir.path())
+            .unwrap()
+            .create("app", Role::Sender)
+            .unwrap();
+        let path = dir.path().join(KEYS_FILE);
+        let text = fs::read_to_string(&path)
+            .unwrap()
+            .replace("\"sender\"", "\"administrator\"");
+        fs::write(&path, text).unwrap();
+        let error = open(dir.path()).unwrap_err();
+        assert!(matches!(error, Error::Secret { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_data_directory_keeps_its_account() {
+        let dir = tempfile::tempdir().unwrap();
+        let kept = open(dir.path()).unwrap().account().clone();
+        let clock: Arc<dyn Clock> = Arc::new(base::SystemClock::new());
+        let asked: AccountId = "000000000001".parse().unwrap();
+        let open = |account| {
+            KeyStore::open(
+                dir.path(),
+                &MasterKeySource::BesideTheData,
+                account,
+                Arc::clone(&clock),
+            )
+        };
+        assert!(open(Some(&kept)).is_ok());
+        assert!(
+            open(Some(&asked))
+                .unwrap_err()
+                .to_string()
+                .contains("keeps its account")
+        );
+    }
+
+    #[test]
+    fn another_master_key_opens_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        open(dir.path()).unwrap();
+        let clock: Arc<dyn Clock> = Arc::new(base::SystemClock::new());
+        let other = MasterKeySource::Hex("ab".repeat(32));
+        assert!(!format!("{other:?}").contains("abab"));
+        let error = KeyStore::open(dir.path(), &other, None, clock).unwrap_err();
+        assert!(matches!(error, Error::Secret { .. }), "{error}");
+    }
+
+    #[test]
+    fn the_root_password_is_for_signing_in_only() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(dir.path()).unwrap();
+        assert!(!store.is_root_password(""));
+        store.set_root_password("correct horse battery").unwrap();
+        assert!(
+            open(dir.path())
+                .unwrap()
+                .is_root_password("correct horse battery")
+        );
+        assert!(!store.is_root_password("correct horse batterz"));
+        assert_eq!(store.list().len(), 1);
+    }
+}

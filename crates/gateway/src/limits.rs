@@ -1,0 +1,45 @@
+//! The bounds of the door. Each protects the others from one slow or hostile client.
+
+use std::time::Duration;
+
+use base::ByteCount;
+
+/// Bounds on what a client may ask of the door.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The most bytes of a request's head; 8 KiB to 1 MiB. Beyond it: 431 and the end of the connection.
+    pub header_bytes: ByteCount,
+    /// The most bytes of a request's body. A message of 1 MiB in JSON escapes needs up to 2, in a form up to 3.
+    pub body_bytes: ByteCount,
+    /// The most bytes of all large bodies (beyond 64 KiB each) that are being read or worked on at a time.
+    pub bodies_bytes: ByteCount,
+    /// The most connections. A newcomer beyond it takes the place of one that has proven nothing or rests.
+    pub connections: usize,
+    /// From a request's first byte to the end of its head, for the TLS handshake, and for a new connection to say anything.
+    pub header_time: Duration,
+    /// From the end of the head to the end of the body.
+    pub body_time: Duration,
+    /// How long a connection that has proven itself may rest between requests.
+    pub idle_time: Duration,
+    /// How long an answer may wait for a client that does not read.
+    pub write_time: Duration,
+    /// How long calls may go on after the order to stop.
+    pub drain_time: Duration,
+}
+
+impl Default for Limits {
+    /// Chosen: bodies and times as AWS's public endpoints behave, memory for a small machine.
+    fn default() -> Self {
+        Self {
+            header_bytes: ByteCount::kib(32),
+            body_bytes: ByteCount::mib(4),
+            bodies_bytes: ByteCount::mib(256),
+            connections: 4096,
+            header_time: Duration::from_secs(10),
+            body_time: Duration::from_secs(30),
+            idle_time: Duration::from_secs(90),
+            write_time: Duration::from_secs(30),
+            drain_time: Duration::from_secs(25),
+        }
+    }
+}

@@ -1,0 +1,468 @@
+//! Counts and measurements of this process, as Prometheus text.
+//!
+//! INVARIANT: at most [`SERIES_LIMIT`] series exist. What comes after is counted in a series whose dimensions are all
+//! `(other)`, so that no caller can fill the memory with names.
+//!
+//! Source: Prometheus text exposition format 0.0.4.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use base::MetricSink;
+use parking_lot::{Mutex, RwLock};
+
+/// The most series of a process. Chosen: 10,000 take about 4 MB.
+pub const SERIES_LIMIT: usize = 10_000;
+
+/// Upper bounds of the buckets of measurements: seconds from 0.1 ms to 100 s, and beyond for sizes and counts.
+const BOUNDS: [f64; 18] = [
+    0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
+    5.0, 10.0, 30.0, 100.0,
+];
+
+/// Takes counts from the whole process and shows them.
+pub struct Registry {
+    hasher: foldhash::fast::RandomState,
+    series: RwLock<HashMap<u64, Vec<Arc<Series>>, foldhash::fast::RandomState>>,
+    count: AtomicU64,
+    gauges: Mutex<Vec<Gauge>>,
+}
+
+/// Reads one or more gauges at the moment of asking.
+type Gauge = Box<dyn Fn(&mut GaugeWriter<'_>) + Send + Sync>;
+
+#[derive(Debug)]
+struct Series {
+    namespace: &'static str,
+    name: &'static str,
+    dimensions: Vec<(&'static str, String)>,
+    value: Value,
+}
+
+#[derive(Debug)]
+enum Value {
+    Counter(AtomicF64),
+    Histogram {
+        buckets: [AtomicU64; BOUNDS.len()],
+        count: AtomicU64,
+        sum: AtomicF64,
+    },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Kind {
+    Counter,
+    Histogram,
+}
+
+/// A sum that many threads add to.
+#[derive(Debug, Default)]
+struct AtomicF64(AtomicU64);
+
+impl AtomicF64 {
+    fn add(&self, value: f64) {
+        let add = |bits| Some((f64::from_bits(bits) + value).to_bits());
+        // The function never answers `None`, so this never fails.
+        let _ = self
+            .0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+    }
+
+    fn get(&self) -> f64 {
+        f64::from_bits(self.0.load(Ordering::Relaxed))
+    }
+}
+
+impl Value {
+    fn of(kind: Kind) -> Self {
+        match kind {
+            Kind::Counter => Self::Counter(AtomicF64::default()),
+            Kind::Histogram => Self::Histogram {
+                buckets: std::array::from_fn(|_| AtomicU64::new(0)),
+                count: AtomicU64::new(0),
+                sum: AtomicF64::default(),
+            },
+        }
+    }
+
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Counter(_) => Kind::Counter,
+            Self::Histogram { .. } => Kind::Histogram,
+        }
+    }
+
+    fn take(&self, value: f64) {
+        match self {
+            Self::Counter(sum) => sum.add(value),
+            Self::Histogram {
+                buckets,
+                count,
+                sum,
+            } => {
+                let place = BOUNDS.partition_point(|bound| *bound < value);
+                if let Some(bucket) = buckets.get(place) {
+                    bucket.fetch_add(1, Ordering::Relaxed);
+                }
+                count.fetch_add(1, Ordering::Relaxed);
+                sum.add(value);
+            }
+        }
+    }
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Self {
+            hasher: foldhash::fast::RandomState::default(),
+            series: RwLock::default(),
+            count: AtomicU64::new(0),
+            gauges: Mutex::default(),
+        }
+    }
+}
+
+impl Registry {
+    /// A registry without series.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds gauges that are read whenever the text is asked for. Must be quick.
+    pub fn gauges(&self, read: impl Fn(&mut GaugeWriter<'_>) + Send + Sync + 'static) {
+        self.gauges.lock().push(Box::new(read));
+    }
+
+    /// All series as Prometheus text, sorted.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut all: Vec<Arc<Series>> = self.series.read().values().flatten().cloned().collect();
+        all.sort_by(|a, b| {
+            (a.namespace, a.name, &a.dimensions).cmp(&(b.namespace, b.name, &b.dimensions))
+        });
+        let mut text = String::with_capacity(256 * all.len());
+        let mut last = String::new();
+        for series in &all {
+            let name = series.text_name();
+            if name != last {
+                let kind = if series.value.kind() == Kind::Counter {
+                    "counter"
+                } else {
+                    "histogram"
+                };
+                push_line(&mut text, format_args!("# TYPE {name} {kind}"));
+            }
+            series.write(&name, &mut text);
+            last = name;
+        }
+        let mut writer = GaugeWriter { text: &mut text };
+        for read in self.gauges.lock().iter() {
+            read(&mut writer);
+        }
+        text
+    }
+
+    fn take(
+        &self,
+        kind: Kind,
+        namespace: &'static str,
+        name: &'static str,
+        dimensions: &[(&'static str, &str)],
+        value: f64,
+    ) {
+        let hash = self.hash(kind, namespace, name, dimensions);
+        let is_wanted = |series: &&Arc<Series>| series.is(kind, namespace, name, dimensions);
+        if let Some(found) = self
+            .series
+            .read()
+            .get(&hash)
+            .and_then(|same| same.iter().find(is_wanted))
+        {
+            found.value.take(value);
+            return;
+        }
+        self.take_new(kind, namespace, name, dimensions, value);
+    }
+
+    fn take_new(
+        &self,
+        kind: Kind,
+        namespace: &'static str,
+        name: &'static str,
+        dimensions: &[(&'static str, &str)],
+        value: f64,
+    ) {
+        let mut series = self.series.write();
+        let is_full = self.count.load(Ordering::Relaxed) >= SERIES_LIMIT as u64;
+        let other: Vec<(&'static str, &str)> = dimensions
+            .iter()
+            .map(|(key, _)| (*key, "(other)"))
+            .collect();
+        let dimensions = if is_full {
+            other.as_slice()
+        } else {
+            dimensions
+        };
+        let same = series
+            .entry(self.hash(kind, namespace, name, dimensions))
+            .or_default();
+        if let Some(found) = same
+            .iter()
+            .find(|one| one.is(kind, namespace, name, dimensions))
+        {
+            found.value.take(value);
+            return;
+        }
+        let new = Series {
+            namespace,
+            name,
+            dimensions: dimensions
+                .iter()
+                .map(|(key, value)| (*key, (*value).to_owned()))
+                .collect(),
+            value: Value::of(kind),
+        };
+        new.value.take(value);
+        same.push(Arc::new(new));
+        self.count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn hash(
+        &self,
+        kind: Kind,
+        namespace: &str,
+        name: &str,
+        dimensions: &[(&'static str, &str)],
+    ) -> u64 {
+        let mut hasher = self.hasher.build_hasher();
+        (kind, namespace, name, dimensions).hash(&mut hasher);
+        hasher.finish()
+    }
+}
+
+impl MetricSink for Registry {
+    fn add(
+        &self,
+        namespace: &'static str,
+        name: &'static str,
+        dimensions: &[(&'static str, &str)],
+        value: f64,
+    ) {
+        self.take(Kind::Counter, namespace, name, dimensions, value);
+    }
+
+    fn record(
+        &self,
+        namespace: &'static str,
+        name: &'static str,
+        dimensions: &[(&'static str, &str)],
+        value: f64,
+    ) {
+        self.take(Kind::Histogram, namespace, name, dimensions, value);
+    }
+}
+
+impl std::fmt::Debug for Registry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Registry")
+            .field("series", &self.count)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Series {
+    fn is(
+        &self,
+        kind: Kind,
+        namespace: &str,
+        name: &str,
+        dimensions: &[(&'static str, &str)],
+    ) -> bool {
+        let is_same = |(mine, theirs): (&(&str, String), &(&str, &str))| {
+            mine.0 == theirs.0 && mine.1 == theirs.1
+        };
+        self.value.kind() == kind
+            && self.name == name
+            && self.namespace == namespace
+            && self.dimensions.len() == dimensions.len()
+            && self.dimensions.iter().zip(dimensions).all(is_same)
+    }
+
+    /// Such as `aws_sqs_number_of_messages_sent_total`.
+    fn text_name(&self) -> String {
+        let mut name = format!("{}_{}", snake(self.namespace), snake(self.name));
+        if self.value.kind() == Kind::Counter && !name.ends_with("_total") {
+            name.push_str("_total");
+        }
+        name
+    }
+
+    fn write(&self, name: &str, text: &mut String) {
+        let dimensions: Vec<(&str, &str)> = self
+            .dimensions
+            .iter()
+            .map(|(key, value)| (*key, value.as_str()))
+            .collect();
+        match &self.value {
+            Value::Counter(sum) => push_sample(text, name, &dimensions, sum.get()),
+            Value::Histogram {
+                buckets,
+                count,
+                sum,
+            } => {
+                let mut below = 0;
+                let bucket_name = format!("{name}_bucket");
+                for (bound, bucket) in BOUNDS.iter().zip(buckets) {
+                    below += bucket.load(Ordering::Relaxed);
+                    push_bucket(text, &bucket_name, &dimensions, &bound.to_string(), below);
+                }
+                let count = count.load(Ordering::Relaxed);
+                push_bucket(text, &bucket_name, &dimensions, "+Inf", count);
+                push_sample(text, &format!("{name}_sum"), &dimensions, sum.get());
+                push_line(
+                    text,
+                    format_args!("{name}_count{} {count}", labels(&dimensions)),
+                );
+            }
+        }
+    }
+}
+
+/// Writes gauges into the text.
+#[derive(Debug)]
+pub struct GaugeWriter<'a> {
+    text: &'a mut String,
+}
+
+impl GaugeWriter<'_> {
+    /// Writes one gauge, such as `shukuba_backlog{queue="s2s"} 12`.
+    ///
+    /// Write all values of one `name` one after the other.
+    pub fn gauge(&mut self, name: &str, dimensions: &[(&str, &str)], value: f64) {
+        let head = format!("# TYPE {name} gauge\n");
+        if !self.text.contains(&head) {
+            self.text.push_str(&head);
+        }
+        push_sample(self.text, name, dimensions, value);
+    }
+}
+
+fn push_line(text: &mut String, line: std::fmt::Arguments<'_>) {
+    // Writing to a `String` cannot fail.
+    let _ = text.write_fmt(line);
+    text.push('\n');
+}
+
+fn push_sample(text: &mut String, name: &str, dimensions: &[(&str, &str)], value: f64) {
+    push_line(text, format_args!("{name}{} {value}", labels(dimensions)));
+}
+
+fn push_bucket(
+    text: &mut String,
+    name: &str,
+    dimensions: &[(&str, &str)],
+    bound: &str,
+    count: u64,
+) {
+    let mut with_bound = dimensions.to_vec();
+    with_bound.push(("le", bound));
+    push_line(text, format_args!("{name}{} {count}", labels(&with_bound)));
+}
+
+fn labels(dimensions: &[(&str, &str)]) -> String {
+    if dimensions.is_empty() {
+        return String::new();
+    }
+    let pairs: Vec<String> = dimensions
+        .iter()
+        .map(|(key, value)| format!("{}=\"{}\"", snake(key), escaped(value)))
+        .collect();
+    format!("{{{}}}", pairs.join(","))
+}
+
+fn escaped(value: &str) -> String {
+    value
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n")
+}
+
+/// `AWS/SQS` becomes `aws_sqs`, `NumberOfMessagesSent` becomes `number_of_messages_sent`.
+fn snake(name: &str) -> String {
+    let mut text = String::with_capacity(name.len() + 8);
+    let mut was_lower = false;
+    for c in name.chars() {
+        if c.is_ascii_uppercase() && was_lower {
+            text.push('_');
+        }
+        was_lower = c.is_ascii_lowercase() || c.is_ascii_digit();
+        text.push(if c.is_ascii_alphanumeric() {
+            c.to_ascii_lowercase()
+        } else {
+            '_'
+        });
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_and_histograms_are_shown_as_prometheus_reads_them() {
+        let registry = Registry::new();
+        registry.add(
+            "AWS/SQS",
+            "NumberOfMessagesSent",
+            &[("QueueName", "a\"b")],
+            2.0,
+        );
+        registry.add(
+            "AWS/SQS",
+            "NumberOfMessagesSent",
+            &[("QueueName", "a\"b")],
+            3.0,
+        );
+        registry.record("shukuba", "call_seconds", &[], 0.003);
+        registry.record("shukuba", "call_seconds", &[], 1000.0);
+        registry.gauges(|out| out.gauge("shukuba_backlog", &[("queue", "s2s")], 12.0));
+        let text = registry.text();
+        for line in [
+            "# TYPE aws_sqs_number_of_messages_sent_total counter",
+            "aws_sqs_number_of_messages_sent_total{queue_name=\"a\\\"b\"} 5",
+            "# TYPE shukuba_call_seconds histogram",
+            "shukuba_call_seconds_bucket{le=\"0.0025\"} 0",
+            "shukuba_call_seconds_bucket{le=\"0.005\"} 1",
+            "shukuba_call_seconds_bucket{le=\"100\"} 1",
+            "shukuba_call_seconds_bucket{le=\"+Inf\"} 2",
+            "shukuba_call_seconds_sum 1000.003",
+            "shukuba_call_seconds_count 2",
+            "# TYPE shukuba_backlog gauge",
+            "shukuba_backlog{queue=\"s2s\"} 12",
+        ] {
+            assert!(
+                text.lines().any(|one| one == line),
+                "{line} is not in\n{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn series_beyond_the_limit_are_counted_together() {
+        let registry = Registry::new();
+        for index in 0..SERIES_LIMIT + 50 {
+            registry.add("shukuba", "calls", &[("queue", &index.to_string())], 1.0);
+        }
+        let text = registry.text();
+        assert_eq!(text.lines().count(), SERIES_LIMIT + 2);
+        assert!(
+            text.contains("shukuba_calls_total{queue=\"(other)\"} 50"),
+            "the rest is in one series"
+        );
+    }
+}
