@@ -460,9 +460,14 @@ fn check_pattern(name: &str) -> Result<(), String> {
     if name == "*" {
         return Ok(());
     }
-    let is_host = !domain.is_empty()
+    let (host, port) = match domain.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, port),
+        _ => (domain, "1"),
+    };
+    let is_host = !host.is_empty()
         && !domain.contains(['/', '*', '@', ' '])
-        && (!domain.contains(':') || domain.starts_with('['))
+        && port.parse::<u16>().is_ok()
+        && (!host.contains(':') || host.starts_with('['))
         && domain == domain.to_lowercase();
     is_host.then_some(()).ok_or_else(|| {
         format!("`{name}` is not a host in lower case, such as `api2.appsflyer.com`, `*.appsflyer.com`, `[::1]`, or `*` for the defaults")

@@ -1,0 +1,157 @@
+//! Which rules apply to a receiver: exact host (with port, then without), the longest `*.domain`, then `*`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use foldhash::fast::FixedState;
+use url::Url;
+
+use crate::config::{DestinationRules, Invalid, Secrets, Settings};
+
+/// The rules of all destinations, resolved.
+#[derive(Clone, Debug)]
+pub struct Destinations {
+    exact: HashMap<String, Arc<DestinationRules>, FixedState>,
+    /// By domain, without `*.`.
+    wild: HashMap<String, Arc<DestinationRules>, FixedState>,
+    default: Arc<DestinationRules>,
+}
+
+impl Default for Destinations {
+    fn default() -> Self {
+        Self {
+            exact: HashMap::default(),
+            wild: HashMap::default(),
+            default: Arc::new(DestinationRules::default()),
+        }
+    }
+}
+
+impl Destinations {
+    /// Resolves `[destinations]` of the settings.
+    ///
+    /// # Errors
+    /// [`Invalid`] when a secret cannot be read.
+    pub fn new(settings: &Settings, secrets: &dyn Secrets) -> Result<Self, Invalid> {
+        let mut all = Self::default();
+        if let Some(own) = settings.destinations.get("*") {
+            let rules = own.resolve("*", &all.default, &settings.secrets, secrets)?;
+            all.default = Arc::new(rules);
+        }
+        for (name, own) in settings
+            .destinations
+            .iter()
+            .filter(|(name, _)| *name != "*")
+        {
+            let rules = own.resolve(name, &all.default, &settings.secrets, secrets)?;
+            match name.strip_prefix("*.") {
+                Some(domain) => all.wild.insert(domain.to_owned(), Arc::new(rules)),
+                None => all.exact.insert(name.clone(), Arc::new(rules)),
+            };
+        }
+        Ok(all)
+    }
+
+    /// The rules for a receiver as [`authority`] names it, such as `api2.appsflyer.com` or `127.0.0.1:8080`.
+    #[must_use]
+    pub fn find(&self, authority: &str) -> &Arc<DestinationRules> {
+        let host = host_of(authority);
+        let exact = || self.exact.get(authority).or_else(|| self.exact.get(host));
+        exact()
+            .or_else(|| self.find_wild(host))
+            .unwrap_or(&self.default)
+    }
+
+    /// The rules for the receiver of a URL.
+    #[must_use]
+    pub fn of_url(&self, url: &Url) -> &Arc<DestinationRules> {
+        self.find(&authority(url))
+    }
+
+    fn find_wild(&self, host: &str) -> Option<&Arc<DestinationRules>> {
+        if self.wild.is_empty() {
+            return None;
+        }
+        let mut rest = host;
+        while let Some((_, domain)) = rest.split_once('.') {
+            if let Some(rules) = self.wild.get(domain) {
+                return Some(rules);
+            }
+            rest = domain;
+        }
+        None
+    }
+}
+
+/// What names a receiver: host and, where it is not the scheme's own, port; of `mailto:` the domain.
+#[must_use]
+pub fn authority(url: &Url) -> String {
+    let mut name = String::new();
+    write_authority(url, &mut name);
+    name
+}
+
+/// Writes [`authority`] into `name`, which is emptied first.
+pub(crate) fn write_authority(url: &Url, name: &mut String) {
+    use std::fmt::Write as _;
+    name.clear();
+    match url.host_str() {
+        Some(host) => name.push_str(host.strip_suffix('.').unwrap_or(host)),
+        None => {
+            let domain = url.path().rsplit_once('@').map_or("", |(_, domain)| domain);
+            name.push_str(&domain.to_ascii_lowercase());
+        }
+    }
+    if let Some(port) = url.port() {
+        let _ = write!(name, ":{port}");
+    }
+}
+
+fn host_of(authority: &str) -> &str {
+    match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => host,
+        _ => authority,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Destination, SystemSecrets};
+
+    #[test]
+    fn the_most_specific_wins() {
+        let names = [
+            "*",
+            "*.appsflyer.com",
+            "*.eu.appsflyer.com",
+            "api2.appsflyer.com",
+            "127.0.0.1:81",
+            "127.0.0.1",
+            "[::1]",
+        ];
+        let settings = Settings {
+            destinations: names
+                .map(|name| (name.to_owned(), Destination::default()))
+                .into(),
+            ..Settings::default()
+        };
+        assert_eq!(settings.problems(), []);
+        let all = Destinations::new(&settings, &SystemSecrets).unwrap();
+        for (url, name) in [
+            ("https://api2.appsflyer.com/x", "api2.appsflyer.com"),
+            ("https://API2.appsflyer.com.:8443/x", "api2.appsflyer.com"),
+            ("https://api3.appsflyer.com/x", "*.appsflyer.com"),
+            ("https://a.eu.appsflyer.com/x", "*.eu.appsflyer.com"),
+            ("https://eu.appsflyer.com/x", "*.appsflyer.com"),
+            ("https://appsflyer.com/x", "*"),
+            ("http://127.0.0.1:81/", "127.0.0.1:81"),
+            ("http://127.0.0.1:82/", "127.0.0.1"),
+            ("http://[::1]:82/", "[::1]"),
+            ("mailto:a@X.appsflyer.com", "*.appsflyer.com"),
+        ] {
+            let url = Url::parse(url).unwrap();
+            assert_eq!(&*all.of_url(&url).name, name, "{url}");
+        }
+    }
+}
