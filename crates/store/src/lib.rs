@@ -4,20 +4,38 @@
 //! - [`frame`]: how a record lies in a segment
 //! - [`fold`]: [`Fold`], what the records add up to
 //! - [`journal`]: [`Journal`]
+//! - [`disk`]: [`disk::Disk`], the operating system's or one that fails from a seed
+//! - [`segment`]: segment files
+//! - [`recovery`]: how a journal opens, what it refuses
 //! - [`record`]: what the records of the queues are, as typed facts in a compact form
 //! - [`room`]: [`Room`], what happens on a full disk
 //! - [`poison`]: [`Poisoned`], what happens when the disk fails
 
+pub mod disk;
 pub mod fold;
 pub mod frame;
 pub mod journal;
 pub mod poison;
 pub mod position;
 pub mod record;
+pub mod recovery;
 pub mod room;
+pub mod segment;
+mod shelf;
+mod snapshot;
+mod walk;
 
 pub use fold::{BoxError, Capture, Fold};
-pub use journal::{AppendError, Journal, Options, ReadError, Record, Recovery, SegmentInfo};
+pub use journal::{AppendError, Committed, Journal, Options, ReadError, Record, Scan, SegmentInfo};
 pub use poison::Poisoned;
 pub use position::{Appended, Position};
+pub use recovery::{OpenError, Recovery};
 pub use room::{Class, Room};
+
+#[cfg(test)]
+mod tests {
+    /// Lower-case hexadecimal, for goldens.
+    pub(crate) fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}

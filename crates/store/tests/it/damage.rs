@@ -1,0 +1,1 @@
+//! Bits that turn over after they were acknowledged: refused by name, never passed over.

@@ -1,0 +1,1 @@
+//! The journal with its threads on the machine's own disk.
