@@ -1,0 +1,281 @@
+//! From a URL to a connection: resolve, check every address, connect, proxy, TLS.
+//!
+//! INVARIANT: the connection goes to an address that was checked; the name is not resolved a second time. An
+//! answer of which one address is refused is refused whole, so that a name cannot be mixed with a private
+//! address and tried until that one is taken.
+//!
+//! `connect_to` and `proxy` are the operator's own lines and their addresses are not checked. A proxy resolves
+//! the names itself: only addresses written in the URL are checked then.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use rustls::pki_types::ServerName;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
+use url::{Position, Url};
+
+use super::connection::{Connection, Stream};
+use super::request::literal;
+use super::tls;
+use crate::config::DestinationRules;
+use crate::dns;
+use crate::port::{ErrorClass, Timings};
+use crate::ssrf;
+
+/// The next address is tried beside a slow one after so long (RFC 8305, section 5: 250 ms).
+const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(250);
+
+/// Addresses of one name that are tried at most (chosen).
+const ADDRESSES_TRIED: usize = 4;
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) class: ErrorClass,
+    pub(super) detail: String,
+    pub(super) address: Option<SocketAddr>,
+}
+
+impl Failure {
+    fn new(class: ErrorClass, detail: impl ToString) -> Self {
+        Self {
+            class,
+            detail: detail.to_string(),
+            address: None,
+        }
+    }
+
+    fn at(self, address: SocketAddr) -> Self {
+        Self {
+            address: Some(address),
+            ..self
+        }
+    }
+}
+
+/// Makes connections.
+#[derive(Debug)]
+pub(super) struct Dialer {
+    pub(super) dns: Arc<dns::Cache>,
+    pub(super) tls: tls::Configs,
+}
+
+impl Dialer {
+    /// Connects to the receiver of `url`, or to what the rules put in its place, and notes how long each part took.
+    pub(super) async fn dial(
+        &self,
+        url: &Url,
+        rules: &DestinationRules,
+        total: Instant,
+        timings: &mut Timings,
+    ) -> Result<Connection, Failure> {
+        let clock = Phase { total };
+        let (limit, begun) = clock.begin(rules.timeout_connect);
+        let addresses = timeout_at(limit, addresses(&self.dns, url, rules)).await;
+        timings.dns = begun.elapsed();
+        let addresses = addresses.unwrap_or_else(|_| {
+            Err(clock.expired(ErrorClass::Dns, "the name did not resolve in time"))
+        })?;
+
+        let (limit, begun) = clock.begin(rules.timeout_connect);
+        let connected = timeout_at(limit, connect_any(&addresses)).await;
+        timings.connect = begun.elapsed();
+        let first = addresses.first().copied();
+        let (stream, peer) = connected.unwrap_or_else(|_| {
+            let failure = clock.expired(ErrorClass::ConnectTimeout, "no connection in time");
+            Err(Failure {
+                address: first,
+                ..failure
+            })
+        })?;
+        if url.scheme() != "https" {
+            return Ok(Connection::new(Stream::Plain(stream), peer));
+        }
+        let stream = match &rules.proxy {
+            Some(proxy) => {
+                let tunnel = super::proxy::tunnel(stream, peer, proxy, url);
+                timeout_at(limit, tunnel)
+                    .await
+                    .unwrap_or_else(|_| Err("no answer to CONNECT in time".to_owned()))
+                    .map_err(|detail| {
+                        Failure::new(ErrorClass::Proxy, format!("proxy: {detail}")).at(peer)
+                    })?
+            }
+            None => stream,
+        };
+        let (limit, begun) = clock.begin(rules.timeout_tls);
+        let secured = timeout_at(limit, self.secure(stream, url, rules)).await;
+        timings.tls = begun.elapsed();
+        let stream = secured
+            .unwrap_or_else(|_| {
+                Err(clock.expired(ErrorClass::TlsTimeout, "no TLS handshake in time"))
+            })
+            .map_err(|failure| failure.at(peer))?;
+        Ok(Connection::new(stream, peer))
+    }
+
+    async fn secure(
+        &self,
+        stream: TcpStream,
+        url: &Url,
+        rules: &DestinationRules,
+    ) -> Result<Stream, Failure> {
+        let failed = |detail: String| Failure::new(ErrorClass::Tls, detail);
+        let config = self
+            .tls
+            .get(rules.ca_file.as_deref())
+            .await
+            .map_err(failed)?;
+        let host = url.host_str().unwrap_or_default();
+        let name =
+            match literal(url) {
+                Some(address) => ServerName::from(address),
+                None => ServerName::try_from(host.trim_end_matches('.').to_owned()).map_err(
+                    |error| failed(format!("`{host}` cannot stand in a certificate: {error}")),
+                )?,
+            };
+        let connector = tokio_rustls::TlsConnector::from(config);
+        match connector.connect(name, stream).await {
+            Ok(stream) => Ok(Stream::Tls(Box::new(stream))),
+            Err(error) => Err(failed(format!("TLS with `{host}` failed: {error}"))),
+        }
+    }
+}
+
+/// The parts of one attempt share its end.
+#[derive(Clone, Copy)]
+struct Phase {
+    total: Instant,
+}
+
+impl Phase {
+    fn begin(self, limit: Duration) -> (Instant, Instant) {
+        let now = Instant::now();
+        (self.total.min(now + limit), now)
+    }
+
+    fn expired(self, class: ErrorClass, detail: &str) -> Failure {
+        if Instant::now() >= self.total {
+            return Failure::new(
+                ErrorClass::TotalTimeout,
+                format!("{detail}: the whole attempt's time is over"),
+            );
+        }
+        Failure::new(class, detail)
+    }
+}
+
+/// Every address that may be connected to, in order, all of them checked.
+pub(super) async fn addresses(
+    dns: &dns::Cache,
+    url: &Url,
+    rules: &DestinationRules,
+) -> Result<Vec<SocketAddr>, Failure> {
+    let host = url.host_str().unwrap_or_default();
+    let port = url.port_or_known_default().unwrap_or_default();
+    if let Some(target) = &rules.connect_to {
+        return resolve_own(dns, target).await;
+    }
+    if let Some(address) = literal(url) {
+        ssrf::check(host, address, &rules.allow_cidrs)
+            .map_err(|refused| Failure::new(ErrorClass::Address, refused))?;
+    }
+    if let Some(proxy) = &rules.proxy {
+        let port = proxy.port_or_known_default().unwrap_or(80);
+        return resolve_own(
+            dns,
+            &format!("{}:{port}", proxy.host_str().unwrap_or_default()),
+        )
+        .await;
+    }
+    if let Some(address) = literal(url) {
+        return Ok(vec![SocketAddr::new(address, port)]);
+    }
+    let found = dns
+        .lookup(host)
+        .await
+        .map_err(|error| Failure::new(ErrorClass::Dns, error))?;
+    for address in found.iter() {
+        ssrf::check(host, *address, &rules.allow_cidrs).map_err(|refused| {
+            Failure::new(ErrorClass::Address, refused).at(SocketAddr::new(*address, port))
+        })?;
+    }
+    Ok(found
+        .iter()
+        .map(|address| SocketAddr::new(ssrf::unmapped(*address), port))
+        .collect())
+}
+
+/// The addresses of `host:port` from the operator's own settings.
+async fn resolve_own(dns: &dns::Cache, target: &str) -> Result<Vec<SocketAddr>, Failure> {
+    if let Ok(address) = target.parse() {
+        return Ok(vec![address]);
+    }
+    let parts = target
+        .rsplit_once(':')
+        .and_then(|(host, port)| Some((host, port.parse::<u16>().ok()?)));
+    let Some((host, port)) = parts else {
+        return Err(Failure::new(
+            ErrorClass::Connect,
+            format!("`{target}` is not `host:port`"),
+        ));
+    };
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    if let Ok(address) = host.parse() {
+        return Ok(vec![SocketAddr::new(address, port)]);
+    }
+    let found = dns
+        .lookup(host)
+        .await
+        .map_err(|error| Failure::new(ErrorClass::Dns, error))?;
+    Ok(found
+        .iter()
+        .map(|address| SocketAddr::new(*address, port))
+        .collect())
+}
+
+/// The first address that answers; the next one starts when one fails or is slow.
+async fn connect_any(addresses: &[SocketAddr]) -> Result<(TcpStream, SocketAddr), Failure> {
+    let mut waiting = addresses.iter().copied().take(ADDRESSES_TRIED);
+    let mut running = FuturesUnordered::new();
+    let mut last = Failure::new(ErrorClass::Dns, "the name has no address");
+    running.extend(waiting.next().map(connect_one));
+    loop {
+        tokio::select! {
+            connected = running.next() => match connected {
+                Some(Ok(connected)) => return Ok(connected),
+                Some(Err(failure)) => {
+                    last = failure;
+                    running.extend(waiting.next().map(connect_one));
+                }
+                None => return Err(last),
+            },
+            () = tokio::time::sleep(NEXT_ADDRESS_AFTER), if waiting.len() > 0 => {
+                running.extend(waiting.next().map(connect_one));
+            }
+        }
+    }
+}
+
+async fn connect_one(address: SocketAddr) -> Result<(TcpStream, SocketAddr), Failure> {
+    let failed = |error: io::Error| {
+        Failure::new(
+            ErrorClass::Connect,
+            format!("no connection to {address}: {error}"),
+        )
+        .at(address)
+    };
+    let stream = TcpStream::connect(address).await.map_err(failed)?;
+    stream.set_nodelay(true).map_err(failed)?;
+    Ok((stream, address))
+}
+
+/// Host and port of a URL, the port always written.
+pub(super) fn authority(url: &Url) -> String {
+    let host = &url[Position::BeforeHost..Position::AfterHost];
+    format!("{host}:{}", url.port_or_known_default().unwrap_or_default())
+}

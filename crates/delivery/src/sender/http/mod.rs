@@ -1,0 +1,316 @@
+//! `http` and `https`: HTTP/1.1 over our own pool of kept-alive connections to checked addresses.
+//!
+//! - [`request`]: the request as bytes
+//! - [`answer`]: the answer as facts, from hostile bytes
+//! - [`connection`]: one exchange on one connection
+//! - [`connect`], [`tls`], [`proxy`]: from a URL to a connection
+//! - [`pool`]: idle connections
+//!
+//! Every attempt ends within its budget and in one class of error. Redirects are never followed: a 3xx is an
+//! answer like any other and no success. A body longer than `response_bytes_max` is cut there and its connection
+//! closed; the status counts.
+//!
+//! # A kept connection that the receiver closed
+//! Before a connection is used again it is looked at: when the receiver's close has arrived, a fresh one is made
+//! and nothing was sent. When the close crosses our request on the way, the request is written once more on a
+//! fresh connection if no byte of an answer came and either no byte had been written or the method is idempotent
+//! (GET, HEAD, PUT, DELETE, OPTIONS; RFC 9110 section 9.2.2). The receiver may then see it twice, as with any
+//! retry. A POST that may have arrived ends as [`ErrorClass::Closed`] with [`Attempt::sent`] and waits for its
+//! retry.
+
+mod answer;
+mod connect;
+mod connection;
+mod pool;
+mod proxy;
+mod request;
+mod tls;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base::Clock;
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use tokio::time::{Instant, timeout_at};
+use url::{Position, Url};
+
+use self::answer::{Body, Head};
+use self::connect::{Dialer, Failure};
+use self::connection::{Broken, Connection, Ended};
+use self::pool::Pool;
+use self::request::Target;
+use super::{Tools, blank, not_sendable};
+use crate::config::DestinationRules;
+use crate::dns;
+use crate::port::{Attempt, ErrorClass, NotSendable, Notification, Request, Sender};
+
+/// The sender for [`super::SENDERS`].
+pub(super) fn sender(tools: &Tools) -> Arc<dyn Sender> {
+    Arc::new(HttpSender::new(tools))
+}
+
+/// Every address that a request may be sent to, all of them checked.
+pub(super) async fn addresses(
+    dns: &dns::Cache,
+    url: &Url,
+    rules: &DestinationRules,
+) -> Result<Vec<SocketAddr>, NotSendable> {
+    connect::addresses(dns, url, rules)
+        .await
+        .map_err(|failure| not_sendable(failure.detail))
+}
+
+/// Sends over HTTP/1.1. One object keeps one pool.
+pub struct HttpSender {
+    clock: Arc<dyn Clock>,
+    dialer: Dialer,
+    pool: Pool,
+}
+
+impl fmt::Debug for HttpSender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpSender").finish_non_exhaustive()
+    }
+}
+
+impl Sender for HttpSender {
+    fn schemes(&self) -> &'static [&'static str] {
+        &["http", "https"]
+    }
+
+    fn check(&self, request: &Request, rules: &DestinationRules) -> Result<(), NotSendable> {
+        request::check(request, rules)
+    }
+
+    fn send<'a>(
+        &'a self,
+        notification: &'a Notification,
+        rules: &'a DestinationRules,
+        budget: Duration,
+    ) -> BoxFuture<'a, Attempt> {
+        Box::pin(self.attempt(notification, rules, budget))
+    }
+}
+
+impl HttpSender {
+    /// A sender with an empty pool.
+    #[must_use]
+    pub fn new(tools: &Tools) -> Self {
+        let dialer = Dialer {
+            dns: Arc::clone(&tools.dns),
+            tls: tls::Configs::default(),
+        };
+        Self {
+            clock: Arc::clone(&tools.clock),
+            dialer,
+            pool: Pool::default(),
+        }
+    }
+
+    async fn attempt(
+        &self,
+        notification: &Notification,
+        rules: &DestinationRules,
+        budget: Duration,
+    ) -> Attempt {
+        let mut attempt = blank(notification.attempt, self.clock.now());
+        let begun = Instant::now();
+        let end = begun + rules.timeout_total.min(budget);
+        let request = &notification.request;
+        if let Err(failure) = self.exchange(request, rules, end, &mut attempt).await {
+            attempt.error = Some(failure.class);
+            attempt.detail = failure.detail;
+            attempt.address = failure.address.or(attempt.address);
+        }
+        attempt.timings.total = begun.elapsed();
+        attempt
+    }
+
+    async fn exchange(
+        &self,
+        request: &Request,
+        rules: &DestinationRules,
+        end: Instant,
+        attempt: &mut Attempt,
+    ) -> Result<(), Failure> {
+        let origin = &request.url[..Position::BeforePath];
+        if let Some(connection) = self.pool.take(origin, rules) {
+            match self
+                .exchange_on(connection, request, rules, end, attempt)
+                .await
+            {
+                Err(Failed::Stale) => {}
+                Err(Failed::For(failure)) => return Err(failure),
+                Ok(()) => return Ok(()),
+            }
+        }
+        // Rare and large: boxed, so that the usual future stays small.
+        Box::pin(self.exchange_afresh(request, rules, end, attempt)).await
+    }
+
+    async fn exchange_afresh(
+        &self,
+        request: &Request,
+        rules: &DestinationRules,
+        end: Instant,
+        attempt: &mut Attempt,
+    ) -> Result<(), Failure> {
+        let refused = |refused: NotSendable| failure(ErrorClass::Refused, refused);
+        request::check(request, rules).map_err(refused)?;
+        let connection = self
+            .dialer
+            .dial(&request.url, rules, end, &mut attempt.timings)
+            .await?;
+        match self
+            .exchange_on(Box::new(connection), request, rules, end, attempt)
+            .await
+        {
+            Err(Failed::For(failure)) => Err(failure),
+            Err(Failed::Stale) => Err(failure(ErrorClass::Closed, Broken::Closed("began"))),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    async fn exchange_on(
+        &self,
+        mut connection: Box<Connection>,
+        request: &Request,
+        rules: &DestinationRules,
+        end: Instant,
+        attempt: &mut Attempt,
+    ) -> Result<(), Failed> {
+        let is_reused = connection.is_reused();
+        attempt.address = Some(connection.peer);
+        let head = self
+            .head(&mut connection, request, rules, end, attempt)
+            .await;
+        attempt.sent |= connection.has_written();
+        let head = head.map_err(|failure| {
+            let may_repeat = !connection.has_written() || request::is_idempotent(&request.method);
+            let is_closed = failure.class == ErrorClass::Closed && !connection.has_received();
+            if is_reused && is_closed && may_repeat {
+                return Failed::Stale;
+            }
+            Failed::For(failure)
+        })?;
+        attempt.status = Some(head.status);
+        attempt.retry_after = head
+            .retry_after
+            .map(|after| after.wait_from(self.clock.now()));
+        let is_whole = read_body(&mut connection, head, rules, end, attempt).await?;
+        if is_whole && head.keeps && connection.is_clean() {
+            self.pool
+                .put(&request.url[..Position::BeforePath], rules, connection);
+        }
+        Ok(())
+    }
+
+    async fn head(
+        &self,
+        connection: &mut Connection,
+        request: &Request,
+        rules: &DestinationRules,
+        end: Instant,
+        attempt: &mut Attempt,
+    ) -> Result<Head, Failure> {
+        write_head(connection, request, rules)?;
+        let begun = Instant::now();
+        let limit = end.min(begun + rules.timeout_first_byte);
+        let head = timeout_at(limit, connection.request(&request.body, &request.method)).await;
+        attempt.timings.first_byte = begun.elapsed();
+        match head {
+            Ok(head) => head.map_err(broken),
+            Err(_) if limit == end => Err(failure(
+                ErrorClass::TotalTimeout,
+                "no answer before the attempt's time was over",
+            )),
+            Err(_) => Err(failure(
+                ErrorClass::FirstByteTimeout,
+                "no head of an answer in time",
+            )),
+        }
+    }
+}
+
+fn write_head(
+    connection: &mut Connection,
+    request: &Request,
+    rules: &DestinationRules,
+) -> Result<(), Failure> {
+    connection.outbox.clear();
+    let authorization = rules.proxy.as_ref().and_then(proxy::authorization);
+    let target = match &rules.proxy {
+        Some(_) if request.url.scheme() == "http" => Target::Proxy(authorization.as_deref()),
+        _ => Target::Origin,
+    };
+    request::write_head(&mut connection.outbox, request, rules, target)
+        .map_err(|refused| failure(ErrorClass::Refused, refused))
+}
+
+/// Reads the body into the attempt's excerpt; `true` when it was read to its end.
+async fn read_body(
+    connection: &mut Connection,
+    head: Head,
+    rules: &DestinationRules,
+    end: Instant,
+    attempt: &mut Attempt,
+) -> Result<bool, Failure> {
+    let mut body = Body::new(
+        head.framing,
+        rules.response_excerpt_bytes,
+        rules.response_bytes_max as u64,
+    );
+    let read = timeout_at(end, connection.body(&mut body)).await;
+    attempt.excerpt = Bytes::from(body.into_excerpt());
+    match read {
+        Ok(Ok(Ended::Whole)) => Ok(true),
+        Ok(Ok(Ended::Capped)) => {
+            attempt.detail = format!(
+                "the answer is longer than {} bytes and was cut",
+                rules.response_bytes_max
+            );
+            Ok(false)
+        }
+        Ok(Err(error)) => Err(broken(error)),
+        Err(_) => Err(failure(
+            ErrorClass::TotalTimeout,
+            "the answer was not complete before the attempt's time was over",
+        )),
+    }
+}
+
+/// Why an exchange on a connection failed.
+enum Failed {
+    /// The kept connection was closed by the receiver; the request may be written again.
+    Stale,
+    For(Failure),
+}
+
+impl From<Failure> for Failed {
+    fn from(failure: Failure) -> Self {
+        Self::For(failure)
+    }
+}
+
+fn failure(class: ErrorClass, detail: impl ToString) -> Failure {
+    Failure {
+        class,
+        detail: detail.to_string(),
+        address: None,
+    }
+}
+
+fn broken(error: Broken) -> Failure {
+    let class = match &error {
+        Broken::Closed(_) => ErrorClass::Closed,
+        Broken::Io(_) => ErrorClass::Closed,
+        Broken::Malformed(_) => ErrorClass::Protocol,
+    };
+    failure(class, error)
+}

@@ -1,0 +1,371 @@
+//! A request as bytes, checked again at the last moment.
+//!
+//! INVARIANT: nothing that came from a line can end a header, add one, or change how the message is framed:
+//! every byte of the target, of names and of values is checked while it is written.
+
+use http::Method;
+use url::{Position, Url};
+
+use crate::config::DestinationRules;
+use crate::port::{NotSendable, Request};
+use crate::sender::not_sendable;
+use crate::ssrf;
+
+const USER_AGENT: &str = concat!("shukuba/", env!("CARGO_PKG_VERSION"));
+
+/// Headers that belong to the connection or are written here (RFC 9110 section 7.6.1, RFC 9112).
+const NOT_FROM_OUTSIDE: &[&str] = &[
+    "connection",
+    "content-length",
+    "expect",
+    "host",
+    "http2-settings",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-authentication-info",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Whether the request can be sent at all. Addresses behind names are checked when they are known.
+pub(super) fn check(request: &Request, rules: &DestinationRules) -> Result<(), NotSendable> {
+    let url = &request.url;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(not_sendable(format!(
+            "scheme `{}` is not http or https",
+            url.scheme()
+        )));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(not_sendable(
+            "the URL holds a user or password, which would stand in results; \
+             give `authorization` under [destinations.\"host\".headers]",
+        ));
+    }
+    if matches!(request.method, Method::CONNECT | Method::TRACE) {
+        return Err(not_sendable(format!(
+            "method {} is not sent",
+            request.method
+        )));
+    }
+    for (name, value) in &request.headers {
+        check_header(name, value)?;
+    }
+    if request.body.len() > rules.request_bytes_max {
+        return Err(not_sendable(format!(
+            "the body has {} bytes; request_bytes_max of destination `{}` is {}",
+            request.body.len(),
+            rules.name,
+            rules.request_bytes_max
+        )));
+    }
+    match literal(url) {
+        Some(address) if rules.connect_to.is_none() => {
+            let host = url.host_str().unwrap_or_default();
+            ssrf::check(host, address, &rules.allow_cidrs)
+                .map_err(|refused| not_sendable(refused.to_string()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The address, when the URL's host is one.
+pub(super) fn literal(url: &Url) -> Option<std::net::IpAddr> {
+    match url.host()? {
+        url::Host::Ipv4(address) => Some(address.into()),
+        url::Host::Ipv6(address) => Some(address.into()),
+        url::Host::Domain(_) => None,
+    }
+}
+
+fn check_header(name: &str, value: &str) -> Result<(), NotSendable> {
+    if name.is_empty() || !name.bytes().all(is_token) {
+        return Err(not_sendable(format!(
+            "header name `{}` is not a token",
+            name.escape_debug()
+        )));
+    }
+    if NOT_FROM_OUTSIDE
+        .iter()
+        .any(|other| name.eq_ignore_ascii_case(other))
+    {
+        return Err(not_sendable(format!(
+            "header `{name}` belongs to the connection and is not sent"
+        )));
+    }
+    if !value.bytes().all(is_field) {
+        return Err(not_sendable(format!(
+            "the value of header `{name}` holds a control character"
+        )));
+    }
+    Ok(())
+}
+
+/// RFC 9110, section 5.6.2.
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// Visible characters, space, tab, and bytes of UTF-8 (RFC 9110, section 5.5).
+fn is_field(byte: u8) -> bool {
+    byte == b'\t' || (byte >= b' ' && byte != 0x7f)
+}
+
+/// How the target is written.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Target<'a> {
+    /// Path and query, to the receiver itself.
+    Origin,
+    /// The whole URL, to a proxy, with its `Proxy-Authorization`.
+    Proxy(Option<&'a str>),
+}
+
+/// Writes everything before the body.
+pub(super) fn write_head(
+    out: &mut Vec<u8>,
+    request: &Request,
+    rules: &DestinationRules,
+    target: Target<'_>,
+) -> Result<(), NotSendable> {
+    let url = &request.url;
+    let written = match target {
+        Target::Origin => &url[Position::BeforePath..Position::AfterQuery],
+        Target::Proxy(_) => &url[..Position::AfterQuery],
+    };
+    if written.is_empty() || !written.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(not_sendable(
+            "the URL holds a character that must be percent-encoded",
+        ));
+    }
+    let push = |out: &mut Vec<u8>, parts: &[&str]| {
+        for part in parts {
+            out.extend_from_slice(part.as_bytes());
+        }
+    };
+    push(
+        out,
+        &[request.method.as_str(), " ", written, " HTTP/1.1\r\nhost: "],
+    );
+    push(
+        out,
+        &[&url[Position::BeforeHost..Position::AfterPort], "\r\n"],
+    );
+    let mut has_agent = false;
+    let mut has_accept = false;
+    let from_rules = rules
+        .headers
+        .iter()
+        .map(|(name, value)| (name, value.expose()));
+    let from_line = request
+        .headers
+        .iter()
+        .filter(|(name, _)| !is_in(rules, name))
+        .map(|(name, value)| (name, value.as_str()));
+    for (name, value) in from_rules.chain(from_line) {
+        check_header(name, value)?;
+        has_agent |= name.eq_ignore_ascii_case("user-agent");
+        has_accept |= name.eq_ignore_ascii_case("accept");
+        push(out, &[name, ": ", value, "\r\n"]);
+    }
+    if !has_agent {
+        push(out, &["user-agent: ", USER_AGENT, "\r\n"]);
+    }
+    if !has_accept {
+        push(out, &["accept: */*\r\n"]);
+    }
+    if let Target::Proxy(Some(authorization)) = target {
+        push(out, &["proxy-authorization: ", authorization, "\r\n"]);
+    }
+    if has_length(request) {
+        push(
+            out,
+            &["content-length: ", &request.body.len().to_string(), "\r\n"],
+        );
+    }
+    push(out, &["\r\n"]);
+    Ok(())
+}
+
+/// A header of the rules replaces one of the line.
+fn is_in(rules: &DestinationRules, name: &str) -> bool {
+    rules
+        .headers
+        .iter()
+        .any(|(other, _)| other.eq_ignore_ascii_case(name))
+}
+
+/// RFC 9110, section 8.6: methods that anticipate content say its length even when it is zero.
+fn has_length(request: &Request) -> bool {
+    !request.body.is_empty() || matches!(request.method, Method::POST | Method::PUT | Method::PATCH)
+}
+
+/// Whether the same request may be written twice without harm beyond that of once (RFC 9110, section 9.2.2).
+pub(super) fn is_idempotent(method: &Method) -> bool {
+    matches!(
+        *method,
+        Method::GET | Method::HEAD | Method::PUT | Method::DELETE | Method::OPTIONS
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::config::SecretText;
+
+    fn request(url: &str) -> Request {
+        Request {
+            url: url.parse().unwrap(),
+            method: Method::POST,
+            headers: vec![
+                ("X-Id".into(), "7".into()),
+                ("authentication".into(), "line".into()),
+            ],
+            body: Bytes::from_static(b"a=1"),
+        }
+    }
+
+    fn written(request: &Request, rules: &DestinationRules, target: Target<'_>) -> String {
+        let mut out = Vec::new();
+        write_head(&mut out, request, rules, target).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn the_head_is_exact_and_rules_replace_headers_of_the_line() {
+        let rules = DestinationRules {
+            headers: vec![("Authentication".into(), SecretText::new("key".into()))],
+            ..DestinationRules::default()
+        };
+        let request = request("https://Tracker.Example:443/a%20b?c=d%7C&e=#frag");
+        let version = env!("CARGO_PKG_VERSION");
+        assert_eq!(
+            written(&request, &rules, Target::Origin),
+            format!(
+                "POST /a%20b?c=d%7C&e= HTTP/1.1\r\nhost: tracker.example\r\nAuthentication: key\r\n\
+                 X-Id: 7\r\nuser-agent: shukuba/{version}\r\naccept: */*\r\ncontent-length: 3\r\n\r\n"
+            )
+        );
+    }
+
+    #[test]
+    fn a_proxy_gets_the_whole_url() {
+        let rules = DestinationRules::default();
+        let text = written(
+            &request("http://h.example:81/p?q"),
+            &rules,
+            Target::Proxy(Some("Basic eA==")),
+        );
+        assert!(
+            text.starts_with("POST http://h.example:81/p?q HTTP/1.1\r\nhost: h.example:81\r\n")
+        );
+        assert!(text.contains("\r\nproxy-authorization: Basic eA==\r\n"));
+    }
+
+    #[test]
+    fn a_get_without_body_has_no_length() {
+        let mut get = request("http://h.example/");
+        get.method = Method::GET;
+        get.body = Bytes::new();
+        assert!(
+            !written(&get, &DestinationRules::default(), Target::Origin).contains("content-length")
+        );
+    }
+
+    #[test]
+    fn lines_cannot_smuggle_headers() {
+        for (name, value) in [
+            ("x", "a\r\nhost: evil"),
+            ("x", "a\nb"),
+            ("x", "a\0"),
+            ("x", "a\x7f"),
+            ("x y", "a"),
+            ("x:", "a"),
+            ("", "a"),
+            ("x\r\ny", "a"),
+            ("Host", "evil"),
+            ("Transfer-Encoding", "chunked"),
+            ("content-length", "0"),
+            ("CONNECTION", "upgrade"),
+            ("Te", "trailers"),
+            ("expect", "100-continue"),
+            ("é", "a"),
+        ] {
+            let mut bad = request("http://h.example/");
+            bad.headers = vec![(name.into(), value.into())];
+            let rules = DestinationRules::default();
+            assert!(check(&bad, &rules).is_err(), "{name:?}: {value:?}");
+            assert!(write_head(&mut Vec::new(), &bad, &rules, Target::Origin).is_err());
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_sent_is_said_before() {
+        let rules = DestinationRules {
+            request_bytes_max: 3,
+            ..DestinationRules::default()
+        };
+        let refusal =
+            |request: &Request| check(request, &rules).err().map(|refused| refused.detail);
+        assert_eq!(refusal(&request("http://h.example/")), None);
+        assert!(
+            refusal(&request("http://u:p@h.example/"))
+                .unwrap()
+                .contains("user or password")
+        );
+        assert!(
+            refusal(&request("ftp://h.example/"))
+                .unwrap()
+                .contains("scheme `ftp`")
+        );
+        for method in [Method::CONNECT, Method::TRACE] {
+            let refused = refusal(&Request {
+                method,
+                ..request("http://h.example/")
+            });
+            assert!(refused.unwrap().contains("is not sent"));
+        }
+        let long = Request {
+            body: Bytes::from_static(b"1234"),
+            ..request("http://h.example/")
+        };
+        assert!(refusal(&long).unwrap().contains("request_bytes_max"));
+    }
+
+    #[test]
+    fn every_spelling_of_a_special_address_is_refused() {
+        for host in [
+            "127.0.0.1",
+            "127.1",
+            "2130706433",
+            "0x7f000001",
+            "0177.0.0.1",
+            "0x7f.1",
+            "127.0.0.1.",
+            "0",
+            "[::1]",
+            "[::ffff:127.0.0.1]",
+            "[::ffff:7f00:1]",
+            "[::]",
+            "169.254.169.254",
+            "[fd00:ec2::254]",
+            "[64:ff9b::7f00:1]",
+            "１２７.0.0.1",
+            "127。0。0。1",
+        ] {
+            let refused = check(
+                &request(&format!("http://{host}/")),
+                &DestinationRules::default(),
+            );
+            assert!(
+                refused.unwrap_err().detail.contains("allow_cidrs"),
+                "{host}"
+            );
+        }
+    }
+}

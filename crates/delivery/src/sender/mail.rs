@@ -1,0 +1,471 @@
+//! `mailto`: a notification as a mail, handed to the operator's own SMTP server.
+//!
+//! # Format
+//! `mailto:ops@example.com,night@example.com?subject=Backlog%20grows&cc=lead@example.com&body=...` (RFC 6068).
+//! The request's body is the text of the mail when there is one, else the URL's `body`. Other fields of the URL
+//! are refused. The server is `mail_relay` of the destination:
+//!
+//! - `smtps://user:password@host` — TLS from the start, port 465
+//! - `smtp://host:587` — STARTTLS when the server offers it; required as soon as there is a password
+//! - `smtp://host?tls=required` or `?tls=none` — required, or never (a server on this machine)
+//!
+//! The `Message-ID` is made from the notification's id, so that a retry bears the same one and a mail server may
+//! tell the double. The relay is the operator's own line: its address is not checked against special ranges.
+//!
+//! A reply 4yz ends as [`ErrorClass::Deferred`] and is tried again, 5yz as [`ErrorClass::Rejected`]; the status
+//! is the reply code.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base::{Clock, Timestamp};
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use lettre::message::header::{ContentType, HeaderName, HeaderValue};
+use lettre::message::{Mailbox, MessageBuilder};
+use lettre::transport::smtp;
+use lettre::transport::smtp::authentication::{Credentials, Mechanism};
+use lettre::transport::smtp::client::{
+    AsyncSmtpConnection, Certificate, CertificateStore, TlsParameters,
+};
+use lettre::transport::smtp::extension::ClientId;
+use percent_encoding::percent_decode_str;
+use sha2::{Digest, Sha256};
+use tokio::time::{Instant, timeout_at};
+use url::Url;
+
+use super::{Tools, blank, not_sendable};
+use crate::config::DestinationRules;
+use crate::dns;
+use crate::port::{Attempt, ErrorClass, NotSendable, Notification, Request, Sender, Timings};
+
+/// Receivers of one mail, copies included (chosen; RFC 5321 asks servers to take 100).
+const RECIPIENTS_LIMIT: usize = 50;
+
+/// The sender for [`super::SENDERS`].
+pub(super) fn sender(tools: &Tools) -> Arc<dyn Sender> {
+    Arc::new(MailSender {
+        clock: Arc::clone(&tools.clock),
+        dns: Arc::clone(&tools.dns),
+    })
+}
+
+/// Sends mails, a connection each.
+pub struct MailSender {
+    clock: Arc<dyn Clock>,
+    dns: Arc<dns::Cache>,
+}
+
+impl fmt::Debug for MailSender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MailSender").finish_non_exhaustive()
+    }
+}
+
+impl Sender for MailSender {
+    fn schemes(&self) -> &'static [&'static str] {
+        &["mailto"]
+    }
+
+    fn check(&self, request: &Request, rules: &DestinationRules) -> Result<(), NotSendable> {
+        if request.body.len() > rules.request_bytes_max {
+            let limit = rules.request_bytes_max;
+            return Err(not_sendable(format!(
+                "the text is longer than request_bytes_max, {limit} bytes"
+            )));
+        }
+        Relay::of(rules)?;
+        compose(request, rules, "check", Timestamp::EPOCH).map(|_| ())
+    }
+
+    fn send<'a>(
+        &'a self,
+        notification: &'a Notification,
+        rules: &'a DestinationRules,
+        budget: Duration,
+    ) -> BoxFuture<'a, Attempt> {
+        Box::pin(self.attempt(notification, rules, budget))
+    }
+}
+
+/// What ended an attempt early.
+type Failure = (ErrorClass, Option<u16>, String);
+
+impl MailSender {
+    async fn attempt(
+        &self,
+        notification: &Notification,
+        rules: &DestinationRules,
+        budget: Duration,
+    ) -> Attempt {
+        let mut attempt = blank(notification.attempt, self.clock.now());
+        let begun = Instant::now();
+        let end = begun + rules.timeout_total.min(budget);
+        let sent = timeout_at(end, self.deliver(notification, rules, &mut attempt)).await;
+        let sent = sent.unwrap_or_else(|_| {
+            let detail = "the mail was not taken before the attempt's time was over";
+            Err((ErrorClass::TotalTimeout, None, detail.to_owned()))
+        });
+        if let Err((class, status, detail)) = sent {
+            attempt.error = Some(class);
+            attempt.status = status;
+            attempt.detail = detail;
+        }
+        attempt.timings.total = begun.elapsed();
+        attempt
+    }
+
+    async fn deliver(
+        &self,
+        notification: &Notification,
+        rules: &DestinationRules,
+        attempt: &mut Attempt,
+    ) -> Result<(), Failure> {
+        let refused = |refused: NotSendable| (ErrorClass::Refused, None, refused.detail);
+        let relay = Relay::of(rules).map_err(refused)?;
+        let mail = compose(
+            &notification.request,
+            rules,
+            &notification.id,
+            attempt.started,
+        )
+        .map_err(refused)?;
+        let begun = Instant::now();
+        let addresses = self.resolve(&relay).await?;
+        attempt.timings.dns = begun.elapsed();
+        attempt.address = addresses.first().copied();
+        let mut connection = relay
+            .connect(&addresses, rules, &mut attempt.timings)
+            .await?;
+        attempt.sent = true;
+        let begun = Instant::now();
+        let reply = connection.send(mail.envelope(), &mail.formatted()).await;
+        attempt.timings.first_byte = begun.elapsed();
+        let reply = reply.map_err(failed)?;
+        attempt.status = Some(reply.code().into());
+        let text = reply.message().collect::<Vec<_>>().join("\n");
+        let text = text.as_bytes();
+        attempt.excerpt =
+            Bytes::copy_from_slice(text.get(..rules.response_excerpt_bytes).unwrap_or(text));
+        // The mail is taken; whether the server says goodbye changes nothing.
+        let _ = timeout_at(
+            Instant::now() + Duration::from_millis(200),
+            connection.quit(),
+        )
+        .await;
+        Ok(())
+    }
+
+    async fn resolve(&self, relay: &Relay) -> Result<Vec<SocketAddr>, Failure> {
+        if let Ok(address) = relay.host.parse() {
+            return Ok(vec![SocketAddr::new(address, relay.port)]);
+        }
+        let found = self.dns.lookup(&relay.host).await;
+        let found = found.map_err(|error| (ErrorClass::Dns, None, error.to_string()))?;
+        Ok(found
+            .iter()
+            .map(|address| SocketAddr::new(*address, relay.port))
+            .collect())
+    }
+}
+
+fn failed(error: smtp::Error) -> Failure {
+    let status = error.status().map(u16::from);
+    let class = match () {
+        () if error.is_transient() => ErrorClass::Deferred,
+        () if error.is_permanent() => ErrorClass::Rejected,
+        () if error.is_timeout() => ErrorClass::TotalTimeout,
+        () if error.is_tls() => ErrorClass::Tls,
+        () if error.is_response() => ErrorClass::Protocol,
+        () => ErrorClass::Closed,
+    };
+    let source = std::error::Error::source(&error).map(|source| format!(": {source}"));
+    (
+        class,
+        status,
+        format!("mail server: {error}{}", source.unwrap_or_default()),
+    )
+}
+
+/// When TLS begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Security {
+    FromStart,
+    Required,
+    Offered,
+    None,
+}
+
+/// The operator's mail server.
+struct Relay {
+    host: String,
+    port: u16,
+    security: Security,
+    credentials: Option<Credentials>,
+}
+
+impl Relay {
+    fn of(rules: &DestinationRules) -> Result<Self, NotSendable> {
+        let Some(text) = &rules.mail_relay else {
+            let name = &rules.name;
+            return Err(not_sendable(format!(
+                "no mail server: add `mail_relay = \"smtp://host:587\"` under [destinations.\"{name}\"]"
+            )));
+        };
+        // The text may hold a password: it is never shown.
+        let wrong = || {
+            not_sendable(
+                "mail_relay is not of the form `smtp://[user:password@]host[:port][?tls=required|none]` or `smtps://...`",
+            )
+        };
+        let url = Url::parse(text.expose()).map_err(|_| wrong())?;
+        let host = url
+            .host_str()
+            .filter(|host| !host.is_empty())
+            .ok_or_else(wrong)?;
+        let has_password = !url.username().is_empty();
+        let asked = url
+            .query_pairs()
+            .find(|(key, _)| key == "tls")
+            .map(|(_, value)| value);
+        let security = match (url.scheme(), asked.as_deref()) {
+            ("smtps", None) => Security::FromStart,
+            ("smtp", Some("required")) => Security::Required,
+            ("smtp", Some("none")) => Security::None,
+            ("smtp", None) if has_password => Security::Required,
+            ("smtp", None) => Security::Offered,
+            _ => return Err(wrong()),
+        };
+        let port = if security == Security::FromStart {
+            465
+        } else {
+            25
+        };
+        let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+        Ok(Self {
+            host: host.trim_matches(['[', ']']).to_owned(),
+            port: url.port().unwrap_or(port),
+            security,
+            credentials: has_password.then(|| {
+                Credentials::new(
+                    decoded(url.username()),
+                    decoded(url.password().unwrap_or_default()),
+                )
+            }),
+        })
+    }
+
+    async fn connect(
+        &self,
+        addresses: &[SocketAddr],
+        rules: &DestinationRules,
+        timings: &mut Timings,
+    ) -> Result<AsyncSmtpConnection, Failure> {
+        let hello = ClientId::default();
+        let from_start = match self.security {
+            Security::FromStart => Some(self.tls(rules)?),
+            _ => None,
+        };
+        let begun = Instant::now();
+        let limit = begun + rules.timeout_connect + rules.timeout_first_byte;
+        let connecting = AsyncSmtpConnection::connect_tokio1(
+            addresses,
+            Some(rules.timeout_connect),
+            &hello,
+            from_start,
+            None,
+        );
+        let connected = timeout_at(limit, connecting).await;
+        timings.connect = begun.elapsed();
+        let mut connection = connected
+            .map_err(|_| {
+                (
+                    ErrorClass::ConnectTimeout,
+                    None,
+                    "no greeting of the mail server in time".to_owned(),
+                )
+            })?
+            .map_err(|error| connect_failed(failed(error)))?;
+        let begun = Instant::now();
+        let wants = match self.security {
+            Security::Required => true,
+            Security::Offered => connection.can_starttls(),
+            Security::FromStart | Security::None => false,
+        };
+        if wants {
+            let starting = connection.starttls(self.tls(rules)?, &hello);
+            let secured = timeout_at(begun + rules.timeout_tls, starting).await;
+            timings.tls = begun.elapsed();
+            secured
+                .map_err(|_| {
+                    (
+                        ErrorClass::TlsTimeout,
+                        None,
+                        "no TLS with the mail server in time".to_owned(),
+                    )
+                })?
+                .map_err(|error| (ErrorClass::Tls, None, failed(error).2))?;
+        }
+        if let Some(credentials) = &self.credentials {
+            let mechanisms = [Mechanism::Plain, Mechanism::Login];
+            connection
+                .auth(&mechanisms, credentials)
+                .await
+                .map_err(failed)?;
+        }
+        Ok(connection)
+    }
+
+    fn tls(&self, rules: &DestinationRules) -> Result<TlsParameters, Failure> {
+        let wrong = |detail: String| (ErrorClass::Tls, None, detail);
+        let mut builder = TlsParameters::builder(self.host.clone());
+        if let Some(path) = &rules.ca_file {
+            let name = path.display();
+            let pem =
+                std::fs::read(path).map_err(|error| wrong(format!("ca_file `{name}`: {error}")))?;
+            let authority = Certificate::from_pem(&pem)
+                .map_err(|error| wrong(format!("ca_file `{name}`: {error}")))?;
+            builder = builder
+                .certificate_store(CertificateStore::None)
+                .add_root_certificate(authority);
+        }
+        builder
+            .build_rustls()
+            .map_err(|error| wrong(error.to_string()))
+    }
+}
+
+/// A connection that was never made is no connection that was closed.
+fn connect_failed((class, status, detail): Failure) -> Failure {
+    let class = if class == ErrorClass::Closed {
+        ErrorClass::Connect
+    } else {
+        class
+    };
+    (class, status, detail)
+}
+
+/// The mail of a request.
+fn compose(
+    request: &Request,
+    rules: &DestinationRules,
+    id: &str,
+    at: Timestamp,
+) -> Result<lettre::Message, NotSendable> {
+    let Some(from) = &rules.mail_from else {
+        let name = &rules.name;
+        return Err(not_sendable(format!(
+            "no sender's address: add `mail_from = \"Name <noreply@example.com>\"` under [destinations.\"{name}\"]"
+        )));
+    };
+    let date = std::time::UNIX_EPOCH + Duration::from_millis(at.as_millis());
+    let mut builder = lettre::Message::builder()
+        .from(mailbox(from)?)
+        .date(date)
+        .message_id(Some(message_id(id)))
+        .header(ContentType::TEXT_PLAIN);
+    let mut text = None;
+    let mut recipients = 0;
+    builder = add(
+        builder,
+        "to",
+        &decoded(request.url.path())?,
+        &mut recipients,
+    )?;
+    for (name, value) in fields(&request.url)? {
+        match name.as_str() {
+            "subject" => builder = builder.subject(one_line(&name, value)?),
+            "body" => text = Some(value),
+            "to" | "cc" | "bcc" => builder = add(builder, &name, &value, &mut recipients)?,
+            _ => {
+                return Err(not_sendable(format!(
+                    "field `{name}` of the mailto URL is not sent; known: to, cc, bcc, subject, body"
+                )));
+            }
+        }
+    }
+    if recipients == 0 || recipients > RECIPIENTS_LIMIT {
+        return Err(not_sendable(format!(
+            "{recipients} receivers; a mail has 1 to {RECIPIENTS_LIMIT}"
+        )));
+    }
+    if !request.body.is_empty() {
+        let body = std::str::from_utf8(&request.body)
+            .map_err(|_| not_sendable("the text of a mail must be UTF-8"))?;
+        text = Some(body.to_owned());
+    }
+    for (name, value) in &rules.headers {
+        let header = HeaderName::new_from_ascii(name.clone())
+            .map_err(|_| not_sendable(format!("header name `{name}` is not ASCII")))?;
+        let value = one_line(name, value.expose().to_owned())?;
+        builder = builder.raw_header(HeaderValue::new(header, value));
+    }
+    builder
+        .body(text.unwrap_or_default())
+        .map_err(|error| not_sendable(format!("the mail cannot be written: {error}")))
+}
+
+fn add(
+    mut builder: MessageBuilder,
+    kind: &str,
+    list: &str,
+    count: &mut usize,
+) -> Result<MessageBuilder, NotSendable> {
+    for address in list
+        .split(',')
+        .map(str::trim)
+        .filter(|address| !address.is_empty())
+    {
+        let mailbox = mailbox(address)?;
+        *count += 1;
+        builder = match kind {
+            "cc" => builder.cc(mailbox),
+            "bcc" => builder.bcc(mailbox),
+            _ => builder.to(mailbox),
+        };
+    }
+    Ok(builder)
+}
+
+fn mailbox(text: &str) -> Result<Mailbox, NotSendable> {
+    text.parse().map_err(|error| {
+        not_sendable(format!(
+            "`{}` is no mail address: {error}",
+            text.escape_debug()
+        ))
+    })
+}
+
+/// The fields of a mailto URL. A `+` stands for itself (RFC 6068, section 5).
+fn fields(url: &Url) -> Result<Vec<(String, String)>, NotSendable> {
+    let query = url.query().unwrap_or_default();
+    let pairs = query.split('&').filter(|pair| !pair.is_empty());
+    pairs
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            Ok((decoded(name)?.to_ascii_lowercase(), decoded(value)?))
+        })
+        .collect()
+}
+
+fn decoded(text: &str) -> Result<String, NotSendable> {
+    let text = percent_decode_str(text).decode_utf8();
+    text.map(std::borrow::Cow::into_owned)
+        .map_err(|_| not_sendable("the mailto URL is not UTF-8"))
+}
+
+fn one_line(name: &str, value: String) -> Result<String, NotSendable> {
+    if value.chars().any(char::is_control) {
+        return Err(not_sendable(format!("`{name}` holds a control character")));
+    }
+    Ok(value)
+}
+
+/// Equal for all attempts of a notification.
+fn message_id(id: &str) -> String {
+    let digest = Sha256::digest(id.as_bytes());
+    let digest = digest.get(..16).map(hex::encode).unwrap_or_default();
+    format!("<{digest}@shukuba>")
+}

@@ -1,0 +1,189 @@
+//! The ways to send, a file or folder per kind.
+//!
+//! To add a kind: write its file, give it a function from [`Tools`] to a [`Sender`], and list that in
+//! [`SENDERS`]. The notifier picks by the URL's scheme and knows no kind.
+//!
+//! INVARIANT: a scheme has one sender.
+
+#[cfg(test)]
+mod contract;
+pub mod http;
+pub mod mail;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base::{Clock, Timestamp};
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+
+use crate::config::DestinationRules;
+use crate::dns::{self, Resolve, SystemResolver};
+use crate::port::{Attempt, NotSendable, Notification, Request, Sender, Timings};
+
+/// Makes the sender of one kind.
+pub type Make = fn(&Tools) -> Arc<dyn Sender>;
+
+/// Every kind, one line each.
+pub const SENDERS: &[Make] = &[http::sender, mail::sender];
+
+/// What senders are built from.
+#[derive(Clone, Debug)]
+pub struct Tools {
+    /// Where the time of day comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Names to addresses, shared by all kinds.
+    pub dns: Arc<dns::Cache>,
+}
+
+impl Tools {
+    /// The machine's resolver behind the default cache.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self::with_resolver(clock, Arc::new(SystemResolver))
+    }
+
+    /// Another resolver behind the default cache.
+    #[must_use]
+    pub fn with_resolver(clock: Arc<dyn Clock>, resolver: Arc<dyn Resolve>) -> Self {
+        let dns = Arc::new(dns::Cache::new(resolver, dns::Limits::default()));
+        Self { clock, dns }
+    }
+}
+
+/// One sender of each kind, found by scheme. Cheap to clone; connections are shared by all clones.
+#[derive(Clone)]
+pub struct Senders {
+    tools: Tools,
+    all: Arc<[Arc<dyn Sender>]>,
+}
+
+impl fmt::Debug for Senders {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Senders").field(&self.schemes()).finish()
+    }
+}
+
+impl Senders {
+    /// All kinds of [`SENDERS`].
+    #[must_use]
+    pub fn new(tools: Tools) -> Self {
+        let all = SENDERS.iter().map(|make| make(&tools)).collect();
+        Self { tools, all }
+    }
+
+    /// The schemes that can be sent, such as `http`.
+    #[must_use]
+    pub fn schemes(&self) -> Vec<&'static str> {
+        self.all
+            .iter()
+            .flat_map(|sender| sender.schemes())
+            .copied()
+            .collect()
+    }
+
+    /// The sender of a scheme.
+    #[must_use]
+    pub fn of(&self, scheme: &str) -> Option<&Arc<dyn Sender>> {
+        self.all
+            .iter()
+            .find(|sender| sender.schemes().contains(&scheme))
+    }
+
+    /// Where a request would go: for `route test`, which sends nothing. Empty for kinds whose receiver is not
+    /// found by address.
+    ///
+    /// # Errors
+    /// [`NotSendable`] as the attempt itself would fail.
+    pub async fn addresses(
+        &self,
+        request: &Request,
+        rules: &DestinationRules,
+    ) -> Result<Vec<std::net::SocketAddr>, NotSendable> {
+        self.check(request, rules)?;
+        if !matches!(request.url.scheme(), "http" | "https") {
+            return Ok(Vec::new());
+        }
+        http::addresses(&self.tools.dns, &request.url, rules).await
+    }
+}
+
+impl Sender for Senders {
+    fn schemes(&self) -> &'static [&'static str] {
+        &["http", "https", "mailto"]
+    }
+
+    fn check(&self, request: &Request, rules: &DestinationRules) -> Result<(), NotSendable> {
+        match self.of(request.url.scheme()) {
+            Some(sender) => sender.check(request, rules),
+            None => Err(NotSendable {
+                detail: format!(
+                    "scheme `{}` cannot be sent; those that can: {}",
+                    request.url.scheme(),
+                    self.schemes().join(", ")
+                ),
+            }),
+        }
+    }
+
+    fn send<'a>(
+        &'a self,
+        notification: &'a Notification,
+        rules: &'a DestinationRules,
+        budget: Duration,
+    ) -> BoxFuture<'a, Attempt> {
+        match self.of(notification.request.url.scheme()) {
+            Some(sender) => sender.send(notification, rules, budget),
+            None => {
+                let mut attempt = blank(notification.attempt, self.tools.clock.now());
+                attempt.error = Some(crate::port::ErrorClass::Refused);
+                if let Err(refused) = self.check(&notification.request, rules) {
+                    attempt.detail = refused.detail;
+                }
+                Box::pin(std::future::ready(attempt))
+            }
+        }
+    }
+}
+
+/// An attempt of which nothing has happened yet.
+fn blank(number: u32, started: Timestamp) -> Attempt {
+    Attempt {
+        number,
+        started,
+        address: None,
+        status: None,
+        error: None,
+        detail: String::new(),
+        timings: Timings::default(),
+        excerpt: Bytes::new(),
+        retry_after: None,
+        sent: false,
+    }
+}
+
+/// A refusal with these words.
+fn not_sendable(detail: impl Into<String>) -> NotSendable {
+    NotSendable {
+        detail: detail.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base::SystemClock;
+
+    use super::*;
+
+    #[test]
+    fn a_scheme_has_one_sender() {
+        let senders = Senders::new(Tools::new(Arc::new(SystemClock::new())));
+        let mut schemes = senders.schemes();
+        assert_eq!(schemes, Sender::schemes(&senders));
+        schemes.sort_unstable();
+        schemes.dedup();
+        assert_eq!(schemes, ["http", "https", "mailto"]);
+        assert!(senders.of("ftp").is_none());
+    }
+}
