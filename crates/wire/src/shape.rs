@@ -138,6 +138,11 @@ pub trait Source {
     /// As [`Source::string`].
     fn document(&mut self) -> Result<Document, DecodeError>;
 
+    /// Whether an empty list or map differs from an absent one; in a form it does not.
+    fn has_empty(&self) -> bool {
+        true
+    }
+
     /// An error about the place where the source stands.
     fn fail(&self, problem: Problem) -> DecodeError;
 }
@@ -206,7 +211,8 @@ pub fn finish<F: Field>(
     if member.support == Support::Refused && slot.is_some() {
         return Err(source.fail(Problem::Unsupported).under(member.name));
     }
-    if member.is_required && slot.is_none() {
+    let may_be_empty = !source.has_empty() && matches!(member.kind, Kind::List(_) | Kind::Map(_));
+    if member.is_required && slot.is_none() && !may_be_empty {
         return Err(source.fail(Problem::Missing).under(member.name));
     }
     F::from_found(slot).ok_or_else(|| source.fail(Problem::Missing).under(member.name))

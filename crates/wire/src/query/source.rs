@@ -283,6 +283,10 @@ impl Source for QuerySource {
             .map(|text| Document(text.to_owned()))
     }
 
+    fn has_empty(&self) -> bool {
+        false
+    }
+
     fn fail(&self, problem: Problem) -> DecodeError {
         DecodeError::new(self.prefix.clone(), problem)
     }

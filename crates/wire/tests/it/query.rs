@@ -56,6 +56,18 @@ fn a_flattened_list_may_be_one_bare_value() {
 }
 
 #[test]
+fn a_required_list_that_is_absent_is_an_empty_one() {
+    #[derive(Debug, PartialEq, wire::Shape)]
+    struct Batch {
+        #[shape(required, query = "Entry", flattened)]
+        entries: Vec<Entry>,
+    }
+    let expected = Batch { entries: vec![] };
+    assert_eq!(decode_request(Protocol::Query, b"Action=Batch"), Ok(expected));
+    assert!(decode_request::<Batch>(Protocol::Json10, b"{}").is_err());
+}
+
+#[test]
 fn an_error_says_where_what_and_what_would_be_right() {
     let cases = [
         ("", "`QueueUrl` is missing"),
