@@ -23,9 +23,13 @@ pub struct Access {
 pub enum Decision {
     /// Yes.
     Allow,
-    /// No; the reason goes into the answer, so it names no secrets.
+    /// No, for one of the things wanted; the reason goes into the answer, so it names no secrets.
     Deny {
-        /// Such as ``no identity-based policy allows the sqs:SendMessage action``.
+        /// What is not allowed.
+        action: &'static str,
+        /// On what.
+        resource: Arn,
+        /// Such as `no identity-based policy allows the sqs:SendMessage action`.
         reason: String,
     },
 }
@@ -79,10 +83,9 @@ impl Authorizer for RoleAuthorizer {
         {
             None => Decision::Allow,
             Some(wanted) => Decision::Deny {
-                reason: format!(
-                    "the role {role} of this key does not allow the {} action",
-                    wanted.action
-                ),
+                action: wanted.action,
+                resource: wanted.resource.clone(),
+                reason: format!("the role {role} of this key does not allow it"),
             },
         }
     }

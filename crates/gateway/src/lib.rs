@@ -1,13 +1,32 @@
 //! The door: HTTP in, answers out, and nothing unsigned or unallowed in between.
 //!
+//! - [`door`] has the steps of a request: route, verify, decode, decide, call, encode, record
+//! - [`server`] listens, with TLS ([`tls`]) or on loopback, and drains
 //! - [`keys`] has the account and its keys, sealed in the data directory
+//! - [`admin`] has the port of the operator's API
 //! - [`limits`] has every bound of the door
 //! - [`metrics`] has the counts of the process as Prometheus text
+//!
+//! What a request means is the services' business ([`api::Service`]); this crate knows none of them.
 
+pub mod admin;
+mod answer;
+mod body;
+pub mod door;
+mod form;
+mod guard;
 pub mod keys;
 pub mod limits;
 pub mod metrics;
+mod peers;
+mod route;
+pub mod server;
+pub mod tls;
 
+pub use admin::{Admin, NoAdmin};
+pub use door::{Door, DoorParts};
 pub use keys::{Credentials, Key, KeyLookup, KeyStore, MasterKeySource};
 pub use limits::Limits;
 pub use metrics::Registry;
+pub use server::{Listen, PlainHttp, Server};
+pub use tls::Tls;

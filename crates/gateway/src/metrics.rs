@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Write;
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -238,9 +238,7 @@ impl Registry {
         name: &str,
         dimensions: &[(&'static str, &str)],
     ) -> u64 {
-        let mut hasher = self.hasher.build_hasher();
-        (kind, namespace, name, dimensions).hash(&mut hasher);
-        hasher.finish()
+        self.hasher.hash_one((kind, namespace, name, dimensions))
     }
 }
 

@@ -1,0 +1,40 @@
+//! The operator's API: `POST /_shukuba/api/NAME`, signed for the service `shukuba`, JSON in and out.
+
+use std::fmt;
+
+use api::{Ctx, Fault};
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+
+/// The service name in the credential scope and the actions.
+pub const SERVICE: &str = "shukuba";
+
+/// What the binary offers to its operator.
+pub trait Admin: Send + Sync + fmt::Debug {
+    /// What calling `name` means, such as `shukuba:GetLedger`; `None` when there is no such call.
+    ///
+    /// Names that begin with `Get` or `List` are open to readers; the rest is for administrators.
+    fn action(&self, name: &str) -> Option<&'static str>;
+
+    /// Does it. `input`: JSON, or nothing.
+    fn handle<'a>(
+        &'a self,
+        name: &'a str,
+        ctx: Ctx,
+        input: Bytes,
+    ) -> BoxFuture<'a, Result<Vec<u8>, Fault>>;
+}
+
+/// Offers nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoAdmin;
+
+impl Admin for NoAdmin {
+    fn action(&self, _: &str) -> Option<&'static str> {
+        None
+    }
+
+    fn handle<'a>(&'a self, _: &'a str, _: Ctx, _: Bytes) -> BoxFuture<'a, Result<Vec<u8>, Fault>> {
+        Box::pin(async { Err(Fault::internal()) })
+    }
+}

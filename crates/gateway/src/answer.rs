@@ -1,0 +1,167 @@
+//! Answers in the caller's protocol.
+
+use api::{Fault, RequestId, ServiceFacts, Side};
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+use http_body_util::Full;
+use wire::sigv4::{Dialect, Refusal};
+use wire::{DecodeError, ErrorForm, Problem, Protocol};
+
+/// What goes back.
+pub(crate) type Answer = Response<Full<Bytes>>;
+
+/// The namespace of errors that no service makes.
+const FRONT: &str = "com.amazon.coral.service";
+/// The XML namespace of errors that no service makes.
+const FRONT_XML: &str = "http://webservices.amazon.com/AWSFault/2005-15-09";
+
+/// In which form to answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tongue {
+    pub(crate) protocol: Protocol,
+    pub(crate) facts: Option<&'static ServiceFacts>,
+}
+
+/// A successful answer.
+pub(crate) fn success(protocol: Protocol, request_id: RequestId, body: Bytes) -> Answer {
+    with_body(
+        StatusCode::OK,
+        HeaderValue::from_static(protocol.response_type()),
+        request_id,
+        body,
+    )
+}
+
+/// A fault in the caller's protocol.
+pub(crate) fn fault(tongue: Tongue, request_id: RequestId, fault: &Fault) -> Answer {
+    let id = request_id.to_string();
+    let form = ErrorForm {
+        namespace: fault
+            .namespace
+            .or_else(|| tongue.facts.map(|facts| facts.error_namespace))
+            .unwrap_or(FRONT),
+        xml_namespace: tongue.facts.map_or(FRONT_XML, |facts| facts.xml_namespace),
+        code: fault.code,
+        query_code: fault.query_code,
+        is_sender: fault.side == Side::Sender,
+        message: &fault.message,
+        request_id: &id,
+    };
+    let status = StatusCode::from_u16(fault.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let kind = HeaderValue::from_static(tongue.protocol.response_type());
+    let mut answer = with_body(
+        status,
+        kind,
+        request_id,
+        wire::encode_error(tongue.protocol, &form).into(),
+    );
+    let is_told_twice = tongue.protocol != Protocol::Query
+        && tongue.facts.is_some_and(|facts| facts.is_query_compatible);
+    if is_told_twice && let Ok(value) = HeaderValue::from_str(&form.query_error_header()) {
+        answer.headers_mut().insert("x-amzn-query-error", value);
+    }
+    answer
+}
+
+/// An answer of the gateway's own pages.
+pub(crate) fn page(
+    status: StatusCode,
+    kind: &'static str,
+    request_id: RequestId,
+    body: impl Into<Bytes>,
+) -> Answer {
+    with_body(
+        status,
+        HeaderValue::from_static(kind),
+        request_id,
+        body.into(),
+    )
+}
+
+fn with_body(status: StatusCode, kind: HeaderValue, request_id: RequestId, body: Bytes) -> Answer {
+    let mut answer = Response::new(Full::new(body));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(header::CONTENT_TYPE, kind);
+    if let Ok(id) = HeaderValue::from_maybe_shared(Bytes::from(request_id.to_string())) {
+        answer.headers_mut().insert("x-amzn-requestid", id);
+    }
+    answer
+}
+
+/// An error of the gateway itself, which knows no modelled shape.
+pub(crate) fn front(code: &'static str, status: u16, message: impl Into<String>) -> Fault {
+    front_with_query_code(code, code, status, message)
+}
+
+pub(crate) fn front_with_query_code(
+    code: &'static str,
+    query_code: &'static str,
+    status: u16,
+    message: impl Into<String>,
+) -> Fault {
+    let side = if status < 500 {
+        Side::Sender
+    } else {
+        Side::Receiver
+    };
+    Fault {
+        code,
+        query_code,
+        status,
+        message: message.into().into(),
+        side,
+        namespace: Some(FRONT),
+    }
+}
+
+/// The fault for a signature that is not taken.
+pub(crate) fn refused(protocol: Protocol, refusal: &Refusal) -> Fault {
+    let dialect = if protocol == Protocol::Query {
+        Dialect::Query
+    } else {
+        Dialect::Json
+    };
+    let codes = refusal.codes(dialect);
+    front_with_query_code(
+        codes.code,
+        codes.query_code,
+        codes.status,
+        refusal.to_string(),
+    )
+}
+
+/// The fault for an input that is not what the operation takes.
+///
+/// Source: Common Errors of the SQS API Reference; `SerializationException` is what AWS's JSON services answer.
+pub(crate) fn undecodable(protocol: Protocol, error: &DecodeError) -> Fault {
+    match error.problem() {
+        Problem::Missing => {
+            let message = format!("The request must contain the parameter {}.", error.path());
+            front_with_query_code(
+                "MissingRequiredParameterException",
+                "MissingParameter",
+                400,
+                message,
+            )
+        }
+        Problem::Unsupported => front_with_query_code(
+            "UnsupportedOperation",
+            "UnsupportedOperation",
+            400,
+            error.to_string(),
+        ),
+        _ if protocol == Protocol::Query => front("MalformedInput", 400, error.to_string()),
+        Problem::OutOfRange { .. } => front_with_query_code(
+            "InvalidParameterValueException",
+            "InvalidParameterValue",
+            400,
+            error.to_string(),
+        ),
+        _ => front_with_query_code(
+            "SerializationException",
+            "MalformedInput",
+            400,
+            error.to_string(),
+        ),
+    }
+}

@@ -1,0 +1,136 @@
+//! Reading a request's body within its bounds.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use crate::limits::Limits;
+
+/// Bodies up to here take nothing from the budget of large ones.
+const SMALL_BYTES: u64 = 64 * 1024;
+
+/// Why a body is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// Longer than a body may be.
+    TooLarge,
+    /// Not complete in time.
+    TooSlow,
+    /// The client went away or broke the framing.
+    Broken,
+    /// Too many large bodies at a time.
+    Busy,
+}
+
+/// Memory for large bodies, in KiB.
+#[derive(Debug)]
+pub(crate) struct Budget(Semaphore);
+
+/// A body, with its share of the budget while it lives.
+#[derive(Debug)]
+pub(crate) struct Read<'a> {
+    pub(crate) bytes: Bytes,
+    _share: Option<SemaphorePermit<'a>>,
+}
+
+impl Budget {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let kib = (limits.bodies_bytes.get() / 1024).min(Semaphore::MAX_PERMITS as u64);
+        Self(Semaphore::new(
+            usize::try_from(kib).unwrap_or(Semaphore::MAX_PERMITS),
+        ))
+    }
+
+    fn share(&self, bytes: u64) -> Result<Option<SemaphorePermit<'_>>, Trouble> {
+        if bytes <= SMALL_BYTES {
+            return Ok(None);
+        }
+        let kib = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX);
+        self.0
+            .try_acquire_many(kib)
+            .map(Some)
+            .map_err(|_| Trouble::Busy)
+    }
+}
+
+/// Reads the whole body.
+pub(crate) async fn read<'a>(
+    body: Incoming,
+    limits: &Limits,
+    budget: &'a Budget,
+) -> Result<Read<'a>, Trouble> {
+    let limit = limits.body_bytes.get();
+    // Without a length the body counts as the largest possible.
+    let most = body.size_hint().upper().unwrap_or(limit);
+    if most > limit {
+        return Err(Trouble::TooLarge);
+    }
+    let share = budget.share(most)?;
+    let capacity = usize::try_from(most.min(SMALL_BYTES)).unwrap_or_default();
+    let bytes = in_time(limits.body_time, collect(body, limit, capacity)).await?;
+    Ok(Read {
+        bytes,
+        _share: share,
+    })
+}
+
+/// Reads and drops a body that nobody wants, so that the client gets to read the answer.
+pub(crate) async fn discard(mut body: Incoming, limits: &Limits) -> Result<(), Trouble> {
+    let limit = limits.body_bytes.get();
+    if body.is_end_stream() {
+        return Ok(());
+    }
+    if body.size_hint().lower() > limit {
+        return Err(Trouble::TooLarge);
+    }
+    let drop_all = async {
+        let mut seen = 0;
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|_| Trouble::Broken)?;
+            seen += frame.data_ref().map_or(0, |data| data.len() as u64);
+            if seen > limit {
+                return Err(Trouble::TooLarge);
+            }
+        }
+        Ok(())
+    };
+    in_time(limits.body_time, drop_all).await
+}
+
+async fn in_time<T>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, Trouble>>,
+) -> Result<T, Trouble> {
+    tokio::time::timeout(limit, work)
+        .await
+        .unwrap_or(Err(Trouble::TooSlow))
+}
+
+async fn collect(mut body: Incoming, limit: u64, capacity: usize) -> Result<Bytes, Trouble> {
+    let mut first = Bytes::new();
+    let mut whole: Option<BytesMut> = None;
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|_| Trouble::Broken)?.into_data() else {
+            continue;
+        };
+        let so_far = whole.as_ref().map_or(first.len(), BytesMut::len);
+        if (so_far + data.len()) as u64 > limit {
+            return Err(Trouble::TooLarge);
+        }
+        match &mut whole {
+            Some(whole) => whole.extend_from_slice(&data),
+            // Most bodies come in one piece, which is then not copied.
+            None if first.is_empty() => first = data,
+            None => {
+                let mut joined = BytesMut::with_capacity(capacity.max(so_far + data.len()));
+                joined.extend_from_slice(&first);
+                joined.extend_from_slice(&data);
+                whole = Some(joined);
+            }
+        }
+    }
+    Ok(whole.map_or(first, BytesMut::freeze))
+}

@@ -1,0 +1,166 @@
+//! Where a request goes, as far as its head tells.
+//!
+//! | the request | goes to |
+//! |---|---|
+//! | `GET /_shukuba/health`, `GET /_shukuba/metrics` | the gateway itself, unsigned |
+//! | `POST /_shukuba/api/NAME` | the operator's API |
+//! | `X-Amz-Target: AmazonSQS.SendMessage` | the service with that target |
+//! | a form, or `?Action=…` | the service that the signature is for |
+
+use http::request::Parts;
+use http::{Method, header};
+use wire::Protocol;
+
+/// Where a request goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Route<'a> {
+    /// Whether we serve.
+    Health,
+    /// Our counts.
+    Metrics,
+    /// The operator's API.
+    Admin {
+        /// Such as `ledger`.
+        name: &'a str,
+    },
+    /// An AWS JSON protocol.
+    Json {
+        /// Such as `AmazonSQS`.
+        target: &'a str,
+        /// Such as `SendMessage`.
+        operation: &'a str,
+        /// In which the client speaks.
+        protocol: Protocol,
+    },
+    /// The query protocol; its `Action` stands in the form.
+    Query,
+    /// None of these.
+    Nowhere,
+}
+
+const FORM: &str = "application/x-www-form-urlencoded";
+const JSON_1_1: &str = "application/x-amz-json-1.1";
+const ADMIN: &str = "/_shukuba/api/";
+
+/// Reads the head.
+pub(crate) fn find(head: &Parts) -> Route<'_> {
+    let path = head.uri.path();
+    if let Some(own) = path.strip_prefix("/_shukuba/") {
+        return match (&head.method, own, path.strip_prefix(ADMIN)) {
+            (&Method::GET | &Method::HEAD, "health", _) => Route::Health,
+            (&Method::GET, "metrics", _) => Route::Metrics,
+            (&Method::POST, _, Some(name)) => Route::Admin { name },
+            _ => Route::Nowhere,
+        };
+    }
+    let content_type = text(head, header::CONTENT_TYPE.as_str());
+    if head.method == Method::POST
+        && let Some((target, operation)) = text(head, "x-amz-target").rsplit_once('.')
+    {
+        let protocol = if is_type(content_type, JSON_1_1) {
+            Protocol::Json11
+        } else {
+            Protocol::Json10
+        };
+        return Route::Json {
+            target,
+            operation,
+            protocol,
+        };
+    }
+    let is_form = head.method == Method::POST && is_type(content_type, FORM);
+    let has_action = matches!(head.method, Method::GET | Method::POST)
+        && head
+            .uri
+            .query()
+            .is_some_and(|query| crate::form::value(query.as_bytes(), "Action").is_some());
+    if is_form || has_action {
+        Route::Query
+    } else {
+        Route::Nowhere
+    }
+}
+
+impl Route<'_> {
+    /// The protocol in which to answer when the service is not known yet.
+    pub(crate) fn protocol(&self) -> Protocol {
+        match self {
+            Self::Json { protocol, .. } => *protocol,
+            Self::Query => Protocol::Query,
+            _ => Protocol::Json10,
+        }
+    }
+}
+
+/// A header's value, or nothing.
+pub(crate) fn text<'h>(head: &'h Parts, name: &str) -> &'h str {
+    head.headers
+        .get(name)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
+}
+
+fn is_type(content_type: &str, wanted: &str) -> bool {
+    content_type
+        .split(';')
+        .next()
+        .is_some_and(|kind| kind.trim().eq_ignore_ascii_case(wanted))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_go_where_their_head_says() {
+        let json = |protocol| Route::Json {
+            target: "AmazonSQS",
+            operation: "SendMessage",
+            protocol,
+        };
+        let target = Some(("x-amz-target", "AmazonSQS.SendMessage"));
+        let form = Some((
+            "content-type",
+            "application/x-www-form-urlencoded; charset=utf-8",
+        ));
+        for (method, uri, first, second, expected) in [
+            ("GET", "/_shukuba/health", None, None, Route::Health),
+            ("GET", "/_shukuba/metrics", None, None, Route::Metrics),
+            (
+                "POST",
+                "/_shukuba/api/ledger",
+                None,
+                None,
+                Route::Admin { name: "ledger" },
+            ),
+            ("GET", "/_shukuba/api/ledger", None, None, Route::Nowhere),
+            ("POST", "/_shukuba/health", target, None, Route::Nowhere),
+            (
+                "POST",
+                "/",
+                target,
+                Some(("content-type", "application/x-amz-json-1.0")),
+                json(Protocol::Json10),
+            ),
+            (
+                "POST",
+                "/",
+                target,
+                Some(("content-type", "application/x-amz-json-1.1")),
+                json(Protocol::Json11),
+            ),
+            ("POST", "/123456789012/s2s", form, None, Route::Query),
+            ("GET", "/?Action=ListQueues", None, None, Route::Query),
+            ("GET", "/?Actio=ListQueues", None, None, Route::Nowhere),
+            ("GET", "/", None, None, Route::Nowhere),
+            ("PUT", "/bucket/key", form, None, Route::Nowhere),
+        ] {
+            let mut request = http::Request::builder().method(method).uri(uri);
+            for (name, value) in [first, second].into_iter().flatten() {
+                request = request.header(name, value);
+            }
+            let (head, ()) = request.body(()).unwrap().into_parts();
+            assert_eq!(find(&head), expected, "{method} {uri}");
+        }
+    }
+}
