@@ -3,9 +3,10 @@
 //! - [`port`]: the joints (queue, results, metrics, invoker, sender) and the facts that pass through
 //! - [`config`]: the settings of routes, destinations, notifier, scaler and results
 //! - [`format`](mod@format): from a line to a request; [`travel`]: what travels with a message
+//! - [`notifier`]: receives, sends in parallel, settles
 //! - [`destinations`]: which rules apply; [`verdict`]: when to try again; [`limit`]: rates; [`random`]: jitter
 //! - [`masking`]: what is hidden in results
-//! - [`result`]: the stored record of an attempt
+//! - [`result`]: the stored record of an attempt; [`results`]: where these records are kept
 //! - [`sender`]: the ways to send, a file per kind; [`dns`]: names to addresses; [`ssrf`]: which addresses may be reached
 
 pub mod config;
@@ -14,9 +15,11 @@ pub mod dns;
 pub mod format;
 pub mod limit;
 pub mod masking;
+pub mod notifier;
 pub mod port;
 pub mod random;
 pub mod result;
+pub mod results;
 pub mod sender;
 pub mod ssrf;
 pub mod travel;

@@ -71,7 +71,7 @@ impl<'a> Head<'a> {
 
 /// The object with `"late":true` behind its head; as it was when it has no head or is late already.
 #[must_use]
-pub(crate) fn marked_late(json: &[u8]) -> Cow<'_, [u8]> {
+pub fn marked_late(json: &[u8]) -> Cow<'_, [u8]> {
     let Some(head) = Head::read(json).filter(|head| !head.is_late) else {
         return Cow::Borrowed(json);
     };

@@ -56,11 +56,11 @@ mod stored;
 mod tests;
 mod write;
 
-pub use head::Head;
+pub use head::{Head, marked_late};
 pub use origin::Origin;
 pub use salt::{SALT_OBJECT, Salt};
 pub use stored::{Stored, TimingsUs};
-pub use write::{EXCERPT_BYTES_DEFAULT, SentBy, Writer};
+pub use write::{EXCERPT_BYTES_DEFAULT, SentBy, Writer, expired_result};
 
 /// What a result says became of its notification.
 #[derive(

@@ -226,6 +226,33 @@ impl Writer {
     }
 }
 
+/// The result of a notification that outlived the queue's retention unread or untried.
+#[must_use]
+pub fn expired_result(
+    at: Timestamp,
+    route: &str,
+    message_id: &str,
+    line: u32,
+    queued_at: Timestamp,
+) -> Vec<u8> {
+    let mut out = Vec::with_capacity(320);
+    out.extend_from_slice(b"{\"v\":1,\"at\":");
+    put_time(&mut out, at);
+    put_member(&mut out, "route", route);
+    put_member(&mut out, "message_id", message_id);
+    put_member(&mut out, "notification_id", &format!("{message_id}/{line}"));
+    out.extend_from_slice(b",\"url_key\":");
+    put_key(&mut out, 0);
+    put_member(&mut out, "destination", "(unknown)");
+    put_member(&mut out, "verdict", Decision::Expired.name());
+    out.extend_from_slice(b",\"queued_at\":");
+    put_time(&mut out, queued_at);
+    put_count(&mut out, "line", line.into());
+    put_member(&mut out, "reason", "outlived the queue's retention");
+    out.push(b'}');
+    out
+}
+
 fn class_of(reason: &Reason) -> Option<FailureClass> {
     match reason {
         Reason::Final { class, .. } | Reason::TooOld { class, .. } => Some(*class),

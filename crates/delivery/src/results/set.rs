@@ -1,0 +1,305 @@
+//! The objects that count, and reading them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use base::Timestamp;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use store::Position;
+use zstd::zstd_safe;
+
+use super::index::{CountTable, Frame, Index, IndexBuilder, merge_tables};
+use super::name::{DATA, ObjectName};
+use super::{Built, Error, bloom};
+use crate::port::ResultStore;
+use crate::result::Head;
+
+/// The largest frame that is decompressed: a frame holds at most one result beyond 256 KiB, and that was one record.
+const FRAME_BYTES_LIMIT: u64 = 32 << 20;
+
+/// The object that says what was removed by age.
+pub const RETIRED: &str = "retired.json";
+
+/// Counts of results that were removed by age, and what is being removed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retired {
+    /// Counts by route and destination.
+    pub routes: BTreeMap<String, CountTable>,
+    /// Objects that are counted above and may still be there.
+    pub removing: BTreeSet<String>,
+}
+
+/// An object of results.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its name.
+    pub name: ObjectName,
+    /// Its bytes.
+    pub bytes: u64,
+}
+
+/// Which objects are asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Window {
+    /// Of this route only.
+    pub route: Option<String>,
+    /// Settled at or after.
+    pub from: Option<Timestamp>,
+    /// Settled before.
+    pub to: Option<Timestamp>,
+    /// Objects that begin at or after are leftovers of a crash; `None` where there is no journal.
+    pub sealed_up_to: Option<Position>,
+}
+
+impl Window {
+    /// Everything that is sealed.
+    #[must_use]
+    pub fn sealed(up_to: Option<Position>) -> Self {
+        Self {
+            sealed_up_to: up_to,
+            ..Self::default()
+        }
+    }
+
+    fn holds(&self, name: &ObjectName) -> bool {
+        let is_sealed = match (self.sealed_up_to, name.range.first()) {
+            (Some(up_to), Some(first)) => first < up_to.get(),
+            _ => true,
+        };
+        let hour_of = |at: Timestamp| at.as_secs() / 3600;
+        is_sealed
+            && self.route.as_ref().is_none_or(|route| *route == name.route)
+            && self.from.is_none_or(|from| name.hour >= hour_of(from))
+            && self.to.is_none_or(|to| name.begins() < to)
+    }
+}
+
+/// The stored results of a place.
+#[derive(Clone, Debug)]
+pub struct Results {
+    pub(super) store: Arc<dyn ResultStore>,
+    /// Held by whoever replaces or removes objects.
+    pub(super) upkeep: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Results {
+    /// Reads and keeps the results in `store`. Clone it rather than making a second one: they share the lock of upkeep.
+    #[must_use]
+    pub fn new(store: Arc<dyn ResultStore>) -> Self {
+        Self {
+            store,
+            upkeep: Arc::default(),
+        }
+    }
+
+    /// The objects that count, by route, hour and span.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn entries(&self, window: &Window) -> Result<Vec<Entry>, Error> {
+        let removing = self.retired().await?.removing;
+        let prefix = window
+            .route
+            .as_deref()
+            .map_or("route=".to_owned(), ObjectName::route_folder);
+        let mut entries: Vec<Entry> = self
+            .store
+            .list(&prefix)
+            .await?
+            .into_iter()
+            .filter(|object| object.name.ends_with(DATA) && !removing.contains(&object.name))
+            .filter_map(|object| {
+                Some(Entry {
+                    name: ObjectName::parse(&object.name)?,
+                    bytes: object.bytes,
+                })
+            })
+            .filter(|entry| window.holds(&entry.name))
+            .collect();
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(without_replaced(entries))
+    }
+
+    /// What was removed by age.
+    ///
+    /// # Errors
+    /// What the store says; [`Error::Damaged`] when it is not what was written.
+    pub async fn retired(&self) -> Result<Retired, Error> {
+        let Some(bytes) = self.store.get(RETIRED, None).await? else {
+            return Ok(Retired::default());
+        };
+        serde_json::from_slice(&bytes).map_err(|error| Error::Damaged {
+            name: RETIRED.to_owned(),
+            detail: error.to_string(),
+        })
+    }
+
+    /// The sidecar of an object, made from the object when it is missing or does not fit.
+    ///
+    /// `Ok(None)` when the object itself is gone by now: it was replaced, list again.
+    ///
+    /// # Errors
+    /// What the store says; [`Error::Damaged`] when the object cannot be read.
+    pub async fn index(&self, entry: &Entry) -> Result<Option<Index>, Error> {
+        let sidecar = self.store.get(&entry.name.sidecar(), None).await?;
+        let index = sidecar.and_then(|bytes| Index::read(bytes).ok());
+        if let Some(index) = index.filter(|index| index.data_bytes == entry.bytes) {
+            return Ok(Some(index));
+        }
+        let Some(data) = self.store.get(&entry.name.data(), None).await? else {
+            return Ok(None);
+        };
+        tracing::warn!(object = %entry.name, "sidecar missing or of another object: reading all of it");
+        rebuilt(&entry.name, &data).map(Some)
+    }
+
+    /// The results of a frame, one JSON object a line; `Ok(None)` when the object is gone.
+    ///
+    /// # Errors
+    /// What the store says; [`Error::Damaged`] when the frame cannot be read.
+    pub async fn lines(&self, entry: &Entry, frame: &Frame) -> Result<Option<Vec<u8>>, Error> {
+        let Some(bytes) = self
+            .store
+            .get(&entry.name.data(), Some(frame.data.clone()))
+            .await?
+        else {
+            return Ok(None);
+        };
+        decompressed(&entry.name, &bytes).map(Some)
+    }
+
+    /// The raw lines of a frame, one for each result, empty where none was kept.
+    ///
+    /// # Errors
+    /// What the store says; [`Error::Damaged`] when the frame cannot be read.
+    pub async fn source_lines(&self, entry: &Entry, frame: &Frame) -> Result<Vec<u8>, Error> {
+        if frame.source.is_empty() {
+            return Ok(Vec::new());
+        }
+        match self
+            .store
+            .get(&entry.name.sources(), Some(frame.source.clone()))
+            .await?
+        {
+            Some(bytes) => decompressed(&entry.name, &bytes),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// How many results there are or were, by destination: those stored, those forgotten, those removed by age.
+    ///
+    /// # Errors
+    /// What the store says; [`Error::Damaged`] when an object cannot be read.
+    pub async fn tally(&self, window: &Window) -> Result<CountTable, Error> {
+        let mut table = CountTable::new();
+        for (route, counts) in self.retired().await?.routes {
+            if window.route.as_ref().is_none_or(|wanted| *wanted == route) {
+                merge_tables(&mut table, &counts);
+            }
+        }
+        for entry in self.entries(window).await? {
+            if let Some(index) = self.index(&entry).await? {
+                merge_tables(&mut table, &index.kept);
+                merge_tables(&mut table, &index.forgotten);
+            }
+        }
+        Ok(table)
+    }
+
+    /// Stores an object: its sources, its sidecar, then the object itself.
+    pub(super) async fn put(&self, name: &ObjectName, built: Built) -> Result<(), Error> {
+        if let Some(sources) = built.sources {
+            self.store.put(&name.sources(), sources).await?;
+        }
+        self.store.put(&name.sidecar(), built.sidecar).await?;
+        Ok(self.store.put(&name.data(), built.data).await?)
+    }
+
+    /// Removes an object: itself, then its sidecar and sources.
+    pub(super) async fn remove(&self, name: &ObjectName) -> Result<(), Error> {
+        self.store.delete(&name.data()).await?;
+        self.store.delete(&name.sidecar()).await?;
+        Ok(self.store.delete(&name.sources()).await?)
+    }
+}
+
+/// The entries that nothing replaces. `entries` are in order.
+fn without_replaced(entries: Vec<Entry>) -> Vec<Entry> {
+    let mut kept: Vec<Entry> = Vec::with_capacity(entries.len());
+    for entry in entries {
+        while kept
+            .last()
+            .is_some_and(|last| last.name.is_replaced_by(&entry.name))
+        {
+            kept.pop();
+        }
+        if !kept
+            .last()
+            .is_some_and(|last| entry.name.is_replaced_by(&last.name))
+        {
+            kept.push(entry);
+        }
+    }
+    kept
+}
+
+fn decompressed(name: &ObjectName, bytes: &[u8]) -> Result<Vec<u8>, Error> {
+    let limit = zstd_safe::get_frame_content_size(bytes).ok().flatten();
+    let limit = limit
+        .filter(|size| *size <= FRAME_BYTES_LIMIT)
+        .ok_or_else(|| {
+            Error::damaged(
+                name,
+                format!("a frame is none, or larger than {FRAME_BYTES_LIMIT} bytes"),
+            )
+        })?;
+    zstd::bulk::decompress(bytes, usize::try_from(limit).unwrap_or(0))
+        .map_err(|error| Error::damaged(name, error))
+}
+
+/// The sidecar that an object should have; sources are not found by it.
+fn rebuilt(name: &ObjectName, data: &Bytes) -> Result<Index, Error> {
+    let mut index = IndexBuilder::default();
+    let mut rest = data.as_ref();
+    while !rest.is_empty() {
+        let len = zstd_safe::find_frame_compressed_size(rest)
+            .map_err(|code| Error::damaged(name, zstd_safe::get_error_name(code)))?;
+        let (frame, after) = rest
+            .split_at_checked(len)
+            .ok_or_else(|| Error::damaged(name, "a frame is cut off"))?;
+        add_frame(&mut index, &decompressed(name, frame)?, len);
+        rest = after;
+    }
+    let sidecar = index.finish(data.len() as u64, 0);
+    Index::read(sidecar.into()).map_err(|error| Error::damaged(name, error))
+}
+
+fn add_frame(index: &mut IndexBuilder, raw: &[u8], len: usize) {
+    let mut keys = Vec::new();
+    let mut results = 0;
+    for head in lines_of(raw).filter_map(|line| {
+        results += 1;
+        Head::read(line)
+    }) {
+        index.count(&head);
+        keys.extend([
+            bloom::id_key(&head.message_id),
+            bloom::id_key(&head.notification_id),
+        ]);
+        keys.push(bloom::url_key(head.url_key));
+        let at = Timestamp::parse_rfc3339(head.at).unwrap_or_default();
+        index.spans(at, at);
+    }
+    index.frame(
+        [len as u64, raw.len() as u64, 0, results],
+        &bloom::build(&keys),
+    );
+}
+
+/// The lines of a decompressed frame, without their newlines.
+pub fn lines_of(raw: &[u8]) -> impl Iterator<Item = &[u8]> {
+    raw.strip_suffix(b"\n")
+        .into_iter()
+        .flat_map(|raw| raw.split(|byte| *byte == b'\n'))
+}

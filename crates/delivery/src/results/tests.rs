@@ -1,0 +1,630 @@
+//! Sealing, compaction, ageing and forgetting against a journal of our own that fails on command.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use base::Timestamp;
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use object_store::memory::InMemory;
+use parking_lot::Mutex;
+use store::record::{
+    LineOutcome, LineState, MessageKey, Next, QueueId, Record, Settlement, Touched,
+};
+use store::{Position, ReadError};
+
+use super::compact::OBJECTS_MAX;
+use super::set::{Window, lines_of};
+use super::*;
+use crate::port::{self, ResultStore, StoredObject};
+use crate::result::{Decision, Head, Packed};
+
+/// A journal in memory whose records are 1,000 bytes apart.
+#[derive(Debug, Default)]
+pub(crate) struct FakeLog {
+    records: Mutex<Vec<(Timestamp, Bytes)>>,
+    sealed: AtomicU64,
+    pub(crate) fails_to_mark: AtomicU64,
+}
+
+impl FakeLog {
+    pub(crate) fn append(&self, at: Timestamp, record: &Record<'_>) -> Position {
+        let mut out = Vec::new();
+        store::record::encode(&mut record.clone(), &mut out);
+        let mut records = self.records.lock();
+        records.push((at, out.into()));
+        Position::new(records.len() as u64 * 1000)
+    }
+
+    /// Settles one message of `lines` with results that say `decision`.
+    pub(crate) fn settle(&self, at: Timestamp, results: &[Vec<u8>]) {
+        let lines: Vec<LineOutcome<'_>> = results
+            .iter()
+            .zip(0..)
+            .map(|(result, line)| LineOutcome {
+                line,
+                destination: "d",
+                state: LineState::Delivered,
+                result,
+            })
+            .collect();
+        let settlement = Settlement {
+            key: MessageKey(1),
+            sent_at: at,
+            lines_before: 1,
+            lines,
+            next: Next::Gone,
+            carries: Vec::new(),
+        };
+        self.append(
+            at,
+            &Record::Settled {
+                queue: QueueId(1),
+                settlements: vec![settlement],
+            },
+        );
+    }
+}
+
+impl ResultLog for FakeLog {
+    fn sealed_up_to(&self) -> Position {
+        Position::new(self.sealed.load(Ordering::SeqCst))
+    }
+
+    fn scan(&self, from: Position) -> Box<dyn Iterator<Item = sealer::Scanned> + Send> {
+        let records = self.records.lock().clone();
+        let found = records
+            .into_iter()
+            .zip(0u64..)
+            .filter_map(move |((at, payload), number)| {
+                let position = Position::new(number * 1000);
+                let end = position.plus(1000);
+                (position >= from).then_some(Ok::<_, ReadError>(store::journal::Record {
+                    position,
+                    at,
+                    payload,
+                    end,
+                }))
+            });
+        Box::new(found.collect::<Vec<_>>().into_iter())
+    }
+
+    fn mark_sealed(&self, up_to: Position) -> BoxFuture<'_, Result<(), port::Error>> {
+        Box::pin(async move {
+            if self.fails_to_mark.load(Ordering::SeqCst) > 0 {
+                self.fails_to_mark.fetch_sub(1, Ordering::SeqCst);
+                return Err(port::Error::unavailable("the journal", "crash"));
+            }
+            self.sealed.store(up_to.get(), Ordering::SeqCst);
+            Ok(())
+        })
+    }
+
+    fn route(&self, queue: QueueId) -> Option<String> {
+        (queue == QueueId(1)).then(|| "r".to_owned())
+    }
+
+    fn message_id(&self, key: MessageKey) -> String {
+        format!("m-{}", key.0)
+    }
+}
+
+/// A store that fails at the operation of a given number, before or after having done it.
+#[derive(Debug)]
+struct FaultyStore {
+    inner: ObjectResults,
+    operations: AtomicU64,
+    fails_at: AtomicU64,
+}
+
+impl FaultyStore {
+    fn new() -> Self {
+        Self {
+            inner: ObjectResults::new(Arc::new(InMemory::new()), "results"),
+            operations: AtomicU64::new(0),
+            fails_at: AtomicU64::new(u64::MAX),
+        }
+    }
+
+    /// `Some(true)`: fail after the operation; `Some(false)`: before it.
+    fn fault(&self) -> Option<bool> {
+        let number = self.operations.fetch_add(1, Ordering::SeqCst);
+        let fails_at = self.fails_at.load(Ordering::SeqCst);
+        (number >= fails_at / 2 && fails_at != u64::MAX)
+            .then_some(number == fails_at / 2 && fails_at % 2 == 1)
+    }
+
+    fn heal(&self) {
+        self.fails_at.store(u64::MAX, Ordering::SeqCst);
+    }
+}
+
+fn crash() -> port::Error {
+    port::Error::unavailable("the store", "crash")
+}
+
+impl ResultStore for FaultyStore {
+    fn put<'a>(&'a self, name: &'a str, bytes: Bytes) -> BoxFuture<'a, Result<(), port::Error>> {
+        Box::pin(async move {
+            let fault = self.fault();
+            if fault == Some(false) {
+                return Err(crash());
+            }
+            self.inner.put(name, bytes).await?;
+            if fault.is_some() {
+                Err(crash())
+            } else {
+                Ok(())
+            }
+        })
+    }
+
+    fn get<'a>(
+        &'a self,
+        name: &'a str,
+        range: Option<std::ops::Range<u64>>,
+    ) -> BoxFuture<'a, Result<Option<Bytes>, port::Error>> {
+        self.inner.get(name, range)
+    }
+
+    fn list<'a>(
+        &'a self,
+        prefix: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<StoredObject>, port::Error>> {
+        self.inner.list(prefix)
+    }
+
+    fn delete<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), port::Error>> {
+        Box::pin(async move {
+            let fault = self.fault();
+            if fault == Some(false) {
+                return Err(crash());
+            }
+            self.inner.delete(name).await?;
+            if fault.is_some() {
+                Err(crash())
+            } else {
+                Ok(())
+            }
+        })
+    }
+}
+
+pub(crate) const START_MS: u64 = 1_795_410_000_000;
+
+pub(crate) fn at(millis: u64) -> Timestamp {
+    Timestamp::from_millis(START_MS + millis)
+}
+
+pub(crate) fn result(at: Timestamp, number: u64, decision: Decision, source: &str) -> Vec<u8> {
+    let mut out = format!(
+        r#"{{"v":1,"at":"{at}","route":"r","message_id":"m-{number}","notification_id":"own-{number}","url_key":"{number:016x}","destination":"d{}","verdict":"{}","queued_at":"{at}","line":1,"attempt":1,"receive_count":1,"timings_us":{{}}}}"#,
+        number % 3,
+        decision.name(),
+    );
+    if !source.is_empty() {
+        out.push('\n');
+        out.push_str(source);
+    }
+    out.into_bytes()
+}
+
+/// Every result that counts: its number and its source.
+async fn all(results: &Results, window: &Window) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for entry in results.entries(window).await.unwrap() {
+        let index = results.index(&entry).await.unwrap().unwrap();
+        let mut in_object = 0;
+        for frame in &index.frames {
+            let lines = results.lines(&entry, frame).await.unwrap().unwrap();
+            let sources = results.source_lines(&entry, frame).await.unwrap();
+            assert_eq!(lines_of(&lines).count() as u64, frame.results);
+            in_object += frame.results;
+            for (line, source) in compact::with_sources(&lines, &sources) {
+                let head = Head::read(line).unwrap();
+                let keys = [bloom::id_key(&head.message_id)];
+                assert!(index.candidates(&keys).any(|candidate| candidate == frame));
+                let source = String::from_utf8(source.to_vec()).unwrap();
+                found.push((head.message_id.into_owned(), source));
+            }
+        }
+        assert_eq!(
+            index
+                .kept
+                .values()
+                .map(|counts| counts.results())
+                .sum::<u64>(),
+            in_object
+        );
+    }
+    found
+}
+
+fn expected(numbers: impl Iterator<Item = u64>) -> Vec<(String, String)> {
+    numbers
+        .map(|number| (format!("m-{number}"), format!("line {number}")))
+        .collect()
+}
+
+fn filled(log: &FakeLog, numbers: std::ops::Range<u64>, step_ms: u64) {
+    for number in numbers {
+        let time = at(number * step_ms);
+        log.settle(
+            time,
+            &[result(
+                time,
+                number,
+                Decision::Delivered,
+                &format!("line {number}"),
+            )],
+        );
+    }
+}
+
+#[tokio::test]
+async fn stores_keep_the_contract() {
+    let folder = tempfile::tempdir().unwrap();
+    object::contract(&ObjectResults::local(folder.path()).unwrap())
+        .await
+        .unwrap();
+    let memory = Arc::new(InMemory::new());
+    object::contract(&ObjectResults::new(memory.clone(), "a/b"))
+        .await
+        .unwrap();
+    object::contract(&ObjectResults::new(memory, ""))
+        .await
+        .unwrap_err();
+}
+
+#[tokio::test]
+async fn a_sealed_object_is_plain_zstd_and_its_sources_lie_apart() {
+    let log = Arc::new(FakeLog::default());
+    filled(&log, 0..3000, 1);
+    let store = Arc::new(ObjectResults::new(Arc::new(InMemory::new()), ""));
+    let results = Results::new(store.clone());
+    let mut sealer = Sealer::new(log.clone(), results.clone());
+    assert_eq!(sealer.all().await.unwrap(), 3000);
+    assert_eq!(sealer.all().await.unwrap(), 0);
+    let name = "route=r/dt=2026-11-23/hour=05/0000000000000000-00000000002dc2d8";
+    let data = store
+        .get(&format!("{name}.ndjson.zst"), None)
+        .await
+        .unwrap()
+        .unwrap();
+    let text = zstd::stream::decode_all(data.as_ref()).unwrap();
+    let plain: Vec<u8> = (0..3000)
+        .flat_map(|number| {
+            let mut line = result(at(number), number, Decision::Delivered, "");
+            line.push(b'\n');
+            line
+        })
+        .collect();
+    assert!(text == plain, "the decompressed object is the lines");
+    let sources = store
+        .get(&format!("sources/{name}.src.zst"), None)
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(
+        zstd::stream::decode_all(sources.as_ref())
+            .unwrap()
+            .starts_with(b"line 0\nline 1\n")
+    );
+    let window = Window::sealed(Some(log.sealed_up_to()));
+    assert!(
+        results
+            .index(&results.entries(&window).await.unwrap()[0])
+            .await
+            .unwrap()
+            .unwrap()
+            .frames
+            .len()
+            > 2
+    );
+    assert_eq!(all(&results, &window).await, expected(0..3000));
+}
+
+/// Runs `work` with a crash at every operation of the store, before and after it, until it gets through.
+async fn with_crashes<F, Fut>(check: F)
+where
+    F: Fn(Arc<FakeLog>, Arc<FaultyStore>) -> Fut,
+    Fut: Future<Output = bool>,
+{
+    for fails_at in 0.. {
+        let (log, store) = (Arc::new(FakeLog::default()), Arc::new(FaultyStore::new()));
+        store.fails_at.store(fails_at, Ordering::SeqCst);
+        if check(log, store).await {
+            assert!(fails_at > 4, "no operation was reached");
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_crash_at_any_point_of_sealing_loses_and_doubles_nothing() {
+    with_crashes(|log, store| async move {
+        filled(&log, 0..20, 600_000);
+        let results = Results::new(store.clone());
+        let is_through = Sealer::new(log.clone(), results.clone())
+            .all()
+            .await
+            .is_ok();
+        // More arrives while it is down, so that the next objects have other names.
+        filled(&log, 20..30, 600_000);
+        store.heal();
+        let before = all(&results, &Window::sealed(Some(log.sealed_up_to()))).await;
+        assert!(before.is_empty() || before == expected(0..20), "{before:?}");
+        Sealer::new(log.clone(), results.clone())
+            .all()
+            .await
+            .unwrap();
+        let window = Window::sealed(Some(log.sealed_up_to()));
+        assert_eq!(all(&results, &window).await, expected(0..30));
+        is_through
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_crash_before_the_mark_is_made_good() {
+    let log = Arc::new(FakeLog::default());
+    filled(&log, 0..20, 600_000);
+    let results = Results::new(Arc::new(FaultyStore::new()));
+    log.fails_to_mark.store(1, Ordering::SeqCst);
+    let mut sealer = Sealer::new(log.clone(), results.clone());
+    sealer.all().await.unwrap_err();
+    filled(&log, 20..30, 600_000);
+    assert_eq!(sealer.all().await.unwrap(), 30);
+    assert_eq!(all(&results, &Window::default()).await, expected(0..30));
+}
+
+/// 40 passes of three results each in one hour, then two in the next.
+async fn many_objects(log: &Arc<FakeLog>, results: &Results) {
+    let mut sealer = Sealer::new(log.clone(), results.clone());
+    for pass in 0..42 {
+        filled(log, pass * 3..pass * 3 + 3, 28_000);
+        sealer.all().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_crash_at_any_point_of_compaction_loses_and_doubles_nothing() {
+    with_crashes(|log, store| async move {
+        let fails_at = store.fails_at.swap(u64::MAX, Ordering::SeqCst);
+        let results = Results::new(store.clone());
+        many_objects(&log, &results).await;
+        let window = Window::sealed(Some(log.sealed_up_to()));
+        let before = results.tally(&window).await.unwrap();
+        store.operations.store(0, Ordering::SeqCst);
+        store.fails_at.store(fails_at, Ordering::SeqCst);
+        let is_through = results.compact(&window, at(3_600_000)).await.is_ok();
+        store.heal();
+        assert_eq!(all(&results, &window).await, expected(0..126));
+        results.compact(&window, at(3_600_000)).await.unwrap();
+        assert_eq!(all(&results, &window).await, expected(0..126));
+        assert_eq!(results.tally(&window).await.unwrap(), before);
+        let names = results.store.list("").await.unwrap();
+        assert!(names.len() <= 15, "{names:?}");
+        is_through
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_hour_with_many_objects_is_compacted_while_it_goes_on() {
+    let log = Arc::new(FakeLog::default());
+    let results = Results::new(Arc::new(FaultyStore::new()));
+    let mut sealer = Sealer::new(log.clone(), results.clone());
+    for number in 0..=OBJECTS_MAX as u64 {
+        filled(&log, number..number + 1, 10);
+        sealer.all().await.unwrap();
+    }
+    let window = Window::sealed(Some(log.sealed_up_to()));
+    let done = results.compact(&window, at(1000)).await.unwrap();
+    assert_eq!((done.before, done.after), (65, 1));
+    assert_eq!(all(&results, &window).await, expected(0..65));
+}
+
+#[tokio::test]
+async fn full_frames_are_copied_with_their_filters() {
+    let log = Arc::new(FakeLog::default());
+    let results = Results::new(Arc::new(FaultyStore::new()));
+    let mut sealer = Sealer::new(log.clone(), results.clone());
+    filled(&log, 0..2500, 1);
+    sealer.all().await.unwrap();
+    filled(&log, 2500..5000, 1);
+    sealer.all().await.unwrap();
+    let window = Window::sealed(Some(log.sealed_up_to()));
+    let before = results.tally(&window).await.unwrap();
+    assert_eq!(
+        results.compact(&window, at(3_600_000)).await.unwrap().after,
+        1
+    );
+    assert_eq!(all(&results, &window).await, expected(0..5000));
+    assert_eq!(results.tally(&window).await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_crash_at_any_point_of_ageing_keeps_the_counts() {
+    with_crashes(|log, store| async move {
+        let fails_at = store.fails_at.swap(u64::MAX, Ordering::SeqCst);
+        let results = Results::new(store.clone());
+        filled(&log, 0..30, 600_000);
+        Sealer::new(log.clone(), results.clone())
+            .all()
+            .await
+            .unwrap();
+        let window = Window::sealed(Some(log.sealed_up_to()));
+        let before = results.tally(&window).await.unwrap();
+        store.operations.store(0, Ordering::SeqCst);
+        store.fails_at.store(fails_at, Ordering::SeqCst);
+        let keep = |_: &str| Duration::from_secs(3600);
+        let is_through = results
+            .retain(&window, at(3 * 3_600_000), &keep)
+            .await
+            .is_ok();
+        assert_eq!(results.tally(&window).await.unwrap(), before);
+        store.heal();
+        results
+            .retain(&window, at(3 * 3_600_000), &keep)
+            .await
+            .unwrap();
+        assert_eq!(results.tally(&window).await.unwrap(), before);
+        let left: Vec<_> = all(&results, &window).await;
+        assert!(left.len() < 30 && !left.is_empty(), "{}", left.len());
+        assert!(results.retired().await.unwrap().removing.is_empty());
+        is_through
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_crash_at_any_point_of_forgetting_leaves_all_or_what_was_asked() {
+    with_crashes(|log, store| async move {
+        let fails_at = store.fails_at.swap(u64::MAX, Ordering::SeqCst);
+        let results = Results::new(store.clone());
+        filled(&log, 0..30, 1);
+        Sealer::new(log.clone(), results.clone())
+            .all()
+            .await
+            .unwrap();
+        let window = Window::sealed(Some(log.sealed_up_to()));
+        let before = results.tally(&window).await.unwrap();
+        store.operations.store(0, Ordering::SeqCst);
+        store.fails_at.store(fails_at, Ordering::SeqCst);
+        let is_through = results.forget(&window, "m-7").await.is_ok();
+        store.heal();
+        let left = all(&results, &window).await;
+        assert!(left.len() == 30 || left.len() == 29);
+        results.forget(&window, "m-7").await.unwrap();
+        results.forget(&window, "own-9").await.unwrap();
+        let kept = (0..30).filter(|number| *number != 7 && *number != 9);
+        assert_eq!(all(&results, &window).await, expected(kept));
+        assert_eq!(results.tally(&window).await.unwrap(), before);
+        is_through
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_lost_sidecar_is_made_from_the_object() {
+    let log = Arc::new(FakeLog::default());
+    filled(&log, 0..3000, 1);
+    let store = Arc::new(FaultyStore::new());
+    let results = Results::new(store.clone());
+    Sealer::new(log.clone(), results.clone())
+        .all()
+        .await
+        .unwrap();
+    let entry = results.entries(&Window::default()).await.unwrap().remove(0);
+    let index = results.index(&entry).await.unwrap().unwrap();
+    store.delete(&entry.name.sidecar()).await.unwrap();
+    let rebuilt = results.index(&entry).await.unwrap().unwrap();
+    assert_eq!(
+        (&rebuilt.kept, rebuilt.first_at, rebuilt.last_at),
+        (&index.kept, index.first_at, index.last_at)
+    );
+    assert_eq!(all(&results, &Window::default()).await.len(), 3000);
+    let mut torn = store
+        .get(&entry.name.data(), None)
+        .await
+        .unwrap()
+        .unwrap()
+        .to_vec();
+    torn.truncate(torn.len() - 3);
+    store.put(&entry.name.data(), torn.into()).await.unwrap();
+    let entry = results.entries(&Window::default()).await.unwrap().remove(0);
+    assert!(matches!(
+        results.index(&entry).await,
+        Err(Error::Damaged { .. })
+    ));
+}
+
+#[tokio::test]
+async fn what_expires_unread_gets_a_result_for_each_line() {
+    let log = Arc::new(FakeLog::default());
+    let message = Touched {
+        key: MessageKey(9),
+        sent_minute: 29_923_500,
+        lines: 3,
+    };
+    log.append(
+        at(0),
+        &Record::Expired {
+            queue: QueueId(1),
+            messages: vec![message],
+        },
+    );
+    log.append(
+        at(0),
+        &Record::Expired {
+            queue: QueueId(2),
+            messages: vec![message],
+        },
+    );
+    let results = Results::new(Arc::new(FaultyStore::new()));
+    assert_eq!(Sealer::new(log, results.clone()).all().await.unwrap(), 3);
+    let tally = results.tally(&Window::default()).await.unwrap();
+    assert_eq!(tally["(unknown)"].expired, 3);
+    let found = all(&results, &Window::default()).await;
+    assert_eq!(
+        found
+            .iter()
+            .map(|(id, _)| id.as_str())
+            .collect::<BTreeSet<_>>(),
+        BTreeSet::from(["m-9"])
+    );
+}
+
+#[tokio::test]
+async fn results_of_a_lost_lease_are_kept_and_not_counted() {
+    let log = Arc::new(FakeLog::default());
+    let json = result(at(0), 1, Decision::Delivered, "");
+    let line = LineOutcome {
+        line: 0,
+        destination: "d",
+        state: LineState::Delivered,
+        result: &json,
+    };
+    let settlement = Settlement {
+        key: MessageKey(1),
+        sent_at: at(0),
+        lines_before: 0,
+        lines: vec![line],
+        next: Next::Gone,
+        carries: Vec::new(),
+    };
+    log.append(
+        at(0),
+        &Record::Settled {
+            queue: QueueId(1),
+            settlements: vec![settlement],
+        },
+    );
+    let results = Results::new(Arc::new(FaultyStore::new()));
+    Sealer::new(log, results.clone()).all().await.unwrap();
+    let tally = results.tally(&Window::default()).await.unwrap();
+    assert_eq!((tally["d1"].late, tally["d1"].finals()), (1, 0));
+}
+
+#[test]
+fn frames_hold_at_most_their_bound_and_one_large_result_stands_alone() {
+    let mut builder = ObjectBuilder::new().unwrap();
+    let large = vec![b'x'; build::FRAME_BYTES_MAX * 2];
+    let small = result(at(0), 1, Decision::Delivered, "");
+    for json in [&small, &large, &small] {
+        builder.push(at(0), Packed { json, source: &[] }).unwrap();
+    }
+    let index = Index::read(builder.finish().unwrap().sidecar).unwrap();
+    assert_eq!(
+        index
+            .frames
+            .iter()
+            .map(|frame| frame.results)
+            .collect::<Vec<_>>(),
+        [1, 1, 1]
+    );
+    assert_eq!(index.source_bytes, 0);
+}
