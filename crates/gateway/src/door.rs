@@ -104,6 +104,21 @@ impl Door {
         })
     }
 
+    /// Shows a number of the server among the metrics.
+    pub(crate) fn show_gauge(
+        &self,
+        name: &'static str,
+        read: impl Fn() -> usize + Send + Sync + 'static,
+    ) {
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "counts of connections are small"
+        )]
+        self.parts
+            .metrics
+            .gauges(move |out| out.gauge(name, &[], read() as f64));
+    }
+
     pub(crate) fn set_serving(&self) {
         self.state.store(SERVING, Ordering::Release);
     }

@@ -134,6 +134,8 @@ impl Server {
     pub async fn serve(self, door: Arc<Door>, stop: impl Future<Output = ()>) {
         let mut connections = JoinSet::new();
         let mut stop = pin!(stop);
+        let peers = Arc::clone(&self.peers);
+        door.show_gauge("shukuba_connections", move || peers.count());
         door.set_serving();
         loop {
             tokio::select! {

@@ -1,0 +1,426 @@
+//! A server with a toy service, and a client that sends bytes.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use api::{
+    Access, AnyOperation, Audit, Catalogue, CountingRecorder, Ctx, Fault, Operation, Role,
+    RoleAuthorizer, Service, ServiceFacts,
+};
+use base::{AccountId, Arn, Clock, ManualClock, MetricSink, Region, Timestamp};
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use gateway::keys::Credentials;
+use gateway::{
+    Admin, Door, DoorParts, KeyStore, Limits, Listen, MasterKeySource, PlainHttp, Registry, Server,
+    Tls,
+};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::{Notify, oneshot};
+use tokio::task::JoinHandle;
+use wire::sigv4::Signer;
+use wire::{Protocol, Shape};
+
+/// The server's time.
+pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_795_410_190);
+/// The server's region.
+pub(crate) const REGION: &str = "ap-northeast-1";
+
+/// A service that shares SQS's name and target, so that roles apply to it.
+#[derive(Debug)]
+pub(crate) struct Toy {
+    account: AccountId,
+    region: Region,
+    /// Told when `ReceiveMessage` has begun.
+    pub(crate) begun: Notify,
+    /// Lets `ReceiveMessage` end.
+    pub(crate) go_on: Notify,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Shape)]
+#[shape(name = "ToyRequest")]
+pub(crate) struct Input {
+    #[shape(required)]
+    queue_url: String,
+    #[shape(sensitive)]
+    message_body: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Shape)]
+#[shape(name = "ToyResult")]
+pub(crate) struct Output {
+    message_body: Option<String>,
+    queue_url: Option<String>,
+}
+
+static FACTS: ServiceFacts = ServiceFacts {
+    name: "sqs",
+    json_target: Some("AmazonSQS"),
+    json_protocol: Protocol::Json10,
+    query_version: Some("2012-11-05"),
+    xml_namespace: "http://queue.amazonaws.com/doc/2012-11-05/",
+    error_namespace: "com.amazonaws.sqs",
+    is_query_compatible: true,
+    query_url_member: Some("QueueUrl"),
+};
+
+macro_rules! operation {
+    ($name:ident, |$toy:ident, $input:ident| $work:expr) => {
+        #[derive(Debug)]
+        struct $name;
+
+        impl Operation<Toy> for $name {
+            type Input = Input;
+            type Output = Output;
+            const NAME: &'static str = stringify!($name);
+
+            fn access(&self, toy: &Toy, _: &Input) -> Vec<Access> {
+                let action = concat!("sqs:", stringify!($name));
+                vec![Access {
+                    action,
+                    resource: Arn::new("sqs", &toy.region, &toy.account, "s2s"),
+                }]
+            }
+
+            fn audit(&self) -> Audit {
+                Audit::Data
+            }
+
+            fn call(
+                &self,
+                toy: &Arc<Toy>,
+                _: Ctx,
+                input: Input,
+            ) -> impl Future<Output = Result<Output, Fault>> + Send {
+                let ($toy, $input) = (Arc::clone(toy), input);
+                async move { $work }
+            }
+        }
+    };
+}
+
+operation!(SendMessage, |_toy, input| Ok(Output {
+    message_body: input.message_body,
+    queue_url: Some(input.queue_url)
+}));
+operation!(GetQueueUrl, |_toy, input| {
+    drop(input);
+    Err(Fault::sender_with_query_code(
+        "QueueDoesNotExist",
+        "AWS.SimpleQueueService.NonExistentQueue",
+        "The specified queue does not exist.",
+    ))
+});
+operation!(ReceiveMessage, |toy, input| {
+    toy.begun.notify_one();
+    toy.go_on.notified().await;
+    Ok(Output {
+        message_body: Some("done".to_owned()),
+        queue_url: Some(input.queue_url),
+    })
+});
+operation!(PurgeQueue, |_toy, input| panic!(
+    "an operation with a fault of its own: {}",
+    input.queue_url
+));
+operation!(ListQueues, |_toy, input| {
+    drop(input);
+    Ok(Output {
+        message_body: Some("x".repeat(32 << 20)),
+        queue_url: None,
+    })
+});
+
+static OPERATIONS: &[&dyn AnyOperation<Toy>] = &[
+    &SendMessage,
+    &GetQueueUrl,
+    &ReceiveMessage,
+    &PurgeQueue,
+    &ListQueues,
+];
+
+#[derive(Debug)]
+struct ToyAdmin;
+
+impl Admin for ToyAdmin {
+    fn action(&self, name: &str) -> Option<&'static str> {
+        match name {
+            "ledger" => Some("shukuba:GetLedger"),
+            "pause" => Some("shukuba:Pause"),
+            _ => None,
+        }
+    }
+
+    fn handle<'a>(
+        &'a self,
+        name: &'a str,
+        _: Ctx,
+        input: Bytes,
+    ) -> BoxFuture<'a, Result<Vec<u8>, Fault>> {
+        Box::pin(async move {
+            Ok(format!("{{\"name\":\"{name}\",\"bytes\":{}}}", input.len()).into_bytes())
+        })
+    }
+}
+
+/// A running server.
+pub(crate) struct House {
+    pub(crate) addr: SocketAddr,
+    pub(crate) toy: Arc<Toy>,
+    pub(crate) keys: Arc<KeyStore>,
+    pub(crate) stop: Option<oneshot::Sender<()>>,
+    pub(crate) serving: JoinHandle<()>,
+    key: Credentials,
+    _dir: tempfile::TempDir,
+}
+
+impl House {
+    pub(crate) async fn open(limits: Limits) -> Self {
+        Self::open_with(limits, None).await
+    }
+
+    pub(crate) async fn open_with(limits: Limits, tls: Option<Arc<Tls>>) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(NOW));
+        let keys = KeyStore::open(
+            dir.path(),
+            &MasterKeySource::BesideTheData,
+            None,
+            Arc::clone(&clock),
+        )
+        .unwrap();
+        let keys = Arc::new(keys);
+        let region: Region = REGION.parse().unwrap();
+        let toy = Arc::new(Toy {
+            account: keys.account().clone(),
+            region: region.clone(),
+            begun: Notify::new(),
+            go_on: Notify::new(),
+        });
+        let service: Arc<dyn Service> =
+            Arc::new(Catalogue::new(&FACTS, Arc::clone(&toy), OPERATIONS));
+        let metrics = Arc::new(Registry::new());
+        let door = Door::new(DoorParts {
+            services: vec![service],
+            keys: Arc::clone(&keys) as _,
+            authorizer: Arc::new(RoleAuthorizer),
+            recorder: Arc::new(CountingRecorder::new(
+                Arc::clone(&metrics) as Arc<dyn MetricSink>
+            )),
+            admin: Arc::new(ToyAdmin),
+            metrics,
+            clock,
+            region,
+            public_url: None,
+            limits,
+        });
+        let listen = Listen {
+            addr: SocketAddr::from(([127, 0, 0, 1], 0)),
+            tls,
+            plain_http: PlainHttp::LoopbackOnly,
+            limits,
+        };
+        let server = Server::bind(listen).await.unwrap();
+        let addr = server.local_addr();
+        let (stop, stopped) = oneshot::channel();
+        let serving = tokio::spawn(server.serve(door, async move {
+            let _ = stopped.await;
+        }));
+        let key = keys.administrator().unwrap();
+        Self {
+            addr,
+            toy,
+            keys,
+            stop: Some(stop),
+            serving,
+            key,
+            _dir: dir,
+        }
+    }
+
+    pub(crate) fn key_of(&self, role: Role) -> Credentials {
+        self.keys.create(role.as_str(), role).unwrap()
+    }
+
+    pub(crate) async fn connect(&self) -> Client<TcpStream> {
+        Client::new(TcpStream::connect(self.addr).await.unwrap())
+    }
+
+    /// The bytes of a JSON call, signed by the administrator.
+    pub(crate) fn json(&self, operation: &str, body: &str) -> Vec<u8> {
+        self.json_by(&self.key, operation, body)
+    }
+
+    pub(crate) fn json_by(&self, key: &Credentials, operation: &str, body: &str) -> Vec<u8> {
+        let target = format!("AmazonSQS.{operation}");
+        let headers = [
+            ("content-type", "application/x-amz-json-1.0"),
+            ("x-amz-target", &target),
+        ];
+        self.signed_by(key, "sqs", "POST", "/", &headers, body)
+    }
+
+    pub(crate) fn signed(
+        &self,
+        service: &str,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Vec<u8> {
+        self.signed_by(&self.key, service, method, path, headers, body)
+    }
+
+    pub(crate) fn signed_by(
+        &self,
+        key: &Credentials,
+        service: &str,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Vec<u8> {
+        let mut map = HeaderMap::new();
+        map.insert(
+            "host",
+            HeaderValue::from_str(&self.addr.to_string()).unwrap(),
+        );
+        for (name, value) in headers {
+            map.insert(
+                name.parse::<HeaderName>().unwrap(),
+                HeaderValue::from_str(value).unwrap(),
+            );
+        }
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let signer = Signer::new(&key.key_id, &key.secret, REGION, service);
+        signer
+            .sign(method, path, query, &mut map, body.as_bytes(), NOW)
+            .unwrap();
+        raw(method, target, &map, body)
+    }
+
+    pub(crate) fn presigned(&self, target: &str) -> Vec<u8> {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let signer = Signer::new(&self.key.key_id, &self.key.secret, REGION, "sqs");
+        let host = HeaderValue::from_str(&self.addr.to_string()).unwrap();
+        let query = signer.presign("GET", &host, path, query, 60, NOW);
+        let mut map = HeaderMap::new();
+        map.insert("host", host);
+        raw("GET", &format!("{path}?{query}"), &map, "")
+    }
+}
+
+/// A request as bytes.
+pub(crate) fn raw(method: &str, target: &str, headers: &HeaderMap, body: &str) -> Vec<u8> {
+    let mut bytes = format!("{method} {target} HTTP/1.1\r\n").into_bytes();
+    for (name, value) in headers {
+        bytes.extend_from_slice(name.as_str().as_bytes());
+        bytes.extend_from_slice(b": ");
+        bytes.extend_from_slice(value.as_bytes());
+        bytes.extend_from_slice(b"\r\n");
+    }
+    if !body.is_empty() || method == "POST" {
+        bytes.extend_from_slice(format!("content-length: {}\r\n", body.len()).as_bytes());
+    }
+    bytes.extend_from_slice(b"\r\n");
+    bytes.extend_from_slice(body.as_bytes());
+    bytes
+}
+
+/// One connection.
+pub(crate) struct Client<T> {
+    pub(crate) stream: T,
+    buffer: Vec<u8>,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Got {
+    pub(crate) status: u16,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) body: String,
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
+    pub(crate) fn new(stream: T) -> Self {
+        Self {
+            stream,
+            buffer: Vec::new(),
+        }
+    }
+
+    pub(crate) async fn ask(&mut self, request: &[u8]) -> Got {
+        self.send(request).await;
+        self.answer().await.expect("an answer")
+    }
+
+    pub(crate) async fn send(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).await.unwrap();
+    }
+
+    /// The next answer; `None` when the connection ends before it.
+    pub(crate) async fn answer(&mut self) -> Option<Got> {
+        loop {
+            if let Some(end) = self.buffer.windows(4).position(|four| four == b"\r\n\r\n") {
+                return self.rest_of_answer(end + 4).await;
+            }
+            if !self.more().await {
+                return None;
+            }
+        }
+    }
+
+    async fn rest_of_answer(&mut self, head_bytes: usize) -> Option<Got> {
+        let head = String::from_utf8(self.buffer[..head_bytes].to_vec()).unwrap();
+        let mut lines = head.trim_end().split("\r\n");
+        let status = lines
+            .next()
+            .unwrap()
+            .split(' ')
+            .nth(1)
+            .unwrap()
+            .parse()
+            .unwrap();
+        let headers: BTreeMap<String, String> = lines
+            .map(|line| line.split_once(": ").unwrap())
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        let body_bytes: usize = headers
+            .get("content-length")
+            .map_or(0, |text| text.parse().unwrap());
+        while self.buffer.len() < head_bytes + body_bytes {
+            if !self.more().await {
+                return None;
+            }
+        }
+        let rest = self.buffer.split_off(head_bytes + body_bytes);
+        let body = String::from_utf8(self.buffer.split_off(head_bytes)).unwrap();
+        self.buffer = rest;
+        Some(Got {
+            status,
+            headers,
+            body,
+        })
+    }
+
+    /// Reads until the other end closes; `true` when it did so without another answer.
+    pub(crate) async fn is_closed(&mut self) -> bool {
+        while self.more().await {}
+        self.buffer.is_empty()
+    }
+
+    async fn more(&mut self) -> bool {
+        let mut chunk = [0; 8192];
+        match self.stream.read(&mut chunk).await {
+            Ok(count) if count > 0 => {
+                self.buffer.extend_from_slice(&chunk[..count]);
+                true
+            }
+            _ => false,
+        }
+    }
+}
