@@ -6,11 +6,16 @@
 //! - [`journal`]: [`Journal`]
 //! - [`disk`]: [`disk::Disk`], the operating system's or one that fails from a seed
 //! - [`segment`]: segment files
+//! - [`check`], [`backup`]: verifying, quarantine, copies
+//! - [`dir`]: [`DataDir`], the lock and the version of the data directory
 //! - [`recovery`]: how a journal opens, what it refuses
 //! - [`record`]: what the records of the queues are, as typed facts in a compact form
 //! - [`room`]: [`Room`], what happens on a full disk
 //! - [`poison`]: [`Poisoned`], what happens when the disk fails
 
+pub mod backup;
+pub mod check;
+pub mod dir;
 pub mod disk;
 pub mod fold;
 pub mod frame;
@@ -25,6 +30,7 @@ mod shelf;
 mod snapshot;
 mod walk;
 
+pub use dir::DataDir;
 pub use fold::{BoxError, Capture, Fold};
 pub use journal::{AppendError, Committed, Journal, Options, ReadError, Record, Scan, SegmentInfo};
 pub use poison::Poisoned;

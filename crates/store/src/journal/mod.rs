@@ -367,13 +367,17 @@ impl Journal {
         Ok(dropped)
     }
 
-    /// Runs `copy` while no segment or snapshot is removed. Appending and committing go on.
-    ///
-    /// # Errors
-    /// Those of `copy`.
-    pub(crate) fn holding_files<T>(&self, copy: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    /// Runs `copy` on the disk while nothing is removed from it. Appending and committing go on.
+    pub(crate) fn holding_files<T>(
+        &self,
+        copy: impl FnOnce(&dyn Disk) -> io::Result<T>,
+    ) -> io::Result<T> {
         let _held = self.core.snapshots.lock();
-        copy()
+        copy(self.core.disk.as_ref())
+    }
+
+    pub(crate) fn spans(&self) -> Vec<Span> {
+        self.core.spans()
     }
 
     /// Writes and syncs what waits, on this thread. Says whether there was anything. For journals without threads.

@@ -1,1 +1,174 @@
-//! Bits that turn over after they were acknowledged: refused by name, never passed over.
+//! Bits that turn over after they were acknowledged: refused by name, never passed over, cut out by quarantine.
+
+use std::sync::Arc;
+
+use base::{ByteCount, Timestamp};
+use store::check::{DamageKind, check, quarantine};
+use store::disk::{Disk, SimDisk};
+use store::{Class, Fold, Journal, OpenError, Options, Position};
+
+use crate::model::{Model, payload};
+
+const SEGMENT: u64 = 4096;
+
+fn options() -> Options {
+    Options {
+        segment: ByteCount::new(SEGMENT),
+        reserve: ByteCount::new(SEGMENT),
+        ..Options::default()
+    }
+}
+
+/// A log of `records` records in groups of three, and the states after each of its groups.
+fn log(records: u64) -> (SimDisk, Vec<(Position, Model)>) {
+    let disk = SimDisk::new(7, 1 << 30);
+    let mut model = Model::default();
+    let opened = Journal::open_on(Arc::new(disk.clone()), options(), &mut model);
+    let journal = opened.unwrap().0;
+    let mut states = vec![(journal.durable(), model.clone())];
+    for id in 1..=records {
+        while journal.keep_now() {}
+        let payload = payload(id, 0, 100);
+        let at = Timestamp::from_millis(id);
+        let appended = journal.append(Class::Send, at, &[&payload]).unwrap();
+        model.apply(appended.start, at, &payload).unwrap();
+        if id % 3 == 0 || id == records {
+            journal.commit_now();
+            states.push((journal.durable(), model.clone()));
+        }
+    }
+    (disk, states)
+}
+
+fn open(disk: &SimDisk) -> Result<(Journal, Model), OpenError> {
+    let mut model = Model::default();
+    let (journal, _) = Journal::open_on(Arc::new(disk.clone()), options(), &mut model)?;
+    Ok((journal, model))
+}
+
+#[test]
+fn a_flipped_bit_is_refused_or_was_in_the_last_group() {
+    let (_, states) = log(80);
+    let (end, last) = states.last().unwrap();
+    let (last_group, before) = &states[states.len() - 2];
+    for at in (0..end.get()).step_by(13) {
+        let (disk, _) = log(80);
+        disk.flip(
+            &format!("{:016x}.seg", at / SEGMENT * SEGMENT),
+            at % SEGMENT,
+            1 << (at % 8),
+        );
+        match open(&disk) {
+            Err(OpenError::Corrupt {
+                position, offset, ..
+            }) => {
+                assert!(position.get() <= at && offset == position.get() % SEGMENT);
+            }
+            Err(OpenError::Version { .. }) => assert!((8..12).contains(&(at % SEGMENT))),
+            Err(error) => panic!("{error}"),
+            // Behind a seal nothing is read.
+            Ok((_, model)) if model == *last => {}
+            Ok((_, model)) => {
+                assert!(at >= last_group.get(), "{at:x} was passed over");
+                assert!(model.count >= before.count && model.count < last.count);
+            }
+        }
+    }
+}
+
+#[test]
+fn quarantine_cuts_out_what_is_damaged_and_nothing_else() {
+    for at in (64..3 * SEGMENT).step_by(57) {
+        let (disk, states) = log(120);
+        disk.flip(
+            &format!("{:016x}.seg", at / SEGMENT * SEGMENT),
+            at % SEGMENT,
+            0x40,
+        );
+        let Err(error) = open(&disk) else {
+            continue;
+        };
+        let OpenError::Corrupt { .. } = error else {
+            continue;
+        };
+        let report = check(&disk).unwrap();
+        assert_eq!(report.damage.len(), 1, "{report:?}");
+        let lost = quarantine(&disk, &report).unwrap();
+        assert!(check(&disk).unwrap().is_sound());
+        let (_, model) = open(&disk).unwrap();
+        let (_, whole) = states.last().unwrap();
+        let is_lost = |position: &u64| {
+            let position = Position::new(*position);
+            lost.iter()
+                .any(|damage| (damage.from..damage.to).contains(&position))
+        };
+        let mut expected = whole.living.clone();
+        expected.retain(|_, position| !is_lost(position));
+        assert_eq!(model.living, expected);
+        assert!(
+            whole.living.len() - expected.len() <= 1,
+            "one frame was damaged"
+        );
+        let kept = disk
+            .list()
+            .unwrap()
+            .iter()
+            .filter(|name| name.ends_with(".lost"))
+            .count();
+        assert_eq!(kept, 1);
+    }
+}
+
+#[test]
+fn a_missing_segment_is_refused_and_cut_out() {
+    let (disk, _) = log(120);
+    disk.remove(&format!("{SEGMENT:016x}.seg")).unwrap();
+    assert!(matches!(open(&disk), Err(OpenError::Missing { .. })));
+    let report = check(&disk).unwrap();
+    assert_eq!(report.damage[0].kind, DamageKind::Missing);
+    quarantine(&disk, &report).unwrap();
+    let (_, model) = open(&disk).unwrap();
+    assert!(model.living.values().all(|at| at / SEGMENT != 1));
+}
+
+#[test]
+fn an_older_snapshot_stands_in_for_a_damaged_one() {
+    let disk = SimDisk::new(7, 1 << 30);
+    let mut model = Model::default();
+    let opened = Journal::open_on(Arc::new(disk.clone()), options(), &mut model);
+    let journal = opened.unwrap().0;
+    for id in 1..=3 {
+        let payload = payload(id, 0, 10);
+        let appended = journal
+            .append(Class::Send, Timestamp::EPOCH, &[&payload])
+            .unwrap();
+        model
+            .apply(appended.start, Timestamp::EPOCH, &payload)
+            .unwrap();
+        journal.snapshot(journal.end(), model.capture()).unwrap();
+    }
+    let end = journal.end();
+    drop(journal);
+    disk.flip(&format!("{end}.snap"), 30, 1);
+    assert_eq!(open(&disk).unwrap().1, model);
+    assert_eq!(check(&disk).unwrap().bad_snapshots.len(), 1);
+}
+
+#[test]
+fn a_record_that_is_not_understood_stops_the_opening() {
+    struct Refuses;
+    impl Fold for Refuses {
+        fn apply(&mut self, at: Position, _: Timestamp, _: &[u8]) -> Result<(), store::BoxError> {
+            Err(format!("no idea at {at}").into())
+        }
+        fn capture(&self) -> store::Capture {
+            Box::new(|_| Ok(()))
+        }
+        fn restore(&mut self, _: &mut dyn std::io::Read) -> Result<(), store::BoxError> {
+            Ok(())
+        }
+    }
+    let (disk, _) = log(1);
+    let opened = Journal::open_on(Arc::new(disk), options(), &mut Refuses);
+    assert!(matches!(opened, Err(OpenError::Fold { offset: 64, .. })));
+}

@@ -8,6 +8,8 @@
 use std::sync::Arc;
 
 use base::{ByteCount, Timestamp};
+use store::backup::restore;
+use store::check::check;
 use store::disk::{Faults, SimDisk};
 use store::{AppendError, Class, Fold, Journal, OpenError, Options, Position, Room};
 
@@ -102,7 +104,11 @@ impl Run {
 
     fn step(&mut self) {
         match self.random.below(1000) {
-            0..600 => self.append(),
+            0..600 => {
+                if !self.append() {
+                    self.poisoned();
+                }
+            }
             600..880 => self.commit(),
             880..940 => {
                 self.journal().keep_now();
@@ -122,7 +128,8 @@ impl Run {
         }
     }
 
-    fn append(&mut self) {
+    /// `false` when the journal is poisoned.
+    fn append(&mut self) -> bool {
         let id = self.next_id;
         let settles = match self.model.living.len() as u64 {
             0 => 0,
@@ -160,7 +167,7 @@ impl Run {
                 let read = self.journal().read(appended.payload, 8).unwrap();
                 assert_eq!(read[..], id.to_le_bytes());
             }
-            Err(AppendError::Poisoned(_)) => self.poisoned(),
+            Err(AppendError::Poisoned(_)) => return false,
             Err(AppendError::Full { room }) => {
                 self.tally.refused += 1;
                 assert!(class == Class::Send || matches!(room, Room::Reserve { .. } | Room::Full));
@@ -170,6 +177,7 @@ impl Run {
             }
             Err(error) => panic!("{error}"),
         }
+        true
     }
 
     fn commit(&mut self) {
@@ -278,8 +286,12 @@ impl Run {
     fn crash(&mut self) {
         self.tally.crashes += 1;
         // What is appended and not committed may reach the disk in part.
-        if self.random.below(2) == 0 {
-            let operations = self.random.below(5);
+        if self.random.below(4) > 0 {
+            let burst = self.random.below(30);
+            (0..burst).for_each(|_| {
+                self.append();
+            });
+            let operations = self.random.below(4);
             self.disk.stop_after(operations);
             self.commit();
         }
@@ -331,6 +343,22 @@ impl Run {
         self.tally.cut += u64::from(recovery.cut > 0);
         self.journal = Some(journal);
         self.compare(recovered);
+        if self.random.below(16) == 0 {
+            let report = check(&self.disk).unwrap();
+            assert!(report.is_sound() && !report.has_torn_tail, "{report:?}");
+            self.backup();
+        }
+    }
+
+    /// A copy opens into the durable state.
+    fn backup(&mut self) {
+        let to = SimDisk::new(1, u64::MAX);
+        self.journal().backup(&to).unwrap();
+        let restored = SimDisk::new(1, u64::MAX);
+        restore(&to, &restored).unwrap();
+        let mut model = Model::default();
+        Journal::open_on(Arc::new(restored), options(), &mut model).unwrap();
+        assert_eq!(model, self.model);
     }
 
     fn compare(&mut self, recovered: Model) {

@@ -1,0 +1,338 @@
+//! Verifying a whole log that nobody has open, and cutting out what is damaged.
+//!
+//! [`check`] reads every byte of every segment and snapshot. [`quarantine`] puts a filler frame (or a new seal, header or
+//! segment) where something is damaged, so that the journal opens again; the damaged bytes are kept beside it in
+//! `<position>.lost`. What was in there is lost, and whoever owns the records must book it so: the ranges are returned.
+
+use std::io;
+
+use base::Timestamp;
+
+use crate::disk::{Disk, DiskFile, FileRef};
+use crate::frame::{HEADER_BYTES, Header, Kind};
+use crate::segment::{self, BadHeader, SEAL_BYTES, SEGMENT_HEADER_BYTES, Span};
+use crate::walk::{Step, Walk, look_behind};
+use crate::{Position, snapshot};
+
+/// Copied at once.
+const CHUNK_BYTES: u64 = 1 << 20;
+
+/// What is damaged in one place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DamageKind {
+    /// The segment's header; no record is touched.
+    SegmentHeader,
+    /// Frames between two good ones.
+    Frames,
+    /// Frames up to the end of a segment, with its seal.
+    SegmentEnd,
+    /// Whole segments are missing.
+    Missing,
+}
+
+/// One damaged place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// What it is.
+    pub kind: DamageKind,
+    /// The segment file.
+    pub file: String,
+    /// Where in the file it begins.
+    pub offset: u64,
+    /// Where in the log it begins.
+    pub from: Position,
+    /// Where in the log it ends.
+    pub to: Position,
+}
+
+/// What [`check`] found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Segments read.
+    pub segments: u64,
+    /// Good records.
+    pub records: u64,
+    /// Their bytes, with frames.
+    pub bytes: u64,
+    /// The time of the latest record.
+    pub last_at: Timestamp,
+    /// Positions of whole snapshots, oldest first.
+    pub snapshots: Vec<Position>,
+    /// Snapshots that fail their check; the next older one is used.
+    pub bad_snapshots: Vec<String>,
+    /// Damaged places, in order.
+    pub damage: Vec<Damage>,
+    /// Bytes cut out by earlier quarantines.
+    pub filler: u64,
+    /// Where the log ends, and whether a torn tail follows (which opening cuts off; nothing acknowledged is in it).
+    pub end: Position,
+    /// See `end`.
+    pub has_torn_tail: bool,
+    /// No snapshot is whole and the log's beginning is gone: only a backup helps.
+    pub is_beyond_repair: bool,
+}
+
+impl Report {
+    /// Whether the journal opens with everything that was ever acknowledged.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.damage.is_empty() && !self.is_beyond_repair
+    }
+}
+
+/// Reads and checks everything. The caller holds the directory's lock.
+///
+/// # Errors
+/// When the disk refuses, or the files have another format version.
+pub fn check(disk: &dyn Disk) -> io::Result<Report> {
+    let mut report = Report::default();
+    check_snapshots(disk, &mut report)?;
+    let mut bases: Vec<u64> = disk
+        .list()?
+        .iter()
+        .filter_map(|name| segment::base_of(name))
+        .collect();
+    bases.sort_unstable();
+    let replayed_from = report.snapshots.last().copied().unwrap_or_default();
+    let mut expected = replayed_from.get();
+    if report.snapshots.is_empty() && !bases.is_empty() {
+        report.is_beyond_repair = bases.first() != Some(&0);
+        expected = bases.first().copied().unwrap_or(0);
+    }
+    for base in &bases {
+        if *base > expected {
+            report.note(DamageKind::Missing, expected, expected, *base);
+        }
+        let is_last = Some(base) == bases.last();
+        let end = check_segment(disk, *base, is_last, &mut report)?;
+        expected = expected.max(end);
+    }
+    // The log continues where the snapshot stands; without that segment nobody knows how it went on.
+    report.is_beyond_repair |= expected == replayed_from.get() && replayed_from > report.end;
+    Ok(report)
+}
+
+fn check_snapshots(disk: &dyn Disk, report: &mut Report) -> io::Result<()> {
+    for position in snapshot::list(disk)? {
+        match snapshot::verify(disk, position)? {
+            Some(_) => report.snapshots.push(Position::new(position)),
+            None => report.bad_snapshots.push(snapshot::name(position)),
+        }
+    }
+    Ok(())
+}
+
+impl Report {
+    fn note(&mut self, kind: DamageKind, base: u64, from: u64, to: u64) {
+        self.damage.push(Damage {
+            kind,
+            file: segment::name(base),
+            offset: from - base,
+            from: Position::new(from),
+            to: Position::new(to),
+        });
+    }
+}
+
+/// Returns where the next segment begins.
+fn check_segment(
+    disk: &dyn Disk,
+    base: u64,
+    is_last: bool,
+    report: &mut Report,
+) -> io::Result<u64> {
+    let file = disk.open(&segment::name(base))?;
+    report.segments += 1;
+    let span = match segment::read_header(file.as_ref(), base)? {
+        Ok(span) => span,
+        Err(BadHeader::Version(version)) => {
+            let text = format!(
+                "`{}` has format version {version}, this program reads {}",
+                segment::name(base),
+                segment::FORMAT_VERSION
+            );
+            return Err(io::Error::new(io::ErrorKind::Unsupported, text));
+        }
+        Err(BadHeader::Corrupt) => {
+            let span = span_of(file.as_ref(), base)?;
+            report.note(DamageKind::SegmentHeader, base, base, span.first());
+            span
+        }
+    };
+    check_frames(&file, span, is_last, report)?;
+    Ok(span.end())
+}
+
+/// What a segment without a readable header must have been: files have their full length from the start.
+fn span_of(file: &dyn DiskFile, base: u64) -> io::Result<Span> {
+    Ok(Span {
+        base,
+        capacity: file.size()?.max(SEGMENT_HEADER_BYTES + SEAL_BYTES),
+    })
+}
+
+fn check_frames(file: &FileRef, span: Span, is_last: bool, report: &mut Report) -> io::Result<()> {
+    let mut from = span.first();
+    let synced = report.snapshots.last().map_or(0, |position| position.get());
+    loop {
+        let stop = check_run(file, span, from, report)?;
+        report.end = Position::new(stop.unwrap_or(span.end()));
+        let Some(stop) = stop else {
+            return Ok(());
+        };
+        let behind = look_behind(file.as_ref(), span, stop)?;
+        match behind {
+            Some(behind) if !is_last || behind.is_synced => {
+                report.note(DamageKind::Frames, span.base, stop, behind.next);
+                from = behind.next;
+            }
+            // The snapshot stands further on: up to there the log had been synced.
+            _ if is_last && stop < synced && synced < span.end() => {
+                report.note(DamageKind::Frames, span.base, stop, synced);
+                from = synced;
+            }
+            _ if is_last => {
+                report.has_torn_tail = has_data(file.as_ref(), stop - span.base, span.capacity)?;
+                return Ok(());
+            }
+            _ => {
+                report.note(DamageKind::SegmentEnd, span.base, stop, span.end());
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Reads good frames from `from` on; returns where they stop, `None` at a seal.
+fn check_run(
+    file: &FileRef,
+    span: Span,
+    from: u64,
+    report: &mut Report,
+) -> io::Result<Option<u64>> {
+    let mut walk = Walk::new(file.clone(), span, from, span.end());
+    let mut at = from;
+    loop {
+        match walk.step()? {
+            Step::Record(seen) => {
+                report.records += 1;
+                report.bytes += seen.end - seen.position;
+                report.last_at = report.last_at.max(seen.at);
+                at = seen.end;
+            }
+            Step::Filler { end } => {
+                report.filler += end - at;
+                at = end;
+            }
+            Step::Seal { .. } => return Ok(None),
+            Step::Stop { position } => return Ok(Some(position)),
+        }
+    }
+}
+
+fn has_data(file: &dyn DiskFile, from: u64, to: u64) -> io::Result<bool> {
+    let mut chunk = vec![0; CHUNK_BYTES as usize];
+    let mut at = from;
+    while let Some(data) = file.next_data(at)?.filter(|data| *data < to) {
+        let count = file.read_at(data, &mut chunk)?;
+        let bytes = chunk.get(..count).unwrap_or_default();
+        if count == 0 || bytes.iter().any(|byte| *byte != 0) {
+            return Ok(count > 0);
+        }
+        at = data + count as u64;
+    }
+    Ok(false)
+}
+
+/// Cuts out what `report` found, so that the journal opens. Returns the ranges of the log whose records are lost.
+///
+/// The caller holds the directory's lock and made `report` under it.
+///
+/// # Errors
+/// When the disk refuses; [`check`] then still finds what was not yet cut out.
+pub fn quarantine(disk: &dyn Disk, report: &Report) -> io::Result<Vec<Damage>> {
+    for damage in &report.damage {
+        keep_bytes(disk, damage)?;
+        cut_out(disk, damage)?;
+    }
+    disk.sync_names()?;
+    let lost = report.damage.iter();
+    Ok(lost
+        .filter(|damage| damage.kind != DamageKind::SegmentHeader)
+        .cloned()
+        .collect())
+}
+
+/// Copies the damaged bytes to `<position>.lost`.
+fn keep_bytes(disk: &dyn Disk, damage: &Damage) -> io::Result<()> {
+    if damage.kind == DamageKind::Missing {
+        return Ok(());
+    }
+    let from = disk.open(&damage.file)?;
+    let to = disk.create(&format!("{}.lost", damage.from))?;
+    let end = (damage.offset + damage.to.since(damage.from)).min(from.size()?);
+    copy(from.as_ref(), damage.offset, end, to.as_ref(), 0)?;
+    to.sync()
+}
+
+fn cut_out(disk: &dyn Disk, damage: &Damage) -> io::Result<()> {
+    let bytes = damage.to.since(damage.from);
+    let at = damage.from.get();
+    let frame = |kind, bytes: u64| Header {
+        bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
+        kind,
+        at: Timestamp::EPOCH,
+        back: 0,
+        payload_crc: 0,
+    };
+    let seal = frame(Kind::Seal, HEADER_BYTES as u64);
+    let put = |offset, bytes: &[u8]| {
+        let file = disk.open(&damage.file)?;
+        file.write_at(offset, bytes)?;
+        file.sync()
+    };
+    match damage.kind {
+        DamageKind::Frames => put(damage.offset, &frame(Kind::Filler, bytes).encode(at)),
+        DamageKind::SegmentEnd => put(damage.offset, &seal.encode(at)),
+        DamageKind::SegmentHeader => {
+            let base = at;
+            let span = span_of(disk.open(&damage.file)?.as_ref(), base)?;
+            put(0, &span.header())
+        }
+        DamageKind::Missing => {
+            let span = Span {
+                base: at,
+                capacity: bytes,
+            };
+            let unfinished = format!("{}.tmp", damage.file);
+            let file = disk.create(&unfinished)?;
+            file.write_at(0, &span.header())?;
+            file.write_at(SEGMENT_HEADER_BYTES, &seal.encode(span.first()))?;
+            file.sync()?;
+            disk.rename(&unfinished, &damage.file)
+        }
+    }
+}
+
+/// Copies `[from_offset, from_end)` of one file to another.
+pub(crate) fn copy(
+    from: &dyn DiskFile,
+    from_offset: u64,
+    from_end: u64,
+    to: &dyn DiskFile,
+    to_offset: u64,
+) -> io::Result<u64> {
+    let mut chunk = vec![0; CHUNK_BYTES as usize];
+    let mut at = from_offset;
+    while at < from_end {
+        let want = usize::try_from((from_end - at).min(CHUNK_BYTES)).unwrap_or(0);
+        let count = from.read_at(at, chunk.get_mut(..want).unwrap_or_default())?;
+        if count == 0 {
+            break;
+        }
+        let bytes = chunk.get(..count).unwrap_or_default();
+        to.write_at(to_offset + (at - from_offset), bytes)?;
+        at += count as u64;
+    }
+    Ok(at - from_offset)
+}

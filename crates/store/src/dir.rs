@@ -1,0 +1,174 @@
+//! The data directory: one process at a time, and a format version.
+//!
+//! `LOCK` is locked by the process that has the directory open (the kernel lets go when it ends, however it ends).
+//! `FORMAT` holds the version of everything inside as text, `shukuba-data 1`. `journal/` is the [`Journal`](crate::Journal)'s.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// The version of the data directory.
+pub const DATA_VERSION: u32 = 1;
+
+const FORMAT: &str = "shukuba-data";
+
+/// Why a data directory was not opened.
+#[derive(Debug, thiserror::Error)]
+pub enum DirError {
+    /// Another process has it.
+    #[error("`{path}` is in use by another process")]
+    InUse {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// It was written by another version.
+    #[error("`{path}` holds `{found}`, this program reads `{FORMAT} {DATA_VERSION}`")]
+    Version {
+        /// The directory.
+        path: PathBuf,
+        /// What `FORMAT` says.
+        found: String,
+    },
+    /// It has a journal but no `FORMAT`.
+    #[error("`{path}` has a journal but no file `FORMAT`; it may be part of a backup")]
+    NoFormat {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The disk refused.
+    #[error("could not open the data directory `{path}`")]
+    Disk {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// A data directory that this process has to itself until this is dropped.
+#[derive(Debug)]
+pub struct DataDir {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl DataDir {
+    /// Opens `path`, creates it (mode 0700) when there is none, and locks it.
+    ///
+    /// # Errors
+    /// See [`DirError`].
+    pub fn open(path: &Path) -> Result<Self, DirError> {
+        let failed = |source| DirError::Disk {
+            path: path.to_owned(),
+            source,
+        };
+        create(path).map_err(failed)?;
+        let lock = open_lock(path).map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(DirError::InUse {
+                    path: path.to_owned(),
+                });
+            }
+            Err(TryLockError::Error(source)) => return Err(failed(source)),
+        }
+        check_format(path)?;
+        Ok(Self {
+            path: path.to_owned(),
+            _lock: lock,
+        })
+    }
+
+    /// The directory.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the journal lies, for [`Journal::open`](crate::Journal::open).
+    #[must_use]
+    pub fn journal(&self) -> PathBuf {
+        self.path.join("journal")
+    }
+}
+
+fn create(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+}
+
+fn open_lock(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.read(true).write(true).create(true).truncate(false);
+    options.open(path.join("LOCK"))
+}
+
+fn check_format(path: &Path) -> Result<(), DirError> {
+    let failed = |source| DirError::Disk {
+        path: path.to_owned(),
+        source,
+    };
+    let expected = format!("{FORMAT} {DATA_VERSION}");
+    match fs::read_to_string(path.join("FORMAT")) {
+        Ok(found) if found.trim_end() == expected => Ok(()),
+        Ok(found) => Err(DirError::Version {
+            path: path.to_owned(),
+            found: found.trim_end().chars().take(80).collect(),
+        }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            if path.join("journal").exists() {
+                return Err(DirError::NoFormat {
+                    path: path.to_owned(),
+                });
+            }
+            write_format(path, &expected).map_err(failed)
+        }
+        Err(error) => Err(failed(error)),
+    }
+}
+
+fn write_format(path: &Path, text: &str) -> io::Result<()> {
+    let unfinished = path.join("FORMAT.tmp");
+    let mut file = File::create(&unfinished)?;
+    writeln!(file, "{text}")?;
+    file.sync_all()?;
+    fs::rename(unfinished, path.join("FORMAT"))?;
+    File::open(path)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_process_at_a_time() {
+        let temporary = tempfile::tempdir().unwrap();
+        let path = temporary.path().join("data");
+        let first = DataDir::open(&path).unwrap();
+        assert!(matches!(DataDir::open(&path), Err(DirError::InUse { .. })));
+        drop(first);
+        DataDir::open(&path).unwrap();
+    }
+
+    #[test]
+    fn another_version_is_refused_and_named() {
+        let temporary = tempfile::tempdir().unwrap();
+        fs::write(temporary.path().join("FORMAT"), "shukuba-data 2\n").unwrap();
+        let error = DataDir::open(temporary.path()).unwrap_err();
+        assert!(error.to_string().contains("shukuba-data 2"), "{error}");
+    }
+
+    #[test]
+    fn a_journal_without_format_is_refused() {
+        let temporary = tempfile::tempdir().unwrap();
+        fs::create_dir(temporary.path().join("journal")).unwrap();
+        assert!(matches!(
+            DataDir::open(temporary.path()),
+            Err(DirError::NoFormat { .. })
+        ));
+    }
+}
