@@ -1,3 +1,32 @@
-fn main() {
-    println!("Hello, world!");
+//! The command line of Shukuba: reads the arguments, runs one command, gives its exit code.
+//!
+//! Exit codes: 0 done, 1 failed, 2 the arguments or the settings are wrong.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+mod app;
+mod cli;
+mod client;
+mod config;
+mod data;
+mod output;
+mod progress;
+mod ship;
+mod signal;
+mod sink;
+mod torture;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    let app = app::App::new(cli.global);
+    app::start_log(cli.command.log_level());
+    match cli.command.run(&app) {
+        Ok(code) => code,
+        Err(error) => {
+            output::complain(&format!("error: {error:#}"));
+            ExitCode::from(app::exit_code_of(&error))
+        }
+    }
 }

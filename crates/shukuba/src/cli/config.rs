@@ -1,0 +1,57 @@
+//! `shukuba config check | reference | show`.
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use crate::app::App;
+use crate::config::reference;
+use crate::output;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Say what is wrong with the settings, each with its line and what would be right (exit code 2 if anything is)
+    Check,
+    /// Print the settings that hold, all defaults filled in
+    Show,
+    /// Print the reference page of all settings, in Markdown
+    Reference,
+}
+
+pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
+    match args.what {
+        What::Reference => output::print(reference::page().trim_end()),
+        What::Show => output::show(app.output(), &app.config()?.config, |config| {
+            toml::to_string(config).unwrap_or_else(|error| error.to_string())
+        }),
+        What::Check => check(app)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check(app: &App) -> anyhow::Result<()> {
+    let loaded = app.config()?;
+    for warning in &loaded.warnings {
+        output::complain(&format!("warning: {warning}"));
+    }
+    let file = loaded.file.as_ref().map(|path| path.display().to_string());
+    let answer = serde_json::json!({
+        "ok": true,
+        "file": file,
+        "routes": loaded.config.routes.keys().collect::<Vec<_>>(),
+        "destinations": loaded.config.destinations.keys().collect::<Vec<_>>(),
+        "warnings": loaded.warnings,
+    });
+    output::show(app.output(), &answer, |_| {
+        let file = file.as_deref().unwrap_or("no file, built-in settings");
+        let (routes, destinations) = (loaded.config.routes.len(), loaded.config.destinations.len());
+        format!("ok: {file}: {routes} routes, {destinations} destinations")
+    });
+    Ok(())
+}

@@ -1,0 +1,178 @@
+//! `shukuba ship`: log files into a queue.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use base::ByteCount;
+use delivery::config::{FormatKind, RouteFormat, Span};
+use sha2::{Digest, Sha256};
+
+use crate::app::{self, App};
+use crate::client::endpoint::Endpoint;
+use crate::client::http::Http;
+use crate::client::sqs::SqsQueue;
+use crate::output;
+use crate::progress::Progress;
+use crate::ship::{self, Options, Report};
+
+/// Follows log files and sends their lines to any SQS queue, without loss: rotation by rename and by truncation,
+/// restarts and kill -9 lose nothing, and a line that is sent again keeps its id.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) sending: Sending,
+
+    /// Ship what is there and end; needed for .gz and .zst
+    #[arg(long)]
+    once: bool,
+
+    /// Where it is kept what was sent [default: a directory of the queue's under ~/.local/state/shukuba/ship]
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+
+    /// The files to follow
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+}
+
+/// What `ship` and `send` share.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Sending {
+    /// The queue: a name, or the URL of any SQS queue
+    #[arg(long, value_name = "QUEUE")]
+    pub(crate) queue: String,
+
+    /// Where to call [default: AWS_ENDPOINT_URL_SQS, AWS_ENDPOINT_URL, the queue's URL, the data directory's server]
+    #[arg(long, value_name = "URL")]
+    pub(crate) endpoint: Option<String>,
+
+    /// Pack lines into messages of up to this size (queues charge for each 64KiB); without it, one line a message
+    #[arg(long, value_name = "SIZE", num_args = 0..=1, default_missing_value = "64KiB")]
+    pub(crate) pack: Option<ByteCount>,
+
+    /// Set lines aside that this format does not read: url, json or ltsv [default: any line of text is sent]
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: Option<String>,
+
+    /// The file for lines that cannot be sent [default: set-aside.ndjson in the state]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) set_aside: Option<PathBuf>,
+
+    /// Calls under way at once, 1 to 64
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub(crate) calls: u8,
+
+    /// How long a line waits for others to go with
+    #[arg(long, value_name = "SPAN", default_value = "200ms")]
+    pub(crate) linger: Span,
+}
+
+pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
+    let report = app::block_on(async {
+        let queue = args.sending.open(app).await?;
+        let (url, is_fifo) = (queue.url().to_owned(), queue.is_fifo());
+        let options = args.sending.options(args.files, args.once, args.state, &url)?;
+        let progress = Progress::new("shipped");
+        let report = ship::run(options, &url, is_fifo, Arc::new(queue), |totals| {
+            progress.show(totals.accepted, totals.lines_read, &detail(&totals));
+        })
+        .await;
+        progress.end();
+        report
+    })??;
+    show(app, &report);
+    Ok(ExitCode::from(u8::from(report.pending > 0)))
+}
+
+impl Sending {
+    /// Opens the queue.
+    pub(crate) async fn open(&self, app: &App) -> anyhow::Result<SqsQueue> {
+        let endpoint = Endpoint::for_queue(app, self.endpoint.as_deref(), &self.queue)?;
+        let http = Http::new(endpoint, "sqs")?;
+        Ok(SqsQueue::open(http, &self.queue).await?)
+    }
+
+    pub(crate) fn options(
+        &self,
+        files: Vec<PathBuf>,
+        is_once: bool,
+        state: Option<PathBuf>,
+        url: &str,
+    ) -> anyhow::Result<Options> {
+        let pack_bytes = self.pack.map(ByteCount::as_usize);
+        if pack_bytes.is_some_and(|bytes| !(1024..=1 << 20).contains(&bytes)) {
+            return Err(app::usage("--pack is out of range: 1KiB to 1MiB"));
+        }
+        Ok(Options {
+            files,
+            is_once,
+            pack_bytes,
+            format: self.format.as_deref().map(format).transpose()?,
+            state_dir: state.unwrap_or_else(|| default_state(url)),
+            aside: self.set_aside.clone(),
+            calls: usize::from(self.calls),
+            linger: self.linger.get(),
+            host: host(),
+        })
+    }
+}
+
+fn format(name: &str) -> anyhow::Result<RouteFormat> {
+    let kind = match name {
+        "url" => FormatKind::Url,
+        "json" => FormatKind::Json,
+        "ltsv" => FormatKind::Ltsv,
+        _ => return Err(app::usage(format!("--format `{name}` is none of url, json, ltsv"))),
+    };
+    Ok(RouteFormat { kind, ..RouteFormat::default() })
+}
+
+fn default_state(url: &str) -> PathBuf {
+    let digest = hex::encode(Sha256::digest(url.as_bytes()));
+    let name = url.rsplit('/').next().unwrap_or("queue");
+    let short = digest.get(..8).unwrap_or(&digest);
+    app::state_dir().join("ship").join(format!("{name}-{short}"))
+}
+
+fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+fn detail(totals: &ship::Totals) -> String {
+    let mut text = format!("{} messages", output::count(totals.messages));
+    if totals.set_aside > 0 {
+        text.push_str(&format!(", {} set aside", output::count(totals.set_aside)));
+    }
+    if totals.retries > 0 {
+        text.push_str(&format!(", {} tried again", output::count(totals.retries)));
+    }
+    text
+}
+
+/// Prints what was shipped.
+pub(crate) fn show(app: &App, report: &Report) {
+    output::show(app.output(), report, |report| {
+        let totals = &report.totals;
+        let mut rows = vec![
+            ("lines read", output::count(totals.lines_read)),
+            ("accepted", output::count(totals.accepted)),
+            ("set aside", output::count(totals.set_aside)),
+            ("pending", output::count(report.pending)),
+            ("messages", output::count(totals.messages)),
+            ("bytes", output::bytes(totals.body_bytes)),
+            ("calls", output::count(totals.requests)),
+        ];
+        if let Some(path) = &report.set_aside_file {
+            rows.push(("set-aside file", path.display().to_string()));
+        }
+        output::pairs(&rows)
+    });
+}
+
+/// Makes the state directory for commands that keep nothing but set-aside lines.
+pub(crate) fn make_state(options: &Options) -> anyhow::Result<()> {
+    std::fs::create_dir_all(&options.state_dir)
+        .with_context(|| format!("cannot make `{}`", options.state_dir.display()))
+}

@@ -1,0 +1,1 @@
+//! `shukuba sink`: a receiver for tests and demos.

@@ -1,0 +1,38 @@
+//! The operator's calls: `POST /_shukuba/api/<name>`, signed for the service `shukuba`.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, header};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Error;
+use super::http::Http;
+
+/// Calls a server's admin API.
+#[derive(Debug)]
+pub(crate) struct Admin {
+    http: Http,
+}
+
+impl Admin {
+    pub(crate) fn new(http: Http) -> Self {
+        Self { http }
+    }
+
+    /// Calls `name` with `input`.
+    pub(crate) async fn call<I: Serialize, O: DeserializeOwned>(&self, name: &str, input: &I) -> anyhow::Result<O> {
+        let body = serde_json::to_vec(input)?;
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let path = format!("/_shukuba/api/{name}");
+        let answer = self.http.post(&path, headers, Bytes::from(body)).await?;
+        if answer.status == 200 {
+            return Ok(serde_json::from_slice(&answer.body)?);
+        }
+        Err(anyhow::Error::new(self.fault(answer.status, &answer.body)))
+    }
+
+    fn fault(&self, status: u16, body: &[u8]) -> Error {
+        super::sqs::fault(self.http.url(), status, body)
+    }
+}

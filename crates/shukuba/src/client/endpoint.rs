@@ -1,0 +1,178 @@
+//! Where a call goes, with which key and in which region.
+//!
+//! The order: `--endpoint`, `AWS_ENDPOINT_URL_SQS`, `AWS_ENDPOINT_URL`, the host of a queue's URL, the server of the data
+//! directory. Keys: the variables `AWS_ACCESS_KEY_ID` …, the profile in `~/.aws/credentials`, the data directory's
+//! administrator. Sources as the AWS CLI documents them.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use wire::sigv4::SecretKey;
+
+use crate::app::{self, App};
+
+/// A key to sign with.
+#[derive(Clone, Debug)]
+pub(crate) struct Credentials {
+    pub(crate) key_id: String,
+    pub(crate) secret: Arc<SecretKey>,
+    pub(crate) token: Option<String>,
+}
+
+/// Everything that a signed call needs.
+#[derive(Clone, Debug)]
+pub(crate) struct Endpoint {
+    /// `scheme://host[:port]`.
+    pub(crate) url: url::Url,
+    pub(crate) credentials: Credentials,
+    pub(crate) region: String,
+}
+
+impl Endpoint {
+    /// The endpoint for the queue `queue`, a name or a URL.
+    pub(crate) fn for_queue(app: &App, given: Option<&str>, queue: &str) -> anyhow::Result<Self> {
+        let from_queue = queue.contains("://").then(|| queue.to_owned());
+        match given.map(str::to_owned).or_else(endpoint_variable).or(from_queue) {
+            Some(url) => Self::elsewhere(app, &url),
+            None => Self::of_data_dir(app),
+        }
+    }
+
+    /// The endpoint for operators' calls: `--endpoint`, `SHUKUBA_ENDPOINT`, else the data directory's server.
+    pub(crate) fn for_operator(app: &App, given: Option<&str>) -> anyhow::Result<Self> {
+        match given.map(str::to_owned).or_else(|| variable("SHUKUBA_ENDPOINT")) {
+            Some(url) => Self::elsewhere(app, &url),
+            None => Self::of_data_dir(app),
+        }
+    }
+
+    fn elsewhere(app: &App, url: &str) -> anyhow::Result<Self> {
+        let url = base_url(url)?;
+        let credentials = match credentials_of_environment() {
+            Some(credentials) => credentials,
+            None => crate::data::administrator(app)?.ok_or_else(|| {
+                app::usage("no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile in ~/.aws/credentials, or --data DIR of the server")
+            })?,
+        };
+        let region = region_of(&url).or_else(region_variable).map_or_else(
+            || app.config().map(|loaded| loaded.config.server.region),
+            Ok,
+        )?;
+        Ok(Self { url, credentials, region })
+    }
+
+    fn of_data_dir(app: &App) -> anyhow::Result<Self> {
+        let loaded = app.config()?;
+        let Some(credentials) = crate::data::administrator(app)? else {
+            return Err(app::usage(format!(
+                "no server's data in `{}`: give --data DIR, or --endpoint URL with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+                app.data_dir().display()
+            )));
+        };
+        let url = crate::data::local_url(app, &loaded.config.server);
+        Ok(Self { url: base_url(&url)?, credentials, region: loaded.config.server.region })
+    }
+}
+
+/// `scheme://host[:port]` of a URL.
+fn base_url(text: &str) -> anyhow::Result<url::Url> {
+    let mut url = url::Url::parse(text).map_err(|error| app::usage(format!("`{text}` is not a URL: {error}")))?;
+    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+        return Err(app::usage(format!("`{text}` is not an http or https URL")));
+    }
+    url.set_path("/");
+    url.set_query(None);
+    url.set_fragment(None);
+    Ok(url)
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn endpoint_variable() -> Option<String> {
+    variable("AWS_ENDPOINT_URL_SQS").or_else(|| variable("AWS_ENDPOINT_URL"))
+}
+
+fn region_variable() -> Option<String> {
+    variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION"))
+}
+
+/// The region in AWS's own host names, such as `sqs.eu-west-1.amazonaws.com`.
+fn region_of(url: &url::Url) -> Option<String> {
+    let host = url.host_str()?;
+    let inner = host.strip_suffix(".amazonaws.com").or_else(|| host.strip_suffix(".amazonaws.com.cn"))?;
+    inner.split('.').next_back().map(str::to_owned)
+}
+
+fn credentials_of_environment() -> Option<Credentials> {
+    let (key_id, secret) = (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY"));
+    match (key_id, secret) {
+        (Some(key_id), Some(secret)) => Some(Credentials {
+            key_id,
+            secret: Arc::new(SecretKey::new(&secret)),
+            token: variable("AWS_SESSION_TOKEN"),
+        }),
+        _ => credentials_of_profile(),
+    }
+}
+
+fn credentials_of_profile() -> Option<Credentials> {
+    let path = variable("AWS_SHARED_CREDENTIALS_FILE")
+        .map(PathBuf::from)
+        .or_else(|| variable("HOME").map(|home| PathBuf::from(home).join(".aws/credentials")))?;
+    let text = std::fs::read_to_string(path).ok()?;
+    let profile = variable("AWS_PROFILE").unwrap_or_else(|| "default".to_owned());
+    let mut values = profile_values(&text, &profile);
+    Some(Credentials {
+        key_id: values.remove("aws_access_key_id")?,
+        secret: Arc::new(SecretKey::new(&values.remove("aws_secret_access_key")?)),
+        token: values.remove("aws_session_token"),
+    })
+}
+
+/// The values of `[profile]` in the form of the AWS CLI's credentials file.
+fn profile_values(text: &str, profile: &str) -> HashMap<String, String> {
+    let mut is_in = false;
+    let mut values = HashMap::new();
+    for line in text.lines().map(str::trim) {
+        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            is_in = name.trim() == profile;
+        } else if let Some((name, value)) = line.split_once('=').filter(|_| is_in && !line.starts_with('#')) {
+            values.insert(name.trim().to_ascii_lowercase(), value.trim().to_owned());
+        }
+    }
+    values
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_region_is_read_from_the_hosts_of_aws() {
+        for (url, region) in [
+            ("https://sqs.eu-west-1.amazonaws.com/123456789012/a", Some("eu-west-1")),
+            ("https://sqs.cn-north-1.amazonaws.com.cn/1/a", Some("cn-north-1")),
+            ("http://127.0.0.1:5310/1/a", None),
+        ] {
+            assert_eq!(region_of(&url::Url::parse(url).unwrap()).as_deref(), region, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_profile_is_read_from_the_credentials_file() {
+        let text = "[default]\naws_access_key_id = A\n\n[other]\naws_access_key_id=B\n# aws_access_key_id = C\naws_secret_access_key = s=1\n";
+        let values = profile_values(text, "other");
+        assert_eq!(values["aws_access_key_id"], "B");
+        assert_eq!(values["aws_secret_access_key"], "s=1");
+    }
+
+    #[test]
+    fn only_the_host_of_a_url_is_the_endpoint() {
+        assert_eq!(base_url("http://h:1/a/b?c#d").unwrap().as_str(), "http://h:1/");
+        assert!(base_url("ftp://h/").is_err());
+        assert!(base_url("queue").is_err());
+    }
+}

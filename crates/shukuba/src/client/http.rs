@@ -1,0 +1,229 @@
+//! HTTP/1.1 connections to one endpoint: signed, kept, as many as calls are under way at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use base::{Clock, SystemClock};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, Uri, header};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use wire::sigv4::Signer;
+
+use super::Error;
+use super::endpoint::Endpoint;
+
+/// Longest time to connect, TLS included. Chosen.
+const CONNECT_TIME: Duration = Duration::from_secs(10);
+/// Longest time for an answer: a long poll (20 s) and a slow disk. Chosen.
+const ANSWER_TIME: Duration = Duration::from_secs(60);
+/// Largest answer: ten messages of 1 MiB with escapes. Chosen.
+const ANSWER_BYTES: usize = 32 << 20;
+/// Idle connections that are kept. Chosen.
+const IDLE_CONNECTIONS: usize = 64;
+
+/// An answer with any status.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+/// Calls one endpoint.
+pub(crate) struct Http {
+    endpoint: Endpoint,
+    service: &'static str,
+    host: HeaderValue,
+    tls: Option<TlsConnector>,
+    idle: Mutex<Vec<SendRequest<Full<Bytes>>>>,
+    clock: SystemClock,
+}
+
+impl std::fmt::Debug for Http {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Http").field("url", &self.endpoint.url.as_str()).finish_non_exhaustive()
+    }
+}
+
+impl Http {
+    /// Calls `endpoint`, signing for `service`.
+    pub(crate) fn new(endpoint: Endpoint, service: &'static str) -> anyhow::Result<Self> {
+        let url = &endpoint.url;
+        let host = url.host_str().context("the endpoint has no host")?;
+        let authority = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        let tls = (url.scheme() == "https").then(tls_connector).transpose()?;
+        Ok(Self {
+            host: HeaderValue::from_str(&authority).context("the endpoint's host cannot stand in a header")?,
+            endpoint,
+            service,
+            tls,
+            idle: Mutex::new(Vec::new()),
+            clock: SystemClock::new(),
+        })
+    }
+
+    /// The endpoint's URL.
+    pub(crate) fn url(&self) -> &str {
+        self.endpoint.url.as_str()
+    }
+
+    /// Posts `body` to `path` with `headers`, signed.
+    pub(crate) async fn post(&self, path: &str, headers: HeaderMap, body: Bytes) -> Result<Answer, Error> {
+        let kept = self.take_idle();
+        let was_kept = kept.is_some();
+        match self.post_over(kept, path, headers.clone(), body.clone()).await {
+            // The other side closed the kept connection before it had the request: nothing happened there.
+            Err(Failure::NotSent) if was_kept => self
+                .post_over(None, path, headers, body)
+                .await
+                .map_err(|failure| self.unavailable(failure)),
+            other => other.map_err(|failure| self.unavailable(failure)),
+        }
+    }
+
+    async fn post_over(
+        &self,
+        kept: Option<SendRequest<Full<Bytes>>>,
+        path: &str,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Answer, Failure> {
+        let request = self.request(path, headers, body)?;
+        let mut connection = match kept {
+            Some(connection) => connection,
+            None => tokio::time::timeout(CONNECT_TIME, self.connect())
+                .await
+                .map_err(|_| Failure::Other(format!("no connection within {}s", CONNECT_TIME.as_secs())))?
+                .map_err(|error| Failure::Other(format!("{error:#}")))?,
+        };
+        let answer = tokio::time::timeout(ANSWER_TIME, exchange(&mut connection, request))
+            .await
+            .map_err(|_| Failure::Other(format!("no answer within {}s", ANSWER_TIME.as_secs())))??;
+        self.keep(connection);
+        Ok(answer)
+    }
+
+    fn request(&self, path: &str, mut headers: HeaderMap, body: Bytes) -> Result<Request<Full<Bytes>>, Failure> {
+        headers.insert(header::HOST, self.host.clone());
+        let credentials = &self.endpoint.credentials;
+        let mut signer =
+            Signer::new(&credentials.key_id, &credentials.secret, &self.endpoint.region, self.service);
+        signer.token = credentials.token.as_deref();
+        signer
+            .sign("POST", path, "", &mut headers, &body, self.clock.now())
+            .map_err(|error| Failure::Other(error.to_string()))?;
+        let uri: Uri = path.parse().map_err(|_| Failure::Other(format!("`{path}` is not a path")))?;
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = uri;
+        *request.headers_mut() = headers;
+        Ok(request)
+    }
+
+    async fn connect(&self) -> anyhow::Result<SendRequest<Full<Bytes>>> {
+        let url = &self.endpoint.url;
+        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+        let port = url.port_or_known_default().unwrap_or(80);
+        let stream = TcpStream::connect((host, port)).await.with_context(|| format!("cannot connect to {host}:{port}"))?;
+        stream.set_nodelay(true).context("cannot set TCP_NODELAY")?;
+        match &self.tls {
+            None => handshake(stream).await,
+            Some(tls) => {
+                let name = ServerName::try_from(host.to_owned()).context("the host is no name for TLS")?;
+                handshake(tls.connect(name, stream).await.context("TLS failed")?).await
+            }
+        }
+    }
+
+    fn take_idle(&self) -> Option<SendRequest<Full<Bytes>>> {
+        let mut idle = self.idle.lock();
+        while let Some(connection) = idle.pop() {
+            if connection.is_ready() {
+                return Some(connection);
+            }
+        }
+        None
+    }
+
+    fn keep(&self, connection: SendRequest<Full<Bytes>>) {
+        let mut idle = self.idle.lock();
+        if !connection.is_closed() && idle.len() < IDLE_CONNECTIONS {
+            idle.push(connection);
+        }
+    }
+
+    fn unavailable(&self, failure: Failure) -> Error {
+        let detail = match failure {
+            Failure::NotSent => "the connection was closed".to_owned(),
+            Failure::Other(detail) => detail,
+        };
+        Error::Unavailable { url: self.url().to_owned(), detail }
+    }
+}
+
+enum Failure {
+    /// No byte of the request was taken.
+    NotSent,
+    Other(String),
+}
+
+async fn exchange(
+    connection: &mut SendRequest<Full<Bytes>>,
+    request: Request<Full<Bytes>>,
+) -> Result<Answer, Failure> {
+    connection.ready().await.map_err(|_| Failure::NotSent)?;
+    let response = connection.send_request(request).await.map_err(|error| {
+        if error.is_canceled() { Failure::NotSent } else { Failure::Other(error.to_string()) }
+    })?;
+    let (head, body) = response.into_parts();
+    let body = Limited::new(body, ANSWER_BYTES)
+        .collect()
+        .await
+        .map_err(|error| Failure::Other(error.to_string()))?
+        .to_bytes();
+    Ok(Answer { status: head.status.as_u16(), headers: head.headers, body })
+}
+
+async fn handshake<S>(stream: S) -> anyhow::Result<SendRequest<Full<Bytes>>>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.context("HTTP failed")?;
+    // Ends with the connection, whose other end is `sender`.
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "connection ended");
+        }
+    });
+    Ok(sender)
+}
+
+/// TLS that trusts the system's authorities, and those in `AWS_CA_BUNDLE`.
+fn tls_connector() -> anyhow::Result<TlsConnector> {
+    let mut roots = rustls::RootCertStore::empty();
+    let system = rustls_native_certs::load_native_certs();
+    roots.add_parsable_certificates(system.certs);
+    if let Ok(path) = std::env::var("AWS_CA_BUNDLE") {
+        use rustls::pki_types::CertificateDer;
+        use rustls::pki_types::pem::PemObject;
+        let extra = CertificateDer::pem_file_iter(&path)
+            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+            .with_context(|| format!("cannot read AWS_CA_BUNDLE `{path}`"))?;
+        roots.add_parsable_certificates(extra);
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .context("TLS has no protocol versions")?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(TlsConnector::from(Arc::new(config)))
+}

@@ -1,0 +1,64 @@
+//! All settings: one file (`shukuba.toml`), over it the environment, over that the arguments.
+//!
+//! Unknown keys are refused with the nearest known name; every wrong value is named with its line.
+//!
+//! - [`server`]: `[server]` and `[store]`
+//! - [`mod@load`]: reading, the environment, what is wrong and where
+//! - [`place`]: from a key to its line and column
+//! - [`reference`]: the reference page, made from the settings' own documentation
+
+pub(crate) mod load;
+pub(crate) mod place;
+pub(crate) mod reference;
+pub(crate) mod server;
+
+use std::collections::BTreeMap;
+
+use delivery::config::{Destination, Notifier, Results, Route, Scaler, Settings};
+use serde::{Deserialize, Serialize};
+
+pub(crate) use load::{Loaded, load};
+pub(crate) use server::{Server, Store};
+
+/// The whole file.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Config {
+    /// How the server is reached.
+    pub(crate) server: Server,
+    /// How the data directory is used.
+    pub(crate) store: Store,
+    /// The routes by name: 1 to 80 of `a-z`, `A-Z`, `0-9`, `-` and `_`. At most 1,000.
+    pub(crate) routes: BTreeMap<String, Route>,
+    /// The rules for receivers by host, the most specific first: exact, longest `*.domain`, `*`. At most 10,000.
+    pub(crate) destinations: BTreeMap<String, Destination>,
+    /// How notifiers work.
+    pub(crate) notifier: Notifier,
+    /// How many notifiers run.
+    pub(crate) scaler: Scaler,
+    /// Where results are kept.
+    pub(crate) results: Results,
+    /// Where secrets lie: `NAME = "env:VARIABLE"` or `"file:/path"`.
+    pub(crate) secrets: BTreeMap<String, String>,
+}
+
+impl Config {
+    /// The part that delivery reads.
+    pub(crate) fn delivery(&self) -> Settings {
+        Settings {
+            routes: self.routes.clone(),
+            destinations: self.destinations.clone(),
+            notifier: self.notifier.clone(),
+            scaler: self.scaler.clone(),
+            results: self.results.clone(),
+            secrets: self.secrets.clone(),
+        }
+    }
+
+    /// What holds when there is no file: a route `s2s` that reads lines which are URLs from the queue `s2s`, so that
+    /// a newcomer's first line is sent. With a file, only what the file says.
+    pub(crate) fn without_file() -> Self {
+        let routes = BTreeMap::from([("s2s".to_owned(), Route::of("s2s"))]);
+        Self { routes, ..Self::default() }
+    }
+}

@@ -1,0 +1,75 @@
+//! From a setting's key to where it stands in the file.
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// A place in a file, from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) line: usize,
+    pub(crate) column: usize,
+}
+
+/// The place of a byte of `text`.
+pub(crate) fn of_byte(text: &str, at: usize) -> Place {
+    let before = text.get(..at).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
+    Place { line, column }
+}
+
+/// Where `key` stands, such as `destinations."a.example".rate`; its nearest existing parent where the key itself
+/// is not written.
+pub(crate) fn of_key(text: &str, key: &str) -> Option<Place> {
+    let root = DeTable::parse(text).ok()?;
+    let mut table: &DeTable<'_> = root.get_ref();
+    let mut found = None;
+    for part in parts(key) {
+        let Some((name, value)) = table.iter().find(|(name, _)| name.get_ref().as_ref() == part) else {
+            break;
+        };
+        found = Some(name.span().start);
+        match Spanned::get_ref(value) {
+            DeValue::Table(inner) => table = inner,
+            _ => break,
+        }
+    }
+    found.map(|at| of_byte(text, at))
+}
+
+/// The parts of a dotted key; quoted parts may hold dots.
+fn parts(key: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    let mut is_quoted = false;
+    for letter in key.chars() {
+        match letter {
+            '"' => is_quoted = !is_quoted,
+            '.' if !is_quoted => parts.push(String::new()),
+            _ => {
+                if let Some(last) = parts.last_mut() {
+                    last.push(letter);
+                }
+            }
+        }
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_found_where_it_stands() {
+        let text = "[routes.s2s]\nqueue = \"s2s\"\n\n[destinations.\"*.a.example\"]\n  rate = \"5/s\"\nretry = { server = [1] }\n";
+        for (key, line, column) in [
+            ("routes.s2s.queue", 2, 1),
+            ("destinations.\"*.a.example\".rate", 5, 3),
+            ("destinations.\"*.a.example\".retry.server", 6, 11),
+            ("routes.s2s.retry_for", 1, 9),
+        ] {
+            assert_eq!(of_key(text, key), Some(Place { line, column }), "{key}");
+        }
+        assert_eq!(of_key(text, "scaler.interval"), None);
+    }
+}

@@ -1,0 +1,95 @@
+//! The data directory as commands see it without a server: the account's key and where the server listens.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
+use base::SystemClock;
+use gateway::{KeyStore, MasterKeySource};
+
+use crate::app::App;
+use crate::client::endpoint::Credentials;
+use crate::config::Server;
+
+/// Where a running server writes the URL that it answers at.
+const ENDPOINT_FILE: &str = "endpoint";
+
+/// Where the master key comes from: the file that the service manager hands over, `SHUKUBA_MASTER_KEY_FILE`, the
+/// variable `SHUKUBA_MASTER_KEY`, else beside the data.
+pub(crate) fn master_key() -> MasterKeySource {
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let handed = variable("CREDENTIALS_DIRECTORY")
+        .map(|dir| PathBuf::from(dir).join("shukuba-master-key"))
+        .filter(|path| path.exists());
+    if let Some(path) = handed.or_else(|| variable("SHUKUBA_MASTER_KEY_FILE").map(PathBuf::from)) {
+        return MasterKeySource::File(path);
+    }
+    match std::env::var("SHUKUBA_MASTER_KEY") {
+        Ok(text) if !text.is_empty() => MasterKeySource::Hex(text),
+        _ => MasterKeySource::BesideTheData,
+    }
+}
+
+/// Opens the keys, and makes account and administrator in a new directory (mode 0700).
+pub(crate) fn open_keys(dir: &Path, server: &Server) -> anyhow::Result<KeyStore> {
+    make_private_dir(dir)?;
+    let account = server.account_id.as_deref().map(str::parse).transpose().context("server.account_id")?;
+    KeyStore::open(dir, &master_key(), account.as_ref(), Arc::new(SystemClock::new()))
+        .with_context(|| format!("cannot open the keys in `{}`", dir.display()))
+}
+
+fn make_private_dir(dir: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    if dir.is_dir() {
+        return Ok(());
+    }
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .with_context(|| format!("cannot make the data directory `{}`", dir.display()))
+}
+
+/// The administrator's key, where the data directory has one.
+pub(crate) fn administrator(app: &App) -> anyhow::Result<Option<Credentials>> {
+    let dir = app.data_dir();
+    if !dir.join(gateway::keys::KEYS_FILE).exists() {
+        return Ok(None);
+    }
+    let keys = open_keys(&dir, &app.config()?.config.server)?;
+    let key = keys.administrator().context("the data directory has no administrator's key")?;
+    Ok(Some(Credentials { key_id: key.key_id, secret: Arc::new(key.secret), token: None }))
+}
+
+/// The URL at which the server of this data directory answers on this machine: as the running one wrote it, else as
+/// the settings say.
+pub(crate) fn local_url(app: &App, server: &Server) -> String {
+    let written = std::fs::read_to_string(app.data_dir().join(ENDPOINT_FILE)).ok();
+    let scheme = if server.tls_certificate.is_some() { "https" } else { "http" };
+    written
+        .map(|text| text.trim().to_owned())
+        .filter(|text| !text.is_empty())
+        .unwrap_or_else(|| format!("{scheme}://{}", reachable(server.listen)))
+}
+
+/// Writes the URL for the commands of this machine.
+pub(crate) fn write_endpoint(dir: &Path, url: &str) -> anyhow::Result<()> {
+    let path = dir.join(ENDPOINT_FILE);
+    let temporary = dir.join("endpoint.new");
+    std::fs::write(&temporary, format!("{url}\n"))
+        .and_then(|()| std::fs::rename(&temporary, &path))
+        .with_context(|| format!("cannot write `{}`", path.display()))
+}
+
+/// An address to connect to for one that is listened on: `0.0.0.0` is no place to go.
+pub(crate) fn reachable(listen: SocketAddr) -> SocketAddr {
+    let mut address = listen;
+    if listen.ip().is_unspecified() {
+        address.set_ip(match listen {
+            SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    address
+}

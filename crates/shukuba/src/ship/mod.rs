@@ -1,0 +1,161 @@
+//! Logs into a queue, without loss: what was read is accepted, set aside, or still to be sent, and nothing else.
+//!
+//! - [`line`]: which lines may travel
+//! - [`pack`]: lines into messages
+//! - [`source`]: files as lines with offsets
+//! - [`follow`]: a name through its rotations
+//! - [`state`]: what has been sent, on disk
+//! - [`flight`]: what is under way
+//! - [`pipeline`]: batches out
+//! - [`aside`]: lines that cannot travel
+//! - [`manifest`]: the ids that were accepted
+//! - [`reader`]: from files to batches, and the order of what is written when
+//! - [`stdin`]: the same from standard input
+
+mod aside;
+mod flight;
+mod follow;
+mod line;
+mod manifest;
+mod pack;
+mod pipeline;
+mod reader;
+mod source;
+mod state;
+pub(crate) mod stdin;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::Context;
+use parking_lot::Mutex;
+use tokio::sync::mpsc;
+
+use crate::client::QueueClient;
+use aside::Aside;
+pub(crate) use flight::Totals;
+use flight::Flights;
+use pipeline::Stop;
+
+/// The longest message body of one line: what SQS takes, without room for attributes.
+pub(crate) const LINE_BYTES_MAX: usize = (1 << 20) - 2048;
+
+/// What to ship and how.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    pub(crate) files: Vec<PathBuf>,
+    /// Ships what is there and ends.
+    pub(crate) is_once: bool,
+    /// Bytes of lines in a message; one line a message without.
+    pub(crate) pack_bytes: Option<usize>,
+    /// Sets lines aside that this format does not read.
+    pub(crate) format: Option<delivery::config::RouteFormat>,
+    pub(crate) state_dir: PathBuf,
+    pub(crate) aside: Option<PathBuf>,
+    /// Calls under way at once, 1 to 64.
+    pub(crate) calls: usize,
+    /// How long a line waits for others to be packed with.
+    pub(crate) linger: Duration,
+    pub(crate) host: String,
+}
+
+impl Options {
+    fn limits(&self) -> pack::Limits {
+        match self.pack_bytes {
+            None => pack::Limits { body_bytes: LINE_BYTES_MAX, lines: 1 },
+            // Attributes count towards the 64 KiB that a request is charged by.
+            Some(bytes) => pack::Limits { body_bytes: bytes.saturating_sub(400).max(1), lines: 10_000 },
+        }
+    }
+}
+
+/// What was shipped.
+#[derive(Clone, Debug, serde::Serialize)]
+pub(crate) struct Report {
+    #[serde(flatten)]
+    pub(crate) totals: Totals,
+    /// Lines read that are neither accepted nor set aside.
+    pub(crate) pending: u64,
+    /// Where the set-aside lines are, if there are any.
+    pub(crate) set_aside_file: Option<PathBuf>,
+    /// Where the manifests of accepted ids are.
+    pub(crate) manifests: Option<PathBuf>,
+}
+
+/// What reader, senders and the caller share.
+#[derive(Clone, Debug)]
+struct Shared {
+    flights: Arc<Flights>,
+    aside: Arc<Mutex<Aside>>,
+    stop: Stop,
+    is_stopping: Arc<AtomicBool>,
+}
+
+/// Ships `options.files` to `queue` until it is done (`is_once`), told to stop by a signal, or refused.
+/// `show` is called now and then with the sums.
+pub(crate) async fn run(
+    options: Options,
+    queue_url: &str,
+    is_fifo: bool,
+    client: Arc<dyn QueueClient>,
+    show: impl Fn(Totals),
+) -> anyhow::Result<Report> {
+    let aside_path = options.aside.clone().unwrap_or_else(|| options.state_dir.join("set-aside.ndjson"));
+    let shared = Shared {
+        flights: Arc::default(),
+        aside: Arc::new(Mutex::new(Aside::new(aside_path))),
+        stop: Stop::default(),
+        is_stopping: Arc::default(),
+    };
+    // One call at a time keeps the order that a FIFO queue is for.
+    let calls = if is_fifo { 1 } else { options.calls };
+    let (batches, received) = mpsc::channel(calls);
+    let received = Arc::new(tokio::sync::Mutex::new(received));
+    let reader = reader::Reader::open(options, queue_url, is_fifo, batches, shared.clone())?;
+    let manifests = reader.manifests();
+    let senders: Vec<_> = (0..calls)
+        .map(|_| {
+            tokio::spawn(pipeline::send_all(
+                client.clone(),
+                received.clone(),
+                shared.flights.clone(),
+                shared.aside.clone(),
+                shared.stop.clone(),
+            ))
+        })
+        .collect();
+    let mut reading = tokio::task::spawn_blocking(move || reader.run());
+    let finished = watch(&mut reading, &shared, show).await;
+    for sender in senders {
+        sender.await.context("a sender stopped")?;
+    }
+    finished?;
+    if let Some(error) = shared.stop.lock().take() {
+        return Err(anyhow::Error::new(error));
+    }
+    let totals = shared.flights.totals();
+    let set_aside_file = shared.aside.lock().path_if_any().map(std::path::Path::to_owned);
+    Ok(Report { totals, pending: totals.pending(), set_aside_file, manifests: Some(manifests) })
+}
+
+/// Shows progress until the reader ends; a signal tells it to stop.
+async fn watch(
+    reading: &mut tokio::task::JoinHandle<anyhow::Result<()>>,
+    shared: &Shared,
+    show: impl Fn(Totals),
+) -> anyhow::Result<()> {
+    let mut ticks = tokio::time::interval(Duration::from_millis(200));
+    let mut signals = crate::signal::Stop::new()?;
+    loop {
+        tokio::select! {
+            ended = &mut *reading => {
+                show(shared.flights.totals());
+                return ended.context("the reader stopped")?;
+            }
+            () = signals.wait() => shared.is_stopping.store(true, Ordering::Release),
+            _ = ticks.tick() => show(shared.flights.totals()),
+        }
+    }
+}

@@ -1,0 +1,443 @@
+//! From files to batches, and what is written before what.
+//!
+//! One thread reads all files and is the only one that writes the state. The order at each batch: set-aside lines and
+//! manifests on disk, then the state with the bounds of what is about to be sent, then the send. The state after an
+//! answer goes with the next write.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use anyhow::Context;
+use base::{Clock, SystemClock};
+use delivery::format::Format;
+use delivery::result::Origin;
+use tokio::sync::mpsc;
+
+use super::aside::Aside;
+use super::flight::{Landed, Refused};
+use super::follow::{Follow, Reading};
+use super::line::{self, Bad};
+use super::manifest::Manifests;
+use super::pack::{Bounds, Pack};
+use super::pipeline::{Batch, Place};
+use super::source::{self, Item};
+use super::state::State;
+use super::{LINE_BYTES_MAX, Options, Shared};
+use crate::client::Message;
+
+/// How often files are looked at that had nothing new. Chosen.
+const POLL: Duration = Duration::from_millis(100);
+/// How long the state may lag behind answers where no plan has to be written. Chosen.
+const SAVE_WITHIN: Duration = Duration::from_millis(100);
+/// How long answers are awaited after a signal. Chosen.
+const STOP_WITHIN: Duration = Duration::from_secs(30);
+
+/// Reads, packs, hands out, and keeps the state.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    options: Options,
+    follows: Vec<Follow>,
+    state: State,
+    manifests: Manifests,
+    format: Option<Format>,
+    group: Grouping,
+    batches: Option<mpsc::Sender<Batch>>,
+    batch: Batch,
+    shared: Shared,
+    /// Open files by their number, for the hash before a checkpoint.
+    handles: HashMap<usize, File>,
+    /// Files that end at an offset for good.
+    finishing: HashMap<usize, u64>,
+    waiting_since: Option<Duration>,
+    saved_at: Duration,
+    clock: SystemClock,
+}
+
+/// Whether messages bear a group, the file's id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Grouping {
+    None,
+    ByFile,
+}
+
+/// Whether a file had anything to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
+    Some,
+    None,
+}
+
+impl Reader {
+    pub(crate) fn open(
+        options: Options,
+        queue_url: &str,
+        is_fifo: bool,
+        batches: mpsc::Sender<Batch>,
+        shared: Shared,
+    ) -> anyhow::Result<Self> {
+        let mut state = State::open(&options.state_dir, queue_url)?;
+        let manifests = Manifests::new(state.dir())?;
+        let format = match &options.format {
+            None => None,
+            Some(rules) => Some(Format::new(rules).map_err(|detail| crate::app::usage(format!("--format: {detail}")))?),
+        };
+        let mut follows = Vec::new();
+        for path in &options.files {
+            let path = std::path::absolute(path).with_context(|| format!("`{}`", path.display()))?;
+            let mut follow = Follow::new(&path, options.limits(), LINE_BYTES_MAX, options.is_once);
+            follow.begin(&mut state)?;
+            follows.push(follow);
+        }
+        let group = if is_fifo { Grouping::ByFile } else { Grouping::None };
+        Ok(Self {
+            options,
+            follows,
+            state,
+            manifests,
+            format,
+            group,
+            batches: Some(batches),
+            batch: Batch::default(),
+            shared,
+            handles: HashMap::new(),
+            finishing: HashMap::new(),
+            waiting_since: None,
+            saved_at: Duration::ZERO,
+            clock: SystemClock::new(),
+        })
+    }
+
+    /// Where the manifests are.
+    pub(crate) fn manifests(&self) -> PathBuf {
+        self.manifests.dir().to_owned()
+    }
+
+    /// Reads until everything is sent (`--once`) or a signal comes.
+    pub(crate) fn run(mut self) -> anyhow::Result<()> {
+        while !self.is_stopped() {
+            let mut progress = Progress::None;
+            for index in 0..self.follows.len() {
+                if self.read_some(index)? == Progress::Some {
+                    progress = Progress::Some;
+                }
+            }
+            if progress == Progress::None {
+                if self.options.is_once {
+                    break;
+                }
+                self.flush_if_due()?;
+                std::thread::sleep(POLL);
+            }
+            self.save_if_due()?;
+        }
+        self.finish()
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.shared.is_stopping.load(Ordering::Acquire) || self.batches.is_none()
+    }
+
+    /// Reads one buffer of one file.
+    fn read_some(&mut self, index: usize) -> anyhow::Result<Progress> {
+        let now = self.clock.monotonic();
+        let Some(follow) = self.follows.get_mut(index) else { return Ok(Progress::None) };
+        let Some(reading) = follow.reading() else {
+            follow.at_end(&mut self.state, now)?;
+            return Ok(Progress::None);
+        };
+        let name = reading.source.path().to_owned();
+        let count = reading.source.fill().with_context(|| format!("cannot read `{}`", name.display()))?;
+        let (file, id) = (reading.file, reading.id.clone());
+        self.shared.aside.lock().name_file(file, name);
+        if !self.handles.contains_key(&file)
+            && let Some(handle) = reading.source.handle()
+        {
+            self.handles.insert(file, handle);
+        }
+        let mut packs = drain(reading, self.format.as_ref(), &self.shared.aside);
+        if count > 0 {
+            self.take(file, &id, packs)?;
+            return Ok(Progress::Some);
+        }
+        let is_complete = reading.is_complete;
+        if is_complete {
+            packs.extend(drain_last(reading, self.format.as_ref(), &self.shared.aside));
+            packs.extend(reading.packer.finish());
+            self.finishing.insert(file, reading.source.offset());
+        }
+        let ended = follow.at_end(&mut self.state, now)?;
+        self.take(file, &id, packs)?;
+        match ended {
+            Some(reading) => self.ended(reading),
+            None => Ok(Progress::None),
+        }
+    }
+
+    /// A file that is finished for good: its last, unended line counts as well.
+    fn ended(&mut self, mut reading: Reading) -> anyhow::Result<Progress> {
+        let mut packs = drain_last(&mut reading, self.format.as_ref(), &self.shared.aside);
+        packs.extend(reading.packer.finish());
+        self.finishing.insert(reading.file, reading.source.offset());
+        self.take(reading.file, &reading.id, packs)?;
+        Ok(Progress::Some)
+    }
+
+    /// Hands packs on.
+    fn take(&mut self, file: usize, id: &str, packs: Vec<Pack>) -> anyhow::Result<()> {
+        for pack in packs {
+            let place = Place { file, start: pack.start };
+            let is_empty = pack.lines == 0;
+            let message = self.message(file, id, &pack);
+            if !is_empty && !self.batch.has_room_for(&message) {
+                self.dispatch()?;
+            }
+            self.plan(file, Bounds { start: pack.start, end: pack.end });
+            self.shared.flights.start(Landed {
+                file,
+                start: pack.start,
+                end: pack.end,
+                lines: pack.lines,
+                set_aside: pack.set_aside,
+                steps: pack.steps,
+            });
+            if is_empty {
+                self.shared.flights.land(place, 0, Refused::No);
+            } else {
+                self.batch.push(place, message);
+                let now = self.clock.monotonic();
+                self.waiting_since.get_or_insert(now);
+            }
+        }
+        Ok(())
+    }
+
+    fn message(&self, file: usize, id: &str, pack: &Pack) -> Message {
+        let path = self.state.files.get(file).map(|file| file.path.display().to_string());
+        let origin = Origin {
+            host: self.options.host.clone(),
+            file: path.unwrap_or_default(),
+            offset: pack.start,
+            shipped_at_ms: self.clock.now().as_millis(),
+        };
+        Message {
+            body: pack.body.clone(),
+            lines: pack.lines,
+            id: Some(format!("{id}-{:x}", pack.start)),
+            origin: Some(origin.to_text()),
+            group: (self.group == Grouping::ByFile).then(|| id.to_owned()),
+        }
+    }
+
+    /// Notes the bounds of a pack before it is sent. One line a message needs no note: its id is its offset.
+    fn plan(&mut self, file: usize, bounds: Bounds) {
+        if self.options.pack_bytes.is_none() {
+            return;
+        }
+        if let Some(known) = self.state.files.get_mut(file)
+            && !known.planned.iter().any(|planned| planned.start == bounds.start)
+        {
+            known.planned.push(bounds);
+        }
+    }
+
+    /// Sends what is gathered; waits while enough calls are under way.
+    fn dispatch(&mut self) -> anyhow::Result<()> {
+        self.waiting_since = None;
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        if self.options.pack_bytes.is_some() {
+            self.save()?;
+        }
+        let batch = std::mem::take(&mut self.batch);
+        let is_closed = self.batches.as_ref().is_none_or(|batches| batches.blocking_send(batch).is_err());
+        if is_closed {
+            self.batches = None;
+        }
+        Ok(())
+    }
+
+    /// No more lines come for now: sends what waits once it has waited long enough for company.
+    fn flush_if_due(&mut self) -> anyhow::Result<()> {
+        let now = self.clock.monotonic();
+        let is_waiting = !self.batch.is_empty()
+            || self.follows.iter_mut().filter_map(Follow::reading).any(|reading| !reading.packer.is_empty());
+        if !is_waiting {
+            return Ok(());
+        }
+        let since = *self.waiting_since.get_or_insert(now);
+        if now.saturating_sub(since) < self.options.linger {
+            return Ok(());
+        }
+        let mut flushed = Vec::new();
+        for reading in self.follows.iter_mut().filter_map(Follow::reading) {
+            flushed.extend(reading.packer.flush().map(|pack| (reading.file, reading.id.clone(), pack)));
+        }
+        for (file, id, pack) in flushed {
+            self.take(file, &id, vec![pack])?;
+        }
+        self.dispatch()
+    }
+
+    fn save_if_due(&mut self) -> anyhow::Result<()> {
+        if self.clock.monotonic().saturating_sub(self.saved_at) < SAVE_WITHIN {
+            return Ok(());
+        }
+        self.save()
+    }
+
+    /// Puts on disk what is known: set-aside lines, manifests, state.
+    fn save(&mut self) -> anyhow::Result<()> {
+        self.saved_at = self.clock.monotonic();
+        let landed = self.shared.flights.take_landed();
+        let is_new = !landed.is_empty() || self.options.pack_bytes.is_some() && !self.batch.is_empty();
+        let finished = self.finish_files(&landed);
+        if !is_new && !finished {
+            return Ok(());
+        }
+        self.shared.aside.lock().flush()?;
+        self.write_manifests(&landed)?;
+        for pack in &landed {
+            self.count(pack);
+        }
+        let files: std::collections::BTreeSet<usize> = landed.iter().map(|pack| pack.file).collect();
+        for file in files {
+            self.retail(file);
+        }
+        self.finish_files(&[]);
+        self.state.save()
+    }
+
+    fn count(&mut self, pack: &Landed) {
+        let Some(known) = self.state.files.get_mut(pack.file) else { return };
+        known.offset = pack.end;
+        known.accepted += u64::from(pack.lines);
+        known.set_aside += u64::from(pack.set_aside);
+        let offset = known.offset;
+        known.planned.retain(|planned| planned.end > offset);
+    }
+
+    /// Hashes the text before the new offset, by which the file is known again.
+    fn retail(&mut self, file: usize) {
+        let (Some(known), Some(handle)) = (self.state.files.get_mut(file), self.handles.get(&file)) else {
+            return;
+        };
+        if let Ok(Some(tail)) = source::tail_of(handle, known.offset) {
+            known.tail = Some(tail);
+        }
+    }
+
+    fn write_manifests(&mut self, landed: &[Landed]) -> anyhow::Result<()> {
+        let at_ms = self.clock.now().as_millis();
+        for run in landed.chunk_by(|a, b| a.file == b.file) {
+            let Some(known) = run.first().and_then(|pack| self.state.files.get(pack.file)) else {
+                continue;
+            };
+            self.manifests.append(&known.id, &known.path, at_ms, run)?;
+        }
+        Ok(())
+    }
+
+    /// Marks files that are finished for good. `true` when there are any, counting `landed` as counted.
+    fn finish_files(&mut self, landed: &[Landed]) -> bool {
+        let mut any = false;
+        let state = &mut self.state;
+        self.finishing.retain(|file, end| {
+            let Some(known) = state.files.get_mut(*file) else { return false };
+            let ahead = landed.iter().rfind(|pack| pack.file == *file).map_or(0, |pack| pack.end);
+            if known.offset.max(ahead) < *end {
+                return true;
+            }
+            any = true;
+            if landed.is_empty() {
+                known.is_done = true;
+                return false;
+            }
+            true
+        });
+        any
+    }
+
+    /// Sends the rest, waits for the answers, and saves.
+    fn finish(mut self) -> anyhow::Result<()> {
+        let readings: Vec<Reading> = std::mem::take(&mut self.follows).into_iter().flat_map(Follow::into_readings).collect();
+        for mut reading in readings {
+            let packs: Vec<Pack> = reading.packer.flush().into_iter().collect();
+            self.take(reading.file, &reading.id, packs)?;
+        }
+        if self.batches.is_some() {
+            self.dispatch()?;
+        }
+        self.batches = None;
+        let until = self.clock.monotonic() + STOP_WITHIN;
+        while self.shared.flights.under_way() > 0 && self.shared.stop.lock().is_none() {
+            let is_late = self.shared.is_stopping.load(Ordering::Acquire) && self.clock.monotonic() > until;
+            if is_late {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+            self.save_if_due()?;
+        }
+        self.save()?;
+        self.save()
+    }
+}
+
+/// Takes the whole lines that were read into packs.
+pub(crate) fn drain(
+    reading: &mut Reading,
+    format: Option<&Format>,
+    aside: &parking_lot::Mutex<Aside>,
+) -> Vec<Pack> {
+    let mut packs = Vec::new();
+    let Reading { file, source, packer, .. } = reading;
+    while let Some(item) = source.next_item() {
+        packs.extend(take_item(*file, &item, packer, format, aside));
+    }
+    packs
+}
+
+fn drain_last(reading: &mut Reading, format: Option<&Format>, aside: &parking_lot::Mutex<Aside>) -> Vec<Pack> {
+    let Reading { file, source, packer, .. } = reading;
+    let pack = source.last_item().and_then(|item| take_item(*file, &item, packer, format, aside));
+    pack.into_iter().collect()
+}
+
+fn take_item(
+    file: usize,
+    item: &Item<'_>,
+    packer: &mut super::pack::Packer,
+    format: Option<&Format>,
+    aside: &parking_lot::Mutex<Aside>,
+) -> Option<Pack> {
+    let (start, end, text, bytes, bad) = match item {
+        Item::TooLong { start, end, length, text } => {
+            let bad = Bad::TooLong { length: *length, limit: LINE_BYTES_MAX };
+            (*start, *end, *text, usize::try_from(*length).unwrap_or(usize::MAX), Some(bad))
+        }
+        Item::Line { start, end, text } => {
+            let text = line::without_cr(text);
+            (*start, *end, text, text.len(), bad_line(text, format))
+        }
+    };
+    match bad {
+        Some(bad) => {
+            aside.lock().note(Place { file, start }, bytes, text, &bad);
+            packer.set_aside(start, end)
+        }
+        None if text.iter().all(u8::is_ascii_whitespace) => packer.skip(start, end),
+        None => packer.push(start, end, text),
+    }
+}
+
+fn bad_line(text: &[u8], format: Option<&Format>) -> Option<Bad> {
+    if let Err(bad) = line::check(text, LINE_BYTES_MAX) {
+        return Some(bad);
+    }
+    let format = format.filter(|_| !text.is_empty())?;
+    let parsed = format.parse(&bytes::Bytes::copy_from_slice(text));
+    parsed.err().map(|error| Bad::Format { detail: error.to_string() })
+}

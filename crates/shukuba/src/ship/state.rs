@@ -1,0 +1,209 @@
+//! What has been sent, on disk: one small file, written whole and synced before anything relies on it.
+//!
+//! INVARIANT: a pack of several lines is in `planned` before it is first sent, and `offset` moves only over what the
+//! queue has acknowledged (or what was set aside). So a crash at any point sends again at most what was under way,
+//! in the same packs with the same ids.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+
+use super::pack::Bounds;
+use super::source::{Node, Tail};
+
+/// Finished files that are remembered. Chosen: years of daily logs.
+const DONE_LIMIT: usize = 2000;
+const FORMAT: u32 = 1;
+
+/// Everything that is known of one queue's files.
+#[derive(Debug, Serialize, Deserialize)]
+struct Kept {
+    format: u32,
+    queue: String,
+    files: Vec<FileState>,
+}
+
+/// What is known of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FileState {
+    /// Its name in ids: the fingerprint, with `.2` and so on behind it for other files with the same first line.
+    pub(crate) id: String,
+    /// The hash of its first line.
+    pub(crate) fingerprint: String,
+    /// Where it was last seen.
+    pub(crate) path: PathBuf,
+    /// What the system called it.
+    pub(crate) node: Node,
+    /// For a compressed file, what it is on disk; it does not change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) compressed: Option<OnDisk>,
+    /// Everything before is accepted, set aside or blank.
+    pub(crate) offset: u64,
+    /// The hash of the text before `offset`.
+    #[serde(default)]
+    pub(crate) tail: Option<Tail>,
+    /// Packs that may have been sent and are not acknowledged.
+    #[serde(default)]
+    pub(crate) planned: Vec<Bounds>,
+    /// Lines that the queue accepted.
+    pub(crate) accepted: u64,
+    /// Lines that were set aside.
+    pub(crate) set_aside: u64,
+    /// Nothing more is expected: a finished rotated or compressed file.
+    pub(crate) is_done: bool,
+}
+
+/// The bytes of a compressed file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct OnDisk {
+    pub(crate) size: u64,
+    pub(crate) tail: Tail,
+}
+
+/// The state directory of one queue, locked while it is used.
+#[derive(Debug)]
+pub(crate) struct State {
+    dir: PathBuf,
+    queue: String,
+    /// The files, in the order in which they were first seen.
+    pub(crate) files: Vec<FileState>,
+    _lock: File,
+}
+
+impl State {
+    /// Opens the state of `queue` under `dir`, or begins it.
+    pub(crate) fn open(dir: &Path, queue: &str) -> anyhow::Result<Self> {
+        fs::create_dir_all(dir).with_context(|| format!("cannot make `{}`", dir.display()))?;
+        let lock = File::create(dir.join("lock")).with_context(|| format!("cannot write in `{}`", dir.display()))?;
+        lock.try_lock()
+            .with_context(|| format!("`{}` is in use by another `shukuba ship`", dir.display()))?;
+        let path = dir.join("state.json");
+        let files = match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(error).with_context(|| format!("cannot read `{}`", path.display())),
+            Ok(text) => {
+                let kept: Kept =
+                    serde_json::from_slice(&text).with_context(|| format!("`{}` is not in form", path.display()))?;
+                anyhow::ensure!(kept.format == FORMAT, "`{}` has format {}, and this version reads {FORMAT}", path.display(), kept.format);
+                anyhow::ensure!(kept.queue == queue, "`{}` belongs to the queue {}; give another --state", path.display(), kept.queue);
+                kept.files
+            }
+        };
+        Ok(Self { dir: dir.to_owned(), queue: queue.to_owned(), files, _lock: lock })
+    }
+
+    /// Where it lies.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// An id for a file with this first line that no other file has.
+    pub(crate) fn free_id(&self, fingerprint: &str) -> String {
+        let is_taken = |id: &str| self.files.iter().any(|file| file.id == id);
+        if !is_taken(fingerprint) {
+            return fingerprint.to_owned();
+        }
+        let numbered = |number: u32| format!("{fingerprint}.{number}");
+        (2..=u32::MAX).map(numbered).find(|id| !is_taken(id)).unwrap_or_default()
+    }
+
+    /// Writes it; on disk when this returns.
+    pub(crate) fn save(&self) -> anyhow::Result<()> {
+        let done = self.files.iter().filter(|file| file.is_done).count();
+        let mut surplus = done.saturating_sub(DONE_LIMIT);
+        let files = self.files.iter().filter(|file| {
+            let is_old = file.is_done && surplus > 0;
+            surplus -= usize::from(is_old);
+            !is_old
+        });
+        let kept = Kept { format: FORMAT, queue: self.queue.clone(), files: files.cloned().collect() };
+        let text = serde_json::to_vec(&kept).context("cannot write the state as JSON")?;
+        replace(&self.dir, "state.json", &text).with_context(|| format!("cannot write the state in `{}`", self.dir.display()))
+    }
+}
+
+fn replace(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let temporary = dir.join(format!("{name}.new"));
+    let mut file = File::create(&temporary)?;
+    file.write_all(bytes)?;
+    file.sync_data()?;
+    fs::rename(&temporary, dir.join(name))?;
+    File::open(dir)?.sync_all()
+}
+
+/// Appends whole lines to a file and syncs it.
+#[derive(Debug)]
+pub(crate) struct Appender {
+    path: PathBuf,
+    file: Option<File>,
+}
+
+impl Appender {
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self { path, file: None }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Appends `text`, on disk when this returns; the file is made with the first line.
+    pub(crate) fn append(&mut self, text: &[u8]) -> anyhow::Result<()> {
+        let failed = |path: &Path| format!("cannot write `{}`", path.display());
+        let file = match &mut self.file {
+            Some(file) => file,
+            None => {
+                let opened = File::options().create(true).append(true).open(&self.path);
+                self.file.insert(opened.with_context(|| failed(&self.path))?)
+            }
+        };
+        file.write_all(text).and_then(|()| file.sync_data()).with_context(|| failed(&self.path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(id: &str) -> FileState {
+        FileState {
+            id: id.to_owned(),
+            fingerprint: "f".to_owned(),
+            path: PathBuf::from("log"),
+            node: Node::default(),
+            compressed: None,
+            offset: 7,
+            tail: None,
+            planned: vec![Bounds { start: 7, end: 9 }],
+            accepted: 3,
+            set_aside: 1,
+            is_done: false,
+        }
+    }
+
+    #[test]
+    fn what_was_saved_is_there_at_the_next_start() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut state = State::open(dir.path(), "q").unwrap();
+        state.files.push(file("f"));
+        state.save().unwrap();
+        assert!(State::open(dir.path(), "q").unwrap_err().to_string().contains("in use"));
+        drop(state);
+        assert_eq!(State::open(dir.path(), "q").unwrap().files, [file("f")]);
+        assert!(State::open(dir.path(), "other").unwrap_err().to_string().contains("belongs to the queue q"));
+    }
+
+    #[test]
+    fn files_with_the_same_first_line_have_ids_of_their_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut state = State::open(dir.path(), "q").unwrap();
+        assert_eq!(state.free_id("f"), "f");
+        state.files.push(file("f"));
+        assert_eq!(state.free_id("f"), "f.2");
+        state.files.push(file("f.2"));
+        assert_eq!(state.free_id("f"), "f.3");
+    }
+}
