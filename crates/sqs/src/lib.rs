@@ -5,13 +5,16 @@
 //! - [`attributes`]: message attributes and their MD5
 //! - [`settings`]: a queue's attributes, tags and permissions
 //! - [`batch`] and [`name`]: the rules for batches and names
+//! - [`ops`]: the operations of the API on the wire
 //! - [`error`]: [`Error`], what can be wrong with a call
 
 pub mod attributes;
 pub mod batch;
+mod engine;
 pub mod error;
 pub mod message;
 pub mod name;
+pub mod ops;
 pub mod queues;
 pub mod settings;
 

@@ -1,0 +1,87 @@
+//! AddPermission: adds a statement to a queue's policy.
+//!
+//! Source: SQS API Reference, AddPermission.
+
+use std::sync::Arc;
+
+use api::{Access, Audit, Ctx, Fault, Operation};
+use wire::Shape;
+
+use super::Nothing;
+use super::state::State;
+
+#[derive(Debug)]
+pub(super) struct AddPermission;
+
+#[derive(Debug, Clone, Default, PartialEq, Shape)]
+#[shape(name = "AddPermissionRequest")]
+pub(super) struct Request {
+    #[shape(required)]
+    queue_url: String,
+    #[shape(required)]
+    label: String,
+    #[shape(required, name = "AWSAccountIds", query = "AWSAccountId", flattened)]
+    aws_account_ids: Vec<String>,
+    #[shape(required, query = "ActionName", flattened)]
+    actions: Vec<String>,
+}
+
+impl Operation<State> for AddPermission {
+    type Input = Request;
+    type Output = Nothing;
+    const NAME: &'static str = "AddPermission";
+
+    fn access(&self, state: &State, input: &Request) -> Vec<Access> {
+        state.access("sqs:AddPermission", &input.queue_url)
+    }
+
+    fn audit(&self) -> Audit {
+        Audit::Management
+    }
+
+    async fn call(&self, state: &Arc<State>, _ctx: Ctx, input: Request) -> Result<Nothing, Fault> {
+        let queue = state.queue(&input.queue_url)?;
+        let (accounts, actions) = (&input.aws_account_ids, &input.actions);
+        state
+            .queues
+            .add_permission(&queue, &input.label, accounts, actions)
+            .await?;
+        Ok(Nothing {})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::ops::testing::Bench;
+
+    #[tokio::test]
+    async fn a_permission_stands_in_the_policy() {
+        let bench = Bench::with_queue("s2s").await;
+        let url = bench.url("s2s");
+        let input = json!({"QueueUrl": url, "Label": "l", "AWSAccountIds": ["111122223333"], "Actions": ["SendMessage"]});
+        bench.ok("AddPermission", input.clone()).await;
+        let answer = bench
+            .ok(
+                "GetQueueAttributes",
+                json!({"QueueUrl": url, "AttributeNames": ["Policy"]}),
+            )
+            .await;
+        let policy: serde_json::Value =
+            serde_json::from_str(answer["Attributes"]["Policy"].as_str().unwrap()).unwrap();
+        let statement = match &policy["Statement"] {
+            serde_json::Value::Array(statements) => &statements[0],
+            one => one,
+        };
+        assert_eq!(statement["Sid"], "l");
+        assert_eq!(statement["Effect"], "Allow");
+        assert!(
+            bench
+                .fault("AddPermission", input)
+                .await
+                .message
+                .contains('l')
+        );
+    }
+}

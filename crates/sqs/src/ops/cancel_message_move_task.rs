@@ -1,0 +1,68 @@
+//! CancelMessageMoveTask: stops a running message move task.
+//!
+//! Source: SQS API Reference, CancelMessageMoveTask.
+
+use std::sync::Arc;
+
+use api::{Access, Audit, Ctx, Fault, Operation};
+use wire::Shape;
+
+use super::state::State;
+
+#[derive(Debug)]
+pub(super) struct CancelMessageMoveTask;
+
+#[derive(Debug, Clone, Default, PartialEq, Shape)]
+#[shape(name = "CancelMessageMoveTaskRequest")]
+pub(super) struct Request {
+    #[shape(required)]
+    task_handle: String,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Shape)]
+#[shape(name = "CancelMessageMoveTaskResult")]
+pub(super) struct Response {
+    approximate_number_of_messages_moved: Option<i64>,
+}
+
+impl Operation<State> for CancelMessageMoveTask {
+    type Input = Request;
+    type Output = Response;
+    const NAME: &'static str = "CancelMessageMoveTask";
+
+    fn access(&self, state: &State, input: &Request) -> Vec<Access> {
+        // The handle names a task, not a queue.
+        let _ = input;
+        vec![state.access_to("sqs:CancelMessageMoveTask", "*")]
+    }
+
+    fn audit(&self) -> Audit {
+        Audit::Management
+    }
+
+    async fn call(&self, state: &Arc<State>, _ctx: Ctx, input: Request) -> Result<Response, Fault> {
+        let moved = state.queues.cancel_move(&input.task_handle).await?;
+        Ok(Response {
+            approximate_number_of_messages_moved: i64::try_from(moved).ok(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::ops::testing::Bench;
+
+    #[tokio::test]
+    async fn a_task_that_is_none_is_not_found() {
+        let bench = Bench::new();
+        let fault = bench
+            .fault("CancelMessageMoveTask", json!({"TaskHandle": "x"}))
+            .await;
+        assert!(
+            ["ResourceNotFoundException", "InvalidParameterValue"].contains(&fault.query_code),
+            "{fault}"
+        );
+    }
+}

@@ -1,0 +1,115 @@
+//! DeleteMessageBatch: deletes up to ten received messages, each with its own outcome.
+//!
+//! Source: SQS API Reference, DeleteMessageBatch.
+
+use std::sync::Arc;
+
+use api::{Access, Audit, Ctx, Fault, Operation};
+use wire::Shape;
+
+use super::entry::{self, BatchResultErrorEntry};
+use super::fault;
+use super::state::{State, capacity};
+
+#[derive(Debug)]
+pub(super) struct DeleteMessageBatch;
+
+#[derive(Debug, Clone, Default, PartialEq, Shape)]
+#[shape(name = "DeleteMessageBatchRequest")]
+pub(super) struct Request {
+    #[shape(required)]
+    queue_url: String,
+    #[shape(required, query = "DeleteMessageBatchRequestEntry", flattened)]
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Shape)]
+#[shape(name = "DeleteMessageBatchRequestEntry")]
+pub(super) struct Entry {
+    #[shape(required)]
+    id: String,
+    #[shape(required)]
+    receipt_handle: String,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Shape)]
+#[shape(name = "DeleteMessageBatchResult")]
+pub(super) struct Response {
+    #[shape(required, query = "DeleteMessageBatchResultEntry", flattened)]
+    successful: Vec<ResultEntry>,
+    #[shape(required, query = "BatchResultErrorEntry", flattened)]
+    failed: Vec<BatchResultErrorEntry>,
+}
+
+impl Operation<State> for DeleteMessageBatch {
+    type Input = Request;
+    type Output = Response;
+    const NAME: &'static str = "DeleteMessageBatch";
+
+    fn access(&self, state: &State, input: &Request) -> Vec<Access> {
+        state.access("sqs:DeleteMessage", &input.queue_url)
+    }
+
+    fn audit(&self) -> Audit {
+        Audit::Data
+    }
+
+    async fn call(&self, state: &Arc<State>, ctx: Ctx, input: Request) -> Result<Response, Fault> {
+        let queue = state.queue(&input.queue_url)?;
+        crate::batch::check_ids(input.entries.iter().map(|entry| entry.id.as_str()))
+            .map_err(|error| fault::of_batch(error, "DeleteMessageBatchRequestEntry"))?;
+        let handles: Vec<&str> = input
+            .entries
+            .iter()
+            .map(|entry| entry.receipt_handle.as_str())
+            .collect();
+        let outcomes = state
+            .queues
+            .delete(&queue, capacity(&ctx), &handles)
+            .await?;
+        let ids = input.entries.into_iter().map(|entry| entry.id);
+        let (successful, failed) = entry::sort(ids.zip(outcomes), |id, ()| ResultEntry { id });
+        Ok(Response { successful, failed })
+    }
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Shape)]
+#[shape(name = "DeleteMessageBatchResultEntry")]
+pub(super) struct ResultEntry {
+    #[shape(required)]
+    id: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::ops::testing::Bench;
+
+    #[tokio::test]
+    async fn each_entry_has_its_own_outcome() {
+        let bench = Bench::with_queue("s2s").await;
+        let handle = bench.send_and_receive("s2s", "x").await;
+        let entries =
+            json!([{"Id": "a", "ReceiptHandle": "wrong"}, {"Id": "b", "ReceiptHandle": handle}]);
+        let answer = bench
+            .ok(
+                "DeleteMessageBatch",
+                json!({"QueueUrl": bench.url("s2s"), "Entries": entries}),
+            )
+            .await;
+        assert_eq!(answer["Successful"], json!([{"Id": "b"}]));
+        assert_eq!(answer["Failed"][0]["Id"], "a");
+        assert_eq!(answer["Failed"][0]["Code"], "ReceiptHandleIsInvalid");
+        let fault = bench
+            .fault(
+                "DeleteMessageBatch",
+                json!({"QueueUrl": bench.url("s2s"), "Entries": []}),
+            )
+            .await;
+        assert_eq!(
+            fault.message,
+            "There should be at least one DeleteMessageBatchRequestEntry in the request."
+        );
+    }
+}

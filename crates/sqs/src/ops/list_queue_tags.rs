@@ -1,0 +1,77 @@
+//! ListQueueTags: shows the tags of a queue.
+//!
+//! Source: SQS API Reference, ListQueueTags.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use api::{Access, Audit, Ctx, Fault, Operation};
+use wire::Shape;
+
+use super::state::State;
+
+#[derive(Debug)]
+pub(super) struct ListQueueTags;
+
+#[derive(Debug, Clone, Default, PartialEq, Shape)]
+#[shape(name = "ListQueueTagsRequest")]
+pub(super) struct Request {
+    #[shape(required)]
+    queue_url: String,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Shape)]
+#[shape(name = "ListQueueTagsResult")]
+pub(super) struct Response {
+    #[shape(query = "Tag", flattened, map = "Key/Value")]
+    tags: BTreeMap<String, String>,
+}
+
+impl Operation<State> for ListQueueTags {
+    type Input = Request;
+    type Output = Response;
+    const NAME: &'static str = "ListQueueTags";
+
+    fn access(&self, state: &State, input: &Request) -> Vec<Access> {
+        state.access("sqs:ListQueueTags", &input.queue_url)
+    }
+
+    fn audit(&self) -> Audit {
+        Audit::Management
+    }
+
+    async fn call(&self, state: &Arc<State>, _ctx: Ctx, input: Request) -> Result<Response, Fault> {
+        let queue = state.queue(&input.queue_url)?;
+        Ok(Response {
+            tags: queue.settings().tags.clone(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::ops::testing::Bench;
+
+    #[tokio::test]
+    async fn a_queue_without_tags_shows_none() {
+        let bench = Bench::with_queue("s2s").await;
+        assert_eq!(
+            bench
+                .ok("ListQueueTags", json!({"QueueUrl": bench.url("s2s")}))
+                .await,
+            json!({})
+        );
+        bench
+            .ok(
+                "CreateQueue",
+                json!({"QueueName": "t", "tags": {"team": "ads"}}),
+            )
+            .await;
+        let answer = bench
+            .ok("ListQueueTags", json!({"QueueUrl": bench.url("t")}))
+            .await;
+        assert_eq!(answer, json!({"Tags": {"team": "ads"}}));
+    }
+}

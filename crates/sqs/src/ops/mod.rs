@@ -1,0 +1,102 @@
+//! The operations of SQS on the wire, one file each: request, answer, what it touches, how it is recorded, what it does.
+//!
+//! To add one: a file with its shapes and an `impl Operation<State>`, and a line in [`OPERATIONS`]. Decoder, encoder,
+//! trail and the comparison with the service model follow from the shapes.
+//!
+//! Shapes follow the service model of 2012-11-05 as botocore carries it; names in the query protocol and its XML follow
+//! the model of before 2023, when SQS spoke only query.
+
+mod add_permission;
+mod attribute;
+mod cancel_message_move_task;
+mod change_message_visibility;
+mod change_message_visibility_batch;
+mod create_queue;
+mod delete_message;
+mod delete_message_batch;
+mod delete_queue;
+mod entry;
+mod fault;
+mod get_queue_attributes;
+mod get_queue_url;
+mod list_dead_letter_source_queues;
+mod list_message_move_tasks;
+mod list_queue_tags;
+mod list_queues;
+mod page;
+mod purge_queue;
+mod receive_message;
+mod remove_permission;
+mod send_message;
+mod send_message_batch;
+mod set_queue_attributes;
+mod start_message_move_task;
+mod state;
+mod tag_queue;
+mod untag_queue;
+
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod query;
+#[cfg(test)]
+mod testing;
+
+use std::sync::Arc;
+
+use api::{AnyOperation, Catalogue, Service, ServiceFacts};
+use base::{AccountId, Region};
+use wire::{Protocol, Shape};
+
+use crate::Queues;
+use state::State;
+
+/// What the gateway routes to SQS by.
+pub static FACTS: ServiceFacts = ServiceFacts {
+    name: "sqs",
+    json_target: Some("AmazonSQS"),
+    json_protocol: Protocol::Json10,
+    query_version: Some("2012-11-05"),
+    xml_namespace: "http://queue.amazonaws.com/doc/2012-11-05/",
+    error_namespace: "com.amazonaws.sqs",
+    is_query_compatible: true,
+    query_url_member: Some("QueueUrl"),
+};
+
+/// All operations of the API.
+static OPERATIONS: [&dyn AnyOperation<State>; 23] = [
+    &add_permission::AddPermission,
+    &cancel_message_move_task::CancelMessageMoveTask,
+    &change_message_visibility::ChangeMessageVisibility,
+    &change_message_visibility_batch::ChangeMessageVisibilityBatch,
+    &create_queue::CreateQueue,
+    &delete_message::DeleteMessage,
+    &delete_message_batch::DeleteMessageBatch,
+    &delete_queue::DeleteQueue,
+    &get_queue_attributes::GetQueueAttributes,
+    &get_queue_url::GetQueueUrl,
+    &list_dead_letter_source_queues::ListDeadLetterSourceQueues,
+    &list_message_move_tasks::ListMessageMoveTasks,
+    &list_queue_tags::ListQueueTags,
+    &list_queues::ListQueues,
+    &purge_queue::PurgeQueue,
+    &receive_message::ReceiveMessage,
+    &remove_permission::RemovePermission,
+    &send_message::SendMessage,
+    &send_message_batch::SendMessageBatch,
+    &set_queue_attributes::SetQueueAttributes,
+    &start_message_move_task::StartMessageMoveTask,
+    &tag_queue::TagQueue,
+    &untag_queue::UntagQueue,
+];
+
+/// The service for the gateway. `region` and `account` are those that `queues` was opened with.
+#[must_use]
+pub fn service(queues: Arc<Queues>, region: Region, account: AccountId) -> Arc<dyn Service> {
+    let state = Arc::new(State::new(queues, region, account));
+    Arc::new(Catalogue::new(&FACTS, state, &OPERATIONS))
+}
+
+/// The answer of operations that have none.
+#[derive(Debug, Clone, Default, PartialEq, Shape)]
+pub(crate) struct Nothing {}

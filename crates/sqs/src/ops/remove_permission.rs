@@ -1,0 +1,66 @@
+//! RemovePermission: removes a statement from a queue's policy.
+//!
+//! Source: SQS API Reference, RemovePermission.
+
+use std::sync::Arc;
+
+use api::{Access, Audit, Ctx, Fault, Operation};
+use wire::Shape;
+
+use super::Nothing;
+use super::state::State;
+
+#[derive(Debug)]
+pub(super) struct RemovePermission;
+
+#[derive(Debug, Clone, Default, PartialEq, Shape)]
+#[shape(name = "RemovePermissionRequest")]
+pub(super) struct Request {
+    #[shape(required)]
+    queue_url: String,
+    #[shape(required)]
+    label: String,
+}
+
+impl Operation<State> for RemovePermission {
+    type Input = Request;
+    type Output = Nothing;
+    const NAME: &'static str = "RemovePermission";
+
+    fn access(&self, state: &State, input: &Request) -> Vec<Access> {
+        state.access("sqs:RemovePermission", &input.queue_url)
+    }
+
+    fn audit(&self) -> Audit {
+        Audit::Management
+    }
+
+    async fn call(&self, state: &Arc<State>, _ctx: Ctx, input: Request) -> Result<Nothing, Fault> {
+        let queue = state.queue(&input.queue_url)?;
+        state.queues.remove_permission(&queue, &input.label).await?;
+        Ok(Nothing {})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::ops::testing::Bench;
+
+    #[tokio::test]
+    async fn a_permission_is_removed_by_its_label() {
+        let bench = Bench::with_queue("s2s").await;
+        let url = bench.url("s2s");
+        let add = json!({"QueueUrl": url, "Label": "l", "AWSAccountIds": ["111122223333"], "Actions": ["*"]});
+        bench.ok("AddPermission", add).await;
+        let remove = json!({"QueueUrl": url, "Label": "l"});
+        bench.ok("RemovePermission", remove.clone()).await;
+        let fault = bench.fault("RemovePermission", remove).await;
+        assert_eq!(fault.query_code, "InvalidParameterValue");
+        assert_eq!(
+            fault.message,
+            "Value l for parameter Label is invalid. Reason: can't find label on existing policy."
+        );
+    }
+}

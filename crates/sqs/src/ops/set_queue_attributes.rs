@@ -1,0 +1,83 @@
+//! SetQueueAttributes: changes what a queue is set to.
+//!
+//! Source: SQS API Reference, SetQueueAttributes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use api::{Access, Audit, Ctx, Fault, Operation};
+use wire::Shape;
+
+use super::Nothing;
+use super::state::State;
+
+#[derive(Debug)]
+pub(super) struct SetQueueAttributes;
+
+#[derive(Debug, Clone, Default, PartialEq, Shape)]
+#[shape(name = "SetQueueAttributesRequest")]
+pub(super) struct Request {
+    #[shape(required)]
+    queue_url: String,
+    #[shape(required, query = "Attribute", flattened, map = "Name/Value")]
+    attributes: BTreeMap<String, String>,
+}
+
+impl Operation<State> for SetQueueAttributes {
+    type Input = Request;
+    type Output = Nothing;
+    const NAME: &'static str = "SetQueueAttributes";
+
+    fn access(&self, state: &State, input: &Request) -> Vec<Access> {
+        state.access("sqs:SetQueueAttributes", &input.queue_url)
+    }
+
+    fn audit(&self) -> Audit {
+        Audit::Management
+    }
+
+    async fn call(&self, state: &Arc<State>, _ctx: Ctx, input: Request) -> Result<Nothing, Fault> {
+        let queue = state.queue(&input.queue_url)?;
+        state
+            .queues
+            .set_attributes(&queue, &input.attributes)
+            .await?;
+        Ok(Nothing {})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::ops::testing::Bench;
+
+    #[tokio::test]
+    async fn a_change_is_seen_and_a_wrong_one_changes_nothing() {
+        let bench = Bench::with_queue("s2s").await;
+        let url = bench.url("s2s");
+        bench
+            .ok(
+                "SetQueueAttributes",
+                json!({"QueueUrl": url, "Attributes": {"DelaySeconds": "7"}}),
+            )
+            .await;
+        let wrong =
+            json!({"QueueUrl": url, "Attributes": {"DelaySeconds": "8", "VisibilityTimeout": "x"}});
+        let fault = bench.fault("SetQueueAttributes", wrong).await;
+        assert_eq!(fault.code, "InvalidAttributeValue");
+        assert!(
+            fault
+                .message
+                .starts_with("Invalid value for the parameter VisibilityTimeout."),
+            "{fault}"
+        );
+        let answer = bench
+            .ok(
+                "GetQueueAttributes",
+                json!({"QueueUrl": url, "AttributeNames": ["DelaySeconds"]}),
+            )
+            .await;
+        assert_eq!(answer["Attributes"]["DelaySeconds"], "7");
+    }
+}

@@ -1,0 +1,154 @@
+//! StartMessageMoveTask: begins to move the messages of a dead-letter queue.
+//!
+//! Source: SQS API Reference, StartMessageMoveTask.
+
+use std::sync::Arc;
+
+use api::{Access, Audit, Ctx, Fault, Operation};
+use wire::Shape;
+
+use super::state::State;
+use crate::Error;
+
+#[derive(Debug)]
+pub(super) struct StartMessageMoveTask;
+
+#[derive(Debug, Clone, Default, PartialEq, Shape)]
+#[shape(name = "StartMessageMoveTaskRequest")]
+pub(super) struct Request {
+    #[shape(required)]
+    source_arn: String,
+    destination_arn: Option<String>,
+    max_number_of_messages_per_second: Option<i32>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Shape)]
+#[shape(name = "StartMessageMoveTaskResult")]
+pub(super) struct Response {
+    task_handle: Option<String>,
+}
+
+impl Operation<State> for StartMessageMoveTask {
+    type Input = Request;
+    type Output = Response;
+    const NAME: &'static str = "StartMessageMoveTask";
+
+    fn access(&self, state: &State, input: &Request) -> Vec<Access> {
+        let of_source = [
+            "sqs:StartMessageMoveTask",
+            "sqs:ReceiveMessage",
+            "sqs:DeleteMessage",
+            "sqs:GetQueueAttributes",
+        ];
+        let mut access: Vec<_> = of_source
+            .map(|action| state.access_to_arn(action, &input.source_arn))
+            .into();
+        // Without a destination the messages go back to where they came from, which may be any queue.
+        access.push(match &input.destination_arn {
+            Some(arn) => state.access_to_arn("sqs:SendMessage", arn),
+            None => state.access_to("sqs:SendMessage", "*"),
+        });
+        access
+    }
+
+    fn audit(&self) -> Audit {
+        Audit::Management
+    }
+
+    async fn call(&self, state: &Arc<State>, _ctx: Ctx, input: Request) -> Result<Response, Fault> {
+        let rate = input
+            .max_number_of_messages_per_second
+            .map(rate)
+            .transpose()?;
+        let handle = state
+            .queues
+            .start_move(&input.source_arn, input.destination_arn.as_deref(), rate)
+            .await?;
+        Ok(Response {
+            task_handle: Some(handle),
+        })
+    }
+}
+
+/// 1 to 500 messages a second.
+fn rate(given: i32) -> Result<u32, Error> {
+    let right = "MaxNumberOfMessagesPerSecond must be an integer between 1 and 500";
+    let rate = u32::try_from(given)
+        .ok()
+        .filter(|rate| (1..=500).contains(rate));
+    rate.ok_or_else(|| Error::parameter("MaxNumberOfMessagesPerSecond", given.to_string(), right))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::ops::testing::Bench;
+
+    #[tokio::test]
+    async fn a_task_needs_a_dead_letter_queue_and_a_fair_rate() {
+        let bench = Bench::with_queue("plain").await;
+        let arn = |name: &str| format!("arn:aws:sqs:ap-northeast-1:123456789012:{name}");
+        for rate in [0, 501] {
+            let input = json!({"SourceArn": arn("plain"), "MaxNumberOfMessagesPerSecond": rate});
+            assert_eq!(
+                bench.fault("StartMessageMoveTask", input).await.query_code,
+                "InvalidParameterValue"
+            );
+        }
+        let fault = bench
+            .fault("StartMessageMoveTask", json!({"SourceArn": arn("none")}))
+            .await;
+        assert_eq!(fault.code, "ResourceNotFoundException");
+        let fault = bench
+            .fault("StartMessageMoveTask", json!({"SourceArn": arn("plain")}))
+            .await;
+        assert!(
+            [
+                "InvalidParameterValue",
+                "AWS.SimpleQueueService.UnsupportedOperation"
+            ]
+            .contains(&fault.query_code),
+            "{fault}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_task_is_started_listed_and_cancelled() {
+        let bench = Bench::with_dead_letters("s2s", "dead").await;
+        let source = "arn:aws:sqs:ap-northeast-1:123456789012:dead";
+        let started = bench
+            .ok(
+                "StartMessageMoveTask",
+                json!({"SourceArn": source, "MaxNumberOfMessagesPerSecond": 1}),
+            )
+            .await;
+        let list = bench
+            .ok("ListMessageMoveTasks", json!({"SourceArn": source}))
+            .await;
+        assert_eq!(list["Results"][0]["Status"], "RUNNING");
+        assert_eq!(list["Results"][0]["SourceArn"], source);
+        assert_eq!(list["Results"][0]["TaskHandle"], started["TaskHandle"]);
+        let cancelled = bench
+            .ok(
+                "CancelMessageMoveTask",
+                json!({"TaskHandle": started["TaskHandle"]}),
+            )
+            .await;
+        assert!(cancelled["ApproximateNumberOfMessagesMoved"].is_number());
+    }
+
+    #[test]
+    fn the_source_is_read_and_the_destination_is_sent_to() {
+        let arn = "arn:aws:sqs:ap-northeast-1:123456789012:dead";
+        let access = Bench::access("StartMessageMoveTask", json!({"SourceArn": arn}));
+        assert_eq!(
+            access.first().unwrap(),
+            &format!("sqs:StartMessageMoveTask {arn}")
+        );
+        assert_eq!(
+            access.last().unwrap(),
+            "sqs:SendMessage arn:aws:sqs:ap-northeast-1:123456789012:*"
+        );
+    }
+}

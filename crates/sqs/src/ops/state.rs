@@ -1,0 +1,122 @@
+//! What every operation works on, and how requests name a queue.
+
+use std::sync::Arc;
+
+use api::{Ctx, Fault, Role};
+use base::{AccountId, Arn, Region};
+
+use super::fault;
+use crate::{Access, Queue, Queues};
+
+/// The queues, and whose they are.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) queues: Arc<Queues>,
+    region: Region,
+    account: AccountId,
+}
+
+impl State {
+    pub(crate) fn new(queues: Arc<Queues>, region: Region, account: AccountId) -> Self {
+        Self {
+            queues,
+            region,
+            account,
+        }
+    }
+
+    /// The queue that a `QueueUrl` names, by the last two parts of its path: `http://…/123456789012/s2s`.
+    ///
+    /// The host is not looked at: a client may reach the same server by several names.
+    pub(crate) fn queue(&self, url: &str) -> Result<Arc<Queue>, Fault> {
+        let (account, name) = split(url).ok_or_else(|| fault::invalid_address(url))?;
+        if account != self.account.as_str() {
+            return Err(fault::no_such_queue());
+        }
+        Ok(self.queues.queue(name)?)
+    }
+
+    /// `QueueUrl` of the queue `name`, by the address at which the caller reaches us.
+    pub(crate) fn url(&self, ctx: &Ctx, name: &str) -> String {
+        format!("{}/{}/{name}", ctx.base_url, self.account.as_str())
+    }
+
+    /// Whether `account` is the one whose queues these are.
+    pub(crate) fn is_ours(&self, account: &str) -> bool {
+        account == self.account.as_str()
+    }
+
+    /// What it takes to do `action` on the queue that `url` names.
+    pub(crate) fn access(&self, action: &'static str, url: &str) -> Vec<api::Access> {
+        // An address that names no queue is refused by the call itself; `-` names no queue either.
+        let name = split(url).map_or("-", |(_, name)| name);
+        vec![self.access_to(action, name)]
+    }
+
+    /// What it takes to do `action` on the queue `name`, or on all with `*`.
+    pub(crate) fn access_to(&self, action: &'static str, name: &str) -> api::Access {
+        api::Access {
+            action,
+            resource: Arn::new("sqs", &self.region, &self.account, name),
+        }
+    }
+
+    /// What it takes to do `action` on the queue with an ARN.
+    pub(crate) fn access_to_arn(&self, action: &'static str, arn: &str) -> api::Access {
+        match arn.parse() {
+            Ok(resource) => api::Access { action, resource },
+            Err(_) => self.access_to(action, "-"),
+        }
+    }
+}
+
+/// Account and name in a queue's URL.
+fn split(url: &str) -> Option<(&str, &str)> {
+    let url = url.split(['?', '#']).next()?;
+    let (_, path) = url.split_once("://").unwrap_or(("", url));
+    let mut parts = path.rsplit('/');
+    let name = parts.next()?;
+    let account = parts.next()?;
+    (!name.is_empty() && !account.is_empty()).then_some((account, name))
+}
+
+/// In which capacity the caller receives and deletes.
+pub(crate) fn capacity(ctx: &Ctx) -> Access {
+    match ctx.caller.role {
+        Role::Administrator => Access::Administrator,
+        Role::Notifier => Access::Notifier,
+        Role::Sender | Role::Reader => Access::Outside,
+    }
+}
+
+/// The caller as the attribute `SenderId` shows it, such as `user/administrator`.
+pub(crate) fn sender_id(ctx: &Ctx) -> &str {
+    &ctx.caller.arn.resource
+}
+
+#[cfg(test)]
+mod tests {
+    use super::split;
+
+    #[test]
+    fn a_queue_is_named_by_the_last_two_parts_of_its_url() {
+        for url in [
+            "http://localhost:5310/123456789012/s2s",
+            "https://sqs.ap-northeast-1.amazonaws.com/123456789012/s2s?x=y",
+            "http://proxy/queues/123456789012/s2s",
+            "/123456789012/s2s",
+            "123456789012/s2s",
+        ] {
+            assert_eq!(split(url), Some(("123456789012", "s2s")), "{url}");
+        }
+        for url in [
+            "",
+            "s2s",
+            "http://localhost/",
+            "http://localhost//s2s",
+            "http://h/1/",
+        ] {
+            assert!(split(url).is_none(), "{url}");
+        }
+    }
+}
