@@ -1,0 +1,509 @@
+//! May a call happen, and which record says so? Nothing changes here but what is due ([`QueueState::advance`]).
+//!
+//! Outcomes are in the order of what was asked. A record is `None` when there is nothing to say.
+
+use base::Timestamp;
+use store::record::{
+    By, Dedup, MessageKey, MoveCause, NewMessage, QueueId, Record, Touched,
+};
+
+use super::apply::{attempt_fingerprint, fingerprint};
+use super::hot::{Entry, State};
+use super::ids::{self, Handle};
+use super::state::{Bounds, QueueState};
+use super::task::{Status, Task};
+use super::{DELETED_MS, Engine};
+use crate::Error;
+use crate::settings::Settings;
+
+/// Most queues there can be; chosen.
+pub(crate) const QUEUES_MAX: usize = 100_000;
+/// Most messages in flight of a standard queue.
+pub(crate) const IN_FLIGHT_MAX: u32 = 120_000;
+/// Most messages in flight of a FIFO queue.
+pub(crate) const FIFO_IN_FLIGHT_MAX: u32 = 20_000;
+/// Most message groups of a FIFO queue that have messages; chosen, it bounds memory.
+pub(crate) const GROUPS_MAX: usize = 1_000_000;
+/// After a purge the next one has to wait this long.
+const PURGE_MS: u64 = 60_000;
+
+/// What a creation leads to.
+#[derive(Debug)]
+pub(crate) enum Creation {
+    /// The queue is there with the same attributes.
+    Exists(QueueId),
+    /// It may be created under this number.
+    New(QueueId, Settings),
+}
+
+/// A receive.
+#[derive(Clone, Debug)]
+pub(crate) struct ReceiveCall<'a> {
+    pub(crate) max: usize,
+    pub(crate) until: Timestamp,
+    pub(crate) by: By,
+    pub(crate) attempt_id: Option<&'a str>,
+    /// Only messages before this are durable.
+    pub(crate) durable: u64,
+}
+
+/// What a receive leads to: the records in order, and whose leases it returns.
+#[derive(Debug, Default)]
+pub(crate) struct Receiving {
+    pub(crate) records: Vec<Record<'static>>,
+    pub(crate) keys: Vec<MessageKey>,
+}
+
+/// What a received message is besides what lies in the journal.
+#[derive(Clone, Debug)]
+pub(crate) struct Lease {
+    pub(crate) key: MessageKey,
+    pub(crate) location: u64,
+    pub(crate) nonce: u16,
+    pub(crate) until: Timestamp,
+    pub(crate) first_received: Timestamp,
+    pub(crate) receive_count: u32,
+    pub(crate) lines: u32,
+    pub(crate) attempt: u32,
+    /// Instead of the time in the journal.
+    pub(crate) restamped: Option<Timestamp>,
+    /// The queue that it came from as a dead letter.
+    pub(crate) source: Option<QueueId>,
+}
+
+/// Outcomes for each handle, and the messages that they concern.
+type Outcomes<T> = (Vec<Result<(), Error>>, Vec<T>);
+
+impl Engine {
+    pub(crate) fn decide_create(
+        &self,
+        name: &str,
+        wanted: Settings,
+        given: &[&str],
+        at: Timestamp,
+    ) -> Result<Creation, Error> {
+        if let Some(id) = self.names.get(name) {
+            let is_tag = |name: &&str| *name != "FifoQueue";
+            let differs = self.queue(*id)?.settings.differs_in(&wanted, given.iter().copied().filter(is_tag));
+            return match differs {
+                None => Ok(Creation::Exists(*id)),
+                Some(attribute) => {
+                    Err(Error::QueueNameExists { name: name.to_owned(), attribute: attribute.to_owned() })
+                }
+            };
+        }
+        if let Some(deleted_at) = self.deleted.get(name) {
+            let ago = at.since(*deleted_at);
+            if ago.as_millis() < u128::from(DELETED_MS) {
+                return Err(Error::QueueDeletedRecently { name: name.to_owned(), ago_secs: ago.as_secs() });
+            }
+        }
+        if self.names.len() >= QUEUES_MAX {
+            return Err(Error::TooManyQueues { limit: QUEUES_MAX });
+        }
+        self.check_redrive(name, &wanted)?;
+        Ok(Creation::New(QueueId(self.next_queue), wanted))
+    }
+
+    /// A dead-letter queue must exist, be of the same kind, and allow it.
+    pub(crate) fn check_redrive(&self, name: &str, settings: &Settings) -> Result<(), Error> {
+        let Some(redrive) = &settings.redrive else { return Ok(()) };
+        let refuse = |right: &str| Err(Error::attribute("RedrivePolicy", &redrive.target, right));
+        let Some(target) = self.queue_of_arn(&redrive.target).and_then(|id| self.queues.get(&id)) else {
+            return refuse("the dead-letter queue must exist, in this account and region");
+        };
+        if target.name == name {
+            return refuse("a queue cannot be its own dead-letter queue");
+        }
+        if target.is_fifo() != settings.is_fifo {
+            return refuse("the dead-letter queue of a FIFO queue is a FIFO queue, that of a standard queue a standard queue");
+        }
+        if target.settings.redrive_allow.as_ref().is_some_and(|allow| !allow.allows(&self.arn(name))) {
+            return refuse("the dead-letter queue's RedriveAllowPolicy does not allow this queue");
+        }
+        Ok(())
+    }
+
+    /// For each message of a FIFO queue, that which it repeats: an earlier message, or an earlier one of the call.
+    pub(crate) fn duplicates(
+        &self,
+        queue: &QueueState,
+        messages: &[NewMessage<'_>],
+        at: Timestamp,
+    ) -> Vec<Option<Duplicate>> {
+        let Some(seed) = self.seed.filter(|_| queue.is_fifo()) else { return vec![None; messages.len()] };
+        let mut seen: Vec<Option<[u8; 16]>> = Vec::with_capacity(messages.len());
+        let mut outcomes = Vec::with_capacity(messages.len());
+        for message in messages {
+            let print = fingerprint(seed, &queue.settings, message.dedup, message.group);
+            let earlier = print.and_then(|print| queue.dedup.get(&print, at.as_millis()));
+            let in_call = || print.and_then(|print| seen.iter().position(|other| *other == Some(print)));
+            outcomes.push(match earlier {
+                Some(key) => Some(Duplicate::Of(*key)),
+                None => in_call().map(Duplicate::InCall),
+            });
+            seen.push(print);
+        }
+        outcomes
+    }
+
+    /// Refuses a message whose group would be one too many.
+    pub(crate) fn check_groups(queue: &QueueState) -> Result<(), Error> {
+        if queue.is_fifo() && queue.groups.len() >= GROUPS_MAX {
+            return Err(Error::Unsupported {
+                why: format!("{GROUPS_MAX} message groups have messages in the queue, which is the most there can be"),
+            });
+        }
+        Ok(())
+    }
+
+    pub(crate) fn decide_receive(
+        &mut self,
+        id: QueueId,
+        at: Timestamp,
+        call: &ReceiveCall<'_>,
+    ) -> Result<Receiving, Error> {
+        let queue = self.queue_mut(id)?;
+        queue.advance(at);
+        let attempt = self.attempt_of(id, call);
+        if let Some(again) = self.repeat_attempt(id, at, call, attempt)? {
+            return Ok(again);
+        }
+        let queue = self.queue(id)?;
+        let limit = if queue.is_fifo() { FIFO_IN_FLIGHT_MAX } else { IN_FLIGHT_MAX };
+        let room = limit.saturating_sub(queue.in_flight);
+        if room == 0 {
+            return Err(Error::OverLimit { limit });
+        }
+        let dead_to = queue.dead_letters.as_ref().and_then(|(name, max)| Some((*self.names.get(name)?, *max)));
+        let picked = queue.pick(Bounds {
+            at,
+            durable: call.durable,
+            max: call.max.min(room as usize),
+            dead_after: dead_to.map(|(_, max)| max),
+        });
+        let mut receiving = Receiving::default();
+        if let (Some((to, _)), false) = (dead_to, picked.dead.is_empty()) {
+            let cause = MoveCause::DeadLetter;
+            receiving.records.push(Record::Moved { from: id, to, cause, messages: picked.dead });
+        }
+        if !picked.messages.is_empty() {
+            receiving.keys = picked.messages.iter().map(|each| each.message.key).collect();
+            let (until, by, messages) = (call.until, call.by, picked.messages);
+            receiving.records.push(Record::Received { queue: id, until, by, attempt, messages });
+        }
+        Ok(receiving)
+    }
+
+    fn attempt_of(&self, id: QueueId, call: &ReceiveCall<'_>) -> Option<[u8; 16]> {
+        let is_fifo = self.queues.get(&id).is_some_and(QueueState::is_fifo);
+        Some(attempt_fingerprint(self.seed.filter(|_| is_fifo)?, call.attempt_id?))
+    }
+
+    /// A receive request attempt that was made before gives the same messages again, as long as all are in flight.
+    fn repeat_attempt(
+        &self,
+        id: QueueId,
+        at: Timestamp,
+        call: &ReceiveCall<'_>,
+        attempt: Option<[u8; 16]>,
+    ) -> Result<Option<Receiving>, Error> {
+        let queue = self.queue(id)?;
+        let Some(given) = attempt.and_then(|attempt| queue.attempts.get(&attempt, at.as_millis())) else {
+            return Ok(None);
+        };
+        let is_held = |(key, nonce): &(MessageKey, u16)| {
+            find(queue, *key).is_some_and(|entry| entry.state() == State::InFlight && entry.nonce == *nonce)
+        };
+        if given.is_empty() || !given.iter().all(is_held) {
+            return Ok(None);
+        }
+        let keys: Vec<MessageKey> = given.iter().map(|(key, _)| *key).collect();
+        let changes = keys.iter().map(|key| (*key, call.until)).collect();
+        Ok(Some(Receiving { records: vec![Record::VisibilityChanged { queue: id, changes }], keys }))
+    }
+
+    /// What the receiver gets of a message that was just received.
+    pub(crate) fn lease(&self, id: QueueId, key: MessageKey) -> Option<Lease> {
+        let queue = self.queues.get(&id)?;
+        let entry = find(queue, key)?;
+        let restamped = entry.is_restamped().then(|| Timestamp::from_secs(u64::from(entry.sent_secs)));
+        Some(Lease {
+            key,
+            location: queue.location(key),
+            nonce: entry.nonce,
+            until: Timestamp::from_millis(entry.until()),
+            first_received: entry.first_received().unwrap_or_default(),
+            receive_count: entry.receive_count,
+            lines: entry.lines,
+            attempt: u32::from(entry.attempt),
+            restamped,
+            source: if queue.sources.is_empty() { None } else { queue.sources.get(&key).copied() },
+        })
+    }
+
+    pub(crate) fn decide_delete(
+        &mut self,
+        id: QueueId,
+        at: Timestamp,
+        handles: &[Handle],
+    ) -> Result<Outcomes<Touched>, Error> {
+        let queue = self.queue_mut(id)?;
+        if queue.is_fifo() {
+            queue.advance(at);
+        }
+        let mut outcomes = Vec::with_capacity(handles.len());
+        let mut messages: Vec<Touched> = Vec::with_capacity(handles.len());
+        for handle in handles {
+            let is_first = messages.iter().all(|message| message.key != handle.key);
+            let outcome = deletable(queue, *handle);
+            if let (Ok(Some(message)), true) = (&outcome, is_first) {
+                messages.push(*message);
+            }
+            outcomes.push(outcome.map(|_| ()));
+        }
+        Ok((outcomes, messages))
+    }
+
+    pub(crate) fn decide_visibility(
+        &mut self,
+        id: QueueId,
+        at: Timestamp,
+        changes: &[(Handle, Timestamp)],
+    ) -> Result<Outcomes<(MessageKey, Timestamp)>, Error> {
+        let queue = self.queue_mut(id)?;
+        queue.advance(at);
+        let mut outcomes = Vec::with_capacity(changes.len());
+        let mut changed = Vec::with_capacity(changes.len());
+        for (handle, until) in changes {
+            match held(queue, *handle) {
+                Some(_) => {
+                    changed.push((handle.key, *until));
+                    outcomes.push(Ok(()));
+                }
+                None => outcomes.push(Err(Error::NotInFlight)),
+            }
+        }
+        Ok((outcomes, changed))
+    }
+
+    /// Which of the leases are still held, for release.
+    pub(crate) fn decide_release(
+        &mut self,
+        id: QueueId,
+        at: Timestamp,
+        handles: &[Handle],
+    ) -> Result<Outcomes<Touched>, Error> {
+        let queue = self.queue_mut(id)?;
+        queue.advance(at);
+        let mut outcomes = Vec::with_capacity(handles.len());
+        let mut messages: Vec<Touched> = Vec::with_capacity(handles.len());
+        for handle in handles {
+            let is_first = messages.iter().all(|message| message.key != handle.key);
+            match held(queue, *handle).filter(|_| is_first) {
+                Some(entry) => {
+                    messages.push(entry.touched());
+                    outcomes.push(Ok(()));
+                }
+                None => outcomes.push(Err(Error::HandleExpired)),
+            }
+        }
+        Ok((outcomes, messages))
+    }
+
+    /// For each handle what its message was booked as, when nobody received it since.
+    ///
+    /// The lease may be over: as long as the message waits, the outcome of the attempt stands.
+    pub(crate) fn decide_settle(&self, id: QueueId, handles: &[Handle]) -> Result<Vec<Result<Touched, Error>>, Error> {
+        let queue = self.queue(id)?;
+        let mut seen: Vec<MessageKey> = Vec::with_capacity(handles.len());
+        let outcomes = handles.iter().map(|handle| {
+            let is_first = !seen.contains(&handle.key);
+            seen.push(handle.key);
+            let entry = find(queue, handle.key).filter(|entry| entry.nonce == handle.nonce && is_first);
+            let is_due = |entry: &&Entry| matches!(entry.state(), State::InFlight | State::Ready);
+            entry.filter(is_due).map(Entry::touched).ok_or(Error::HandleExpired)
+        });
+        Ok(outcomes.collect())
+    }
+
+    pub(crate) fn decide_purge(&self, id: QueueId, at: Timestamp) -> Result<(), Error> {
+        let queue = self.queue(id)?;
+        match queue.purged_at {
+            Some(before) if at.since(before).as_millis() < u128::from(PURGE_MS) => {
+                Err(Error::PurgeInProgress { name: queue.name.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The queues whose redrive policy names this one.
+    pub(crate) fn sources_of(&self, id: QueueId) -> Vec<(&str, QueueId)> {
+        let Some(target) = self.queues.get(&id).map(|queue| self.arn(&queue.name)) else { return Vec::new() };
+        let names_it = |queue: &QueueState| queue.settings.redrive.as_ref().is_some_and(|redrive| redrive.target == target);
+        let named = self.names.iter().filter(|(_, id)| self.queues.get(id).is_some_and(names_it));
+        named.map(|(name, id)| (name.as_str(), *id)).collect()
+    }
+
+    pub(crate) fn decide_start_move(
+        &mut self,
+        source_arn: &str,
+        destination_arn: Option<&str>,
+        rate: Option<u32>,
+        at: Timestamp,
+    ) -> Result<(u32, Task), Error> {
+        let not_found = |arn: &str| Error::NotFound { what: "queue", name: arn.to_owned() };
+        let source = self.queue_of_arn(source_arn).ok_or_else(|| not_found(source_arn))?;
+        let destination = match destination_arn {
+            Some(arn) => Some(self.queue_of_arn(arn).ok_or_else(|| not_found(arn))?),
+            None => None,
+        };
+        if self.sources_of(source).is_empty() {
+            let right = "the source queue must be the dead-letter queue of another queue";
+            return Err(Error::parameter("SourceArn", source_arn, right));
+        }
+        if destination == Some(source) {
+            return Err(Error::parameter("DestinationArn", source_arn, "it differs from SourceArn"));
+        }
+        if rate.is_some_and(|rate| !(1..=500).contains(&rate)) {
+            let given = rate.unwrap_or_default().to_string();
+            return Err(Error::parameter("MaxNumberOfMessagesPerSecond", given, "it is an integer from 1 to 500"));
+        }
+        let is_running = |task: &Task| task.source == source.0 && task.status == Status::Running;
+        if self.tasks.values().any(is_running) {
+            return Err(Error::Unsupported {
+                why: "there is already a task running: only one is allowed for a source queue at a time".to_owned(),
+            });
+        }
+        if let Some(to) = destination {
+            let (from, to) = (self.queue(source)?.is_fifo(), self.queue(to)?.is_fifo());
+            if from != to {
+                let right = "source and destination are both FIFO queues or both standard queues";
+                return Err(Error::parameter("DestinationArn", destination_arn.unwrap_or_default(), right));
+            }
+        }
+        let queue = self.queue_mut(source)?;
+        queue.advance(at);
+        let task = Task {
+            source: source.0,
+            source_arn: source_arn.to_owned(),
+            destination: destination.map(|id| id.0),
+            destination_arn: destination_arn.map(str::to_owned),
+            rate,
+            status: Status::Running,
+            started_ms: at.as_millis(),
+            to_move: queue.visible(),
+            moved: 0,
+            failure: None,
+        };
+        Ok((self.next_task, task))
+    }
+
+    /// The next moves of a running task, at most `max` messages, or its end.
+    pub(crate) fn decide_move(&mut self, number: u32, at: Timestamp, durable: u64, max: usize) -> Progress {
+        let Some(task) = self.tasks.get(&number).filter(|task| task.status == Status::Running).cloned() else {
+            return Progress::Moves(Vec::new());
+        };
+        let from = QueueId(task.source);
+        let Ok(queue) = self.queue_mut(from) else {
+            return Progress::failed(task, "the source queue does not exist");
+        };
+        queue.advance(at);
+        let left = usize::try_from(task.to_move.saturating_sub(task.moved)).unwrap_or(usize::MAX);
+        let picked = queue.pick(Bounds { at, durable, max: max.min(left), dead_after: None });
+        let messages: Vec<Touched> = picked.messages.iter().map(|each| each.message).collect();
+        if messages.is_empty() {
+            return Progress::Ended(Task { status: Status::Completed, ..task });
+        }
+        let cause = MoveCause::Task { task: number };
+        let mut moves: Vec<(QueueId, Vec<Touched>)> = Vec::new();
+        let Ok(queue) = self.queue(from) else { return Progress::Moves(Vec::new()) };
+        for message in messages {
+            let to = task.destination.map(QueueId).or_else(|| queue.sources.get(&message.key).copied());
+            let Some(to) = to.filter(|to| self.queues.contains_key(to)) else { continue };
+            match moves.iter_mut().find(|(other, _)| *other == to) {
+                Some((_, list)) => list.push(message),
+                None => moves.push((to, vec![message])),
+            }
+        }
+        if moves.is_empty() {
+            return Progress::failed(task, "CouldNotDetermineMessageSource");
+        }
+        Progress::Moves(moves.into_iter().map(|(to, messages)| Record::Moved { from, to, cause, messages }).collect())
+    }
+
+    /// The handle by which a task is cancelled.
+    pub(crate) fn task_handle(&self, number: u32, task: &Task) -> String {
+        use base64::Engine as _;
+        let key = MessageKey(u64::MAX - u64::from(number));
+        let id = self.seed.map(|seed| ids::message_id(seed, key)).unwrap_or_default();
+        let text = format!(r#"{{"taskId":"{id}","sourceArn":"{}"}}"#, task.source_arn);
+        base64::engine::general_purpose::STANDARD.encode(text)
+    }
+}
+
+/// What a message repeats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Duplicate {
+    /// A message that was sent before.
+    Of(MessageKey),
+    /// The message with this index in the same call.
+    InCall(usize),
+}
+
+/// How a task goes on.
+#[derive(Debug)]
+pub(crate) enum Progress {
+    /// With these moves; none when it does not run.
+    Moves(Vec<Record<'static>>),
+    /// Not at all: this is its last state.
+    Ended(Task),
+}
+
+impl Progress {
+    fn failed(task: Task, why: &str) -> Self {
+        Self::Ended(Task { status: Status::Failed, failure: Some(why.to_owned()), ..task })
+    }
+}
+
+fn find(queue: &QueueState, key: MessageKey) -> Option<&Entry> {
+    queue.hot.get(queue.hot.find(key)?)
+}
+
+/// The message of a lease that nobody took over.
+fn held(queue: &QueueState, handle: Handle) -> Option<&Entry> {
+    find(queue, handle.key).filter(|entry| entry.state() == State::InFlight && entry.nonce == handle.nonce)
+}
+
+/// The message that a handle may delete; `None` when it has gone already.
+///
+/// On a standard queue any receipt handle of the message does. On a FIFO queue only that of the receive that holds it.
+fn deletable(queue: &QueueState, handle: Handle) -> Result<Option<Touched>, Error> {
+    let Some(entry) = find(queue, handle.key) else {
+        return Ok(queue.cold.minute_of(handle.key).map(|minute| Entry::from_cold(handle.key, minute).touched()));
+    };
+    if queue.is_fifo() && held(queue, handle).is_none() {
+        return Err(Error::HandleExpired);
+    }
+    Ok(Some(entry.touched()))
+}
+
+/// A task's state as it is journaled.
+pub(crate) fn task_json(task: &Task) -> Vec<u8> {
+    serde_json::to_vec(task).unwrap_or_default()
+}
+
+/// By what a FIFO queue is to know a message: the id given, or the body's hash when the queue does so.
+pub(crate) fn dedup_of<'a>(settings: &Settings, id: Option<&'a str>, body: &[u8]) -> Result<Option<Dedup<'a>>, Error> {
+    use sha2::{Digest, Sha256};
+    match (settings.is_fifo, id) {
+        (false, _) => Ok(None),
+        (true, Some(id)) => Ok(Some(Dedup::Id(id))),
+        (true, None) if settings.has_content_dedup => Ok(Some(Dedup::Content(Sha256::digest(body).into()))),
+        (true, None) => Err(Error::parameter(
+            "MessageDeduplicationId",
+            "",
+            "the queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly",
+        )),
+    }
+}

@@ -1,0 +1,611 @@
+//! The state of one queue: where each of its messages is.
+//!
+//! INVARIANT: a message is either cold or hot, and a hot one is in exactly one place: ready, in its group, or on the
+//! wheel. `in_flight + delayed + retry + ready = hot`.
+//!
+//! [`QueueState::advance`] turns what is due into ready messages; it changes nothing that a record does not, so it may
+//! run at any time and as often as wanted.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use base::Timestamp;
+use store::record::{MessageKey, QueueId, ReceivedMessage, Touched, Was};
+
+use super::block::Blocks;
+use super::cold::Cold;
+use super::dedup::{Attempt, Memory};
+use super::group::Groups;
+use super::hot::{Entry, List, Place, Slab, Slot, State};
+use super::wheel::Wheel;
+use crate::settings::Settings;
+
+type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
+
+/// Sent counts are kept for 24 hours.
+const SENT_MINUTES_MAX: usize = 24 * 60;
+/// How many dead letters one receive moves at most.
+const DEAD_MAX: usize = 100;
+/// How many messages that may not be received yet one receive looks past.
+const SKIPPED_MAX: usize = 64;
+
+/// A queue.
+#[derive(Clone, Debug)]
+pub(crate) struct QueueState {
+    pub(crate) id: QueueId,
+    pub(crate) name: String,
+    pub(crate) settings: Arc<Settings>,
+    /// Name of the dead-letter queue and after how many receives messages go there.
+    pub(crate) dead_letters: Option<(String, u32)>,
+    pub(crate) cold: Cold,
+    pub(crate) hot: Slab,
+    pub(crate) groups: Groups,
+    /// Where the entry lies of messages that the cleaner copied.
+    pub(crate) relocated: Map<MessageKey, u64>,
+    /// Where dead letters come from.
+    pub(crate) sources: Map<MessageKey, QueueId>,
+    pub(crate) dedup: Memory<MessageKey>,
+    pub(crate) attempts: Memory<Attempt>,
+    pub(crate) in_flight: u32,
+    pub(crate) delayed: u32,
+    pub(crate) retry: u32,
+    /// Minute and messages sent in it, oldest first.
+    pub(crate) sent: VecDeque<(u32, u32)>,
+    pub(crate) purged_at: Option<Timestamp>,
+    /// Counts receives, so that small ones take turns among the kinds of messages.
+    pub(crate) turn: u32,
+    ready: List,
+    wheel: Wheel,
+}
+
+/// A message that enters a queue.
+#[derive(Clone, Debug)]
+pub(crate) struct Incoming<'a> {
+    pub(crate) entry: Entry,
+    pub(crate) group: Option<Group<'a>>,
+    pub(crate) source: Option<QueueId>,
+    pub(crate) location: Option<u64>,
+}
+
+/// A message's group on the way into a queue.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Group<'a> {
+    /// By name, on a FIFO queue.
+    Named(&'a str),
+    /// The tenant's bucket, on a standard queue.
+    Tenant(u32),
+}
+
+/// A message that left a queue, with what travels with it.
+#[derive(Clone, Debug)]
+pub(crate) struct Taken {
+    pub(crate) entry: Entry,
+    pub(crate) group: Option<Box<str>>,
+    pub(crate) source: Option<QueueId>,
+    pub(crate) location: Option<u64>,
+}
+
+/// What a receive would take.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Picked {
+    /// Messages that were received too often and go to the dead-letter queue.
+    pub(crate) dead: Vec<Touched>,
+    pub(crate) messages: Vec<ReceivedMessage>,
+}
+
+/// What bounds a receive.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    pub(crate) at: Timestamp,
+    /// Only messages before this are durable.
+    pub(crate) durable: u64,
+    pub(crate) max: usize,
+    /// Messages received this often are dead letters.
+    pub(crate) dead_after: Option<u32>,
+}
+
+impl QueueState {
+    pub(crate) fn new(id: QueueId, name: &str, settings: Arc<Settings>) -> Self {
+        Self {
+            id,
+            name: name.to_owned(),
+            dead_letters: settings.dead_letter_queue(),
+            settings,
+            cold: Cold::default(),
+            hot: Slab::default(),
+            groups: Groups::default(),
+            relocated: Map::default(),
+            sources: Map::default(),
+            dedup: Memory::default(),
+            attempts: Memory::default(),
+            in_flight: 0,
+            delayed: 0,
+            retry: 0,
+            sent: VecDeque::new(),
+            purged_at: None,
+            turn: 0,
+            ready: List::EMPTY,
+            wheel: Wheel::default(),
+        }
+    }
+
+    pub(crate) fn set_settings(&mut self, settings: Arc<Settings>) {
+        self.dead_letters = settings.dead_letter_queue();
+        self.settings = settings;
+    }
+
+    pub(crate) fn is_fifo(&self) -> bool {
+        self.settings.is_fifo
+    }
+
+    /// How many messages are in it.
+    pub(crate) fn len(&self) -> u64 {
+        self.cold.len() + self.hot.len() as u64
+    }
+
+    /// How many could be received now.
+    pub(crate) fn visible(&self) -> u64 {
+        self.len().saturating_sub(u64::from(self.in_flight) + u64::from(self.delayed) + u64::from(self.retry))
+    }
+
+    /// Makes ready what is due.
+    pub(crate) fn advance(&mut self, at: Timestamp) {
+        while let Some(slot) = self.wheel.expire(&mut self.hot, at.as_millis()) {
+            let Some(state) = self.hot.get(slot).map(Entry::state) else { continue };
+            self.uncount(slot, state);
+            if let Some(entry) = self.hot.get_mut(slot) {
+                entry.set_state(State::Ready);
+                entry.mark_retry(state == State::Retry);
+            }
+            self.attach(slot);
+        }
+        let is_fifo = self.is_fifo();
+        self.groups.tidy(is_fifo);
+    }
+
+    /// When [`QueueState::advance`] may have something to do again.
+    pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
+        self.wheel.next_deadline().map(Timestamp::from_millis)
+    }
+
+    /// Puts an entry that is nowhere where its state says it belongs, and counts it.
+    fn attach(&mut self, slot: Slot) {
+        let Some(entry) = self.hot.get_mut(slot) else { return };
+        let (mut state, group) = (entry.state(), entry.group);
+        if state != State::Ready && !self.wheel.insert(&mut self.hot, slot) {
+            state = State::Ready;
+            if let Some(entry) = self.hot.get_mut(slot) {
+                entry.mark_retry(entry.state() == State::Retry);
+                entry.set_state(State::Ready);
+            }
+        }
+        let is_fifo = self.settings.is_fifo;
+        match state {
+            State::Ready => match self.groups.get_mut(group) {
+                Some(of) if is_fifo => {
+                    of.ready += 1;
+                    self.hot.insert_sorted(&mut of.list, slot, Place::Group);
+                }
+                Some(of) => {
+                    of.ready += 1;
+                    self.hot.push_back(&mut of.list, slot, Place::Group);
+                }
+                None => self.hot.push_back(&mut self.ready, slot, Place::Ready),
+            },
+            State::Delayed => self.delayed += 1,
+            State::InFlight => self.in_flight += 1,
+            State::Retry => self.retry += 1,
+        }
+        if let Some(of) = self.groups.get_mut(group) {
+            match state {
+                State::Ready => {}
+                State::Delayed => of.delayed += 1,
+                State::InFlight | State::Retry => of.locked += 1,
+            }
+            self.groups.settle(group, is_fifo);
+        }
+    }
+
+    /// Takes an entry out of its place and of the counts.
+    fn detach(&mut self, slot: Slot) {
+        let Some(entry) = self.hot.get(slot) else { return };
+        let (place, state, group) = (entry.place(), entry.state(), entry.group);
+        match place {
+            Place::Nowhere => {}
+            Place::Ready => self.hot.unlink(&mut self.ready, slot),
+            Place::Group => {
+                if let Some(of) = self.groups.get_mut(group) {
+                    self.hot.unlink(&mut of.list, slot);
+                    of.ready = of.ready.saturating_sub(1);
+                }
+            }
+            Place::Wheel(bucket) => self.wheel.remove(&mut self.hot, slot, bucket),
+        }
+        self.uncount(slot, state);
+    }
+
+    fn uncount(&mut self, slot: Slot, state: State) {
+        let of_state = match state {
+            State::Ready => return,
+            State::Delayed => &mut self.delayed,
+            State::InFlight => &mut self.in_flight,
+            State::Retry => &mut self.retry,
+        };
+        debug_assert!(*of_state > 0, "a count went below zero");
+        *of_state = of_state.saturating_sub(1);
+        let Some(group) = self.hot.get(slot).map(|entry| entry.group) else { return };
+        if let Some(of) = self.groups.get_mut(group) {
+            let count = if state == State::Delayed { &mut of.delayed } else { &mut of.locked };
+            *count = count.saturating_sub(1);
+        }
+    }
+
+    /// After a detached entry has left for good, its group may have ended.
+    fn settle_group(&mut self, group: u32) {
+        let is_fifo = self.is_fifo();
+        self.groups.settle(group, is_fifo);
+    }
+
+    /// Takes a message in.
+    pub(crate) fn put(&mut self, incoming: Incoming<'_>, blocks: &mut Blocks) {
+        let Incoming { mut entry, group, source, location } = incoming;
+        let key = entry.key;
+        if self.hot.find(key).is_some() {
+            return;
+        }
+        blocks.add(location.unwrap_or(key.0));
+        if let Some(location) = location {
+            self.relocated.insert(key, location);
+        }
+        if let Some(source) = source {
+            self.sources.insert(key, source);
+        }
+        entry.group = match group {
+            Some(Group::Named(name)) => self.groups.named(name),
+            Some(Group::Tenant(number)) => {
+                self.groups.put(number, None);
+                number
+            }
+            None => 0,
+        };
+        self.keep_delayed_order(&mut entry);
+        let slot = self.hot.insert(entry);
+        self.attach(slot);
+    }
+
+    /// On a FIFO queue nothing overtakes a delayed message of its group.
+    fn keep_delayed_order(&mut self, entry: &mut Entry) {
+        if !self.settings.is_fifo || !matches!(entry.state(), State::Ready | State::Delayed) {
+            return;
+        }
+        let Some(group) = self.groups.get_mut(entry.group) else { return };
+        if group.delayed > 0 && entry.until() < group.delay_floor {
+            entry.set_state(State::Delayed);
+            entry.set_until(group.delay_floor);
+        }
+        if entry.state() == State::Delayed {
+            group.delay_floor = entry.until();
+        }
+    }
+
+    /// Takes a cold message in; as a hot one when it is not younger than all others.
+    pub(crate) fn put_cold(&mut self, key: MessageKey, sent_at: Timestamp, blocks: &mut Blocks) {
+        let minute = u32::try_from(sent_at.as_minutes()).unwrap_or(u32::MAX);
+        if self.cold.push(key, minute) {
+            blocks.add(key.0);
+        } else {
+            let entry = Entry::new(key, sent_at, 1);
+            self.put(Incoming { entry, group: None, source: None, location: None }, blocks);
+        }
+    }
+
+    /// Where a message's entry lies in the log.
+    pub(crate) fn location(&self, key: MessageKey) -> u64 {
+        if self.relocated.is_empty() {
+            return key.0;
+        }
+        self.relocated.get(&key).copied().unwrap_or(key.0)
+    }
+
+    /// Takes a message out of the queue.
+    pub(crate) fn take(&mut self, key: MessageKey, blocks: &mut Blocks) -> Option<Taken> {
+        let taken = match self.hot.find(key) {
+            Some(slot) => {
+                self.detach(slot);
+                let entry = self.hot.remove(slot)?;
+                let group = self.groups.get(entry.group).and_then(|group| group.name.clone());
+                self.settle_group(entry.group);
+                let location = if self.relocated.is_empty() { None } else { self.relocated.remove(&key) };
+                let source = if self.sources.is_empty() { None } else { self.sources.remove(&key) };
+                Taken { entry, group, source, location }
+            }
+            None => {
+                let minute = self.cold.take(key)?;
+                Taken { entry: Entry::from_cold(key, minute), group: None, source: None, location: None }
+            }
+        };
+        blocks.remove(taken.location.unwrap_or(key.0));
+        Some(taken)
+    }
+
+    /// The entry of a message, which becomes hot when it was cold; it is detached and must be attached again.
+    fn detached(&mut self, key: MessageKey) -> Option<Slot> {
+        if let Some(slot) = self.hot.find(key) {
+            self.detach(slot);
+            return Some(slot);
+        }
+        let minute = self.cold.take(key)?;
+        Some(self.hot.insert(Entry::from_cold(key, minute)))
+    }
+
+    /// Applies a receive to one message.
+    pub(crate) fn receive(&mut self, key: MessageKey, at: Timestamp, until: Timestamp) {
+        let Some(slot) = self.detached(key) else { return };
+        let Some(entry) = self.hot.get_mut(slot) else { return };
+        let group = entry.group;
+        entry.receive_count = entry.receive_count.saturating_add(1);
+        entry.nonce = entry.nonce.wrapping_add(1);
+        if entry.first_received().is_none() {
+            entry.set_first_received(Some(at));
+        }
+        entry.mark_retry(false);
+        entry.set_state(State::InFlight);
+        entry.set_until(until.as_millis());
+        self.attach(slot);
+        if group != 0 && !self.is_fifo() {
+            self.groups.rotate(group);
+        }
+    }
+
+    /// Applies another visibility to a message in flight.
+    pub(crate) fn set_visibility(&mut self, key: MessageKey, until: Timestamp) {
+        self.change(key, |entry| {
+            entry.set_state(State::InFlight);
+            entry.set_until(until.as_millis());
+        });
+    }
+
+    /// Applies a release: visible at once, and the receive does not count.
+    pub(crate) fn release(&mut self, key: MessageKey) {
+        self.change(key, |entry| {
+            entry.receive_count = entry.receive_count.saturating_sub(1);
+            if entry.receive_count == 0 {
+                entry.set_first_received(None);
+            }
+            entry.set_state(State::Ready);
+        });
+    }
+
+    /// Applies a wait for a retry.
+    pub(crate) fn retry_at(&mut self, key: MessageKey, at: Timestamp, attempt: u32, lines: Option<u32>) {
+        self.change(key, |entry| {
+            entry.attempt = u16::try_from(attempt).unwrap_or(u16::MAX);
+            entry.lines = lines.unwrap_or(entry.lines);
+            entry.set_state(State::Retry);
+            entry.set_until(at.as_millis());
+        });
+    }
+
+    fn change(&mut self, key: MessageKey, change: impl FnOnce(&mut Entry)) {
+        let Some(slot) = self.detached(key) else { return };
+        if let Some(entry) = self.hot.get_mut(slot) {
+            change(entry);
+        }
+        self.attach(slot);
+    }
+
+    /// The cleaner copied a message.
+    pub(crate) fn relocate(&mut self, key: MessageKey, location: u64, blocks: &mut Blocks) {
+        let Some(slot) = self.detached(key) else { return };
+        self.attach(slot);
+        blocks.remove(self.location(key));
+        blocks.add(location);
+        self.relocated.insert(key, location);
+    }
+
+    /// All hot messages, those in lists in the order of their lists.
+    pub(crate) fn in_order(&self) -> impl Iterator<Item = &Entry> {
+        let listed = self.hot.walk(self.ready).chain(self.groups.ring().flat_map(|group| self.hot.walk(group.list)));
+        // Groups that stand outside of the ring keep their order by key, as all FIFO groups do.
+        let in_ring = |group: u32| self.groups.is_in_ring(group);
+        let rest = self.hot.iter().filter(move |(_, entry)| match entry.place() {
+            Place::Ready => false,
+            Place::Group => !in_ring(entry.group),
+            Place::Wheel(_) | Place::Nowhere => true,
+        });
+        listed.chain(rest).map(|(_, entry)| entry)
+    }
+
+    /// Puts an entry of a snapshot where it belongs.
+    pub(crate) fn restore_entry(&mut self, entry: Entry) {
+        if entry.group != 0 {
+            self.groups.put(entry.group, None);
+        }
+        let is_delayed = entry.state() == State::Delayed;
+        if let (true, Some(group)) = (is_delayed, self.groups.get_mut(entry.group)) {
+            group.delay_floor = group.delay_floor.max(entry.until());
+        }
+        let slot = self.hot.insert(entry);
+        self.attach(slot);
+    }
+
+    /// Takes everything out.
+    pub(crate) fn clear(&mut self, blocks: &mut Blocks) {
+        for (key, _) in self.cold.iter() {
+            blocks.remove(key.0);
+        }
+        for (_, entry) in self.hot.iter() {
+            blocks.remove(self.location(entry.key));
+        }
+        let fresh = Self::new(self.id, "", Arc::clone(&self.settings));
+        let old = std::mem::replace(self, fresh);
+        self.name = old.name;
+        self.dedup = old.dedup;
+        self.sent = old.sent;
+        self.purged_at = old.purged_at;
+        self.turn = old.turn;
+    }
+
+    /// Counts messages as sent in the minute of `at`.
+    pub(crate) fn count_sent(&mut self, at: Timestamp, messages: usize) {
+        let minute = u32::try_from(at.as_minutes()).unwrap_or(u32::MAX);
+        let messages = u32::try_from(messages).unwrap_or(u32::MAX);
+        match self.sent.back_mut() {
+            Some((last, count)) if *last == minute => *count = count.saturating_add(messages),
+            _ => self.sent.push_back((minute, messages)),
+        }
+        while self.sent.len() > SENT_MINUTES_MAX
+            || self.sent.front().is_some_and(|(first, _)| first + (SENT_MINUTES_MAX as u32) < minute)
+        {
+            self.sent.pop_front();
+        }
+    }
+
+    /// The second before which (inclusive) accepted messages have outlived their retention.
+    pub(crate) fn expired_before(&self, at: Timestamp) -> u32 {
+        let secs = at.as_secs().saturating_sub(u64::from(self.settings.retention_secs));
+        u32::try_from(secs).unwrap_or(u32::MAX)
+    }
+
+    /// What a receive would take now. [`QueueState::advance`] must have run.
+    pub(crate) fn pick(&self, bounds: Bounds) -> Picked {
+        let mut picking = Picking { state: self, bounds, expired: self.expired_before(bounds.at), picked: Picked::default() };
+        if self.is_fifo() { picking.fifo() } else { picking.standard() }
+        picking.picked
+    }
+
+    /// The first `max` messages that have outlived their retention.
+    pub(crate) fn expired(&self, at: Timestamp, max: usize) -> Vec<Touched> {
+        let before = self.expired_before(at);
+        let cold = self.cold.runs().take_while(|run| run.minute() * 60 + 59 <= before).flat_map(|run| {
+            run.keys().map(|key| Touched { key, sent_minute: run.minute(), lines: 1 })
+        });
+        let hot = self.hot.iter().filter(|(_, entry)| entry.sent_secs <= before).map(|(_, entry)| entry.touched());
+        let mut expired: Vec<Touched> = cold.take(max).collect();
+        expired.extend(hot.take(max - expired.len()));
+        expired
+    }
+
+    /// When the oldest message was sent, to the minute for cold ones.
+    pub(crate) fn oldest(&self) -> Option<Timestamp> {
+        let cold = self.cold.runs().next().map(|run| u64::from(run.minute()) * 60);
+        let hot = self.hot.iter().map(|(_, entry)| u64::from(entry.sent_secs)).min();
+        cold.into_iter().chain(hot).min().map(Timestamp::from_secs)
+    }
+}
+
+/// One receive that looks for messages.
+struct Picking<'s> {
+    state: &'s QueueState,
+    bounds: Bounds,
+    expired: u32,
+    picked: Picked,
+}
+
+impl Picking<'_> {
+    fn is_full(&self) -> bool {
+        self.picked.messages.len() >= self.bounds.max
+    }
+
+    fn may_take(&self, entry: &Entry) -> bool {
+        entry.key.0 < self.bounds.durable && entry.sent_secs > self.expired
+    }
+
+    /// Takes a hot message, as dead letter when it was received too often; whether it counts as received.
+    fn take(&mut self, entry: &Entry) -> bool {
+        let message = entry.touched();
+        let is_dead = self.bounds.dead_after.is_some_and(|max| entry.receive_count >= max);
+        if is_dead {
+            if self.picked.dead.len() < DEAD_MAX {
+                self.picked.dead.push(message);
+            }
+            return false;
+        }
+        let was = match () {
+            () if entry.comes_from_retry() => Was::Retry,
+            () if entry.nonce > 0 || entry.receive_count > 0 => Was::Returned,
+            () => Was::Fresh,
+        };
+        self.picked.messages.push(ReceivedMessage { message, was });
+        true
+    }
+
+    /// As many of each group as may be, group by group.
+    fn fifo(&mut self) {
+        let state = self.state;
+        for group in state.groups.ring() {
+            if group.locked > 0 {
+                continue;
+            }
+            for (_, entry) in state.hot.walk(group.list) {
+                if self.is_full() {
+                    return;
+                }
+                // Nothing overtakes a message that may not be received yet.
+                if !self.may_take(entry) {
+                    break;
+                }
+                self.take(entry);
+            }
+        }
+    }
+
+    /// In turns from the ready messages, the cold ones and the tenants.
+    fn standard(&mut self) {
+        let state = self.state;
+        let expired_minute = self.expired;
+        let (bounds, expired) = (self.bounds, self.expired);
+        let is_open = move |entry: &Entry| entry.key.0 < bounds.durable && entry.sent_secs > expired;
+        let mut ready = state
+            .hot
+            .walk(state.ready)
+            .take(self.bounds.max.saturating_add(SKIPPED_MAX + DEAD_MAX))
+            .map(|(_, entry)| entry)
+            .filter(|entry| is_open(entry));
+        let mut cold = state
+            .cold
+            .iter()
+            .take_while(move |(key, minute)| key.0 < bounds.durable && minute * 60 + 59 > expired_minute);
+        let mut tenants = Tenants::new(state, self.bounds.max);
+        let mut turn = state.turn % 3;
+        let mut idle = 0;
+        while idle < 3 && !self.is_full() {
+            let found = match turn {
+                0 => ready.next().map(|entry| self.take(entry)),
+                1 => cold.next().map(|(key, sent_minute)| {
+                    let message = Touched { key, sent_minute, lines: 1 };
+                    self.picked.messages.push(ReceivedMessage { message, was: Was::Fresh });
+                    true
+                }),
+                _ => tenants.next(&is_open).map(|entry| self.take(entry)),
+            };
+            idle = if found.is_some() { 0 } else { idle + 1 };
+            turn = (turn + 1) % 3;
+        }
+    }
+}
+
+/// One message of each tenant a turn.
+struct Tenants<'s> {
+    state: &'s QueueState,
+    /// The next entry of each of the first groups in the ring.
+    heads: VecDeque<Slot>,
+}
+
+impl<'s> Tenants<'s> {
+    fn new(state: &'s QueueState, max: usize) -> Self {
+        let heads = state.groups.ring().filter_map(|group| group.list.head()).take(max).collect();
+        Self { state, heads }
+    }
+
+    fn next(&mut self, is_open: &impl Fn(&Entry) -> bool) -> Option<&'s Entry> {
+        while let Some(slot) = self.heads.pop_front() {
+            let Some(entry) = self.state.hot.get(slot).filter(|entry| is_open(entry)) else { continue };
+            if let Some(next) = entry.next_in_list() {
+                self.heads.push_back(next);
+            }
+            return Some(entry);
+        }
+        None
+    }
+}
