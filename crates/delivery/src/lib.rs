@@ -6,7 +6,7 @@
 //! - [`notifier`]: receives, sends in parallel, settles
 //! - [`destinations`]: which rules apply; [`verdict`]: when to try again; [`limit`]: rates; [`random`]: jitter
 //! - [`masking`]: what is hidden in results
-//! - [`result`]: the stored record of an attempt; [`results`]: where these records are kept
+//! - [`result`]: the stored record of an attempt; [`results`]: where these records are kept; [`why`]: what became of one
 //! - [`sender`]: the ways to send, a file per kind; [`dns`]: names to addresses; [`ssrf`]: which addresses may be reached
 
 pub mod config;
@@ -24,3 +24,4 @@ pub mod sender;
 pub mod ssrf;
 pub mod travel;
 pub mod verdict;
+pub mod why;

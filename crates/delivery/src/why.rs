@@ -1,0 +1,550 @@
+//! What became of this one?
+//!
+//! Searches every result that bears a message id, a notification id, or an exact URL: the sealed objects by their filters, and
+//! the journal's tail that is not sealed yet. Ids are not unique in the world: all that bear one are answered. Whether it still
+//! waits is the queue's to say, through [`Waiting`].
+//!
+//! The tail is read whole: at most one interval of the sealer. Objects are asked by sidecar, a few frames of 256 KiB
+//! are decompressed. Answers are at most [`ATTEMPTS_MAX`].
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use base::Timestamp;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use serde::Serialize;
+
+use crate::port;
+use crate::result::{Decision, Head, Salt, Stored};
+use crate::results::compact::id_keys;
+use crate::results::set::{Entry, Window, lines_of};
+use crate::results::{Error, ResultLog, Results, bloom, sealer};
+
+/// The most attempts that are answered; the latest ones where there are more.
+pub const ATTEMPTS_MAX: usize = 1000;
+
+/// Sidecars that are read at once.
+const SIDECARS_AT_ONCE: usize = 8;
+
+/// What is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// A message id or a notification id.
+    Id(String),
+    /// An exact URL, as it was sent.
+    Url(String),
+}
+
+impl Question {
+    /// A URL when it has a scheme, else an id.
+    #[must_use]
+    pub fn of(text: &str) -> Self {
+        let text = text.trim();
+        if text.contains("://") || text.starts_with("mailto:") {
+            Self::Url(url::Url::parse(text).map_or_else(|_| text.to_owned(), Into::into))
+        } else {
+            Self::Id(text.to_owned())
+        }
+    }
+}
+
+/// Where a message is that has not ended; answered by the queue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WaitingAs {
+    /// The message.
+    pub message_id: String,
+    /// `unread`, `waiting`, `delayed`, `retry-wait`, `in-flight`, or `dead-letter`.
+    pub state: String,
+    /// When it goes on, where that is known.
+    pub until: Option<String>,
+}
+
+/// The queue's part of the answer.
+pub trait Waiting: Send + Sync {
+    /// The messages in the queue of any of these ids; those of other queues are not known.
+    fn waiting<'a>(
+        &'a self,
+        message_ids: &'a [String],
+    ) -> BoxFuture<'a, Result<Vec<WaitingAs>, port::Error>>;
+}
+
+/// Knows of no message: for results elsewhere than the queue.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NotKnown;
+
+impl Waiting for NotKnown {
+    fn waiting<'a>(
+        &'a self,
+        _: &'a [String],
+    ) -> BoxFuture<'a, Result<Vec<WaitingAs>, port::Error>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+}
+
+/// What became of one notification.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Story {
+    /// Its id.
+    pub notification_id: String,
+    /// Its messages, in the order of their first results: more than one after a retry that was sent again, or a replay.
+    pub message_ids: Vec<String>,
+    /// `delivered`, `dead`, `expired`, a state of [`WaitingAs`], `retry` when it waits for its next attempt, or
+    /// `unknown` when it is neither in the results nor in the queue.
+    pub state: String,
+    /// What was tried, in order of time.
+    pub attempts: Vec<Stored>,
+    /// Where it waits.
+    pub waiting: Vec<WaitingAs>,
+}
+
+/// What a search cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Effort {
+    /// Objects whose sidecar was asked.
+    pub objects: u64,
+    /// Bytes of those objects.
+    pub bytes: u64,
+    /// Frames that were decompressed.
+    pub frames: u64,
+    /// Results of the journal's tail that were read.
+    pub tail: u64,
+}
+
+/// The whole answer.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Answer {
+    /// One for each notification that bears what was asked, in order of id.
+    pub stories: Vec<Story>,
+    /// What it cost.
+    pub effort: Effort,
+    /// Whether there were more than [`ATTEMPTS_MAX`].
+    pub is_cut: bool,
+}
+
+/// Searches the results of a place.
+#[derive(Clone)]
+pub struct Why {
+    results: Results,
+    log: Option<Arc<dyn ResultLog>>,
+    waiting: Arc<dyn Waiting>,
+    salt: Salt,
+}
+
+impl std::fmt::Debug for Why {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Why({:?})", self.results)
+    }
+}
+
+/// The keys that filters are asked for, and the test that results must pass.
+struct Wanted {
+    keys: Vec<u64>,
+    id: Option<String>,
+    url_key: u64,
+}
+
+impl Wanted {
+    fn is(&self, json: &[u8]) -> bool {
+        let Some(head) = Head::read(json) else {
+            return false;
+        };
+        match &self.id {
+            Some(id) => head.message_id == *id || head.notification_id == *id,
+            None => head.url_key == self.url_key,
+        }
+    }
+}
+
+impl Why {
+    /// Searches `results` sealed from `log`; `None` where there is no journal.
+    #[must_use]
+    pub fn new(
+        results: Results,
+        log: Option<Arc<dyn ResultLog>>,
+        waiting: Arc<dyn Waiting>,
+        salt: Salt,
+    ) -> Self {
+        Self {
+            results,
+            log,
+            waiting,
+            salt,
+        }
+    }
+
+    /// How much would be read in the worst case: what to say first where objects are far away.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn effort(&self, window: &Window) -> Result<Effort, Error> {
+        let entries = self.results.entries(window).await?;
+        let bytes = entries.iter().map(|entry| entry.bytes).sum();
+        Ok(Effort {
+            objects: entries.len() as u64,
+            bytes,
+            ..Effort::default()
+        })
+    }
+
+    /// Everything about `question`; `window` narrows the objects by route and time.
+    ///
+    /// # Errors
+    /// What the store or the journal says.
+    pub async fn ask(&self, question: &Question, window: &Window) -> Result<Answer, Error> {
+        let wanted = self.wanted(question);
+        let mut effort = Effort::default();
+        // The tail first: what is sealed meanwhile is then found twice rather than not at all.
+        let mut found = self.tail(&wanted, &mut effort).await?;
+        let mut window = window.clone();
+        if let Some(log) = &self.log {
+            window.sealed_up_to = Some(log.sealed_up_to());
+        }
+        found.extend(self.sealed(&wanted, &window, &mut effort).await?);
+        let is_cut = found.len() > ATTEMPTS_MAX;
+        let stories = self.stories(question, found).await?;
+        Ok(Answer {
+            stories,
+            effort,
+            is_cut,
+        })
+    }
+
+    fn wanted(&self, question: &Question) -> Wanted {
+        match question {
+            Question::Id(id) => Wanted {
+                keys: id_keys(id),
+                id: Some(id.clone()),
+                url_key: 0,
+            },
+            Question::Url(url) => {
+                let url_key = self.salt.url_key(url);
+                Wanted {
+                    keys: vec![bloom::url_key(url_key)],
+                    id: None,
+                    url_key,
+                }
+            }
+        }
+    }
+
+    async fn tail(&self, wanted: &Wanted, effort: &mut Effort) -> Result<Vec<Vec<u8>>, Error> {
+        let Some(log) = self.log.clone() else {
+            return Ok(Vec::new());
+        };
+        let wanted = Wanted {
+            keys: Vec::new(),
+            id: wanted.id.clone(),
+            url_key: wanted.url_key,
+        };
+        let search = move || {
+            let (mut found, mut read) = (Vec::new(), 0);
+            for frame in log.scan(log.sealed_up_to()) {
+                let frame = frame?;
+                let done: Result<(), Error> =
+                    sealer::for_each_result(log.as_ref(), &frame, &mut |_, packed| {
+                        read += 1;
+                        if wanted.is(packed.json) {
+                            found.push(packed.json.to_vec());
+                        }
+                        Ok(())
+                    })
+                    .map_err(|source| Error::Record {
+                        position: frame.position,
+                        source,
+                    })?;
+                done?;
+            }
+            Ok::<_, Error>((found, read))
+        };
+        let (found, read) = tokio::task::spawn_blocking(search)
+            .await
+            .map_err(|_| Error::Cancelled)??;
+        effort.tail = read;
+        Ok(found)
+    }
+
+    async fn sealed(
+        &self,
+        wanted: &Wanted,
+        window: &Window,
+        effort: &mut Effort,
+    ) -> Result<Vec<Vec<u8>>, Error> {
+        let entries = self.results.entries(window).await?;
+        effort.objects = entries.len() as u64;
+        effort.bytes = entries.iter().map(|entry| entry.bytes).sum();
+        let searches = stream::iter(entries.iter().map(|entry| self.in_object(wanted, entry)));
+        let found: Vec<(Vec<Vec<u8>>, u64)> =
+            searches.buffered(SIDECARS_AT_ONCE).try_collect().await?;
+        effort.frames = found.iter().map(|(_, frames)| frames).sum();
+        Ok(found.into_iter().flat_map(|(lines, _)| lines).collect())
+    }
+
+    /// The results in one object, and how many frames were read. An object that was just replaced has its results in
+    /// the one that replaced it only when that was listed: so what is gone is an error that says to ask again.
+    async fn in_object(
+        &self,
+        wanted: &Wanted,
+        entry: &Entry,
+    ) -> Result<(Vec<Vec<u8>>, u64), Error> {
+        let gone = || {
+            port::Error::unavailable(
+                &format!("object `{}`", entry.name.data()),
+                "it was replaced meanwhile; ask again",
+            )
+        };
+        let index = self.results.index(entry).await?.ok_or_else(gone)?;
+        let (mut found, mut frames) = (Vec::new(), 0);
+        for frame in index.candidates(&wanted.keys) {
+            let lines = self.results.lines(entry, frame).await?.ok_or_else(gone)?;
+            frames += 1;
+            found.extend(
+                lines_of(&lines)
+                    .filter(|line| wanted.is(line))
+                    .map(<[u8]>::to_vec),
+            );
+        }
+        Ok((found, frames))
+    }
+
+    async fn stories(&self, question: &Question, found: Vec<Vec<u8>>) -> Result<Vec<Story>, Error> {
+        let mut by_id: BTreeMap<String, Vec<Stored>> = BTreeMap::new();
+        let mut results: Vec<Stored> = found
+            .iter()
+            .filter_map(|json| Stored::parse(json))
+            .collect();
+        results.sort_by(|a, b| (&a.at, a.attempt).cmp(&(&b.at, b.attempt)));
+        // A result that was sealed during the search was found twice.
+        results.dedup();
+        let surplus = results.len().saturating_sub(ATTEMPTS_MAX);
+        for result in results.into_iter().skip(surplus) {
+            by_id
+                .entry(result.notification_id.clone())
+                .or_default()
+                .push(result);
+        }
+        let mut stories: Vec<Story> = by_id
+            .into_iter()
+            .map(|(id, attempts)| Story::of(id, attempts))
+            .collect();
+        if let (Question::Id(id), true) = (question, stories.is_empty()) {
+            stories.push(Story::of(id.clone(), Vec::new()));
+        }
+        for story in &mut stories {
+            let mut ids = story.message_ids.clone();
+            if let Question::Id(id) = question {
+                ids.extend([id.clone()]);
+                ids.extend(bloom::without_line(id).map(str::to_owned));
+                ids.dedup();
+            }
+            story.waiting = self.waiting.waiting(&ids).await?;
+            story.settle_state();
+        }
+        stories.retain(|story| story.state != UNKNOWN);
+        Ok(stories)
+    }
+}
+
+/// The state of what nobody knows.
+const UNKNOWN: &str = "unknown";
+
+impl Story {
+    fn of(notification_id: String, attempts: Vec<Stored>) -> Self {
+        let mut message_ids: Vec<String> = Vec::new();
+        for attempt in &attempts {
+            if !message_ids.contains(&attempt.message_id) {
+                message_ids.push(attempt.message_id.clone());
+            }
+        }
+        Self {
+            notification_id,
+            message_ids,
+            state: String::new(),
+            attempts,
+            waiting: Vec::new(),
+        }
+    }
+
+    /// The last result decides, unless a message of it still waits.
+    fn settle_state(&mut self) {
+        let last = self.attempts.iter().rev().find(|attempt| !attempt.late);
+        let last = last.or(self.attempts.last());
+        self.state = match (self.waiting.first(), last.map(|attempt| attempt.verdict)) {
+            (Some(waiting), None | Some(Decision::Retry)) => waiting.state.clone(),
+            (_, Some(decision)) => decision.name().to_owned(),
+            (None, None) => UNKNOWN.to_owned(),
+        };
+    }
+
+    /// When its last attempt was settled.
+    #[must_use]
+    pub fn last_at(&self) -> Option<Timestamp> {
+        self.attempts.last().map(Stored::at_time)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use object_store::memory::InMemory;
+
+    use super::*;
+    use crate::results::tests::{FakeLog, at, result};
+    use crate::results::{ObjectResults, Sealer};
+
+    struct InQueue(&'static str);
+
+    impl Waiting for InQueue {
+        fn waiting<'a>(
+            &'a self,
+            ids: &'a [String],
+        ) -> BoxFuture<'a, Result<Vec<WaitingAs>, port::Error>> {
+            let found = ids.iter().filter(|id| *id == self.0).map(|id| WaitingAs {
+                message_id: id.clone(),
+                state: "retry-wait".to_owned(),
+                until: None,
+            });
+            let found = found.collect();
+            Box::pin(std::future::ready(Ok(found)))
+        }
+    }
+
+    fn place(waiting: &'static str) -> (Arc<FakeLog>, Results, Why) {
+        let log = Arc::new(FakeLog::default());
+        let results = Results::new(Arc::new(ObjectResults::new(Arc::new(InMemory::new()), "")));
+        let salt = Salt::new([7; 32]);
+        let why = Why::new(
+            results.clone(),
+            Some(log.clone()),
+            Arc::new(InQueue(waiting)),
+            salt,
+        );
+        (log, results, why)
+    }
+
+    #[tokio::test]
+    async fn attempts_come_in_order_from_objects_and_from_the_tail() {
+        let (log, results, why) = place("m-5");
+        for number in 0..500 {
+            log.settle(
+                at(number),
+                &[result(at(number), number, Decision::Retry, "")],
+            );
+        }
+        let mut sealer = Sealer::new(log.clone(), results.clone());
+        sealer.all().await.unwrap();
+        for (time, number) in [(4_000_000, 5), (4_000_001, 6)] {
+            log.settle(
+                at(time),
+                &[result(at(time), number, Decision::Delivered, "x")],
+            );
+        }
+        log.settle(
+            at(4_000_002),
+            &[result(at(4_000_002), 7, Decision::Dead, "x")],
+        );
+        for question in ["own-5", "m-5"] {
+            let answer = why
+                .ask(&Question::of(question), &Window::default())
+                .await
+                .unwrap();
+            let [story] = &answer.stories[..] else {
+                panic!("{answer:?}")
+            };
+            assert_eq!(
+                (story.notification_id.as_str(), story.state.as_str()),
+                ("own-5", "delivered")
+            );
+            let verdicts: Vec<_> = story
+                .attempts
+                .iter()
+                .map(|attempt| attempt.verdict)
+                .collect();
+            assert_eq!(verdicts, [Decision::Retry, Decision::Delivered]);
+            assert_eq!((answer.effort.tail, answer.effort.objects), (3, 1));
+        }
+        sealer.all().await.unwrap();
+        let answer = why
+            .ask(&Question::of("m-7"), &Window::default())
+            .await
+            .unwrap();
+        assert_eq!(answer.stories[0].state, "dead");
+        assert_eq!((answer.effort.tail, answer.effort.objects), (0, 2));
+        assert!(
+            why.ask(&Question::of("m-1000"), &Window::default())
+                .await
+                .unwrap()
+                .stories
+                .is_empty()
+        );
+        assert_eq!(why.effort(&Window::default()).await.unwrap().objects, 2);
+    }
+
+    #[tokio::test]
+    async fn what_waits_is_said_with_and_without_attempts() {
+        let (log, _, why) = place("m-5");
+        let answer = why
+            .ask(&Question::of("m-5/2"), &Window::default())
+            .await
+            .unwrap();
+        assert_eq!(
+            (
+                answer.stories[0].state.as_str(),
+                answer.stories[0].attempts.len()
+            ),
+            ("retry-wait", 0)
+        );
+        log.settle(at(1), &[result(at(1), 5, Decision::Retry, "")]);
+        let answer = why
+            .ask(&Question::of("own-5"), &Window::default())
+            .await
+            .unwrap();
+        assert_eq!(
+            (
+                answer.stories[0].state.as_str(),
+                answer.stories[0].attempts.len()
+            ),
+            ("retry-wait", 1)
+        );
+    }
+
+    #[tokio::test]
+    async fn an_exact_url_is_found_though_it_is_masked() {
+        let (log, results, why) = place("");
+        let url = "https://app.example/p?idfa=AB&n=1";
+        let key = Salt::new([7; 32]).url_key(url);
+        let json = String::from_utf8(result(at(0), 5, Decision::Delivered, "")).unwrap();
+        let json = json.replace(
+            "\"url_key\":\"0000000000000005\"",
+            &format!("\"url_key\":\"{key:016x}\""),
+        );
+        log.settle(
+            at(0),
+            &[json.into_bytes(), result(at(0), 6, Decision::Delivered, "")],
+        );
+        for is_sealed in [false, true] {
+            if is_sealed {
+                Sealer::new(log.clone(), results.clone())
+                    .all()
+                    .await
+                    .unwrap();
+            }
+            let answer = why
+                .ask(&Question::of(url), &Window::default())
+                .await
+                .unwrap();
+            assert_eq!(answer.stories.len(), 1, "{answer:?}");
+            assert_eq!(answer.stories[0].notification_id, "own-5");
+            let other = Question::of("https://app.example/p?idfa=AC&n=1");
+            assert!(
+                why.ask(&other, &Window::default())
+                    .await
+                    .unwrap()
+                    .stories
+                    .is_empty()
+            );
+        }
+        assert_eq!(log.fails_to_mark.load(Ordering::SeqCst), 0);
+    }
+}
