@@ -3,7 +3,7 @@
 //! - [`position`]: [`Position`], addresses in the log
 //! - [`frame`]: how a record lies in a segment
 //! - [`fold`]: [`Fold`], what the records add up to
-//! - [`journal`]: [`Journal`]
+//! - [`journal`]: the [`Journal`] itself
 //! - [`disk`]: [`disk::Disk`], the operating system's or one that fails from a seed
 //! - [`segment`]: segment files
 //! - [`check`], [`backup`]: verifying, quarantine, copies

@@ -22,7 +22,7 @@ pub const SEAL_BYTES: u64 = HEADER_BYTES as u64;
 
 const MAGIC: &[u8; 8] = b"SHUKUJNL";
 const HEADER: usize = SEGMENT_HEADER_BYTES as usize;
-const ZEROS: [u8; 1 << 16] = [0; 1 << 16];
+static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
 
 /// Where a segment lies in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -55,10 +55,18 @@ impl Snapshots {
         self.kept.retain(|(other, _)| *other != position);
         self.kept.push((position, bytes));
         while self.kept.len() > KEPT {
-            let (oldest, _) = self.kept.remove(0);
-            disk.remove(&name(oldest))?;
+            self.give_way(disk)?;
         }
         Ok(())
+    }
+
+    /// Removes the oldest, if it is not the last one.
+    pub(crate) fn give_way(&mut self, disk: &dyn Disk) -> io::Result<()> {
+        if self.kept.len() < 2 {
+            return Ok(());
+        }
+        let (oldest, _) = self.kept.remove(0);
+        disk.remove(&name(oldest))
     }
 }
 

@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use super::{Disk, DiskFile, FileRef};
 
 /// Zeros are written in pieces of this size where the file system cannot preallocate.
-const ZEROS: [u8; 1 << 16] = [0; 1 << 16];
+static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
 
 /// A directory of the operating system.
 #[derive(Debug)]

@@ -187,7 +187,7 @@ impl State {
     }
 
     fn room_for(&self, more: u64) -> io::Result<()> {
-        if self.used() + more <= self.size {
+        if more == 0 || self.used() + more <= self.size {
             return Ok(());
         }
         Err(io::Error::from(ErrorKind::StorageFull))

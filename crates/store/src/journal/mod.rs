@@ -36,6 +36,9 @@ use crate::{Appended, Capture, Class, Fold, Poisoned, Position, Room};
 pub use read::{ReadError, Record, Scan};
 pub use wait::Committed;
 
+/// Bounds of a segment's size; frames count their group in 32 bits.
+const SEGMENT_LEAST: ByteCount = ByteCount::kib(4);
+const SEGMENT_MOST: ByteCount = ByteCount::mib(1024);
 /// The reserve takes at most this share of the disk.
 const RESERVE_OF_DISK: u64 = 10;
 
@@ -70,7 +73,7 @@ pub enum AppendError {
 /// Sizes and bounds. [`Options::default`] is right for a server.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Size of a segment file; 64 MiB. A change holds for new segments. At most 1 GiB.
+    /// Size of a segment file; 64 MiB. A change holds for new segments. 4 KiB to 1 GiB.
     pub segment: ByteCount,
     /// What is kept back for settles on a full disk; 64 MiB, in whole segments, at least one, at most a tenth of the disk.
     pub reserve: ByteCount,
@@ -162,9 +165,10 @@ impl Journal {
     /// See [`OpenError`].
     pub fn open_on(
         disk: Arc<dyn Disk>,
-        options: Options,
+        mut options: Options,
         fold: &mut dyn Fold,
     ) -> Result<(Self, Recovery), OpenError> {
+        options.segment = options.segment.clamp(SEGMENT_LEAST, SEGMENT_MOST);
         let found = recovery::recover(disk.as_ref(), fold)?;
         let failed = |what: &'static str| {
             move |source| OpenError::Disk {
@@ -309,11 +313,14 @@ impl Journal {
             let tail = self.core.tail.lock();
             (tail.end, tail.sealed)
         };
-        self.core.snapshots.lock().is_due(end, sealed)
+        // Held for long only while a snapshot or a backup is being written.
+        let snapshots = self.core.snapshots.try_lock();
+        snapshots.is_some_and(|snapshots| snapshots.is_due(end, sealed))
     }
 
     /// Writes the state captured at `position` as a snapshot and returns its size. Blocks; waits until the log is durable up
-    /// to there.
+    /// to there. On a full disk it fails, and the oldest of several
+    /// snapshots makes way for the next try.
     ///
     /// `position`: [`Journal::end`], read under the same lock as the capture was made.
     ///
@@ -324,7 +331,14 @@ impl Journal {
         self.wait(position).map_err(io::Error::other)?;
         let mut snapshots = self.core.snapshots.lock();
         let disk = self.core.disk.as_ref();
-        let bytes = snapshot::write(disk, position.get(), capture)?;
+        let bytes = snapshot::write(disk, position.get(), capture);
+        if let Err(error) = &bytes
+            && error.kind() == io::ErrorKind::StorageFull
+        {
+            // Without snapshots no segment could go: the next try finds the room of the oldest.
+            snapshots.give_way(disk)?;
+        }
+        let bytes = bytes?;
         snapshots.sealed = sealed;
         snapshots.add(disk, position.get(), bytes)?;
         Ok(ByteCount::new(bytes))

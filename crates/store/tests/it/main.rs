@@ -7,4 +7,5 @@ extern crate shukuba_store as store;
 mod damage;
 mod model;
 mod real;
+mod room;
 mod simulation;
