@@ -12,6 +12,7 @@ mod client;
 mod config;
 mod data;
 mod output;
+mod postbacks;
 mod progress;
 mod ship;
 mod signal;

@@ -9,8 +9,10 @@ use crate::app::{App, Global};
 mod config;
 mod env;
 mod key;
+mod postbacks;
 mod send;
 mod ship;
+mod sink;
 mod torture;
 mod version;
 
@@ -41,6 +43,7 @@ pub(crate) enum Command {
     Env(env::Args),
     Ship(ship::Args),
     Send(send::Args),
+    Sink(sink::Args),
     /// Check the settings or print their reference
     Config(config::Args),
     /// Make, list and remove keys
@@ -49,6 +52,8 @@ pub(crate) enum Command {
     RootPassword(key::PasswordArgs),
     /// Kill under load and compare the accounts: shows that nothing is lost
     Torture(torture::Args),
+    #[command(hide = true)]
+    Postbacks(postbacks::Args),
     /// Print the version
     Version,
 }
@@ -69,6 +74,8 @@ impl Command {
             Self::RootPassword(args) => key::password(app, args),
             Self::Config(args) => config::run(app, args),
             Self::Torture(args) => torture::run(app, args),
+            Self::Sink(args) => sink::run(app, args),
+            Self::Postbacks(args) => postbacks::run(&args),
             Self::Version => version::run(app),
         }
     }

@@ -23,6 +23,8 @@ mod reader;
 mod source;
 mod state;
 pub(crate) mod stdin;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 use std::sync::Arc;
