@@ -39,62 +39,128 @@ pub struct Attribute {
 /// The attributes of a message by name.
 pub type Attributes = BTreeMap<String, Attribute>;
 
+/// What can be wrong with a message attribute.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Flaw {
+    /// There are too many.
+    #[error("there are {count} attributes; a message has at most 10")]
+    TooMany {
+        /// How many.
+        count: usize,
+    },
+    /// The name is longer than 256 bytes.
+    #[error("a name has 1 to 256 characters")]
+    NameLength,
+    /// The name has other characters.
+    #[error("a name consists of letters, digits, hyphens, underscores and periods")]
+    NameCharacters,
+    /// The name is reserved, or its periods stand where they may not.
+    #[error(
+        "a name does not begin with `AWS.` or `Amazon.`, does not start or end with a period, and has none twice in a row"
+    )]
+    NameReserved,
+    /// There is no data type.
+    #[error("it has a data type")]
+    TypeMissing,
+    /// The data type is not one.
+    #[error(
+        "its data type is `String`, `Number` or `Binary`, with a label of at most 256 characters"
+    )]
+    TypeUnknown,
+    /// There is no value, or an empty one.
+    #[error("it has a value of type `{data_type}` that is not empty")]
+    Empty {
+        /// Its data type.
+        data_type: String,
+    },
+    /// The value is text and the type binary, or the reverse; or there are several values.
+    #[error("it has one value, which fits its data type: StringValue or BinaryValue")]
+    Misfit,
+    /// The value is not a number.
+    #[error("the value of a `Number` is a decimal number")]
+    NotNumber,
+    /// The value has characters that are not allowed.
+    #[error("its value has characters that are not allowed")]
+    Characters,
+    /// A system attribute other than the one that can be sent.
+    #[error(
+        "the only message system attribute that can be sent is AWSTraceHeader, of type `String`"
+    )]
+    NotSendable,
+}
+
+impl Flaw {
+    /// The error about the attribute `name`.
+    #[must_use]
+    pub fn of(self, name: &str) -> Error {
+        Error::InvalidMessageAttribute {
+            name: name.chars().take(NAME_LEN_MAX).collect(),
+            flaw: self,
+        }
+    }
+}
+
 /// Checks the attributes of one message.
 ///
 /// # Errors
 /// [`Error::InvalidMessageAttribute`] for the first that breaks a rule.
 pub fn check(attributes: &Attributes) -> Result<(), Error> {
-    if attributes.len() > COUNT_MAX {
-        return Err(Error::parameter(
-            "MessageAttributes",
-            attributes.len().to_string(),
-            "a message has at most 10 attributes",
-        ));
+    let count = attributes.len();
+    if count > COUNT_MAX {
+        return Err(Flaw::TooMany { count }.of(""));
     }
-    attributes
-        .iter()
-        .try_for_each(|(name, attribute)| check_one(name, attribute))
+    attributes.iter().try_for_each(|(name, attribute)| {
+        check_name(name)
+            .and_then(|()| check_type(&attribute.data_type))
+            .and_then(|()| check_value(attribute))
+            .map_err(|flaw| flaw.of(name))
+    })
 }
 
-fn check_one(name: &str, attribute: &Attribute) -> Result<(), Error> {
-    let refuse = |right: &str| {
-        Err(Error::InvalidMessageAttribute {
-            name: name.chars().take(256).collect(),
-            right: right.to_owned(),
-        })
-    };
-    if !is_name(name) {
-        return refuse(
-            "a name has 1 to 256 letters, digits, hyphens, underscores and periods, does not start or end with a period, has none twice in a row, and does not begin with `AWS.` or `Amazon.`",
-        );
+fn check_name(name: &str) -> Result<(), Flaw> {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    if !(1..=NAME_LEN_MAX).contains(&name.len()) {
+        return Err(Flaw::NameLength);
     }
-    let kind = attribute.data_type.split('.').next().unwrap_or_default();
-    if attribute.data_type.len() > NAME_LEN_MAX || !matches!(kind, "String" | "Number" | "Binary") {
-        return refuse(
-            "its data type is `String`, `Number` or `Binary`, with a label of at most 256 characters",
-        );
+    if !name.bytes().all(is_allowed) {
+        return Err(Flaw::NameCharacters);
     }
-    match (&attribute.value, kind) {
-        (Value::Binary(value), "Binary") if value.is_empty() => refuse("its value is empty"),
-        (Value::Text(value), "String" | "Number") if value.is_empty() => {
-            refuse("its value is empty")
-        }
-        (Value::Text(value), "Number") if !is_number(value) => refuse("its value is not a number"),
-        (Value::Text(value), "String") if !crate::message::has_allowed_characters(value) => {
-            refuse("its value has characters that are not allowed")
+    let lower = name.to_ascii_lowercase();
+    let has_period_astray = name.starts_with('.') || name.ends_with('.') || name.contains("..");
+    if has_period_astray || lower.starts_with("aws.") || lower.starts_with("amazon.") {
+        return Err(Flaw::NameReserved);
+    }
+    Ok(())
+}
+
+fn kind(data_type: &str) -> &str {
+    data_type.split('.').next().unwrap_or_default()
+}
+
+fn check_type(data_type: &str) -> Result<(), Flaw> {
+    if data_type.is_empty() {
+        return Err(Flaw::TypeMissing);
+    }
+    let is_known = matches!(kind(data_type), "String" | "Number" | "Binary");
+    if is_known && data_type.len() <= NAME_LEN_MAX {
+        return Ok(());
+    }
+    Err(Flaw::TypeUnknown)
+}
+
+fn check_value(attribute: &Attribute) -> Result<(), Flaw> {
+    if value(attribute).is_empty() {
+        let data_type = attribute.data_type.clone();
+        return Err(Flaw::Empty { data_type });
+    }
+    match (&attribute.value, kind(&attribute.data_type)) {
+        (Value::Text(text), "Number") if !is_number(text) => Err(Flaw::NotNumber),
+        (Value::Text(text), "String") if !crate::message::has_allowed_characters(text) => {
+            Err(Flaw::Characters)
         }
         (Value::Binary(_), "Binary") | (Value::Text(_), "String" | "Number") => Ok(()),
-        _ => refuse("its value does not fit its data type"),
+        _ => Err(Flaw::Misfit),
     }
-}
-
-fn is_name(name: &str) -> bool {
-    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    let lower = name.to_ascii_lowercase();
-    (1..=NAME_LEN_MAX).contains(&name.len())
-        && name.bytes().all(is_allowed)
-        && !(name.starts_with('.') || name.ends_with('.') || name.contains(".."))
-        && !(lower.starts_with("aws.") || lower.starts_with("amazon."))
 }
 
 /// A decimal number, with sign, fraction and exponent.
@@ -201,6 +267,26 @@ mod tests {
             "235c5c510d26fb653d073faed50ae77c"
         );
         assert_eq!(md5_hex(&Attributes::new()), None);
+        // Answers of SQS that LocalStack's tests recorded on 2023-07-06 and 2022-12-22.
+        let greeting = Attributes::from([
+            ("General".to_owned(), text("String", "Kenobi")),
+            ("Hello".to_owned(), text("String", "There")),
+            ("Help.Me".to_owned(), text("String", "Me")),
+        ]);
+        assert_eq!(
+            md5_hex(&greeting).unwrap(),
+            "4c360f3fdafd970e05fae2f149d997f5"
+        );
+        let trace = b"traceparent\x1e00-774062d6c37081a5a0b9b5b88e30627c-2d2482211f6489da-01";
+        let binary = Attribute {
+            data_type: "Binary".into(),
+            value: Value::Binary(Bytes::from_static(trace)),
+        };
+        let attributes = Attributes::from([("attr1".to_owned(), binary)]);
+        assert_eq!(
+            md5_hex(&attributes).unwrap(),
+            "8cbe4db156db8a94db8b801b7addb984"
+        );
     }
 
     #[test]

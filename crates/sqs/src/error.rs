@@ -68,12 +68,12 @@ pub enum Error {
         name: &'static str,
     },
     /// A message attribute is not as it must be.
-    #[error("message attribute `{name}` is invalid: {right}")]
+    #[error("message attribute `{name}` is invalid: {flaw}")]
     InvalidMessageAttribute {
-        /// The attribute.
+        /// The attribute; cut to 256 characters.
         name: String,
-        /// What would be right.
-        right: String,
+        /// What is wrong with it, and what would be right.
+        flaw: crate::attributes::Flaw,
     },
     /// A body has characters that are not allowed.
     #[error(

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use wire::{Blob, Shape};
 
 use crate::Error;
-use crate::attributes::{Attribute, Attributes, Value};
+use crate::attributes::{Attribute, Attributes, Flaw, Value};
 
 /// A message attribute, sent and received.
 #[derive(Debug, Clone, Default, PartialEq, Shape)]
@@ -43,51 +43,88 @@ pub(super) struct MessageSystemAttributeValue {
 
 const TRACE_HEADER: &str = "AWSTraceHeader";
 
+/// An attribute as a request has it; both kinds have the same members.
+struct Given {
+    data_type: String,
+    text: Option<String>,
+    binary: Option<Blob>,
+    has_list: bool,
+}
+
+impl From<MessageAttributeValue> for Given {
+    fn from(value: MessageAttributeValue) -> Self {
+        Self {
+            has_list: !(value.string_list_values.is_empty() && value.binary_list_values.is_empty()),
+            data_type: value.data_type,
+            text: value.string_value,
+            binary: value.binary_value,
+        }
+    }
+}
+
+impl From<MessageSystemAttributeValue> for Given {
+    fn from(value: MessageSystemAttributeValue) -> Self {
+        Self {
+            has_list: !(value.string_list_values.is_empty() && value.binary_list_values.is_empty()),
+            data_type: value.data_type,
+            text: value.string_value,
+            binary: value.binary_value,
+        }
+    }
+}
+
 /// The attributes of a message that is sent. Their rules are the queue's to check.
 pub(super) fn of_request(
     given: BTreeMap<String, MessageAttributeValue>,
 ) -> Result<Attributes, Error> {
-    given
-        .into_iter()
-        .map(|(name, value)| {
-            let has_list =
-                !(value.string_list_values.is_empty() && value.binary_list_values.is_empty());
-            let single = (value.string_value, value.binary_value, has_list);
-            let attribute = attribute(&name, value.data_type, single)?;
-            Ok((name, attribute))
-        })
-        .collect()
+    let read = |(name, value): (String, MessageAttributeValue)| match attribute(value.into()) {
+        Ok(attribute) => Ok((name, attribute)),
+        Err(flaw) => Err(flaw.of(&name)),
+    };
+    given.into_iter().map(read).collect()
 }
 
 /// The system attributes of a message that is sent: none, or the trace header.
 pub(super) fn system_of_request(
     given: BTreeMap<String, MessageSystemAttributeValue>,
 ) -> Result<Attributes, Error> {
-    let mut attributes = Attributes::new();
-    for (name, value) in given {
-        let refuse = |right: &str| Error::InvalidMessageAttribute {
-            name: name.chars().take(256).collect(),
-            right: right.to_owned(),
+    let read =
+        |(name, value): (String, MessageSystemAttributeValue)| match trace(&name, value.into()) {
+            Ok(attribute) => Ok((name, attribute)),
+            Err(flaw) => Err(flaw.of(&name)),
         };
-        if name != TRACE_HEADER {
-            return Err(refuse(
-                "the only message system attribute that can be sent is AWSTraceHeader",
-            ));
-        }
-        let has_list =
-            !(value.string_list_values.is_empty() && value.binary_list_values.is_empty());
-        let single = (value.string_value, value.binary_value, has_list);
-        let attribute = attribute(&name, value.data_type, single)?;
-        let is_text = attribute.data_type == "String"
-            && matches!(&attribute.value, Value::Text(text) if !text.is_empty());
-        if !is_text {
-            return Err(refuse(
-                "its data type is `String` and its value is a text of at least one character",
-            ));
-        }
-        attributes.insert(name, attribute);
+    given.into_iter().map(read).collect()
+}
+
+fn trace(name: &str, given: Given) -> Result<Attribute, Flaw> {
+    if name != TRACE_HEADER || given.data_type != "String" {
+        return Err(Flaw::NotSendable);
     }
-    Ok(attributes)
+    let attribute = attribute(given)?;
+    match &attribute.value {
+        Value::Text(text) if text.is_empty() => Err(Flaw::Empty {
+            data_type: attribute.data_type,
+        }),
+        Value::Text(_) => Ok(attribute),
+        Value::Binary(_) => Err(Flaw::Misfit),
+    }
+}
+
+/// One attribute; what has no value gets an empty one, which the queue's rules refuse by name.
+fn attribute(given: Given) -> Result<Attribute, Flaw> {
+    let is_binary = given.data_type.starts_with("Binary");
+    let value = match (given.text, given.binary) {
+        _ if given.has_list => return Err(Flaw::Misfit),
+        (Some(_), Some(_)) => return Err(Flaw::Misfit),
+        (Some(text), None) => Value::Text(text),
+        (None, Some(Blob(bytes))) => Value::Binary(bytes),
+        (None, None) if is_binary => Value::Binary(bytes::Bytes::new()),
+        (None, None) => Value::Text(String::new()),
+    };
+    Ok(Attribute {
+        data_type: given.data_type,
+        value,
+    })
 }
 
 /// The trace header among system attributes.
@@ -96,29 +133,6 @@ pub(super) fn trace_header(system: &Attributes) -> Option<String> {
         Value::Text(text) => Some(text.clone()),
         Value::Binary(_) => None,
     }
-}
-
-/// One attribute; what has no value gets an empty one, which the queue's rules refuse by name.
-fn attribute(
-    name: &str,
-    data_type: String,
-    (text, binary, has_list): (Option<String>, Option<Blob>, bool),
-) -> Result<Attribute, Error> {
-    let value = match (text, binary) {
-        (Some(text), None) if !has_list => Value::Text(text),
-        (None, Some(Blob(bytes))) if !has_list => Value::Binary(bytes),
-        (None, None) if !has_list && data_type.starts_with("Binary") => {
-            Value::Binary(bytes::Bytes::new())
-        }
-        (None, None) if !has_list => Value::Text(String::new()),
-        _ => {
-            return Err(Error::InvalidMessageAttribute {
-                name: name.chars().take(256).collect(),
-                right: "it has one value, StringValue or BinaryValue; list values are reserved by the API".to_owned(),
-            });
-        }
-    };
-    Ok(Attribute { data_type, value })
 }
 
 /// The attributes of a received message.

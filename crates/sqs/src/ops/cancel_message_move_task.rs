@@ -7,7 +7,9 @@ use std::sync::Arc;
 use api::{Access, Audit, Ctx, Fault, Operation};
 use wire::Shape;
 
+use super::fault;
 use super::state::State;
+use crate::Error;
 
 #[derive(Debug)]
 pub(super) struct CancelMessageMoveTask;
@@ -41,10 +43,27 @@ impl Operation<State> for CancelMessageMoveTask {
     }
 
     async fn call(&self, state: &Arc<State>, _ctx: Ctx, input: Request) -> Result<Response, Fault> {
-        let moved = state.queues.cancel_move(&input.task_handle).await?;
+        let moved = state
+            .queues
+            .cancel_move(&input.task_handle)
+            .await
+            .map_err(refused)?;
         Ok(Response {
             approximate_number_of_messages_moved: i64::try_from(moved).ok(),
         })
+    }
+}
+
+/// In SQS's own words, where they are known.
+fn refused(error: Error) -> Fault {
+    match error {
+        Error::NotFound { .. } => {
+            Fault::sender("ResourceNotFoundException", "Task does not exist.").with_status(404)
+        }
+        Error::InvalidParameter {
+            name: "TaskHandle", ..
+        } => fault::invalid_value("Value for parameter TaskHandle is invalid."),
+        error => error.into(),
     }
 }
 

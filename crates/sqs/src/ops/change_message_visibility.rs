@@ -9,6 +9,7 @@ use api::{Access, Audit, Ctx, Fault, Operation};
 use wire::Shape;
 
 use super::Nothing;
+use super::fault;
 use super::state::{State, capacity};
 use crate::Error;
 
@@ -49,7 +50,8 @@ impl Operation<State> for ChangeMessageVisibility {
             .queues
             .change_visibility(&queue, capacity(&ctx), &changes)
             .await?;
-        outcomes.into_iter().collect::<Result<(), _>>()?;
+        let outcome: Result<(), Error> = outcomes.into_iter().collect();
+        outcome.map_err(|error| fault::of_handle(error, &input.receipt_handle))?;
         Ok(Nothing {})
     }
 }

@@ -8,7 +8,9 @@ use api::{Access, Audit, Ctx, Fault, Operation};
 use wire::Shape;
 
 use super::Nothing;
+use super::fault;
 use super::state::{State, capacity};
+use crate::Error;
 
 #[derive(Debug)]
 pub(super) struct DeleteMessage;
@@ -42,7 +44,8 @@ impl Operation<State> for DeleteMessage {
             .queues
             .delete(&queue, capacity(&ctx), &handles)
             .await?;
-        outcomes.into_iter().collect::<Result<(), _>>()?;
+        let outcome: Result<(), Error> = outcomes.into_iter().collect();
+        outcome.map_err(|error| fault::of_handle(error, &input.receipt_handle))?;
         Ok(Nothing {})
     }
 }

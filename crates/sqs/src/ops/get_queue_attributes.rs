@@ -27,7 +27,7 @@ pub(super) struct Request {
 #[shape(name = "GetQueueAttributesResult")]
 pub(super) struct Response {
     #[shape(query = "Attribute", flattened, map = "Name/Value")]
-    attributes: BTreeMap<String, String>,
+    attributes: Option<BTreeMap<String, String>>,
 }
 
 impl Operation<State> for GetQueueAttributes {
@@ -53,7 +53,9 @@ impl Operation<State> for GetQueueAttributes {
                 .iter()
                 .any(|wanted| wanted == "All" || wanted == name)
         });
-        Ok(Response { attributes })
+        Ok(Response {
+            attributes: Some(attributes),
+        })
     }
 }
 
@@ -108,7 +110,7 @@ mod tests {
                 json!({"QueueUrl": url, "AttributeNames": names}),
             )
         };
-        assert_eq!(get(json!([])).await, json!({}));
+        assert_eq!(get(json!([])).await, json!({"Attributes": {}}));
         let one = json!({"Attributes": {"QueueArn": "arn:aws:sqs:ap-northeast-1:123456789012:s2s", "VisibilityTimeout": "30"}});
         assert_eq!(get(json!(["QueueArn", "VisibilityTimeout"])).await, one);
         let all = get(json!(["All"])).await;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use api::{Access, Audit, Ctx, Fault, Operation};
 use wire::Shape;
 
+use super::fault;
 use super::state::State;
 use crate::{Error, MoveTask};
 
@@ -48,7 +49,14 @@ impl Operation<State> for ListMessageMoveTasks {
             .filter(|max| (1..=10).contains(max));
         let right = "MaxResults must be an integer between 1 and 10";
         let max = max.ok_or_else(|| Error::parameter("MaxResults", given.to_string(), right))?;
-        let tasks = state.queues.list_moves(&input.source_arn, max)?;
+        let tasks =
+            state
+                .queues
+                .list_moves(&input.source_arn, max)
+                .map_err(|error| match error {
+                    Error::NotFound { .. } => fault::no_such_resource("SourceArn"),
+                    error => error.into(),
+                })?;
         Ok(Response {
             results: tasks.into_iter().map(result_entry).collect(),
         })

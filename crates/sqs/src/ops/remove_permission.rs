@@ -60,7 +60,7 @@ mod tests {
         assert_eq!(fault.query_code, "InvalidParameterValue");
         assert_eq!(
             fault.message,
-            "Value l for parameter Label is invalid. Reason: can't find label on existing policy."
+            "Value l for parameter Label is invalid. Reason: can't find label."
         );
     }
 }

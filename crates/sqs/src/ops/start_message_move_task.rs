@@ -7,6 +7,7 @@ use std::sync::Arc;
 use api::{Access, Audit, Ctx, Fault, Operation};
 use wire::Shape;
 
+use super::fault;
 use super::state::State;
 use crate::Error;
 
@@ -63,10 +64,28 @@ impl Operation<State> for StartMessageMoveTask {
         let handle = state
             .queues
             .start_move(&input.source_arn, input.destination_arn.as_deref(), rate)
-            .await?;
+            .await
+            .map_err(|error| refused(error, &input))?;
         Ok(Response {
             task_handle: Some(handle),
         })
+    }
+}
+
+/// In SQS's own words, where they are known.
+fn refused(error: Error, input: &Request) -> Fault {
+    match error {
+        Error::NotFound { name, .. } if name == input.source_arn => {
+            fault::no_such_resource("SourceArn")
+        }
+        Error::NotFound { .. } => fault::no_such_resource("DestinationArn"),
+        Error::InvalidParameter {
+            name: "SourceArn", ..
+        } => fault::invalid_value("Source queue must be configured as a Dead Letter Queue."),
+        Error::Unsupported { why } if why.contains("already a task") => fault::invalid_value(
+            "There is already a task running. Only one active task is allowed for a source queue arn at a given time.",
+        ),
+        error => error.into(),
     }
 }
 
@@ -99,17 +118,21 @@ mod tests {
         let fault = bench
             .fault("StartMessageMoveTask", json!({"SourceArn": arn("none")}))
             .await;
-        assert_eq!(fault.code, "ResourceNotFoundException");
+        assert_eq!(
+            (fault.code, fault.status),
+            ("ResourceNotFoundException", 404)
+        );
+        assert_eq!(
+            fault.message,
+            "The resource that you specified for the SourceArn parameter doesn't exist."
+        );
         let fault = bench
             .fault("StartMessageMoveTask", json!({"SourceArn": arn("plain")}))
             .await;
-        assert!(
-            [
-                "InvalidParameterValue",
-                "AWS.SimpleQueueService.UnsupportedOperation"
-            ]
-            .contains(&fault.query_code),
-            "{fault}"
+        assert_eq!(fault.query_code, "InvalidParameterValue");
+        assert_eq!(
+            fault.message,
+            "Source queue must be configured as a Dead Letter Queue."
         );
     }
 
@@ -128,6 +151,15 @@ mod tests {
             .await;
         assert_eq!(list["Results"][0]["Status"], "RUNNING");
         assert_eq!(list["Results"][0]["SourceArn"], source);
+        let fault = bench
+            .fault("StartMessageMoveTask", json!({"SourceArn": source}))
+            .await;
+        assert!(
+            fault
+                .message
+                .starts_with("There is already a task running."),
+            "{fault}"
+        );
         assert_eq!(list["Results"][0]["TaskHandle"], started["TaskHandle"]);
         let cancelled = bench
             .ok(
