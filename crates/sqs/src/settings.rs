@@ -208,7 +208,8 @@ impl Settings {
         let mut changed = self.clone();
         for (attribute, value) in attributes {
             if attribute == "FifoQueue" {
-                let right = "a queue stays what it was created as";
+                changed.only_fifo(attribute)?;
+                let right = "Modifying queue type is not supported";
                 return Err(Error::attribute(attribute, value, right));
             }
             changed.set(attribute, value)?;
@@ -431,15 +432,18 @@ fn parse_redrive(value: &str) -> Result<Option<Redrive>, Error> {
     if value.is_empty() || value == "{}" {
         return Ok(None);
     }
-    let refuse = |right: &str| Error::attribute("RedrivePolicy", value, right);
+    let refuse = |right: &str| Error::parameter("RedrivePolicy", value, right);
     let right = r#"it is JSON such as {"deadLetterTargetArn":"arn:aws:sqs:REGION:ACCOUNT:NAME","maxReceiveCount":5}"#;
     let redrive: Redrive = serde_json::from_str(value).map_err(|_| refuse(right))?;
     if !(1..=1000).contains(&redrive.receives_max) {
-        return Err(refuse("maxReceiveCount is an integer from 1 to 1000"));
+        let given = redrive.receives_max;
+        return Err(refuse(&format!(
+            "Invalid value for maxReceiveCount: {given}, valid values are from 1 to 1000 both inclusive"
+        )));
     }
     match redrive.target.parse::<Arn>() {
         Ok(arn) if arn.service == "sqs" => Ok(Some(redrive)),
-        _ => Err(refuse(right)),
+        _ => Err(refuse("Invalid value for deadLetterTargetArn")),
     }
 }
 

@@ -108,15 +108,16 @@ impl Engine {
     /// A dead-letter queue must exist, be of the same kind, and allow it.
     pub(crate) fn check_redrive(&self, name: &str, settings: &Settings) -> Result<(), Error> {
         let Some(redrive) = &settings.redrive else { return Ok(()) };
-        let refuse = |right: &str| Err(Error::attribute("RedrivePolicy", &redrive.target, right));
+        let given = || serde_json::to_string(redrive).unwrap_or_default();
+        let refuse = |right: &str| Err(Error::parameter("RedrivePolicy", given(), right));
         let Some(target) = self.queue_of_arn(&redrive.target).and_then(|id| self.queues.get(&id)) else {
-            return refuse("the dead-letter queue must exist, in this account and region");
+            return refuse("Dead letter target does not exist");
         };
         if target.name == name {
             return refuse("a queue cannot be its own dead-letter queue");
         }
         if target.is_fifo() != settings.is_fifo {
-            return refuse("the dead-letter queue of a FIFO queue is a FIFO queue, that of a standard queue a standard queue");
+            return refuse("Dead-letter queue must be same type of queue as the source");
         }
         if target.settings.redrive_allow.as_ref().is_some_and(|allow| !allow.allows(&self.arn(name))) {
             return refuse("the dead-letter queue's RedriveAllowPolicy does not allow this queue");

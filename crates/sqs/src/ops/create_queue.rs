@@ -135,8 +135,8 @@ mod tests {
                 "InvalidAttributeValue",
             ),
             (
-                json!({"QueueName": "a", "Attributes": {"RedrivePolicy": "{}"}}),
-                "InvalidAttributeValue",
+                json!({"QueueName": "a", "Attributes": {"RedrivePolicy": "x"}}),
+                "InvalidParameterValue",
             ),
         ] {
             let fault = bench.fault("CreateQueue", input.clone()).await;
