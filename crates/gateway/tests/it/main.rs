@@ -1,5 +1,13 @@
 //! The door over real sockets on loopback, with a small service of its own.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests stop at the first surprise"
+)]
+
 extern crate shukuba_gateway as gateway;
 
 mod bounds;

@@ -103,6 +103,13 @@ fn push_path(text: &mut String, path: &str, style: PathStyle) {
         return;
     }
     let bytes = path.as_bytes();
+    if bytes
+        .iter()
+        .all(|byte| *byte == b'/' || is_unreserved(*byte))
+    {
+        text.push_str(&path);
+        return;
+    }
     for (at, byte) in bytes.iter().enumerate() {
         let is_escape = *byte == b'%' && !style.is_double_encoded && is_escape_at(bytes, at);
         if *byte == b'/' || is_escape {
@@ -180,7 +187,7 @@ pub(super) fn push_encoded(text: &mut String, byte: u8) {
     const HEX: [char; 16] = [
         '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F',
     ];
-    if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+    if is_unreserved(byte) {
         text.push(char::from(byte));
         return;
     }
@@ -188,6 +195,10 @@ pub(super) fn push_encoded(text: &mut String, byte: u8) {
     for digit in [byte >> 4, byte & 0x0f] {
         text.push(HEX.get(usize::from(digit)).copied().unwrap_or('0'));
     }
+}
+
+fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
 /// All values of a header with outer blanks cut and inner ones made one, joined by commas.
@@ -202,7 +213,13 @@ fn push_values(text: &mut String, headers: &HeaderMap, name: &str) {
 
 fn push_value(text: &mut String, value: &str) {
     let value = value.trim_matches(is_blank);
-    if !value.contains("  ") && !value.contains('\t') {
+    let mut was_blank = false;
+    let is_tidy = value.bytes().all(|byte| {
+        let is_double = was_blank && byte == b' ';
+        was_blank = byte == b' ';
+        !is_double && byte != b'\t'
+    });
+    if is_tidy {
         text.push_str(value);
         return;
     }

@@ -1,5 +1,6 @@
 //! A request's claim to be signed: read it, then verify it.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use base::Timestamp;
@@ -9,7 +10,7 @@ use subtle::ConstantTimeEq;
 use super::canonical::{self, PathStyle, RequestParts};
 use super::key::{Scope, SecretKey};
 use super::refusal::Refusal;
-use super::{ALGORITHM, sha256, time};
+use super::{ALGORITHM, hex_digest, sha256, time};
 
 /// What stands in for the body's hash where the body is not signed.
 const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
@@ -78,24 +79,22 @@ pub struct Claim<'a> {
     parts: RequestParts<'a>,
     rules: Rules<'a>,
     style: Style,
-    key_id: String,
-    day: String,
-    service: String,
-    signed_at: String,
-    signed_headers: String,
+    credential: Cow<'a, str>,
+    signed_at: Cow<'a, str>,
+    signed_headers: Cow<'a, str>,
     signature: [u8; 32],
-    token: Option<String>,
+    token: Option<Cow<'a, str>>,
 }
 
 /// The parameters of a signature as they were sent.
 #[derive(Debug, Default)]
-struct Sent {
-    credential: Option<String>,
-    signed_headers: Option<String>,
-    signature: Option<String>,
-    date: Option<String>,
-    expires: Option<String>,
-    token: Option<String>,
+struct Sent<'a> {
+    credential: Option<Cow<'a, str>>,
+    signed_headers: Option<Cow<'a, str>>,
+    signature: Option<Cow<'a, str>>,
+    date: Option<Cow<'a, str>>,
+    expires: Option<Cow<'a, str>>,
+    token: Option<Cow<'a, str>>,
 }
 
 impl<'a> Claim<'a> {
@@ -110,9 +109,10 @@ impl<'a> Claim<'a> {
     ) -> Result<Self, Refusal> {
         refuse_doubled_headers(parts.headers)?;
         let (style, sent) = Sent::find(&parts)?;
-        let claim = Self::from_sent(parts, rules, style, &sent)?;
+        let expires = sent.expires.clone();
+        let claim = Self::from_sent(parts, rules, style, sent)?;
         claim.check_signed_headers()?;
-        claim.check_time(sent.expires.as_deref(), now)?;
+        claim.check_time(expires.as_deref(), now)?;
         Ok(claim)
     }
 
@@ -120,42 +120,41 @@ impl<'a> Claim<'a> {
         parts: RequestParts<'a>,
         rules: Rules<'a>,
         style: Style,
-        sent: &Sent,
+        sent: Sent<'a>,
     ) -> Result<Self, Refusal> {
-        let credential = required(sent.credential.as_deref(), style, "Credential")?;
-        let signed_headers = required(sent.signed_headers.as_deref(), style, "SignedHeaders")?;
-        let signature = required(sent.signature.as_deref(), style, "Signature")?;
-        let date = sent.date.as_deref().ok_or_else(|| {
+        let credential = required(sent.credential, style, "Credential")?;
+        let signed_headers = required(sent.signed_headers, style, "SignedHeaders")?;
+        let signature = required(sent.signature, style, "Signature")?;
+        let signed_at = sent.date.ok_or_else(|| {
             Refusal::Incomplete(
                 "the request has no 'X-Amz-Date', such as 20150830T123600Z".to_owned(),
             )
         })?;
-        let (key_id, scope) = read_credential(credential)?;
-        check_scope(&scope, &rules, date)?;
+        let (_, scope) = read_credential(&credential)?;
+        check_scope(&scope, &rules, &signed_at)?;
+        let signature = read_signature(&signature)?;
         Ok(Self {
             parts,
             rules,
             style,
-            key_id: key_id.to_owned(),
-            day: scope.day.to_owned(),
-            service: scope.service.to_owned(),
-            signed_at: date.to_owned(),
-            signed_headers: signed_headers.to_owned(),
-            signature: read_signature(signature)?,
-            token: sent.token.clone(),
+            credential,
+            signed_at,
+            signed_headers,
+            signature,
+            token: sent.token,
         })
     }
 
     /// The id of the key that claims to have signed.
     #[must_use]
     pub fn key_id(&self) -> &str {
-        &self.key_id
+        self.credential.split('/').next().unwrap_or_default()
     }
 
     /// The service that the signature is for, such as `sqs`.
     #[must_use]
     pub fn service(&self) -> &str {
-        &self.service
+        self.scope().service
     }
 
     /// The session token, which the key's keeper must check.
@@ -175,7 +174,7 @@ impl<'a> Claim<'a> {
     /// # Errors
     /// [`Refusal::Scope`].
     pub fn check_service(&self, service: &str) -> Result<(), Refusal> {
-        if self.service == service {
+        if self.service() == service {
             return Ok(());
         }
         Err(Refusal::Scope(format!(
@@ -209,10 +208,12 @@ impl<'a> Claim<'a> {
     }
 
     fn scope(&self) -> Scope<'_> {
+        let mut parts = self.credential.split('/').skip(1);
+        let mut next = || parts.next().unwrap_or_default();
         Scope {
-            day: &self.day,
-            region: self.rules.region,
-            service: &self.service,
+            day: next(),
+            region: next(),
+            service: next(),
         }
     }
 
@@ -224,11 +225,11 @@ impl<'a> Claim<'a> {
             None if self.style == Style::Presigned && may_be_unsigned => {
                 Ok(UNSIGNED_PAYLOAD.to_owned())
             }
-            None => Ok(hex::encode(sha256(body))),
+            None => Ok(hex_digest(&sha256(body))),
             Some(UNSIGNED_PAYLOAD) if may_be_unsigned => Ok(UNSIGNED_PAYLOAD.to_owned()),
             Some(form) if !is_hex_digest(form) => Err(Refusal::PayloadForm { form: shown(form) }),
             Some(digest) => {
-                let computed = hex::encode(sha256(body));
+                let computed = hex_digest(&sha256(body));
                 if computed == digest {
                     Ok(computed)
                 } else {
@@ -284,7 +285,7 @@ impl<'a> Claim<'a> {
         let latest = now.plus(self.rules.skew);
         if signed > latest {
             return Err(Refusal::NotYetCurrent {
-                signed: self.signed_at.clone(),
+                signed: self.signed_at.to_string(),
                 latest: time::format(latest),
                 now: time::format(now),
                 window_minutes,
@@ -298,7 +299,7 @@ impl<'a> Claim<'a> {
             return Ok(());
         }
         Err(Refusal::Expired {
-            signed: self.signed_at.clone(),
+            signed: self.signed_at.to_string(),
             earliest: time::format(earliest),
             now: time::format(now),
             window_minutes,
@@ -308,8 +309,23 @@ impl<'a> Claim<'a> {
 
 /// The text whose HMAC is the signature.
 pub(super) fn string_to_sign(signed_at: &str, scope: &Scope<'_>, canonical: &str) -> String {
-    let digest = hex::encode(sha256(canonical.as_bytes()));
-    format!("{ALGORITHM}\n{signed_at}\n{scope}\n{digest}")
+    let mut text = String::with_capacity(192);
+    for part in [
+        ALGORITHM,
+        "\n",
+        signed_at,
+        "\n",
+        scope.day,
+        "/",
+        scope.region,
+        "/",
+        scope.service,
+    ] {
+        text.push_str(part);
+    }
+    text.push_str("/aws4_request\n");
+    text.push_str(&hex_digest(&sha256(canonical.as_bytes())));
+    text
 }
 
 fn check_expiry(signed: Timestamp, expires: Option<&str>, now: Timestamp) -> Result<(), Refusal> {
@@ -330,8 +346,8 @@ fn check_expiry(signed: Timestamp, expires: Option<&str>, now: Timestamp) -> Res
     }
 }
 
-impl Sent {
-    fn find(parts: &RequestParts<'_>) -> Result<(Style, Self), Refusal> {
+impl<'a> Sent<'a> {
+    fn find(parts: &RequestParts<'a>) -> Result<(Style, Self), Refusal> {
         let in_header = parts.headers.get(http::header::AUTHORIZATION);
         let is_presigned = query_names(parts.query)
             .any(|name| name == "X-Amz-Algorithm" || name == "X-Amz-Signature");
@@ -350,14 +366,14 @@ impl Sent {
         }
     }
 
-    fn from_header(value: &str, headers: &HeaderMap) -> Result<Self, Refusal> {
+    fn from_header(value: &'a str, headers: &'a HeaderMap) -> Result<Self, Refusal> {
         let (algorithm, parameters) = value.trim().split_once(' ').unwrap_or((value, ""));
         check_algorithm(algorithm)?;
         let mut sent = Self {
             date: header(headers, "x-amz-date")
                 .or_else(|| header(headers, "date"))
-                .map(str::to_owned),
-            token: header(headers, "x-amz-security-token").map(str::to_owned),
+                .map(Cow::Borrowed),
+            token: header(headers, "x-amz-security-token").map(Cow::Borrowed),
             ..Self::default()
         };
         for parameter in parameters
@@ -377,12 +393,12 @@ impl Sent {
                     )));
                 }
             };
-            set_once(slot, name, value.to_owned())?;
+            set_once(slot, name, Cow::Borrowed(value))?;
         }
         Ok(sent)
     }
 
-    fn from_query(query: &str) -> Result<Self, Refusal> {
+    fn from_query(query: &'a str) -> Result<Self, Refusal> {
         let mut sent = Self::default();
         let mut algorithm = None;
         for pair in query.split('&') {
@@ -397,28 +413,28 @@ impl Sent {
                 "X-Amz-Security-Token" => &mut sent.token,
                 _ => continue,
             };
-            set_once(slot, name, decoded(value).into_owned())?;
+            set_once(slot, name, decoded(value))?;
         }
-        check_algorithm(required(
-            algorithm.as_deref(),
-            Style::Presigned,
-            "Algorithm",
-        )?)?;
+        check_algorithm(&required(algorithm, Style::Presigned, "Algorithm")?)?;
         Ok(sent)
     }
 }
 
-fn decoded(text: &str) -> std::borrow::Cow<'_, str> {
+fn decoded(text: &str) -> Cow<'_, str> {
     percent_encoding::percent_decode_str(text).decode_utf8_lossy()
 }
 
-fn query_names(query: &str) -> impl Iterator<Item = std::borrow::Cow<'_, str>> {
+fn query_names(query: &str) -> impl Iterator<Item = Cow<'_, str>> {
     query
         .split('&')
         .map(|pair| decoded(pair.split_once('=').map_or(pair, |(name, _)| name)))
 }
 
-fn set_once(slot: &mut Option<String>, name: &str, value: String) -> Result<(), Refusal> {
+fn set_once<'a>(
+    slot: &mut Option<Cow<'a, str>>,
+    name: &str,
+    value: Cow<'a, str>,
+) -> Result<(), Refusal> {
     if slot.is_some() {
         return Err(Refusal::Incomplete(format!(
             "the parameter '{}' stands twice",
@@ -439,7 +455,11 @@ fn check_algorithm(algorithm: &str) -> Result<(), Refusal> {
     )))
 }
 
-fn required<'s>(value: Option<&'s str>, style: Style, name: &str) -> Result<&'s str, Refusal> {
+fn required<'a>(
+    value: Option<Cow<'a, str>>,
+    style: Style,
+    name: &str,
+) -> Result<Cow<'a, str>, Refusal> {
     value.filter(|text| !text.is_empty()).ok_or_else(|| {
         Refusal::Incomplete(match style {
             Style::Header => format!("Authorization header requires '{name}' parameter."),

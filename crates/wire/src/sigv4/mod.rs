@@ -39,3 +39,11 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     use sha2::Digest;
     sha2::Sha256::digest(bytes).into()
 }
+
+/// 32 bytes as 64 hexadecimal digits in lower case.
+fn hex_digest(bytes: &[u8; 32]) -> String {
+    let mut digits = [0; 64];
+    // Twice as many digits as bytes always fit.
+    let _ = hex::encode_to_slice(bytes, &mut digits);
+    String::from_utf8_lossy(&digits).into_owned()
+}

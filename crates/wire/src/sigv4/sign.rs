@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use super::canonical::{self, PathStyle, RequestParts};
 use super::claim::string_to_sign;
 use super::key::{Scope, SecretKey};
-use super::{ALGORITHM, sha256, time};
+use super::{ALGORITHM, hex_digest, sha256, time};
 
 /// Signs requests with one key for one service.
 #[derive(Clone, Copy, Debug)]
@@ -68,7 +68,7 @@ impl<'a> Signer<'a> {
         at: Timestamp,
     ) -> Result<(), NotSignable> {
         let signed_at = time::format(at);
-        let payload = hex::encode(sha256(body));
+        let payload = hex_digest(&sha256(body));
         insert(headers, "x-amz-date", &signed_at)?;
         insert(headers, "x-amz-content-sha256", &payload)?;
         if let Some(token) = self.token {
@@ -133,12 +133,12 @@ impl<'a> Signer<'a> {
             query: &query,
             headers: &headers,
         };
-        let payload = hex::encode(sha256(b""));
+        let payload = hex_digest(&sha256(b""));
         let canonical = canonical::request(&parts, self.path, &["host"], &payload);
         let signature = self
             .secret
             .sign(&scope, &string_to_sign(&signed_at, &scope, &canonical));
-        push_pair(&mut query, "X-Amz-Signature", &hex::encode(signature));
+        push_pair(&mut query, "X-Amz-Signature", &hex_digest(&signature));
         query
     }
 
