@@ -105,11 +105,22 @@ fn memory() -> String {
         .join(", ")
 }
 
-fn floor(dir: &Path, bytes: usize) {
+/// Raw durable writes into a file that grows, is allocated, or is written over.
+fn floor(dir: &Path, bytes: usize, kind: &str) {
+    const ROUNDS: u64 = 300;
     let path = dir.join("floor");
     let file = File::create(&path).unwrap();
     let block = vec![0x5a; bytes];
-    let mut times: Vec<f64> = (0..150u64)
+    let whole = ROUNDS * bytes as u64;
+    match kind {
+        "append" => {}
+        "allocated" => {
+            rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, whole).unwrap()
+        }
+        _ => (0..ROUNDS).for_each(|n| file.write_all_at(&block, n * bytes as u64).unwrap()),
+    }
+    file.sync_all().unwrap();
+    let mut times: Vec<f64> = (0..ROUNDS)
         .map(|n| {
             let start = Instant::now();
             file.write_all_at(&block, n * bytes as u64).unwrap();
@@ -121,10 +132,10 @@ fn floor(dir: &Path, bytes: usize) {
     let mean = times.iter().sum::<f64>() / times.len() as f64;
     times.sort_by(f64::total_cmp);
     println!(
-        "floor: append + fdatasync of {:>3} KiB: median {:.3} ms, p99 {:.3} ms, mean {mean:.3} ms = {:.0}/s",
+        "floor: {kind:<9} + fdatasync of {:>3} KiB: median {:.3} ms, p99 {:.3} ms, mean {mean:.3} ms = {:.0}/s",
         bytes / 1024,
-        times[75],
-        times[148],
+        times[150],
+        times[296],
         1e3 / mean
     );
 }
@@ -280,7 +291,9 @@ fn main() {
     match what {
         "commit" => {
             for bytes in [4, 32, 256] {
-                floor(dir, bytes << 10);
+                for kind in ["append", "allocated", "overwrite"] {
+                    floor(dir, bytes << 10, kind);
+                }
             }
             for writers in [1, 16, 64, 256] {
                 commit(dir, writers, Duration::ZERO, span);
@@ -289,7 +302,7 @@ fn main() {
         "gather" => {
             for writers in [1, 16, 64, 256] {
                 for micros in [0, 20, 100, 500] {
-                    floor(dir, 32 << 10);
+                    floor(dir, 32 << 10, "allocated");
                     commit(dir, writers, Duration::from_micros(micros), span);
                 }
             }
