@@ -114,9 +114,14 @@ impl Follow {
         self.older.into_iter().chain(self.current)
     }
 
-    /// Whether everything there is has been read.
-    pub(crate) fn is_last(&self) -> bool {
-        self.older.is_empty()
+    /// Whether the file that is read now is one that was rotated away.
+    pub(crate) fn is_reading_older(&self) -> bool {
+        !self.older.is_empty()
+    }
+
+    /// Whether more may be written under the name.
+    pub(crate) fn may_grow(&self) -> bool {
+        !compressed_of(&self.path)
     }
 
     /// The file was cut in place: what was cut off may lie in a copy beside it.
@@ -152,6 +157,7 @@ impl Follow {
             Some(index) => index,
             None => register(state, &self.path, fingerprint, node, compressed),
         };
+        state.in_use.insert(file);
         let Some(known) = state.files.get_mut(file) else { return Ok(()) };
         known.path.clone_from(&self.path);
         known.node = node;
@@ -229,6 +235,8 @@ fn find(
 ) -> Option<usize> {
     let is_same = |file: &FileState| {
         file.fingerprint == fingerprint
+            // Nothing of it is acknowledged, so there are no bytes to know it by.
+            && (file.tail.is_some() || file.node == node)
             && match (&file.compressed, compressed) {
                 (Some(known), Some(now)) => known == now,
                 (None, None) => File::open(path).ok().is_some_and(|open| has_tail(&open, file)),
@@ -236,7 +244,10 @@ fn find(
                 (Some(_), None) => false,
             }
     };
-    let candidates = || state.files.iter().enumerate().filter(|(_, file)| is_same(file));
+    let candidates = || {
+        let free = state.files.iter().enumerate().filter(|(index, _)| !state.in_use.contains(index));
+        free.filter(|(_, file)| is_same(file))
+    };
     candidates()
         .find(|(_, file)| file.node == node)
         .or_else(|| candidates().next())

@@ -166,7 +166,11 @@ impl Reader {
         if is_complete {
             packs.extend(drain_last(reading, self.format.as_ref(), &self.shared.aside));
             packs.extend(reading.packer.finish());
-            self.finishing.insert(file, reading.source.offset());
+            let end = reading.source.offset();
+            // A plain file under its own name may go on growing after this run.
+            if follow.is_reading_older() || !follow.may_grow() {
+                self.finishing.insert(file, end);
+            }
         }
         let ended = follow.at_end(&mut self.state, now)?;
         self.take(file, &id, packs)?;

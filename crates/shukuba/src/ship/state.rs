@@ -70,6 +70,8 @@ pub(crate) struct State {
     queue: String,
     /// The files, in the order in which they were first seen.
     pub(crate) files: Vec<FileState>,
+    /// The numbers of files that are being read: no second name may go on with them.
+    pub(crate) in_use: std::collections::HashSet<usize>,
     _lock: File,
 }
 
@@ -92,7 +94,7 @@ impl State {
                 kept.files
             }
         };
-        Ok(Self { dir: dir.to_owned(), queue: queue.to_owned(), files, _lock: lock })
+        Ok(Self { dir: dir.to_owned(), queue: queue.to_owned(), files, in_use: std::collections::HashSet::new(), _lock: lock })
     }
 
     /// Where it lies.

@@ -107,13 +107,13 @@ fn everything_is_sent_once_and_only_what_is_new_the_next_time() {
 fn whatever_the_state_was_at_a_crash_nothing_is_lost_and_ids_are_the_same() {
     let dir = tempfile::tempdir().unwrap();
     let (log, state) = (dir.path().join("log"), dir.path().join("state"));
-    std::fs::write(&log, text(0..3000)).unwrap();
+    std::fs::write(&log, text(0..400)).unwrap();
     for pack in [None, Some(1500)] {
         let _ = std::fs::remove_dir_all(&state);
         let first = Arc::new(Memory { state_file: Some(state.join("state.json")), ..Memory::default() });
         ship(options(&[&log], &state, pack), &first);
         let ids = first.lines();
-        assert_eq!(ids.len(), 3000);
+        assert_eq!(ids.len(), 400);
         for kept in first.states.lock().iter() {
             let state = dir.path().join("crashed");
             let _ = std::fs::remove_dir_all(&state);
@@ -125,12 +125,12 @@ fn whatever_the_state_was_at_a_crash_nothing_is_lost_and_ids_are_the_same() {
             // Another size of packs must not change the ids of what was planned.
             ship(options(&[&log], &state, pack.map(|_| 4000)), &after);
             let resent = after.lines();
-            let acknowledged = 3000 - resent.len();
+            let acknowledged = 400 - resent.len();
             for (id, line) in resent.iter().filter(|(id, _)| ids.contains_key(*id)) {
                 assert_eq!(&ids[id], line);
             }
-            let union: BTreeSet<&String> = ids.values().take(0).chain(resent.values()).collect();
-            assert!(union.len() + acknowledged == 3000);
+            let union: BTreeSet<&String> = resent.values().collect();
+            assert!(union.len() + acknowledged == 400);
         }
     }
 }
