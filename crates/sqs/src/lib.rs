@@ -18,6 +18,7 @@ pub mod ops;
 pub mod queues;
 pub mod settings;
 
+pub use engine::Paused;
 pub use error::Error;
 pub use message::{Access, Message, Outgoing, Receive, Sender, Sent, Settle};
-pub use queues::{Counts, MoveTask, Options, Queue, Queues};
+pub use queues::{Counts, MoveTask, OpenFailed, Options, Page, Queue, Queues};

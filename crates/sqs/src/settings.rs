@@ -403,14 +403,14 @@ fn one_of(attribute: &str, value: &str, [first, second]: [&str; 2]) -> Result<bo
 
 fn check_tag(key: &str, value: &str) -> Result<(), Error> {
     let is_allowed = |c: char| c.is_alphanumeric() || c.is_whitespace() || "_.:/=+-@".contains(c);
-    let right = "a tag has a key of 1 to 128 and a value of up to 256 letters, digits, spaces and `_.:/=+-@`, and the key does not begin with `aws:`";
+    let right = "a tag has a key of 1 to 128 letters, digits, spaces and `_.:/=+-@` that does not begin with `aws:`, and a value of up to 256 characters";
     let is_key = (1..=128).contains(&key.chars().count())
         && !key.starts_with("aws:")
         && key.chars().all(is_allowed);
     if !is_key {
         return Err(Error::parameter("TagKey", key, right));
     }
-    if value.chars().count() > 256 || !value.chars().all(is_allowed) {
+    if value.chars().count() > 256 || value.chars().any(char::is_control) {
         return Err(Error::parameter("TagValue", value, right));
     }
     Ok(())

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use base::Timestamp;
 use store::Position;
 use store::record::{
-    CarryKind, Dedup, MessageKey, MoveCause, NewMessage, Next, QueueId, Record, Settlement, Subject, Touched,
+    CarryKind, Dedup, MessageKey, MoveCause, NewMessage, Next, QueueId, Record, Settlement,
+    Subject, Touched,
 };
 
 use super::dedup::Fingerprint;
@@ -32,14 +33,26 @@ impl Engine {
         match record {
             Record::Started { seed } => self.seed = Some(Seed(*seed)),
             Record::SenderNamed { number, id } => self.name_sender(*number, id),
-            Record::QueueCreated { queue, name, settings } => self.create(*queue, name, settings)?,
+            Record::QueueCreated {
+                queue,
+                name,
+                settings,
+            } => self.create(*queue, name, settings)?,
             Record::QueueChanged { queue, settings } => {
                 let settings: Settings = serde_json::from_slice(settings)?;
                 self.with(*queue, |queue, _| queue.set_settings(Arc::new(settings)));
             }
             Record::QueueDeleted { queue } => self.delete(*queue, at),
-            Record::Enqueued { queue, messages, .. } => self.enqueue(*queue, position, at, messages),
-            Record::Received { queue, until, attempt, messages, .. } => self.with(*queue, |queue, _| {
+            Record::Enqueued {
+                queue, messages, ..
+            } => self.enqueue(*queue, position, at, messages),
+            Record::Received {
+                queue,
+                until,
+                attempt,
+                messages,
+                ..
+            } => self.with(*queue, |queue, _| {
                 queue.turn = queue.turn.wrapping_add(1);
                 for each in messages {
                     queue.receive(each.message.key, at, *until);
@@ -59,7 +72,11 @@ impl Engine {
                 }
             }),
             Record::Released { queue, messages } => {
-                self.with(*queue, |queue, _| messages.iter().for_each(|message| queue.release(message.key)));
+                self.with(*queue, |queue, _| {
+                    messages
+                        .iter()
+                        .for_each(|message| queue.release(message.key))
+                });
             }
             Record::Deleted { queue, messages } | Record::Expired { queue, messages } => {
                 self.with(*queue, |queue, blocks| {
@@ -73,8 +90,15 @@ impl Engine {
                 queue.clear(blocks);
                 queue.purged_at = Some(at);
             }),
-            Record::Moved { from, to, cause, messages } => self.transfer(*from, *to, at, *cause, messages),
-            Record::TaskChanged { task, state } => self.change_task(*task, serde_json::from_slice(state)?),
+            Record::Moved {
+                from,
+                to,
+                cause,
+                messages,
+            } => self.transfer(*from, *to, at, *cause, messages),
+            Record::TaskChanged { task, state } => {
+                self.change_task(*task, serde_json::from_slice(state)?)
+            }
             Record::Relocated { queue, messages } => self.with(*queue, |queue, blocks| {
                 for message in messages {
                     let location = MessageKey::of(position, message.offset).0;
@@ -111,9 +135,15 @@ impl Engine {
         }
     }
 
-    fn create(&mut self, id: QueueId, name: &str, settings: &[u8]) -> Result<(), serde_json::Error> {
+    fn create(
+        &mut self,
+        id: QueueId,
+        name: &str,
+        settings: &[u8],
+    ) -> Result<(), serde_json::Error> {
         let settings: Settings = serde_json::from_slice(settings)?;
-        self.queues.insert(id, QueueState::new(id, name, Arc::new(settings)));
+        self.queues
+            .insert(id, QueueState::new(id, name, Arc::new(settings)));
         self.names.insert(name.to_owned(), id);
         self.deleted.remove(name);
         self.next_queue = self.next_queue.max(id.0.saturating_add(1));
@@ -121,21 +151,32 @@ impl Engine {
     }
 
     fn delete(&mut self, id: QueueId, at: Timestamp) {
-        let Some(mut queue) = self.queues.remove(&id) else { return };
+        let Some(mut queue) = self.queues.remove(&id) else {
+            return;
+        };
         queue.clear(&mut self.blocks);
         self.names.remove(&queue.name);
-        self.deleted.retain(|_, deleted_at| at.as_millis() < deleted_at.as_millis().saturating_add(DELETED_MS));
+        self.deleted.retain(|_, deleted_at| {
+            at.as_millis() < deleted_at.as_millis().saturating_add(DELETED_MS)
+        });
         self.deleted.insert(queue.name, at);
     }
 
-    fn enqueue(&mut self, id: QueueId, position: Position, at: Timestamp, messages: &[NewMessage<'_>]) {
+    fn enqueue(
+        &mut self,
+        id: QueueId,
+        position: Position,
+        at: Timestamp,
+        messages: &[NewMessage<'_>],
+    ) {
         let seed = self.seed;
         self.with(id, |queue, blocks| {
             queue.count_sent(at, messages.len());
             for message in messages {
                 let key = MessageKey::of(position, message.offset);
                 if let (true, Some(seed)) = (queue.is_fifo(), seed)
-                    && let Some(fingerprint) = fingerprint(seed, &queue.settings, message.dedup, message.group)
+                    && let Some(fingerprint) =
+                        fingerprint(seed, &queue.settings, message.dedup, message.group)
                 {
                     queue.dedup.put(fingerprint, at.as_millis(), key);
                 }
@@ -152,7 +193,9 @@ impl Engine {
                     queue.take(settlement.key, blocks);
                 }
                 Next::RetryAt { at, attempt } => {
-                    let lines = u32::try_from(settlement.lines.len()).ok().filter(|lines| *lines > 0);
+                    let lines = u32::try_from(settlement.lines.len())
+                        .ok()
+                        .filter(|lines| *lines > 0);
                     queue.retry_at(settlement.key, at, attempt, lines);
                 }
             });
@@ -165,9 +208,19 @@ impl Engine {
         }
     }
 
-    fn transfer(&mut self, from: QueueId, to: QueueId, at: Timestamp, cause: MoveCause, messages: &[Touched]) {
+    fn transfer(
+        &mut self,
+        from: QueueId,
+        to: QueueId,
+        at: Timestamp,
+        cause: MoveCause,
+        messages: &[Touched],
+    ) {
         let taken: Vec<Taken> = match self.queues.get_mut(&from) {
-            Some(queue) => messages.iter().filter_map(|message| queue.take(message.key, &mut self.blocks)).collect(),
+            Some(queue) => messages
+                .iter()
+                .filter_map(|message| queue.take(message.key, &mut self.blocks))
+                .collect(),
             None => return,
         };
         let count = taken.len() as u64;
@@ -189,8 +242,12 @@ impl Engine {
         let moved = self.tasks.get(&number).map_or(0, |before| before.moved);
         self.tasks.insert(number, Task { moved, ..task });
         let of_source = |task: &Task| task.source == source && task.status != Status::Running;
-        let finished: Vec<u32> =
-            self.tasks.iter().filter(|(_, task)| of_source(task)).map(|(number, _)| *number).collect();
+        let finished: Vec<u32> = self
+            .tasks
+            .iter()
+            .filter(|(_, task)| of_source(task))
+            .map(|(number, _)| *number)
+            .collect();
         for number in finished.iter().rev().skip(KEPT_MAX) {
             self.tasks.remove(number);
         }
@@ -221,7 +278,11 @@ fn put_message(
     let mut entry = Entry::new(key, message.sent_at, message.lines);
     entry.attempt = u16::try_from(message.attempt).unwrap_or(u16::MAX);
     if let Some(until) = message.delay_until {
-        entry.set_state(if carried == Some(CarryKind::Retry) { State::Retry } else { State::Delayed });
+        entry.set_state(if carried == Some(CarryKind::Retry) {
+            State::Retry
+        } else {
+            State::Delayed
+        });
         entry.set_until(until.as_millis());
     } else if carried == Some(CarryKind::Retry) {
         entry.mark_retry(true);
@@ -230,7 +291,15 @@ fn put_message(
         (false, Some(seed)) => Group::Tenant(tenant(seed, name)),
         _ => Group::Named(name),
     });
-    queue.put(Incoming { entry, group, source: None, location: None }, blocks);
+    queue.put(
+        Incoming {
+            entry,
+            group,
+            source: None,
+            location: None,
+        },
+        blocks,
+    );
 }
 
 /// Takes a message that another queue gave.
@@ -242,7 +311,12 @@ fn accept(
     cause: MoveCause,
     taken: Taken,
 ) {
-    let Taken { mut entry, group, location, source } = taken;
+    let Taken {
+        mut entry,
+        group,
+        location,
+        source,
+    } = taken;
     entry.set_state(State::Ready);
     entry.mark_retry(false);
     let source = match cause {
@@ -268,7 +342,15 @@ fn accept(
         Some(name) => Some(Group::Named(name)),
         None => Some(Group::Tenant(entry.group)).filter(|_| entry.group != 0 && !queue.is_fifo()),
     };
-    queue.put(Incoming { entry, group, source, location }, blocks);
+    queue.put(
+        Incoming {
+            entry,
+            group,
+            source,
+            location,
+        },
+        blocks,
+    );
 }
 
 /// The bucket of a tenant.

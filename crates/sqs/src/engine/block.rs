@@ -45,7 +45,9 @@ impl Blocks {
 
     /// A message at `location` lives no more.
     pub(crate) fn remove(&mut self, location: u64) {
-        let block = (location >> BLOCK_BITS).checked_sub(self.first).and_then(|index| usize::try_from(index).ok());
+        let block = (location >> BLOCK_BITS)
+            .checked_sub(self.first)
+            .and_then(|index| usize::try_from(index).ok());
         if let Some(block) = block.and_then(|index| self.blocks.get_mut(index)) {
             debug_assert!(block.live > 0, "more messages left a block than were in it");
             block.live = block.live.saturating_sub(1);
@@ -64,7 +66,9 @@ impl Blocks {
         let mut sum = Block::default();
         for block in begin..=last {
             let index = usize::try_from(block - self.first).unwrap_or(usize::MAX);
-            let Some(block) = self.blocks.get(index) else { break };
+            let Some(block) = self.blocks.get(index) else {
+                break;
+            };
             sum.live = sum.live.saturating_add(block.live);
             sum.total = sum.total.saturating_add(block.total);
         }
@@ -86,7 +90,10 @@ mod tests {
         assert_eq!(blocks.sum(88 * mib..92 * mib).live, 1);
         assert_eq!(blocks.sum(0..u64::MAX).live, 4);
         blocks.remove(100 * mib);
-        assert_eq!(blocks.sum(100 * mib..104 * mib), Block { live: 1, total: 2 });
+        assert_eq!(
+            blocks.sum(100 * mib..104 * mib),
+            Block { live: 1, total: 2 }
+        );
         blocks.remove(90 * mib);
         blocks.remove(101 * mib);
         assert_eq!(blocks.sum(0..108 * mib), Block::default());

@@ -18,10 +18,20 @@ impl Engine {
     /// The first `max` messages whose entry begins in `log`.
     pub(crate) fn residents(&self, log: Range<u64>, max: usize) -> Vec<Resident> {
         let all = self.queues.values().flat_map(|queue| {
-            let cold = queue.cold.runs().filter(|run| run.overlaps(&log)).flat_map(|run| run.keys());
+            let cold = queue
+                .cold
+                .runs()
+                .filter(|run| run.overlaps(&log))
+                .flat_map(|run| run.keys());
             let hot = queue.hot.iter().map(|(_, entry)| entry.key);
-            cold.chain(hot).map(|key| Resident { queue: queue.id, key, location: queue.location(key) })
+            cold.chain(hot).map(|key| Resident {
+                queue: queue.id,
+                key,
+                location: queue.location(key),
+            })
         });
-        all.filter(|resident| log.contains(&resident.location)).take(max).collect()
+        all.filter(|resident| log.contains(&resident.location))
+            .take(max)
+            .collect()
     }
 }

@@ -33,11 +33,19 @@ pub(crate) struct Cold {
 
 impl Run {
     fn new(key: MessageKey, minute: u32) -> Self {
-        Self { base: key.0, minute, head: 0, offsets: Arc::default() }
+        Self {
+            base: key.0,
+            minute,
+            head: 0,
+            offsets: Arc::default(),
+        }
     }
 
     fn takes(&self, key: MessageKey, minute: u32) -> bool {
-        let fits = key.0.checked_sub(self.base).is_some_and(|offset| offset < u64::from(GONE));
+        let fits = key
+            .0
+            .checked_sub(self.base)
+            .is_some_and(|offset| offset < u64::from(GONE));
         fits && minute == self.minute && self.offsets.len() < RUN_MESSAGES_MAX
     }
 
@@ -47,7 +55,10 @@ impl Run {
 
     /// The messages that are there.
     pub(crate) fn keys(&self) -> impl Iterator<Item = MessageKey> + '_ {
-        let live = self.remaining().iter().filter(|offset| **offset & GONE == 0);
+        let live = self
+            .remaining()
+            .iter()
+            .filter(|offset| **offset & GONE == 0);
         live.map(|offset| MessageKey(self.base + u64::from(*offset)))
     }
 
@@ -64,7 +75,11 @@ impl Run {
 
     /// Drops the gaps at the front; whether nothing is left.
     fn skip_gaps(&mut self) -> bool {
-        let gaps = self.remaining().iter().take_while(|offset| **offset & GONE != 0).count();
+        let gaps = self
+            .remaining()
+            .iter()
+            .take_while(|offset| **offset & GONE != 0)
+            .count();
         self.head += gaps as u32;
         self.remaining().is_empty()
     }
@@ -82,7 +97,11 @@ impl Cold {
             return false;
         }
         if !self.runs.back().is_some_and(|run| run.takes(key, minute)) {
-            if let Some(full) = self.runs.back_mut().and_then(|run| Arc::get_mut(&mut run.offsets)) {
+            if let Some(full) = self
+                .runs
+                .back_mut()
+                .and_then(|run| Arc::get_mut(&mut run.offsets))
+            {
                 full.shrink_to_fit();
             }
             self.runs.push_back(Run::new(key, minute));
@@ -103,7 +122,9 @@ impl Cold {
 
     /// The messages with their minutes, oldest first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (MessageKey, u32)> + '_ {
-        self.runs.iter().flat_map(|run| run.keys().map(|key| (key, run.minute)))
+        self.runs
+            .iter()
+            .flat_map(|run| run.keys().map(|key| (key, run.minute)))
     }
 
     /// The runs, oldest first.
@@ -113,21 +134,37 @@ impl Cold {
 
     /// The minute of a message, or `None` when it is not here.
     pub(crate) fn minute_of(&self, key: MessageKey) -> Option<u32> {
-        let run = self.runs.get(self.runs.partition_point(|run| run.base <= key.0).checked_sub(1)?)?;
+        let run = self.runs.get(
+            self.runs
+                .partition_point(|run| run.base <= key.0)
+                .checked_sub(1)?,
+        )?;
         let offset = u32::try_from(key.0 - run.base).ok()?;
-        let index = run.remaining().binary_search_by_key(&offset, |offset| offset & !GONE).ok()?;
+        let index = run
+            .remaining()
+            .binary_search_by_key(&offset, |offset| offset & !GONE)
+            .ok()?;
         (run.remaining().get(index)? & GONE == 0).then_some(run.minute)
     }
 
     /// Takes one message out; its minute, or `None` when it is not here.
     pub(crate) fn take(&mut self, key: MessageKey) -> Option<u32> {
-        let at = self.runs.partition_point(|run| run.base <= key.0).checked_sub(1)?;
+        let at = self
+            .runs
+            .partition_point(|run| run.base <= key.0)
+            .checked_sub(1)?;
         let run = self.runs.get_mut(at)?;
         let offset = u32::try_from(key.0 - run.base).ok()?;
         // The front is what receives take; all else is rare.
         let index = match run.remaining().first() {
             Some(first) if *first == offset => run.head as usize,
-            _ => run.head as usize + run.remaining().binary_search_by_key(&offset, |offset| offset & !GONE).ok()?,
+            _ => {
+                run.head as usize
+                    + run
+                        .remaining()
+                        .binary_search_by_key(&offset, |offset| offset & !GONE)
+                        .ok()?
+            }
         };
         if run.offsets.get(index)? & GONE != 0 {
             return None;
@@ -185,6 +222,9 @@ mod tests {
         let copy = cold.clone();
         cold.take(MessageKey(3));
         cold.push(MessageKey(6), 0);
-        assert_eq!((keys(&copy), keys(&cold)), (vec![1, 2, 3, 4, 5], vec![1, 2, 4, 5, 6]));
+        assert_eq!(
+            (keys(&copy), keys(&cold)),
+            (vec![1, 2, 3, 4, 5], vec![1, 2, 4, 5, 6])
+        );
     }
 }

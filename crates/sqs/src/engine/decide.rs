@@ -3,9 +3,7 @@
 //! Outcomes are in the order of what was asked. A record is `None` when there is nothing to say.
 
 use base::Timestamp;
-use store::record::{
-    By, Dedup, MessageKey, MoveCause, NewMessage, QueueId, Record, Touched,
-};
+use store::record::{By, Dedup, MessageKey, MoveCause, NewMessage, QueueId, Record, Touched};
 
 use super::apply::{attempt_fingerprint, fingerprint};
 use super::hot::{Entry, State};
@@ -84,18 +82,25 @@ impl Engine {
     ) -> Result<Creation, Error> {
         if let Some(id) = self.names.get(name) {
             let is_tag = |name: &&str| *name != "FifoQueue";
-            let differs = self.queue(*id)?.settings.differs_in(&wanted, given.iter().copied().filter(is_tag));
+            let differs = self
+                .queue(*id)?
+                .settings
+                .differs_in(&wanted, given.iter().copied().filter(is_tag));
             return match differs {
                 None => Ok(Creation::Exists(*id)),
-                Some(attribute) => {
-                    Err(Error::QueueNameExists { name: name.to_owned(), attribute: attribute.to_owned() })
-                }
+                Some(attribute) => Err(Error::QueueNameExists {
+                    name: name.to_owned(),
+                    attribute: attribute.to_owned(),
+                }),
             };
         }
         if let Some(deleted_at) = self.deleted.get(name) {
             let ago = at.since(*deleted_at);
             if ago.as_millis() < u128::from(DELETED_MS) {
-                return Err(Error::QueueDeletedRecently { name: name.to_owned(), ago_secs: ago.as_secs() });
+                return Err(Error::QueueDeletedRecently {
+                    name: name.to_owned(),
+                    ago_secs: ago.as_secs(),
+                });
             }
         }
         if self.names.len() >= QUEUES_MAX {
@@ -107,10 +112,15 @@ impl Engine {
 
     /// A dead-letter queue must exist, be of the same kind, and allow it.
     pub(crate) fn check_redrive(&self, name: &str, settings: &Settings) -> Result<(), Error> {
-        let Some(redrive) = &settings.redrive else { return Ok(()) };
+        let Some(redrive) = &settings.redrive else {
+            return Ok(());
+        };
         let given = || serde_json::to_string(redrive).unwrap_or_default();
         let refuse = |right: &str| Err(Error::parameter("RedrivePolicy", given(), right));
-        let Some(target) = self.queue_of_arn(&redrive.target).and_then(|id| self.queues.get(&id)) else {
+        let Some(target) = self
+            .queue_of_arn(&redrive.target)
+            .and_then(|id| self.queues.get(&id))
+        else {
             return refuse("Dead letter target does not exist");
         };
         if target.name == name {
@@ -119,7 +129,12 @@ impl Engine {
         if target.is_fifo() != settings.is_fifo {
             return refuse("Dead-letter queue must be same type of queue as the source");
         }
-        if target.settings.redrive_allow.as_ref().is_some_and(|allow| !allow.allows(&self.arn(name))) {
+        if target
+            .settings
+            .redrive_allow
+            .as_ref()
+            .is_some_and(|allow| !allow.allows(&self.arn(name)))
+        {
             return refuse("the dead-letter queue's RedriveAllowPolicy does not allow this queue");
         }
         Ok(())
@@ -132,13 +147,16 @@ impl Engine {
         messages: &[NewMessage<'_>],
         at: Timestamp,
     ) -> Vec<Option<Duplicate>> {
-        let Some(seed) = self.seed.filter(|_| queue.is_fifo()) else { return vec![None; messages.len()] };
+        let Some(seed) = self.seed.filter(|_| queue.is_fifo()) else {
+            return vec![None; messages.len()];
+        };
         let mut seen: Vec<Option<[u8; 16]>> = Vec::with_capacity(messages.len());
         let mut outcomes = Vec::with_capacity(messages.len());
         for message in messages {
             let print = fingerprint(seed, &queue.settings, message.dedup, message.group);
             let earlier = print.and_then(|print| queue.dedup.get(&print, at.as_millis()));
-            let in_call = || print.and_then(|print| seen.iter().position(|other| *other == Some(print)));
+            let in_call =
+                || print.and_then(|print| seen.iter().position(|other| *other == Some(print)));
             outcomes.push(match earlier {
                 Some(key) => Some(Duplicate::Of(*key)),
                 None => in_call().map(Duplicate::InCall),
@@ -152,7 +170,9 @@ impl Engine {
     pub(crate) fn check_groups(queue: &QueueState) -> Result<(), Error> {
         if queue.is_fifo() && queue.groups.len() >= GROUPS_MAX {
             return Err(Error::Unsupported {
-                why: format!("{GROUPS_MAX} message groups have messages in the queue, which is the most there can be"),
+                why: format!(
+                    "{GROUPS_MAX} message groups have messages in the queue, which is the most there can be"
+                ),
             });
         }
         Ok(())
@@ -171,12 +191,19 @@ impl Engine {
             return Ok(again);
         }
         let queue = self.queue(id)?;
-        let limit = if queue.is_fifo() { FIFO_IN_FLIGHT_MAX } else { IN_FLIGHT_MAX };
+        let limit = if queue.is_fifo() {
+            FIFO_IN_FLIGHT_MAX
+        } else {
+            IN_FLIGHT_MAX
+        };
         let room = limit.saturating_sub(queue.in_flight);
         if room == 0 {
             return Err(Error::OverLimit { limit });
         }
-        let dead_to = queue.dead_letters.as_ref().and_then(|(name, max)| Some((*self.names.get(name)?, *max)));
+        let dead_to = queue
+            .dead_letters
+            .as_ref()
+            .and_then(|(name, max)| Some((*self.names.get(name)?, *max)));
         let picked = queue.pick(Bounds {
             at,
             durable: call.durable,
@@ -186,19 +213,37 @@ impl Engine {
         let mut receiving = Receiving::default();
         if let (Some((to, _)), false) = (dead_to, picked.dead.is_empty()) {
             let cause = MoveCause::DeadLetter;
-            receiving.records.push(Record::Moved { from: id, to, cause, messages: picked.dead });
+            receiving.records.push(Record::Moved {
+                from: id,
+                to,
+                cause,
+                messages: picked.dead,
+            });
         }
         if !picked.messages.is_empty() {
-            receiving.keys = picked.messages.iter().map(|each| each.message.key).collect();
+            receiving.keys = picked
+                .messages
+                .iter()
+                .map(|each| each.message.key)
+                .collect();
             let (until, by, messages) = (call.until, call.by, picked.messages);
-            receiving.records.push(Record::Received { queue: id, until, by, attempt, messages });
+            receiving.records.push(Record::Received {
+                queue: id,
+                until,
+                by,
+                attempt,
+                messages,
+            });
         }
         Ok(receiving)
     }
 
     fn attempt_of(&self, id: QueueId, call: &ReceiveCall<'_>) -> Option<[u8; 16]> {
         let is_fifo = self.queues.get(&id).is_some_and(QueueState::is_fifo);
-        Some(attempt_fingerprint(self.seed.filter(|_| is_fifo)?, call.attempt_id?))
+        Some(attempt_fingerprint(
+            self.seed.filter(|_| is_fifo)?,
+            call.attempt_id?,
+        ))
     }
 
     /// A receive request attempt that was made before gives the same messages again, as long as all are in flight.
@@ -210,25 +255,32 @@ impl Engine {
         attempt: Option<[u8; 16]>,
     ) -> Result<Option<Receiving>, Error> {
         let queue = self.queue(id)?;
-        let Some(given) = attempt.and_then(|attempt| queue.attempts.get(&attempt, at.as_millis())) else {
+        let Some(given) = attempt.and_then(|attempt| queue.attempts.get(&attempt, at.as_millis()))
+        else {
             return Ok(None);
         };
         let is_held = |(key, nonce): &(MessageKey, u16)| {
-            find(queue, *key).is_some_and(|entry| entry.state() == State::InFlight && entry.nonce == *nonce)
+            find(queue, *key)
+                .is_some_and(|entry| entry.state() == State::InFlight && entry.nonce == *nonce)
         };
         if given.is_empty() || !given.iter().all(is_held) {
             return Ok(None);
         }
         let keys: Vec<MessageKey> = given.iter().map(|(key, _)| *key).collect();
         let changes = keys.iter().map(|key| (*key, call.until)).collect();
-        Ok(Some(Receiving { records: vec![Record::VisibilityChanged { queue: id, changes }], keys }))
+        Ok(Some(Receiving {
+            records: vec![Record::VisibilityChanged { queue: id, changes }],
+            keys,
+        }))
     }
 
     /// What the receiver gets of a message that was just received.
     pub(crate) fn lease(&self, id: QueueId, key: MessageKey) -> Option<Lease> {
         let queue = self.queues.get(&id)?;
         let entry = find(queue, key)?;
-        let restamped = entry.is_restamped().then(|| Timestamp::from_secs(u64::from(entry.sent_secs)));
+        let restamped = entry
+            .is_restamped()
+            .then(|| Timestamp::from_secs(u64::from(entry.sent_secs)));
         Some(Lease {
             key,
             location: queue.location(key),
@@ -239,7 +291,11 @@ impl Engine {
             lines: entry.lines,
             attempt: u32::from(entry.attempt),
             restamped,
-            source: if queue.sources.is_empty() { None } else { queue.sources.get(&key).copied() },
+            source: if queue.sources.is_empty() {
+                None
+            } else {
+                queue.sources.get(&key).copied()
+            },
         })
     }
 
@@ -315,15 +371,23 @@ impl Engine {
     /// For each handle what its message was booked as, when nobody received it since.
     ///
     /// The lease may be over: as long as the message waits, the outcome of the attempt stands.
-    pub(crate) fn decide_settle(&self, id: QueueId, handles: &[Handle]) -> Result<Vec<Result<Touched, Error>>, Error> {
+    pub(crate) fn decide_settle(
+        &self,
+        id: QueueId,
+        handles: &[Handle],
+    ) -> Result<Vec<Result<Touched, Error>>, Error> {
         let queue = self.queue(id)?;
         let mut seen: Vec<MessageKey> = Vec::with_capacity(handles.len());
         let outcomes = handles.iter().map(|handle| {
             let is_first = !seen.contains(&handle.key);
             seen.push(handle.key);
-            let entry = find(queue, handle.key).filter(|entry| entry.nonce == handle.nonce && is_first);
+            let entry =
+                find(queue, handle.key).filter(|entry| entry.nonce == handle.nonce && is_first);
             let is_due = |entry: &&Entry| matches!(entry.state(), State::InFlight | State::Ready);
-            entry.filter(is_due).map(Entry::touched).ok_or(Error::HandleExpired)
+            entry
+                .filter(is_due)
+                .map(Entry::touched)
+                .ok_or(Error::HandleExpired)
         });
         Ok(outcomes.collect())
     }
@@ -332,7 +396,9 @@ impl Engine {
         let queue = self.queue(id)?;
         match queue.purged_at {
             Some(before) if at.since(before).as_millis() < u128::from(PURGE_MS) => {
-                Err(Error::PurgeInProgress { name: queue.name.clone() })
+                Err(Error::PurgeInProgress {
+                    name: queue.name.clone(),
+                })
             }
             _ => Ok(()),
         }
@@ -340,9 +406,20 @@ impl Engine {
 
     /// The queues whose redrive policy names this one.
     pub(crate) fn sources_of(&self, id: QueueId) -> Vec<(&str, QueueId)> {
-        let Some(target) = self.queues.get(&id).map(|queue| self.arn(&queue.name)) else { return Vec::new() };
-        let names_it = |queue: &QueueState| queue.settings.redrive.as_ref().is_some_and(|redrive| redrive.target == target);
-        let named = self.names.iter().filter(|(_, id)| self.queues.get(id).is_some_and(names_it));
+        let Some(target) = self.queues.get(&id).map(|queue| self.arn(&queue.name)) else {
+            return Vec::new();
+        };
+        let names_it = |queue: &QueueState| {
+            queue
+                .settings
+                .redrive
+                .as_ref()
+                .is_some_and(|redrive| redrive.target == target)
+        };
+        let named = self
+            .names
+            .iter()
+            .filter(|(_, id)| self.queues.get(id).is_some_and(names_it));
         named.map(|(name, id)| (name.as_str(), *id)).collect()
     }
 
@@ -353,8 +430,13 @@ impl Engine {
         rate: Option<u32>,
         at: Timestamp,
     ) -> Result<(u32, Task), Error> {
-        let not_found = |arn: &str| Error::NotFound { what: "queue", name: arn.to_owned() };
-        let source = self.queue_of_arn(source_arn).ok_or_else(|| not_found(source_arn))?;
+        let not_found = |arn: &str| Error::NotFound {
+            what: "queue",
+            name: arn.to_owned(),
+        };
+        let source = self
+            .queue_of_arn(source_arn)
+            .ok_or_else(|| not_found(source_arn))?;
         let destination = match destination_arn {
             Some(arn) => Some(self.queue_of_arn(arn).ok_or_else(|| not_found(arn))?),
             None => None,
@@ -364,11 +446,19 @@ impl Engine {
             return Err(Error::parameter("SourceArn", source_arn, right));
         }
         if destination == Some(source) {
-            return Err(Error::parameter("DestinationArn", source_arn, "it differs from SourceArn"));
+            return Err(Error::parameter(
+                "DestinationArn",
+                source_arn,
+                "it differs from SourceArn",
+            ));
         }
         if rate.is_some_and(|rate| !(1..=500).contains(&rate)) {
             let given = rate.unwrap_or_default().to_string();
-            return Err(Error::parameter("MaxNumberOfMessagesPerSecond", given, "it is an integer from 1 to 500"));
+            return Err(Error::parameter(
+                "MaxNumberOfMessagesPerSecond",
+                given,
+                "it is an integer from 1 to 500",
+            ));
         }
         let is_running = |task: &Task| task.source == source.0 && task.status == Status::Running;
         if self.tasks.values().any(is_running) {
@@ -380,7 +470,11 @@ impl Engine {
             let (from, to) = (self.queue(source)?.is_fifo(), self.queue(to)?.is_fifo());
             if from != to {
                 let right = "source and destination are both FIFO queues or both standard queues";
-                return Err(Error::parameter("DestinationArn", destination_arn.unwrap_or_default(), right));
+                return Err(Error::parameter(
+                    "DestinationArn",
+                    destination_arn.unwrap_or_default(),
+                    right,
+                ));
             }
         }
         let queue = self.queue_mut(source)?;
@@ -401,8 +495,19 @@ impl Engine {
     }
 
     /// The next moves of a running task, at most `max` messages, or its end.
-    pub(crate) fn decide_move(&mut self, number: u32, at: Timestamp, durable: u64, max: usize) -> Progress {
-        let Some(task) = self.tasks.get(&number).filter(|task| task.status == Status::Running).cloned() else {
+    pub(crate) fn decide_move(
+        &mut self,
+        number: u32,
+        at: Timestamp,
+        durable: u64,
+        max: usize,
+    ) -> Progress {
+        let Some(task) = self
+            .tasks
+            .get(&number)
+            .filter(|task| task.status == Status::Running)
+            .cloned()
+        else {
             return Progress::Moves(Vec::new());
         };
         let from = QueueId(task.source);
@@ -411,17 +516,32 @@ impl Engine {
         };
         queue.advance(at);
         let left = usize::try_from(task.to_move.saturating_sub(task.moved)).unwrap_or(usize::MAX);
-        let picked = queue.pick(Bounds { at, durable, max: max.min(left), dead_after: None });
+        let picked = queue.pick(Bounds {
+            at,
+            durable,
+            max: max.min(left),
+            dead_after: None,
+        });
         let messages: Vec<Touched> = picked.messages.iter().map(|each| each.message).collect();
         if messages.is_empty() {
-            return Progress::Ended(Task { status: Status::Completed, ..task });
+            return Progress::Ended(Task {
+                status: Status::Completed,
+                ..task
+            });
         }
         let cause = MoveCause::Task { task: number };
         let mut moves: Vec<(QueueId, Vec<Touched>)> = Vec::new();
-        let Ok(queue) = self.queue(from) else { return Progress::Moves(Vec::new()) };
+        let Ok(queue) = self.queue(from) else {
+            return Progress::Moves(Vec::new());
+        };
         for message in messages {
-            let to = task.destination.map(QueueId).or_else(|| queue.sources.get(&message.key).copied());
-            let Some(to) = to.filter(|to| self.queues.contains_key(to)) else { continue };
+            let to = task
+                .destination
+                .map(QueueId)
+                .or_else(|| queue.sources.get(&message.key).copied());
+            let Some(to) = to.filter(|to| self.queues.contains_key(to)) else {
+                continue;
+            };
             match moves.iter_mut().find(|(other, _)| *other == to) {
                 Some((_, list)) => list.push(message),
                 None => moves.push((to, vec![message])),
@@ -430,14 +550,27 @@ impl Engine {
         if moves.is_empty() {
             return Progress::failed(task, "CouldNotDetermineMessageSource");
         }
-        Progress::Moves(moves.into_iter().map(|(to, messages)| Record::Moved { from, to, cause, messages }).collect())
+        Progress::Moves(
+            moves
+                .into_iter()
+                .map(|(to, messages)| Record::Moved {
+                    from,
+                    to,
+                    cause,
+                    messages,
+                })
+                .collect(),
+        )
     }
 
     /// The handle by which a task is cancelled.
     pub(crate) fn task_handle(&self, number: u32, task: &Task) -> String {
         use base64::Engine as _;
         let key = MessageKey(u64::MAX - u64::from(number));
-        let id = self.seed.map(|seed| ids::message_id(seed, key)).unwrap_or_default();
+        let id = self
+            .seed
+            .map(|seed| ids::message_id(seed, key))
+            .unwrap_or_default();
         let text = format!(r#"{{"taskId":"{id}","sourceArn":"{}"}}"#, task.source_arn);
         base64::engine::general_purpose::STANDARD.encode(text)
     }
@@ -463,7 +596,11 @@ pub(crate) enum Progress {
 
 impl Progress {
     fn failed(task: Task, why: &str) -> Self {
-        Self::Ended(Task { status: Status::Failed, failure: Some(why.to_owned()), ..task })
+        Self::Ended(Task {
+            status: Status::Failed,
+            failure: Some(why.to_owned()),
+            ..task
+        })
     }
 }
 
@@ -473,7 +610,8 @@ fn find(queue: &QueueState, key: MessageKey) -> Option<&Entry> {
 
 /// The message of a lease that nobody took over.
 fn held(queue: &QueueState, handle: Handle) -> Option<&Entry> {
-    find(queue, handle.key).filter(|entry| entry.state() == State::InFlight && entry.nonce == handle.nonce)
+    find(queue, handle.key)
+        .filter(|entry| entry.state() == State::InFlight && entry.nonce == handle.nonce)
 }
 
 /// The message that a handle may delete; `None` when it has gone already.
@@ -481,7 +619,10 @@ fn held(queue: &QueueState, handle: Handle) -> Option<&Entry> {
 /// On a standard queue any receipt handle of the message does. On a FIFO queue only that of the receive that holds it.
 fn deletable(queue: &QueueState, handle: Handle) -> Result<Option<Touched>, Error> {
     let Some(entry) = find(queue, handle.key) else {
-        return Ok(queue.cold.minute_of(handle.key).map(|minute| Entry::from_cold(handle.key, minute).touched()));
+        return Ok(queue
+            .cold
+            .minute_of(handle.key)
+            .map(|minute| Entry::from_cold(handle.key, minute).touched()));
     };
     if queue.is_fifo() && held(queue, handle).is_none() {
         return Err(Error::HandleExpired);
@@ -495,12 +636,18 @@ pub(crate) fn task_json(task: &Task) -> Vec<u8> {
 }
 
 /// By what a FIFO queue is to know a message: the id given, or the body's hash when the queue does so.
-pub(crate) fn dedup_of<'a>(settings: &Settings, id: Option<&'a str>, body: &[u8]) -> Result<Option<Dedup<'a>>, Error> {
+pub(crate) fn dedup_of<'a>(
+    settings: &Settings,
+    id: Option<&'a str>,
+    body: &[u8],
+) -> Result<Option<Dedup<'a>>, Error> {
     use sha2::{Digest, Sha256};
     match (settings.is_fifo, id) {
         (false, _) => Ok(None),
         (true, Some(id)) => Ok(Some(Dedup::Id(id))),
-        (true, None) if settings.has_content_dedup => Ok(Some(Dedup::Content(Sha256::digest(body).into()))),
+        (true, None) if settings.has_content_dedup => {
+            Ok(Some(Dedup::Content(Sha256::digest(body).into())))
+        }
         (true, None) => Err(Error::parameter(
             "MessageDeduplicationId",
             "",

@@ -19,7 +19,10 @@ pub(crate) struct Memory<T> {
 
 impl<T> Default for Memory<T> {
     fn default() -> Self {
-        Self { values: HashMap::default(), order: VecDeque::new() }
+        Self {
+            values: HashMap::default(),
+            order: VecDeque::new(),
+        }
     }
 }
 
@@ -45,7 +48,11 @@ impl<T> Memory<T> {
             }
             self.order.pop_front();
             // It may have been put again since.
-            if self.values.get(&fingerprint).is_some_and(|(latest, _)| *latest == put_at) {
+            if self
+                .values
+                .get(&fingerprint)
+                .is_some_and(|(latest, _)| *latest == put_at)
+            {
                 self.values.remove(&fingerprint);
             }
         }
@@ -78,6 +85,12 @@ mod tests {
         assert_eq!(memory.get(&[1; 16], 600_999), Some(&"b"));
         assert_eq!(memory.iter().count(), 2);
         memory.forget(601_999);
-        assert_eq!(memory.iter().map(|(_, _, value)| *value).collect::<Vec<_>>(), ["c"]);
+        assert_eq!(
+            memory
+                .iter()
+                .map(|(_, _, value)| *value)
+                .collect::<Vec<_>>(),
+            ["c"]
+        );
     }
 }

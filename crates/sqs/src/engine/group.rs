@@ -30,7 +30,15 @@ pub(crate) struct Group {
 
 impl Group {
     fn new(name: Option<Box<str>>) -> Self {
-        Self { name, list: List::EMPTY, ready: 0, locked: 0, delayed: 0, delay_floor: 0, is_in_ring: false }
+        Self {
+            name,
+            list: List::EMPTY,
+            ready: 0,
+            locked: 0,
+            delayed: 0,
+            delay_floor: 0,
+            is_in_ring: false,
+        }
     }
 
     fn is_unused(&self) -> bool {
@@ -80,7 +88,11 @@ impl Groups {
 
     /// After a restore: the numbers that no group has are free.
     pub(crate) fn find_free(&mut self) {
-        let free = self.groups.iter().enumerate().filter(|(_, group)| group.is_none());
+        let free = self
+            .groups
+            .iter()
+            .enumerate()
+            .filter(|(_, group)| group.is_none());
         self.free = free.map(|(index, _)| index as u32 + 1).collect();
     }
 
@@ -89,7 +101,9 @@ impl Groups {
     }
 
     pub(crate) fn get_mut(&mut self, number: u32) -> Option<&mut Group> {
-        self.groups.get_mut(number.checked_sub(1)? as usize)?.as_mut()
+        self.groups
+            .get_mut(number.checked_sub(1)? as usize)?
+            .as_mut()
     }
 
     /// The named groups with their numbers.
@@ -109,7 +123,9 @@ impl Groups {
 
     /// A group of which something changed joins the ring when it may give a message, and is forgotten when it has none.
     pub(crate) fn settle(&mut self, number: u32, is_fifo: bool) {
-        let Some(group) = self.get_mut(number) else { return };
+        let Some(group) = self.get_mut(number) else {
+            return;
+        };
         if group.is_unused() && !group.is_in_ring {
             self.forget(number);
             return;
@@ -122,7 +138,9 @@ impl Groups {
     }
 
     fn forget(&mut self, number: u32) {
-        let Some(slot) = self.groups.get_mut(number.saturating_sub(1) as usize) else { return };
+        let Some(slot) = self.groups.get_mut(number.saturating_sub(1) as usize) else {
+            return;
+        };
         if let Some(name) = slot.take().and_then(|group| group.name) {
             self.names.remove(&name);
             self.free.push(number);

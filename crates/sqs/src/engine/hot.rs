@@ -109,7 +109,11 @@ impl Entry {
 
     /// What the ledger needs to know of it.
     pub(crate) fn touched(&self) -> Touched {
-        Touched { key: self.key, sent_minute: self.sent_minute(), lines: self.lines }
+        Touched {
+            key: self.key,
+            sent_minute: self.sent_minute(),
+            lines: self.lines,
+        }
     }
 
     pub(crate) fn sent_minute(&self) -> u32 {
@@ -181,18 +185,31 @@ impl Entry {
     }
 
     pub(crate) fn mark_retry(&mut self, is_retry: bool) {
-        self.meta = if is_retry { self.meta | RETURNS } else { self.meta & !RETURNS };
+        self.meta = if is_retry {
+            self.meta | RETURNS
+        } else {
+            self.meta & !RETURNS
+        };
     }
 
     pub(crate) fn first_received(&self) -> Option<Timestamp> {
         let after = self.first_after.checked_sub(1)?;
-        Some(Timestamp::from_millis(u64::from(self.sent_minute()) * 60_000 + u64::from(after)))
+        Some(Timestamp::from_millis(
+            u64::from(self.sent_minute()) * 60_000 + u64::from(after),
+        ))
     }
 
     pub(crate) fn set_first_received(&mut self, at: Option<Timestamp>) {
-        let since = |at: Timestamp| at.as_millis().saturating_sub(u64::from(self.sent_minute()) * 60_000);
-        self.first_after =
-            at.map_or(0, |at| u32::try_from(since(at)).unwrap_or(u32::MAX - 1).saturating_add(1).max(1));
+        let since = |at: Timestamp| {
+            at.as_millis()
+                .saturating_sub(u64::from(self.sent_minute()) * 60_000)
+        };
+        self.first_after = at.map_or(0, |at| {
+            u32::try_from(since(at))
+                .unwrap_or(u32::MAX - 1)
+                .saturating_add(1)
+                .max(1)
+        });
     }
 
     /// The entry behind it in its list.
@@ -208,7 +225,10 @@ impl Entry {
             self.until() | (u64::from(self.meta & !PLACE_BITS) << 48),
             both(self.sent_secs, self.first_after),
             both(self.receive_count, self.lines),
-            both(self.group, u32::from(self.attempt) | (u32::from(self.nonce) << 16)),
+            both(
+                self.group,
+                u32::from(self.attempt) | (u32::from(self.nonce) << 16),
+            ),
         ]
     }
 
@@ -243,7 +263,10 @@ pub(crate) struct List {
 }
 
 impl List {
-    pub(crate) const EMPTY: Self = Self { head: Slot::NONE, tail: Slot::NONE };
+    pub(crate) const EMPTY: Self = Self {
+        head: Slot::NONE,
+        tail: Slot::NONE,
+    };
 
     pub(crate) fn is_empty(&self) -> bool {
         self.head == Slot::NONE
@@ -274,13 +297,22 @@ impl Slab {
     }
 
     /// Bytes of memory that it holds.
+    #[cfg(test)]
     pub(crate) fn bytes(&self) -> usize {
-        let chunks: usize = self.chunks.iter().map(|chunk| chunk.capacity() * size_of::<Entry>()).sum();
+        let chunks: usize = self
+            .chunks
+            .iter()
+            .map(|chunk| chunk.capacity() * size_of::<Entry>())
+            .sum();
         chunks + self.index.allocation_size()
     }
 
     pub(crate) fn find(&self, key: MessageKey) -> Option<Slot> {
-        self.index.find(hash(key), |slot| self.get(*slot).is_some_and(|entry| entry.key == key)).copied()
+        self.index
+            .find(hash(key), |slot| {
+                self.get(*slot).is_some_and(|entry| entry.key == key)
+            })
+            .copied()
     }
 
     pub(crate) fn get(&self, slot: Slot) -> Option<&Entry> {
@@ -300,7 +332,10 @@ impl Slab {
         let chunks = &self.chunks;
         let hash_of = |slot: &Slot| {
             let at = slot.0 as usize;
-            chunks.get(at / CHUNK).and_then(|chunk| chunk.get(at % CHUNK)).map_or(0, |entry| hash(entry.key))
+            chunks
+                .get(at / CHUNK)
+                .and_then(|chunk| chunk.get(at % CHUNK))
+                .map_or(0, |entry| hash(entry.key))
         };
         self.index.insert_unique(hash(key), slot, hash_of);
         slot
@@ -320,7 +355,9 @@ impl Slab {
             self.chunks.push(Vec::with_capacity(room));
         }
         let before = (self.chunks.len() - 1) * CHUNK;
-        let Some(chunk) = self.chunks.last_mut() else { return Slot::NONE };
+        let Some(chunk) = self.chunks.last_mut() else {
+            return Slot::NONE;
+        };
         chunk.push(entry);
         Slot((before + chunk.len() - 1) as u32)
     }
@@ -328,8 +365,15 @@ impl Slab {
     /// Takes a message out; it must be in no list.
     pub(crate) fn remove(&mut self, slot: Slot) -> Option<Entry> {
         let entry = self.get(slot)?.clone();
-        debug_assert_eq!(entry.place(), Place::Nowhere, "a listed message was removed");
-        if let Ok(found) = self.index.find_entry(hash(entry.key), |other| *other == slot) {
+        debug_assert_eq!(
+            entry.place(),
+            Place::Nowhere,
+            "a listed message was removed"
+        );
+        if let Ok(found) = self
+            .index
+            .find_entry(hash(entry.key), |other| *other == slot)
+        {
             found.remove();
         }
         if self.index.is_empty() && self.chunks.len() > 1 {
@@ -346,7 +390,9 @@ impl Slab {
 
     /// All messages in no particular order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Slot, &Entry)> {
-        self.index.iter().filter_map(|slot| Some((*slot, self.get(*slot)?)))
+        self.index
+            .iter()
+            .filter_map(|slot| Some((*slot, self.get(*slot)?)))
     }
 
     /// The messages of a list from its head.
@@ -369,14 +415,20 @@ impl Slab {
     ///
     /// It looks from both ends, because entries come back to the front and new ones go to the end.
     pub(crate) fn insert_sorted(&mut self, list: &mut List, slot: Slot, place: Place) {
-        let Some(key) = self.get(slot).map(|entry| entry.key) else { return };
+        let Some(key) = self.get(slot).map(|entry| entry.key) else {
+            return;
+        };
         let (mut after, mut before) = (list.head, list.tail);
         let (prev, next) = loop {
-            let Some(front) = after.some().and_then(|slot| self.get(slot)) else { break (list.tail, Slot::NONE) };
+            let Some(front) = after.some().and_then(|slot| self.get(slot)) else {
+                break (list.tail, Slot::NONE);
+            };
             if front.key > key {
                 break (front.prev, after);
             }
-            let Some(back) = before.some().and_then(|slot| self.get(slot)) else { break (Slot::NONE, list.head) };
+            let Some(back) = before.some().and_then(|slot| self.get(slot)) else {
+                break (Slot::NONE, list.head);
+            };
             if back.key < key {
                 break (before, back.next);
             }
@@ -388,7 +440,11 @@ impl Slab {
 
     fn link(&mut self, list: &mut List, prev: Slot, slot: Slot, next: Slot, place: Place) {
         if let Some(entry) = self.get_mut(slot) {
-            debug_assert_eq!(entry.place(), Place::Nowhere, "a message is put into a second list");
+            debug_assert_eq!(
+                entry.place(),
+                Place::Nowhere,
+                "a message is put into a second list"
+            );
             entry.set_place(place);
             entry.prev = prev;
             entry.next = next;
@@ -405,7 +461,9 @@ impl Slab {
 
     /// Takes an entry out of the list that it is in.
     pub(crate) fn unlink(&mut self, list: &mut List, slot: Slot) {
-        let Some(entry) = self.get_mut(slot) else { return };
+        let Some(entry) = self.get_mut(slot) else {
+            return;
+        };
         let (prev, next) = (entry.prev, entry.next);
         entry.set_place(Place::Nowhere);
         entry.prev = Slot::NONE;
@@ -444,7 +502,10 @@ mod tests {
         entry.set_first_received(Some(Timestamp::from_millis(91_234)));
         let copy = Entry::from_image(entry.image());
         assert_eq!(format!("{copy:?}"), format!("{entry:?}"));
-        assert_eq!((copy.until(), copy.state()), (1_795_410_190_250, State::Retry));
+        assert_eq!(
+            (copy.until(), copy.state()),
+            (1_795_410_190_250, State::Retry)
+        );
         assert!(copy.is_restamped() && copy.comes_from_retry());
         assert_eq!(copy.first_received(), Some(Timestamp::from_millis(91_234)));
     }
@@ -471,7 +532,9 @@ mod tests {
             let slot = slab.insert(entry(key));
             slab.insert_sorted(&mut list, slot, Place::Group);
         }
-        let keys = |slab: &Slab, list: List| -> Vec<u64> { slab.walk(list).map(|(_, entry)| entry.key.0).collect() };
+        let keys = |slab: &Slab, list: List| -> Vec<u64> {
+            slab.walk(list).map(|(_, entry)| entry.key.0).collect()
+        };
         assert_eq!(keys(&slab, list), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
         for key in [1, 9, 5] {
             let slot = slab.find(MessageKey(key)).unwrap();

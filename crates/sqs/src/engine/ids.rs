@@ -28,7 +28,10 @@ impl Handle {
         let content = self.content();
         let mut bytes = [0; 24];
         let mac = mac(seed, &content);
-        bytes.iter_mut().zip(content.into_iter().chain(mac)).for_each(|(to, from)| *to = from);
+        bytes
+            .iter_mut()
+            .zip(content.into_iter().chain(mac))
+            .for_each(|(to, from)| *to = from);
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
@@ -39,7 +42,10 @@ impl Handle {
             return None;
         }
         let (content, given) = bytes.split_first_chunk::<16>()?;
-        let difference = mac(seed, content).iter().zip(given).fold(0, |sum, (a, b)| sum | (a ^ b));
+        let difference = mac(seed, content)
+            .iter()
+            .zip(given)
+            .fold(0, |sum, (a, b)| sum | (a ^ b));
         if difference != 0 {
             return None;
         }
@@ -52,7 +58,9 @@ impl Handle {
     }
 
     fn content(self) -> [u8; 16] {
-        let both = u128::from(self.queue.0) | (u128::from(self.key.0) << 32) | (u128::from(self.nonce) << 96);
+        let both = u128::from(self.queue.0)
+            | (u128::from(self.key.0) << 32)
+            | (u128::from(self.nonce) << 96);
         both.to_le_bytes()
     }
 }
@@ -80,19 +88,34 @@ mod tests {
 
     #[test]
     fn a_handle_goes_there_and_back() {
-        let handle = Handle { queue: QueueId(u32::MAX), key: MessageKey(u64::MAX - 7), nonce: 65_535 };
+        let handle = Handle {
+            queue: QueueId(u32::MAX),
+            key: MessageKey(u64::MAX - 7),
+            nonce: 65_535,
+        };
         assert_eq!(Handle::open(SEED, &handle.seal(SEED)), Some(handle));
     }
 
     #[test]
     fn a_forged_handle_is_refused() {
-        let text = Handle { queue: QueueId(3), key: MessageKey(4), nonce: 5 }.seal(SEED);
+        let text = Handle {
+            queue: QueueId(3),
+            key: MessageKey(4),
+            nonce: 5,
+        }
+        .seal(SEED);
         assert_eq!(Handle::open(Seed([8; 16]), &text), None);
         for at in 0..text.len() {
             for letter in "AZaz09-_=+ é".chars() {
-                let forged: String =
-                    text.chars().enumerate().map(|(index, c)| if index == at { letter } else { c }).collect();
-                assert!(forged == text || Handle::open(SEED, &forged).is_none(), "{forged}");
+                let forged: String = text
+                    .chars()
+                    .enumerate()
+                    .map(|(index, c)| if index == at { letter } else { c })
+                    .collect();
+                assert!(
+                    forged == text || Handle::open(SEED, &forged).is_none(),
+                    "{forged}"
+                );
             }
         }
         for text in ["", "x", &"A".repeat(31), &"A".repeat(32), &"A".repeat(33)] {

@@ -106,16 +106,18 @@ impl Engine {
         now.max(self.last_at)
     }
 
-    pub(crate) fn id_of(&self, name: &str) -> Result<QueueId, Error> {
-        self.names.get(name).copied().ok_or_else(|| Error::QueueNotFound { name: name.to_owned() })
-    }
-
     pub(crate) fn queue(&self, id: QueueId) -> Result<&QueueState, Error> {
-        self.queues.get(&id).ok_or_else(|| Error::QueueNotFound { name: format!("number {}", id.0) })
+        self.queues.get(&id).ok_or_else(|| Error::QueueNotFound {
+            name: format!("number {}", id.0),
+        })
     }
 
     pub(crate) fn queue_mut(&mut self, id: QueueId) -> Result<&mut QueueState, Error> {
-        self.queues.get_mut(&id).ok_or_else(|| Error::QueueNotFound { name: format!("number {}", id.0) })
+        self.queues
+            .get_mut(&id)
+            .ok_or_else(|| Error::QueueNotFound {
+                name: format!("number {}", id.0),
+            })
     }
 
     pub(crate) fn queues(&self) -> impl Iterator<Item = &QueueState> {
@@ -128,11 +130,19 @@ impl Engine {
 
     /// Names and numbers in the order of names, from `from` on.
     pub(crate) fn names_from(&self, from: &str) -> impl Iterator<Item = (&str, QueueId)> {
-        self.names.range::<str, _>((std::ops::Bound::Included(from), std::ops::Bound::Unbounded)).map(|(name, id)| (name.as_str(), *id))
+        self.names
+            .range::<str, _>((std::ops::Bound::Included(from), std::ops::Bound::Unbounded))
+            .map(|(name, id)| (name.as_str(), *id))
     }
 
-    pub(crate) fn sender(&self, number: u32) -> Option<Arc<str>> {
-        self.senders.get(number.checked_sub(1)? as usize).cloned()
+    /// All callers with their numbers.
+    pub(crate) fn senders(&self) -> impl Iterator<Item = (u32, Arc<str>)> + '_ {
+        (1..).zip(self.senders.iter().cloned())
+    }
+
+    /// The number of the next new caller.
+    pub(crate) fn next_sender(&self) -> u32 {
+        self.senders.len() as u32 + 1
     }
 
     pub(crate) fn sender_number(&self, id: &str) -> Option<u32> {
@@ -167,6 +177,8 @@ impl Engine {
     /// The queue that an ARN of this account and region names.
     pub(crate) fn queue_of_arn(&self, arn: &str) -> Option<QueueId> {
         let parsed: base::Arn = arn.parse().ok()?;
-        (self.arn(&parsed.resource) == arn).then(|| self.names.get(&parsed.resource).copied()).flatten()
+        (self.arn(&parsed.resource) == arn)
+            .then(|| self.names.get(&parsed.resource).copied())
+            .flatten()
     }
 }

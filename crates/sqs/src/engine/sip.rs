@@ -35,7 +35,9 @@ pub(crate) fn hash(seed: Seed, bytes: &[u8]) -> [u8; 16] {
     state[1] ^= 0xdd;
     let second = squeeze(&mut state);
     let mut out = [0; 16];
-    out.iter_mut().zip(first.to_le_bytes().into_iter().chain(second.to_le_bytes())).for_each(|(to, from)| *to = from);
+    out.iter_mut()
+        .zip(first.to_le_bytes().into_iter().chain(second.to_le_bytes()))
+        .for_each(|(to, from)| *to = from);
     out
 }
 

@@ -78,7 +78,9 @@ impl Engine {
             codec::put_bytes(out, name.as_bytes());
             codec::put_varint(out, at.as_millis());
         });
-        list(out, self.senders.iter(), |out, id| codec::put_bytes(out, id.as_bytes()));
+        list(out, self.senders.iter(), |out, id| {
+            codec::put_bytes(out, id.as_bytes())
+        });
         list(out, self.tasks.iter(), |out, (number, task)| {
             codec::put_varint(out, u64::from(*number));
             codec::put_bytes(out, &serde_json::to_vec(task).unwrap_or_default());
@@ -140,14 +142,21 @@ impl Engine {
         self.next_task = from.varint_u32()?;
         self.sealed = Position::new(from.varint()?);
         self.last_at = Timestamp::from_millis(from.varint()?);
-        let mut blocks = Blocks { first: from.varint()?, ..Blocks::default() };
+        let mut blocks = Blocks {
+            first: from.varint()?,
+            ..Blocks::default()
+        };
         for _ in 0..from.length()? {
-            blocks.blocks.push_back(Block { live: from.varint_u32()?, total: from.varint_u32()? });
+            blocks.blocks.push_back(Block {
+                live: from.varint_u32()?,
+                total: from.varint_u32()?,
+            });
         }
         self.blocks = blocks;
         for _ in 0..from.length()? {
             let name = from.text()?.to_owned();
-            self.deleted.insert(name, Timestamp::from_millis(from.varint()?));
+            self.deleted
+                .insert(name, Timestamp::from_millis(from.varint()?));
         }
         for number in 1..=from.length()? as u32 {
             let id: Arc<str> = from.text()?.into();
@@ -162,16 +171,25 @@ impl Engine {
         for _ in 0..from.length()? {
             let is_route = from.byte()? == 0;
             let name = from.text()?.to_owned();
-            self.paused.insert(if is_route { Paused::Route(name) } else { Paused::Destination(name) });
+            self.paused.insert(if is_route {
+                Paused::Route(name)
+            } else {
+                Paused::Destination(name)
+            });
         }
         for _ in 0..from.length()? {
-            self.lost.push((Position::new(from.varint()?), Position::new(from.varint()?)));
+            self.lost
+                .push((Position::new(from.varint()?), Position::new(from.varint()?)));
         }
         Ok(())
     }
 }
 
-fn list<T>(out: &mut Vec<u8>, items: impl ExactSizeIterator<Item = T>, put: impl Fn(&mut Vec<u8>, T)) {
+fn list<T>(
+    out: &mut Vec<u8>,
+    items: impl ExactSizeIterator<Item = T>,
+    put: impl Fn(&mut Vec<u8>, T),
+) {
     codec::put_varint(out, items.len() as u64);
     items.for_each(|item| put(out, item));
 }
@@ -179,7 +197,10 @@ fn list<T>(out: &mut Vec<u8>, items: impl ExactSizeIterator<Item = T>, put: impl
 fn write_queue(queue: &QueueState, out: &mut Vec<u8>) {
     codec::put_varint(out, u64::from(queue.id.0));
     codec::put_bytes(out, queue.name.as_bytes());
-    codec::put_bytes(out, &serde_json::to_vec(&*queue.settings).unwrap_or_default());
+    codec::put_bytes(
+        out,
+        &serde_json::to_vec(&*queue.settings).unwrap_or_default(),
+    );
     codec::put_varint(out, queue.purged_at.map_or(0, |at| at.as_millis() + 1));
     codec::put_varint(out, u64::from(queue.turn));
     list(out, queue.sent.iter(), |out, (minute, count)| {
@@ -206,14 +227,18 @@ fn write_queue(queue: &QueueState, out: &mut Vec<u8>) {
         codec::put_varint(out, key.0);
     });
     let attempts: Vec<_> = queue.attempts.iter().collect();
-    list(out, attempts.into_iter(), |out, (fingerprint, at, given)| {
-        out.extend_from_slice(&fingerprint);
-        codec::put_varint(out, at);
-        list(out, given.iter(), |out, (key, nonce)| {
-            codec::put_varint(out, key.0);
-            codec::put_varint(out, u64::from(*nonce));
-        });
-    });
+    list(
+        out,
+        attempts.into_iter(),
+        |out, (fingerprint, at, given)| {
+            out.extend_from_slice(&fingerprint);
+            codec::put_varint(out, at);
+            list(out, given.iter(), |out, (key, nonce)| {
+                codec::put_varint(out, key.0);
+                codec::put_varint(out, u64::from(*nonce));
+            });
+        },
+    );
 }
 
 fn write_hot(queue: &QueueState, out: &mut Vec<u8>) {
@@ -234,7 +259,9 @@ fn read_queue(from: &mut Reader<'_>) -> Result<QueueState, Unreadable> {
     queue.purged_at = from.varint()?.checked_sub(1).map(Timestamp::from_millis);
     queue.turn = from.varint_u32()?;
     for _ in 0..from.length()? {
-        queue.sent.push_back((from.varint_u32()?, from.varint_u32()?));
+        queue
+            .sent
+            .push_back((from.varint_u32()?, from.varint_u32()?));
     }
     for _ in 0..from.length()? {
         let number = from.varint_u32()?;
@@ -260,7 +287,10 @@ fn read_queue(from: &mut Reader<'_>) -> Result<QueueState, Unreadable> {
         let at = from.varint()?;
         let mut given = Vec::new();
         for _ in 0..from.length()? {
-            given.push((MessageKey(from.varint()?), (from.varint_u32()? & 0xffff) as u16));
+            given.push((
+                MessageKey(from.varint()?),
+                (from.varint_u32()? & 0xffff) as u16,
+            ));
         }
         queue.attempts.put(fingerprint, at, given);
     }

@@ -145,13 +145,17 @@ impl QueueState {
 
     /// How many could be received now.
     pub(crate) fn visible(&self) -> u64 {
-        self.len().saturating_sub(u64::from(self.in_flight) + u64::from(self.delayed) + u64::from(self.retry))
+        self.len().saturating_sub(
+            u64::from(self.in_flight) + u64::from(self.delayed) + u64::from(self.retry),
+        )
     }
 
     /// Makes ready what is due.
     pub(crate) fn advance(&mut self, at: Timestamp) {
         while let Some(slot) = self.wheel.expire(&mut self.hot, at.as_millis()) {
-            let Some(state) = self.hot.get(slot).map(Entry::state) else { continue };
+            let Some(state) = self.hot.get(slot).map(Entry::state) else {
+                continue;
+            };
             self.uncount(slot, state);
             if let Some(entry) = self.hot.get_mut(slot) {
                 entry.set_state(State::Ready);
@@ -170,7 +174,9 @@ impl QueueState {
 
     /// Puts an entry that is nowhere where its state says it belongs, and counts it.
     fn attach(&mut self, slot: Slot) {
-        let Some(entry) = self.hot.get_mut(slot) else { return };
+        let Some(entry) = self.hot.get_mut(slot) else {
+            return;
+        };
         let (mut state, group) = (entry.state(), entry.group);
         if state != State::Ready && !self.wheel.insert(&mut self.hot, slot) {
             state = State::Ready;
@@ -208,7 +214,9 @@ impl QueueState {
 
     /// Takes an entry out of its place and of the counts.
     fn detach(&mut self, slot: Slot) {
-        let Some(entry) = self.hot.get(slot) else { return };
+        let Some(entry) = self.hot.get(slot) else {
+            return;
+        };
         let (place, state, group) = (entry.place(), entry.state(), entry.group);
         match place {
             Place::Nowhere => {}
@@ -233,9 +241,15 @@ impl QueueState {
         };
         debug_assert!(*of_state > 0, "a count went below zero");
         *of_state = of_state.saturating_sub(1);
-        let Some(group) = self.hot.get(slot).map(|entry| entry.group) else { return };
+        let Some(group) = self.hot.get(slot).map(|entry| entry.group) else {
+            return;
+        };
         if let Some(of) = self.groups.get_mut(group) {
-            let count = if state == State::Delayed { &mut of.delayed } else { &mut of.locked };
+            let count = if state == State::Delayed {
+                &mut of.delayed
+            } else {
+                &mut of.locked
+            };
             *count = count.saturating_sub(1);
         }
     }
@@ -248,7 +262,12 @@ impl QueueState {
 
     /// Takes a message in.
     pub(crate) fn put(&mut self, incoming: Incoming<'_>, blocks: &mut Blocks) {
-        let Incoming { mut entry, group, source, location } = incoming;
+        let Incoming {
+            mut entry,
+            group,
+            source,
+            location,
+        } = incoming;
         let key = entry.key;
         if self.hot.find(key).is_some() {
             return;
@@ -278,7 +297,9 @@ impl QueueState {
         if !self.settings.is_fifo || !matches!(entry.state(), State::Ready | State::Delayed) {
             return;
         }
-        let Some(group) = self.groups.get_mut(entry.group) else { return };
+        let Some(group) = self.groups.get_mut(entry.group) else {
+            return;
+        };
         if group.delayed > 0 && entry.until() < group.delay_floor {
             entry.set_state(State::Delayed);
             entry.set_until(group.delay_floor);
@@ -295,7 +316,15 @@ impl QueueState {
             blocks.add(key.0);
         } else {
             let entry = Entry::new(key, sent_at, 1);
-            self.put(Incoming { entry, group: None, source: None, location: None }, blocks);
+            self.put(
+                Incoming {
+                    entry,
+                    group: None,
+                    source: None,
+                    location: None,
+                },
+                blocks,
+            );
         }
     }
 
@@ -313,15 +342,36 @@ impl QueueState {
             Some(slot) => {
                 self.detach(slot);
                 let entry = self.hot.remove(slot)?;
-                let group = self.groups.get(entry.group).and_then(|group| group.name.clone());
+                let group = self
+                    .groups
+                    .get(entry.group)
+                    .and_then(|group| group.name.clone());
                 self.settle_group(entry.group);
-                let location = if self.relocated.is_empty() { None } else { self.relocated.remove(&key) };
-                let source = if self.sources.is_empty() { None } else { self.sources.remove(&key) };
-                Taken { entry, group, source, location }
+                let location = if self.relocated.is_empty() {
+                    None
+                } else {
+                    self.relocated.remove(&key)
+                };
+                let source = if self.sources.is_empty() {
+                    None
+                } else {
+                    self.sources.remove(&key)
+                };
+                Taken {
+                    entry,
+                    group,
+                    source,
+                    location,
+                }
             }
             None => {
                 let minute = self.cold.take(key)?;
-                Taken { entry: Entry::from_cold(key, minute), group: None, source: None, location: None }
+                Taken {
+                    entry: Entry::from_cold(key, minute),
+                    group: None,
+                    source: None,
+                    location: None,
+                }
             }
         };
         blocks.remove(taken.location.unwrap_or(key.0));
@@ -340,8 +390,12 @@ impl QueueState {
 
     /// Applies a receive to one message.
     pub(crate) fn receive(&mut self, key: MessageKey, at: Timestamp, until: Timestamp) {
-        let Some(slot) = self.detached(key) else { return };
-        let Some(entry) = self.hot.get_mut(slot) else { return };
+        let Some(slot) = self.detached(key) else {
+            return;
+        };
+        let Some(entry) = self.hot.get_mut(slot) else {
+            return;
+        };
         let group = entry.group;
         entry.receive_count = entry.receive_count.saturating_add(1);
         entry.nonce = entry.nonce.wrapping_add(1);
@@ -377,7 +431,13 @@ impl QueueState {
     }
 
     /// Applies a wait for a retry.
-    pub(crate) fn retry_at(&mut self, key: MessageKey, at: Timestamp, attempt: u32, lines: Option<u32>) {
+    pub(crate) fn retry_at(
+        &mut self,
+        key: MessageKey,
+        at: Timestamp,
+        attempt: u32,
+        lines: Option<u32>,
+    ) {
         self.change(key, |entry| {
             entry.attempt = u16::try_from(attempt).unwrap_or(u16::MAX);
             entry.lines = lines.unwrap_or(entry.lines);
@@ -387,7 +447,9 @@ impl QueueState {
     }
 
     fn change(&mut self, key: MessageKey, change: impl FnOnce(&mut Entry)) {
-        let Some(slot) = self.detached(key) else { return };
+        let Some(slot) = self.detached(key) else {
+            return;
+        };
         if let Some(entry) = self.hot.get_mut(slot) {
             change(entry);
         }
@@ -396,7 +458,9 @@ impl QueueState {
 
     /// The cleaner copied a message.
     pub(crate) fn relocate(&mut self, key: MessageKey, location: u64, blocks: &mut Blocks) {
-        let Some(slot) = self.detached(key) else { return };
+        let Some(slot) = self.detached(key) else {
+            return;
+        };
         self.attach(slot);
         blocks.remove(self.location(key));
         blocks.add(location);
@@ -405,14 +469,21 @@ impl QueueState {
 
     /// All hot messages, those in lists in the order of their lists.
     pub(crate) fn in_order(&self) -> impl Iterator<Item = &Entry> {
-        let listed = self.hot.walk(self.ready).chain(self.groups.ring().flat_map(|group| self.hot.walk(group.list)));
+        let listed = self.hot.walk(self.ready).chain(
+            self.groups
+                .ring()
+                .flat_map(|group| self.hot.walk(group.list)),
+        );
         // Groups that stand outside of the ring keep their order by key, as all FIFO groups do.
         let in_ring = |group: u32| self.groups.is_in_ring(group);
-        let rest = self.hot.iter().filter(move |(_, entry)| match entry.place() {
-            Place::Ready => false,
-            Place::Group => !in_ring(entry.group),
-            Place::Wheel(_) | Place::Nowhere => true,
-        });
+        let rest = self
+            .hot
+            .iter()
+            .filter(move |(_, entry)| match entry.place() {
+                Place::Ready => false,
+                Place::Group => !in_ring(entry.group),
+                Place::Wheel(_) | Place::Nowhere => true,
+            });
         listed.chain(rest).map(|(_, entry)| entry)
     }
 
@@ -455,7 +526,10 @@ impl QueueState {
             _ => self.sent.push_back((minute, messages)),
         }
         while self.sent.len() > SENT_MINUTES_MAX
-            || self.sent.front().is_some_and(|(first, _)| first + (SENT_MINUTES_MAX as u32) < minute)
+            || self
+                .sent
+                .front()
+                .is_some_and(|(first, _)| first + (SENT_MINUTES_MAX as u32) < minute)
         {
             self.sent.pop_front();
         }
@@ -463,33 +537,72 @@ impl QueueState {
 
     /// The second before which (inclusive) accepted messages have outlived their retention.
     pub(crate) fn expired_before(&self, at: Timestamp) -> u32 {
-        let secs = at.as_secs().saturating_sub(u64::from(self.settings.retention_secs));
+        let secs = at
+            .as_secs()
+            .saturating_sub(u64::from(self.settings.retention_secs));
         u32::try_from(secs).unwrap_or(u32::MAX)
     }
 
     /// What a receive would take now. [`QueueState::advance`] must have run.
     pub(crate) fn pick(&self, bounds: Bounds) -> Picked {
-        let mut picking = Picking { state: self, bounds, expired: self.expired_before(bounds.at), picked: Picked::default() };
-        if self.is_fifo() { picking.fifo() } else { picking.standard() }
+        let mut picking = Picking {
+            state: self,
+            bounds,
+            expired: self.expired_before(bounds.at),
+            picked: Picked::default(),
+        };
+        if self.is_fifo() {
+            picking.fifo()
+        } else {
+            picking.standard()
+        }
         picking.picked
     }
 
-    /// The first `max` messages that have outlived their retention.
-    pub(crate) fn expired(&self, at: Timestamp, max: usize) -> Vec<Touched> {
+    /// Whether a message is in the queue.
+    pub(crate) fn holds(&self, key: MessageKey) -> bool {
+        self.hot.find(key).is_some() || self.cold.minute_of(key).is_some()
+    }
+
+    /// The first `max` messages that have outlived their retention; hot ones, of which all are looked at, only when
+    /// `is_thorough`.
+    pub(crate) fn expired(&self, at: Timestamp, max: usize, is_thorough: bool) -> Vec<Touched> {
         let before = self.expired_before(at);
-        let cold = self.cold.runs().take_while(|run| run.minute() * 60 + 59 <= before).flat_map(|run| {
-            run.keys().map(|key| Touched { key, sent_minute: run.minute(), lines: 1 })
-        });
-        let hot = self.hot.iter().filter(|(_, entry)| entry.sent_secs <= before).map(|(_, entry)| entry.touched());
+        let cold = self
+            .cold
+            .runs()
+            .take_while(|run| run.minute() * 60 + 59 <= before)
+            .flat_map(|run| {
+                run.keys().map(|key| Touched {
+                    key,
+                    sent_minute: run.minute(),
+                    lines: 1,
+                })
+            });
+        let hot = self
+            .hot
+            .iter()
+            .filter(|(_, entry)| entry.sent_secs <= before)
+            .map(|(_, entry)| entry.touched());
         let mut expired: Vec<Touched> = cold.take(max).collect();
-        expired.extend(hot.take(max - expired.len()));
+        if is_thorough {
+            expired.extend(hot.take(max - expired.len()));
+        }
         expired
     }
 
     /// When the oldest message was sent, to the minute for cold ones.
     pub(crate) fn oldest(&self) -> Option<Timestamp> {
-        let cold = self.cold.runs().next().map(|run| u64::from(run.minute()) * 60);
-        let hot = self.hot.iter().map(|(_, entry)| u64::from(entry.sent_secs)).min();
+        let cold = self
+            .cold
+            .runs()
+            .next()
+            .map(|run| u64::from(run.minute()) * 60);
+        let hot = self
+            .hot
+            .iter()
+            .map(|(_, entry)| u64::from(entry.sent_secs))
+            .min();
         cold.into_iter().chain(hot).min().map(Timestamp::from_secs)
     }
 }
@@ -514,7 +627,10 @@ impl Picking<'_> {
     /// Takes a hot message, as dead letter when it was received too often; whether it counts as received.
     fn take(&mut self, entry: &Entry) -> bool {
         let message = entry.touched();
-        let is_dead = self.bounds.dead_after.is_some_and(|max| entry.receive_count >= max);
+        let is_dead = self
+            .bounds
+            .dead_after
+            .is_some_and(|max| entry.receive_count >= max);
         if is_dead {
             if self.picked.dead.len() < DEAD_MAX {
                 self.picked.dead.push(message);
@@ -555,17 +671,17 @@ impl Picking<'_> {
         let state = self.state;
         let expired_minute = self.expired;
         let (bounds, expired) = (self.bounds, self.expired);
-        let is_open = move |entry: &Entry| entry.key.0 < bounds.durable && entry.sent_secs > expired;
+        let is_open =
+            move |entry: &Entry| entry.key.0 < bounds.durable && entry.sent_secs > expired;
         let mut ready = state
             .hot
             .walk(state.ready)
             .take(self.bounds.max.saturating_add(SKIPPED_MAX + DEAD_MAX))
             .map(|(_, entry)| entry)
             .filter(|entry| is_open(entry));
-        let mut cold = state
-            .cold
-            .iter()
-            .take_while(move |(key, minute)| key.0 < bounds.durable && minute * 60 + 59 > expired_minute);
+        let mut cold = state.cold.iter().take_while(move |(key, minute)| {
+            key.0 < bounds.durable && minute * 60 + 59 > expired_minute
+        });
         let mut tenants = Tenants::new(state, self.bounds.max);
         let mut turn = state.turn % 3;
         let mut idle = 0;
@@ -573,8 +689,15 @@ impl Picking<'_> {
             let found = match turn {
                 0 => ready.next().map(|entry| self.take(entry)),
                 1 => cold.next().map(|(key, sent_minute)| {
-                    let message = Touched { key, sent_minute, lines: 1 };
-                    self.picked.messages.push(ReceivedMessage { message, was: Was::Fresh });
+                    let message = Touched {
+                        key,
+                        sent_minute,
+                        lines: 1,
+                    };
+                    self.picked.messages.push(ReceivedMessage {
+                        message,
+                        was: Was::Fresh,
+                    });
                     true
                 }),
                 _ => tenants.next(&is_open).map(|entry| self.take(entry)),
@@ -594,13 +717,20 @@ struct Tenants<'s> {
 
 impl<'s> Tenants<'s> {
     fn new(state: &'s QueueState, max: usize) -> Self {
-        let heads = state.groups.ring().filter_map(|group| group.list.head()).take(max).collect();
+        let heads = state
+            .groups
+            .ring()
+            .filter_map(|group| group.list.head())
+            .take(max)
+            .collect();
         Self { state, heads }
     }
 
     fn next(&mut self, is_open: &impl Fn(&Entry) -> bool) -> Option<&'s Entry> {
         while let Some(slot) = self.heads.pop_front() {
-            let Some(entry) = self.state.hot.get(slot).filter(|entry| is_open(entry)) else { continue };
+            let Some(entry) = self.state.hot.get(slot).filter(|entry| is_open(entry)) else {
+                continue;
+            };
             if let Some(next) = entry.next_in_list() {
                 self.heads.push_back(next);
             }

@@ -27,7 +27,9 @@ pub(crate) struct Wheel {
 impl Wheel {
     /// Puts an entry, whose deadline is set and that is in no list, into the wheel; `false` when the deadline is over.
     pub(crate) fn insert(&mut self, slab: &mut Slab, slot: Slot) -> bool {
-        let Some(until) = slab.get(slot).map(super::hot::Entry::until) else { return true };
+        let Some(until) = slab.get(slot).map(super::hot::Entry::until) else {
+            return true;
+        };
         if until <= self.now {
             return false;
         }
@@ -38,8 +40,15 @@ impl Wheel {
     fn place(&mut self, slab: &mut Slab, slot: Slot, until: u64) {
         let level = level_of(self.now, until);
         let index = index_of(until, level);
-        let Some(lists) = self.levels.get_mut(level) else { return };
-        let lists = lists.get_or_insert_with(|| Box::new(Level { occupied: 0, slots: [List::EMPTY; SLOTS] }));
+        let Some(lists) = self.levels.get_mut(level) else {
+            return;
+        };
+        let lists = lists.get_or_insert_with(|| {
+            Box::new(Level {
+                occupied: 0,
+                slots: [List::EMPTY; SLOTS],
+            })
+        });
         lists.occupied |= 1 << index;
         if let Some(list) = lists.slots.get_mut(index) {
             slab.push_back(list, slot, Place::Wheel((level * SLOTS + index) as u16));
@@ -49,8 +58,12 @@ impl Wheel {
     /// Takes an entry out of the list `bucket`, where it says it is.
     pub(crate) fn remove(&mut self, slab: &mut Slab, slot: Slot, bucket: u16) {
         let (level, index) = (usize::from(bucket) / SLOTS, usize::from(bucket) % SLOTS);
-        let Some(Some(lists)) = self.levels.get_mut(level) else { return };
-        let Some(list) = lists.slots.get_mut(index) else { return };
+        let Some(Some(lists)) = self.levels.get_mut(level) else {
+            return;
+        };
+        let Some(list) = lists.slots.get_mut(index) else {
+            return;
+        };
         slab.unlink(list, slot);
         if list.is_empty() {
             lists.occupied &= !(1 << index);
@@ -103,7 +116,11 @@ impl Wheel {
             let index = (at + ahead) as usize % SLOTS;
             let unit = SLOT_BITS * level as u32;
             let round = self.now >> unit >> SLOT_BITS << SLOT_BITS << unit;
-            let turn = if (index as u32) < at { 1u64 << (unit + SLOT_BITS) } else { 0 };
+            let turn = if (index as u32) < at {
+                1u64 << (unit + SLOT_BITS)
+            } else {
+                0
+            };
             Some((level, index, round + turn + ((index as u64) << unit)))
         })
     }

@@ -3,21 +3,42 @@
 //! Each call: encode outside the lock; under the lock decide, append, apply, tell the observer; outside again wait for
 //! the commit. Receives are journaled and not waited for. No lock is held across `.await`.
 //!
-//! Ids and sizes of batch entries are the caller's to check with [`crate::batch::check_ids`].
+//! - [`admin`]: creating, changing, listing and purging queues
+//! - [`send`], [`receive`], [`outcome`]: messages in, out, and what became of them
+//! - [`read`]: bodies from the journal, neighbours in one read
+//! - [`moves`]: message move tasks
+//! - [`keep`]: retention, snapshots, reclaiming and cleaning
+//!
+//! Ids and the number of batch entries are the caller's to check with [`crate::batch::check_ids`].
 
+mod admin;
+mod fold;
+mod keep;
+mod moves;
+mod outcome;
 mod queue;
+mod read;
+mod receive;
+mod send;
+#[cfg(test)]
+mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use base::{AccountId, Clock, MetricSink, Region, Timestamp};
-use store::record::{Observer, Record};
-use store::{Journal, Recovery};
+use parking_lot::{Mutex, RwLock};
+use store::record::{Observer, QueueId, Record, encode};
+use store::{Appended, Class, Journal, Position, Recovery};
 
 use crate::Error;
-use crate::message::{Access, Message, Outgoing, Receive, Sender, Sent, Settle};
+use crate::engine::Engine;
+use crate::engine::ids::Handle;
+use crate::engine::sip::Seed;
+
+pub use admin::{Counts, Page};
+pub use moves::MoveTask;
 pub use queue::Queue;
 
 /// What the queues are made with.
@@ -35,80 +56,82 @@ pub struct Options {
 
 /// Why the queues could not be opened.
 #[derive(Debug, thiserror::Error)]
-#[error("could not open the journal in `{dir}`")]
-pub struct OpenFailed {
-    /// The data directory.
-    pub dir: String,
-    /// Why.
-    pub source: std::io::Error,
+pub enum OpenFailed {
+    /// The journal did not open.
+    #[error("could not open the journal in `{dir}`")]
+    Journal {
+        /// The data directory.
+        dir: String,
+        /// Why.
+        source: store::OpenError,
+    },
+    /// The journal's first record could not be written.
+    #[error("could not begin the journal in `{dir}`")]
+    Begin {
+        /// The data directory.
+        dir: String,
+        /// Why.
+        source: Error,
+    },
 }
 
-/// A page of queues.
-#[derive(Clone, Debug)]
-pub struct Page {
-    /// In the order of names.
-    pub queues: Vec<Arc<Queue>>,
-    /// Where the next page begins; `None` = this was the last.
-    pub next: Option<String>,
-}
-
-/// How many messages are in a queue.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// May be received now.
-    pub visible: u64,
-    /// Received and not yet deleted or visible again.
-    pub in_flight: u64,
-    /// Sent with a delay that is not over.
-    pub delayed: u64,
-    /// Settled, to be tried again later.
-    pub retry: u64,
-    /// When the oldest that is there was sent.
-    pub oldest: Option<Timestamp>,
-}
-
-/// A message move task.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MoveTask {
-    /// Its handle, while it can be cancelled.
-    pub handle: Option<String>,
-    /// `RUNNING`, `COMPLETED`, `CANCELLING`, `CANCELLED` or `FAILED`.
-    pub status: &'static str,
-    /// The queue whose messages are moved.
-    pub source_arn: String,
-    /// Where to; `None` = to the queues that they came from.
-    pub destination_arn: Option<String>,
-    /// Messages a second; `None` = as fast as is good.
-    pub rate: Option<u32>,
-    /// How many were moved.
-    pub moved: u64,
-    /// How many there were at its start.
-    pub to_move: u64,
-    /// Why it failed.
-    pub failure: Option<String>,
-    /// When it began.
-    pub started_at: Timestamp,
-}
+type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 
 /// All queues of a data directory.
-#[derive(Debug)]
-pub struct Queues {}
-
-fn not_yet<T>() -> Result<T, Error> {
-    Err(Error::Unsupported {
-        why: "not yet".to_owned(),
-    })
+pub struct Queues {
+    engine: Mutex<Engine>,
+    journal: Arc<Journal>,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<dyn MetricSink>,
+    observer: Arc<dyn Observer>,
+    seed: Seed,
+    account: AccountId,
+    region: Region,
+    are_results_sealed: bool,
+    views: RwLock<Views>,
+    wakes: Arc<Wakes>,
+    keeper: Mutex<keep::Progress>,
 }
 
-#[allow(
-    unused_variables,
-    clippy::unused_async,
-    missing_docs,
-    clippy::missing_errors_doc,
-    reason = "signatures land first"
-)]
+impl std::fmt::Debug for Queues {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Queues")
+            .field("account", &self.account)
+            .field("region", &self.region)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What is looked up without the engine's lock.
+#[derive(Debug, Default)]
+struct Views {
+    by_name: Map<String, Arc<Queue>>,
+    by_id: Map<QueueId, Arc<Queue>>,
+    senders: Vec<Arc<str>>,
+    sender_numbers: Map<Arc<str>, u32>,
+}
+
+/// Queues in which messages wait for the commit that makes them durable.
+#[derive(Debug, Default)]
+struct Wakes(Mutex<VecDeque<(Position, Arc<Queue>)>>);
+
+impl Wakes {
+    fn up_to(&self, durable: Position) {
+        let mut due = Vec::new();
+        let mut waiting = self.0.lock();
+        while waiting.front().is_some_and(|(end, _)| *end <= durable) {
+            due.extend(waiting.pop_front());
+        }
+        drop(waiting);
+        due.iter().for_each(|(_, queue)| queue.wake());
+    }
+}
+
 impl Queues {
-    /// Opens the data directory's journal and reads back what is in it.
+    /// Opens the journal in `DIR/journal` and reads back what is in it. The caller holds the data directory's lock.
+    ///
+    /// # Errors
+    /// [`OpenFailed`] with what stands in the way.
     pub fn open(
         dir: &Path,
         options: Options,
@@ -116,157 +139,236 @@ impl Queues {
         metrics: Arc<dyn MetricSink>,
         observer: Arc<dyn Observer>,
     ) -> Result<(Arc<Self>, Recovery), OpenFailed> {
-        Err(OpenFailed {
+        let mut engine = Engine::new(options.account.clone(), options.region.clone());
+        let mut fold = fold::Folding {
+            engine: &mut engine,
+            observer: &*observer,
+        };
+        let (journal, recovery) = Journal::open(&dir.join("journal"), options.journal, &mut fold)
+            .map_err(|source| OpenFailed::Journal {
             dir: dir.display().to_string(),
-            source: std::io::Error::other("not yet"),
-        })
+            source,
+        })?;
+        let begin = |source| OpenFailed::Begin {
+            dir: dir.display().to_string(),
+            source,
+        };
+        let seed = match engine.seed() {
+            Some(seed) => seed,
+            None => start(&mut engine, &journal, &*observer, clock.now()).map_err(begin)?,
+        };
+        let wakes = Arc::new(Wakes::default());
+        let on_commit = Arc::clone(&wakes);
+        journal.on_commit(Box::new(move |durable| on_commit.up_to(durable)));
+        let queues = Self {
+            views: RwLock::new(views_of(&engine)),
+            engine: Mutex::new(engine),
+            journal: Arc::new(journal),
+            clock,
+            metrics,
+            observer,
+            seed,
+            account: options.account,
+            region: options.region,
+            are_results_sealed: options.are_results_sealed,
+            wakes,
+            keeper: Mutex::default(),
+        };
+        Ok((Arc::new(queues), recovery))
     }
+
     /// The journal, for reading results and for waiting.
+    #[must_use]
     pub fn journal(&self) -> &Arc<Journal> {
-        unimplemented!()
-    }
-    /// Timers, retention, move tasks, snapshots and cleaning; runs until dropped.
-    pub async fn run(self: Arc<Self>) {}
-    /// Appends a record of another part (`Sealed`, `Paused`, `Resumed`) and waits until it is durable.
-    pub async fn record(&self, record: Record<'_>) -> Result<(), Error> {
-        not_yet()
+        &self.journal
     }
 
-    // Queues.
+    /// The queue of a name.
+    ///
+    /// # Errors
+    /// [`Error::QueueNotFound`].
     pub fn queue(&self, name: &str) -> Result<Arc<Queue>, Error> {
-        not_yet()
+        let views = self.views.read();
+        views
+            .by_name
+            .get(name)
+            .cloned()
+            .ok_or_else(|| Error::QueueNotFound {
+                name: name.to_owned(),
+            })
     }
+
+    /// The queue of a number.
+    #[must_use]
+    pub fn queue_by_id(&self, id: QueueId) -> Option<Arc<Queue>> {
+        self.views.read().by_id.get(&id).cloned()
+    }
+
     /// `arn:aws:sqs:REGION:ACCOUNT:NAME`
+    #[must_use]
     pub fn arn(&self, name: &str) -> String {
-        String::new()
-    }
-    pub async fn create(
-        &self,
-        name: &str,
-        attributes: &BTreeMap<String, String>,
-        tags: &BTreeMap<String, String>,
-    ) -> Result<Arc<Queue>, Error> {
-        not_yet()
-    }
-    pub async fn delete_queue(&self, queue: &Queue) -> Result<(), Error> {
-        not_yet()
-    }
-    /// `max`: 1 to 1,000. `from`: the `next` of the page before.
-    pub fn list(&self, prefix: &str, max: usize, from: Option<&str>) -> Result<Page, Error> {
-        not_yet()
-    }
-    /// Every attribute that GetQueueAttributes shows with `All`; the caller picks.
-    pub fn attributes(&self, queue: &Queue) -> Result<BTreeMap<String, String>, Error> {
-        not_yet()
-    }
-    pub async fn set_attributes(
-        &self,
-        queue: &Queue,
-        attributes: &BTreeMap<String, String>,
-    ) -> Result<(), Error> {
-        not_yet()
-    }
-    pub async fn tag(&self, queue: &Queue, tags: &BTreeMap<String, String>) -> Result<(), Error> {
-        not_yet()
-    }
-    pub async fn untag(&self, queue: &Queue, keys: &[String]) -> Result<(), Error> {
-        not_yet()
-    }
-    pub async fn add_permission(
-        &self,
-        queue: &Queue,
-        label: &str,
-        accounts: &[String],
-        actions: &[String],
-    ) -> Result<(), Error> {
-        not_yet()
-    }
-    pub async fn remove_permission(&self, queue: &Queue, label: &str) -> Result<(), Error> {
-        not_yet()
-    }
-    /// The queues whose redrive policy names this one, in the order of names.
-    pub fn dead_letter_sources(
-        &self,
-        queue: &Queue,
-        max: usize,
-        from: Option<&str>,
-    ) -> Result<Page, Error> {
-        not_yet()
+        base::Arn::new("sqs", &self.region, &self.account, name).to_string()
     }
 
-    // Messages.
-    /// Sends 1 to 10 messages in one record; one outcome each, in order. The outer error refuses all.
-    pub async fn send(
-        &self,
-        queue: &Queue,
-        sender: Sender<'_>,
-        messages: Vec<Outgoing>,
-    ) -> Result<Vec<Result<Sent, Error>>, Error> {
-        not_yet()
-    }
-    pub async fn receive(&self, queue: &Queue, receive: Receive) -> Result<Vec<Message>, Error> {
-        not_yet()
-    }
-    pub async fn delete(
-        &self,
-        queue: &Queue,
-        access: Access,
-        handles: &[&str],
-    ) -> Result<Vec<Result<(), Error>>, Error> {
-        not_yet()
-    }
-    /// Makes messages visible that long from now (0 s to 12 h); also how a notifier extends its leases.
-    pub async fn change_visibility(
-        &self,
-        queue: &Queue,
-        access: Access,
-        changes: &[(&str, Duration)],
-    ) -> Result<Vec<Result<(), Error>>, Error> {
-        not_yet()
-    }
-    /// A notifier hands messages back; its receive does not count.
-    pub async fn release(
-        &self,
-        queue: &Queue,
-        handles: &[&str],
-    ) -> Result<Vec<Result<(), Error>>, Error> {
-        not_yet()
-    }
-    /// Results and what becomes of the messages, in one record.
-    pub async fn settle(
-        &self,
-        queue: &Queue,
-        settles: Vec<Settle>,
-    ) -> Result<Vec<Result<(), Error>>, Error> {
-        not_yet()
-    }
-    pub async fn purge(&self, queue: &Queue) -> Result<(), Error> {
-        not_yet()
-    }
-    pub fn counts(&self, queue: &Queue) -> Result<Counts, Error> {
-        not_yet()
-    }
-    /// Messages sent in the minutes from `from` (inclusive) to `to` (exclusive); kept for 24 h.
-    pub fn sent_in(&self, queue: &Queue, from: Timestamp, to: Timestamp) -> Result<u64, Error> {
-        not_yet()
+    /// Appends a record of another part (`Sealed`, `Paused`, `Resumed`) and waits until it is durable.
+    ///
+    /// # Errors
+    /// When the journal refuses it.
+    pub async fn record(&self, mut record: Record<'_>) -> Result<(), Error> {
+        let end = {
+            let mut engine = self.engine.lock();
+            let at = engine.time(self.clock.now());
+            self.write(&mut engine, Class::Settle, at, &mut record)?.end
+        };
+        drop(record);
+        Ok(self.journal.committed(end).await?)
     }
 
-    // Move tasks.
-    /// `rate`: 1 to 500 messages a second. Returns the task's handle.
-    pub async fn start_move(
+    /// What rests, by records of `Paused` and `Resumed`.
+    #[must_use]
+    pub fn paused(&self) -> Vec<crate::Paused> {
+        self.engine.lock().paused().iter().cloned().collect()
+    }
+
+    /// The stretches of log that were cut out after damage.
+    #[must_use]
+    pub fn lost(&self) -> Vec<(Position, Position)> {
+        self.engine.lock().lost().to_vec()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Encodes, appends and applies a record.
+    fn write(
         &self,
-        source_arn: &str,
-        destination_arn: Option<&str>,
-        rate: Option<u32>,
-    ) -> Result<String, Error> {
-        not_yet()
+        engine: &mut Engine,
+        class: Class,
+        at: Timestamp,
+        record: &mut Record<'_>,
+    ) -> Result<Appended, Error> {
+        let mut bytes = Vec::with_capacity(256);
+        encode(record, &mut bytes);
+        self.append(engine, class, at, record, &bytes)
     }
-    /// Returns how many were moved.
-    pub async fn cancel_move(&self, handle: &str) -> Result<u64, Error> {
-        not_yet()
+
+    /// Appends and applies a record that was encoded as `bytes`.
+    fn append(
+        &self,
+        engine: &mut Engine,
+        class: Class,
+        at: Timestamp,
+        record: &Record<'_>,
+        bytes: &[u8],
+    ) -> Result<Appended, Error> {
+        append(
+            engine,
+            &self.journal,
+            &*self.observer,
+            class,
+            at,
+            record,
+            bytes,
+        )
     }
-    /// `max`: 1 to 10, newest first.
-    pub fn list_moves(&self, source_arn: &str, max: usize) -> Result<Vec<MoveTask>, Error> {
-        not_yet()
+
+    /// Has a receiver that waits at `queue` woken when everything before `end` is durable.
+    fn wake_at(&self, queue: &Arc<Queue>, end: Position) {
+        self.wakes.0.lock().push_back((end, Arc::clone(queue)));
+        // The commit may have come before the entry; nobody else would look at it then.
+        let durable = self.journal.durable();
+        if durable >= end {
+            self.wakes.up_to(durable);
+        }
+    }
+
+    /// Reads a receipt handle of this queue.
+    fn handle(&self, queue: &Queue, text: &str) -> Result<Handle, Error> {
+        let handle = Handle::open(self.seed, text).filter(|handle| handle.queue == queue.id());
+        handle.ok_or_else(|| Error::handle(text))
+    }
+
+    fn count(&self, queue: &Queue, name: &'static str, value: usize) {
+        if value > 0 {
+            self.metrics.add(
+                "AWS/SQS",
+                name,
+                &[("QueueName", queue.name())],
+                value as f64,
+            );
+        }
+    }
+}
+
+fn append(
+    engine: &mut Engine,
+    journal: &Journal,
+    observer: &dyn Observer,
+    class: Class,
+    at: Timestamp,
+    record: &Record<'_>,
+    bytes: &[u8],
+) -> Result<Appended, Error> {
+    let appended = journal.append(class, at, &[bytes])?;
+    if let Err(error) = engine.apply(appended.start, at, record) {
+        tracing::error!(%error, position = %appended.start, "a record of our own could not be applied");
+    }
+    observer.applied(appended.start, at, record);
+    Ok(appended)
+}
+
+/// Writes a new journal's first record.
+fn start(
+    engine: &mut Engine,
+    journal: &Journal,
+    observer: &dyn Observer,
+    now: Timestamp,
+) -> Result<Seed, Error> {
+    let seed = base::id::random_bytes();
+    let mut record = Record::Started { seed };
+    let mut bytes = Vec::new();
+    encode(&mut record, &mut bytes);
+    let at = engine.time(now);
+    let appended = append(
+        engine,
+        journal,
+        observer,
+        Class::Settle,
+        at,
+        &record,
+        &bytes,
+    )?;
+    journal.wait(appended.end)?;
+    Ok(Seed(seed))
+}
+
+fn views_of(engine: &Engine) -> Views {
+    let mut views = Views::default();
+    for state in engine.queues() {
+        let queue = Arc::new(Queue::new(
+            state.id,
+            &state.name,
+            Arc::clone(&state.settings),
+        ));
+        views.by_name.insert(state.name.clone(), Arc::clone(&queue));
+        views.by_id.insert(state.id, queue);
+    }
+    for (number, id) in engine.senders() {
+        views.name_sender(number, id);
+    }
+    views
+}
+
+impl Views {
+    fn name_sender(&mut self, number: u32, id: Arc<str>) {
+        let index = number.saturating_sub(1) as usize;
+        if self.senders.len() <= index {
+            self.senders.resize_with(index + 1, || Arc::from(""));
+        }
+        if let Some(sender) = self.senders.get_mut(index) {
+            *sender = Arc::clone(&id);
+        }
+        self.sender_numbers.insert(id, number);
     }
 }

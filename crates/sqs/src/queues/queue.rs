@@ -23,11 +23,11 @@ pub struct Queue {
 }
 
 impl Queue {
-    pub(super) fn new(id: QueueId, name: &str, settings: Settings) -> Self {
+    pub(super) fn new(id: QueueId, name: &str, settings: Arc<Settings>) -> Self {
         Self {
             id,
             name: name.to_owned(),
-            settings: RwLock::new(Arc::new(settings)),
+            settings: RwLock::new(settings),
             route: RwLock::new(None),
             arrivals: Notify::new(),
             waiting: AtomicU32::new(0),

@@ -1,0 +1,494 @@
+//! Creating, changing, listing and purging queues.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use base::Timestamp;
+use serde_json::{Value, json};
+use store::record::{QueueId, Record};
+use store::{Class, Position};
+
+use super::{Queue, Queues};
+use crate::engine::Engine;
+use crate::engine::decide::Creation;
+use crate::settings::Settings;
+use crate::{Error, name};
+
+/// The actions that a permission can name.
+const ACTIONS: [&str; 7] = [
+    "*",
+    "SendMessage",
+    "ReceiveMessage",
+    "DeleteMessage",
+    "ChangeMessageVisibility",
+    "GetQueueAttributes",
+    "GetQueueUrl",
+];
+
+/// A page of queues.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// In the order of names.
+    pub queues: Vec<Arc<Queue>>,
+    /// Where the next page begins; `None` = this was the last.
+    pub next: Option<String>,
+}
+
+/// How many messages are in a queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// May be received now.
+    pub visible: u64,
+    /// Received and not yet deleted or visible again.
+    pub in_flight: u64,
+    /// Sent with a delay that is not over.
+    pub delayed: u64,
+    /// Settled, to be tried again later.
+    pub retry: u64,
+    /// When the oldest that is there was sent, to the minute.
+    pub oldest: Option<Timestamp>,
+}
+
+impl Queues {
+    /// Creates a queue, or finds the one that has the name and the same attributes.
+    ///
+    /// # Errors
+    /// When name, attributes or tags break a rule, the name exists with other attributes, or was deleted in the last 60 s.
+    pub async fn create(
+        &self,
+        name: &str,
+        attributes: &BTreeMap<String, String>,
+        tags: &BTreeMap<String, String>,
+    ) -> Result<Arc<Queue>, Error> {
+        name::check(name)?;
+        let (queue, end) = {
+            let mut engine = self.engine.lock();
+            let at = engine.time(self.now());
+            let wanted = Settings::create(name, attributes, tags, at)?;
+            let given: Vec<&str> = attributes.keys().map(String::as_str).collect();
+            match engine.decide_create(name, wanted, &given, at)? {
+                Creation::Exists(id) => (self.view(id, name)?, self.journal.end()),
+                Creation::New(id, settings) => {
+                    self.create_new(&mut engine, id, name, settings, at)?
+                }
+            }
+        };
+        self.journal.committed(end).await?;
+        Ok(queue)
+    }
+
+    fn create_new(
+        &self,
+        engine: &mut Engine,
+        id: QueueId,
+        name: &str,
+        settings: Settings,
+        at: Timestamp,
+    ) -> Result<(Arc<Queue>, Position), Error> {
+        let bytes = to_json(&settings);
+        let mut record = Record::QueueCreated {
+            queue: id,
+            name,
+            settings: &bytes,
+        };
+        let end = self.write(engine, Class::Send, at, &mut record)?.end;
+        let queue = Arc::new(Queue::new(id, name, Arc::new(settings)));
+        let mut views = self.views.write();
+        views.by_name.insert(name.to_owned(), Arc::clone(&queue));
+        views.by_id.insert(id, Arc::clone(&queue));
+        Ok((queue, end))
+    }
+
+    fn view(&self, id: QueueId, name: &str) -> Result<Arc<Queue>, Error> {
+        self.queue_by_id(id).ok_or_else(|| Error::QueueNotFound {
+            name: name.to_owned(),
+        })
+    }
+
+    /// Deletes a queue with everything in it. Its name rests for 60 s.
+    ///
+    /// # Errors
+    /// [`Error::QueueNotFound`].
+    pub async fn delete_queue(&self, queue: &Queue) -> Result<(), Error> {
+        let end = {
+            let mut engine = self.engine.lock();
+            engine.queue(queue.id()).map_err(|_| queue.not_found())?;
+            let at = engine.time(self.now());
+            let end = self
+                .write(
+                    &mut engine,
+                    Class::Settle,
+                    at,
+                    &mut Record::QueueDeleted { queue: queue.id() },
+                )?
+                .end;
+            let mut views = self.views.write();
+            views.by_name.remove(queue.name());
+            views.by_id.remove(&queue.id());
+            end
+        };
+        queue.arrivals.notify_waiters();
+        Ok(self.journal.committed(end).await?)
+    }
+
+    /// The queues whose names begin with `prefix`, in the order of names.
+    ///
+    /// `max`: 1 to 1,000. `from`: the `next` of the page before.
+    ///
+    /// # Errors
+    /// [`Error::InvalidParameter`] for another `max`.
+    pub fn list(&self, prefix: &str, max: usize, from: Option<&str>) -> Result<Page, Error> {
+        let engine = self.engine.lock();
+        let names = engine.names_from(from.unwrap_or(prefix).max(prefix));
+        let named = names.take_while(|(name, _)| name.starts_with(prefix));
+        self.page(named, max)
+    }
+
+    /// The queues whose redrive policy names this one, in the order of names.
+    ///
+    /// # Errors
+    /// [`Error::InvalidParameter`] when `max` is not 1 to 1,000.
+    pub fn dead_letter_sources(
+        &self,
+        queue: &Queue,
+        max: usize,
+        from: Option<&str>,
+    ) -> Result<Page, Error> {
+        let engine = self.engine.lock();
+        engine.queue(queue.id()).map_err(|_| queue.not_found())?;
+        let sources = engine.sources_of(queue.id()).into_iter();
+        self.page(
+            sources.filter(|(name, _)| from.is_none_or(|from| *name >= from)),
+            max,
+        )
+    }
+
+    fn page<'n>(
+        &self,
+        names: impl Iterator<Item = (&'n str, QueueId)>,
+        max: usize,
+    ) -> Result<Page, Error> {
+        if !(1..=1000).contains(&max) {
+            return Err(Error::parameter(
+                "MaxResults",
+                max.to_string(),
+                "it is an integer from 1 to 1000",
+            ));
+        }
+        let mut page: Vec<(&str, QueueId)> = names.take(max + 1).collect();
+        let next = if page.len() > max {
+            page.pop().map(|(name, _)| name.to_owned())
+        } else {
+            None
+        };
+        let views = self.views.read();
+        Ok(Page {
+            queues: page
+                .iter()
+                .filter_map(|(_, id)| views.by_id.get(id).cloned())
+                .collect(),
+            next,
+        })
+    }
+
+    /// Every attribute that GetQueueAttributes shows with `All`.
+    ///
+    /// # Errors
+    /// [`Error::QueueNotFound`].
+    pub fn attributes(&self, queue: &Queue) -> Result<BTreeMap<String, String>, Error> {
+        let counts = self.count_messages(queue, Oldest::Skip)?;
+        let mut all = queue.settings().all();
+        for (name, count) in [
+            ("ApproximateNumberOfMessages", counts.visible),
+            ("ApproximateNumberOfMessagesNotVisible", counts.in_flight),
+            // A retry wait is a delay to everybody outside.
+            (
+                "ApproximateNumberOfMessagesDelayed",
+                counts.delayed + counts.retry,
+            ),
+        ] {
+            all.insert(name.to_owned(), count.to_string());
+        }
+        all.insert("QueueArn".to_owned(), self.arn(queue.name()));
+        Ok(all)
+    }
+
+    /// Replaces some attributes; an empty policy removes it.
+    ///
+    /// # Errors
+    /// When an attribute breaks a rule; then none is changed.
+    pub async fn set_attributes(
+        &self,
+        queue: &Queue,
+        attributes: &BTreeMap<String, String>,
+    ) -> Result<(), Error> {
+        self.change(queue, |engine, settings, at| {
+            let changed = settings.change(attributes, at)?;
+            if attributes.contains_key("RedrivePolicy") {
+                engine.check_redrive(queue.name(), &changed)?;
+            }
+            Ok(changed)
+        })
+        .await
+    }
+
+    /// Adds or replaces tags.
+    ///
+    /// # Errors
+    /// When a tag breaks a rule or there would be more than 50.
+    pub async fn tag(&self, queue: &Queue, tags: &BTreeMap<String, String>) -> Result<(), Error> {
+        self.change(queue, |_, settings, _| {
+            let mut changed = settings.clone();
+            changed.add_tags(tags)?;
+            Ok(changed)
+        })
+        .await
+    }
+
+    /// Removes tags; keys that are not there are none's loss.
+    ///
+    /// # Errors
+    /// [`Error::QueueNotFound`].
+    pub async fn untag(&self, queue: &Queue, keys: &[String]) -> Result<(), Error> {
+        self.change(queue, |_, settings, _| {
+            let mut changed = settings.clone();
+            changed.tags.retain(|key, _| !keys.contains(key));
+            Ok(changed)
+        })
+        .await
+    }
+
+    /// Adds a statement to the queue's policy.
+    ///
+    /// # Errors
+    /// When label, accounts or actions break a rule or the label exists.
+    pub async fn add_permission(
+        &self,
+        queue: &Queue,
+        label: &str,
+        accounts: &[String],
+        actions: &[String],
+    ) -> Result<(), Error> {
+        check_permission(label, accounts, actions)?;
+        let arn = self.arn(queue.name());
+        let statement = json!({
+            "Sid": label,
+            "Effect": "Allow",
+            "Principal": {"AWS": accounts.iter().map(|account| format!("arn:aws:iam::{account}:root")).collect::<Vec<_>>()},
+            "Action": actions.iter().map(|action| format!("SQS:{action}")).collect::<Vec<_>>(),
+            "Resource": arn,
+        });
+        self.change(queue, |_, settings, at| {
+            edit_policy(settings, &arn, at, |statements| {
+                if statements
+                    .iter()
+                    .any(|statement| has_label(statement, label))
+                {
+                    return Err(Error::parameter("Label", label, "it already exists"));
+                }
+                statements.push(statement);
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// Removes a statement of the queue's policy.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when no statement has the label.
+    pub async fn remove_permission(&self, queue: &Queue, label: &str) -> Result<(), Error> {
+        let arn = self.arn(queue.name());
+        self.change(queue, |_, settings, at| {
+            edit_policy(settings, &arn, at, |statements| {
+                let before = statements.len();
+                statements.retain(|statement| !has_label(statement, label));
+                if statements.len() == before {
+                    return Err(Error::NotFound {
+                        what: "label",
+                        name: label.to_owned(),
+                    });
+                }
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    async fn change(
+        &self,
+        queue: &Queue,
+        change: impl FnOnce(&Engine, &Settings, Timestamp) -> Result<Settings, Error>,
+    ) -> Result<(), Error> {
+        let end = {
+            let mut engine = self.engine.lock();
+            let at = engine.time(self.now());
+            let before = Arc::clone(
+                &engine
+                    .queue(queue.id())
+                    .map_err(|_| queue.not_found())?
+                    .settings,
+            );
+            let changed = change(&engine, &before, at)?;
+            let bytes = to_json(&changed);
+            let mut record = Record::QueueChanged {
+                queue: queue.id(),
+                settings: &bytes,
+            };
+            let end = self.write(&mut engine, Class::Settle, at, &mut record)?.end;
+            queue.set_settings(Arc::new(changed));
+            end
+        };
+        Ok(self.journal.committed(end).await?)
+    }
+
+    /// Takes everything out of a queue, in flight or not.
+    ///
+    /// # Errors
+    /// [`Error::PurgeInProgress`] when it was purged in the last 60 s.
+    pub async fn purge(&self, queue: &Queue) -> Result<(), Error> {
+        let end = {
+            let mut engine = self.engine.lock();
+            let at = engine.time(self.now());
+            engine.queue(queue.id()).map_err(|_| queue.not_found())?;
+            engine.decide_purge(queue.id(), at)?;
+            self.write(
+                &mut engine,
+                Class::Settle,
+                at,
+                &mut Record::Purged { queue: queue.id() },
+            )?
+            .end
+        };
+        Ok(self.journal.committed(end).await?)
+    }
+
+    /// How many messages are in the queue.
+    ///
+    /// # Errors
+    /// [`Error::QueueNotFound`].
+    pub fn counts(&self, queue: &Queue) -> Result<Counts, Error> {
+        self.count_messages(queue, Oldest::Find)
+    }
+
+    fn count_messages(&self, queue: &Queue, oldest: Oldest) -> Result<Counts, Error> {
+        let mut engine = self.engine.lock();
+        let at = engine.time(self.now());
+        let state = engine
+            .queue_mut(queue.id())
+            .map_err(|_| queue.not_found())?;
+        state.advance(at);
+        Ok(Counts {
+            visible: state.visible(),
+            in_flight: u64::from(state.in_flight),
+            delayed: u64::from(state.delayed),
+            retry: u64::from(state.retry),
+            oldest: if oldest == Oldest::Find {
+                state.oldest()
+            } else {
+                None
+            },
+        })
+    }
+
+    /// Messages sent in the minutes from that of `from` to that of `to` (exclusive). Kept for 24 h.
+    ///
+    /// # Errors
+    /// [`Error::QueueNotFound`].
+    pub fn sent_in(&self, queue: &Queue, from: Timestamp, to: Timestamp) -> Result<u64, Error> {
+        let engine = self.engine.lock();
+        let state = engine.queue(queue.id()).map_err(|_| queue.not_found())?;
+        let minutes = from.as_minutes()..to.as_minutes();
+        let counts = state
+            .sent
+            .iter()
+            .filter(|(minute, _)| minutes.contains(&u64::from(*minute)));
+        Ok(counts.map(|(_, count)| u64::from(*count)).sum())
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Oldest {
+    Find,
+    Skip,
+}
+
+fn to_json(settings: &Settings) -> Vec<u8> {
+    serde_json::to_vec(settings).unwrap_or_default()
+}
+
+fn check_permission(label: &str, accounts: &[String], actions: &[String]) -> Result<(), Error> {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    if !(1..=80).contains(&label.len()) || !label.bytes().all(is_allowed) {
+        let right = "a label has 1 to 80 alphanumeric characters, hyphens and underscores";
+        return Err(Error::parameter("Label", label, right));
+    }
+    if accounts.is_empty() {
+        return Err(Error::MissingParameter {
+            name: "AWSAccountIds",
+        });
+    }
+    if actions.is_empty() {
+        return Err(Error::MissingParameter { name: "Actions" });
+    }
+    for account in accounts {
+        if account.parse::<base::AccountId>().is_err() {
+            return Err(Error::parameter(
+                "AWSAccountIds",
+                account,
+                "an account id has 12 digits",
+            ));
+        }
+    }
+    if actions.len() > ACTIONS.len() {
+        return Err(Error::OverLimit {
+            limit: ACTIONS.len() as u32,
+        });
+    }
+    for action in actions {
+        if !ACTIONS.contains(&action.as_str()) {
+            return Err(Error::parameter(
+                "ActionName",
+                action,
+                format!("it is one of {}", ACTIONS.join(", ")),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn has_label(statement: &Value, label: &str) -> bool {
+    statement.get("Sid").and_then(Value::as_str) == Some(label)
+}
+
+/// The settings with another policy; a policy without statements is none.
+fn edit_policy(
+    settings: &Settings,
+    arn: &str,
+    at: Timestamp,
+    edit: impl FnOnce(&mut Vec<Value>) -> Result<(), Error>,
+) -> Result<Settings, Error> {
+    let parsed = settings
+        .policy
+        .as_deref()
+        .and_then(|policy| serde_json::from_str(policy).ok());
+    let mut policy: Value = parsed.unwrap_or_else(
+        || json!({"Version": "2008-10-17", "Id": format!("{arn}/SQSDefaultPolicy")}),
+    );
+    let mut statements = match policy.get_mut("Statement").map(Value::take) {
+        Some(Value::Array(statements)) => statements,
+        Some(Value::Null) | None => Vec::new(),
+        Some(single) => vec![single],
+    };
+    edit(&mut statements)?;
+    let is_empty = statements.is_empty();
+    if let Some(object) = policy.as_object_mut() {
+        object.insert("Statement".to_owned(), Value::Array(statements));
+    }
+    let policy = (!is_empty).then(|| policy.to_string());
+    Ok(Settings {
+        policy,
+        modified_ms: at.as_millis(),
+        ..settings.clone()
+    })
+}

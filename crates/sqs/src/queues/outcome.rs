@@ -1,0 +1,282 @@
+//! What becomes of received messages: deleted, visible at another time, handed back, settled.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base::Timestamp;
+use store::record::{Carry, LineOutcome, NewMessage, QueueId, Record, Settlement, Touched};
+use store::{Class, Position};
+
+use super::receive::check_visibility;
+use super::send::{Checked, new_message};
+use super::{Queue, Queues};
+use crate::Error;
+use crate::engine::Engine;
+use crate::engine::decide::dedup_of;
+use crate::engine::ids::Handle;
+use crate::message::{Access, Carried, Settle};
+
+type Outcomes = Vec<Result<(), Error>>;
+
+impl Queues {
+    /// Deletes messages by receipt handle. One outcome each, in order; a message that is gone already counts as deleted.
+    ///
+    /// # Errors
+    /// [`Error::BoundToRoute`], [`Error::QueueNotFound`], and what the journal refuses.
+    pub async fn delete(
+        &self,
+        queue: &Arc<Queue>,
+        access: Access,
+        handles: &[&str],
+    ) -> Result<Outcomes, Error> {
+        queue.check(access)?;
+        let opened = self.open_all(queue, handles);
+        let known: Vec<Handle> = opened
+            .iter()
+            .filter_map(|handle| handle.as_ref().ok().copied())
+            .collect();
+        let (outcomes, end, count) = {
+            let mut engine = self.engine.lock();
+            let at = engine.time(self.now());
+            engine.queue(queue.id()).map_err(|_| queue.not_found())?;
+            let (outcomes, messages) = engine.decide_delete(queue.id(), at, &known)?;
+            let count = messages.len();
+            let end = self.write_some(&mut engine, at, messages, |messages| Record::Deleted {
+                queue: queue.id(),
+                messages,
+            })?;
+            self.wake_if_group_opened(&engine, queue, count);
+            (outcomes, end, count)
+        };
+        self.journal.committed(end).await?;
+        self.count(queue, "NumberOfMessagesDeleted", count);
+        Ok(merge(opened, outcomes))
+    }
+
+    /// Makes messages visible that long from now, 0 s to 12 h; also how a notifier extends its leases.
+    ///
+    /// # Errors
+    /// As for [`Queues::delete`]. Each outcome may be [`Error::NotInFlight`].
+    pub async fn change_visibility(
+        &self,
+        queue: &Arc<Queue>,
+        access: Access,
+        changes: &[(&str, Duration)],
+    ) -> Result<Outcomes, Error> {
+        queue.check(access)?;
+        let opened: Vec<Result<(Handle, Duration), Error>> = changes
+            .iter()
+            .map(|(handle, after)| {
+                check_visibility(*after)?;
+                Ok((self.handle(queue, handle)?, *after))
+            })
+            .collect();
+        let (outcomes, end, is_visible) = {
+            let mut engine = self.engine.lock();
+            let at = engine.time(self.now());
+            engine.queue(queue.id()).map_err(|_| queue.not_found())?;
+            let known: Vec<(Handle, Timestamp)> = opened
+                .iter()
+                .flatten()
+                .map(|(handle, after)| (*handle, at.plus(*after)))
+                .collect();
+            let (outcomes, changes) = engine.decide_visibility(queue.id(), at, &known)?;
+            let is_sooner = !changes.is_empty();
+            let end = self.write_some(&mut engine, at, changes, |changes| {
+                Record::VisibilityChanged {
+                    queue: queue.id(),
+                    changes,
+                }
+            })?;
+            (outcomes, end, is_sooner)
+        };
+        if is_visible {
+            queue.wake();
+        }
+        self.journal.committed(end).await?;
+        Ok(merge(opened, outcomes))
+    }
+
+    /// A notifier hands messages back: visible at once, and its receive does not count.
+    ///
+    /// # Errors
+    /// [`Error::QueueNotFound`], and what the journal refuses. Each outcome may be [`Error::HandleExpired`].
+    pub async fn release(&self, queue: &Arc<Queue>, handles: &[&str]) -> Result<Outcomes, Error> {
+        let opened = self.open_all(queue, handles);
+        let known: Vec<Handle> = opened.iter().flatten().copied().collect();
+        let (outcomes, end) = {
+            let mut engine = self.engine.lock();
+            let at = engine.time(self.now());
+            engine.queue(queue.id()).map_err(|_| queue.not_found())?;
+            let (outcomes, messages) = engine.decide_release(queue.id(), at, &known)?;
+            let end = self.write_some(&mut engine, at, messages, |messages| Record::Released {
+                queue: queue.id(),
+                messages,
+            })?;
+            (outcomes, end)
+        };
+        queue.wake();
+        self.journal.committed(end).await?;
+        Ok(merge(opened, outcomes))
+    }
+
+    /// A notifier's results and what becomes of its messages, in one record. One outcome each, in order.
+    ///
+    /// # Errors
+    /// [`Error::QueueNotFound`], and what the journal refuses. Each outcome may be [`Error::HandleExpired`] when somebody else
+    /// received the message since, or what is wrong with a carried message.
+    pub async fn settle(
+        &self,
+        queue: &Arc<Queue>,
+        settles: Vec<Settle>,
+    ) -> Result<Outcomes, Error> {
+        let now = self.now();
+        let opened: Vec<Result<(Handle, Vec<Checked>), Error>> = settles
+            .iter()
+            .map(|settle| {
+                let handle = self.handle(queue, &settle.receipt_handle)?;
+                let carried = settle
+                    .carries
+                    .iter()
+                    .map(|each| self.check_carried(&each.queue, &each.message, now));
+                Ok((handle, carried.collect::<Result<_, _>>()?))
+            })
+            .collect();
+        let known: Vec<Handle> = opened.iter().flatten().map(|(handle, _)| *handle).collect();
+        let (outcomes, end) = {
+            let mut engine = self.engine.lock();
+            let at = engine.time(now);
+            engine.queue(queue.id()).map_err(|_| queue.not_found())?;
+            let mut decided = engine.decide_settle(queue.id(), &known)?.into_iter();
+            let mut outcomes = Vec::with_capacity(known.len());
+            let mut settlements = Vec::with_capacity(known.len());
+            for (settle, opened) in settles.iter().zip(&opened) {
+                let Ok((_, carried)) = opened else { continue };
+                let made = decided
+                    .next()
+                    .unwrap_or(Err(Error::HandleExpired))
+                    .and_then(|booked| {
+                        check_targets(&engine, &settle.carries)?;
+                        settlement(settle, carried, booked, at)
+                    });
+                outcomes.push(made.map(|settlement| settlements.push(settlement)));
+            }
+            let end = self.write_some(&mut engine, at, settlements, |settlements| {
+                Record::Settled {
+                    queue: queue.id(),
+                    settlements,
+                }
+            })?;
+            self.wake_carried(&settles, end);
+            self.wake_if_group_opened(&engine, queue, outcomes.len());
+            (outcomes, end)
+        };
+        self.journal.committed(end).await?;
+        Ok(merge(opened, outcomes))
+    }
+
+    fn open_all(&self, queue: &Queue, handles: &[&str]) -> Vec<Result<Handle, Error>> {
+        handles
+            .iter()
+            .map(|handle| self.handle(queue, handle))
+            .collect()
+    }
+
+    /// Writes a record when there is something to say. Either way: what to wait for, so that an outcome that rests on an
+    /// earlier record is not told before that is durable.
+    fn write_some<'r, T>(
+        &self,
+        engine: &mut Engine,
+        at: Timestamp,
+        items: Vec<T>,
+        make: impl FnOnce(Vec<T>) -> Record<'r>,
+    ) -> Result<Position, Error> {
+        if items.is_empty() {
+            return Ok(self.journal.end());
+        }
+        Ok(self.write(engine, Class::Settle, at, &mut make(items))?.end)
+    }
+
+    /// What leaves a FIFO queue may let the next of its group go.
+    fn wake_if_group_opened(&self, engine: &Engine, queue: &Queue, left: usize) {
+        if left > 0
+            && engine
+                .queue(queue.id())
+                .is_ok_and(|state| state.is_fifo() && state.visible() > 0)
+        {
+            queue.wake();
+        }
+    }
+
+    fn wake_carried(&self, settles: &[Settle], end: Position) {
+        let mut woken: Vec<QueueId> = Vec::new();
+        for carried in settles.iter().flat_map(|settle| &settle.carries) {
+            if !woken.contains(&carried.queue.id()) {
+                woken.push(carried.queue.id());
+                self.wake_at(&carried.queue, end);
+            }
+        }
+    }
+
+    /// Wakes a receiver of the queue that a moved message entered.
+    pub(super) fn wake_target(&self, record: &Record<'_>, end: Position) {
+        if let Record::Moved { to, .. } = record
+            && let Some(queue) = self.queue_by_id(*to)
+        {
+            self.wake_at(&queue, end);
+        }
+    }
+}
+
+fn check_targets(engine: &Engine, carries: &[Carried]) -> Result<(), Error> {
+    carries.iter().try_for_each(|carried| {
+        engine
+            .queue(carried.queue.id())
+            .map(|_| ())
+            .map_err(|_| carried.queue.not_found())
+    })
+}
+
+fn settlement<'a>(
+    settle: &'a Settle,
+    carried: &'a [Checked],
+    booked: Touched,
+    at: Timestamp,
+) -> Result<Settlement<'a>, Error> {
+    let lines = settle.lines.iter().map(|line| LineOutcome {
+        line: line.line,
+        destination: &line.destination,
+        state: line.state,
+        result: &line.result,
+    });
+    let carries = settle.carries.iter().zip(carried).map(|(carry, checked)| {
+        let settings = carry.queue.settings();
+        let id = carry.message.dedup_id.as_deref();
+        // What is carried goes on in any case: without an id on a FIFO queue it is known by none.
+        let dedup = dedup_of(&settings, id, &carry.message.body).unwrap_or_default();
+        let message = new_message(&carry.message, checked, at, 0);
+        Carry {
+            queue: carry.queue.id(),
+            kind: carry.kind,
+            message: NewMessage { dedup, ..message },
+        }
+    });
+    Ok(Settlement {
+        key: booked.key,
+        sent_at: settle.sent_at,
+        lines_before: booked.lines,
+        lines: lines.collect(),
+        next: settle.next,
+        carries: carries.collect(),
+    })
+}
+
+/// The outcomes of what could be opened, in the places of the whole.
+fn merge<T>(opened: Vec<Result<T, Error>>, outcomes: Outcomes) -> Outcomes {
+    let mut outcomes = outcomes.into_iter();
+    let mut next = || outcomes.next().unwrap_or(Err(Error::HandleExpired));
+    opened
+        .into_iter()
+        .map(|opened| opened.and_then(|_| next()))
+        .collect()
+}

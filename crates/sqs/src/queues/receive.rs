@@ -1,0 +1,183 @@
+//! Messages out: a look, and while there is none, a wait for new ones or for the next that becomes visible.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use base::Timestamp;
+use store::Class;
+use store::record::By;
+
+use super::{Queue, Queues};
+use crate::Error;
+use crate::engine::decide::{Lease, ReceiveCall};
+use crate::message::{Access, Message, Receive};
+
+const WAIT_MAX: Duration = Duration::from_secs(20);
+pub(super) const VISIBILITY_MAX: Duration = Duration::from_secs(43_200);
+/// Most messages of one receive, by a caller and by a notifier.
+const MAX: u32 = 10;
+
+/// What one look found.
+enum Look {
+    Found(Vec<Message>),
+    /// Nothing now; the next message may become visible at this time.
+    Nothing(Option<Timestamp>),
+}
+
+/// Counts a waiting receiver for as long as it waits.
+struct Waiting<'q>(&'q Queue);
+
+impl<'q> Waiting<'q> {
+    fn at(queue: &'q Queue) -> Self {
+        queue.waiting.fetch_add(1, Ordering::SeqCst);
+        Self(queue)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Queues {
+    /// Receives up to `max` messages, waiting for the first as long as asked. Returns none when none came.
+    ///
+    /// # Errors
+    /// When a parameter breaks a rule, the queue is bound to a route, or too many messages are in flight (without waiting).
+    pub async fn receive(
+        &self,
+        queue: &Arc<Queue>,
+        receive: Receive,
+    ) -> Result<Vec<Message>, Error> {
+        queue.check(receive.access)?;
+        let settings = queue.settings();
+        let wait = receive
+            .wait
+            .unwrap_or(Duration::from_secs(u64::from(settings.wait_secs)));
+        let visibility = receive
+            .visibility
+            .unwrap_or(Duration::from_secs(u64::from(settings.visibility_secs)));
+        check(&receive, wait, visibility, settings.is_fifo)?;
+        let until = self.clock.monotonic().saturating_add(wait);
+        let _waiting = Waiting::at(queue);
+        loop {
+            let mut arrival = pin!(queue.arrivals.notified());
+            arrival.as_mut().enable();
+            let next = match self.look(queue, &receive, visibility) {
+                Ok(Look::Found(messages)) => {
+                    self.count(queue, "NumberOfMessagesReceived", messages.len());
+                    return Ok(messages);
+                }
+                Ok(Look::Nothing(next)) => next,
+                // With long polling SQS answers with nothing when too many are in flight.
+                Err(Error::OverLimit { .. }) if !wait.is_zero() => None,
+                Err(error) => return Err(error),
+            };
+            let left = until.saturating_sub(self.clock.monotonic());
+            if left.is_zero() {
+                self.count(queue, "NumberOfEmptyReceives", 1);
+                return Ok(Vec::new());
+            }
+            let visible_in = next.map_or(left, |at| {
+                at.since(self.now()).max(Duration::from_millis(1))
+            });
+            tokio::select! {
+                () = arrival => {}
+                () = tokio::time::sleep(left.min(visible_in)) => {}
+            }
+        }
+    }
+
+    fn look(
+        &self,
+        queue: &Arc<Queue>,
+        receive: &Receive,
+        visibility: Duration,
+    ) -> Result<Look, Error> {
+        let by = if receive.access == Access::Notifier {
+            By::Notifier
+        } else {
+            By::Consumer
+        };
+        let mut leases: Vec<Lease> = Vec::new();
+        {
+            let mut engine = self.engine.lock();
+            let at = engine.time(self.now());
+            let call = ReceiveCall {
+                max: receive.max as usize,
+                until: at.plus(visibility),
+                by,
+                attempt_id: receive.attempt_id.as_deref(),
+                durable: self.journal.durable().get(),
+            };
+            engine.queue(queue.id()).map_err(|_| queue.not_found())?;
+            let receiving = engine.decide_receive(queue.id(), at, &call)?;
+            for mut record in receiving.records {
+                let end = self.write(&mut engine, Class::Settle, at, &mut record)?.end;
+                self.wake_target(&record, end);
+            }
+            leases.extend(
+                receiving
+                    .keys
+                    .iter()
+                    .filter_map(|key| engine.lease(queue.id(), *key)),
+            );
+            let state = engine.queue(queue.id()).map_err(|_| queue.not_found())?;
+            if leases.is_empty() {
+                return Ok(Look::Nothing(state.next_deadline()));
+            }
+            if state.visible() > 0 {
+                queue.wake();
+            }
+        }
+        self.messages(queue, &leases).map(Look::Found)
+    }
+}
+
+fn check(
+    receive: &Receive,
+    wait: Duration,
+    visibility: Duration,
+    is_fifo: bool,
+) -> Result<(), Error> {
+    if !(1..=MAX).contains(&receive.max) {
+        let right = "it is an integer from 1 to 10";
+        return Err(Error::parameter(
+            "MaxNumberOfMessages",
+            receive.max.to_string(),
+            right,
+        ));
+    }
+    if wait > WAIT_MAX {
+        let right = "it is an integer from 0 to 20";
+        return Err(Error::parameter(
+            "WaitTimeSeconds",
+            wait.as_secs().to_string(),
+            right,
+        ));
+    }
+    check_visibility(visibility)?;
+    match &receive.attempt_id {
+        Some(id) if !is_fifo => {
+            let right = "the request includes a parameter that is not valid for this queue type";
+            Err(Error::parameter("ReceiveRequestAttemptId", id, right))
+        }
+        Some(id) => super::send::check_id("ReceiveRequestAttemptId", id),
+        None => Ok(()),
+    }
+}
+
+pub(super) fn check_visibility(visibility: Duration) -> Result<(), Error> {
+    if visibility > VISIBILITY_MAX {
+        let right = "it is an integer from 0 to 43200";
+        return Err(Error::parameter(
+            "VisibilityTimeout",
+            visibility.as_secs().to_string(),
+            right,
+        ));
+    }
+    Ok(())
+}
