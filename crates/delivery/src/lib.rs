@@ -5,6 +5,7 @@
 //! - [`format`](mod@format): from a line to a request; [`travel`]: what travels with a message
 //! - [`notifier`]: receives, sends in parallel, settles
 //! - [`destinations`]: which rules apply; [`verdict`]: when to try again; [`limit`]: rates; [`random`]: jitter
+//! - [`ledger`]: where every accepted notification is, and whether that adds up
 //! - [`masking`]: what is hidden in results
 //! - [`result`]: the stored record of an attempt; [`results`]: where these records are kept; [`why`]: what became of one
 //! - [`sender`]: the ways to send, a file per kind; [`dns`]: names to addresses; [`ssrf`]: which addresses may be reached
@@ -13,6 +14,7 @@ pub mod config;
 pub mod destinations;
 pub mod dns;
 pub mod format;
+pub mod ledger;
 pub mod limit;
 pub mod masking;
 pub mod notifier;

@@ -18,6 +18,7 @@ use store::record::{self, MessageKey, QueueId, Record, Settlement, Touched};
 use store::{Position, ReadError};
 use tokio::sync::watch;
 
+use super::index::CountTable;
 use super::name::{DATA, ObjectName, Range};
 use super::{Error, ObjectBuilder, Results};
 use crate::port;
@@ -39,6 +40,9 @@ pub trait ResultLog: Send + Sync + std::fmt::Debug {
 
     /// The durable records from `from` on, in order.
     fn scan(&self, from: Position) -> Box<dyn Iterator<Item = Scanned> + Send>;
+
+    /// Resolves when the record at `position` is durable.
+    fn durable_through(&self, position: Position) -> BoxFuture<'_, Result<(), port::Error>>;
 
     /// Journals [`Record::Sealed`] and waits for its commit.
     fn mark_sealed(&self, up_to: Position) -> BoxFuture<'_, Result<(), port::Error>>;
@@ -313,6 +317,36 @@ fn settled<E>(
         }
     }
     Ok(())
+}
+
+/// Counts the results from `from` to `through`, both included, by route and destination.
+///
+/// # Errors
+/// When the journal cannot be read.
+pub fn count_tail(
+    log: &dyn ResultLog,
+    from: Position,
+    through: Position,
+) -> Result<BTreeMap<String, CountTable>, Error> {
+    let mut routes: BTreeMap<String, CountTable> = BTreeMap::new();
+    for scanned in log.scan(from) {
+        let frame = scanned?;
+        if frame.position > through {
+            break;
+        }
+        let position = frame.position;
+        let done: Result<(), Error> = for_each_result(log, &frame, &mut |_, packed| {
+            if let Some(head) = Head::read(packed.json) {
+                let table = routes.entry(head.route.into_owned()).or_default();
+                let counts = table.entry(head.destination.into_owned()).or_default();
+                counts.add(head.decision, head.is_late);
+            }
+            Ok(())
+        })
+        .map_err(|source| Error::Record { position, source })?;
+        done?;
+    }
+    Ok(routes)
 }
 
 fn is_route_name(name: &str) -> bool {

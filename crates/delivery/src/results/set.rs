@@ -93,6 +93,11 @@ impl Results {
         }
     }
 
+    /// Holds back whoever replaces or removes objects, until the answer is dropped.
+    pub(crate) async fn upkeep(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.upkeep.lock().await
+    }
+
     /// The objects that count, by route, hour and span.
     ///
     /// # Errors

@@ -91,6 +91,10 @@ impl ResultLog for FakeLog {
         Box::new(found.collect::<Vec<_>>().into_iter())
     }
 
+    fn durable_through(&self, _: Position) -> BoxFuture<'_, Result<(), port::Error>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     fn mark_sealed(&self, up_to: Position) -> BoxFuture<'_, Result<(), port::Error>> {
         Box::pin(async move {
             if self.fails_to_mark.load(Ordering::SeqCst) > 0 {
