@@ -142,14 +142,15 @@ fn sender(
 /// A parameter with a wrong value. Where it has none, the reason is the whole text, as in
 /// `The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly`.
 fn invalid_parameter(name: &str, value: &str, right: &str) -> Fault {
-    if !value.is_empty() {
-        return invalid_value(format!(
-            "Value {value} for parameter {name} is invalid. Reason: {right}."
-        ));
-    }
     let mut letters = right.chars();
     let first = letters.next().map(|letter| letter.to_ascii_uppercase());
-    invalid_value(first.into_iter().chain(letters).collect::<String>())
+    let reason: String = first.into_iter().chain(letters).collect();
+    if value.is_empty() {
+        return invalid_value(reason);
+    }
+    invalid_value(format!(
+        "Value {value} for parameter {name} is invalid. Reason: {reason}."
+    ))
 }
 
 /// What SQS says about a message attribute.

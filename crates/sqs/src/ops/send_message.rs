@@ -222,6 +222,31 @@ mod tests {
             let fault = bench.fault("SendMessage", input.clone()).await;
             assert_eq!(fault.code, code, "{fault}");
         }
+        for (name, value, message) in [
+            (
+                "Hello",
+                json!({"DataType": "String", "StringValue": ""}),
+                "Message (user) attribute 'Hello' must contain a non-empty value of type 'String'.",
+            ),
+            (
+                "Hello",
+                json!({"DataType": "Number", "StringValue": "world"}),
+                "Can't cast the value of message (user) attribute 'Hello' to a number.",
+            ),
+            (
+                "a",
+                json!({"DataType": "InvalidType", "StringValue": "v"}),
+                "The type of message (user) attribute 'a' is invalid. You must use only the following supported type prefixes: Binary, Number, String.",
+            ),
+            (
+                "trace id",
+                json!({"DataType": "String", "StringValue": "v"}),
+                "Message (user) attributes name can only contain upper and lower score characters, digits, periods, hyphens and underscores. ",
+            ),
+        ] {
+            let input = json!({"QueueUrl": url, "MessageBody": "x", "MessageAttributes": attribute(name, value)});
+            assert_eq!(bench.fault("SendMessage", input).await.message, message);
+        }
         let fault = bench
             .fault(
                 "SendMessage",
@@ -256,6 +281,12 @@ mod tests {
             )
             .await;
         assert_eq!(fault.query_code, "InvalidParameterValue", "{fault}");
+        let message = "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly";
+        assert_eq!(fault.message, message);
+        let input = json!({"QueueUrl": url, "MessageBody": "x", "MessageGroupId": "g", "MessageDeduplicationId": "0", "DelaySeconds": 2});
+        let fault = bench.fault("SendMessage", input).await;
+        let message = "Value 2 for parameter DelaySeconds is invalid. Reason: The request include parameter that is not valid for this queue type.";
+        assert_eq!(fault.message, message);
         let input = json!({"QueueUrl": url, "MessageBody": "x", "MessageGroupId": "g", "MessageDeduplicationId": "1"});
         let first = bench.ok("SendMessage", input.clone()).await;
         let second = bench.ok("SendMessage", input).await;

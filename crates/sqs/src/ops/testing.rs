@@ -106,7 +106,7 @@ impl Bench {
         }
     }
 
-    async fn call(&self, operation: &str, input: Value) -> Result<Value, Fault> {
+    pub(super) async fn call(&self, operation: &str, input: Value) -> Result<Value, Fault> {
         let body = input.to_string();
         let call = self
             .service
