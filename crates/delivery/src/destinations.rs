@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use foldhash::fast::FixedState;
 use url::Url;
@@ -66,6 +67,22 @@ impl Destinations {
     #[must_use]
     pub fn of_url(&self, url: &Url) -> &Arc<DestinationRules> {
         self.find(&authority(url))
+    }
+
+    /// The longest time that any attempt may take.
+    #[must_use]
+    pub fn longest_attempt(&self) -> Duration {
+        let all = self.exact.values().chain(self.wild.values());
+        all.chain([&self.default])
+            .map(|rules| rules.timeout_total)
+            .max()
+            .unwrap_or_default()
+    }
+
+    /// The longest time that an attempt may take where no rules name the receiver.
+    #[must_use]
+    pub fn default_attempt(&self) -> Duration {
+        self.default.timeout_total
     }
 
     fn find_wild(&self, host: &str) -> Option<&Arc<DestinationRules>> {

@@ -1,0 +1,29 @@
+//! The notifier: receives messages, sends their notifications in parallel, settles what became of them.
+//!
+//! [`Dispatcher`] decides everything and is a pure state machine: time comes with each input, jitter from a seed,
+//! and what is to be done comes out as [`Action`]s. [`Notifier`] is the loop around it that calls the ports.
+//!
+//! Promises, each kept by one place:
+//! - no send starts unless its worst end precedes the lease's end (`Dispatcher::start`); leases are extended at
+//!   half time (`leases`)
+//! - a message is settled once, with what became of every line (`message`)
+//! - a receiver that fails or is limited holds neither slots nor prefetch (`unit`): what it cannot take soon waits
+//!   in the queue until its turn
+//! - attempts are not receives: only a send raises the attempt number
+//! - at the end of its life everything is sent, settled or handed back
+
+mod action;
+mod dispatcher;
+mod leases;
+mod message;
+mod run;
+mod settling;
+mod unit;
+mod units;
+
+pub use action::{Action, Counts, Directives, JobKey, MessageKey, Moment, Send};
+pub use dispatcher::{Dispatcher, Setup, UNKNOWN_DESTINATION};
+pub use run::{Handle, Notifier, Parts, Summary};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,446 @@
+//! The loop around the dispatcher: calls the ports, counts, ends in time.
+//!
+//! All sends and calls of a notifier run inside one task, so that nothing is shared between threads: to use more
+//! cores, run more notifiers. Dropping the future gives everything up; leases bring the messages back.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use base::{Clock, MetricSink};
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio::sync::watch;
+use tracing::{debug, warn};
+
+use super::action::{Action, Counts, Directives, JobKey, MessageKey, Moment, Send};
+use super::dispatcher::{Dispatcher, Setup};
+use crate::config;
+use crate::destinations::Destinations;
+use crate::format::Format;
+use crate::port::{Attempt, Error, Lease, Outcome, Queue, Received, RetryWait, Sender};
+
+/// How often counts go to the metrics, and the in-flight share of a queue elsewhere is asked for.
+const COUNT_EVERY: Duration = Duration::from_secs(1);
+const SHARE_EVERY: Duration = Duration::from_secs(15);
+
+/// The wait between two tries to settle: doubles from the first to the second.
+const SETTLE_BACKOFF_MIN: Duration = Duration::from_millis(50);
+const SETTLE_BACKOFF_MAX: Duration = Duration::from_secs(5);
+
+/// Ends of sends that are taken at once before new ones start.
+const TAKE_MAX: usize = 64;
+
+/// What a notifier is made of.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    /// The route's name, for metrics and logs.
+    pub route: Arc<str>,
+    /// Where messages come from and results go to.
+    pub queue: Arc<dyn Queue>,
+    /// How notifications are sent.
+    pub sender: Arc<dyn Sender>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Where counts go.
+    pub metrics: Arc<dyn MetricSink>,
+    /// How lines are read.
+    pub format: Format,
+    /// How long a notification is tried.
+    pub retry_for: Duration,
+    /// How it works.
+    pub notifier: config::Notifier,
+    /// The rules for receivers.
+    pub destinations: Arc<Destinations>,
+    /// Decides the jitter; take it from [`base::id::random_bytes`].
+    pub seed: u64,
+}
+
+/// What a notifier did in its life.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Messages received.
+    pub received: u64,
+    /// What became of their notifications.
+    pub counts: Counts,
+    /// Messages whose results could not be stored: their leases end and they come again.
+    pub unsettled: u64,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Orders {
+    directives: Directives,
+    stop_within: Option<Duration>,
+}
+
+/// Directs a running notifier. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    orders: Arc<watch::Sender<Orders>>,
+}
+
+impl Handle {
+    /// Gives new directives.
+    pub fn direct(&self, directives: Directives) {
+        self.orders
+            .send_modify(|orders| orders.directives = directives);
+    }
+
+    /// Changes the directives.
+    pub fn modify(&self, change: impl FnOnce(&mut Directives)) {
+        self.orders
+            .send_modify(|orders| change(&mut orders.directives));
+    }
+
+    /// Ends the notifier: nothing more starts, what is in flight may take `grace`.
+    pub fn stop(&self, grace: Duration) {
+        self.orders.send_modify(|orders| {
+            orders.stop_within = Some(orders.stop_within.map_or(grace, |known| known.min(grace)));
+        });
+    }
+}
+
+/// A notifier that has not begun.
+#[derive(Debug)]
+pub struct Notifier {
+    parts: Parts,
+    orders: watch::Receiver<Orders>,
+}
+
+impl Notifier {
+    /// A notifier, and the handle that directs it.
+    #[must_use]
+    pub fn new(parts: Parts, directives: Directives) -> (Self, Handle) {
+        let (sender, orders) = watch::channel(Orders {
+            directives,
+            stop_within: None,
+        });
+        let orders_of = Arc::new(sender);
+        (Self { parts, orders }, Handle { orders: orders_of })
+    }
+
+    /// Works for `life` at most, or until it is stopped; then everything is settled or handed back.
+    ///
+    /// Must run inside a tokio runtime with its time enabled.
+    pub async fn run(mut self, life: Duration) -> Summary {
+        let sender = self.parts.sender.clone();
+        let mut sends = FuturesUnordered::new();
+        let mut shell = Shell::new(&self.parts, life);
+        shell.dispatcher.direct(
+            shell.now(),
+            self.orders.borrow_and_update().directives.clone(),
+        );
+        let mut sleep = std::pin::pin!(tokio::time::sleep(Duration::ZERO));
+        let mut slept_until = None;
+        let mut may_change = true;
+        loop {
+            let now = shell.now();
+            let drops = shell.act(now, |send| sends.push(send_one(sender.clone(), send)));
+            if drops {
+                sends.clear();
+            }
+            if shell.is_done(now) {
+                break;
+            }
+            let wake_at = shell.wake_at();
+            if slept_until != Some(wake_at) {
+                let wait = wake_at.saturating_sub(now.mono);
+                sleep
+                    .as_mut()
+                    .reset(tokio::time::Instant::now() + wait.min(Duration::from_secs(3600)));
+                slept_until = Some(wake_at);
+            }
+            let wake = std::future::poll_fn(|cx| {
+                let mut is_awake = shell.poll(cx, &mut sends);
+                if sleep.as_mut().poll(cx).is_ready() {
+                    slept_until = None;
+                    is_awake = true;
+                }
+                if is_awake {
+                    Poll::Ready(())
+                } else {
+                    Poll::Pending
+                }
+            });
+            tokio::select! {
+                biased;
+                () = wake => {}
+                changed = self.orders.changed(), if may_change => {
+                    // Without a handle nobody can give orders any more; the work goes on.
+                    may_change = changed.is_ok();
+                    let orders = self.orders.borrow_and_update().clone();
+                    shell.obey(&orders);
+                }
+            }
+        }
+        shell.end()
+    }
+}
+
+async fn send_one(sender: Arc<dyn Sender>, send: Send) -> (JobKey, Attempt) {
+    let attempt = sender
+        .send(&send.notification, &send.rules, send.budget)
+        .await;
+    (send.job, attempt)
+}
+
+/// The end of a call to the queue.
+enum Event {
+    Received(usize, Result<Vec<Received>, Error>),
+    Extended(Vec<MessageKey>, Duration, Option<Vec<Lease>>),
+    Settled(Vec<MessageKey>, bool),
+    Released,
+    InFlightShare(Option<f64>),
+}
+
+/// The dispatcher with the calls that it asked for.
+struct Shell<'a> {
+    parts: &'a Parts,
+    dispatcher: Dispatcher,
+    calls: FuturesUnordered<BoxFuture<'static, Event>>,
+    actions: Vec<Action>,
+    deadline: Duration,
+    count_at: Duration,
+    share_at: Duration,
+    summary: Summary,
+}
+
+impl fmt::Debug for Shell<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shell")
+            .field("route", &self.parts.route)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> Shell<'a> {
+    fn new(parts: &'a Parts, life: Duration) -> Self {
+        let now = moment(parts.clock.as_ref());
+        let deadline = now.mono.saturating_add(life);
+        let setup = Setup {
+            format: parts.format.clone(),
+            retry_for: parts.retry_for,
+            notifier: parts.notifier.clone(),
+            destinations: parts.destinations.clone(),
+            traits: parts.queue.traits(),
+            sender: parts.sender.clone(),
+            seed: parts.seed,
+            deadline,
+        };
+        Self {
+            parts,
+            dispatcher: Dispatcher::new(setup, now),
+            calls: FuturesUnordered::new(),
+            actions: Vec::new(),
+            deadline,
+            count_at: now.mono + COUNT_EVERY,
+            share_at: now.mono,
+            summary: Summary::default(),
+        }
+    }
+
+    fn now(&self) -> Moment {
+        moment(self.parts.clock.as_ref())
+    }
+
+    fn wake_at(&self) -> Duration {
+        self.dispatcher.wake_at().min(self.count_at)
+    }
+
+    /// Does what is to be done; `true` when all sends in flight are to be dropped.
+    fn act(&mut self, now: Moment, mut send: impl FnMut(Send)) -> bool {
+        self.look_around(now);
+        let mut actions = std::mem::take(&mut self.actions);
+        self.dispatcher.act(now, &mut actions);
+        let mut drops = false;
+        for action in actions.drain(..) {
+            match action {
+                Action::Send(one) => send(one),
+                Action::CancelSends => drops = true,
+                other => self.call(now, other),
+            }
+        }
+        self.actions = actions;
+        drops
+    }
+
+    fn call(&mut self, now: Moment, action: Action) {
+        let queue = self.parts.queue.clone();
+        let call: BoxFuture<'static, Event> = match action {
+            Action::Receive(ask) => {
+                Box::pin(async move { Event::Received(ask.max, queue.receive(ask).await) })
+            }
+            Action::Extend { keys, leases, span } => Box::pin(async move {
+                let lost = queue.extend(&leases, span).await;
+                let lost = lost
+                    .inspect_err(|error| warn!(%error, "leases not extended"))
+                    .ok();
+                Event::Extended(keys, now.mono, lost)
+            }),
+            Action::Release { leases, wait } => Box::pin(async move {
+                if let Err(error) = queue.release(&leases, wait).await {
+                    warn!(%error, count = leases.len(), "messages come back only when their leases end");
+                }
+                Event::Released
+            }),
+            Action::Settle { keys, outcomes } => {
+                let (clock, deadline) = (self.parts.clock.clone(), self.deadline);
+                Box::pin(async move {
+                    let is_settled = settle(queue, clock, deadline, outcomes).await;
+                    Event::Settled(keys, is_settled)
+                })
+            }
+            Action::Send(_) | Action::CancelSends => return,
+        };
+        self.calls.push(call);
+    }
+
+    /// Takes what has ended; `true` when something did.
+    fn poll<F>(&mut self, cx: &mut Context<'_>, sends: &mut FuturesUnordered<F>) -> bool
+    where
+        F: Future<Output = (JobKey, Attempt)>,
+    {
+        let mut taken = 0;
+        let mut now = None;
+        while taken < TAKE_MAX {
+            let Poll::Ready(Some((job, attempt))) = sends.poll_next_unpin(cx) else {
+                break;
+            };
+            let now = *now.get_or_insert_with(|| moment(self.parts.clock.as_ref()));
+            self.dispatcher.finished(now, job, attempt);
+            taken += 1;
+        }
+        while let Poll::Ready(Some(event)) = self.calls.poll_next_unpin(cx) {
+            let now = *now.get_or_insert_with(|| moment(self.parts.clock.as_ref()));
+            self.take(now, event);
+            taken += 1;
+        }
+        taken > 0
+    }
+
+    fn take(&mut self, now: Moment, event: Event) {
+        match event {
+            Event::Received(asked, Ok(batch)) => {
+                self.summary.received += u64::try_from(batch.len()).unwrap_or(u64::MAX);
+                self.dispatcher.received(now, batch, asked);
+            }
+            Event::Received(_, Err(error)) => {
+                warn!(route = %self.parts.route, %error, "nothing received");
+                self.dispatcher.receive_failed(now);
+            }
+            Event::Extended(keys, asked_at, lost) => {
+                self.dispatcher
+                    .extended(now, keys, asked_at, lost.as_deref());
+            }
+            Event::Settled(keys, is_settled) => {
+                if !is_settled {
+                    self.summary.unsettled += u64::try_from(keys.len()).unwrap_or(u64::MAX);
+                }
+                self.dispatcher.settled(&keys);
+            }
+            Event::InFlightShare(Some(share)) => self.dispatcher.set_in_flight_share(share),
+            Event::InFlightShare(None) | Event::Released => {}
+        }
+    }
+
+    fn obey(&mut self, orders: &Orders) {
+        let now = self.now();
+        self.dispatcher.direct(now, orders.directives.clone());
+        if let Some(grace) = orders.stop_within {
+            self.deadline = self.deadline.min(now.mono + grace);
+            self.dispatcher.drain(now, self.deadline);
+        }
+    }
+
+    fn look_around(&mut self, now: Moment) {
+        if now.mono >= self.count_at {
+            self.count_at = now.mono + COUNT_EVERY;
+            self.count();
+        }
+        if now.mono >= self.share_at && self.parts.queue.traits().retry_wait == RetryWait::Resend {
+            self.share_at = now.mono + SHARE_EVERY;
+            let queue = self.parts.queue.clone();
+            let share = async move { Event::InFlightShare(queue.in_flight_share().await.ok()) };
+            self.calls.push(Box::pin(share));
+        }
+    }
+
+    fn count(&mut self) {
+        let (metrics, route) = (&self.parts.metrics, &self.parts.route);
+        let summary = &mut self.summary;
+        self.dispatcher.take_counts(|destination, counts| {
+            summary.counts.add(counts);
+            emit(metrics.as_ref(), route, destination, counts);
+        });
+    }
+
+    fn is_done(&self, now: Moment) -> bool {
+        let receives = self.dispatcher.receives() as usize;
+        let may_drop_receives =
+            receives == 0 || self.parts.queue.traits().retry_wait == RetryWait::Native;
+        let is_settled =
+            self.dispatcher.is_done() && self.calls.len() <= receives && may_drop_receives;
+        // A settle that does not come to its end must not hold the notifier beyond its life.
+        is_settled || now.mono >= self.deadline.saturating_add(Duration::from_secs(1))
+    }
+
+    fn end(mut self) -> Summary {
+        self.count();
+        debug!(route = %self.parts.route, summary = ?self.summary, "notifier ended");
+        self.summary
+    }
+}
+
+/// Settles until it is done, or until the deadline or a refusal; whether it is done.
+async fn settle(
+    queue: Arc<dyn Queue>,
+    clock: Arc<dyn Clock>,
+    deadline: Duration,
+    outcomes: Vec<Outcome>,
+) -> bool {
+    let mut backoff = SETTLE_BACKOFF_MIN;
+    loop {
+        let Err(error) = queue.settle(&outcomes).await else {
+            return true;
+        };
+        warn!(%error, count = outcomes.len(), "results not stored; their messages stay in the queue");
+        if !error.is_passing() || clock.monotonic() + backoff >= deadline {
+            return false;
+        }
+        tokio::time::sleep(backoff).await;
+        backoff = (backoff * 2).min(SETTLE_BACKOFF_MAX);
+    }
+}
+
+fn moment(clock: &dyn Clock) -> Moment {
+    Moment {
+        wall: clock.now(),
+        mono: clock.monotonic(),
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of a second, far below 2^53"
+)]
+fn emit(metrics: &dyn MetricSink, route: &str, destination: &str, counts: &Counts) {
+    let dimensions = [("Route", route), ("Destination", destination)];
+    for (name, count) in [
+        ("NotificationsDelivered", counts.delivered),
+        ("NotificationsRetried", counts.retried),
+        ("NotificationsDead", counts.dead),
+        ("NotificationsExpired", counts.expired),
+        ("NotificationsPutOff", counts.later),
+        ("Attempts", counts.attempts),
+    ] {
+        if count > 0 {
+            metrics.add("Shukuba", name, &dimensions, count as f64);
+        }
+    }
+    if counts.attempts > 0 {
+        let seconds = counts.attempt_ms as f64 / 1000.0 / counts.attempts as f64;
+        metrics.record("Shukuba", "AttemptSeconds", &dimensions, seconds);
+    }
+}

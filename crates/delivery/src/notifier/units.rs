@@ -1,0 +1,184 @@
+//! All receivers of a notifier, found by the authority of a URL; bounded.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use foldhash::fast::FixedState;
+use url::Url;
+
+use super::action::{Counts, Directives};
+use super::unit::Unit;
+use crate::config::DestinationRules;
+use crate::destinations::{Destinations, write_authority};
+use crate::limit::Bucket;
+
+/// Receivers that are known at once; beyond it those with nothing to do are forgotten.
+const UNITS_MAX: usize = 10_000;
+
+pub(super) type UnitId = u32;
+
+#[derive(Debug)]
+pub(super) struct Units {
+    destinations: Arc<Destinations>,
+    directives: Directives,
+    slots: u32,
+    destination_share: f64,
+    by_authority: HashMap<String, UnitId, FixedState>,
+    units: Vec<Option<Unit>>,
+    unused: Vec<UnitId>,
+    buckets: Vec<Bucket>,
+    /// The bucket of a named destination: its hosts share the rate. Those of `*` have one each.
+    buckets_by_name: HashMap<Arc<str>, usize, FixedState>,
+    scratch: String,
+}
+
+impl Units {
+    pub(super) fn new(destinations: Arc<Destinations>, slots: u32, destination_share: f64) -> Self {
+        Self {
+            destinations,
+            directives: Directives::default(),
+            slots,
+            destination_share,
+            by_authority: HashMap::default(),
+            units: Vec::new(),
+            unused: Vec::new(),
+            buckets: Vec::new(),
+            buckets_by_name: HashMap::default(),
+            scratch: String::new(),
+        }
+    }
+
+    pub(super) fn get(&self, id: UnitId) -> Option<&Unit> {
+        self.units.get(id as usize)?.as_ref()
+    }
+
+    pub(super) fn get_mut(&mut self, id: UnitId) -> Option<&mut Unit> {
+        self.units.get_mut(id as usize)?.as_mut()
+    }
+
+    /// A unit and its bucket.
+    pub(super) fn with_bucket(&mut self, id: UnitId) -> Option<(&mut Unit, Option<&mut Bucket>)> {
+        let unit = self.units.get_mut(id as usize)?.as_mut()?;
+        let bucket = match unit.bucket {
+            Some(index) => self.buckets.get_mut(index),
+            None => None,
+        };
+        Some((unit, bucket))
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (UnitId, &mut Unit)> {
+        self.units.iter_mut().enumerate().filter_map(|(id, unit)| {
+            // INVARIANT: never more than UNITS_MAX units.
+            Some((UnitId::try_from(id).ok()?, unit.as_mut()?))
+        })
+    }
+
+    /// The unit that receives what goes to `url`; `None` when there are too many that have something to do.
+    pub(super) fn of_url(&mut self, url: &Url, mono: Duration) -> Option<UnitId> {
+        let mut authority = std::mem::take(&mut self.scratch);
+        write_authority(url, &mut authority);
+        let known = self.by_authority.get(&authority).copied();
+        let id = known.or_else(|| self.add(&authority, mono));
+        self.scratch = authority;
+        id
+    }
+
+    fn add(&mut self, authority: &str, mono: Duration) -> Option<UnitId> {
+        if self.by_authority.len() >= UNITS_MAX {
+            self.forget_idle();
+        }
+        if self.by_authority.len() >= UNITS_MAX {
+            return None;
+        }
+        let rules = self.destinations.find(authority).clone();
+        let name = match &*rules.name {
+            "*" => Arc::from(authority),
+            _ => rules.name.clone(),
+        };
+        let mut unit = Unit::new(name, rules.clone(), self.cap_of(&rules));
+        unit.is_paused = self.directives.paused.contains(&*unit.name);
+        unit.bucket = self.bucket_of(&rules, &unit.name, mono);
+        let id = match self.unused.pop() {
+            Some(id) => id,
+            None => {
+                self.units.push(None);
+                UnitId::try_from(self.units.len() - 1).ok()?
+            }
+        };
+        *self.units.get_mut(id as usize)? = Some(unit);
+        self.by_authority.insert(authority.to_owned(), id);
+        Some(id)
+    }
+
+    fn bucket_of(
+        &mut self,
+        rules: &DestinationRules,
+        name: &Arc<str>,
+        mono: Duration,
+    ) -> Option<usize> {
+        let rate = rules.rate_per_sec?;
+        if let Some(known) = self.buckets_by_name.get(name) {
+            return Some(*known);
+        }
+        let share = self.directives.share;
+        let burst = f64::from(rules.rate_burst) * share;
+        self.buckets.push(Bucket::new(rate * share, burst, mono));
+        let index = self.buckets.len() - 1;
+        self.buckets_by_name.insert(name.clone(), index);
+        Some(index)
+    }
+
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a share of a u32 is not negative and fits"
+    )]
+    fn cap_of(&self, rules: &DestinationRules) -> u32 {
+        let cap = match rules.in_flight_max {
+            Some(max) => f64::from(max) * self.directives.share,
+            None => f64::from(self.slots) * self.destination_share,
+        };
+        (cap as u32).clamp(1, self.slots)
+    }
+
+    fn forget_idle(&mut self) {
+        let units = &mut self.units;
+        let unused = &mut self.unused;
+        self.by_authority.retain(|_, id| {
+            let Some(slot) = units.get_mut(*id as usize) else {
+                return false;
+            };
+            let is_idle = slot.as_ref().is_none_or(|unit| {
+                unit.is_idle() && !unit.is_in_ring && unit.counts == Counts::default()
+            });
+            if is_idle {
+                *slot = None;
+                unused.push(*id);
+            }
+            !is_idle
+        });
+    }
+
+    /// Takes new directives: shares, pauses.
+    pub(super) fn direct(&mut self, directives: Directives, mono: Duration) {
+        self.directives = directives;
+        let share = self.directives.share;
+        let mut units = std::mem::take(&mut self.units);
+        for unit in units.iter_mut().flatten() {
+            unit.is_paused = self.directives.paused.contains(&*unit.name);
+            unit.set_cap(self.cap_of(&unit.rules));
+            if let (Some(rate), Some(index)) = (unit.rules.rate_per_sec, unit.bucket)
+                && let Some(bucket) = self.buckets.get_mut(index)
+            {
+                let burst = f64::from(unit.rules.rate_burst) * share;
+                bucket.set_rate(mono, rate * share, burst);
+            }
+        }
+        self.units = units;
+    }
+
+    pub(super) fn directives(&self) -> &Directives {
+        &self.directives
+    }
+}
