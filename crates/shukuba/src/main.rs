@@ -14,6 +14,7 @@ mod data;
 mod output;
 mod postbacks;
 mod progress;
+mod serve;
 mod ship;
 mod signal;
 mod sink;

@@ -11,6 +11,7 @@ mod env;
 mod key;
 mod postbacks;
 mod send;
+mod serve;
 mod ship;
 mod sink;
 mod torture;
@@ -40,6 +41,7 @@ pub(crate) struct Cli {
 /// What can be done.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Serve(serve::Args),
     Env(env::Args),
     Ship(ship::Args),
     Send(send::Args),
@@ -61,12 +63,16 @@ pub(crate) enum Command {
 impl Command {
     /// The level of the log where nothing else says: servers tell what they do, tools only what is wrong.
     pub(crate) fn log_level(&self) -> &'static str {
-        "warn"
+        match self {
+            Self::Serve(_) => "info",
+            _ => "warn",
+        }
     }
 
     /// Does it.
     pub(crate) fn run(self, app: &App) -> anyhow::Result<ExitCode> {
         match self {
+            Self::Serve(args) => serve::run(app, &args),
             Self::Env(args) => env::run(app, args),
             Self::Ship(args) => ship::run(app, args),
             Self::Send(args) => send::run(app, args),

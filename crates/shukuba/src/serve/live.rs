@@ -1,0 +1,69 @@
+//! The settings that hold now. SIGHUP reads them again; what cannot change while serving says so and stays.
+
+use std::sync::Arc;
+
+use delivery::config::{Settings, SystemSecrets};
+use delivery::destinations::Destinations;
+use parking_lot::RwLock;
+
+use super::Over;
+use crate::app::{App, usage};
+use crate::config::{Config, Loaded};
+
+/// Settings, and what was made of them.
+#[derive(Debug)]
+pub(super) struct Now {
+    pub(super) config: Config,
+    pub(super) settings: Settings,
+    pub(super) destinations: Arc<Destinations>,
+}
+
+/// The settings that hold, replaced whole.
+#[derive(Debug)]
+pub(super) struct Live {
+    app: App,
+    over: Over,
+    now: RwLock<Arc<Now>>,
+}
+
+impl Live {
+    pub(super) fn new(app: App, over: Over, loaded: Loaded) -> anyhow::Result<Arc<Self>> {
+        let now = RwLock::new(Arc::new(Now::of(loaded.config)?));
+        Ok(Arc::new(Self { app, over, now }))
+    }
+
+    /// What holds.
+    pub(super) fn now(&self) -> Arc<Now> {
+        Arc::clone(&self.now.read())
+    }
+
+    /// Reads the settings again; on an error the old ones stay. Gives the keys that need a restart.
+    pub(super) fn reload(&self) -> anyhow::Result<Vec<&'static str>> {
+        let mut config = self.app.config()?.config;
+        self.over.apply(&mut config);
+        let old = self.now();
+        let needing = needs_restart(&old.config, &config);
+        config.server = old.config.server.clone();
+        config.store = old.config.store.clone();
+        config.results.url.clone_from(&old.config.results.url);
+        *self.now.write() = Arc::new(Now::of(config)?);
+        Ok(needing)
+    }
+}
+
+impl Now {
+    fn of(config: Config) -> anyhow::Result<Self> {
+        let settings = config.delivery();
+        let destinations = Destinations::new(&settings, &SystemSecrets).map_err(|error| usage(error.to_string()))?;
+        Ok(Self { config, settings, destinations: Arc::new(destinations) })
+    }
+}
+
+fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
+    let changes = [
+        ("[server]", old.server != new.server),
+        ("[store]", old.store != new.store),
+        ("results.url", old.results.url != new.results.url),
+    ];
+    changes.into_iter().filter(|(_, is_changed)| *is_changed).map(|(name, _)| name).collect()
+}

@@ -1,0 +1,122 @@
+//! `serve`: opens the data directory, wires the parts together, and keeps them running until a signal ends it.
+//!
+//! - [`house`]: everything that runs, opened in order
+//! - [`live`]: the settings that hold now, and reading them again
+//! - [`notify`]: what the service manager is told
+
+mod house;
+mod live;
+mod notify;
+
+use std::net::SocketAddr;
+
+use anyhow::Context;
+use gateway::{Listen, PlainHttp, Server};
+
+use crate::app::App;
+use crate::config::{self, Config};
+use crate::data;
+use house::House;
+use live::Live;
+use notify::ServiceManager;
+
+/// Arguments that stand over the settings.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Over {
+    pub(crate) listen: Option<SocketAddr>,
+    pub(crate) insecure_http: bool,
+}
+
+impl Over {
+    fn apply(self, config: &mut Config) {
+        if let Some(listen) = self.listen {
+            config.server.listen = listen;
+        }
+        config.server.insecure_http |= self.insecure_http;
+    }
+}
+
+/// Serves until SIGTERM or SIGINT.
+pub(crate) fn run(app: &App, over: Over) -> anyhow::Result<()> {
+    let mut loaded = app.config()?;
+    over.apply(&mut loaded.config);
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+    }
+    let threads = loaded.config.server.threads.and_then(|count| usize::try_from(count).ok());
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if let Some(threads) = threads {
+        builder.worker_threads(threads);
+    }
+    let runtime = builder.enable_all().thread_name("shukuba").build().context("cannot start the runtime")?;
+    runtime.block_on(serve(app, over, loaded))
+}
+
+async fn serve(app: &App, over: Over, loaded: config::Loaded) -> anyhow::Result<()> {
+    let dir = app.data_dir();
+    let manager = ServiceManager::from_environment();
+    let live = Live::new(app.clone(), over, loaded)?;
+    let server_settings = live.now().config.server.clone();
+    let tls = house::tls(&server_settings)?;
+    let server = Server::bind(Listen {
+        addr: server_settings.listen,
+        tls: tls.clone(),
+        plain_http: if server_settings.insecure_http { PlainHttp::Anywhere } else { PlainHttp::LoopbackOnly },
+        limits: house::limits(&server_settings),
+    })
+    .await?;
+    let house = House::open(&dir, live, server.local_addr()).await?;
+    let url = server.url();
+    data::write_endpoint(&dir, &url)?;
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let door = house.door();
+    let mut serving = tokio::spawn(server.serve(door, async move {
+        // A dropped sender ends the server as well.
+        let _ = stopped.await;
+    }));
+    house.begin();
+    manager.ready(&url);
+    tracing::info!(%url, data = %dir.display(), "serving");
+    let outcome = watch(&house, &manager, tls.as_deref(), &mut serving).await;
+    manager.stopping();
+    tracing::info!("draining");
+    house.stop_work().await;
+    let _ = stop.send(());
+    if !serving.is_finished() {
+        serving.await.context("the server stopped")?;
+    }
+    house.end().await;
+    outcome
+}
+
+/// Waits for a signal that ends it or for something that must; handles the others.
+async fn watch(
+    house: &House,
+    manager: &ServiceManager,
+    tls: Option<&gateway::Tls>,
+    serving: &mut tokio::task::JoinHandle<()>,
+) -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut stop = crate::signal::Stop::new()?;
+    let mut reload = signal(SignalKind::hangup()).context("cannot take SIGHUP")?;
+    let every = manager.alive_every().unwrap_or(std::time::Duration::from_secs(3600));
+    let mut alive = tokio::time::interval(every);
+    let poisoned = house.poisoned();
+    tokio::pin!(poisoned);
+    loop {
+        tokio::select! {
+            () = stop.wait() => return Ok(()),
+            _ = alive.tick() => manager.alive(),
+            ended = &mut *serving => return ended.context("the server stopped"),
+            detail = &mut poisoned => anyhow::bail!("the journal cannot be written any more ({detail}); it is read again at the next start"),
+            _ = reload.recv() => {
+                manager.reloading();
+                house.reload();
+                if let Some(Err(error)) = tls.map(gateway::Tls::reload) {
+                    tracing::error!(%error, "the certificate was not read again; the old one stays");
+                }
+                manager.ready(&house.url());
+            }
+        }
+    }
+}
