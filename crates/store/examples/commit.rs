@@ -3,6 +3,7 @@
 //! ```text
 //! cargo run --release -p shukuba-store --example commit -- commit DIR [SECONDS]    appends/s at W = 1, 16, 64, 256
 //! cargo run --release -p shukuba-store --example commit -- gather DIR [SECONDS]    the same for several gather windows
+//! cargo run --release -p shukuba-store --example commit -- reuse DIR [SECONDS]     new segments against used ones
 //! cargo run --release -p shukuba-store --example commit -- recover DIR [MILLIONS]  fill, evict, open
 //! cargo run --release -p shukuba-store --example commit -- read DIR [MILLIONS]     one pread against many
 //! ```
@@ -140,10 +141,11 @@ fn floor(dir: &Path, bytes: usize, kind: &str) {
     );
 }
 
-fn commit(dir: &Path, writers: usize, gather: Duration, span: Duration) {
+fn commit(dir: &Path, writers: usize, gather: Duration, span: Duration, reuse: Option<usize>) {
     let path = dir.join("journal");
     let options = Options {
         gather,
+        used_kept: reuse.unwrap_or(0),
         ..Options::default()
     };
     let (journal, _) = Journal::open(&path, options, &mut Index::default()).unwrap();
@@ -179,6 +181,18 @@ fn commit(dir: &Path, writers: usize, gather: Duration, span: Duration) {
             })
         })
         .collect();
+    if reuse.is_some() {
+        // Nothing lives: every sealed segment goes.
+        while start.elapsed() < span {
+            std::thread::sleep(Duration::from_millis(20));
+            if journal.snapshot_due() {
+                journal
+                    .snapshot(journal.end(), Index::default().capture())
+                    .unwrap();
+                journal.reclaim(journal.durable(), &|_, _| false).unwrap();
+            }
+        }
+    }
     let mut times: Vec<f64> = tasks
         .into_iter()
         .flat_map(|task| runtime.block_on(task).unwrap())
@@ -296,14 +310,24 @@ fn main() {
                 }
             }
             for writers in [1, 16, 64, 256] {
-                commit(dir, writers, Duration::ZERO, span);
+                commit(dir, writers, Duration::ZERO, span, None);
             }
         }
         "gather" => {
             for writers in [1, 16, 64, 256] {
                 for micros in [0, 20, 100, 500] {
                     floor(dir, 32 << 10, "allocated");
-                    commit(dir, writers, Duration::from_micros(micros), span);
+                    commit(dir, writers, Duration::from_micros(micros), span, None);
+                }
+            }
+        }
+        "reuse" => {
+            for _ in 0..5 {
+                for writers in [1, 16, 64, 256] {
+                    for used_kept in [0, 2] {
+                        print!("used segments kept: {used_kept}; ");
+                        commit(dir, writers, Duration::ZERO, span, Some(used_kept));
+                    }
                 }
             }
         }
@@ -312,7 +336,7 @@ fn main() {
             recover(dir, number.unwrap_or(1), true);
         }
         "read" => read(dir, number.unwrap_or(1)),
-        other => println!("`{other}` is none of commit, gather, recover, read"),
+        other => println!("`{other}` is none of commit, gather, reuse, recover, read"),
     }
     fs::remove_dir_all(dir).unwrap();
 }

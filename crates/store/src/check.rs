@@ -181,6 +181,7 @@ fn check_frames(file: &FileRef, span: Span, is_last: bool, report: &mut Report) 
             return Ok(());
         };
         let behind = look_behind(file.as_ref(), span, stop)?;
+        let has_torn_tail = behind.is_some();
         match behind {
             Some(behind) if !is_last || behind.is_synced => {
                 report.note(DamageKind::Frames, span.base, stop, behind.next);
@@ -192,7 +193,7 @@ fn check_frames(file: &FileRef, span: Span, is_last: bool, report: &mut Report) 
                 from = synced;
             }
             _ if is_last => {
-                report.has_torn_tail = has_data(file.as_ref(), stop - span.base, span.capacity)?;
+                report.has_torn_tail = has_torn_tail;
                 return Ok(());
             }
             _ => {
@@ -228,20 +229,6 @@ fn check_run(
             Step::Stop { position } => return Ok(Some(position)),
         }
     }
-}
-
-fn has_data(file: &dyn DiskFile, from: u64, to: u64) -> io::Result<bool> {
-    let mut chunk = vec![0; CHUNK_BYTES as usize];
-    let mut at = from;
-    while let Some(data) = file.next_data(at)?.filter(|data| *data < to) {
-        let count = file.read_at(data, &mut chunk)?;
-        let bytes = chunk.get(..count).unwrap_or_default();
-        if count == 0 || bytes.iter().any(|byte| *byte != 0) {
-            return Ok(count > 0);
-        }
-        at = data + count as u64;
-    }
-    Ok(false)
 }
 
 /// Cuts out what `report` found, so that the journal opens. Returns the ranges of the log whose records are lost.

@@ -7,14 +7,13 @@
 //! memory only, after a kill or after a failed sync.
 
 use std::io;
-use std::sync::Arc;
 
 use base::Timestamp;
 use tracing::{info, warn};
 
 use crate::disk::{Disk, FileRef};
 use crate::segment::{self, BadHeader, Span};
-use crate::walk::{Step, Walk, look_behind};
+use crate::walk::{Step, Walk, erase, look_behind};
 use crate::{BoxError, Fold, Position, snapshot};
 
 /// Rewritten at once.
@@ -100,7 +99,7 @@ pub struct Recovery {
     pub records: u64,
     /// Bytes of log read for that.
     pub bytes: u64,
-    /// Bytes of a torn, never acknowledged tail that were cut off.
+    /// Records of a torn, never acknowledged tail that were whole and cut off, as one before them was not.
     pub cut: u64,
     /// Bytes that were cut out by an earlier quarantine, after the snapshot.
     pub lost: u64,
@@ -323,12 +322,14 @@ impl Replay<'_> {
         if let Some((span, file)) = tail.and_then(|index| segments.get(index)) {
             let read = disk_error(format!("read the end of `{}`", span.name()));
             let behind = look_behind(file.as_ref(), *span, self.end).map_err(read)?;
-            if behind.is_some_and(|behind| behind.is_synced) {
-                return Err(corrupt(*span, self.end));
+            if let Some(behind) = behind {
+                if behind.is_synced {
+                    return Err(corrupt(*span, self.end));
+                }
+                let cut = disk_error(format!("cut the end of `{}`", span.name()));
+                self.recovery.cut = behind.torn.len() as u64;
+                erase(file.as_ref(), *span, &behind.torn).map_err(cut)?;
             }
-            let cut = disk_error(format!("cut the end of `{}`", span.name()));
-            let from = self.end - span.base;
-            self.recovery.cut = segment::zero(file.as_ref(), from, span.capacity).map_err(cut)?;
         }
         let Some((index, group, end)) = self.group else {
             return Ok(());
@@ -365,7 +366,8 @@ fn rewrite(file: &FileRef, from: u64, to: u64) -> io::Result<()> {
     file.sync()
 }
 
-/// The files that were allocated and not used yet, emptied.
+/// The files that were allocated and not used yet. Those that hold anything go: it may be the first group of a segment that
+/// never came to be, whose frames must not come to life later.
 pub(crate) fn spares(disk: &dyn Disk, capacity: u64) -> io::Result<Vec<(String, FileRef)>> {
     let mut spares = Vec::new();
     for name in disk.list()? {
@@ -373,10 +375,10 @@ pub(crate) fn spares(disk: &dyn Disk, capacity: u64) -> io::Result<Vec<(String, 
             continue;
         }
         let file = disk.open(&name)?;
-        if file.size()? == capacity {
-            segment::zero(file.as_ref(), 0, capacity)?;
+        if file.size()? == capacity && file.next_data(0)?.is_none() {
+            // Its allocation may not have been synced yet.
             file.sync()?;
-            spares.push((name, Arc::clone(&file)));
+            spares.push((name, file));
         } else {
             disk.remove(&name)?;
         }

@@ -1,8 +1,9 @@
 //! Segment files: pieces of the log of one size each.
 //!
 //! `<base as 16 hex digits>.seg` holds the positions from `base` to `base + capacity`; a position's offset in the file
-//! is `position - base`. The first 64 bytes are the segment's header, frames follow, zeros end them. A sealed segment
-//! ends in a seal frame, for which [`SEAL_BYTES`] are always kept free.
+//! is `position - base`. The first 64 bytes are the segment's header, frames follow. They end in a
+//! seal frame, for which [`SEAL_BYTES`] are always kept free, or, in the growing segment, where no valid frame starts: in
+//! zeros, or in what a reused file held before, which is never valid at its new position.
 //!
 //! # Header
 //! Little-endian: `0` magic `SHUKUJNL`, `8` format version u32, `12` zero u32, `16` base u64, `24` capacity u64,
@@ -22,7 +23,6 @@ pub const SEAL_BYTES: u64 = HEADER_BYTES as u64;
 
 const MAGIC: &[u8; 8] = b"SHUKUJNL";
 const HEADER: usize = SEGMENT_HEADER_BYTES as usize;
-static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
 
 /// Where a segment lies in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,30 +127,6 @@ fn check_header(bytes: &[u8; HEADER], base: u64) -> Result<Span, BadHeader> {
     Ok(span)
 }
 
-/// Makes every byte from `offset` to `end` read as zero, durably. Writes only where it does not yet.
-pub(crate) fn zero(file: &dyn DiskFile, offset: u64, end: u64) -> io::Result<u64> {
-    let mut buffer = vec![0; ZEROS.len()];
-    let mut zeroed = 0;
-    let mut at = offset;
-    while let Some(data) = file.next_data(at)?.filter(|data| *data < end) {
-        let want = usize::try_from(end - data).map_or(buffer.len(), |left| left.min(buffer.len()));
-        let read = file.read_at(data, buffer.get_mut(..want).unwrap_or_default())?;
-        let bytes = buffer.get(..read).unwrap_or_default();
-        if bytes.iter().any(|byte| *byte != 0) {
-            file.write_at(data, ZEROS.get(..read).unwrap_or_default())?;
-            zeroed += read as u64;
-        }
-        if read == 0 {
-            break;
-        }
-        at = data + read as u64;
-    }
-    if zeroed > 0 {
-        file.sync()?;
-    }
-    Ok(zeroed)
-}
-
 /// A new file of `capacity` bytes under a passing name, durable but for its name.
 pub(crate) fn prepare(disk: &dyn Disk, name: &str, capacity: u64) -> io::Result<FileRef> {
     let file = disk.create(name)?;
@@ -166,7 +142,6 @@ pub(crate) fn prepare(disk: &dyn Disk, name: &str, capacity: u64) -> io::Result<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disk::SimDisk;
 
     const SPAN: Span = Span {
         base: 4096,
@@ -193,18 +168,6 @@ mod tests {
             header[bit / 8] ^= 1 << (bit % 8);
             assert!(check_header(&header, 4096).is_err(), "bit {bit}");
         }
-    }
-
-    #[test]
-    fn zeroing_leaves_what_lies_before_and_after() {
-        let disk = SimDisk::new(1, 1 << 20);
-        let file = disk.create("f").unwrap();
-        file.write_at(0, &[7; 1000]).unwrap();
-        zero(file.as_ref(), 100, 900).unwrap();
-        let mut bytes = [0; 1000];
-        read_exact_at(file.as_ref(), 0, &mut bytes).unwrap();
-        assert_eq!(bytes.iter().filter(|byte| **byte == 7).count(), 200);
-        assert!(bytes[100..900].iter().all(|byte| *byte == 0));
     }
 
     #[test]

@@ -53,6 +53,10 @@ impl Shelf {
         slots.by_base.remove(&base).is_some()
     }
 
+    pub(crate) fn holds(&self, base: u64) -> bool {
+        self.slots.read().by_base.contains_key(&base)
+    }
+
     pub(crate) fn spans(&self) -> Vec<Span> {
         let slots = self.slots.read();
         slots.by_base.values().map(|slot| slot.span).collect()

@@ -161,12 +161,14 @@ impl Walk {
 }
 
 /// What lies behind a place where no valid frame starts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Behind {
     /// The first valid frame after it.
     pub(crate) next: u64,
     /// Whether a frame of a *later* commit group follows, which proves that the place had been synced once.
     pub(crate) is_synced: bool,
+    /// All valid frames after it, when it had not been synced.
+    pub(crate) torn: Vec<u64>,
 }
 
 /// Looks for valid frame headers after `position`, to the segment's end.
@@ -175,23 +177,23 @@ pub(crate) fn look_behind(
     span: Span,
     position: u64,
 ) -> io::Result<Option<Behind>> {
-    let mut found: Option<Behind> = None;
+    let mut torn = Vec::new();
     let mut chunk = vec![0; CHUNK_BYTES];
     let mut at = (position + 1).max(span.first());
     while let Some(data) = next_data(file, span, at)? {
+        file.read_ahead(data - span.base, AHEAD_BYTES);
         let read = file.read_at(data - span.base, &mut chunk)?;
         let bytes = chunk.get(..read).unwrap_or_default();
         for (offset, header) in headers(data, bytes) {
             let next = data + offset as u64;
-            let is_synced = next - u64::from(header.back) > position;
-            let first = found.map_or(next, |found| found.next);
-            found = Some(Behind {
-                next: first,
-                is_synced,
-            });
-            if is_synced {
-                return Ok(found);
+            if next - u64::from(header.back) > position {
+                return Ok(Some(Behind {
+                    next: torn.first().copied().unwrap_or(next),
+                    is_synced: true,
+                    torn: Vec::new(),
+                }));
             }
+            torn.push(next);
         }
         // A header may straddle two chunks.
         let step = read.saturating_sub(HEADER_BYTES - 1);
@@ -200,7 +202,19 @@ pub(crate) fn look_behind(
         }
         at = data + step as u64;
     }
-    Ok(found)
+    Ok(torn.first().copied().map(|next| Behind {
+        next,
+        is_synced: false,
+        torn,
+    }))
+}
+
+/// Makes the frames of a torn tail invalid, durably. They must not come to life when the log has grown up to them.
+pub(crate) fn erase(file: &dyn DiskFile, span: Span, frames: &[u64]) -> io::Result<()> {
+    for position in frames {
+        file.write_at(position - span.base, &[0; HEADER_BYTES])?;
+    }
+    file.sync()
 }
 
 fn next_data(file: &dyn DiskFile, span: Span, at: u64) -> io::Result<Option<u64>> {

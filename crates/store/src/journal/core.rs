@@ -156,8 +156,7 @@ impl Core {
             if !tail.wants_spare() || self.waiters.check().is_err() {
                 return false;
             }
-            tail.spares_made += 1;
-            format!("spare-{}", tail.spares_made)
+            tail.spare_name()
         };
         let capacity = self.options.segment.get();
         match segment::prepare(self.disk.as_ref(), &name, capacity) {
@@ -167,7 +166,7 @@ impl Core {
                     file,
                     capacity,
                 };
-                self.kept(spare);
+                self.kept([], [spare]);
                 true
             }
             Err(error) => {
@@ -180,9 +179,12 @@ impl Core {
         }
     }
 
-    pub(crate) fn kept(&self, spare: Spare) {
+    /// Takes in spares: used ones first in line, since writing over written blocks is faster.
+    fn kept(&self, used: impl IntoIterator<Item = Spare>, fresh: impl IntoIterator<Item = Spare>) {
         let mut tail = self.tail.lock();
-        tail.spares.push_back(spare);
+        used.into_iter()
+            .for_each(|spare| tail.spares.push_front(spare));
+        tail.spares.extend(fresh);
         if tail.wants_spare() {
             return;
         }
@@ -190,6 +192,47 @@ impl Core {
         if std::mem::replace(&mut tail.is_short, false) {
             info!("there is room for segments again");
         }
+    }
+
+    /// Drops segments: some of their files are kept to be used again, the others removed. Returns what was dropped.
+    pub(crate) fn drop_segments(&self, spans: &[Span]) -> io::Result<Vec<Span>> {
+        let mut dropped = Vec::new();
+        let mut used = Vec::new();
+        for span in spans {
+            if !self.shelf.remove(span.base) {
+                continue;
+            }
+            match self.name_for_use(*span, used.len()) {
+                Some(name) => {
+                    self.disk.rename(&span.name(), &name)?;
+                    used.push(name);
+                }
+                None => self.disk.remove(&span.name())?,
+            }
+            dropped.push(*span);
+        }
+        // INVARIANT: synced before any is written to, or a crash could bring back the old name over new bytes.
+        self.disk.sync_names()?;
+        let capacity = self.options.segment.get();
+        let spares = used.into_iter().map(|name| {
+            let file = self.disk.open(&name)?;
+            Ok(Spare {
+                name,
+                file,
+                capacity,
+            })
+        });
+        self.kept(spares.collect::<io::Result<Vec<_>>>()?, []);
+        Ok(dropped)
+    }
+
+    /// The name of a spare, if the file of `span` is to be one beside `more` others.
+    fn name_for_use(&self, span: Span, more: usize) -> Option<String> {
+        let mut tail = self.tail.lock();
+        let spares = tail.spares.len() + more;
+        let kept = self.options.used_kept;
+        let is_wanted = kept > 0 && spares < tail.spares_wanted() + kept;
+        (is_wanted && span.capacity == self.options.segment.get()).then(|| tail.spare_name())
     }
 
     /// The committer's thread.

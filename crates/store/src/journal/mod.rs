@@ -83,6 +83,8 @@ pub struct Options {
     pub pending_max: ByteCount,
     /// How long the committer lets a group gather before it writes; 0 (at once) measured best, see `examples/commit.rs`.
     pub gather: Duration,
+    /// How many dropped segment files are kept, beside the reserve, to be written over instead of allocating new ones.
+    pub used_kept: usize,
 }
 
 impl Default for Options {
@@ -93,6 +95,7 @@ impl Default for Options {
             record_max: ByteCount::mib(16),
             pending_max: ByteCount::mib(64),
             gather: Duration::ZERO,
+            used_kept: 0,
         }
     }
 }
@@ -367,18 +370,9 @@ impl Journal {
         // What emptied them may not be durable yet; lost in a crash, the dead would live again without their bytes.
         self.wait(self.end()).map_err(io::Error::other)?;
         let _held = self.core.snapshots.lock();
-        let mut dropped = Vec::new();
-        for span in vacant {
-            if self.core.shelf.remove(span.base) {
-                self.core.disk.remove(&segment::name(span.base))?;
-                dropped.push(SegmentInfo::from(span));
-            }
-        }
-        if !dropped.is_empty() {
-            self.core.disk.sync_names()?;
-            self.core.keeping.notify_one();
-        }
-        Ok(dropped)
+        let dropped = self.core.drop_segments(&vacant)?;
+        self.core.keeping.notify_one();
+        Ok(dropped.into_iter().map(SegmentInfo::from).collect())
     }
 
     /// Runs `copy` on the disk while nothing is removed from it. Appending and committing go on.

@@ -87,6 +87,10 @@ impl Core {
             source,
         })?;
         bytes.truncate(count);
+        // INVARIANT: a segment leaves the shelf before its file is used again, so what was read is what lay there.
+        if !self.shelf.holds(span.base) {
+            return Err(ReadError::Gone { position });
+        }
         Ok(bytes.into())
     }
 
@@ -194,6 +198,8 @@ impl Scan {
                 Step::Filler { .. } => continue,
                 Step::Seal { .. } => Ok(None),
                 Step::Stop { position } if position >= self.limit => Ok(None),
+                // Dropped meanwhile, and its file perhaps used again.
+                Step::Stop { .. } if !self.core.shelf.holds(span.base) => Ok(None),
                 Step::Stop { position } => Err(corrupt(*span, position)),
             };
         }

@@ -101,6 +101,11 @@ impl Tail {
         self.reserve + 1
     }
 
+    pub(crate) fn spare_name(&mut self) -> String {
+        self.spares_made += 1;
+        format!("spare-{}", self.spares_made)
+    }
+
     pub(crate) fn wants_spare(&self) -> bool {
         self.spares.len() < self.spares_wanted()
     }

@@ -74,6 +74,7 @@ fn options() -> Options {
         segment: ByteCount::new(SEGMENT),
         reserve: ByteCount::new(SEGMENT),
         pending_max: ByteCount::new(1 << 20),
+        used_kept: 2,
         ..Options::default()
     }
 }
