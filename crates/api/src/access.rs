@@ -57,7 +57,6 @@ const NOTIFIER: &[&str] = &[
     "sqs:SendMessage",
     "sqs:GetQueueUrl",
     "sqs:GetQueueAttributes",
-    "shukuba:StoreResults",
 ];
 
 const READER_VERBS: &[&str] = &["Get", "List", "Describe", "Lookup"];

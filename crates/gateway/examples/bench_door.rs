@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo build --release -p shukuba-gateway --example bench_door
-//! bench_door [workers | shards] [COUNT]      writes /tmp/bench_door.lua and its address, then serves
+//! bench_door [steps | single | workers COUNT]      writes /tmp/bench_door.lua and its address, then serves
 //! wrk -t1 -c32 -d8s -s /tmp/bench_door.lua http://ADDRESS/
 //! ```
 //!
@@ -123,11 +123,14 @@ fn main() {
     let count: usize = arguments.next().map_or(2, |text| text.parse().unwrap());
     let dir = std::env::temp_dir().join(format!("bench_door_{}", std::process::id()));
     let door = door(&dir);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(if mode == "workers" { count } else { 1 })
-        .enable_all()
-        .build()
-        .unwrap();
+    let mut builder = match mode.as_str() {
+        "single" => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    if mode == "workers" {
+        builder.worker_threads(count);
+    }
+    let runtime = builder.enable_all().build().unwrap();
     runtime.block_on(async move {
         let listen = Listen {
             addr: SocketAddr::from(([127, 0, 0, 1], 0)),

@@ -81,6 +81,8 @@ pub(crate) fn page(
 fn with_body(status: StatusCode, kind: HeaderValue, request_id: RequestId, body: Bytes) -> Answer {
     let mut answer = Response::new(Full::new(body));
     *answer.status_mut() = status;
+    // Ours and those that hyper adds.
+    answer.headers_mut().reserve(6);
     answer.headers_mut().insert(header::CONTENT_TYPE, kind);
     if let Ok(id) = HeaderValue::from_maybe_shared(Bytes::from(request_id.to_string())) {
         answer.headers_mut().insert("x-amzn-requestid", id);

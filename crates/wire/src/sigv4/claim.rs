@@ -189,8 +189,9 @@ impl<'a> Claim<'a> {
     pub fn verify(&self, secret: &SecretKey, body: &[u8]) -> Result<(), Refusal> {
         let payload = self.payload(body)?;
         let canonical = self.canonical_request(&payload);
-        let string_to_sign = string_to_sign(&self.signed_at, &self.scope(), &canonical);
-        let expected = secret.sign(&self.scope(), &string_to_sign);
+        let scope = self.scope();
+        let string_to_sign = string_to_sign(&self.signed_at, &scope, &canonical);
+        let expected = secret.sign(&scope, &string_to_sign);
         if bool::from(expected.ct_eq(&self.signature)) {
             return Ok(());
         }

@@ -507,7 +507,7 @@ fn a_presigned_request_holds_for_its_time_and_no_parameter_may_stand_twice() {
 
 /// Changes one byte of one part of a request; `None` when the part cannot hold the new byte.
 fn changed(mut request: Request, part: usize, at: usize, byte: u8) -> Option<Request> {
-    fn change(text: &mut Vec<u8>, at: usize, byte: u8) -> Option<()> {
+    fn change(text: &mut [u8], at: usize, byte: u8) -> Option<()> {
         let index = at.checked_rem(text.len())?;
         let slot = text.get_mut(index)?;
         if *slot == byte {
