@@ -1,6 +1,13 @@
 //! The journal from outside: over disks that fail from a seed, and over the machine's own.
 
-#![allow(missing_docs, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "tests; helpers outside of #[test] functions too"
+)]
 
 extern crate shukuba_store as store;
 

@@ -392,7 +392,7 @@ impl Run {
         self.read();
         // The list need not reach back for ever.
         let forget = self.list.len().saturating_sub(500);
-        if let Some(last) = self.list.drain(..forget).last() {
+        if let Some(last) = self.list.drain(..forget).next_back() {
             self.base = last.after;
         }
     }
