@@ -372,11 +372,13 @@ impl Engine {
     ///
     /// The lease may be over: as long as the message waits, the outcome of the attempt stands.
     pub(crate) fn decide_settle(
-        &self,
+        &mut self,
         id: QueueId,
+        at: Timestamp,
         handles: &[Handle],
     ) -> Result<Vec<Result<Touched, Error>>, Error> {
-        let queue = self.queue(id)?;
+        let queue = self.queue_mut(id)?;
+        queue.advance(at);
         let mut seen: Vec<MessageKey> = Vec::with_capacity(handles.len());
         let outcomes = handles.iter().map(|handle| {
             let is_first = !seen.contains(&handle.key);

@@ -18,6 +18,8 @@ pub(crate) mod dedup;
 pub(crate) mod group;
 pub(crate) mod hot;
 pub(crate) mod ids;
+#[cfg(test)]
+mod model;
 pub(crate) mod sip;
 mod snapshot;
 pub(crate) mod state;

@@ -292,9 +292,10 @@ impl QueueState {
         self.attach(slot);
     }
 
-    /// On a FIFO queue nothing overtakes a delayed message of its group.
+    /// On a FIFO queue no new message overtakes a delayed one of its group. What comes back is older and may.
     fn keep_delayed_order(&mut self, entry: &mut Entry) {
-        if !self.settings.is_fifo || !matches!(entry.state(), State::Ready | State::Delayed) {
+        let is_new = entry.attempt == 0 && entry.nonce == 0 && !entry.is_restamped();
+        if !self.settings.is_fifo || !is_new {
             return;
         }
         let Some(group) = self.groups.get_mut(entry.group) else {
@@ -419,10 +420,11 @@ impl QueueState {
         });
     }
 
-    /// Applies a release: visible at once, and the receive does not count.
+    /// Applies a release: visible at once, the receive does not count, and its handle is spent.
     pub(crate) fn release(&mut self, key: MessageKey) {
         self.change(key, |entry| {
             entry.receive_count = entry.receive_count.saturating_sub(1);
+            entry.nonce = entry.nonce.wrapping_add(1);
             if entry.receive_count == 0 {
                 entry.set_first_received(None);
             }
@@ -430,7 +432,7 @@ impl QueueState {
         });
     }
 
-    /// Applies a wait for a retry.
+    /// Applies a wait for a retry; the handle of the receive is spent.
     pub(crate) fn retry_at(
         &mut self,
         key: MessageKey,
@@ -440,6 +442,7 @@ impl QueueState {
     ) {
         self.change(key, |entry| {
             entry.attempt = u16::try_from(attempt).unwrap_or(u16::MAX);
+            entry.nonce = entry.nonce.wrapping_add(1);
             entry.lines = lines.unwrap_or(entry.lines);
             entry.set_state(State::Retry);
             entry.set_until(at.as_millis());
@@ -713,6 +716,7 @@ struct Tenants<'s> {
     state: &'s QueueState,
     /// The next entry of each of the first groups in the ring.
     heads: VecDeque<Slot>,
+    skipped: usize,
 }
 
 impl<'s> Tenants<'s> {
@@ -723,18 +727,31 @@ impl<'s> Tenants<'s> {
             .filter_map(|group| group.list.head())
             .take(max)
             .collect();
-        Self { state, heads }
+        Self {
+            state,
+            heads,
+            skipped: 0,
+        }
     }
 
     fn next(&mut self, is_open: &impl Fn(&Entry) -> bool) -> Option<&'s Entry> {
         while let Some(slot) = self.heads.pop_front() {
-            let Some(entry) = self.state.hot.get(slot).filter(|entry| is_open(entry)) else {
+            let Some(entry) = self.state.hot.get(slot) else {
                 continue;
             };
-            if let Some(next) = entry.next_in_list() {
-                self.heads.push_back(next);
+            let is_open = is_open(entry);
+            match entry.next_in_list() {
+                Some(next) if is_open => self.heads.push_back(next),
+                // What lies behind may have come back and be older.
+                Some(next) if self.skipped < SKIPPED_MAX => {
+                    self.skipped += 1;
+                    self.heads.push_front(next);
+                }
+                _ => {}
             }
-            return Some(entry);
+            if is_open {
+                return Some(entry);
+            }
         }
         None
     }

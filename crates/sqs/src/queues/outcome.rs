@@ -147,7 +147,7 @@ impl Queues {
             let mut engine = self.engine.lock();
             let at = engine.time(now);
             engine.queue(queue.id()).map_err(|_| queue.not_found())?;
-            let mut decided = engine.decide_settle(queue.id(), &known)?.into_iter();
+            let mut decided = engine.decide_settle(queue.id(), at, &known)?.into_iter();
             let mut outcomes = Vec::with_capacity(known.len());
             let mut settlements = Vec::with_capacity(known.len());
             for (settle, opened) in settles.iter().zip(&opened) {

@@ -1,0 +1,983 @@
+//! Seeded runs of the engine against a naive model: a list of messages with plain rules.
+//!
+//! Each step asks the engine for a decision, checks it against the model, journals it in memory, applies it, and changes the
+//! model by the rules of SQS. Now and then the engine is thrown away and made anew: from the records, from a snapshot and the
+//! records after it, or from the durable records alone, as after a crash. Each time it must equal the model.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base::Timestamp;
+use store::Position;
+use store::record::{
+    By, Carry, CarryKind, Cause, Dedup, LineOutcome, LineState, MessageKey, NewMessage, Next,
+    QueueId, Record, Relocation, Settlement, decode, encode,
+};
+
+use super::Engine;
+use super::decide::{Creation, Duplicate, Progress, ReceiveCall, task_json};
+use super::hot::State;
+use super::ids::Handle;
+use crate::settings::Settings;
+
+const RETENTION_SECS: u64 = 3600;
+const RECEIVES_MAX: u32 = 4;
+
+/// SplitMix64.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+
+    fn one_in(&mut self, bound: u64) -> bool {
+        self.below(bound) == 0
+    }
+}
+
+/// A message as the model knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Plain {
+    key: u64,
+    queue: u32,
+    state: State,
+    until: u64,
+    receives: u32,
+    nonce: u16,
+    attempt: u16,
+    lines: u32,
+    group: Option<String>,
+    sent_minute: u64,
+    dead_from: Option<u32>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Model {
+    messages: Vec<Plain>,
+    /// How many were accepted and how many left, by how.
+    accepted: u64,
+    left: BTreeMap<&'static str, u64>,
+    dedup: BTreeMap<String, (u64, u64)>,
+    tasks: BTreeSet<u32>,
+}
+
+impl Model {
+    fn find(&mut self, key: u64) -> Option<&mut Plain> {
+        self.messages.iter_mut().find(|message| message.key == key)
+    }
+
+    fn remove(&mut self, key: u64, how: &'static str) -> Plain {
+        let at = self
+            .messages
+            .iter()
+            .position(|message| message.key == key)
+            .expect("it is there");
+        *self.left.entry(how).or_default() += 1;
+        self.messages.remove(at)
+    }
+
+    fn advance(&mut self, at: u64) {
+        for message in &mut self.messages {
+            if message.state != State::Ready && message.until <= at {
+                message.state = State::Ready;
+            }
+        }
+    }
+
+    fn of(&self, queue: u32) -> impl Iterator<Item = &Plain> {
+        self.messages
+            .iter()
+            .filter(move |message| message.queue == queue)
+    }
+}
+
+/// The engine with a journal in memory.
+struct World {
+    engine: Engine,
+    log: Vec<(Position, Timestamp, Vec<u8>)>,
+    end: u64,
+    /// How many of the log's records are durable.
+    durable: usize,
+    at: u64,
+    model: Model,
+    /// Length of the log and the model, when it became durable last and after each step since.
+    models: Vec<(usize, Model)>,
+    handles: Vec<Handle>,
+    snapshot: Option<(usize, Vec<u8>)>,
+    random: Random,
+    is_fifo: bool,
+}
+
+const MAIN: QueueId = QueueId(2);
+const DEAD: QueueId = QueueId(1);
+
+fn engine() -> Engine {
+    Engine::new(
+        "123456789012".parse().unwrap(),
+        "ap-northeast-1".parse().unwrap(),
+    )
+}
+
+impl World {
+    fn new(seed: u64, is_fifo: bool) -> Self {
+        let mut world = Self {
+            engine: engine(),
+            log: Vec::new(),
+            end: 0,
+            durable: 0,
+            at: 1_795_000_000_000,
+            model: Model::default(),
+            models: Vec::new(),
+            handles: Vec::new(),
+            snapshot: None,
+            random: Random(seed),
+            is_fifo,
+        };
+        world.write(Record::Started { seed: [3; 16] });
+        let suffix = if is_fifo { ".fifo" } else { "" };
+        world.create(
+            &format!("dead{suffix}"),
+            &[("MessageRetentionPeriod", "86400".to_owned())],
+        );
+        let arn = world.engine.arn(&format!("dead{suffix}"));
+        let redrive =
+            format!(r#"{{"deadLetterTargetArn":"{arn}","maxReceiveCount":{RECEIVES_MAX}}}"#);
+        let retention = RETENTION_SECS.to_string();
+        world.create(
+            &format!("main{suffix}"),
+            &[
+                ("RedrivePolicy", redrive),
+                ("MessageRetentionPeriod", retention),
+            ],
+        );
+        world.commit();
+        world
+    }
+
+    fn create(&mut self, name: &str, attributes: &[(&str, String)]) {
+        let mut given: BTreeMap<String, String> = attributes
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.clone()))
+            .collect();
+        if self.is_fifo {
+            given.insert("FifoQueue".into(), "true".into());
+        }
+        let wanted = Settings::create(name, &given, &BTreeMap::new(), self.now()).unwrap();
+        let Ok(Creation::New(queue, settings)) =
+            self.engine.decide_create(name, wanted, &[], self.now())
+        else {
+            panic!("not new")
+        };
+        let settings = serde_json::to_vec(&settings).unwrap();
+        self.write(Record::QueueCreated {
+            queue,
+            name,
+            settings: &settings,
+        });
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.at)
+    }
+
+    fn write(&mut self, mut record: Record<'_>) -> Position {
+        let mut bytes = Vec::new();
+        encode(&mut record, &mut bytes);
+        let position = Position::new(self.end);
+        self.end += (bytes.len() as u64 + 24).next_multiple_of(8);
+        self.engine.apply(position, self.now(), &record).unwrap();
+        self.log.push((position, self.now(), bytes));
+        position
+    }
+
+    fn commit(&mut self) {
+        self.durable = self.log.len();
+        self.models = vec![(self.durable, self.model.clone())];
+    }
+
+    fn durable_position(&self) -> u64 {
+        self.log
+            .get(self.durable)
+            .map_or(self.end, |(position, _, _)| position.get())
+    }
+
+    fn step(&mut self) {
+        if self.random.one_in(3) {
+            let span = [1, 50, 1000, 30_000, 400_000][self.random.below(5) as usize];
+            self.at += self.random.below(span) + 1;
+        }
+        self.model.advance(self.at);
+        match self.random.below(40) {
+            0..=9 => self.send(),
+            10..=19 => self.receive(),
+            20..=24 => self.delete(),
+            25 | 26 => self.change_visibility(),
+            27 => self.release(),
+            28..=30 => self.settle(),
+            31 => self.expire(),
+            32 if self.random.one_in(20) => self.purge(),
+            33 if self.random.one_in(4) => self.move_on(),
+            34 => self.relocate(),
+            35 => self.snapshot = Some((self.log.len(), captured(&self.engine))),
+            36 if self.random.one_in(3) => self.crash(),
+            _ => self.commit(),
+        }
+        self.models.push((self.log.len(), self.model.clone()));
+        self.check();
+    }
+
+    fn send(&mut self) {
+        let count = self.random.below(10) + 1;
+        let at = self.now();
+        let groups = ["a", "b", "c"];
+        let ids: Vec<String> = (0..count)
+            .map(|_| format!("d{}", self.random.below(30)))
+            .collect();
+        let mut messages = Vec::new();
+        for id in &ids {
+            let is_delayed = self.random.one_in(5);
+            let group = if self.is_fifo || self.random.one_in(4) {
+                Some(groups[self.random.below(3) as usize])
+            } else {
+                None
+            };
+            let delay = if self.is_fifo {
+                7_000
+            } else {
+                self.random.below(20_000) + 1
+            };
+            messages.push(NewMessage {
+                delay_until: is_delayed.then(|| Timestamp::from_millis(self.at + delay)),
+                lines: if self.random.one_in(6) { 3 } else { 1 },
+                group,
+                dedup: self.is_fifo.then_some(Dedup::Id(id)),
+                ..NewMessage::plain(at, b"body")
+            });
+        }
+        let duplicates = self
+            .engine
+            .duplicates(self.engine.queue(MAIN).unwrap(), &messages, at);
+        let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+        for (index, (id, duplicate)) in ids.iter().zip(&duplicates).enumerate() {
+            let known = self
+                .model
+                .dedup
+                .get(id)
+                .filter(|(sent_at, _)| self.is_fifo && self.at < sent_at + 300_000);
+            let expected = match (known, seen.get(id.as_str())) {
+                (Some((_, key)), _) => Some(Duplicate::Of(MessageKey(*key))),
+                (None, Some(first)) if self.is_fifo => Some(Duplicate::InCall(*first)),
+                _ => None,
+            };
+            assert_eq!(*duplicate, expected);
+            seen.entry(id).or_insert(index);
+        }
+        let kept = |index: usize| duplicates[index].is_none();
+        let fresh: Vec<(usize, NewMessage<'_>)> = messages
+            .into_iter()
+            .enumerate()
+            .filter(|(i, _)| kept(*i))
+            .collect();
+        if fresh.is_empty() {
+            return;
+        }
+        let list: Vec<NewMessage<'_>> = fresh.iter().map(|(_, message)| *message).collect();
+        let mut record = Record::Enqueued {
+            queue: MAIN,
+            cause: Cause::Sent,
+            messages: list,
+        };
+        encode(&mut record, &mut Vec::new());
+        let Record::Enqueued { messages, .. } = &record else {
+            unreachable!()
+        };
+        let offsets: Vec<u32> = messages.iter().map(|message| message.offset).collect();
+        let position = self.write(record);
+        for ((index, message), offset) in fresh.iter().zip(offsets) {
+            let key = MessageKey::of(position, offset).0;
+            let until = self.fifo_delay(message);
+            self.model.accepted += 1;
+            self.model.messages.push(Plain {
+                key,
+                queue: MAIN.0,
+                state: if until > self.at {
+                    State::Delayed
+                } else {
+                    State::Ready
+                },
+                until,
+                receives: 0,
+                nonce: 0,
+                attempt: 0,
+                lines: message.lines,
+                group: message.group.map(str::to_owned),
+                sent_minute: self.at / 60_000,
+                dead_from: None,
+            });
+            if self.is_fifo {
+                self.model.dedup.insert(ids[*index].clone(), (self.at, key));
+            }
+        }
+    }
+
+    /// On a FIFO queue a message waits at least as long as the delayed ones of its group before it.
+    fn fifo_delay(&self, message: &NewMessage<'_>) -> u64 {
+        let own = message.delay_until.map_or(0, Timestamp::as_millis);
+        let of_group = self.model.of(MAIN.0).filter(|other| {
+            self.is_fifo && other.state == State::Delayed && other.group.as_deref() == message.group
+        });
+        of_group
+            .map(|other| other.until)
+            .max()
+            .unwrap_or(0)
+            .max(own)
+    }
+
+    fn receive(&mut self) {
+        let queue = if self.random.one_in(6) { DEAD } else { MAIN };
+        let max = self.random.below(10) as usize + 1;
+        let visibility = [0, 100, 5_000, 60_000][self.random.below(4) as usize];
+        let call = ReceiveCall {
+            max,
+            until: Timestamp::from_millis(self.at + visibility),
+            by: By::Notifier,
+            attempt_id: None,
+            durable: self.durable_position(),
+        };
+        let receiving = self
+            .engine
+            .decide_receive(queue, self.now(), &call)
+            .unwrap();
+        let given: Vec<u64> = receiving.keys.iter().map(|key| key.0).collect();
+        let dead = self.expected_dead(queue, &receiving.records);
+        let available = self.available(queue.0, &dead);
+        self.check_given(queue, max, &given, &available);
+        for record in receiving.records {
+            self.write(record);
+        }
+        for key in &given {
+            let until = self.at + visibility;
+            let at = self.at;
+            let message = self.model.find(*key).unwrap();
+            message.receives += 1;
+            message.nonce = message.nonce.wrapping_add(1);
+            message.until = until;
+            message.state = if until > at {
+                State::InFlight
+            } else {
+                State::Ready
+            };
+            self.handles.push(Handle {
+                queue,
+                key: MessageKey(*key),
+                nonce: message.nonce,
+            });
+        }
+    }
+
+    /// Follows the move of dead letters in the model.
+    fn expected_dead(&mut self, queue: QueueId, records: &[Record<'_>]) -> BTreeSet<u64> {
+        let mut dead = BTreeSet::new();
+        if let Some(Record::Moved { to, messages, .. }) = records.first() {
+            assert_eq!((queue, *to), (MAIN, DEAD));
+            let minute = self.at / 60_000;
+            for touched in messages {
+                let is_fifo = self.is_fifo;
+                let message = self.model.find(touched.key.0).unwrap();
+                assert!(message.receives >= RECEIVES_MAX && message.state == State::Ready);
+                message.queue = DEAD.0;
+                message.dead_from = Some(MAIN.0);
+                if is_fifo {
+                    message.sent_minute = minute;
+                }
+                dead.insert(touched.key.0);
+            }
+        }
+        dead
+    }
+
+    /// What may be received of a queue, in the order of keys.
+    fn available(&self, queue: u32, moved: &BTreeSet<u64>) -> Vec<Plain> {
+        let retention = if queue == MAIN.0 {
+            RETENTION_SECS
+        } else {
+            86_400
+        };
+        let durable = self.durable_position();
+        let mut all: Vec<&Plain> = self
+            .model
+            .of(queue)
+            .filter(|message| !moved.contains(&message.key))
+            .collect();
+        all.sort_by_key(|message| message.key);
+        let mut blocked: BTreeSet<&str> = BTreeSet::new();
+        let mut available = Vec::new();
+        for message in all {
+            let group = message.group.as_deref().unwrap_or_default();
+            let is_locked = matches!(message.state, State::InFlight | State::Retry);
+            // Cold messages know their minute only and live to its end; the run's times stay clear of the difference.
+            let is_old = message.sent_minute * 60 + 60 + retention <= self.at / 1000;
+            let may = message.state == State::Ready && message.key < durable && !is_old;
+            if self.is_fifo && (is_locked || !may || blocked.contains(group)) {
+                blocked.insert(group);
+                continue;
+            }
+            if may {
+                available.push(message.clone());
+            }
+        }
+        if self.is_fifo {
+            // A later message in flight blocks its whole group.
+            let locked: BTreeSet<Option<&str>> = self
+                .model
+                .of(queue)
+                .filter(|message| matches!(message.state, State::InFlight | State::Retry))
+                .map(|message| message.group.as_deref())
+                .collect();
+            available.retain(|message| !locked.contains(&message.group.as_deref()));
+        }
+        available
+    }
+
+    fn check_given(&self, queue: QueueId, max: usize, given: &[u64], available: &[Plain]) {
+        let keys: BTreeSet<u64> = available.iter().map(|message| message.key).collect();
+        assert!(
+            given.iter().all(|key| keys.contains(key)),
+            "{given:?} of {keys:?}"
+        );
+        assert_eq!(
+            given.iter().collect::<BTreeSet<_>>().len(),
+            given.len(),
+            "one is given twice"
+        );
+        // Within a minute of the end of its retention a message may or may not be given.
+        let retention = if queue == MAIN {
+            RETENTION_SECS
+        } else {
+            86_400
+        };
+        let sure = available
+            .iter()
+            .filter(|message| message.sent_minute * 60 + retention > self.at / 1000)
+            .count();
+        if !self.is_fifo || sure == available.len() {
+            assert!(
+                given.len() >= max.min(sure),
+                "{} of {sure} given",
+                given.len()
+            );
+        }
+        if self.is_fifo {
+            for group in ["a", "b", "c"] {
+                let of_group = |key: &&u64| {
+                    available.iter().any(|message| {
+                        message.key == **key && message.group.as_deref() == Some(group)
+                    })
+                };
+                let taken: Vec<u64> = given.iter().filter(of_group).copied().collect();
+                let first: Vec<u64> = available
+                    .iter()
+                    .filter(|message| message.group.as_deref() == Some(group))
+                    .map(|message| message.key)
+                    .take(taken.len())
+                    .collect();
+                assert_eq!(taken, first, "a group's messages come in order");
+            }
+        }
+    }
+
+    fn handle(&mut self) -> Option<Handle> {
+        let count = self.handles.len() as u64;
+        (count > 0).then(|| self.handles[(count - 1 - self.random.below(count.min(40))) as usize])
+    }
+
+    fn delete(&mut self) {
+        let Some(handle) = self.handle() else { return };
+        let is_fifo = self.is_fifo;
+        let (outcomes, messages) = self
+            .engine
+            .decide_delete(handle.queue, self.now(), &[handle])
+            .unwrap();
+        let found = self
+            .model
+            .find(handle.key.0)
+            .filter(|message| message.queue == handle.queue.0)
+            .cloned();
+        let is_held =
+            |message: &Plain| message.state == State::InFlight && message.nonce == handle.nonce;
+        let expected = match &found {
+            None => (true, false),
+            Some(message) if is_fifo && !is_held(message) => (false, false),
+            Some(_) => (true, true),
+        };
+        assert_eq!(
+            (outcomes[0].is_ok(), !messages.is_empty()),
+            expected,
+            "{found:?} {handle:?}"
+        );
+        if !messages.is_empty() {
+            let touched = messages[0];
+            let message = self.model.remove(handle.key.0, "taken");
+            assert_eq!(
+                (u64::from(touched.sent_minute), touched.lines),
+                (message.sent_minute, message.lines)
+            );
+            self.write(Record::Deleted {
+                queue: handle.queue,
+                messages,
+            });
+        }
+    }
+
+    fn held(&mut self, handle: Handle) -> bool {
+        self.model.find(handle.key.0).is_some_and(|message| {
+            message.queue == handle.queue.0
+                && message.state == State::InFlight
+                && message.nonce == handle.nonce
+        })
+    }
+
+    fn change_visibility(&mut self) {
+        let Some(handle) = self.handle() else { return };
+        let until = self.at + [0, 10, 20_000][self.random.below(3) as usize];
+        let change = (handle, Timestamp::from_millis(until));
+        let (outcomes, changes) = self
+            .engine
+            .decide_visibility(handle.queue, self.now(), &[change])
+            .unwrap();
+        assert_eq!(outcomes[0].is_ok(), self.held(handle));
+        if !changes.is_empty() {
+            let at = self.at;
+            let message = self.model.find(handle.key.0).unwrap();
+            message.until = until;
+            message.state = if until > at {
+                State::InFlight
+            } else {
+                State::Ready
+            };
+            self.write(Record::VisibilityChanged {
+                queue: handle.queue,
+                changes,
+            });
+        }
+    }
+
+    fn release(&mut self) {
+        let Some(handle) = self.handle() else { return };
+        let (outcomes, messages) = self
+            .engine
+            .decide_release(handle.queue, self.now(), &[handle])
+            .unwrap();
+        assert_eq!(outcomes[0].is_ok(), self.held(handle));
+        if !messages.is_empty() {
+            let message = self.model.find(handle.key.0).unwrap();
+            message.state = State::Ready;
+            message.receives = message.receives.saturating_sub(1);
+            message.nonce = message.nonce.wrapping_add(1);
+            self.write(Record::Released {
+                queue: handle.queue,
+                messages,
+            });
+        }
+    }
+
+    fn settle(&mut self) {
+        let Some(handle) = self.handle() else { return };
+        let booked = self
+            .engine
+            .decide_settle(handle.queue, self.now(), &[handle])
+            .unwrap()
+            .remove(0);
+        let found = self.model.find(handle.key.0).cloned();
+        let is_mine = found.as_ref().is_some_and(|message| {
+            message.queue == handle.queue.0
+                && message.nonce == handle.nonce
+                && matches!(message.state, State::InFlight | State::Ready)
+        });
+        // A lease that is over counts until somebody else receives; the engine sees the end of a lease when it looks.
+        assert_eq!(booked.is_ok(), is_mine, "{found:?} {handle:?}");
+        let Ok(booked) = booked else { return };
+        let message = found.unwrap();
+        let retry_at = self.at + 1 + self.random.below(50_000);
+        let kind = self.random.below(4);
+        let state = if kind == 0 {
+            LineState::Delivered
+        } else {
+            LineState::Retry
+        };
+        let line = LineOutcome {
+            line: 0,
+            destination: "d",
+            state,
+            result: b"r",
+        };
+        let group = message.group.as_deref();
+        let carried = NewMessage {
+            group,
+            attempt: 2,
+            ..NewMessage::plain(self.now(), b"line")
+        };
+        let (next, carries) = match kind {
+            0 => (Next::Gone, vec![]),
+            1 => (
+                Next::RetryAt {
+                    at: Timestamp::from_millis(retry_at),
+                    attempt: 1,
+                },
+                vec![],
+            ),
+            2 => {
+                let message = NewMessage {
+                    delay_until: Some(Timestamp::from_millis(retry_at)),
+                    ..carried
+                };
+                (
+                    Next::Gone,
+                    vec![Carry {
+                        queue: MAIN,
+                        kind: CarryKind::Retry,
+                        message,
+                    }],
+                )
+            }
+            _ => (
+                Next::Gone,
+                vec![Carry {
+                    queue: DEAD,
+                    kind: CarryKind::Dead,
+                    message: carried,
+                }],
+            ),
+        };
+        let settlements = vec![Settlement {
+            key: handle.key,
+            sent_at: self.now(),
+            lines_before: booked.lines,
+            lines: vec![line],
+            next,
+            carries,
+        }];
+        let mut record = Record::Settled {
+            queue: handle.queue,
+            settlements,
+        };
+        encode(&mut record, &mut Vec::new());
+        let Record::Settled { settlements, .. } = &record else {
+            unreachable!()
+        };
+        let offset = settlements[0]
+            .carries
+            .first()
+            .map(|carry| carry.message.offset);
+        let position = self.write(record);
+        if kind == 1 {
+            let plain = self.model.find(handle.key.0).unwrap();
+            (plain.state, plain.until, plain.attempt, plain.lines) = (State::Retry, retry_at, 1, 1);
+            plain.nonce = plain.nonce.wrapping_add(1);
+            return;
+        }
+        let before = self.model.remove(handle.key.0, "settled");
+        if let Some(offset) = offset {
+            *self.model.left.entry("settled").or_default() -= 1;
+            let is_retry = kind == 2;
+            self.model.messages.push(Plain {
+                key: MessageKey::of(position, offset).0,
+                queue: if is_retry { MAIN.0 } else { DEAD.0 },
+                state: if is_retry { State::Retry } else { State::Ready },
+                until: retry_at,
+                receives: 0,
+                nonce: 0,
+                attempt: 2,
+                lines: 1,
+                sent_minute: self.at / 60_000,
+                dead_from: None,
+                ..before
+            });
+        }
+    }
+
+    fn expire(&mut self) {
+        let messages = self
+            .engine
+            .queue(MAIN)
+            .unwrap()
+            .expired(self.now(), 1000, true);
+        let keys: BTreeSet<u64> = messages.iter().map(|message| message.key.0).collect();
+        let secs = self.at / 1000;
+        for message in self.model.of(MAIN.0) {
+            if message.sent_minute * 60 + 59 + RETENTION_SECS <= secs {
+                assert!(
+                    keys.contains(&message.key),
+                    "{message:?} outlived its retention"
+                );
+            }
+            if keys.contains(&message.key) {
+                assert!(
+                    message.sent_minute * 60 + RETENTION_SECS <= secs,
+                    "{message:?} expired early"
+                );
+            }
+        }
+        for key in keys {
+            self.model.remove(key, "expired");
+        }
+        if !messages.is_empty() {
+            self.write(Record::Expired {
+                queue: MAIN,
+                messages,
+            });
+        }
+    }
+
+    fn purge(&mut self) {
+        if self.engine.decide_purge(MAIN, self.now()).is_err() {
+            return;
+        }
+        let keys: Vec<u64> = self.model.of(MAIN.0).map(|message| message.key).collect();
+        for key in keys {
+            self.model.remove(key, "purged");
+        }
+        self.write(Record::Purged { queue: MAIN });
+    }
+
+    /// Starts a move task or carries one on.
+    fn move_on(&mut self) {
+        let running: Vec<u32> = self.model.tasks.iter().copied().collect();
+        let Some(number) = running.first().copied() else {
+            let source = self
+                .engine
+                .arn(&self.engine.queue(DEAD).unwrap().name.clone());
+            let destination = self
+                .engine
+                .arn(&self.engine.queue(MAIN).unwrap().name.clone());
+            let to = self.random.one_in(2).then_some(destination.as_str());
+            let (number, task) = self
+                .engine
+                .decide_start_move(&source, to, None, self.now())
+                .unwrap();
+            let visible = self
+                .model
+                .of(DEAD.0)
+                .filter(|message| message.state == State::Ready)
+                .count();
+            assert_eq!(task.to_move, visible as u64);
+            self.model.tasks.insert(number);
+            let state = task_json(&task);
+            self.write(Record::TaskChanged {
+                task: number,
+                state: &state,
+            });
+            return;
+        };
+        match self
+            .engine
+            .decide_move(number, self.now(), self.durable_position(), 3)
+        {
+            Progress::Moves(records) => {
+                for record in records {
+                    let Record::Moved { to, messages, .. } = &record else {
+                        panic!("{record:?}")
+                    };
+                    assert_eq!(*to, MAIN);
+                    let minute = self.at / 60_000;
+                    for touched in messages {
+                        let message = self.model.find(touched.key.0).unwrap();
+                        assert_eq!((message.queue, message.state), (DEAD.0, State::Ready));
+                        message.queue = MAIN.0;
+                        message.receives = 0;
+                        message.dead_from = None;
+                        message.sent_minute = minute;
+                    }
+                    self.write(record);
+                }
+            }
+            Progress::Ended(task) => {
+                self.model.tasks.remove(&number);
+                let state = task_json(&task);
+                self.write(Record::TaskChanged {
+                    task: number,
+                    state: &state,
+                });
+            }
+        }
+    }
+
+    fn relocate(&mut self) {
+        let before = self.end / 2;
+        let residents = self.engine.residents(0..before, 3);
+        for resident in residents {
+            let entry = [5u8, 0, 0, 0, 0, 0];
+            let messages = vec![Relocation {
+                key: resident.key,
+                offset: 0,
+                entry: &entry,
+            }];
+            self.write(Record::Relocated {
+                queue: resident.queue,
+                messages,
+            });
+            assert_ne!(
+                self.engine
+                    .queue(resident.queue)
+                    .unwrap()
+                    .location(resident.key),
+                resident.location
+            );
+        }
+    }
+
+    /// Of what is not durable some is lost; the engine comes back from a snapshot or the records.
+    fn crash(&mut self) {
+        let at = self.random.below(self.models.len() as u64) as usize;
+        let (keep, model) = self.models[at].clone();
+        self.model = model;
+        self.model.advance(self.at);
+        if let Some((position, _, _)) = self.log.get(keep) {
+            self.end = position.get();
+        }
+        self.log.truncate(keep);
+        self.snapshot = self.snapshot.take().filter(|(at, _)| *at <= keep);
+        let mut fresh = engine();
+        let mut from = 0;
+        if let Some((at, bytes)) = &self.snapshot {
+            fresh.restore(&mut &bytes[..]).unwrap();
+            from = *at;
+        }
+        for (position, at, bytes) in &self.log[from..] {
+            fresh
+                .apply(*position, *at, &decode(bytes).unwrap())
+                .unwrap();
+        }
+        self.engine = fresh;
+        self.commit();
+    }
+
+    /// The engine equals the model, and nothing is lost or doubled.
+    fn check(&mut self) {
+        let at = self.now();
+        self.model.advance(self.at);
+        for queue in [MAIN, DEAD] {
+            let state = self.engine.queue_mut(queue).unwrap();
+            state.advance(at);
+            let mut live: Vec<Plain> = dump(state);
+            let mut plain: Vec<Plain> = self.model.of(queue.0).cloned().collect();
+            live.sort_by_key(|message| message.key);
+            plain.sort_by_key(|message| message.key);
+            for (live, plain) in live.iter_mut().zip(&mut plain) {
+                if plain.state == State::Ready {
+                    plain.until = 0;
+                }
+                // Groups of standard queues are buckets.
+                if !self.is_fifo {
+                    assert_eq!(live.group.is_some(), plain.group.is_some());
+                    live.group.clone_from(&plain.group);
+                }
+            }
+            assert_eq!(live.len(), plain.len());
+            for (live, plain) in live.iter().zip(&plain) {
+                assert_eq!(live, plain);
+            }
+            let count = |wanted: State| {
+                plain
+                    .iter()
+                    .filter(|message| message.state == wanted)
+                    .count()
+            };
+            assert_eq!(state.in_flight as usize, count(State::InFlight));
+            assert_eq!(state.delayed as usize, count(State::Delayed));
+            assert_eq!(state.retry as usize, count(State::Retry));
+            assert_eq!(state.visible() as usize, count(State::Ready));
+        }
+        let left: u64 = self.model.left.values().sum();
+        assert_eq!(self.model.accepted, left + self.model.messages.len() as u64);
+        let live = self.engine.blocks().sum(0..u64::MAX).live;
+        assert_eq!(live as usize, self.model.messages.len());
+    }
+}
+
+fn captured(engine: &Engine) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    engine.capture()(&mut bytes).unwrap();
+    bytes
+}
+
+fn dump(state: &super::state::QueueState) -> Vec<Plain> {
+    let cold = state.cold.iter().map(|(key, minute)| Plain {
+        key: key.0,
+        queue: state.id.0,
+        state: State::Ready,
+        until: 0,
+        receives: 0,
+        nonce: 0,
+        attempt: 0,
+        lines: 1,
+        group: None,
+        sent_minute: u64::from(minute),
+        dead_from: None,
+    });
+    let hot = state.hot.iter().map(|(_, entry)| Plain {
+        key: entry.key.0,
+        queue: state.id.0,
+        state: entry.state(),
+        until: if entry.state() == State::Ready {
+            0
+        } else {
+            entry.until()
+        },
+        receives: entry.receive_count,
+        nonce: entry.nonce,
+        attempt: entry.attempt,
+        lines: entry.lines,
+        group: match state.groups.get(entry.group) {
+            Some(group) => Some(group.name.as_deref().unwrap_or("tenant").to_owned()),
+            None => None,
+        },
+        sent_minute: u64::from(entry.sent_minute()),
+        dead_from: state.sources.get(&entry.key).map(|id| id.0),
+    });
+    cold.chain(hot).collect()
+}
+
+fn run(seed: u64, steps: usize, is_fifo: bool) {
+    let mut world = World::new(seed, is_fifo);
+    for step in 0..steps {
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| world.step()));
+        if let Err(panic) = result {
+            eprintln!("seed {seed}, step {step}, fifo {is_fifo}");
+            std::panic::resume_unwind(panic);
+        }
+    }
+    let all: u64 = world.model.left.values().sum();
+    assert!(all > 0, "seed {seed} moved nothing");
+}
+
+/// `SHUKUBA_SEEDS=from-to` runs more of them.
+fn seeds() -> std::ops::Range<u64> {
+    let text = std::env::var("SHUKUBA_SEEDS").unwrap_or_default();
+    let bounds = text
+        .split_once('-')
+        .and_then(|(from, to)| Some(from.parse().ok()?..to.parse().ok()?));
+    bounds.unwrap_or(0..12)
+}
+
+#[test]
+fn a_standard_queue_follows_the_plain_rules_through_crashes() {
+    for seed in seeds() {
+        run(seed, 1500, false);
+    }
+}
+
+#[test]
+fn a_fifo_queue_follows_the_plain_rules_through_crashes() {
+    for seed in seeds() {
+        run(seed, 1500, true);
+    }
+}
