@@ -4,13 +4,18 @@
 //! - [`config`]: the settings of routes, destinations, notifier, scaler and results
 //! - [`format`](mod@format): from a line to a request; [`travel`]: what travels with a message
 //! - [`notifier`]: receives, sends in parallel, settles
+//! - `contract` (feature `contract`): what every implementation of a port must do
 //! - [`destinations`]: which rules apply; [`verdict`]: when to try again; [`limit`]: rates; [`random`]: jitter
 //! - [`ledger`]: where every accepted notification is, and whether that adds up
 //! - [`masking`]: what is hidden in results
 //! - [`result`]: the stored record of an attempt; [`results`]: where these records are kept; [`why`]: what became of one
+//! - [`replay`]: sends again what had ended; [`dead`]: dead notifications, kept with their reason
 //! - [`sender`]: the ways to send, a file per kind; [`dns`]: names to addresses; [`ssrf`]: which addresses may be reached
 
 pub mod config;
+#[cfg(any(test, feature = "contract"))]
+pub mod contract;
+pub mod dead;
 pub mod destinations;
 pub mod dns;
 pub mod format;
@@ -20,6 +25,7 @@ pub mod masking;
 pub mod notifier;
 pub mod port;
 pub mod random;
+pub mod replay;
 pub mod result;
 pub mod results;
 pub mod sender;

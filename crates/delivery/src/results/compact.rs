@@ -208,7 +208,7 @@ pub fn bears(json: &[u8], id: &str) -> bool {
 }
 
 /// Each result with its source.
-pub(super) fn with_sources<'a>(
+pub(crate) fn with_sources<'a>(
     lines: &'a [u8],
     sources: &'a [u8],
 ) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {

@@ -93,6 +93,12 @@ impl Results {
         }
     }
 
+    /// Where the objects are.
+    #[must_use]
+    pub fn store(&self) -> &dyn ResultStore {
+        self.store.as_ref()
+    }
+
     /// Holds back whoever replaces or removes objects, until the answer is dropped.
     pub(crate) async fn upkeep(&self) -> tokio::sync::MutexGuard<'_, ()> {
         self.upkeep.lock().await

@@ -1,0 +1,614 @@
+//! Dead notifications: kept with their reason in the route's dead queue until somebody decides.
+//!
+//! # Format
+//! A message of the dead queue holds one line and these attributes, beside those of [`crate::travel`] that keep its id:
+//!
+//! ```text
+//! shukuba.dead         reason in words
+//! shukuba.notification its id
+//! shukuba.destination  destination by name
+//! shukuba.life         `attempts=3 died=1795410190250 first=1795410100000`: attempts made, when it died, when it was accepted
+//! ```
+//!
+//! Listing receives and hands back, which counts nothing; others do not see the messages for that moment. A retry makes one new
+//! message in the route's queue, with the same id and a new life; the embedded queue does both in one record, elsewhere the new
+//! one is acknowledged before the old one is deleted. Dropping deletes, which the ledger books as taken.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base::Timestamp;
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use serde::Serialize;
+
+use crate::port::{Carry, Error, Lease, LineOutcome, Outcome, Received, Verdict};
+use crate::results::bloom::without_line;
+use crate::travel::{self, Retry};
+
+/// The attribute with the reason.
+pub const REASON: &str = "shukuba.dead";
+/// The attribute with the notification's id.
+pub const NOTIFICATION: &str = "shukuba.notification";
+/// The attribute with the destination.
+pub const DESTINATION: &str = "shukuba.destination";
+/// The attribute with what it went through.
+pub const LIFE: &str = "shukuba.life";
+
+/// The longest reason that travels.
+const REASON_BYTES_MAX: usize = 1024;
+
+/// Messages that are looked at in one call.
+pub const LOOKED_AT_MAX: usize = 100_000;
+
+/// How long messages are held while they are looked at.
+const HOLD: Duration = Duration::from_secs(60);
+
+/// A route's dead queue.
+pub trait DeadQueue: Send + Sync {
+    /// How many messages one receive can give; SQS: 10.
+    fn receive_max(&self) -> usize;
+
+    /// Receives without waiting; an empty list when there is nothing more to see.
+    fn receive(&self, max: usize, hold: Duration) -> BoxFuture<'_, Result<Vec<Received>, Error>>;
+
+    /// Hands messages back, which counts nothing.
+    fn release<'a>(&'a self, leases: &'a [Lease]) -> BoxFuture<'a, Result<(), Error>>;
+
+    /// Sends each carry to the route's queue and lets its message go: in one record where there is a journal.
+    fn retry<'a>(&'a self, letters: &'a [(Lease, Carry)]) -> BoxFuture<'a, Result<(), Error>>;
+
+    /// Deletes messages.
+    fn delete<'a>(&'a self, leases: &'a [Lease]) -> BoxFuture<'a, Result<(), Error>>;
+}
+
+/// A dead notification.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Letter {
+    /// Its id.
+    pub notification_id: String,
+    /// The message that holds it in the dead queue.
+    pub message_id: String,
+    /// Why it is dead.
+    pub reason: String,
+    /// Where it should have gone.
+    pub destination: String,
+    /// Attempts made.
+    pub attempts: u32,
+    /// When it died, RFC 3339.
+    pub died_at: String,
+    /// When it was first accepted, RFC 3339.
+    pub first_at: String,
+    /// The line, byte for byte where it is UTF-8.
+    pub line: String,
+    #[serde(skip)]
+    died: Timestamp,
+    #[serde(skip)]
+    body: Bytes,
+    #[serde(skip)]
+    number: u32,
+}
+
+/// Which letters. What is not set is not asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Notification ids, or ids of messages in the dead queue; empty: any.
+    pub ids: Vec<String>,
+    /// The destination.
+    pub destination: Option<String>,
+    /// A part of the reason.
+    pub reason: Option<String>,
+    /// Died at or after.
+    pub from: Option<Timestamp>,
+    /// Died before.
+    pub to: Option<Timestamp>,
+}
+
+impl Filter {
+    /// Whether it takes a letter.
+    #[must_use]
+    pub fn takes(&self, letter: &Letter) -> bool {
+        (self.ids.is_empty()
+            || self.ids.contains(&letter.notification_id)
+            || self.ids.contains(&letter.message_id))
+            && self
+                .destination
+                .as_ref()
+                .is_none_or(|wanted| *wanted == letter.destination)
+            && self
+                .reason
+                .as_ref()
+                .is_none_or(|part| letter.reason.contains(part.as_str()))
+            && self.from.is_none_or(|from| letter.died >= from)
+            && self.to.is_none_or(|to| letter.died < to)
+    }
+}
+
+/// The message for the dead queue that holds a dead line; `None` for a line that is not dead.
+#[must_use]
+pub fn carry(at: Timestamp, outcome: &Outcome, line: &LineOutcome) -> Option<Carry> {
+    let Verdict::Dead { reason } = &line.verdict else {
+        return None;
+    };
+    let base = without_line(&line.notification).unwrap_or(&line.notification);
+    let retry = Retry {
+        lines: vec![line.line],
+        ..Retry::default()
+    };
+    let mut attributes = travel::carry(&BTreeMap::new(), base, 1, &retry);
+    let life = format!(
+        "attempts={} died={} first={}",
+        line.number,
+        at.as_millis(),
+        outcome.sent_at.as_millis()
+    );
+    attributes.insert(REASON.to_owned(), shortened(&reason.to_string()));
+    attributes.insert(NOTIFICATION.to_owned(), line.notification.to_string());
+    attributes.insert(DESTINATION.to_owned(), line.destination.to_string());
+    attributes.insert(LIFE.to_owned(), life);
+    for (name, value) in [
+        (travel::ORIGIN, &outcome.origin),
+        (travel::REPLAY, &outcome.replay),
+    ] {
+        if let Some(value) = value {
+            attributes.insert(name.to_owned(), value.to_string());
+        }
+    }
+    Some(Carry {
+        body: line.raw.clone(),
+        lines: 1,
+        attributes,
+        not_before: at,
+        attempt: 0,
+        // The dead queue's retention counts from its death.
+        sent_at: at,
+        group: None,
+    })
+}
+
+/// Characters that SQS refuses are replaced; what is too long is cut at a character.
+fn shortened(text: &str) -> String {
+    let clean = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    let mut out = String::new();
+    for c in clean {
+        if out.len() + c.len_utf8() > REASON_BYTES_MAX {
+            break;
+        }
+        out.push(c);
+    }
+    if out.is_empty() {
+        "dead".to_owned()
+    } else {
+        out
+    }
+}
+
+impl Letter {
+    /// Reads a message of the dead queue. One that redrive put there whole has its receive count as the reason.
+    #[must_use]
+    pub fn read(received: &Received) -> Self {
+        let attribute = |name: &str| received.attributes.get(name).map(String::as_str);
+        let life = attribute(LIFE).unwrap_or_default();
+        let of = |name: &str| {
+            let value = life
+                .split(' ')
+                .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+            value.and_then(|value| value.parse::<u64>().ok())
+        };
+        let retry = Retry::parse(attribute(travel::RETRY).unwrap_or_default());
+        let number = retry.lines.first().copied().unwrap_or(1);
+        let base = attribute(travel::ID).unwrap_or(&received.message_id);
+        let died = of("died").map_or(received.sent_at, Timestamp::from_millis);
+        let first = of("first").map_or(received.sent_at, Timestamp::from_millis);
+        let redriven = || {
+            format!(
+                "received {} times without an outcome",
+                received.receive_count
+            )
+        };
+        Self {
+            notification_id: attribute(NOTIFICATION)
+                .map_or_else(|| travel::line_id(base, number).to_string(), str::to_owned),
+            message_id: received.message_id.to_string(),
+            reason: attribute(REASON).map_or_else(redriven, str::to_owned),
+            destination: attribute(DESTINATION).unwrap_or("(unknown)").to_owned(),
+            attempts: of("attempts")
+                .and_then(|n| u32::try_from(n).ok())
+                .unwrap_or(retry.attempt),
+            died_at: died.rfc3339(),
+            first_at: first.rfc3339(),
+            line: String::from_utf8_lossy(&received.body).into_owned(),
+            died,
+            body: received.body.clone(),
+            number,
+        }
+    }
+
+    /// The new message with which it lives again.
+    fn reborn(&self, received: &Received, now: Timestamp) -> Carry {
+        let lines = received.body.split(|byte| *byte == b'\n').count();
+        let lines = u32::try_from(lines).unwrap_or(u32::MAX);
+        let base = without_line(&self.notification_id).unwrap_or(&self.notification_id);
+        let numbers = if lines == 1 {
+            vec![self.number]
+        } else {
+            Vec::new()
+        };
+        let retry = Retry {
+            lines: numbers,
+            ..Retry::default()
+        };
+        let mut attributes = received.attributes.clone();
+        for name in [REASON, NOTIFICATION, DESTINATION, LIFE] {
+            attributes.remove(name);
+        }
+        Carry {
+            body: self.body.clone(),
+            lines,
+            attributes: travel::carry(&attributes, base, lines, &retry),
+            not_before: now,
+            attempt: 0,
+            sent_at: now,
+            group: received.group.as_ref().map(Arc::clone),
+        }
+    }
+}
+
+/// The letters that pass `filter`, at most `max`, in the queue's order.
+///
+/// # Errors
+/// What the queue says.
+pub async fn list(
+    queue: &dyn DeadQueue,
+    filter: &Filter,
+    max: usize,
+) -> Result<Vec<Letter>, Error> {
+    let mut letters = Vec::new();
+    each_page(queue, async |page| {
+        letters.extend(
+            page.iter()
+                .map(Letter::read)
+                .filter(|letter| filter.takes(letter)),
+        );
+        Ok(if letters.len() < max {
+            After::Hold
+        } else {
+            After::Stop
+        })
+    })
+    .await?;
+    letters.truncate(max);
+    Ok(letters)
+}
+
+/// How many letters pass `filter`.
+///
+/// # Errors
+/// What the queue says.
+pub async fn count(queue: &dyn DeadQueue, filter: &Filter) -> Result<u64, Error> {
+    Ok(list(queue, filter, LOOKED_AT_MAX).await?.len() as u64)
+}
+
+/// The letter of a notification id or of a message id.
+///
+/// # Errors
+/// What the queue says.
+pub async fn show(queue: &dyn DeadQueue, id: &str) -> Result<Option<Letter>, Error> {
+    let filter = Filter {
+        ids: vec![id.to_owned()],
+        ..Filter::default()
+    };
+    Ok(list(queue, &filter, 1).await?.pop())
+}
+
+/// Lets what passes `filter` live again, at most `rate` a second (0: as fast as it goes). Answers how many that were.
+///
+/// # Errors
+/// What the queue says; those that were sent stay sent.
+pub async fn retry(
+    queue: &dyn DeadQueue,
+    filter: &Filter,
+    now: Timestamp,
+    rate: u32,
+) -> Result<u64, Error> {
+    let mut count = 0;
+    each_page(queue, async |page| {
+        let chosen: Vec<(Lease, Carry)> = page
+            .iter()
+            .map(|received| (received, Letter::read(received)))
+            .filter(|(_, letter)| filter.takes(letter))
+            .map(|(received, letter)| (received.lease.clone(), letter.reborn(received, now)))
+            .collect();
+        if !chosen.is_empty() {
+            queue.retry(&chosen).await?;
+            count += chosen.len() as u64;
+            pause(rate, chosen.len()).await;
+        }
+        let gone: Vec<Lease> = chosen.into_iter().map(|(lease, _)| lease).collect();
+        Ok(After::Gone(gone))
+    })
+    .await?;
+    Ok(count)
+}
+
+/// Deletes what passes `filter`. Answers how many that were.
+///
+/// # Errors
+/// What the queue says; those that were deleted stay deleted.
+pub async fn drop_letters(queue: &dyn DeadQueue, filter: &Filter) -> Result<u64, Error> {
+    let mut count = 0;
+    each_page(queue, async |page| {
+        let chosen: Vec<Lease> = page
+            .iter()
+            .filter(|received| filter.takes(&Letter::read(received)))
+            .map(|received| received.lease.clone())
+            .collect();
+        if !chosen.is_empty() {
+            queue.delete(&chosen).await?;
+            count += chosen.len() as u64;
+        }
+        Ok(After::Gone(chosen))
+    })
+    .await?;
+    Ok(count)
+}
+
+/// A pause after a page that keeps to `rate`.
+async fn pause(rate: u32, count: usize) {
+    if rate > 0 {
+        tokio::time::sleep(Duration::from_secs_f64(count as f64 / f64::from(rate))).await;
+    }
+}
+
+/// What happens after a page.
+enum After {
+    /// It is held until the end, so that it is not received again.
+    Hold,
+    /// These messages are gone; the others are held.
+    Gone(Vec<Lease>),
+    /// Enough.
+    Stop,
+}
+
+/// Receives all there is, page by page, and hands back what is held, also after an error.
+async fn each_page(
+    queue: &dyn DeadQueue,
+    mut see: impl AsyncFnMut(&[Received]) -> Result<After, Error>,
+) -> Result<(), Error> {
+    let mut held: Vec<Lease> = Vec::new();
+    let mut looked_at = 0;
+    let outcome = loop {
+        let page = match queue.receive(queue.receive_max(), HOLD).await {
+            Ok(page) if page.is_empty() => break Ok(()),
+            Ok(page) => page,
+            Err(error) => break Err(error),
+        };
+        looked_at += page.len();
+        let after = see(&page).await;
+        let gone = match &after {
+            Ok(After::Gone(gone)) => gone.as_slice(),
+            _ => &[],
+        };
+        let leases = page.iter().map(|received| received.lease.clone());
+        held.extend(leases.filter(|lease| !gone.contains(lease)));
+        match after {
+            Ok(After::Stop) => break Ok(()),
+            Ok(After::Hold | After::Gone(_)) if looked_at < LOOKED_AT_MAX => {}
+            Ok(_) => break Ok(()),
+            Err(error) => break Err(error),
+        }
+    };
+    for leases in held.chunks(queue.receive_max().max(1)) {
+        queue.release(leases).await?;
+    }
+    outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use parking_lot::Mutex;
+
+    use super::*;
+    use crate::port::{FailureClass, Next, Reason};
+
+    #[derive(Default)]
+    struct Fake {
+        there: Mutex<VecDeque<Received>>,
+        held: Mutex<Vec<Received>>,
+        reborn: Mutex<Vec<Carry>>,
+        fails: Mutex<bool>,
+    }
+
+    impl Fake {
+        fn remove(&self, lease: &Lease) -> Received {
+            let mut held = self.held.lock();
+            let place = held
+                .iter()
+                .position(|received| received.lease == *lease)
+                .unwrap();
+            held.remove(place)
+        }
+    }
+
+    fn done<'a>(result: Result<(), Error>) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(std::future::ready(result))
+    }
+
+    impl DeadQueue for Fake {
+        fn receive_max(&self) -> usize {
+            3
+        }
+
+        fn receive(&self, max: usize, _: Duration) -> BoxFuture<'_, Result<Vec<Received>, Error>> {
+            let mut there = self.there.lock();
+            let count = max.min(there.len());
+            let page: Vec<Received> = there.drain(..count).collect();
+            self.held.lock().extend(page.clone());
+            Box::pin(std::future::ready(Ok(page)))
+        }
+
+        fn release<'a>(&'a self, leases: &'a [Lease]) -> BoxFuture<'a, Result<(), Error>> {
+            for lease in leases {
+                let received = self.remove(lease);
+                self.there.lock().push_back(received);
+            }
+            done(Ok(()))
+        }
+
+        fn retry<'a>(&'a self, letters: &'a [(Lease, Carry)]) -> BoxFuture<'a, Result<(), Error>> {
+            if *self.fails.lock() {
+                return done(Err(Error::unavailable("queue", "down")));
+            }
+            for (lease, carry) in letters {
+                self.remove(lease);
+                self.reborn.lock().push(carry.clone());
+            }
+            done(Ok(()))
+        }
+
+        fn delete<'a>(&'a self, leases: &'a [Lease]) -> BoxFuture<'a, Result<(), Error>> {
+            for lease in leases {
+                self.remove(lease);
+            }
+            done(Ok(()))
+        }
+    }
+
+    fn received(number: u64, body: &[u8], attributes: BTreeMap<String, String>) -> Received {
+        Received {
+            lease: Lease(format!("l-{number}").into()),
+            message_id: format!("d-{number}").into(),
+            body: Bytes::copy_from_slice(body),
+            attributes,
+            sent_at: Timestamp::from_secs(100),
+            lease_until: Timestamp::from_secs(200),
+            receive_count: 4,
+            attempt: 0,
+            group: None,
+            origin: None,
+        }
+    }
+
+    fn dead_line(number: u32) -> (Outcome, LineOutcome) {
+        let outcome = Outcome {
+            lease: Lease("x".into()),
+            message_id: "m".into(),
+            sent_at: Timestamp::from_secs(10),
+            receive_count: 1,
+            origin: Some("o".into()),
+            replay: None,
+            lines: Vec::new(),
+            next: Next::Gone,
+            carries: Vec::new(),
+        };
+        let line = LineOutcome {
+            line: number,
+            notification: format!("m/{number}").into(),
+            destination: if number % 2 == 0 {
+                "a.example"
+            } else {
+                "b.example"
+            }
+            .into(),
+            verdict: Verdict::Dead {
+                reason: Reason::TooOld {
+                    attempts: 3,
+                    class: FailureClass::Server,
+                },
+            },
+            number: 3,
+            raw: format!("line {number}").into_bytes().into(),
+            request: None,
+            attempt: None,
+        };
+        (outcome, line)
+    }
+
+    fn filled() -> Fake {
+        let fake = Fake::default();
+        for number in 0..10u32 {
+            let (outcome, line) = dead_line(number);
+            let at = Timestamp::from_secs(u64::from(number) + 50);
+            let carry = carry(at, &outcome, &line).unwrap();
+            let received = received(number.into(), &carry.body, carry.attributes);
+            fake.there.lock().push_back(received);
+        }
+        fake
+    }
+
+    #[tokio::test]
+    async fn letters_are_listed_and_handed_back() {
+        let fake = filled();
+        let all = list(&fake, &Filter::default(), 100).await.unwrap();
+        assert_eq!(all.len(), 10);
+        assert_eq!((fake.there.lock().len(), fake.held.lock().len()), (10, 0));
+        let letter = show(&fake, "m/7").await.unwrap().unwrap();
+        assert_eq!(letter.reason, "given up after 3 attempts, the last: server");
+        assert_eq!((letter.attempts, letter.line.as_str()), (3, "line 7"));
+        assert_eq!(letter.died_at, "1970-01-01T00:00:57.000Z");
+        assert_eq!(letter.first_at, "1970-01-01T00:00:10.000Z");
+        assert_eq!(show(&fake, "d-7").await.unwrap(), Some(letter));
+        assert_eq!(show(&fake, "m/77").await.unwrap(), None);
+        let filter = Filter {
+            destination: Some("a.example".into()),
+            from: Some(Timestamp::from_secs(54)),
+            to: Some(Timestamp::from_secs(58)),
+            reason: Some("server".into()),
+            ..Filter::default()
+        };
+        assert_eq!(count(&fake, &filter).await.unwrap(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_retry_is_one_new_message_with_the_same_id_and_a_new_life() {
+        let fake = filled();
+        let filter = Filter {
+            destination: Some("b.example".into()),
+            ..Filter::default()
+        };
+        let now = Timestamp::from_secs(1000);
+        assert_eq!(retry(&fake, &filter, now, 0).await.unwrap(), 5);
+        let reborn = fake.reborn.lock().clone();
+        assert_eq!(reborn.len(), 5);
+        assert_eq!(reborn[0].body, Bytes::from_static(b"line 1"));
+        assert_eq!((reborn[0].attempt, reborn[0].sent_at), (0, now));
+        assert_eq!(reborn[0].attributes[travel::ID], "m");
+        assert_eq!(
+            Retry::parse(&reborn[0].attributes[travel::RETRY]).lines,
+            [1]
+        );
+        assert!(!reborn[0].attributes.contains_key(REASON));
+        assert_eq!((fake.there.lock().len(), fake.held.lock().len()), (5, 0));
+        *fake.fails.lock() = true;
+        retry(&fake, &Filter::default(), now, 0).await.unwrap_err();
+        assert_eq!((fake.there.lock().len(), fake.held.lock().len()), (5, 0));
+    }
+
+    #[tokio::test]
+    async fn dropping_deletes_what_was_asked_and_no_more() {
+        let fake = filled();
+        let filter = Filter {
+            ids: vec!["m/3".into(), "d-4".into()],
+            ..Filter::default()
+        };
+        assert_eq!(drop_letters(&fake, &filter).await.unwrap(), 2);
+        assert_eq!((fake.there.lock().len(), fake.held.lock().len()), (8, 0));
+    }
+
+    #[test]
+    fn a_message_that_redrive_moved_is_a_letter_too() {
+        let letter = Letter::read(&received(1, b"a\nb", BTreeMap::new()));
+        assert_eq!(letter.reason, "received 4 times without an outcome");
+        assert_eq!(letter.notification_id, "d-1/1");
+        let carry = letter.reborn(&received(1, b"a\nb", BTreeMap::new()), Timestamp::EPOCH);
+        assert_eq!(
+            (carry.lines, carry.attributes[travel::ID].as_str()),
+            (2, "d-1")
+        );
+        assert_eq!(shortened("a\nb\u{7}"), "a b ");
+        assert_eq!(shortened(&"é".repeat(2000)).len(), 1024);
+    }
+}

@@ -1,0 +1,326 @@
+//! Plans, and runs that are killed anywhere.
+
+use std::sync::Arc;
+
+use base::ManualClock;
+use object_store::memory::InMemory;
+use parking_lot::Mutex;
+use store::record::{Cause, NewMessage, QueueId, Record};
+use tokio::sync::watch;
+
+use super::run::number_behind;
+use super::*;
+use crate::results::tests::{FakeLog, at, result};
+use crate::results::{ObjectResults, Sealer};
+
+/// A queue that journals what it takes, and fails at the batch of a number: before it or after it.
+#[derive(Debug)]
+struct Journaled {
+    log: Arc<FakeLog>,
+    end: Mutex<Position>,
+    bodies: Mutex<Vec<(String, Again)>>,
+    batches: Mutex<u64>,
+    fails_at: Mutex<Option<(u64, bool)>>,
+}
+
+impl Journaled {
+    fn new(log: Arc<FakeLog>) -> Self {
+        let end = log.append(at(0), &Record::Purged { queue: QueueId(9) });
+        Self {
+            log,
+            end: Mutex::new(end),
+            bodies: Mutex::default(),
+            batches: Mutex::default(),
+            fails_at: Mutex::default(),
+        }
+    }
+
+    fn journal_batch(&self, batch: &[Again]) {
+        let attributes: Vec<Vec<u8>> = batch
+            .iter()
+            .map(|again| {
+                format!("\x0eshukuba.replay{}7", again.attributes[travel::REPLAY]).into_bytes()
+            })
+            .collect();
+        let messages = batch
+            .iter()
+            .zip(&attributes)
+            .map(|(again, attributes)| NewMessage {
+                attributes,
+                ..NewMessage::plain(at(0), &again.body)
+            })
+            .collect();
+        let record = Record::Enqueued {
+            queue: QueueId(1),
+            cause: Cause::Replayed,
+            messages,
+        };
+        *self.end.lock() = self.log.append(at(0), &record);
+        for again in batch {
+            let body = String::from_utf8(again.body.to_vec()).unwrap();
+            self.bodies.lock().push((body, again.clone()));
+        }
+    }
+}
+
+impl Target for Journaled {
+    fn batch_max(&self) -> usize {
+        7
+    }
+
+    fn send<'a>(&'a self, batch: &'a [Again]) -> BoxFuture<'a, Result<(), port::Error>> {
+        Box::pin(async move {
+            *self.batches.lock() += 1;
+            let fault = self
+                .fails_at
+                .lock()
+                .filter(|(number, _)| *number == *self.batches.lock());
+            let crash = || Err(port::Error::unavailable("queue", "crash"));
+            match fault {
+                Some((_, false)) => return crash(),
+                // A part of the batch came through.
+                Some((_, true)) => self.journal_batch(&batch[..batch.len() / 2 + 1]),
+                None => self.journal_batch(batch),
+            }
+            if fault.is_some() { crash() } else { Ok(()) }
+        })
+    }
+
+    fn journal(&self) -> Option<(Arc<dyn ResultLog>, Position)> {
+        Some((self.log.clone(), *self.end.lock()))
+    }
+}
+
+struct Place {
+    log: Arc<FakeLog>,
+    results: Results,
+    replays: Replays,
+}
+
+impl Place {
+    async fn new(sealed: std::ops::Range<u64>, tail: std::ops::Range<u64>) -> Self {
+        let log = Arc::new(FakeLog::default());
+        let results = Results::new(Arc::new(ObjectResults::new(Arc::new(InMemory::new()), "")));
+        let fill = |numbers: std::ops::Range<u64>| {
+            for number in numbers {
+                let decision = Decision::ALL[(number % 4) as usize];
+                let source = if decision.is_final() {
+                    format!("line {number}")
+                } else {
+                    String::new()
+                };
+                log.settle(at(number), &[result(at(number), number, decision, &source)]);
+            }
+        };
+        fill(sealed);
+        Sealer::new(log.clone(), results.clone())
+            .all()
+            .await
+            .unwrap();
+        fill(tail);
+        let replays = Replays::new(results.clone(), Some(log.clone()));
+        Self {
+            log,
+            results,
+            replays,
+        }
+    }
+
+    async fn run(&self, id: &str, target: &Journaled, stop: bool) -> Result<Replay, Error> {
+        let (_keep, stop) = watch::channel(stop);
+        let clock = ManualClock::at(at(0));
+        self.replays
+            .run(id, target, &clock, 0, &mut |_| {}, &stop)
+            .await
+    }
+}
+
+fn of_route() -> Filter {
+    Filter {
+        route: "r".to_owned(),
+        ..Filter::default()
+    }
+}
+
+#[tokio::test]
+async fn a_plan_counts_each_notification_once_by_its_filter() {
+    let place = Place::new(0..100, 100..120).await;
+    // The same notification delivered a second time.
+    place
+        .log
+        .settle(at(0), &[result(at(0), 4, Decision::Delivered, "line 4")]);
+    place
+        .log
+        .settle(at(0), &[result(at(0), 900, Decision::Dead, "")]);
+    let ids = vec!["m-6".to_owned(), "own-118".to_owned(), "nobody".to_owned()];
+    for (filter, total, without_source) in [
+        (of_route(), 90, 1),
+        (
+            Filter {
+                verdict: Some(Decision::Delivered),
+                ..of_route()
+            },
+            30,
+            0,
+        ),
+        (
+            Filter {
+                destination: Some("d1".into()),
+                ..of_route()
+            },
+            30,
+            0,
+        ),
+        (Filter { ids, ..of_route() }, 2, 0),
+        (
+            Filter {
+                from_ms: Some(at(96).as_millis()),
+                ..of_route()
+            },
+            18,
+            0,
+        ),
+        (
+            Filter {
+                to_ms: Some(at(8).as_millis()),
+                ..of_route()
+            },
+            6,
+            1,
+        ),
+        (
+            Filter {
+                status: Some(200),
+                ..of_route()
+            },
+            0,
+            0,
+        ),
+        (
+            Filter {
+                class: Some("server".into()),
+                ..of_route()
+            },
+            0,
+            0,
+        ),
+        (
+            Filter {
+                route: "other".into(),
+                ..of_route()
+            },
+            0,
+            0,
+        ),
+    ] {
+        let plan = place
+            .replays
+            .plan(filter.clone(), Ids::Keep, at(0))
+            .await
+            .unwrap();
+        assert_eq!(
+            (plan.total, plan.without_source),
+            (total, without_source),
+            "{filter:?}"
+        );
+        assert_eq!((plan.phase, plan.sent), (Phase::Planned, 0));
+        place.replays.discard(&plan.id).await.unwrap();
+    }
+    assert_eq!(place.replays.list().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_kill_at_any_batch_leaves_exactly_one_message_for_each_source() {
+    for fails_at in 1..=13 {
+        for is_after in [false, true] {
+            let place = Place::new(0..100, 100..120).await;
+            let plan = place
+                .replays
+                .plan(of_route(), Ids::Keep, at(0))
+                .await
+                .unwrap();
+            let target = Journaled::new(place.log.clone());
+            *target.fails_at.lock() = Some((fails_at, is_after));
+            place.run(&plan.id, &target, false).await.unwrap_err();
+            // What happens meanwhile changes nothing.
+            place
+                .results
+                .compact(&Window::default(), at(9_000_000))
+                .await
+                .unwrap();
+            let replays = Replays::new(place.results.clone(), Some(place.log.clone()));
+            let place = Place { replays, ..place };
+            let done = place.run(&plan.id, &target, false).await.unwrap();
+            assert_eq!((done.phase, done.sent, done.total), (Phase::Done, 90, 90));
+            let mut bodies: Vec<String> = target
+                .bodies
+                .lock()
+                .iter()
+                .map(|(body, _)| body.clone())
+                .collect();
+            assert_eq!(bodies.len(), 90, "batch {fails_at}, after: {is_after}");
+            bodies.sort();
+            bodies.dedup();
+            assert_eq!(bodies.len(), 90);
+            place.run(&plan.id, &target, false).await.unwrap();
+            assert_eq!(target.bodies.lock().len(), 90);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stopped_replay_goes_on_where_it_was() {
+    let place = Place::new(0..40, 40..40).await;
+    let plan = place
+        .replays
+        .plan(of_route(), Ids::Keep, at(0))
+        .await
+        .unwrap();
+    let target = Journaled::new(place.log.clone());
+    let stopped = place.run(&plan.id, &target, true).await.unwrap();
+    assert_eq!((stopped.sent, target.bodies.lock().len()), (0, 0));
+    let done = place.run(&plan.id, &target, false).await.unwrap();
+    assert_eq!((done.sent, done.phase), (30, Phase::Done));
+    assert!(place.run("r-none", &target, false).await.is_err());
+}
+
+#[test]
+fn the_id_goes_on_or_is_new() {
+    let replay = |ids| Replay {
+        id: "r-1".into(),
+        filter: of_route(),
+        ids,
+        planned_at_ms: 0,
+        phase: Phase::Planned,
+        total: 1,
+        without_source: 0,
+        sent: 0,
+        in_doubt: None,
+        parts: vec![1],
+    };
+    let source = |id: &str| Source {
+        notification_id: id.to_owned(),
+        line: 7,
+        text: None,
+        base64: Some(STANDARD.encode([0xff, b'x'])),
+    };
+    let again = source("m-1/7").again(&replay(Ids::Keep), 3);
+    assert_eq!(again.body, Bytes::from_static(&[0xff, b'x']));
+    assert_eq!(again.attributes[travel::ID], "m-1");
+    assert_eq!(Retry::parse(&again.attributes[travel::RETRY]).lines, [7]);
+    assert_eq!(again.attributes[travel::REPLAY], "r-1#3.");
+    for (id, ids) in [("m-1/7", Ids::New), ("own", Ids::Keep)] {
+        let again = source(id).again(&replay(ids), 3);
+        assert_eq!(
+            again.attributes.keys().collect::<Vec<_>>(),
+            [travel::REPLAY]
+        );
+    }
+}
+
+#[test]
+fn a_mark_is_found_whole() {
+    assert_eq!(number_behind(b"\x06r-1#17.5", b"r-1#"), Some(17));
+    assert_eq!(number_behind(b"\x06r-1#17", b"r-1#"), None);
+    assert_eq!(number_behind(b"r-2#17.", b"r-1#"), None);
+}
