@@ -469,3 +469,227 @@ fn message_id(id: &str) -> String {
     let digest = digest.get(..16).map(hex::encode).unwrap_or_default();
     format!("<{digest}@shukuba>")
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+    use super::*;
+    use crate::config::SecretText;
+    use crate::sender::contract;
+
+    /// A mail server that answers `RCPT` with `reply` and gives each conversation, all it read, to the test.
+    async fn server(reply: &'static str) -> (SocketAddr, UnboundedReceiver<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (said, conversations) = unbounded_channel();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(converse(stream, reply, said.clone()));
+            }
+        });
+        (address, conversations)
+    }
+
+    async fn converse(stream: TcpStream, reply: &'static str, said: UnboundedSender<String>) {
+        let mut stream = BufReader::new(stream);
+        let mut all = String::new();
+        let mut is_data = false;
+        let mut answer = "220 test ESMTP".to_owned();
+        loop {
+            if !answer.is_empty()
+                && stream
+                    .write_all(format!("{answer}\r\n").as_bytes())
+                    .await
+                    .is_err()
+            {
+                break;
+            }
+            let mut line = String::new();
+            if stream.read_line(&mut line).await.unwrap_or(0) == 0 {
+                break;
+            }
+            all.push_str(&line);
+            let verb = line.get(..4).unwrap_or_default().to_ascii_uppercase();
+            answer = match verb.as_str() {
+                _ if is_data && line == ".\r\n" => {
+                    is_data = false;
+                    "250 2.0.0 queued as 7".into()
+                }
+                _ if is_data => String::new(),
+                "EHLO" => "250-test\r\n250-8BITMIME\r\n250 AUTH PLAIN".into(),
+                "AUTH" => "235 2.7.0 welcome".into(),
+                "RCPT" => reply.into(),
+                "DATA" => {
+                    is_data = true;
+                    "354 go on".into()
+                }
+                _ => "250 2.1.0 fine".into(),
+            };
+        }
+        let _ = said.send(all);
+    }
+
+    fn rules(relay: &str) -> DestinationRules {
+        DestinationRules {
+            mail_relay: Some(SecretText::new(relay.to_owned())),
+            mail_from: Some("Shukuba <noreply@example.com>".to_owned()),
+            ..DestinationRules::default()
+        }
+    }
+
+    fn mail(url: &str) -> Request {
+        contract::request(url, http::Method::POST, "")
+    }
+
+    #[tokio::test]
+    async fn a_mail_says_what_the_url_says() {
+        let (address, mut conversations) = server("250 2.1.5 fine").await;
+        let url = "mailto:ops@example.com,night@example.com?subject=Backlog%20grows&cc=lead@example.com&body=a+b%0D%0Ac";
+        let attempt = contract::send_once(mail(url), rules(&format!("smtp://{address}"))).await;
+        assert_eq!(
+            (attempt.status, attempt.error),
+            (Some(250), None),
+            "{}",
+            attempt.detail
+        );
+        assert_eq!((attempt.address, attempt.sent), (Some(address), true));
+        assert_eq!(&attempt.excerpt[..], b"2.0.0 queued as 7");
+        let said = conversations.recv().await.unwrap();
+        for line in [
+            "MAIL FROM:<noreply@example.com>",
+            "RCPT TO:<ops@example.com>",
+            "RCPT TO:<night@example.com>",
+            "RCPT TO:<lead@example.com>",
+            "Subject: Backlog grows",
+            "Message-ID: <",
+            "a+b",
+        ] {
+            assert!(said.contains(line), "{line} is not in {said}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_body_of_the_request_is_the_text() {
+        let (address, mut conversations) = server("250 fine").await;
+        let request = contract::request(
+            "mailto:ops@example.com?body=no",
+            http::Method::POST,
+            "the text",
+        );
+        contract::send_once(request, rules(&format!("smtp://{address}"))).await;
+        let said = conversations.recv().await.unwrap();
+        assert!(
+            said.contains("\r\n\r\nthe text") && !said.contains("\r\n\r\nno"),
+            "{said}"
+        );
+    }
+
+    #[tokio::test]
+    async fn replies_are_deferred_or_rejected() {
+        for (reply, status, class) in [
+            ("450 4.2.0 busy", 450, ErrorClass::Deferred),
+            ("550 5.1.1 nobody", 550, ErrorClass::Rejected),
+        ] {
+            let (address, _) = server(reply).await;
+            let attempt = contract::send_once(
+                mail("mailto:a@example.com"),
+                rules(&format!("smtp://{address}")),
+            )
+            .await;
+            assert_eq!(
+                (attempt.status, attempt.error),
+                (Some(status), Some(class)),
+                "{}",
+                attempt.detail
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_password_goes_over_tls_only() {
+        let (address, mut conversations) = server("250 fine").await;
+        let rules = rules(&format!("smtp://user:hunter2@{address}"));
+        let attempt = contract::send_once(mail("mailto:a@example.com"), rules).await;
+        assert_eq!(attempt.error, Some(ErrorClass::Tls), "{}", attempt.detail);
+        let said = conversations.recv().await.unwrap();
+        assert!(!said.contains("AUTH"), "{said}");
+        assert!(!format!("{attempt:?}").contains("hunter2"));
+    }
+
+    #[tokio::test]
+    async fn mail_keeps_the_contract_of_senders() {
+        let (address, _) = server("250 fine").await;
+        let refused = mail("mailto:a@example.com?x-evil=1");
+        let good = mail("mailto:a@example.com");
+        // Where a mail goes is in the rules: those who are silent or absent have the contract of their own below.
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let silent = listener.local_addr().unwrap();
+        let absent = TcpListener::bind("127.0.0.1:0")
+            .await
+            .unwrap()
+            .local_addr()
+            .unwrap();
+        let relays = [address, silent, absent].map(|address| rules(&format!("smtp://{address}")));
+        let [to_good, to_silent, to_absent] = relays;
+        contract::holds(
+            (&good, &to_good),
+            (&good, &to_silent),
+            (&good, &to_absent),
+            (&refused, &to_good),
+        )
+        .await;
+    }
+
+    #[test]
+    fn what_cannot_be_a_mail_is_refused_with_the_reason() {
+        let good = rules("smtp://localhost");
+        for (url, words) in [
+            ("mailto:", "0 receivers"),
+            ("mailto:a@example.com?bcc2=x", "field `bcc2`"),
+            ("mailto:nobody", "no mail address"),
+            (
+                "mailto:a@example.com?subject=a%0d%0aBcc:%20evil@example.com",
+                "control character",
+            ),
+            (
+                "mailto:a@example.com%0d%0aRCPT%20TO:evil@example.com",
+                "no mail address",
+            ),
+            ("mailto:%ff@example.com", "not UTF-8"),
+        ] {
+            let refused = compose(&mail(url), &good, "n", Timestamp::EPOCH).unwrap_err();
+            assert!(refused.detail.contains(words), "{url}: {}", refused.detail);
+        }
+        for (relay, words) in [
+            ("http://x", "mail_relay"),
+            ("smtp://x?tls=maybe", "mail_relay"),
+            ("smtp:///", "mail_relay"),
+        ] {
+            let refused = Relay::of(&rules(relay)).err().unwrap();
+            assert!(refused.detail.contains(words), "{relay}");
+        }
+        let none = Relay::of(&DestinationRules::default()).err().unwrap();
+        assert!(
+            none.detail.contains("[destinations.\"*\"]"),
+            "{}",
+            none.detail
+        );
+    }
+
+    #[test]
+    fn the_relay_decides_when_tls_begins() {
+        for (text, port, security) in [
+            ("smtps://u:p@mail.example", 465, Security::FromStart),
+            ("smtp://mail.example:587", 587, Security::Offered),
+            ("smtp://u:p@mail.example:587", 587, Security::Required),
+            ("smtp://mail.example?tls=required", 25, Security::Required),
+            ("smtp://u:p@mail.example?tls=none", 25, Security::None),
+        ] {
+            let relay = Relay::of(&rules(text)).ok().unwrap();
+            assert_eq!((relay.port, relay.security), (port, security), "{text}");
+        }
+    }
+}

@@ -128,9 +128,17 @@ async fn nobody() -> SocketAddr {
 #[tokio::test]
 async fn http_keeps_the_contract_of_senders() {
     let (address, _) = always(OK).await;
+    let good = post(address);
     let refused = request("http://169.254.169.254/latest/meta-data", Method::GET, "");
     let (silent, absent) = (get(silent().await, "/"), get(nobody().await, "/"));
-    contract::holds(post(address), silent, absent, refused, rules()).await;
+    let rules = rules();
+    contract::holds(
+        (&good, &rules),
+        (&silent, &rules),
+        (&absent, &rules),
+        (&refused, &rules),
+    )
+    .await;
 }
 
 #[tokio::test]
