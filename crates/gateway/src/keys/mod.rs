@@ -3,6 +3,10 @@
 //! There is no root access key. The first start makes the account and one administrator *user* with a key; further keys
 //! have a role each. Secrets lie sealed in `keys.json`; the master key lies elsewhere or beside it (mode 0600).
 //!
+//! Several processes may share the files: a command changes keys while the server runs. Whoever changes holds
+//! `keys.lock` and begins with what is on disk; whoever looks a key up follows the file within [`FOLLOW_MS`], and at
+//! once where the key is not known yet.
+//!
 //! INVARIANT: a secret leaves this module only as a [`SecretKey`], which does not show itself, or through
 //! [`KeyStore::administrator`] and [`KeyStore::create`], for its owner.
 
@@ -12,8 +16,10 @@ mod seal;
 
 use std::collections::HashMap;
 use std::fs;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use api::{Caller, Role};
 use base::{AccountId, Arn, Clock};
@@ -28,6 +34,8 @@ use file::{FORMAT, KeysFile, StoredKey};
 
 /// The most keys of an account. Chosen.
 pub const KEYS_LIMIT: usize = 1000;
+/// How long a change by another process may go unnoticed. Chosen.
+pub const FOLLOW_MS: u64 = 1000;
 /// The name of the first user.
 const ADMINISTRATOR: &str = "administrator";
 
@@ -155,11 +163,13 @@ pub struct KeyStore {
     account: AccountId,
     clock: Arc<dyn Clock>,
     state: RwLock<State>,
+    looked_ms: AtomicU64,
 }
 
 #[derive(Debug)]
 struct State {
     file: KeysFile,
+    stamp: Option<Stamp>,
     active: HashMap<String, Arc<Key>, foldhash::fast::RandomState>,
 }
 
@@ -182,12 +192,10 @@ impl KeyStore {
             source,
         };
         fs::create_dir_all(data_dir).map_err(in_file)?;
-        // Two commands may both be the first; one makes the files, the other finds them.
-        let turn = fs::File::create(data_dir.join("keys.lock")).map_err(in_file)?;
-        turn.lock().map_err(in_file)?;
+        let turn = take_turn(&path)?;
         let master = MasterKey::load(data_dir, master)?;
         let kept = read(&path)?;
-        let is_new = kept.is_none();
+        let is_new = kept.as_ref().is_none_or(|file| file.keys.is_empty());
         let file = kept.unwrap_or_else(|| KeysFile {
             format: FORMAT,
             account_id: account.map_or_else(random_account, AccountId::to_string),
@@ -208,17 +216,25 @@ impl KeyStore {
             });
         }
         let active = unseal(&path, &file, &master, &kept)?;
-        let state = RwLock::new(State { file, active });
+        let stamp = Stamp::of(&path);
+        let state = RwLock::new(State {
+            file,
+            stamp,
+            active,
+        });
         let store = Self {
             path,
             master,
             account: kept,
             clock,
             state,
+            looked_ms: AtomicU64::new(0),
         };
         if is_new {
-            store.create(ADMINISTRATOR, Role::Administrator)?;
+            // Still in turn: whoever comes next finds this account and this administrator.
+            store.create_in_turn(ADMINISTRATOR, Role::Administrator)?;
         }
+        drop(turn);
         Ok(store)
     }
 
@@ -274,6 +290,12 @@ impl KeyStore {
     /// # Errors
     /// When the name is out of form, there are too many keys, or the file cannot be written.
     pub fn create(&self, name: &str, role: Role) -> Result<Credentials, Error> {
+        let _turn = take_turn(&self.path)?;
+        self.refresh()?;
+        self.create_in_turn(name, role)
+    }
+
+    fn create_in_turn(&self, name: &str, role: Role) -> Result<Credentials, Error> {
         let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte);
         if !(1..=64).contains(&name.len()) || !name.bytes().all(is_allowed) {
             return Err(Error::Name {
@@ -291,7 +313,7 @@ impl KeyStore {
         };
         stored.sealed_secret = self.master.seal(&secret, &stored.belongs_to());
         let key_id = stored.id.clone();
-        self.change(|file| {
+        self.change_in_turn(|file| {
             if file.keys.len() >= KEYS_LIMIT {
                 return Err(Error::TooMany);
             }
@@ -356,16 +378,113 @@ impl KeyStore {
         hash.is_some_and(|hash| password::is_right(password, &hash))
     }
 
+    /// Reads the keys again if another process changed them. On an error the old ones stay.
+    ///
+    /// # Errors
+    /// When the file cannot be read or a secret in it does not open.
+    pub fn refresh(&self) -> Result<(), Error> {
+        let stamp = Stamp::of(&self.path);
+        if stamp == self.state.read().stamp {
+            return Ok(());
+        }
+        let Some(file) = read(&self.path)? else {
+            return Ok(());
+        };
+        let active = unseal(&self.path, &file, &self.master, &self.account)?;
+        *self.state.write() = State {
+            file,
+            stamp,
+            active,
+        };
+        Ok(())
+    }
+
+    /// Looks at the file when it was not looked at for a while.
+    fn follow(&self) {
+        let now_ms = u64::try_from(self.clock.monotonic().as_millis()).unwrap_or(u64::MAX);
+        let looked_ms = self.looked_ms.load(Ordering::Relaxed);
+        let is_due = now_ms.saturating_sub(looked_ms) >= FOLLOW_MS;
+        let is_ours = || {
+            self.looked_ms
+                .compare_exchange(looked_ms, now_ms, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+        };
+        if is_due && is_ours() {
+            self.refresh_or_warn();
+        }
+    }
+
+    fn refresh_or_warn(&self) {
+        if let Err(error) = self.refresh() {
+            tracing::warn!(%error, "the keys were changed and cannot be read; the old ones stay");
+        }
+    }
+
+    fn active(&self, key_id: &str) -> Option<Arc<Key>> {
+        self.state.read().active.get(key_id).cloned()
+    }
+
     /// Applies a change to the file first and, when it is on disk, to what is taken.
     fn change(&self, edit: impl FnOnce(&mut KeysFile) -> Result<(), Error>) -> Result<(), Error> {
-        let mut state = self.state.write();
-        let mut file = state.file.clone();
+        let _turn = take_turn(&self.path)?;
+        self.refresh()?;
+        self.change_in_turn(edit)
+    }
+
+    fn change_in_turn(
+        &self,
+        edit: impl FnOnce(&mut KeysFile) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut file = self.state.read().file.clone();
         edit(&mut file)?;
         let active = unseal(&self.path, &file, &self.master, &self.account)?;
         write(&self.path, &file)?;
-        *state = State { file, active };
+        let stamp = Stamp::of(&self.path);
+        *self.state.write() = State {
+            file,
+            stamp,
+            active,
+        };
         Ok(())
     }
+}
+
+/// What changes when a file is replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    inode: u64,
+    changed: (i64, i64),
+    bytes: u64,
+}
+
+impl Stamp {
+    fn of(path: &Path) -> Option<Self> {
+        use std::os::unix::fs::MetadataExt;
+        let about = fs::metadata(path).ok()?;
+        Some(Self {
+            inode: about.ino(),
+            changed: (about.mtime(), about.mtime_nsec()),
+            bytes: about.len(),
+        })
+    }
+}
+
+/// Waits until nobody else changes the keys; dropping it lets the next one.
+fn take_turn(keys: &Path) -> Result<fs::File, Error> {
+    let path = keys.with_extension("lock");
+    let failed = |source| Error::File {
+        path: path.clone(),
+        source,
+    };
+    let turn = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&path)
+        .map_err(failed)?;
+    turn.lock().map_err(failed)?;
+    Ok(turn)
 }
 
 impl KeyLookup for KeyStore {
@@ -374,12 +493,12 @@ impl KeyLookup for KeyStore {
         if token.is_some() {
             return Err(Refusal::UnknownKey);
         }
-        self.state
-            .read()
-            .active
-            .get(key_id)
-            .cloned()
-            .ok_or(Refusal::UnknownKey)
+        self.follow();
+        if let Some(known) = self.active(key_id) {
+            return Ok(known);
+        }
+        self.refresh_or_warn();
+        self.active(key_id).ok_or(Refusal::UnknownKey)
     }
 }
 
@@ -530,6 +649,24 @@ mod tests {
     }
 
     #[test]
+    fn of_many_first_starts_one_makes_the_account() {
+        let dir = tempfile::tempdir().unwrap();
+        let opened: Vec<_> = std::thread::scope(|scope| {
+            let starts: Vec<_> = (0..8)
+                .map(|_| scope.spawn(|| open(dir.path()).unwrap()))
+                .collect();
+            starts
+                .into_iter()
+                .map(|start| start.join().unwrap())
+                .collect()
+        });
+        let accounts: std::collections::HashSet<_> =
+            opened.iter().map(|keys| keys.account().clone()).collect();
+        assert_eq!(accounts.len(), 1);
+        assert_eq!(open(dir.path()).unwrap().list().len(), 1);
+    }
+
+    #[test]
     fn files_are_private_and_hold_no_secret_in_the_clear() {
         let dir = tempfile::tempdir().unwrap();
         let store = open(dir.path()).unwrap();
@@ -590,6 +727,38 @@ mod tests {
             store.create("a b", Role::Reader),
             Err(Error::Name { .. })
         ));
+    }
+
+    #[test]
+    fn a_running_server_follows_what_a_command_changes() {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Arc::new(base::ManualClock::at(base::Timestamp::from_secs(
+            1_795_410_190,
+        )));
+        let open = || {
+            KeyStore::open(
+                dir.path(),
+                &MasterKeySource::BesideTheData,
+                None,
+                clock.clone(),
+            )
+            .unwrap()
+        };
+        let server = open();
+        let key = open().create("app", Role::Sender).unwrap();
+        server.find(&key.key_id, None).unwrap();
+        let other = server.create("other", Role::Reader).unwrap();
+        open().set_status(&key.key_id, Status::Inactive).unwrap();
+        clock.advance(std::time::Duration::from_millis(FOLLOW_MS));
+        assert_eq!(
+            server.find(&key.key_id, None).unwrap_err(),
+            Refusal::UnknownKey
+        );
+        server.find(&other.key_id, None).unwrap();
+        assert_eq!(open().list().len(), 3, "neither change undid the other");
+        fs::write(dir.path().join(KEYS_FILE), "nonsense").unwrap();
+        clock.advance(std::time::Duration::from_millis(FOLLOW_MS));
+        server.find(&other.key_id, None).unwrap();
     }
 
     #[test]
