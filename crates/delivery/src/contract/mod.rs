@@ -1,0 +1,24 @@
+//! What every implementation of a port must do: one function for each port, run by all of them.
+//!
+//! An implementation's test makes a harness ([`QueueHarness`], …) and calls the function; a broken promise panics with what
+//! was promised. [`memory`] holds the first implementation of each, for tests of what stands above the ports.
+#![expect(
+    clippy::panic,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "these functions are tests: they fail by panicking"
+)]
+
+pub mod memory;
+mod queue;
+mod result_store;
+mod sender;
+
+pub use memory::{MemoryQueue, MemoryStore};
+pub use queue::{QueueHarness, outcome, queue};
+pub use result_store::result_store;
+pub use sender::{SenderHarness, sender};
+
+#[cfg(test)]
+mod tests;
