@@ -4,6 +4,7 @@
 //! cargo run --release -p shukuba-store --example commit -- commit DIR [SECONDS]    appends/s at W = 1, 16, 64, 256
 //! cargo run --release -p shukuba-store --example commit -- gather DIR [SECONDS]    the same for several gather windows
 //! cargo run --release -p shukuba-store --example commit -- reuse DIR [SECONDS]     new segments against used ones
+//! cargo run --release -p shukuba-store --example commit -- paced DIR [SECONDS]     latency at 200/s
 //! cargo run --release -p shukuba-store --example commit -- recover DIR [MILLIONS]  fill, evict, open
 //! cargo run --release -p shukuba-store --example commit -- read DIR [MILLIONS]     one pread against many
 //! ```
@@ -218,6 +219,48 @@ fn commit(dir: &Path, writers: usize, gather: Duration, span: Duration, reuse: O
     fs::remove_dir_all(path).unwrap();
 }
 
+/// 512 bytes at a fixed pace: a raw append and an acknowledged record by turns, so that both meet the same disk.
+fn paced(dir: &Path, span: Duration) {
+    const PACE: Duration = Duration::from_micros(2500);
+    let path = dir.join("journal");
+    let (journal, _) = Journal::open(&path, Options::default(), &mut Index::default()).unwrap();
+    let file = File::create(dir.join("floor")).unwrap();
+    let block = [0x5a; 512];
+    let (mut raw, mut acked) = (Vec::new(), Vec::new());
+    let start = Instant::now();
+    for n in 0u64.. {
+        let due = start + PACE * 2 * n as u32;
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        let began = Instant::now();
+        file.write_all_at(&block, n * 512).unwrap();
+        file.sync_data().unwrap();
+        raw.push(began.elapsed().as_secs_f64() * 1e3);
+        std::thread::sleep((due + PACE).saturating_duration_since(Instant::now()));
+        let began = Instant::now();
+        let appended = journal
+            .append(Class::Send, Timestamp::from_millis(n), &[&block])
+            .unwrap();
+        journal.wait(appended.end).unwrap();
+        acked.push(began.elapsed().as_secs_f64() * 1e3);
+        if start.elapsed() > span {
+            break;
+        }
+    }
+    for (what, times) in [
+        ("raw append + fdatasync", &mut raw),
+        ("append to acknowledgement", &mut acked),
+    ] {
+        times.sort_by(f64::total_cmp);
+        println!(
+            "200/s of 512 bytes, {what}: median {:.3} ms, p99 {:.3} ms",
+            times[times.len() / 2],
+            times[times.len() * 99 / 100]
+        );
+    }
+    drop(journal);
+    fs::remove_dir_all(path).unwrap();
+}
+
 fn evict(path: &Path) {
     for entry in fs::read_dir(path).unwrap() {
         let file = File::open(entry.unwrap().path()).unwrap();
@@ -331,12 +374,13 @@ fn main() {
                 }
             }
         }
+        "paced" => paced(dir, span),
         "recover" => {
             recover(dir, number.unwrap_or(1), false);
             recover(dir, number.unwrap_or(1), true);
         }
         "read" => read(dir, number.unwrap_or(1)),
-        other => println!("`{other}` is none of commit, gather, reuse, recover, read"),
+        other => println!("`{other}` is none of commit, gather, reuse, paced, recover, read"),
     }
     fs::remove_dir_all(dir).unwrap();
 }

@@ -237,6 +237,7 @@ impl Core {
 
     /// The committer's thread.
     pub(crate) fn run_committer(&self) {
+        let _poisons = PoisonsOnPanic(&self.waiters);
         while self.await_work() {
             self.commit();
         }
@@ -287,5 +288,16 @@ impl Core {
 
     pub(crate) fn spans(&self) -> Vec<Span> {
         self.shelf.spans()
+    }
+}
+
+/// Nobody waits for ever because a callback panicked on the committer's thread.
+struct PoisonsOnPanic<'a>(&'a Waiters);
+
+impl Drop for PoisonsOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.poison(Poisoned::new("the committer panicked"));
+        }
     }
 }

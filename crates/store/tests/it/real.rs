@@ -141,3 +141,23 @@ fn what_does_not_fit_is_refused_before_anything_is_appended() {
     assert!(matches!(refused, Err(AppendError::TooLarge { .. })));
     assert_eq!(journal.end(), journal.durable());
 }
+
+#[test]
+fn a_panic_on_the_committers_thread_ends_every_wait() {
+    let temporary = tempfile::tempdir().unwrap();
+    let (journal, _) = Journal::open(temporary.path(), options(), &mut Model::default()).unwrap();
+    journal.on_commit(Box::new(|_| panic!("on purpose")));
+    let first = append(&journal, &payload(1, 0, 10));
+    journal.wait(first.end).unwrap();
+    let refused = loop {
+        match journal.append(Class::Send, Timestamp::EPOCH, &[b"0123456789abcdef"]) {
+            Ok(appended) => match journal.wait(appended.end) {
+                Ok(()) => {}
+                Err(poison) => break poison,
+            },
+            Err(AppendError::Poisoned(poison)) => break poison,
+            Err(error) => panic!("{error}"),
+        }
+    };
+    assert_eq!(refused.reason(), "the committer panicked");
+}

@@ -298,6 +298,10 @@ impl Run {
         }
         self.journal = None;
         self.disk.crash();
+        if self.random.below(8) == 0 {
+            let report = check(&self.disk).unwrap();
+            assert!(report.is_sound(), "a crash is no damage: {report:?}");
+        }
         self.open();
     }
 
@@ -407,7 +411,7 @@ fn number(name: &str, default: u64) -> u64 {
 
 #[test]
 fn nothing_acknowledged_is_lost_and_nothing_appears() {
-    let steps = number("SHUKUBA_SIM_STEPS", 40_000);
+    let steps = number("SHUKUBA_SIM_STEPS", 24_000);
     let seeds = number("SHUKUBA_SIM_SEEDS", 4);
     let first = number("SHUKUBA_SIM_FIRST_SEED", 1);
     for seed in first..first + seeds {
