@@ -276,9 +276,8 @@ impl<'a> Decoder<'a> {
                 .checked_add(from.reader.signed()?)
                 .and_then(|minute| u32::try_from(minute).ok())
                 .ok_or_else(|| from.reader.malformed("a minute has more than 32 bits"))?;
-            let (lines, code) = match from.reader.varint()? {
-                both => (both >> 2, both & 3),
-            };
+            let both = from.reader.varint()?;
+            let (lines, code) = (both >> 2, both & 3);
             let lines = u32::try_from(lines).map_err(|_| {
                 from.reader
                     .malformed("a number of lines has more than 32 bits")
