@@ -103,4 +103,31 @@ mod tests {
             );
         }
     }
+
+    #[tokio::test]
+    async fn a_message_whose_time_is_over_can_be_taken_back_and_a_deleted_one_cannot() {
+        let bench = Bench::with_queue("s2s").await;
+        let url = bench.url("s2s");
+        let handle = bench.send_and_receive("s2s", "x").await;
+        let change = json!({"QueueUrl": url, "ReceiptHandle": handle, "VisibilityTimeout": 60});
+        bench.advance_secs(31).await;
+        bench.ok("ChangeMessageVisibility", change.clone()).await;
+        assert_eq!(
+            bench.ok("ReceiveMessage", json!({"QueueUrl": url})).await,
+            json!({})
+        );
+        bench
+            .ok(
+                "DeleteMessage",
+                json!({"QueueUrl": url, "ReceiptHandle": handle}),
+            )
+            .await;
+        let fault = bench.fault("ChangeMessageVisibility", change).await;
+        assert_eq!(fault.query_code, "InvalidParameterValue");
+        let reason = "Message does not exist or is not available for visibility timeout change.";
+        assert_eq!(
+            fault.message,
+            format!("Value {handle} for parameter ReceiptHandle is invalid. Reason: {reason}")
+        );
+    }
 }
