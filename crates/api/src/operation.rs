@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use wire::{DecodeError, Envelope, Protocol, Shape};
+use wire::{DecodeError, Envelope, Protocol, Schema, Shape};
 
 use crate::access::Access;
 use crate::ctx::{Ctx, RequestId};
@@ -55,6 +55,12 @@ pub trait AnyOperation<S>: Send + Sync + 'static {
     /// How it is recorded.
     fn audit(&self) -> Audit;
 
+    /// What its input looks like, for help, coverage and the comparison with service models.
+    fn input_schema(&self) -> &'static Schema;
+
+    /// What its output looks like.
+    fn output_schema(&self) -> &'static Schema;
+
     /// Reads the input.
     ///
     /// # Errors
@@ -97,6 +103,14 @@ where
 
     fn audit(&self) -> Audit {
         Operation::audit(self)
+    }
+
+    fn input_schema(&self) -> &'static Schema {
+        O::Input::SCHEMA
+    }
+
+    fn output_schema(&self) -> &'static Schema {
+        O::Output::SCHEMA
     }
 
     fn decode(

@@ -2,23 +2,23 @@
 
 use std::collections::BTreeSet;
 
-use api::Operation;
-use wire::{Kind, Schema, Shape};
+use api::AnyOperation;
+use wire::{Kind, Schema};
 
+use super::OPERATIONS;
 use super::state::State;
-use super::*;
 
 const MODEL: &str = include_str!("../../models/sqs-2012-11-05.txt");
 
 /// Writes one operation and its shapes as the model's file has them.
-fn row<O: Operation<State>>(lines: &mut BTreeSet<String>) {
-    let (input, output) = (O::Input::SCHEMA, O::Output::SCHEMA);
+fn row(operation: &dyn AnyOperation<State>, lines: &mut BTreeSet<String>) {
+    let (input, output) = (operation.input_schema(), operation.output_schema());
     let answer = if output.members.is_empty() {
         "-"
     } else {
         output.name
     };
-    lines.insert(format!("{} {} {answer}", O::NAME, input.name));
+    lines.insert(format!("{} {} {answer}", operation.name(), input.name));
     members(input, lines);
     members(output, lines);
 }
@@ -49,29 +49,9 @@ fn kind(of: &Kind) -> String {
 
 fn ours() -> BTreeSet<String> {
     let mut lines = BTreeSet::new();
-    row::<add_permission::AddPermission>(&mut lines);
-    row::<cancel_message_move_task::CancelMessageMoveTask>(&mut lines);
-    row::<change_message_visibility::ChangeMessageVisibility>(&mut lines);
-    row::<change_message_visibility_batch::ChangeMessageVisibilityBatch>(&mut lines);
-    row::<create_queue::CreateQueue>(&mut lines);
-    row::<delete_message::DeleteMessage>(&mut lines);
-    row::<delete_message_batch::DeleteMessageBatch>(&mut lines);
-    row::<delete_queue::DeleteQueue>(&mut lines);
-    row::<get_queue_attributes::GetQueueAttributes>(&mut lines);
-    row::<get_queue_url::GetQueueUrl>(&mut lines);
-    row::<list_dead_letter_source_queues::ListDeadLetterSourceQueues>(&mut lines);
-    row::<list_message_move_tasks::ListMessageMoveTasks>(&mut lines);
-    row::<list_queue_tags::ListQueueTags>(&mut lines);
-    row::<list_queues::ListQueues>(&mut lines);
-    row::<purge_queue::PurgeQueue>(&mut lines);
-    row::<receive_message::ReceiveMessage>(&mut lines);
-    row::<remove_permission::RemovePermission>(&mut lines);
-    row::<send_message::SendMessage>(&mut lines);
-    row::<send_message_batch::SendMessageBatch>(&mut lines);
-    row::<set_queue_attributes::SetQueueAttributes>(&mut lines);
-    row::<start_message_move_task::StartMessageMoveTask>(&mut lines);
-    row::<tag_queue::TagQueue>(&mut lines);
-    row::<untag_queue::UntagQueue>(&mut lines);
+    OPERATIONS
+        .iter()
+        .for_each(|operation| row(*operation, &mut lines));
     lines
 }
 
