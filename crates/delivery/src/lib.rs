@@ -10,6 +10,7 @@
 //! - [`masking`]: what is hidden in results
 //! - [`result`]: the stored record of an attempt; [`results`]: where these records are kept; [`why`]: what became of one
 //! - [`replay`]: sends again what had ended; [`dead`]: dead notifications, kept with their reason
+//! - [`scaler`]: how many notifiers run
 //! - [`sender`]: the ways to send, a file per kind; [`dns`]: names to addresses; [`ssrf`]: which addresses may be reached
 
 pub mod config;
@@ -28,6 +29,7 @@ pub mod random;
 pub mod replay;
 pub mod result;
 pub mod results;
+pub mod scaler;
 pub mod sender;
 pub mod ssrf;
 pub mod travel;
