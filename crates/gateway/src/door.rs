@@ -379,6 +379,7 @@ impl Door {
         answer::page(status, "application/json", visit.request_id, body)
     }
 
+    /// The counts, for loopback. A proxy on this machine is loopback too: it must not pass this path on.
     fn metrics(&self, visit: &Visit<'_>) -> Result<Answer, Fault> {
         if !visit.peer.addr.ip().to_canonical().is_loopback() {
             return Err(answer::front(

@@ -50,7 +50,7 @@ enum PasswordWhat {
     Set,
 }
 
-const RESTART: &str = "a running server takes the change when it is sent SIGHUP (systemctl reload)";
+const RESTART: &str = "a running server takes the change within a second";
 
 pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     let server = app.config()?.config.server;
