@@ -456,7 +456,7 @@ fn parse_redrive_allow(value: &str) -> Result<Option<RedriveAllow>, Error> {
         refuse(r#"it is JSON such as {"redrivePermission":"byQueue","sourceQueueArns":["arn:aws:sqs:REGION:ACCOUNT:NAME"]}"#)
     })?;
     let is_by_queue = allow.permission == RedrivePermission::ByQueue;
-    if is_by_queue != !allow.sources.is_empty() || allow.sources.len() > 10 {
+    if is_by_queue == allow.sources.is_empty() || allow.sources.len() > 10 {
         return Err(refuse(
             "sourceQueueArns lists 1 to 10 queues with `byQueue` and is left out otherwise",
         ));

@@ -949,10 +949,10 @@ fn dump(state: &super::state::QueueState) -> Vec<Plain> {
         nonce: entry.nonce,
         attempt: entry.attempt,
         lines: entry.lines,
-        group: match state.groups.get(entry.group) {
-            Some(group) => Some(group.name.as_deref().unwrap_or("tenant").to_owned()),
-            None => None,
-        },
+        group: state
+            .groups
+            .get(entry.group)
+            .map(|group| group.name.as_deref().unwrap_or("tenant").to_owned()),
         sent_minute: u64::from(entry.sent_minute()),
         dead_from: state.sources.get(&entry.key).map(|id| id.0),
     });
