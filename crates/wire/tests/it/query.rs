@@ -63,7 +63,10 @@ fn a_required_list_that_is_absent_is_an_empty_one() {
         entries: Vec<Entry>,
     }
     let expected = Batch { entries: vec![] };
-    assert_eq!(decode_request(Protocol::Query, b"Action=Batch"), Ok(expected));
+    assert_eq!(
+        decode_request(Protocol::Query, b"Action=Batch"),
+        Ok(expected)
+    );
     assert!(decode_request::<Batch>(Protocol::Json10, b"{}").is_err());
 }
 
