@@ -82,6 +82,40 @@ pub(crate) fn write_endpoint(dir: &Path, url: &str) -> anyhow::Result<()> {
         .with_context(|| format!("cannot write `{}`", path.display()))
 }
 
+/// The secret by which URLs are hashed in results; made at the first start.
+pub(crate) fn salt(dir: &Path) -> anyhow::Result<delivery::result::Salt> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let path = dir.join("salt");
+    let failed = || format!("cannot use `{}`", path.display());
+    match std::fs::read(&path) {
+        Ok(bytes) => {
+            let bytes: [u8; 32] = bytes.try_into().map_err(|_| anyhow::anyhow!("`{}` is not 32 bytes", path.display()))?;
+            Ok(delivery::result::Salt::new(bytes))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let salt = delivery::result::Salt::random();
+            let temporary = dir.join("salt.new");
+            let mut file = std::fs::File::options()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(&temporary)
+                .with_context(failed)?;
+            file.write_all(salt.bytes()).and_then(|()| file.sync_all()).with_context(failed)?;
+            std::fs::rename(&temporary, &path).with_context(failed)?;
+            Ok(salt)
+        }
+        Err(error) => Err(error).with_context(failed),
+    }
+}
+
+/// This machine's name.
+pub(crate) fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
 /// An address to connect to for one that is listened on: `0.0.0.0` is no place to go.
 pub(crate) fn reachable(listen: SocketAddr) -> SocketAddr {
     let mut address = listen;

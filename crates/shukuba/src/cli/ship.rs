@@ -114,7 +114,7 @@ impl Sending {
             aside: self.set_aside.clone(),
             calls: usize::from(self.calls),
             linger: self.linger.get(),
-            host: host(),
+            host: crate::data::host(),
         })
     }
 }
@@ -134,10 +134,6 @@ fn default_state(url: &str) -> PathBuf {
     let name = url.rsplit('/').next().unwrap_or("queue");
     let short = digest.get(..8).unwrap_or(&digest);
     app::state_dir().join("ship").join(format!("{name}-{short}"))
-}
-
-fn host() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 fn detail(totals: &ship::Totals) -> String {

@@ -3,20 +3,34 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use anyhow::Context;
 use api::{CountingRecorder, RoleAuthorizer};
 use base::{Clock, SystemClock};
+use delivery::ledger::Ledger;
+use delivery::port::ResultStore;
+use delivery::results::{ObjectResults, Results};
+use delivery::sender::Tools;
 use gateway::{Door, DoorParts, KeyStore, Limits, NoAdmin, Registry, Tls};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use sqs::Queues;
 use store::DataDir;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::live::Live;
+use super::counts::Counts;
+use super::live::{Live, Now};
+use super::log::Log;
+use super::notifiers::Notifiers;
+use super::routes;
+use super::work::Work;
 use crate::config::Server;
 use crate::data;
+
+/// What sends in flight may take when the settings change. Chosen: the longest attempt by default.
+const RENEW_GRACE: Duration = Duration::from_secs(15);
 
 /// What runs.
 #[derive(Debug)]
@@ -25,6 +39,9 @@ pub(super) struct House {
     queues: Arc<Queues>,
     door: Arc<Door>,
     address: SocketAddr,
+    notifiers: Arc<Notifiers>,
+    work: Work,
+    stop: watch::Sender<bool>,
     tasks: Mutex<JoinSet<()>>,
     // Last: the lock goes when all else is closed.
     _dir: DataDir,
@@ -38,7 +55,35 @@ impl House {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let keys = Arc::new(data::open_keys(path, &now.config.server)?);
         let metrics = Arc::new(Registry::new());
-        let queues = open_queues(&dir, &now.config, &keys, &clock, &metrics)?;
+        let ledger = Arc::new(Ledger::new());
+        let queues = open_queues(&dir, &now.config, &keys, &clock, &metrics, &ledger)?;
+        let routes = Arc::new(RwLock::new(routes::open(&queues, &now).await?));
+        let results = Results::new(open_results(path, &now)?);
+        let notifiers = Arc::new(Notifiers {
+            live: live.clone(),
+            routes: routes.clone(),
+            queues: queues.clone(),
+            ledger: ledger.clone(),
+            metrics: metrics.clone(),
+            clock: clock.clone(),
+            dns: Tools::new(clock.clone()).dns,
+            salt: data::salt(path)?,
+            host: data::host(),
+            started: AtomicU64::new(0),
+            running: Mutex::default(),
+        });
+        let (stop, stopped) = watch::channel(false);
+        let log = Log { queues: queues.clone(), ledger: ledger.clone(), routes: routes.clone() };
+        let counts = Counts { ledger, queues: queues.clone(), routes, samples: Mutex::default() };
+        let work = Work {
+            live: live.clone(),
+            notifiers: notifiers.clone(),
+            counts: Arc::new(counts),
+            log: Arc::new(log),
+            results,
+            clock: clock.clone(),
+            stop: stopped,
+        };
         let region: base::Region = now.config.server.region.parse().context("server.region")?;
         let service = sqs::ops::service(queues.clone(), region.clone(), keys.account().clone());
         let door = Door::new(DoorParts {
@@ -53,7 +98,7 @@ impl House {
             public_url: now.config.server.public_url.as_deref().map(|url| Arc::from(url.trim_end_matches('/'))),
             limits: limits(&now.config.server),
         });
-        Ok(Self { live, queues, door, address, tasks: Mutex::new(JoinSet::new()), _dir: dir })
+        Ok(Self { live, queues, door, address, notifiers, work, stop, tasks: Mutex::new(JoinSet::new()), _dir: dir })
     }
 
     pub(super) fn door(&self) -> Arc<Door> {
@@ -69,15 +114,38 @@ impl House {
 
     /// Starts what runs beside the door.
     pub(super) fn begin(&self) {
-        self.tasks.lock().spawn(self.queues.clone().run());
+        let mut tasks = self.tasks.lock();
+        let work = || self.work.clone();
+        tasks.spawn(until_stopped(self.work.stop.clone(), self.queues.clone().run()));
+        tasks.spawn(work().direct());
+        tasks.spawn(work().scale());
+        tasks.spawn(work().seal());
+        tasks.spawn(work().upkeep());
     }
 
     /// Reads the settings again.
-    pub(super) fn reload(&self) {
-        match self.live.reload() {
-            Ok(needing) if needing.is_empty() => tracing::info!("settings read again"),
-            Ok(needing) => tracing::warn!(changed = needing.join(", "), "settings read again; these changes need a restart"),
-            Err(error) => tracing::error!(error = format!("{error:#}"), "the settings are wrong; the old ones stay"),
+    pub(super) async fn reload(&self) {
+        let needing = match self.live.reload() {
+            Ok(needing) => needing,
+            Err(error) => {
+                tracing::error!(error = format!("{error:#}"), "the settings are wrong; the old ones stay");
+                return;
+            }
+        };
+        match routes::open(&self.queues, &self.live.now()).await {
+            Ok(new) => {
+                let mut routes = self.notifiers.routes.write();
+                routes::unbind(&routes, &new);
+                *routes = new;
+            }
+            Err(error) => tracing::error!(error = format!("{error:#}"), "the new routes cannot be opened; the old ones stay"),
+        }
+        // Those that run know the old rules; they end what is in flight, and others take over.
+        self.notifiers.renew(RENEW_GRACE);
+        if needing.is_empty() {
+            tracing::info!("settings read again");
+        } else {
+            tracing::warn!(changed = needing.join(", "), "settings read again; these changes need a restart");
         }
     }
 
@@ -86,13 +154,33 @@ impl House {
         self.queues.journal().poisoned().await.to_string()
     }
 
-    /// Stops notifying; what is under way comes to its end.
-    pub(super) async fn stop_work(&self) {}
+    /// Stops notifying; what is in flight comes to its end.
+    pub(super) async fn stop_work(&self) {
+        let grace = self.live.now().config.server.drain_within.get();
+        // Nobody plans new ones from here on.
+        self.stop.send_replace(true);
+        let notifiers = self.notifiers.clone();
+        if tokio::task::spawn_blocking(move || notifiers.stop(grace)).await.is_err() {
+            tracing::error!("the notifiers did not end in order");
+        }
+    }
 
-    /// Ends the rest.
+    /// Ends the rest: the last results are sealed.
     pub(super) async fn end(&self) {
         let mut tasks = std::mem::take(&mut *self.tasks.lock());
-        tasks.shutdown().await;
+        while let Some(ended) = tasks.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!(%error, "a task failed");
+            }
+        }
+    }
+}
+
+/// Runs `work` until `stop` says so.
+async fn until_stopped(mut stop: watch::Receiver<bool>, work: impl Future<Output = ()>) {
+    tokio::select! {
+        () = work => {}
+        _ = stop.wait_for(|is_stopping| *is_stopping) => {}
     }
 }
 
@@ -102,6 +190,7 @@ fn open_queues(
     keys: &KeyStore,
     clock: &Arc<dyn Clock>,
     metrics: &Arc<Registry>,
+    ledger: &Arc<Ledger>,
 ) -> anyhow::Result<Arc<Queues>> {
     let journal = store::Options {
         segment: config.store.segment_bytes.0,
@@ -112,13 +201,24 @@ fn open_queues(
         journal,
         account: keys.account().clone(),
         region: config.server.region.parse().context("server.region")?,
-        are_results_sealed: false,
+        are_results_sealed: true,
     };
-    let observer = Arc::new(store::record::NoObserver);
     let started = clock.monotonic();
-    let (queues, recovery) = Queues::open(dir.path(), options, clock.clone(), metrics.clone(), observer)?;
-    tracing::info!(?recovery, took = ?clock.monotonic().saturating_sub(started), "journal read");
+    let (queues, recovery) = Queues::open(dir.path(), options, clock.clone(), metrics.clone(), ledger.clone())?;
+    tracing::info!(records = recovery.records, took = ?clock.monotonic().saturating_sub(started), "journal read");
     Ok(queues)
+}
+
+/// Where results are kept.
+fn open_results(path: &Path, now: &Now) -> anyhow::Result<Arc<dyn ResultStore>> {
+    let folder = match now.settings.results.url.as_deref() {
+        None => path.join("results"),
+        Some(url) => match url.strip_prefix("file://") {
+            Some(folder) => folder.into(),
+            None => anyhow::bail!("results.url `{url}`: only file:///path is built in yet"),
+        },
+    };
+    Ok(Arc::new(ObjectResults::local(&folder)?))
 }
 
 /// The bounds of the door.

@@ -2,11 +2,19 @@
 //!
 //! - [`house`]: everything that runs, opened in order
 //! - [`live`]: the settings that hold now, and reading them again
+//! - [`routes`], [`route_queue`], [`log`], [`counts`], [`notifiers`]: delivery's ports over the queues of this process
+//! - [`work`]: what runs beside the door
 //! - [`notify`]: what the service manager is told
 
+mod counts;
 mod house;
 mod live;
+mod log;
+mod notifiers;
 mod notify;
+mod route_queue;
+mod routes;
+mod work;
 
 use std::net::SocketAddr;
 
@@ -111,7 +119,7 @@ async fn watch(
             detail = &mut poisoned => anyhow::bail!("the journal cannot be written any more ({detail}); it is read again at the next start"),
             _ = reload.recv() => {
                 manager.reloading();
-                house.reload();
+                house.reload().await;
                 if let Some(Err(error)) = tls.map(gateway::Tls::reload) {
                     tracing::error!(%error, "the certificate was not read again; the old one stays");
                 }

@@ -204,6 +204,12 @@ impl Queues {
         self.views.read().by_id.get(&id).cloned()
     }
 
+    /// The id of a message, as receivers see it.
+    #[must_use]
+    pub fn message_id(&self, key: store::record::MessageKey) -> String {
+        crate::engine::ids::message_id(self.seed, key)
+    }
+
     /// `arn:aws:sqs:REGION:ACCOUNT:NAME`
     #[must_use]
     pub fn arn(&self, name: &str) -> String {

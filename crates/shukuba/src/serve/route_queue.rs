@@ -1,0 +1,206 @@
+//! The port `Queue` over the queues of this process: results and settles are one journal record.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base::{Clock, Timestamp};
+use bytes::Bytes;
+use delivery::dead;
+use delivery::port::{
+    self, Ask, Carry, Lease, LineOutcome, Next, Outcome, QueueTraits, Received, RetryWait, Verdict,
+};
+use delivery::result::Writer;
+use delivery::travel;
+use futures_util::future::BoxFuture;
+use sqs::attributes::{Attribute, Attributes, Value};
+use sqs::message::{Carried, SettledLine};
+use sqs::{Access, Message, Outgoing, Queue, Queues, Receive, Settle};
+use store::record::{CarryKind, LineState};
+
+/// Messages that one receive gives.
+const RECEIVE_MAX: usize = 10;
+/// Outcomes in one journal record. Chosen: a record of some 100 KiB.
+const SETTLE_MAX: usize = 100;
+/// How long outcomes gather. Chosen: about one commit.
+const SETTLE_WITHIN: Duration = Duration::from_millis(2);
+/// The longest delay of a carry: the longest that a notification is tried.
+const DELAY_MAX: Duration = Duration::from_secs(14 * 86_400);
+
+/// One route's queue, for one notifier.
+#[derive(Debug)]
+pub(super) struct RouteQueue {
+    pub(super) queues: Arc<Queues>,
+    pub(super) queue: Arc<Queue>,
+    pub(super) dead: Arc<Queue>,
+    pub(super) writer: Writer,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+impl port::Queue for RouteQueue {
+    fn traits(&self) -> QueueTraits {
+        QueueTraits {
+            retry_wait: RetryWait::Native,
+            receive_max: RECEIVE_MAX,
+            is_fifo: self.queue.is_fifo(),
+            settle_max: SETTLE_MAX,
+            settle_within: SETTLE_WITHIN,
+            delay_max: DELAY_MAX,
+        }
+    }
+
+    fn receive(&self, ask: Ask) -> BoxFuture<'_, Result<Vec<Received>, port::Error>> {
+        Box::pin(async move {
+            let receive = Receive {
+                max: u32::try_from(ask.max.clamp(1, RECEIVE_MAX)).unwrap_or(1),
+                wait: Some(ask.wait),
+                visibility: Some(ask.lease),
+                attempt_id: None,
+                access: Access::Notifier,
+            };
+            let messages = self.queues.receive(&self.queue, receive).await;
+            Ok(messages.map_err(|error| self.failed(&error))?.into_iter().map(received).collect())
+        })
+    }
+
+    fn extend<'a>(&'a self, leases: &'a [Lease], span: Duration) -> BoxFuture<'a, Result<Vec<Lease>, port::Error>> {
+        Box::pin(async move {
+            let outcomes = self.change(leases, span).await?;
+            let lost = leases.iter().zip(outcomes).filter(|(_, outcome)| outcome.is_err());
+            Ok(lost.map(|(lease, _)| lease.clone()).collect())
+        })
+    }
+
+    fn release<'a>(&'a self, leases: &'a [Lease], wait: Duration) -> BoxFuture<'a, Result<(), port::Error>> {
+        Box::pin(async move {
+            if !wait.is_zero() {
+                return self.change(leases, wait).await.map(drop);
+            }
+            let handles: Vec<&str> = leases.iter().map(|lease| lease.0.as_ref()).collect();
+            let released = self.queues.release(&self.queue, &handles).await;
+            released.map(drop).map_err(|error| self.failed(&error))
+        })
+    }
+
+    fn settle<'a>(&'a self, outcomes: &'a [Outcome]) -> BoxFuture<'a, Result<(), port::Error>> {
+        Box::pin(async move {
+            let at = self.clock.now();
+            let settles = outcomes.iter().map(|outcome| self.settlement(at, outcome)).collect();
+            let settled = self.queues.settle(&self.queue, settles).await.map_err(|error| self.failed(&error))?;
+            for (outcome, settled) in outcomes.iter().zip(settled) {
+                if let Err(error) = settled {
+                    // Somebody else has the message by now and answers for it.
+                    tracing::warn!(message = %outcome.message_id, %error, "a lease was lost before its result");
+                }
+            }
+            Ok(())
+        })
+    }
+}
+
+impl RouteQueue {
+    async fn change(&self, leases: &[Lease], span: Duration) -> Result<Vec<Result<(), sqs::Error>>, port::Error> {
+        let changes: Vec<(&str, Duration)> = leases.iter().map(|lease| (lease.0.as_ref(), span)).collect();
+        let changed = self.queues.change_visibility(&self.queue, Access::Notifier, &changes).await;
+        changed.map_err(|error| self.failed(&error))
+    }
+
+    fn failed(&self, error: &sqs::Error) -> port::Error {
+        failed(&self.queue, error)
+    }
+
+    fn settlement(&self, at: Timestamp, outcome: &Outcome) -> Settle {
+        let dead = outcome.lines.iter().filter_map(|line| dead::carry(at, outcome, line));
+        let dead = dead.map(|carry| carried(&self.dead, CarryKind::Dead, at, &carry));
+        let retries = outcome.carries.iter().map(|carry| carried(&self.queue, CarryKind::Retry, at, carry));
+        Settle {
+            receipt_handle: outcome.lease.0.to_string(),
+            sent_at: outcome.sent_at,
+            lines: outcome.lines.iter().map(|line| self.line(at, outcome, line)).collect(),
+            next: next(at, outcome.next),
+            carries: retries.chain(dead).collect(),
+        }
+    }
+
+    fn line(&self, at: Timestamp, outcome: &Outcome, line: &LineOutcome) -> SettledLine {
+        SettledLine {
+            line: line.line.saturating_sub(1),
+            destination: line.destination.to_string(),
+            state: match line.verdict {
+                Verdict::Delivered => LineState::Delivered,
+                Verdict::RetryAt { .. } => LineState::Retry,
+                Verdict::Dead { .. } => LineState::Dead,
+                Verdict::Expired => LineState::Expired,
+                Verdict::Later { .. } => LineState::Later,
+            },
+            result: self.writer.packed(at, outcome, line),
+        }
+    }
+}
+
+/// A refusal of the engine in the words of the port. What the journal refuses may pass (a full disk).
+pub(super) fn failed(queue: &Queue, error: &sqs::Error) -> port::Error {
+    let what = format!("queue `{}`", queue.name());
+    match error {
+        sqs::Error::QueueNotFound { .. } => port::Error::refused(&what, error),
+        _ => port::Error::unavailable(&what, error),
+    }
+}
+
+fn next(at: Timestamp, next: Next) -> store::record::Next {
+    match next {
+        Next::Gone => store::record::Next::Gone,
+        Next::RetryAt { at, attempt } => store::record::Next::RetryAt { at, attempt },
+        // Only for queues elsewhere; here the same wait is a retry without an attempt.
+        Next::VisibleAfter { wait } => store::record::Next::RetryAt { at: at.plus(wait), attempt: 0 },
+    }
+}
+
+/// A message as the notifier gets it.
+pub(super) fn received(message: Message) -> Received {
+    let attributes = texts(message.attributes());
+    Received {
+        lease: Lease(Arc::from(message.receipt_handle.as_str())),
+        message_id: Arc::from(message.message_id.as_str()),
+        body: message.body,
+        origin: attributes.get(travel::ORIGIN).map(|text| Arc::from(text.as_str())),
+        attributes,
+        sent_at: message.sent_at,
+        lease_until: message.lease_until,
+        receive_count: message.receive_count,
+        attempt: message.attempt,
+        group: message.group.map(Arc::from),
+    }
+}
+
+fn texts(attributes: Attributes) -> BTreeMap<String, String> {
+    let text = |attribute: Attribute| match attribute.value {
+        Value::Text(text) => Some(text),
+        Value::Binary(_) => None,
+    };
+    attributes.into_iter().filter_map(|(name, attribute)| Some((name, text(attribute)?))).collect()
+}
+
+/// A carry as a message of `queue`.
+pub(super) fn carried(queue: &Arc<Queue>, kind: CarryKind, at: Timestamp, carry: &Carry) -> Carried {
+    Carried { queue: queue.clone(), kind, message: outgoing(at, carry) }
+}
+
+/// A carry as a message to send.
+pub(super) fn outgoing(at: Timestamp, carry: &Carry) -> Outgoing {
+    let attributes = carry.attributes.iter().map(|(name, value)| {
+        let data_type = if name == travel::LINES { "Number" } else { "String" };
+        (name.clone(), Attribute { data_type: data_type.to_owned(), value: Value::Text(value.clone()) })
+    });
+    Outgoing {
+        body: carry.body.clone(),
+        attributes: attributes.collect(),
+        delay: Some(carry.not_before.since(at)).filter(|delay| !delay.is_zero()),
+        group: carry.group.as_ref().map(ToString::to_string),
+        dedup_id: None,
+        trace_header: None,
+        lines: Some(carry.lines),
+        attempt: carry.attempt,
+        origin: Bytes::new(),
+    }
+}
