@@ -619,8 +619,12 @@ fn held(queue: &QueueState, handle: Handle) -> Option<&Entry> {
 /// The message of a lease that is over, when nobody received it since: SQS lets its receiver take it back
 /// (LocalStack's tests recorded it on 2023-11-14). Not in FIFO queues, where another of its group may be in flight.
 fn left(queue: &QueueState, handle: Handle) -> Option<&Entry> {
-    let is_left = |entry: &&Entry| entry.state() == State::Ready && entry.receive_count > 0 && entry.nonce == handle.nonce;
-    find(queue, handle.key).filter(|_| !queue.is_fifo()).filter(is_left)
+    let is_left = |entry: &&Entry| {
+        entry.state() == State::Ready && entry.receive_count > 0 && entry.nonce == handle.nonce
+    };
+    find(queue, handle.key)
+        .filter(|_| !queue.is_fifo())
+        .filter(is_left)
 }
 
 /// The message that a handle may delete; `None` when it has gone already.

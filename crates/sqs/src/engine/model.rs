@@ -447,7 +447,14 @@ impl World {
         available
     }
 
-    fn check_given(&self, queue: QueueId, max: usize, given: &[u64], available: &[Plain], has_many_dead: bool) {
+    fn check_given(
+        &self,
+        queue: QueueId,
+        max: usize,
+        given: &[u64],
+        available: &[Plain],
+        has_many_dead: bool,
+    ) {
         let keys: BTreeSet<u64> = available.iter().map(|message| message.key).collect();
         assert!(
             given.iter().all(|key| keys.contains(key)),

@@ -91,12 +91,26 @@ impl Queues {
         }
     }
 
+    /// Looks again when all that was found were dead letters, which have moved on.
     fn look(
         &self,
         queue: &Arc<Queue>,
         receive: &Receive,
         visibility: Duration,
     ) -> Result<Look, Error> {
+        loop {
+            if let Some(found) = self.look_once(queue, receive, visibility)? {
+                return Ok(found);
+            }
+        }
+    }
+
+    fn look_once(
+        &self,
+        queue: &Arc<Queue>,
+        receive: &Receive,
+        visibility: Duration,
+    ) -> Result<Option<Look>, Error> {
         let by = if receive.access == Access::Notifier {
             By::Notifier
         } else {
@@ -115,6 +129,7 @@ impl Queues {
             };
             engine.queue(queue.id()).map_err(|_| queue.not_found())?;
             let receiving = engine.decide_receive(queue.id(), at, &call)?;
+            let has_moved = !receiving.records.is_empty();
             for mut record in receiving.records {
                 let end = self.write(&mut engine, Class::Settle, at, &mut record)?.end;
                 self.wake_target(&record, end);
@@ -127,13 +142,14 @@ impl Queues {
             );
             let state = engine.queue(queue.id()).map_err(|_| queue.not_found())?;
             if leases.is_empty() {
-                return Ok(Look::Nothing(state.next_deadline()));
+                return Ok((!has_moved).then(|| Look::Nothing(state.next_deadline())));
             }
             if state.visible() > 0 {
                 queue.wake();
             }
         }
-        self.messages(queue, &leases).map(Look::Found)
+        self.messages(queue, &leases)
+            .map(|messages| Some(Look::Found(messages)))
     }
 }
 

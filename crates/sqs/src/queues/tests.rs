@@ -1,1 +1,866 @@
+//! The documented rules, one by one, through the whole of the queues on a real directory with a clock that only the test turns.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base::{ByteCount, Clock, ManualClock, NoMetrics, Timestamp};
+use bytes::Bytes;
+use store::record::{CarryKind, Cause, LineState, Next, NoObserver, Record, Subject};
+
+use super::{Counts, Options, Queue, Queues};
+use crate::message::{
+    Access, Carried, Message, Outgoing, Receive, Sender, Sent, Settle, SettledLine,
+};
+use crate::{Error, Paused};
+
+struct Bench {
+    queues: Arc<Queues>,
+    clock: Arc<ManualClock>,
+    dir: tempfile::TempDir,
+}
+
+fn open(dir: &Path, clock: &Arc<ManualClock>) -> Arc<Queues> {
+    let options = Options {
+        journal: store::Options {
+            segment: ByteCount::mib(4),
+            reserve: ByteCount::mib(4),
+            ..store::Options::default()
+        },
+        account: "123456789012".parse().unwrap(),
+        region: "ap-northeast-1".parse().unwrap(),
+        are_results_sealed: false,
+    };
+    let clock = Arc::clone(clock) as Arc<dyn Clock>;
+    Queues::open(
+        dir,
+        options,
+        clock,
+        Arc::new(NoMetrics),
+        Arc::new(NoObserver),
+    )
+    .unwrap()
+    .0
+}
+
+fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+        .collect()
+}
+
+fn text(body: &str) -> Outgoing {
+    Outgoing {
+        body: Bytes::copy_from_slice(body.as_bytes()),
+        ..Outgoing::default()
+    }
+}
+
+fn grouped(body: &str, group: &str) -> Outgoing {
+    Outgoing {
+        group: Some(group.to_owned()),
+        ..text(body)
+    }
+}
+
+fn known(body: &str, group: &str, id: &str) -> Outgoing {
+    Outgoing {
+        dedup_id: Some(id.to_owned()),
+        ..grouped(body, group)
+    }
+}
+
+fn bodies(messages: &[Message]) -> Vec<String> {
+    messages
+        .iter()
+        .map(|message| message.text().into_owned())
+        .collect()
+}
+
+impl Bench {
+    fn new() -> Self {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_secs(1_795_000_000)));
+        let dir = tempfile::tempdir().unwrap();
+        Self {
+            queues: open(dir.path(), &clock),
+            clock,
+            dir,
+        }
+    }
+
+    fn reopen(&mut self) {
+        // The journal is closed before it is opened again.
+        let elsewhere = tempfile::tempdir().unwrap();
+        self.queues = open(elsewhere.path(), &self.clock);
+        self.queues = open(self.dir.path(), &self.clock);
+    }
+
+    async fn create(&self, name: &str, attributes: &[(&str, &str)]) -> Arc<Queue> {
+        self.queues
+            .create(name, &map(attributes), &BTreeMap::new())
+            .await
+            .unwrap()
+    }
+
+    async fn send(&self, queue: &Arc<Queue>, message: Outgoing) -> Result<Sent, Error> {
+        let sender = Sender {
+            id: "AIDA",
+            cause: Cause::Sent,
+        };
+        self.queues
+            .send(queue, sender, vec![message])
+            .await?
+            .remove(0)
+    }
+
+    async fn receive(&self, queue: &Arc<Queue>, max: u32) -> Vec<Message> {
+        let receive = Receive {
+            max,
+            ..Receive::default()
+        };
+        self.queues.receive(queue, receive).await.unwrap()
+    }
+
+    async fn one(&self, queue: &Arc<Queue>) -> Message {
+        self.receive(queue, 1).await.remove(0)
+    }
+
+    async fn delete(&self, queue: &Arc<Queue>, handle: &str) -> Result<(), Error> {
+        self.queues
+            .delete(queue, Access::Outside, &[handle])
+            .await
+            .unwrap()
+            .remove(0)
+    }
+
+    fn pass(&self, secs: u64) {
+        self.clock.advance(Duration::from_secs(secs));
+    }
+
+    fn counts(&self, queue: &Queue) -> (u64, u64, u64, u64) {
+        let Counts {
+            visible,
+            in_flight,
+            delayed,
+            retry,
+            ..
+        } = self.queues.counts(queue).unwrap();
+        (visible, in_flight, delayed, retry)
+    }
+}
+
+const FIFO: (&str, &str) = ("FifoQueue", "true");
+
+#[tokio::test]
+async fn a_queue_is_created_again_only_with_the_same_attributes_and_60_s_after_its_end() {
+    let bench = Bench::new();
+    let queue = bench.create("q", &[("DelaySeconds", "5")]).await;
+    assert_eq!(
+        bench.create("q", &[("DelaySeconds", "5")]).await.id(),
+        queue.id()
+    );
+    assert_eq!(bench.create("q", &[]).await.id(), queue.id());
+    let other = bench
+        .queues
+        .create("q", &map(&[("DelaySeconds", "6")]), &BTreeMap::new())
+        .await;
+    assert!(matches!(other, Err(Error::QueueNameExists { .. })));
+    bench.queues.delete_queue(&queue).await.unwrap();
+    assert!(matches!(
+        bench.queues.queue("q"),
+        Err(Error::QueueNotFound { .. })
+    ));
+    assert!(matches!(
+        bench.send(&queue, text("x")).await,
+        Err(Error::QueueNotFound { .. })
+    ));
+    bench.pass(59);
+    let early = bench
+        .queues
+        .create("q", &BTreeMap::new(), &BTreeMap::new())
+        .await;
+    assert!(matches!(early, Err(Error::QueueDeletedRecently { .. })));
+    bench.pass(1);
+    let again = bench.create("q", &[]).await;
+    assert!(
+        again.id() > queue.id(),
+        "numbers are not given a second time"
+    );
+}
+
+#[tokio::test]
+async fn a_received_message_is_hidden_until_its_timeout_is_over() {
+    let bench = Bench::new();
+    let queue = bench.create("q", &[("VisibilityTimeout", "30")]).await;
+    let sent = bench.send(&queue, text("hello")).await.unwrap();
+    let first = bench.one(&queue).await;
+    assert_eq!(
+        (first.message_id.as_str(), &*first.body, &*first.sender_id),
+        (&*sent.message_id, &b"hello"[..], "AIDA")
+    );
+    assert_eq!(
+        (first.receive_count, first.sent_at, first.first_received_at),
+        (1, bench.clock.now(), bench.clock.now())
+    );
+    assert_eq!(bench.counts(&queue), (0, 1, 0, 0));
+    bench.pass(29);
+    assert!(bench.receive(&queue, 10).await.is_empty());
+    bench.pass(1);
+    let second = bench.one(&queue).await;
+    assert_eq!(
+        (second.receive_count, second.first_received_at),
+        (2, first.first_received_at)
+    );
+    assert_ne!(second.receipt_handle, first.receipt_handle);
+    // An older receipt handle still deletes on a standard queue, and deleting twice is no error.
+    assert_eq!(bench.delete(&queue, &first.receipt_handle).await, Ok(()));
+    assert_eq!(bench.delete(&queue, &second.receipt_handle).await, Ok(()));
+    assert_eq!(bench.counts(&queue), (0, 0, 0, 0));
+}
+
+#[tokio::test]
+async fn a_handle_belongs_to_its_queue_and_cannot_be_made_up() {
+    let bench = Bench::new();
+    let (queue, other) = (bench.create("q", &[]).await, bench.create("r", &[]).await);
+    bench.send(&queue, text("x")).await.unwrap();
+    let handle = bench.one(&queue).await.receipt_handle;
+    for (queue, handle) in [
+        (&other, handle.as_str()),
+        (&queue, "x"),
+        (&queue, &handle.replace(&handle[3..5], "zz")),
+    ] {
+        assert!(
+            matches!(
+                bench.delete(queue, handle).await,
+                Err(Error::HandleInvalid { .. })
+            ),
+            "{handle}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn visibility_changes_only_for_what_is_in_flight() {
+    let bench = Bench::new();
+    let queue = bench.create("q", &[]).await;
+    bench.send(&queue, text("x")).await.unwrap();
+    let message = bench.one(&queue).await;
+    let change = async |secs: u64| {
+        let changes = [(message.receipt_handle.as_str(), Duration::from_secs(secs))];
+        bench
+            .queues
+            .change_visibility(&queue, Access::Outside, &changes)
+            .await
+            .unwrap()
+            .remove(0)
+    };
+    assert_eq!(change(100).await, Ok(()));
+    bench.pass(60);
+    assert!(bench.receive(&queue, 1).await.is_empty());
+    assert!(matches!(
+        change(43_201).await,
+        Err(Error::InvalidParameter { .. })
+    ));
+    assert_eq!(change(0).await, Ok(()));
+    assert_eq!(bench.receive(&queue, 1).await.len(), 1);
+    assert_eq!(
+        change(1).await,
+        Err(Error::NotInFlight),
+        "somebody else has it"
+    );
+}
+
+#[tokio::test]
+async fn delays_hide_new_messages() {
+    let bench = Bench::new();
+    let queue = bench.create("q", &[("DelaySeconds", "10")]).await;
+    let delayed = |secs| Outgoing {
+        delay: Some(Duration::from_secs(secs)),
+        ..text("own")
+    };
+    bench.send(&queue, text("queue's")).await.unwrap();
+    bench.send(&queue, delayed(0)).await.unwrap();
+    bench.send(&queue, delayed(900)).await.unwrap();
+    assert!(bench.send(&queue, delayed(901)).await.is_err());
+    assert_eq!(bodies(&bench.receive(&queue, 10).await), ["own"]);
+    assert_eq!(bench.counts(&queue), (0, 1, 2, 0));
+    bench.pass(10);
+    assert_eq!(bodies(&bench.receive(&queue, 10).await), ["queue's"]);
+    bench.pass(890);
+    assert_eq!(bench.receive(&queue, 10).await.len(), 3);
+}
+
+#[tokio::test]
+async fn a_fifo_group_gives_its_messages_in_order_and_one_holder_at_a_time() {
+    let bench = Bench::new();
+    let queue = bench.create("q.fifo", &[FIFO]).await;
+    assert_eq!(
+        bench.send(&queue, text("x")).await,
+        Err(Error::MissingParameter {
+            name: "MessageGroupId"
+        })
+    );
+    assert!(matches!(
+        bench.send(&queue, grouped("x", "g")).await,
+        Err(Error::InvalidParameter { .. })
+    ));
+    let mut numbers = Vec::new();
+    for (body, group) in [("a1", "a"), ("a2", "a"), ("b1", "b"), ("a3", "a")] {
+        numbers.extend(
+            bench
+                .send(&queue, known(body, group, body))
+                .await
+                .unwrap()
+                .sequence_number,
+        );
+    }
+    assert!(
+        numbers.is_sorted() && numbers.iter().all(|number| number.len() == 20),
+        "{numbers:?}"
+    );
+    let first = bench.receive(&queue, 2).await;
+    assert_eq!(bodies(&first), ["a1", "a2"]);
+    let second = bench.receive(&queue, 10).await;
+    assert_eq!(bodies(&second), ["b1"]);
+    assert_eq!(bench.delete(&queue, &first[0].receipt_handle).await, Ok(()));
+    assert!(bench.receive(&queue, 10).await.is_empty());
+    bench.pass(30);
+    // Expired handles of a FIFO queue are refused; the order is kept.
+    assert_eq!(
+        bench.delete(&queue, &first[1].receipt_handle).await,
+        Err(Error::HandleExpired)
+    );
+    let third = bench.receive(&queue, 10).await;
+    let of_a: Vec<String> = bodies(&third)
+        .into_iter()
+        .filter(|body| body.starts_with('a'))
+        .collect();
+    assert_eq!(
+        (of_a, third.len()),
+        (vec!["a2".to_owned(), "a3".to_owned()], 3)
+    );
+}
+
+#[tokio::test]
+async fn a_fifo_queue_takes_a_message_once_in_five_minutes_also_after_a_restart() {
+    let mut bench = Bench::new();
+    bench
+        .create("q.fifo", &[FIFO, ("ContentBasedDeduplication", "true")])
+        .await;
+    let mut ids = Vec::new();
+    for (pass, restart) in [(0, false), (299, true), (1, false)] {
+        bench.pass(pass);
+        if restart {
+            bench.reopen();
+        }
+        let queue = bench.queues.queue("q.fifo").unwrap();
+        let by_content = bench.send(&queue, grouped("same", "g")).await.unwrap();
+        let by_id = bench.send(&queue, known("other", "h", "id")).await.unwrap();
+        ids.push((by_content.message_id, by_id.message_id));
+    }
+    assert_eq!(ids[0], ids[1]);
+    assert!(ids[0].0 != ids[2].0 && ids[0].1 != ids[2].1, "{ids:?}");
+    let queue = bench.queues.queue("q.fifo").unwrap();
+    assert_eq!(bench.queues.counts(&queue).unwrap().visible, 4);
+    let message = bench.one(&queue).await;
+    // SHA-256 of "same", by sha256sum.
+    let hash = "0967115f2813a3541eaef77de9d9d5773f1c0c04314b0bbfe4ff3b3b1c55b5d5";
+    assert_eq!(message.dedup_id.as_deref(), Some(hash));
+}
+
+#[tokio::test]
+async fn a_receive_request_attempt_gives_the_same_messages_again() {
+    let bench = Bench::new();
+    let queue = bench.create("q.fifo", &[FIFO]).await;
+    for body in ["1", "2", "3"] {
+        bench.send(&queue, known(body, "g", body)).await.unwrap();
+    }
+    let attempt = async |id: &str| {
+        let receive = Receive {
+            max: 2,
+            attempt_id: Some(id.to_owned()),
+            ..Receive::default()
+        };
+        bench.queues.receive(&queue, receive).await.unwrap()
+    };
+    let first = attempt("one").await;
+    bench.pass(20);
+    let again = attempt("one").await;
+    assert_eq!(bodies(&again), ["1", "2"]);
+    assert_eq!(again[0].receipt_handle, first[0].receipt_handle);
+    // Its visibility timeout began anew.
+    bench.pass(20);
+    assert!(attempt("two").await.is_empty());
+    bench
+        .delete(&queue, &first[0].receipt_handle)
+        .await
+        .unwrap();
+    bench
+        .delete(&queue, &first[1].receipt_handle)
+        .await
+        .unwrap();
+    assert_eq!(bodies(&attempt("one").await), ["3"]);
+}
+
+#[tokio::test]
+async fn a_message_received_too_often_becomes_a_dead_letter_and_comes_back_by_a_task() {
+    let mut bench = Bench::new();
+    let dead = bench.create("dead", &[]).await;
+    let arn = bench.queues.arn("dead");
+    let redrive = format!(r#"{{"deadLetterTargetArn":"{arn}","maxReceiveCount":"2"}}"#);
+    let queue = bench
+        .create(
+            "q",
+            &[("RedrivePolicy", &redrive), ("VisibilityTimeout", "1")],
+        )
+        .await;
+    let sent = bench.send(&queue, text("poison")).await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(bench.receive(&queue, 1).await.len(), 1);
+        bench.pass(1);
+    }
+    assert!(bench.receive(&queue, 1).await.is_empty());
+    assert_eq!((bench.counts(&queue).0, bench.counts(&dead).0), (0, 1));
+    assert_eq!(
+        bench
+            .queues
+            .dead_letter_sources(&dead, 10, None)
+            .unwrap()
+            .queues[0]
+            .name(),
+        "q"
+    );
+    bench.reopen();
+    let (queue, dead) = (
+        bench.queues.queue("q").unwrap(),
+        bench.queues.queue("dead").unwrap(),
+    );
+    let letter = bench.one(&dead).await;
+    assert_eq!(letter.dead_letter_source, Some(bench.queues.arn("q")));
+    assert_eq!(
+        (letter.message_id, letter.receive_count),
+        (sent.message_id, 3)
+    );
+    let release = [(letter.receipt_handle.as_str(), Duration::ZERO)];
+    bench
+        .queues
+        .change_visibility(&dead, Access::Outside, &release)
+        .await
+        .unwrap();
+    let source = bench.queues.arn("q");
+    assert!(
+        bench.queues.start_move(&source, None, None).await.is_err(),
+        "not a dead-letter queue"
+    );
+    let handle = bench.queues.start_move(&arn, None, Some(10)).await.unwrap();
+    assert!(matches!(
+        bench.queues.start_move(&arn, None, None).await,
+        Err(Error::Unsupported { .. })
+    ));
+    bench.queues.tick().unwrap();
+    bench.queues.tick().unwrap();
+    let task = bench.queues.list_moves(&arn, 1).unwrap().remove(0);
+    assert_eq!((task.status, task.moved, task.to_move), ("COMPLETED", 1, 1));
+    assert!(bench.queues.cancel_move(&handle).await.is_err());
+    let back = bench.one(&queue).await;
+    assert_eq!(
+        (
+            back.receive_count,
+            back.dead_letter_source.clone(),
+            back.text().into_owned()
+        ),
+        (1, None, "poison".to_owned())
+    );
+    assert_eq!(back.sent_at.as_secs(), bench.clock.now().as_secs());
+}
+
+#[tokio::test]
+async fn a_dead_letter_queue_must_exist_be_alike_and_allow_it() {
+    let bench = Bench::new();
+    bench.create("open", &[]).await;
+    bench
+        .create(
+            "closed",
+            &[("RedriveAllowPolicy", r#"{"redrivePermission":"denyAll"}"#)],
+        )
+        .await;
+    bench.create("d.fifo", &[FIFO]).await;
+    for (target, is_allowed) in [
+        ("open", true),
+        ("closed", false),
+        ("d.fifo", false),
+        ("none", false),
+        ("q", false),
+    ] {
+        let arn = bench.queues.arn(target);
+        let redrive = format!(r#"{{"deadLetterTargetArn":"{arn}","maxReceiveCount":2}}"#);
+        let queue = bench.create("q", &[]).await;
+        let outcome = bench
+            .queues
+            .set_attributes(&queue, &map(&[("RedrivePolicy", &redrive)]))
+            .await;
+        assert_eq!(outcome.is_ok(), is_allowed, "{target}: {outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_purge_takes_everything_and_rests_for_a_minute() {
+    let bench = Bench::new();
+    let queue = bench.create("q", &[]).await;
+    for body in ["1", "2", "3"] {
+        bench.send(&queue, text(body)).await.unwrap();
+    }
+    bench.one(&queue).await;
+    bench.queues.purge(&queue).await.unwrap();
+    assert_eq!(bench.counts(&queue), (0, 0, 0, 0));
+    bench.pass(59);
+    assert!(matches!(
+        bench.queues.purge(&queue).await,
+        Err(Error::PurgeInProgress { .. })
+    ));
+    bench.pass(1);
+    assert_eq!(bench.queues.purge(&queue).await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_message_expires_after_its_retention() {
+    let bench = Bench::new();
+    let queue = bench
+        .create(
+            "q",
+            &[
+                ("MessageRetentionPeriod", "120"),
+                ("VisibilityTimeout", "0"),
+            ],
+        )
+        .await;
+    bench.send(&queue, text("cold")).await.unwrap();
+    bench.send(&queue, text("hot")).await.unwrap();
+    assert_eq!(bench.receive(&queue, 1).await.len(), 1);
+    bench.pass(119);
+    bench.queues.tick().unwrap();
+    assert_eq!(bench.counts(&queue).0, 2);
+    bench.pass(61);
+    assert!(
+        bench.receive(&queue, 10).await.is_empty(),
+        "expired messages are not given, whether taken out yet or not"
+    );
+    for _ in 0..30 {
+        bench.queues.tick().unwrap();
+    }
+    assert_eq!(bench.counts(&queue), (0, 0, 0, 0));
+}
+
+#[tokio::test]
+async fn a_queue_of_a_route_is_for_notifiers_and_the_administrator() {
+    let bench = Bench::new();
+    let queue = bench.create("q", &[]).await;
+    bench.send(&queue, text("x")).await.unwrap();
+    queue.bind(Some("postbacks".to_owned()));
+    for (access, is_allowed) in [
+        (Access::Outside, false),
+        (Access::Notifier, true),
+        (Access::Administrator, true),
+    ] {
+        let receive = Receive {
+            access,
+            visibility: Some(Duration::ZERO),
+            ..Receive::default()
+        };
+        let received = bench.queues.receive(&queue, receive).await;
+        assert_eq!(received.is_ok(), is_allowed, "{access:?}");
+        assert_eq!(
+            bench.queues.delete(&queue, access, &[]).await.is_ok(),
+            is_allowed
+        );
+    }
+    queue.bind(None);
+    assert_eq!(bench.receive(&queue, 1).await.len(), 1);
+}
+
+fn settle(message: &Message, next: Next, carries: Vec<Carried>) -> Settle {
+    Settle {
+        receipt_handle: message.receipt_handle.clone(),
+        sent_at: message.sent_at,
+        lines: vec![SettledLine {
+            line: 0,
+            destination: "example.com".to_owned(),
+            state: LineState::Retry,
+            result: Bytes::from_static(b"{}"),
+        }],
+        next,
+        carries,
+    }
+}
+
+#[tokio::test]
+async fn a_settled_message_waits_for_its_retry_outside_of_flight_and_its_lines_go_on() {
+    let mut bench = Bench::new();
+    let (queue, dead) = (
+        bench.create("q", &[]).await,
+        bench.create("dead", &[]).await,
+    );
+    bench.send(&queue, text("one")).await.unwrap();
+    bench.send(&queue, text("two")).await.unwrap();
+    let messages = bench.receive(&queue, 10).await;
+    let at = bench.clock.now().plus(Duration::from_secs(100));
+    let carried = Carried {
+        queue: Arc::clone(&dead),
+        kind: CarryKind::Dead,
+        message: Outgoing {
+            origin: Bytes::from_static(b"from"),
+            attempt: 3,
+            ..text("line")
+        },
+    };
+    let settles = vec![
+        settle(&messages[0], Next::RetryAt { at, attempt: 1 }, vec![]),
+        settle(&messages[1], Next::Gone, vec![carried]),
+    ];
+    assert_eq!(
+        bench.queues.settle(&queue, settles.clone()).await.unwrap(),
+        [Ok(()), Ok(())]
+    );
+    let late = bench.queues.settle(&queue, settles).await.unwrap();
+    assert_eq!(late, [Err(Error::HandleExpired), Err(Error::HandleExpired)]);
+    assert_eq!(
+        (bench.counts(&queue), bench.counts(&dead)),
+        ((0, 0, 0, 1), (1, 0, 0, 0))
+    );
+    bench.reopen();
+    let (queue, dead) = (
+        bench.queues.queue("q").unwrap(),
+        bench.queues.queue("dead").unwrap(),
+    );
+    assert_eq!(
+        (bench.counts(&queue), bench.counts(&dead)),
+        ((0, 0, 0, 1), (1, 0, 0, 0))
+    );
+    bench.pass(99);
+    assert!(bench.receive(&queue, 1).await.is_empty());
+    bench.pass(1);
+    let again = bench.one(&queue).await;
+    assert_eq!(
+        (
+            again.attempt,
+            again.receive_count,
+            again.text().into_owned()
+        ),
+        (1, 2, "one".to_owned())
+    );
+    let letter = bench.one(&dead).await;
+    assert_eq!(
+        (letter.attempt, &*letter.origin, letter.text().into_owned()),
+        (3, &b"from"[..], "line".to_owned())
+    );
+}
+
+#[tokio::test]
+async fn a_released_message_was_never_received() {
+    let bench = Bench::new();
+    let queue = bench.create("q", &[]).await;
+    bench.send(&queue, text("x")).await.unwrap();
+    let message = bench.one(&queue).await;
+    let handle = message.receipt_handle.as_str();
+    assert_eq!(
+        bench.queues.release(&queue, &[handle]).await.unwrap(),
+        [Ok(())]
+    );
+    assert_eq!(
+        bench.queues.release(&queue, &[handle]).await.unwrap(),
+        [Err(Error::HandleExpired)]
+    );
+    bench.pass(5);
+    let again = bench.one(&queue).await;
+    assert_eq!(
+        (again.receive_count, again.first_received_at),
+        (1, bench.clock.now())
+    );
+}
+
+#[tokio::test]
+async fn a_noisy_tenant_does_not_delay_the_others() {
+    let bench = Bench::new();
+    let queue = bench.create("q", &[]).await;
+    for n in 0..40 {
+        bench
+            .send(&queue, grouped(&format!("noisy {n}"), "noisy"))
+            .await
+            .unwrap();
+    }
+    for tenant in ["quiet", "silent"] {
+        bench.send(&queue, grouped(tenant, tenant)).await.unwrap();
+    }
+    let first = bench.receive(&queue, 3).await;
+    let mut found = bodies(&first);
+    found.sort();
+    assert_eq!(found, ["noisy 0", "quiet", "silent"]);
+    assert_eq!(first[0].group.as_deref(), Some("noisy"));
+    assert_eq!(bench.receive(&queue, 10).await.len(), 10);
+}
+
+#[tokio::test]
+async fn a_waiting_receiver_gets_a_message_as_soon_as_it_is_there() {
+    let bench = Bench::new();
+    let queue = bench.create("q", &[]).await;
+    let (queues, at) = (Arc::clone(&bench.queues), Arc::clone(&queue));
+    let waiting = tokio::spawn(async move {
+        let receive = Receive {
+            wait: Some(Duration::from_secs(20)),
+            ..Receive::default()
+        };
+        queues.receive(&at, receive).await
+    });
+    while queue.waiting.load(std::sync::atomic::Ordering::SeqCst) == 0 {
+        tokio::task::yield_now().await;
+    }
+    bench.send(&queue, text("x")).await.unwrap();
+    assert_eq!(bodies(&waiting.await.unwrap().unwrap()), ["x"]);
+}
+
+#[tokio::test]
+async fn sizes_are_bound() {
+    let bench = Bench::new();
+    let queue = bench.create("q", &[("MaximumMessageSize", "1024")]).await;
+    assert!(bench.send(&queue, text(&"x".repeat(1024))).await.is_ok());
+    let long = bench.send(&queue, text(&"x".repeat(1025))).await;
+    assert_eq!(
+        long,
+        Err(Error::MessageTooLong {
+            bytes: 1025,
+            limit: 1024
+        })
+    );
+    let big = bench.create("big", &[]).await;
+    assert!(bench.send(&big, text(&"x".repeat(1 << 20))).await.is_ok());
+    assert_eq!(bench.one(&big).await.body.len(), 1 << 20);
+    let sender = Sender {
+        id: "",
+        cause: Cause::Sent,
+    };
+    let batch = vec![text(&"x".repeat(600_000)); 2];
+    let refused = bench.queues.send(&big, sender, batch).await;
+    assert_eq!(
+        refused,
+        Err(Error::BatchTooLong {
+            bytes: 1_200_000,
+            limit: 1_048_576
+        })
+    );
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_is_there_after_a_restart() {
+    let mut bench = Bench::new();
+    let queue = bench.create("q", &[]).await;
+    bench
+        .queues
+        .tag(&queue, &map(&[("team", "s2s")]))
+        .await
+        .unwrap();
+    bench
+        .queues
+        .add_permission(
+            &queue,
+            "all",
+            &["123456789012".into()],
+            &["SendMessage".into()],
+        )
+        .await
+        .unwrap();
+    for n in 0..30 {
+        bench
+            .send(&queue, text(&format!("body {n}")))
+            .await
+            .unwrap();
+    }
+    let received = bench.receive(&queue, 10).await;
+    bench
+        .delete(&queue, &received[0].receipt_handle)
+        .await
+        .unwrap();
+    bench
+        .queues
+        .record(Record::Paused {
+            subject: Subject::Route("postbacks"),
+        })
+        .await
+        .unwrap();
+    for is_from_snapshot in [false, true] {
+        if is_from_snapshot {
+            bench.queues.snapshot().unwrap();
+        }
+        bench.reopen();
+        let queue = bench.queues.queue("q").unwrap();
+        assert_eq!(bench.counts(&queue), (20, 9, 0, 0));
+        assert_eq!(queue.settings().tags, map(&[("team", "s2s")]));
+        assert!(
+            queue
+                .settings()
+                .policy
+                .as_ref()
+                .unwrap()
+                .contains("SQS:SendMessage")
+        );
+        assert_eq!(
+            bench.queues.paused(),
+            [Paused::Route("postbacks".to_owned())]
+        );
+        let minute = Timestamp::from_secs(bench.clock.now().as_minutes() * 60);
+        assert_eq!(
+            bench
+                .queues
+                .sent_in(&queue, minute, minute.plus(Duration::from_secs(60))),
+            Ok(30)
+        );
+    }
+    let queue = bench.queues.queue("q").unwrap();
+    for message in &received[1..] {
+        assert_eq!(bench.delete(&queue, &message.receipt_handle).await, Ok(()));
+    }
+    assert_eq!(bench.counts(&queue), (20, 0, 0, 0));
+}
+
+#[tokio::test]
+async fn listing_goes_by_prefix_and_page() {
+    let bench = Bench::new();
+    for name in ["a1", "a2", "a3", "b1"] {
+        bench.create(name, &[]).await;
+    }
+    let page = bench.queues.list("a", 2, None).unwrap();
+    assert_eq!(
+        page.queues
+            .iter()
+            .map(|queue| queue.name())
+            .collect::<Vec<_>>(),
+        ["a1", "a2"]
+    );
+    let last = bench.queues.list("a", 2, page.next.as_deref()).unwrap();
+    assert_eq!(
+        (last.queues[0].name(), last.queues.len(), last.next),
+        ("a3", 1, None)
+    );
+    assert!(bench.queues.list("", 0, None).is_err());
+}
+
+#[tokio::test]
+async fn a_full_flight_is_refused() {
+    let bench = Bench::new();
+    let queue = bench.create("q", &[]).await;
+    bench.send(&queue, text("x")).await.unwrap();
+    bench
+        .queues
+        .engine
+        .lock()
+        .queue_mut(queue.id())
+        .unwrap()
+        .in_flight = 120_000;
+    let refused = bench
+        .queues
+        .receive(&queue, Receive::default())
+        .await
+        .unwrap_err();
+    assert_eq!(refused, Error::OverLimit { limit: 120_000 });
+}
