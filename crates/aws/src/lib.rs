@@ -1,1 +1,20 @@
-//! To be written.
+//! The ports of delivery on any SQS and any S3: what a lone notifier needs.
+//!
+//! - [`account`]: [`Account`], credentials and region by the usual chain, clients from it
+//! - [`queue`]: [`SqsQueue`], the port `Queue` over SQS
+//! - [`objects`]: [`open_results`], the port `ResultStore` over `s3://` and folders
+//! - [`http`]: one pooled HTTP client for the SDK and the object store
+//!
+//! Leaves to others: the server (`sqs`), what a notification is (`delivery`), and the sender's own client in `shukuba`,
+//! which signs without the SDK.
+
+pub mod account;
+mod batch;
+mod failure;
+pub mod http;
+pub mod objects;
+pub mod queue;
+
+pub use account::Account;
+pub use objects::open_results;
+pub use queue::SqsQueue;

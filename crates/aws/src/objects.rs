@@ -1,0 +1,137 @@
+//! Results in a bucket or a folder.
+//!
+//! `s3://bucket/prefix` takes credentials and region from the [`Account`], and the endpoint from `AWS_ENDPOINT_URL_S3` or
+//! `AWS_ENDPOINT_URL` (path style, as servers other than Amazon's want it). Everything else is a folder, `file:///path` or a
+//! path. A PUT that is answered is durable: S3 by its own promise, a folder by fsync.
+
+use std::sync::Arc;
+
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use delivery::port::Error;
+use delivery::results::ObjectResults;
+use http_body_util::BodyExt;
+use object_store::aws::{AmazonS3Builder, AwsCredential};
+use object_store::client::{
+    ClientOptions, CredentialProvider, HttpClient, HttpConnector, HttpError, HttpErrorKind,
+    HttpRequest, HttpResponse, HttpResponseBody, HttpService,
+};
+use url::Url;
+
+use crate::account::Account;
+use crate::http::{self, Client};
+
+/// Opens the results at `place`: `s3://bucket/prefix`, `file:///folder`, or a path.
+///
+/// # Errors
+/// [`Error::Refused`] when that is neither, [`Error::Unavailable`] when the folder cannot be opened.
+pub fn open_results(account: &Account, place: &str) -> Result<ObjectResults, Error> {
+    let what = format!("results at `{place}`");
+    match Url::parse(place) {
+        Ok(url) if url.scheme() == "s3" => bucket(account, &url, &what),
+        Ok(url) if url.scheme() == "file" => {
+            let path = url
+                .to_file_path()
+                .map_err(|()| Error::refused(&what, "not the path of a folder"))?;
+            ObjectResults::local(&path)
+        }
+        Ok(url) => Err(Error::refused(
+            &what,
+            format!(
+                "scheme `{}` is not known; give `s3://bucket/prefix`, `file:///folder` or a path",
+                url.scheme()
+            ),
+        )),
+        Err(_) => ObjectResults::local(place.as_ref()),
+    }
+}
+
+fn bucket(account: &Account, url: &Url, what: &str) -> Result<ObjectResults, Error> {
+    let bucket = url
+        .host_str()
+        .ok_or_else(|| Error::refused(what, "no bucket; give `s3://bucket/prefix`"))?;
+    let region = account
+        .config
+        .region()
+        .map_or("us-east-1", |region| region.as_ref());
+    let mut builder = AmazonS3Builder::new()
+        .with_bucket_name(bucket)
+        .with_region(region)
+        .with_http_connector(Connector(account.http.clone()));
+    if let Some(provider) = account.config.credentials_provider() {
+        builder = builder.with_credentials(Arc::new(Chain(provider)));
+    }
+    let endpoint = std::env::var("AWS_ENDPOINT_URL_S3").ok();
+    let endpoint = endpoint.or_else(|| account.config.endpoint_url().map(str::to_owned));
+    if let Some(endpoint) = endpoint {
+        builder = builder
+            .with_allow_http(endpoint.starts_with("http://"))
+            .with_endpoint(endpoint);
+    }
+    let store = builder
+        .build()
+        .map_err(|error| Error::refused(what, error))?;
+    Ok(ObjectResults::new(Arc::new(store), url.path()))
+}
+
+/// The account's credentials for the object store.
+#[derive(Debug)]
+struct Chain(SharedCredentialsProvider);
+
+#[async_trait::async_trait]
+impl CredentialProvider for Chain {
+    type Credential = AwsCredential;
+
+    async fn get_credential(&self) -> object_store::Result<Arc<AwsCredential>> {
+        let found = self.0.provide_credentials().await;
+        let found = found.map_err(|error| object_store::Error::Generic {
+            store: "S3",
+            source: Box::new(error),
+        })?;
+        Ok(Arc::new(AwsCredential {
+            key_id: found.access_key_id().to_owned(),
+            secret_key: found.secret_access_key().to_owned(),
+            token: found.session_token().map(str::to_owned),
+        }))
+    }
+}
+
+/// The shared client for the object store.
+#[derive(Clone, Debug)]
+struct Connector(Client);
+
+impl HttpConnector for Connector {
+    fn connect(&self, _options: &ClientOptions) -> object_store::Result<HttpClient> {
+        Ok(HttpClient::new(self.clone()))
+    }
+}
+
+#[async_trait::async_trait]
+impl HttpService for Connector {
+    async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let (head, body) = request.into_parts();
+        let body = http_body_util::BodyExt::collect(body).await;
+        let body = body
+            .map_err(|error| HttpError::new(HttpErrorKind::Request, error))?
+            .to_bytes();
+        let answer = self
+            .0
+            .call(::http::Request::from_parts(head, body))
+            .await
+            .map_err(failed)?;
+        Ok(answer.map(|body| {
+            HttpResponseBody::new(
+                body.map_err(|error| HttpError::new(HttpErrorKind::Interrupted, error)),
+            )
+        }))
+    }
+}
+
+fn failed(error: http::Error) -> HttpError {
+    let kind = match &error {
+        http::Error::Connect(_) => HttpErrorKind::Connect,
+        http::Error::Broken(_) => HttpErrorKind::Interrupted,
+        http::Error::Late => HttpErrorKind::Timeout,
+        http::Error::Trust(_) => HttpErrorKind::Unknown,
+    };
+    HttpError::new(kind, error)
+}
