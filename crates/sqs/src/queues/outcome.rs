@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base::Timestamp;
-use store::record::{Carry, LineOutcome, NewMessage, QueueId, Record, Settlement, Touched};
+use store::record::{Carry, CarryKind, LineOutcome, NewMessage, QueueId, Record, Settlement, Touched};
 use store::{Class, Position};
 
 use super::receive::check_visibility;
@@ -249,12 +249,21 @@ fn settlement<'a>(
         state: line.state,
         result: &line.result,
     });
+    // The ledger books by the queue's own minute, whatever the message's attributes say of the time.
+    let is_same = settle.sent_at.as_minutes() == u64::from(booked.sent_minute);
+    let own_minute = Timestamp::from_secs(u64::from(booked.sent_minute) * 60);
+    let booked_at = if is_same { settle.sent_at } else { own_minute };
     let carries = settle.carries.iter().zip(carried).map(|(carry, checked)| {
         let settings = carry.queue.settings();
         let id = carry.message.dedup_id.as_deref();
         // What is carried goes on in any case: without an id on a FIFO queue it is known by none.
         let dedup = dedup_of(&settings, id, &carry.message.body).unwrap_or_default();
-        let message = new_message(&carry.message, checked, at, 0);
+        // What is tried again stays booked where it was first accepted; what is dead begins a new wait.
+        let sent_at = match carry.kind {
+            CarryKind::Retry => booked_at,
+            CarryKind::Dead => at,
+        };
+        let message = new_message(&carry.message, checked, sent_at, 0);
         Carry {
             queue: carry.queue.id(),
             kind: carry.kind,
@@ -263,7 +272,7 @@ fn settlement<'a>(
     });
     Ok(Settlement {
         key: booked.key,
-        sent_at: settle.sent_at,
+        sent_at: booked_at,
         lines_before: booked.lines,
         lines: lines.collect(),
         next: settle.next,
