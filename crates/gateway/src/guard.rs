@@ -61,7 +61,9 @@ impl<T> Guard<T> {
     fn on_bytes(&mut self) {
         if self.peer.phase() == Phase::Resting {
             self.peer.set_phase(Phase::InHead);
-            self.follow(Phase::InHead);
+            // Not `follow`: on a busy connection the phases in between are never looked at.
+            self.seen = Phase::InHead;
+            self.since = Instant::now();
         }
     }
 
@@ -168,5 +170,126 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Guard<T> {
             this.check_write(shut, cx)
         });
         Poll::Ready(done)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use super::*;
+    use crate::peers::{Peers, Seat};
+
+    /// A stream that has bytes while `is_ready`, and takes none.
+    struct Script {
+        is_ready: bool,
+    }
+
+    impl AsyncRead for Script {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            buf: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            if !self.is_ready {
+                return Poll::Pending;
+            }
+            buf.put_slice(b"GET");
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    impl AsyncWrite for Script {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Pending
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    fn guarded() -> (Guard<Script>, Seat) {
+        let addr = SocketAddr::from(([127, 0, 0, 1], 1));
+        let seat = Peers::new(1).admit(addr, "http").unwrap();
+        let guard = Guard::new(
+            Script { is_ready: true },
+            Arc::clone(&seat.peer),
+            Limits::default(),
+        );
+        (guard, seat)
+    }
+
+    async fn read(guard: &mut Guard<Script>, is_ready: bool) -> Poll<io::Result<()>> {
+        guard.stream.is_ready = is_ready;
+        std::future::poll_fn(|cx| {
+            let mut space = [0; 16];
+            Poll::Ready(Pin::new(&mut *guard).poll_read(cx, &mut ReadBuf::new(&mut space)))
+        })
+        .await
+    }
+
+    async fn pass(secs: u64) {
+        tokio::time::advance(Duration::from_secs(secs)).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_of_a_head_begins_anew_with_each_request() {
+        let (mut guard, seat) = guarded();
+        for _ in 0..5 {
+            assert!(read(&mut guard, true).await.is_ready());
+            seat.peer.set_phase(Phase::InCall);
+            seat.peer.set_proven();
+            seat.peer.set_phase(Phase::Resting);
+            pass(8).await;
+        }
+        assert!(read(&mut guard, true).await.is_ready());
+        pass(9).await;
+        assert!(read(&mut guard, false).await.is_pending());
+        pass(1).await;
+        assert!(matches!(read(&mut guard, false).await, Poll::Ready(Err(_))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_takes_its_time_and_then_the_rest_begins() {
+        let (mut guard, seat) = guarded();
+        assert!(read(&mut guard, true).await.is_ready());
+        seat.peer.set_phase(Phase::InCall);
+        seat.peer.set_proven();
+        pass(1000).await;
+        assert!(read(&mut guard, false).await.is_pending());
+        seat.peer.set_phase(Phase::Resting);
+        assert!(read(&mut guard, false).await.is_pending());
+        pass(89).await;
+        assert!(read(&mut guard, false).await.is_pending());
+        pass(1).await;
+        assert!(matches!(read(&mut guard, false).await, Poll::Ready(Err(_))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_proven_nothing_rests_no_longer_than_a_head_takes() {
+        let (mut guard, _seat) = guarded();
+        assert!(read(&mut guard, false).await.is_pending());
+        pass(10).await;
+        assert!(matches!(read(&mut guard, false).await, Poll::Ready(Err(_))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_nobody_takes_ends_the_stream() {
+        let (mut guard, _seat) = guarded();
+        let write = async |guard: &mut Guard<Script>| {
+            std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut *guard).poll_write(cx, b"x"))).await
+        };
+        assert!(write(&mut guard).await.is_pending());
+        pass(30).await;
+        assert!(matches!(write(&mut guard).await, Poll::Ready(Err(_))));
     }
 }
