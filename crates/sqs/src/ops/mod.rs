@@ -46,7 +46,7 @@ use std::sync::Arc;
 
 use api::{AnyOperation, Catalogue, Service, ServiceFacts};
 use base::{AccountId, Region};
-use wire::{Protocol, Shape};
+use wire::{Protocol, Schema, Shape};
 
 use crate::Queues;
 use state::State;
@@ -95,6 +95,18 @@ static OPERATIONS: [&dyn AnyOperation<State>; 23] = [
 pub fn service(queues: Arc<Queues>, region: Region, account: AccountId) -> Arc<dyn Service> {
     let state = Arc::new(State::new(queues, region, account));
     Arc::new(Catalogue::new(&FACTS, state, &OPERATIONS))
+}
+
+/// The name, request and answer of every operation, in the order of names.
+pub fn schemas() -> impl Iterator<Item = (&'static str, &'static Schema, &'static Schema)> {
+    let one = |operation: &&'static dyn AnyOperation<State>| {
+        (
+            operation.name(),
+            operation.input_schema(),
+            operation.output_schema(),
+        )
+    };
+    OPERATIONS.iter().map(one)
 }
 
 /// The answer of operations that have none.

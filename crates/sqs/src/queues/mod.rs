@@ -13,6 +13,7 @@
 
 mod admin;
 mod fold;
+mod forward;
 mod keep;
 mod moves;
 mod outcome;
@@ -36,6 +37,7 @@ use crate::Error;
 use crate::engine::Engine;
 use crate::engine::ids::Handle;
 use crate::engine::sip::Seed;
+use forward::Forward;
 
 pub use admin::{Counts, Page};
 pub use moves::MoveTask;
@@ -81,7 +83,7 @@ type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 pub struct Queues {
     engine: Mutex<Engine>,
     journal: Arc<Journal>,
-    clock: Arc<dyn Clock>,
+    time: Forward,
     metrics: Arc<dyn MetricSink>,
     observer: Arc<dyn Observer>,
     seed: Seed,
@@ -157,6 +159,7 @@ impl Queues {
             Some(seed) => seed,
             None => start(&mut engine, &journal, &*observer, clock.now()).map_err(begin)?,
         };
+        let time = Forward::new(clock, engine.time(Timestamp::EPOCH));
         let wakes = Arc::new(Wakes::default());
         let on_commit = Arc::clone(&wakes);
         journal.on_commit(Box::new(move |durable| on_commit.up_to(durable)));
@@ -164,7 +167,7 @@ impl Queues {
             views: RwLock::new(views_of(&engine)),
             engine: Mutex::new(engine),
             journal: Arc::new(journal),
-            clock,
+            time,
             metrics,
             observer,
             seed,
@@ -223,7 +226,7 @@ impl Queues {
     pub async fn record(&self, mut record: Record<'_>) -> Result<(), Error> {
         let end = {
             let mut engine = self.engine.lock();
-            let at = engine.time(self.clock.now());
+            let at = engine.time(self.now());
             self.write(&mut engine, Class::Settle, at, &mut record)?.end
         };
         drop(record);
@@ -243,7 +246,7 @@ impl Queues {
     }
 
     fn now(&self) -> Timestamp {
-        self.clock.now()
+        self.time.now()
     }
 
     /// Encodes, appends and applies a record.

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base::Timestamp;
-use store::record::{Carry, CarryKind, LineOutcome, NewMessage, QueueId, Record, Settlement, Touched};
+use store::record::{
+    Carry, CarryKind, LineOutcome, NewMessage, QueueId, Record, Settlement, Touched,
+};
 use store::{Class, Position};
 
 use super::receive::check_visibility;

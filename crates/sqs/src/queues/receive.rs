@@ -61,7 +61,7 @@ impl Queues {
             .visibility
             .unwrap_or(Duration::from_secs(u64::from(settings.visibility_secs)));
         check(&receive, wait, visibility, settings.is_fifo)?;
-        let until = self.clock.monotonic().saturating_add(wait);
+        let until = self.time.monotonic().saturating_add(wait);
         let _waiting = Waiting::at(queue);
         loop {
             let mut arrival = pin!(queue.arrivals.notified());
@@ -76,7 +76,7 @@ impl Queues {
                 Err(Error::OverLimit { .. }) if !wait.is_zero() => None,
                 Err(error) => return Err(error),
             };
-            let left = until.saturating_sub(self.clock.monotonic());
+            let left = until.saturating_sub(self.time.monotonic());
             if left.is_zero() {
                 self.count(queue, "NumberOfEmptyReceives", 1);
                 return Ok(Vec::new());

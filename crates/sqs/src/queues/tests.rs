@@ -864,3 +864,84 @@ async fn a_full_flight_is_refused() {
         .unwrap_err();
     assert_eq!(refused, Error::OverLimit { limit: 120_000 });
 }
+
+#[tokio::test]
+async fn a_clock_set_back_neither_stops_deadlines_nor_brings_them_early() {
+    let bench = Bench::new();
+    let queue = bench.create("q", &[]).await;
+    bench.send(&queue, text("x")).await.unwrap();
+    bench.one(&queue).await;
+    bench.clock.jump_to(Timestamp::from_secs(1_794_000_000));
+    bench.pass(29);
+    assert!(bench.receive(&queue, 1).await.is_empty());
+    bench.pass(1);
+    assert_eq!(bench.receive(&queue, 1).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_log_that_is_mostly_dead_shrinks_and_keeps_what_lives() {
+    let mut bench = Bench::new();
+    let queue = bench.create("q", &[("VisibilityTimeout", "43200")]).await;
+    let sender = Sender {
+        id: "",
+        cause: Cause::Sent,
+    };
+    for batch in 0..160 {
+        let messages = (0..10)
+            .map(|n| text(&format!("{:05}{}", batch * 10 + n, "x".repeat(10_000))))
+            .collect();
+        bench.queues.send(&queue, sender, messages).await.unwrap();
+    }
+    let mut kept = Vec::new();
+    loop {
+        let messages = bench.receive(&queue, 10).await;
+        if messages.is_empty() {
+            break;
+        }
+        let is_kept = |message: &&Message| {
+            message.text()[..5]
+                .parse::<u32>()
+                .unwrap()
+                .is_multiple_of(50)
+        };
+        let dead: Vec<&str> = messages
+            .iter()
+            .filter(|message| !is_kept(message))
+            .map(|message| message.receipt_handle.as_str())
+            .collect();
+        bench
+            .queues
+            .delete(&queue, Access::Outside, &dead)
+            .await
+            .unwrap();
+        kept.extend(
+            messages
+                .iter()
+                .filter(is_kept)
+                .map(|message| message.text().into_owned()),
+        );
+    }
+    let before = bench.queues.journal().segments().len();
+    assert!(before >= 4, "{before}");
+    bench.queues.snapshot().unwrap();
+    for _ in 0..300 {
+        bench.queues.tick().unwrap();
+    }
+    bench.queues.snapshot().unwrap();
+    for _ in 0..60 {
+        bench.queues.tick().unwrap();
+    }
+    let after = bench.queues.journal().segments().len();
+    assert!(after < before, "{before} segments became {after}");
+    bench.reopen();
+    let queue = bench.queues.queue("q").unwrap();
+    bench.pass(43_200);
+    let mut found = Vec::new();
+    while found.len() < kept.len() {
+        let messages = bench.receive(&queue, 10).await;
+        assert!(!messages.is_empty());
+        found.extend(bodies(&messages));
+    }
+    found.sort();
+    assert!(found == kept, "{} of {} came back", found.len(), kept.len());
+}
