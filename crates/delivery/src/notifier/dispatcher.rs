@@ -17,7 +17,7 @@ use super::action::{Action, Counts, Directives, JobKey, MessageKey, Moment, Send
 use super::leases::Leases;
 use super::message::{Conclusion, Line, LineState, Message, MessageState, Messages, Waiting};
 use super::settling::Settling;
-use super::unit::{Gate, Ready};
+use super::unit::{Gate, Ready, Unit};
 use super::units::{UnitId, Units};
 use crate::config;
 use crate::destinations::Destinations;
@@ -56,8 +56,18 @@ const RECEIVE_BACKOFF: Duration = Duration::from_secs(1);
 /// Receives that run at once while each comes back full.
 const RECEIVES_MAX: u32 = 16;
 
-/// The most messages of the first receive, before it is known how many lines they have.
+/// The most messages of the first receive, before it is known how many lines they have and who is slow.
 const FIRST_ASK_MAX: usize = 10;
+
+/// How often it is looked whether slow receivers fill the prefetch; chosen.
+const TRIM_EVERY: Duration = Duration::from_millis(5);
+
+/// Messages held in any state, for each slot; beyond it nothing is received. Chosen: settles that take a second
+/// must not fill the in-flight bound of a queue elsewhere.
+const HELD_MAX: usize = 8;
+
+/// The in-flight share of the queue from which on nothing more is received.
+const IN_FLIGHT_SHARE_MAX: f64 = 0.95;
 
 /// Lines of packed messages may wait so many times longer than single ones; chosen.
 const PARK_FACTOR: usize = 10;
@@ -106,9 +116,12 @@ pub struct Dispatcher {
     in_flight: u32,
     waiting: u32,
     parked: u32,
+    trim_after: Duration,
     receives: u32,
     receives_goal: u32,
     receive_after: Duration,
+    /// The most messages that are asked for: from a few upwards, until lines and latencies are known.
+    ask_max: usize,
     /// Lines a message, as far as is known.
     lines_mean: Option<f64>,
     in_flight_share: f64,
@@ -150,9 +163,11 @@ impl Dispatcher {
             in_flight: 0,
             waiting: 0,
             parked: 0,
+            trim_after: Duration::ZERO,
             receives: 0,
             receives_goal: 1,
             receive_after: Duration::ZERO,
+            ask_max: FIRST_ASK_MAX,
             lines_mean: None,
             in_flight_share: 0.0,
             hints: HashMap::default(),
@@ -167,6 +182,9 @@ impl Dispatcher {
     /// A receive ended with these messages.
     pub fn received(&mut self, at: Moment, batch: Vec<Received>, asked: usize) {
         self.receives = self.receives.saturating_sub(1);
+        if !batch.is_empty() {
+            self.ask_max = self.ask_max.saturating_mul(2);
+        }
         self.receives_goal = match batch.len() {
             len if len >= asked => (self.receives_goal * 2).min(RECEIVES_MAX),
             _ => 1,
@@ -328,6 +346,7 @@ impl Dispatcher {
         self.end_life(at);
         self.wake_timers(at.mono);
         self.extend(at.mono);
+        self.trim(at);
         self.start_all(at);
         while let Some(action) = self.settling.pop(at.mono, self.is_closing) {
             self.actions.push(action);
@@ -346,12 +365,15 @@ impl Dispatcher {
             (true, false) => self.cancel_at(),
             (true, true) => Duration::MAX,
         };
+        let free = self.setup.notifier.slots.saturating_sub(self.in_flight);
+        let trim = (self.waiting > 0 && self.waiting >= free / 2).then_some(self.trim_after);
         let receive = (self.receives == 0 && !self.is_closing).then_some(self.receive_after);
         [
             timer,
             self.leases.next_at(),
             self.settling.next_at(),
             receive.filter(|at| !at.is_zero()),
+            trim,
         ]
         .into_iter()
         .flatten()
@@ -616,6 +638,9 @@ impl Dispatcher {
             return;
         };
         let is_packed = message.lines.len() > 1;
+        let is_returning =
+            message.received.receive_count > 1 || message.retry != travel::Retry::default();
+        let left = self.prefetch_left();
         let Some(unit_id) = message.line(job).map(|line| line.unit) else {
             return;
         };
@@ -623,8 +648,8 @@ impl Dispatcher {
             return;
         };
         let per_sec = bucket.map(|bucket| bucket.per_sec());
-        let room = unit.room(at.mono, per_sec);
-        let has_room = unit.ready.len() < room;
+        let room = unit.room(at.mono, per_sec, left);
+        let has_room = unit.ready.len() < room && (is_returning || !unit.has_queue(at.mono));
         // Splitting a packed message costs a new one: its lines may wait longer, beside the prefetch.
         let may_park = is_packed
             && unit.ready.len() < room.saturating_mul(PARK_FACTOR)
@@ -643,6 +668,66 @@ impl Dispatcher {
             self.parked += 1;
         }
         self.wake(unit_id);
+    }
+
+    /// Places of the prefetch that are left.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a count of lines, small and not negative"
+    )]
+    fn prefetch_left(&self) -> usize {
+        let free = self.setup.notifier.slots.saturating_sub(self.in_flight);
+        let budget = (f64::from(free) * self.setup.notifier.prefetch) as usize;
+        budget.saturating_sub(self.waiting as usize)
+    }
+
+    /// Puts off what waits for receivers that turned out to be slower than thought, when it fills the prefetch.
+    fn trim(&mut self, at: Moment) {
+        let free = self.setup.notifier.slots.saturating_sub(self.in_flight);
+        if self.waiting < free / 2 || at.mono < self.trim_after {
+            return;
+        }
+        self.trim_after = at.mono + TRIM_EVERY;
+        let with_ready = |(id, unit): (UnitId, &mut Unit)| (!unit.ready.is_empty()).then_some(id);
+        let ids: Vec<UnitId> = self.units.iter_mut().filter_map(with_ready).collect();
+        for id in ids {
+            self.trim_one(at, id);
+        }
+    }
+
+    fn trim_one(&mut self, at: Moment, id: UnitId) {
+        let left = self.prefetch_left();
+        let Some((unit, bucket)) = self.units.with_bucket(id) else {
+            return;
+        };
+        let per_sec = bucket.map(|bucket| bucket.per_sec());
+        let room = unit.room(at.mono, per_sec, left);
+        if unit.ready.len() <= room {
+            return;
+        }
+        let kept = std::mem::take(&mut unit.ready);
+        for (place, ready) in kept.into_iter().enumerate() {
+            let message = self.messages.get(ready.job.message);
+            let is_packed = message.is_some_and(|message| message.lines.len() > 1);
+            let may_park = is_packed && place < room.saturating_mul(PARK_FACTOR);
+            let Some((unit, bucket)) = self.units.with_bucket(id) else {
+                return;
+            };
+            if place < room || may_park {
+                let is_parked = ready.is_parked || place >= room;
+                unit.ready.push_back(Ready { is_parked, ..ready });
+                if is_parked && !ready.is_parked {
+                    self.waiting = self.waiting.saturating_sub(1);
+                    self.parked += 1;
+                }
+                continue;
+            }
+            let per_sec = bucket.map(|bucket| bucket.per_sec());
+            let wait = unit.turn(at, per_sec, &mut self.random);
+            self.left_line(ready);
+            self.put_off(at, ready.job, wait);
+        }
     }
 
     /// Something no longer waits.
@@ -763,7 +848,7 @@ impl Dispatcher {
             self.put_off(at, job, wait);
             return false;
         }
-        unit.started();
+        unit.started(at.mono);
         let rules = unit.rules.clone();
         self.in_flight += 1;
         if let Some(line) = self
@@ -1046,20 +1131,24 @@ impl Dispatcher {
         reason = "counts of messages, small and not negative"
     )]
     fn ask(&mut self, at: Moment) {
-        if self.must_hand_back() || at.mono < self.receive_after || self.settling.is_behind() {
+        let slots = usize::try_from(self.setup.notifier.slots).unwrap_or(usize::MAX);
+        if self.must_hand_back()
+            || at.mono < self.receive_after
+            || self.settling.is_behind()
+            || self.messages.len() >= slots.saturating_mul(HELD_MAX)
+            || self.in_flight_share >= IN_FLIGHT_SHARE_MAX
+        {
             return;
         }
         self.receive_after = Duration::ZERO;
-        let free = f64::from(self.setup.notifier.slots - self.in_flight);
-        let waiting = f64::from(self.waiting);
-        if waiting > free {
+        let free = self.setup.notifier.slots.saturating_sub(self.in_flight) as usize;
+        let lines = self.prefetch_left();
+        // Asking for little by little costs more than it brings.
+        if lines < free.div_ceil(2).max(1) {
             return;
         }
-        let lines = free * self.setup.notifier.prefetch - waiting;
-        let mut messages = match self.lines_mean {
-            Some(mean) => (lines / mean.max(1.0)).ceil() as usize,
-            None => (lines as usize).clamp(1, FIRST_ASK_MAX),
-        };
+        let mean = self.lines_mean.unwrap_or(1.0).max(1.0);
+        let mut messages = ((to_f64(lines) / mean).ceil() as usize).min(self.ask_max);
         let max = self.setup.traits.receive_max.max(1);
         messages = messages.saturating_sub(self.receives as usize * max);
         while messages > 0 && self.receives < self.receives_goal {

@@ -26,4 +26,6 @@ pub use dispatcher::{Dispatcher, Setup, UNKNOWN_DESTINATION};
 pub use run::{Handle, Notifier, Parts, Summary};
 
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod tests;

@@ -24,7 +24,7 @@ use crate::port::{Attempt, Error, Lease, Outcome, Queue, Received, RetryWait, Se
 
 /// How often counts go to the metrics, and the in-flight share of a queue elsewhere is asked for.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
-const SHARE_EVERY: Duration = Duration::from_secs(15);
+const SHARE_EVERY: Duration = Duration::from_secs(5);
 
 /// The wait between two tries to settle: doubles from the first to the second.
 const SETTLE_BACKOFF_MIN: Duration = Duration::from_millis(50);

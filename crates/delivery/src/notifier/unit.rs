@@ -1,8 +1,8 @@
 //! One receiver as the dispatcher sees it: what it may have in flight, when it may be sent to, and what waits.
 //!
 //! Four things hold a receiver back: its in-flight bound, its rate, the pause it asked for (429, `Retry-After`),
-//! and failing all the time (then one probe at a time, ever more seldom). What cannot start within [`HOLD`] is put
-//! off to its turn on a virtual schedule, so that a limited receiver costs each message one trip, not many.
+//! and failing all the time. What cannot start within [`HOLD`] is put off to its turn on a virtual schedule, and who
+//! comes anew stands behind those whose turn was given, so that a limited receiver costs each message few trips.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -21,13 +21,13 @@ pub(super) const HOLD: Duration = Duration::from_secs(1);
 /// row are 1 in 65,000 where every second send fails.
 const FAILING_AFTER: u32 = 16;
 
-/// The shortest and the longest time between probes of a failing receiver; chosen.
-const PROBE_MIN: Duration = Duration::from_millis(500);
-const PROBE_MAX: Duration = Duration::from_secs(15);
+/// A failing receiver gets a quarter of its in-flight bound, and no more than 100 sends a second: every notification
+/// must be tried once before it may be given up, so probing alone would never end. Chosen.
+const FAILING_PART: u32 = 4;
+const FAILING_GAP: Duration = Duration::from_millis(10);
 
-/// The shortest and the longest time that a message of a failing receiver is put off; chosen.
-const AWAY_MIN: Duration = Duration::from_secs(5);
-const AWAY_MAX: Duration = Duration::from_secs(300);
+/// What can start within this time always has room; chosen: a receive of real SQS takes about as long.
+const HOLD_QUICK: Duration = Duration::from_millis(100);
 
 /// The furthest turn on the virtual schedule; beyond it turns are drawn at random. SQS delays 15 minutes at most.
 const TURN_MAX: Duration = Duration::from_secs(600);
@@ -84,17 +84,13 @@ pub(super) struct Unit {
     calm: f64,
     latency_secs: Option<f64>,
     failures: u32,
-    failing: Option<Failing>,
+    is_failing: bool,
+    paced_until: Duration,
+    /// When a send last ended, or the first one started.
+    moved_at: Duration,
     blocked_until: Duration,
     last_cut: Duration,
     next_turn: Duration,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Failing {
-    since: Duration,
-    probe_at: Duration,
-    gap: Duration,
 }
 
 impl Unit {
@@ -113,7 +109,9 @@ impl Unit {
             calm: f64::INFINITY,
             latency_secs: None,
             failures: 0,
-            failing: None,
+            is_failing: false,
+            paced_until: Duration::ZERO,
+            moved_at: Duration::ZERO,
             blocked_until: Duration::ZERO,
             last_cut: Duration::ZERO,
             next_turn: Duration::ZERO,
@@ -124,19 +122,19 @@ impl Unit {
     pub(super) fn set_cap(&mut self, cap: u32) {
         self.cap = cap.max(1);
         self.window = self.window.min(f64::from(self.cap));
-        if self.calm.is_infinite() && self.failing.is_none() {
+        if self.calm.is_infinite() && !self.is_failing {
             self.window = f64::from(self.cap);
         }
     }
 
-    /// Whether it failed so long that it is only probed.
+    /// Whether it failed so often that it gets little.
     pub(super) fn is_failing(&self) -> bool {
-        self.failing.is_some()
+        self.is_failing
     }
 
     /// Whether nothing is known of it that a new one would not know.
     pub(super) fn is_idle(&self) -> bool {
-        self.in_flight == 0 && self.ready.is_empty() && self.failing.is_none()
+        self.in_flight == 0 && self.ready.is_empty() && !self.is_failing
     }
 
     /// Whether a send may start, the rate aside. `free`: slots of the notifier that are free.
@@ -144,17 +142,9 @@ impl Unit {
         if self.is_paused {
             return Gate::Shut;
         }
-        if let Some(failing) = self.failing {
-            return if self.in_flight > 0 {
-                Gate::Full
-            } else if mono < failing.probe_at {
-                Gate::At(failing.probe_at)
-            } else {
-                Gate::Open
-            };
-        }
-        if mono < self.blocked_until {
-            return Gate::At(self.blocked_until);
+        let not_before = self.blocked_until.max(self.paced_until);
+        if mono < not_before {
+            return Gate::At(not_before);
         }
         if f64::from(self.in_flight) + 1.0 > self.window.max(1.0) {
             return Gate::Full;
@@ -168,28 +158,40 @@ impl Unit {
     }
 
     /// Sends a second that it takes, as far as is known.
-    fn rate_per_sec(&self, bucket_per_sec: Option<f64>) -> f64 {
-        let latency = self.latency_secs.unwrap_or(LATENCY_ASSUMED_SECS).max(1e-5);
-        let by_window = self.window.max(1.0) / latency;
-        bucket_per_sec.map_or(by_window, |rate| rate.min(by_window))
+    fn rate_per_sec(&self, mono: Duration, bucket_per_sec: Option<f64>) -> f64 {
+        let mut latency = self.latency_secs.unwrap_or(LATENCY_ASSUMED_SECS).max(1e-5);
+        if self.in_flight > 0 {
+            // Nothing ended for so long: it takes at least that long.
+            latency = latency.max(mono.saturating_sub(self.moved_at).as_secs_f64());
+        }
+        let mut rate = self.window.max(1.0) / latency;
+        if self.is_failing {
+            rate = rate.min(1.0 / FAILING_GAP.as_secs_f64());
+        }
+        bucket_per_sec.map_or(rate, |per_sec| per_sec.min(rate))
     }
 
-    /// How many may wait here; more are put off.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a float cast saturates, and the value is not negative"
-    )]
-    pub(super) fn room(&self, mono: Duration, bucket_per_sec: Option<f64>) -> usize {
+    /// How many may wait here; more are put off. `left`: places of the prefetch that are left.
+    pub(super) fn room(&self, mono: Duration, bucket_per_sec: Option<f64>, left: usize) -> usize {
         if self.is_paused {
             return 0;
         }
-        if self.failing.is_some() {
-            return usize::from(self.in_flight == 0);
-        }
-        let hold = HOLD.saturating_sub(self.blocked_until.saturating_sub(mono));
-        let held = self.rate_per_sec(bucket_per_sec) * hold.as_secs_f64();
-        (held as usize).max(1)
+        let blocked = self.blocked_until.saturating_sub(mono);
+        let rate = self.rate_per_sec(mono, bucket_per_sec);
+        let within = |hold: Duration| to_count(rate * hold.saturating_sub(blocked).as_secs_f64());
+        let quick = match self.latency_secs {
+            Some(_) => within(HOLD_QUICK),
+            None => 0,
+        };
+        // Beyond the quick ones, no receiver holds more of the prefetch than it leaves to the others.
+        quick
+            .max(within(HOLD).min(left))
+            .max(usize::from(self.in_flight == 0))
+    }
+
+    /// Whether turns were given that have not come: who comes anew stands behind them.
+    pub(super) fn has_queue(&self, mono: Duration) -> bool {
+        self.next_turn > mono + HOLD
     }
 
     /// How long a message is put off that finds no room: its turn on the virtual schedule.
@@ -202,17 +204,10 @@ impl Unit {
         if self.is_paused {
             return PAUSED_AWAY / 2 + random.span(PAUSED_AWAY / 2);
         }
-        if let Some(failing) = self.failing {
-            let away = at
-                .mono
-                .saturating_sub(failing.since)
-                .clamp(AWAY_MIN, AWAY_MAX);
-            return away / 2 + random.span(away);
-        }
-        let step = 1.0 / self.rate_per_sec(bucket_per_sec);
+        let step = (1.0 / self.rate_per_sec(at.mono, bucket_per_sec)).min(60.0);
         let queued = Duration::from_secs_f64((step * to_f64(self.ready.len() + 1)).min(3600.0));
         let earliest = at.mono.max(self.blocked_until) + queued;
-        self.next_turn = self.next_turn.max(earliest) + Duration::from_secs_f64(step.min(3600.0));
+        self.next_turn = self.next_turn.max(earliest) + Duration::from_secs_f64(step);
         let wait = self.next_turn.saturating_sub(at.mono);
         if wait <= TURN_MAX {
             return wait;
@@ -222,8 +217,14 @@ impl Unit {
     }
 
     /// A send started.
-    pub(super) fn started(&mut self) {
+    pub(super) fn started(&mut self, mono: Duration) {
+        if self.in_flight == 0 {
+            self.moved_at = mono;
+        }
         self.in_flight += 1;
+        if self.is_failing {
+            self.paced_until = mono + FAILING_GAP;
+        }
     }
 
     /// A send ended. `class`: of its failure. `asked`: the pause that the receiver asked for.
@@ -235,12 +236,13 @@ impl Unit {
         asked: Option<Duration>,
     ) {
         self.in_flight = self.in_flight.saturating_sub(1);
+        self.moved_at = at.mono;
         self.counts.attempts += 1;
         self.counts.attempt_ms += u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         match class {
             Some(FailureClass::Network | FailureClass::Timeout | FailureClass::Server) => {
                 self.learn_latency(took);
-                self.failed(at.mono);
+                self.failed();
             }
             Some(FailureClass::Limited) => self.limited(at.mono, took, asked),
             // Nothing was sent: it tells nothing of the receiver.
@@ -262,11 +264,11 @@ impl Unit {
 
     fn answered(&mut self) {
         self.failures = 0;
-        if self.failing.take().is_some() {
-            // It is back: from four upwards, doubling each round.
-            self.window = 4.0;
+        if std::mem::take(&mut self.is_failing) {
+            // It is back: upwards again, doubling each round; what waits need not keep its turns.
             self.calm = f64::INFINITY;
             self.latency_secs = None;
+            self.next_turn = Duration::ZERO;
         }
         let step = if self.window < self.calm {
             1.0
@@ -276,21 +278,11 @@ impl Unit {
         self.window = (self.window + step).min(f64::from(self.cap));
     }
 
-    fn failed(&mut self, mono: Duration) {
+    fn failed(&mut self) {
         self.failures = self.failures.saturating_add(1);
-        match &mut self.failing {
-            Some(failing) => {
-                failing.gap = (failing.gap * 2).min(PROBE_MAX);
-                failing.probe_at = mono + failing.gap;
-            }
-            None if self.failures >= FAILING_AFTER => {
-                self.failing = Some(Failing {
-                    since: mono,
-                    probe_at: mono + PROBE_MIN,
-                    gap: PROBE_MIN,
-                });
-            }
-            None => {}
+        if self.failures >= FAILING_AFTER && !self.is_failing {
+            self.is_failing = true;
+            self.window = f64::from((self.cap / FAILING_PART).max(1));
         }
     }
 
@@ -309,4 +301,13 @@ impl Unit {
 #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
 fn to_f64(count: usize) -> f64 {
     count as f64
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a float cast saturates, and the value is not negative"
+)]
+fn to_count(value: f64) -> usize {
+    value as usize
 }

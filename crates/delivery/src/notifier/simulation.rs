@@ -1,0 +1,571 @@
+//! Risk (b) without sockets: one dead, one slow, one rate-limited and 50 healthy receivers, three notifiers with short
+//! lives of which some are killed, a queue with SQS's limits or the embedded rules. A seed decides everything.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use base::Timestamp;
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+
+use super::action::{Action, Directives, JobKey, MessageKey, Moment};
+use super::dispatcher::{Dispatcher, Setup};
+use crate::config::{self, DestinationRules, RouteFormat};
+use crate::contract::memory::{EMBEDDED, Model, SQS};
+use crate::destinations::Destinations;
+use crate::format::Format;
+use crate::port::*;
+use crate::random::Random;
+use crate::verdict::tests::attempt;
+
+const HEALTHY: u64 = 50;
+const START: Timestamp = Timestamp::from_secs(1_795_410_190);
+
+#[derive(Clone, Copy, Debug)]
+struct Scene {
+    seed: u64,
+    traits: QueueTraits,
+    has_bad: bool,
+    lines: usize,
+    /// Messages for the dead receiver that wait before the traffic begins.
+    dead_backlog: usize,
+    in_flight_max: usize,
+    kills: u32,
+}
+
+#[derive(Debug, Default)]
+struct Story {
+    sent_at: Duration,
+    is_healthy: bool,
+    first_arrival: Option<Duration>,
+    arrivals: u32,
+    ends: u32,
+    delivered: u32,
+    attempts: u32,
+}
+
+enum Event {
+    Traffic,
+    Start(usize),
+    Kill(usize),
+    Wake(usize, u32),
+    Receive(usize, u32, Ask, Duration),
+    Received(usize, u32, Vec<Received>, usize),
+    SendEnd(usize, u32, JobKey, Box<Attempt>),
+    Extend(usize, u32, Vec<MessageKey>, Vec<Lease>, Duration, Duration),
+    Extended(usize, u32, Vec<MessageKey>, Vec<Lease>, Duration),
+    Release(Vec<Lease>, Duration),
+    Settle(usize, u32, Vec<MessageKey>, Vec<Outcome>),
+    Settled(usize, u32, Vec<MessageKey>),
+}
+
+struct Running {
+    dispatcher: Option<Dispatcher>,
+    life: u32,
+    wake: Duration,
+}
+
+#[derive(Debug)]
+struct Always;
+
+impl Sender for Always {
+    fn schemes(&self) -> &'static [&'static str] {
+        &["http"]
+    }
+    fn check(&self, _: &Request, _: &DestinationRules) -> Result<(), NotSendable> {
+        Ok(())
+    }
+    fn send<'a>(
+        &'a self,
+        _: &'a Notification,
+        _: &'a DestinationRules,
+        _: Duration,
+    ) -> BoxFuture<'a, Attempt> {
+        unreachable!("the world sends")
+    }
+}
+
+struct World {
+    scene: Scene,
+    now: Duration,
+    sequence: u64,
+    events: BTreeMap<(Duration, u64), Event>,
+    model: Model,
+    running: Vec<Running>,
+    random: Random,
+    limited: crate::limit::Bucket,
+    stories: HashMap<String, Story>,
+    traffic_left: u32,
+    duplicates: u64,
+    sheds: u64,
+}
+
+const NOTIFIERS: usize = 3;
+const LIFE: Duration = Duration::from_secs(40);
+const SLOTS: u32 = 64;
+const TICK: Duration = Duration::from_millis(10);
+
+fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+impl World {
+    fn new(scene: Scene, traffic: Duration) -> Self {
+        let mut world = Self {
+            scene,
+            now: ms(1),
+            sequence: 0,
+            events: BTreeMap::new(),
+            model: Model::new(scene.traits, scene.in_flight_max),
+            running: Vec::new(),
+            random: Random::of_seed(scene.seed),
+            limited: crate::limit::Bucket::new(20.0, 20.0, Duration::ZERO),
+            stories: HashMap::new(),
+            traffic_left: u32::try_from(traffic.as_millis() / TICK.as_millis()).unwrap(),
+            duplicates: 0,
+            sheds: 0,
+        };
+        for _ in 0..scene.dead_backlog {
+            world.send_lines(&[0]);
+        }
+        for n in 0..NOTIFIERS {
+            world.running.push(Running {
+                dispatcher: None,
+                life: 0,
+                wake: Duration::MAX,
+            });
+            world.after(ms(n as u64 * 700), Event::Start(n));
+        }
+        for kill in 0..scene.kills {
+            let at = Duration::from_secs(7 + 13 * u64::from(kill));
+            world.after(at, Event::Kill(kill as usize % NOTIFIERS));
+        }
+        world.after(Duration::ZERO, Event::Traffic);
+        world
+    }
+
+    fn moment(&self) -> Moment {
+        Moment {
+            wall: self.wall(),
+            mono: self.now,
+        }
+    }
+
+    fn wall(&self) -> Timestamp {
+        START.plus(self.now)
+    }
+
+    fn after(&mut self, wait: Duration, event: Event) {
+        self.sequence += 1;
+        self.events.insert((self.now + wait, self.sequence), event);
+    }
+
+    /// Sends one message with a line for each receiver: 0 dead, 1 slow, 2 limited, above healthy.
+    fn send_lines(&mut self, receivers: &[u64]) {
+        let mut body = String::new();
+        let first = self.stories.len();
+        for (line, receiver) in receivers.iter().enumerate() {
+            let id = format!("n{}", first + line);
+            body.push_str(&format!(
+                "{{\"url\":\"http://h{receiver}.example/\",\"id\":\"{id}\"}}\n"
+            ));
+            let story = Story {
+                sent_at: self.now,
+                is_healthy: *receiver > 2,
+                ..Story::default()
+            };
+            self.stories.insert(id, story);
+        }
+        body.pop();
+        self.model
+            .send(self.wall(), Bytes::from(body), BTreeMap::new(), None);
+    }
+
+    /// Each tick: two for healthy receivers, and less than one for every bad one.
+    fn traffic(&mut self) {
+        let mut receivers: Vec<u64> = (0..2)
+            .map(|_| 3 + self.random.next_u64() % HEALTHY)
+            .collect();
+        for bad in 0..3 {
+            let is_turn = self.random.next_unit() < 0.4;
+            if self.scene.has_bad && is_turn {
+                receivers.push(bad);
+            }
+        }
+        if self.scene.lines == 1 {
+            receivers
+                .iter()
+                .for_each(|one| self.send_lines(std::slice::from_ref(one)));
+        } else {
+            // Packed: a bad one and healthy ones in one message.
+            receivers
+                .iter()
+                .rev()
+                .cloned()
+                .collect::<Vec<_>>()
+                .chunks(self.scene.lines)
+                .for_each(|chunk| self.send_lines(chunk));
+        }
+        self.traffic_left -= 1;
+        if self.traffic_left > 0 {
+            self.after(TICK, Event::Traffic);
+        }
+    }
+
+    fn start(&mut self, n: usize) {
+        let rules = Destinations::default();
+        let format = RouteFormat {
+            kind: config::FormatKind::Json,
+            ..RouteFormat::default()
+        };
+        let setup = Setup {
+            format: Format::new(&format).unwrap(),
+            retry_for: Duration::from_secs(240),
+            notifier: config::Notifier {
+                slots: SLOTS,
+                ..config::Notifier::default()
+            },
+            destinations: Arc::new(rules),
+            traits: self.scene.traits,
+            sender: Arc::new(Always),
+            seed: self.random.next_u64(),
+            deadline: self.now + LIFE,
+        };
+        let at = self.moment();
+        self.running[n].life += 1;
+        self.running[n].wake = Duration::MAX;
+        let mut dispatcher = Dispatcher::new(setup, at);
+        dispatcher.direct(at, Directives::default());
+        self.running[n].dispatcher = Some(dispatcher);
+        self.act(n);
+    }
+
+    fn is_over(&self) -> bool {
+        self.traffic_left == 0 && self.model.is_empty()
+    }
+
+    fn act(&mut self, n: usize) {
+        let at = self.moment();
+        let share = self.model.in_flight_share();
+        let life = self.running[n].life;
+        let Some(dispatcher) = self.running[n].dispatcher.as_mut() else {
+            return;
+        };
+        dispatcher.set_in_flight_share(share);
+        let mut actions = Vec::new();
+        dispatcher.act(at, &mut actions);
+        let wake = dispatcher.wake_at();
+        if dispatcher.is_done() {
+            self.running[n].dispatcher = None;
+            self.running[n].life += 1;
+            if !self.is_over() {
+                self.after(ms(500), Event::Start(n));
+            }
+        } else if wake < self.running[n].wake {
+            assert!(
+                wake > self.now || !actions.is_empty(),
+                "a wake in the past changes nothing"
+            );
+            self.running[n].wake = wake;
+            self.after(
+                wake.saturating_sub(self.now).max(Duration::from_micros(1)),
+                Event::Wake(n, life),
+            );
+        }
+        for action in actions {
+            self.perform(n, life, action);
+        }
+    }
+
+    fn perform(&mut self, n: usize, life: u32, action: Action) {
+        let is_native = self.scene.traits.retry_wait == RetryWait::Native;
+        let call = if is_native {
+            ms(1)
+        } else {
+            ms(4 + self.random.next_u64() % 4)
+        };
+        match action {
+            Action::Send(send) => {
+                let (took, attempt) = self.receive_at_receiver(&send.notification, send.budget);
+                self.after(took, Event::SendEnd(n, life, send.job, Box::new(attempt)));
+            }
+            Action::Receive(ask) => {
+                self.after(call, Event::Receive(n, life, ask, self.now + ask.wait))
+            }
+            Action::Extend { keys, leases, span } => {
+                self.after(call, Event::Extend(n, life, keys, leases, span, self.now))
+            }
+            Action::Release { leases, wait } => {
+                self.sheds += leases.len() as u64;
+                self.after(call, Event::Release(leases, wait));
+            }
+            Action::Settle { keys, outcomes } => {
+                let store = if is_native { call } else { call * 6 };
+                self.after(store, Event::Settle(n, life, keys, outcomes));
+            }
+            Action::CancelSends => {}
+        }
+    }
+
+    fn receive_at_receiver(
+        &mut self,
+        notification: &Notification,
+        budget: Duration,
+    ) -> (Duration, Attempt) {
+        let host = notification.request.url.host_str().unwrap();
+        let receiver: u64 = host[1..].split('.').next().unwrap().parse().unwrap();
+        let (took, status, error, retry_after) = match receiver {
+            0 => (ms(3_000), None, Some(ErrorClass::ConnectTimeout), None),
+            1 => (ms(8_000), Some(200), None, None),
+            2 if self.limited.take(self.now).is_err() => {
+                (ms(5), Some(429), None, Some(Duration::from_secs(1)))
+            }
+            _ => (ms(10 + self.random.next_u64() % 30), Some(200), None, None),
+        };
+        let story = self.stories.get_mut(&*notification.id).unwrap();
+        story.attempts += 1;
+        if status == Some(200) {
+            story.arrivals += 1;
+            self.duplicates += u64::from(story.arrivals > 1);
+            story.first_arrival.get_or_insert(self.now);
+        }
+        let is_late = took > budget;
+        let mut attempt = attempt(
+            status.filter(|_| !is_late),
+            error.or(is_late.then_some(ErrorClass::TotalTimeout)),
+        );
+        attempt.number = notification.attempt;
+        attempt.retry_after = retry_after;
+        attempt.timings.total = took.min(budget);
+        (took.min(budget), attempt)
+    }
+
+    fn note_ends(&mut self) {
+        for outcome in std::mem::take(&mut self.model.settled) {
+            for line in outcome.lines {
+                if matches!(line.verdict, Verdict::Later { .. }) {
+                    self.sheds += 1;
+                }
+                let story = self.stories.get_mut(&*line.notification);
+                if let Some(story) = story.filter(|_| super::message::goes_on(&line).is_none()) {
+                    story.ends += 1;
+                    story.delivered += u32::from(line.verdict == Verdict::Delivered);
+                }
+            }
+        }
+    }
+
+    fn with(&mut self, n: usize, life: u32, input: impl FnOnce(&mut Dispatcher, Moment)) {
+        let at = self.moment();
+        if self.running[n].life != life {
+            return;
+        }
+        if let Some(dispatcher) = self.running[n].dispatcher.as_mut() {
+            input(dispatcher, at);
+            self.act(n);
+        }
+    }
+
+    fn step(&mut self, event: Event) {
+        let wall = self.wall();
+        match event {
+            Event::Traffic => self.traffic(),
+            Event::Start(n) if self.running[n].dispatcher.is_none() => self.start(n),
+            Event::Start(_) => {}
+            Event::Kill(n) => {
+                self.running[n].dispatcher = None;
+                self.running[n].life += 1;
+                self.after(ms(500), Event::Start(n));
+            }
+            Event::Wake(n, life) => {
+                if self.running[n].life == life && self.running[n].wake <= self.now {
+                    self.running[n].wake = Duration::MAX;
+                    self.with(n, life, |_, _| {});
+                }
+            }
+            Event::Receive(n, life, ask, ends_at) => {
+                if self.running[n].life != life {
+                    return;
+                }
+                let batch = self.model.receive(wall, ask);
+                if batch.is_empty() && self.now < ends_at && !self.is_over() {
+                    self.after(ms(1), Event::Receive(n, life, ask, ends_at));
+                } else {
+                    self.after(ms(1), Event::Received(n, life, batch, ask.max));
+                }
+            }
+            Event::Received(n, life, batch, asked) => {
+                self.with(n, life, |dispatcher, at| {
+                    dispatcher.received(at, batch, asked)
+                });
+            }
+            Event::SendEnd(n, life, job, attempt) => {
+                self.with(n, life, |dispatcher, at| {
+                    dispatcher.finished(at, job, *attempt)
+                });
+            }
+            Event::Extend(n, life, keys, leases, span, asked_at) => {
+                let lost = self.model.extend(wall, &leases, span);
+                self.after(ms(1), Event::Extended(n, life, keys, lost, asked_at));
+            }
+            Event::Extended(n, life, keys, lost, asked_at) => {
+                self.with(n, life, |dispatcher, at| {
+                    dispatcher.extended(at, keys, asked_at, Some(&lost))
+                });
+            }
+            Event::Release(leases, wait) => self.model.release(wall, &leases, wait),
+            Event::Settle(n, life, keys, outcomes) => {
+                self.model.settle(wall, &outcomes);
+                self.note_ends();
+                self.after(ms(1), Event::Settled(n, life, keys));
+            }
+            Event::Settled(n, life, keys) => {
+                self.with(n, life, |dispatcher, _| dispatcher.settled(&keys));
+            }
+        }
+    }
+
+    fn run(mut self) -> Self {
+        let limit = Duration::from_secs(3 * 3600);
+        while let Some(((time, _), event)) = self.events.pop_first() {
+            self.now = time;
+            if self.is_over() {
+                break;
+            }
+            assert!(
+                time < limit,
+                "the queue is not drained in three hours: {} left",
+                self.model.len()
+            );
+            self.step(event);
+        }
+        self
+    }
+
+    fn healthy_p99(&self) -> Duration {
+        let healthy = self.stories.values().filter(|story| story.is_healthy);
+        let mut waits: Vec<Duration> = healthy
+            .map(|story| story.first_arrival.unwrap() - story.sent_at)
+            .collect();
+        waits.sort_unstable();
+        waits[waits.len() * 99 / 100]
+    }
+
+    fn check(&self) {
+        assert!(self.model.is_empty(), "the queue is empty in the end");
+        for (id, story) in &self.stories {
+            assert!(story.ends >= 1, "{id} has no stored end: {story:?}");
+            assert!(
+                story.delivered == 0 || story.arrivals > 0,
+                "{id} is called delivered: {story:?}"
+            );
+            assert!(story.attempts > 0, "{id} was given up untried: {story:?}");
+            assert!(
+                !story.is_healthy || story.delivered >= 1,
+                "{id} reached its receiver: {story:?}"
+            );
+        }
+        // A kill loses the results of what was in flight or on its way to be settled, a life's end what it cancels.
+        let bound = u64::from(self.scene.kills) * u64::from(SLOTS) * 4;
+        assert!(
+            self.duplicates <= bound,
+            "{} duplicates, at most {bound}",
+            self.duplicates
+        );
+    }
+}
+
+fn scene(traits: QueueTraits) -> Scene {
+    Scene {
+        seed: 1,
+        traits,
+        has_bad: true,
+        lines: 1,
+        dead_backlog: 0,
+        in_flight_max: 120_000,
+        kills: 0,
+    }
+}
+
+fn play(scene: Scene, traffic_secs: u64) -> World {
+    let world = World::new(scene, Duration::from_secs(traffic_secs)).run();
+    println!(
+        "{:?} bad {} lines {}: {} notifications, {:?} simulated, healthy p99 {:?}, duplicates {}, put off {}, in flight at most {}, capped receives {}",
+        scene.traits.retry_wait,
+        scene.has_bad,
+        scene.lines,
+        world.stories.len(),
+        world.now,
+        world.healthy_p99(),
+        world.duplicates,
+        world.sheds,
+        world.model.in_flight_peak,
+        world.model.capped_receives,
+    );
+    world.check();
+    world
+}
+
+/// Healthy receivers do not notice the bad ones: their p99 moves by less than a tenth.
+fn check_isolation(scene: Scene) {
+    let alone = play(
+        Scene {
+            has_bad: false,
+            ..scene
+        },
+        20,
+    )
+    .healthy_p99();
+    let beside = play(scene, 20).healthy_p99();
+    assert!(
+        beside < alone.mul_f64(1.1),
+        "healthy p99 {alone:?} alone, {beside:?} beside bad receivers"
+    );
+}
+
+#[test]
+fn bad_receivers_do_not_move_the_healthy_p99_embedded() {
+    check_isolation(scene(EMBEDDED));
+}
+
+#[test]
+fn bad_receivers_do_not_move_the_healthy_p99_on_sqs() {
+    check_isolation(scene(SQS));
+}
+
+#[test]
+fn bad_lines_in_packed_messages_do_not_hold_the_healthy_ones() {
+    for traits in [EMBEDDED, SQS] {
+        check_isolation(Scene {
+            lines: 5,
+            ..scene(traits)
+        });
+    }
+}
+
+/// A backlog for a dead receiver far beyond the in-flight cap (scaled: 6,000 for 120,000) does not fill it.
+#[test]
+fn the_in_flight_cap_is_never_reached() {
+    let scene = Scene {
+        dead_backlog: 7_000,
+        in_flight_max: 6_000,
+        ..scene(SQS)
+    };
+    let world = play(scene, 10);
+    assert_eq!(world.model.capped_receives, 0);
+}
+
+#[test]
+fn killed_notifiers_lose_nothing() {
+    for (seed, traits) in [(1, EMBEDDED), (2, SQS)] {
+        play(
+            Scene {
+                seed,
+                kills: 4,
+                ..scene(traits)
+            },
+            20,
+        );
+    }
+}
