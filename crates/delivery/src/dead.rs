@@ -236,6 +236,8 @@ impl Letter {
             Vec::new()
         };
         let retry = Retry {
+            // Its age counts from now, wherever the ledger books it.
+            first: Some(now),
             lines: numbers,
             ..Retry::default()
         };

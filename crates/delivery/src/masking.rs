@@ -100,6 +100,8 @@ const NAME_LEN_MAX: usize = 64;
 #[derive(Clone, Debug)]
 pub struct Masking {
     names: HashSet<Box<[u8]>, foldhash::fast::FixedState>,
+    /// For each first byte (by its low 5 bits) which lengths occur: most names are refused by this alone.
+    lengths: [u64; 32],
 }
 
 impl Default for Masking {
@@ -117,7 +119,7 @@ impl Masking {
             .map(|name| folded(name.as_bytes()).into_boxed_slice())
             .filter(|name| !name.is_empty())
             .collect();
-        Self { names }
+        Self::over(names)
     }
 
     /// Hides the default names and `more`, but none of `except`.
@@ -130,7 +132,30 @@ impl Masking {
         for name in except {
             masking.names.remove(folded(name.as_bytes()).as_slice());
         }
-        masking
+        Self::over(masking.names)
+    }
+
+    fn over(names: HashSet<Box<[u8]>, foldhash::fast::FixedState>) -> Self {
+        let mut lengths = [0; 32];
+        for name in &names {
+            if let Some(place) = name
+                .first()
+                .and_then(|first| lengths.get_mut(usize::from(first & 31)))
+            {
+                *place |= length_bit(name.len());
+            }
+        }
+        Self { names, lengths }
+    }
+
+    fn may_hide(&self, folded: &[u8]) -> bool {
+        let first = folded.first().copied().unwrap_or_default();
+        let lengths = self
+            .lengths
+            .get(usize::from(first & 31))
+            .copied()
+            .unwrap_or_default();
+        lengths & length_bit(folded.len()) != 0
     }
 
     /// Hides nothing.
@@ -174,7 +199,7 @@ impl Masking {
         }
         buffer
             .get(..len)
-            .is_some_and(|folded| self.names.contains(folded))
+            .is_some_and(|folded| self.may_hide(folded) && self.names.contains(folded))
     }
 
     /// Hides values in a URL's query and fragment, its password, and the mailbox of a `mailto` address.
@@ -239,28 +264,26 @@ impl Masking {
         }
     }
 
-    /// Hides values of `name=value`, wherever such a pair ends in a delimiter.
+    /// Hides values of `name=value`, wherever such a pair ends in a delimiter. Names are ASCII.
     fn pairs<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let bytes = text.as_bytes();
         let mut out = String::new();
-        let mut copied = 0;
-        let mut from = 0;
-        while let Some(at) = text.get(from..).and_then(|rest| rest.find('=')) {
-            let equals = from + at;
-            let head = text.get(from..equals).unwrap_or_default();
-            let start = head
-                .rfind(is_before_name)
-                .map_or(from, |found| from + found + 1);
-            let name = text.get(start..equals).unwrap_or_default();
-            from = equals + 1;
-            if !name.is_empty() && self.hides(name.as_bytes()) {
-                let value = text.get(from..).unwrap_or_default();
-                let len = value.find(is_after_value).unwrap_or(value.len());
-                if len > 0 {
-                    out.push_str(text.get(copied..from).unwrap_or_default());
-                    out.push_str(MASK);
-                    from += len;
-                    copied = from;
+        let (mut copied, mut start, mut at) = (0, 0, 0);
+        while let Some(byte) = bytes.get(at).copied() {
+            at += 1;
+            if byte == b'=' {
+                let name = bytes.get(start..at - 1).unwrap_or_default();
+                start = at;
+                if !name.is_empty() && self.hides(name) {
+                    let end = find(bytes, at, is_after_value).unwrap_or(bytes.len());
+                    if end > at {
+                        out.push_str(text.get(copied..at).unwrap_or_default());
+                        out.push_str(MASK);
+                        (copied, at) = (end, end);
+                    }
                 }
+            } else if is_before_name(byte) {
+                start = at;
             }
         }
         if copied == 0 {
@@ -305,6 +328,11 @@ impl Masking {
     }
 }
 
+/// The bit of a length; names of 63 and more share one.
+fn length_bit(len: usize) -> u64 {
+    1 << len.min(63)
+}
+
 /// `scheme://user:password@host` without the user and password; `None` when there is none.
 fn without_user(before: &str) -> Option<String> {
     let (scheme, rest) = before.split_once("://")?;
@@ -320,18 +348,20 @@ fn folded(name: &[u8]) -> Vec<u8> {
         .collect()
 }
 
-fn is_before_name(c: char) -> bool {
-    matches!(
-        c,
-        '?' | '&' | ';' | '#' | ',' | '"' | '\'' | '{' | '(' | '<' | '>'
-    ) || c.is_whitespace()
+fn is_before_name(byte: u8) -> bool {
+    let is_mark = matches!(
+        byte,
+        b'?' | b'&' | b';' | b'#' | b',' | b'"' | b'\'' | b'{' | b'(' | b'<' | b'>'
+    );
+    is_mark || byte.is_ascii_whitespace() || !byte.is_ascii()
 }
 
-fn is_after_value(c: char) -> bool {
-    matches!(
-        c,
-        '&' | ';' | '#' | ',' | '"' | '\'' | '}' | ')' | '<' | '>'
-    ) || c.is_whitespace()
+fn is_after_value(byte: u8) -> bool {
+    let is_mark = matches!(
+        byte,
+        b'&' | b';' | b'#' | b',' | b'"' | b'\'' | b'}' | b')' | b'<' | b'>'
+    );
+    is_mark || byte.is_ascii_whitespace()
 }
 
 fn find(bytes: &[u8], from: usize, test: impl Fn(u8) -> bool) -> Option<usize> {

@@ -69,38 +69,29 @@ pub(super) fn put_number(out: &mut Vec<u8>, mut value: u64) {
     out.extend_from_slice(digits.get(20 - len..).unwrap_or_default());
 }
 
-fn put_padded(out: &mut Vec<u8>, value: u64, width: u32) {
-    for place in (0..width).rev() {
-        out.push(b'0' + (value / 10u64.pow(place) % 10) as u8);
-    }
-}
-
 /// Appends a time in quotes, such as `"2026-11-23T05:03:10.250Z"`.
 pub(super) fn put_time(out: &mut Vec<u8>, at: Timestamp) {
-    out.push(b'"');
     let millis = at.as_millis();
     let days = millis / 86_400_000;
     if days > 2_932_896 {
         // Beyond the year 9999 the form has no place.
-        out.extend_from_slice(b"9999-12-31T23:59:59.999Z\"");
+        out.extend_from_slice(b"\"9999-12-31T23:59:59.999Z\"");
         return;
     }
     let (year, month, day) = date_of(days);
     let in_day = millis % 86_400_000;
-    put_padded(out, year, 4);
-    out.push(b'-');
-    put_padded(out, month, 2);
-    out.push(b'-');
-    put_padded(out, day, 2);
-    out.push(b'T');
-    put_padded(out, in_day / 3_600_000, 2);
-    out.push(b':');
-    put_padded(out, in_day / 60_000 % 60, 2);
-    out.push(b':');
-    put_padded(out, in_day / 1000 % 60, 2);
-    out.push(b'.');
-    put_padded(out, in_day % 1000, 3);
-    out.extend_from_slice(b"Z\"");
+    let (hour, minute) = (in_day / 3_600_000, in_day / 60_000 % 60);
+    let (second, milli) = (in_day / 1000 % 60, in_day % 1000);
+    let digit = |value: u64| b'0' + (value % 10) as u8;
+    #[rustfmt::skip]
+    let text = [
+        b'"', digit(year / 1000), digit(year / 100), digit(year / 10), digit(year),
+        b'-', digit(month / 10), digit(month), b'-', digit(day / 10), digit(day),
+        b'T', digit(hour / 10), digit(hour), b':', digit(minute / 10), digit(minute),
+        b':', digit(second / 10), digit(second),
+        b'.', digit(milli / 100), digit(milli / 10), digit(milli), b'Z', b'"',
+    ];
+    out.extend_from_slice(&text);
 }
 
 /// Year, month and day of a count of days since the epoch, in the Gregorian calendar.

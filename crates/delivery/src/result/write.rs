@@ -8,7 +8,8 @@ use base::Timestamp;
 use bytes::Bytes;
 
 use super::json::{put_key, put_number, put_text, put_time};
-use super::{Decision, Origin, Salt};
+use super::origin::OriginRef;
+use super::{Decision, Salt};
 use crate::masking::Masking;
 use crate::port::{Attempt, FailureClass, LineOutcome, Outcome, Reason, Timings, Verdict};
 
@@ -80,7 +81,7 @@ impl Writer {
     /// The result of one line in its [`super::Packed`] form; empty when nothing was tried and nothing decided.
     #[must_use]
     pub fn packed(&self, at: Timestamp, outcome: &Outcome, line: &LineOutcome) -> Bytes {
-        let mut out = Vec::with_capacity(640 + line.raw.len());
+        let mut out = Vec::with_capacity(960 + line.raw.len());
         if let Some(decision) = self.put(&mut out, at, outcome, line)
             && decision.is_final()
             && self.keeps_sources
@@ -306,7 +307,7 @@ fn put_origin(out: &mut Vec<u8>, origin: Option<&str>) {
     let Some(text) = origin.filter(|text| !text.is_empty()) else {
         return;
     };
-    let Some(origin) = Origin::parse(text) else {
+    let Some(origin) = OriginRef::parse(text) else {
         put_member(out, "origin", text);
         return;
     };
