@@ -10,7 +10,9 @@ import uuid
 
 
 def aws(server, *arguments):
-    command = [os.path.join(os.path.dirname(sys.executable), "aws"), "sqs", *arguments, "--output", "json"]
+    """aws-cli 1 does not read AWS_ENDPOINT_URL (version 2 does); the flag is understood by both."""
+    program = os.path.join(os.path.dirname(sys.executable), "aws")
+    command = [program, "--endpoint-url", server.endpoint, "sqs", *arguments, "--output", "json"]
     answer = subprocess.run(command, env=server.shell_environment(), capture_output=True, text=True, timeout=60)
     assert answer.returncode == 0, answer.stderr
     return json.loads(answer.stdout) if answer.stdout.strip() else {}

@@ -148,10 +148,14 @@ def test_a_presigned_call_works_until_it_is_changed(server):
 
 
 def test_a_body_that_is_too_large_is_cut_off(server):
-    host = urllib.parse.urlsplit(server.endpoint).netloc
-    connection = http.client.HTTPConnection(host, timeout=20)
+    """Signed and in form, but announcing a tebibyte: refused from the head alone."""
+    request = botocore.awsrequest.AWSRequest(method="POST", url=server.endpoint + "/", data=b"{}", headers=json_headers("ListQueues"))
+    botocore.auth.SigV4Auth(credentials(server), "sqs", server.environment["AWS_DEFAULT_REGION"]).add_auth(request)
+    headers = dict(request.prepare().headers)
+    connection = http.client.HTTPConnection(urllib.parse.urlsplit(server.endpoint).netloc, timeout=20)
     connection.putrequest("POST", "/")
-    connection.putheader("Content-Length", str(1 << 40))
+    for name, value in {**headers, "Content-Length": str(1 << 40)}.items():
+        connection.putheader(name, value)
     connection.endheaders()
     assert connection.getresponse().status == 413
     connection.close()

@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 
 use crate::app::{App, Global};
 
+mod api;
 mod config;
 mod env;
 mod key;
@@ -48,6 +49,8 @@ pub(crate) enum Command {
     Sink(sink::Args),
     /// Check the settings or print their reference
     Config(config::Args),
+    /// Print what the operations of a service take and answer
+    Api(api::Args),
     /// Make, list and remove keys
     Key(key::Args),
     /// Set the root password
@@ -76,6 +79,7 @@ impl Command {
             Self::Env(args) => env::run(app, args),
             Self::Ship(args) => ship::run(app, args),
             Self::Send(args) => send::run(app, args),
+            Self::Api(args) => api::run(app, args),
             Self::Key(args) => key::run(app, args),
             Self::RootPassword(args) => key::password(app, args),
             Self::Config(args) => config::run(app, args),
