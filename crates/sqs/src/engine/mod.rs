@@ -4,6 +4,7 @@
 //! ([`apply`]), live after its append and again in recovery. All state follows from the records in their order.
 //!
 //! - [`state`]: one queue; [`cold`] and [`hot`] messages, [`group`]s, the [`wheel`] of deadlines, [`dedup`]
+//! - [`pick`]: which messages a receive takes
 //! - [`block`]: how much lives in each stretch of the log
 //! - [`ids`]: message ids and receipt handles, made with [`sip`]
 //! - [`task`]: message move tasks
@@ -20,6 +21,7 @@ pub(crate) mod hot;
 pub(crate) mod ids;
 #[cfg(test)]
 mod model;
+pub(crate) mod pick;
 pub(crate) mod sip;
 mod snapshot;
 pub(crate) mod state;

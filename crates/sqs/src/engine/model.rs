@@ -3,6 +3,8 @@
 //! Each step asks the engine for a decision, checks it against the model, journals it in memory, applies it, and changes the
 //! model by the rules of SQS. Now and then the engine is thrown away and made anew: from the records, from a snapshot and the
 //! records after it, or from the durable records alone, as after a crash. Each time it must equal the model.
+//!
+//! tidy: long because it is one model and the one world that follows it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,9 +16,10 @@ use store::record::{
 };
 
 use super::Engine;
-use super::decide::{Creation, Duplicate, Progress, ReceiveCall, task_json};
+use super::decide::{Creation, Duplicate, ReceiveCall};
 use super::hot::State;
 use super::ids::Handle;
+use super::task::{Progress, task_json};
 use crate::settings::Settings;
 
 const RETENTION_SECS: u64 = 3600;

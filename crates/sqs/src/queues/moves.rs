@@ -7,8 +7,7 @@ use store::{Class, Position};
 use super::Queues;
 use crate::Error;
 use crate::engine::Engine;
-use crate::engine::decide::{Progress, task_json};
-use crate::engine::task::{Status, Task};
+use crate::engine::task::{Progress, Status, Task, task_json};
 
 /// Messages a second of a task without a rate; chosen.
 const RATE_WITHOUT: u32 = 5_000;

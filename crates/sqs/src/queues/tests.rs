@@ -1,4 +1,6 @@
 //! The documented rules, one by one, through the whole of the queues on a real directory with a clock that only the test turns.
+//!
+//! tidy: long because it is a table of the documented rules, one test each.
 
 use std::collections::BTreeMap;
 use std::path::Path;
