@@ -509,7 +509,7 @@ mod tests {
         let line = LineOutcome {
             line: number,
             notification: format!("m/{number}").into(),
-            destination: if number % 2 == 0 {
+            destination: if number.is_multiple_of(2) {
                 "a.example"
             } else {
                 "b.example"

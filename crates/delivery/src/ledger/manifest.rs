@@ -207,10 +207,6 @@ pub async fn elsewhere(
     Ok(answer)
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "the form that filter asks for"
-)]
 fn is_final(head: &Head<'_>) -> bool {
     head.decision != Decision::Retry && !head.is_late
 }
