@@ -8,8 +8,10 @@
 //! - [`destination`]: the rules for receivers
 //! - [`route`]: queue, format and rules of a route
 //! - [`work`]: notifier, scaler, results
+//! - [`keys`]: the table of all keys, for the generated reference
 
 pub mod destination;
+pub mod keys;
 pub mod route;
 pub mod secret;
 pub mod value;

@@ -1,0 +1,723 @@
+//! The table of all keys, for the generated configuration reference. A test compares it with what serde takes.
+
+/// What a value is written as; the unit is part of the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A whole number and `ms`, `s`, `m`, `h` or `d`.
+    Span,
+    /// A number and `/s`, `/min` or `/h`.
+    Rate,
+    /// A number and `B`, `KiB`, `MiB`.
+    Bytes,
+    /// A whole number.
+    Count,
+    /// A number with decimals.
+    Number,
+    /// `true` or `false`.
+    Flag,
+    /// A text.
+    Text,
+    /// A file.
+    Path,
+    /// A URL.
+    Url,
+    /// `"never"` or a list of spans.
+    Schedule,
+    /// A list of statuses and ranges.
+    Statuses,
+    /// A list of CIDRs.
+    Networks,
+    /// A list of texts.
+    List,
+    /// One of some words.
+    Choice,
+    /// Names and texts.
+    Table,
+}
+
+impl Kind {
+    /// The name in the reference.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Span => "span",
+            Self::Rate => "rate",
+            Self::Bytes => "bytes",
+            Self::Count => "count",
+            Self::Number => "number",
+            Self::Flag => "flag",
+            Self::Text => "text",
+            Self::Path => "path",
+            Self::Url => "URL",
+            Self::Schedule => "schedule",
+            Self::Statuses => "statuses",
+            Self::Networks => "networks",
+            Self::List => "list",
+            Self::Choice => "choice",
+            Self::Table => "table",
+        }
+    }
+}
+
+/// One key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// The section, such as `routes.NAME`.
+    pub section: &'static str,
+    /// The key in it.
+    pub name: &'static str,
+    /// What its value is written as.
+    pub kind: Kind,
+    /// The range, empty where any value is good.
+    pub range: &'static str,
+    /// What holds where it is left out.
+    pub default: &'static str,
+    /// What it does.
+    pub doc: &'static str,
+}
+
+const fn key(
+    section: &'static str,
+    name: &'static str,
+    kind: Kind,
+    range: &'static str,
+    default: &'static str,
+    doc: &'static str,
+) -> Key {
+    Key {
+        section,
+        name,
+        kind,
+        range,
+        default,
+        doc,
+    }
+}
+
+/// Every key of delivery, in the order of the file.
+pub const KEYS: &[Key] = &[
+    key(
+        "routes.NAME",
+        "queue",
+        Kind::Text,
+        "",
+        "required",
+        "The queue: a name of this server's, or the URL of any SQS queue",
+    ),
+    key(
+        "routes.NAME",
+        "retry_queue",
+        Kind::Text,
+        "",
+        "the queue itself",
+        "The queue that retries wait in, where `queue` is a URL",
+    ),
+    key(
+        "routes.NAME",
+        "results",
+        Kind::Text,
+        "",
+        "the route's name",
+        "Where results are stored, under `results.url`: a prefix of 1 to 80 characters",
+    ),
+    key(
+        "routes.NAME",
+        "retry_for",
+        Kind::Span,
+        "1s to 14d",
+        "24h",
+        "How long a notification is tried, from its acceptance",
+    ),
+    key(
+        "routes.NAME",
+        "retention",
+        Kind::Span,
+        "1h to 400d",
+        "that of [results]",
+        "How long results are kept",
+    ),
+    key(
+        "routes.NAME",
+        "notifier",
+        Kind::Flag,
+        "",
+        "true",
+        "Whether notifiers serve it; `false` leaves the queue to other consumers",
+    ),
+    key(
+        "routes.NAME",
+        "notifiers_max",
+        Kind::Count,
+        "1 to 1000",
+        "that of [scaler]",
+        "Most notifiers at once",
+    ),
+    key(
+        "routes.NAME.format",
+        "kind",
+        Kind::Choice,
+        "",
+        "url",
+        "`url`, `json`, `ltsv` or `regex`",
+    ),
+    key(
+        "routes.NAME.format",
+        "pattern",
+        Kind::Text,
+        "at most 4KiB",
+        "none",
+        "With `regex`: the expression; its named groups `url`, `method`, `headers`, `body`, `id`, `expires_at`",
+    ),
+    key(
+        "routes.NAME.format",
+        "fields",
+        Kind::Table,
+        "",
+        "each its own name",
+        "Names of the fields in the line where they differ, such as `{ url = \"postback_url\" }`. For `json`, a `.` steps into objects",
+    ),
+    key(
+        "routes.NAME.format",
+        "body",
+        Kind::Choice,
+        "",
+        "raw",
+        "What the body is where the line does not say: `raw`, `json` or `form`",
+    ),
+    key(
+        "routes.NAME.format",
+        "method",
+        Kind::Text,
+        "",
+        "GET without a body, else POST",
+        "The method where the line gives none",
+    ),
+    key(
+        "routes.NAME.format",
+        "line_bytes_max",
+        Kind::Bytes,
+        "1KiB to 1MiB",
+        "256KiB",
+        "Longest line",
+    ),
+    key(
+        "routes.NAME.mask",
+        "query",
+        Kind::List,
+        "At most 100",
+        "none",
+        "Query parameters of the URL, such as `[\"idfa\", \"gaid\"]`",
+    ),
+    key(
+        "routes.NAME.mask",
+        "fields",
+        Kind::List,
+        "At most 100",
+        "none",
+        "Fields of a JSON or form body, also in the answer's excerpt",
+    ),
+    key(
+        "destinations.\"HOST\"",
+        "timeout_connect",
+        Kind::Span,
+        "10ms to 60s",
+        "3s",
+        "Longest time to make the TCP connection",
+    ),
+    key(
+        "destinations.\"HOST\"",
+        "timeout_tls",
+        Kind::Span,
+        "10ms to 60s",
+        "5s",
+        "Longest time for the TLS handshake",
+    ),
+    key(
+        "destinations.\"HOST\"",
+        "timeout_first_byte",
+        Kind::Span,
+        "10ms to 10m",
+        "10s",
+        "Longest time from the request's start to the answer's head",
+    ),
+    key(
+        "destinations.\"HOST\"",
+        "timeout_total",
+        Kind::Span,
+        "10ms to 15m",
+        "15s",
+        "Longest time of a whole attempt",
+    ),
+    key(
+        "destinations.\"HOST\"",
+        "in_flight_max",
+        Kind::Count,
+        "1 to 10000",
+        "a quarter of the notifier's slots",
+        "Sends at once",
+    ),
+    key(
+        "destinations.\"HOST\"",
+        "rate",
+        Kind::Rate,
+        "1/h to 1000000/s",
+        "no limit",
+        "Sends in a time, kept within 2 %",
+    ),
+    key(
+        "destinations.\"HOST\"",
+        "rate_burst",
+        Kind::Count,
+        "1 to 100000",
+        "a tenth of a second's rate",
+        "Sends that a destination which stood idle may take at once",
+    ),
+    key(
+        "destinations.\"HOST\"",
+        "success",
+        Kind::Statuses,
+        "",
+        "[\"200-299\"]",
+        "Statuses that mean success, outside 3xx",
+    ),
+    key(
+        "destinations.\"HOST\"",
+        "response_bytes_max",
+        Kind::Bytes,
+        "0B to 16MiB",
+        "64KiB",
+        "Most bytes of an answer's body that are read; the connection is closed beyond it",
+    ),
+    key(
+        "destinations.\"HOST\"",
+        "response_excerpt_bytes",
+        Kind::Bytes,
+        "0B to 16KiB",
+        "1KiB",
+        "Most bytes of an answer's body that are kept in the result",
+    ),
+    key(
+        "destinations.\"HOST\"",
+        "request_bytes_max",
+        Kind::Bytes,
+        "0B to 1MiB",
+        "1MiB",
+        "Most bytes of a request's body; a larger one is dead",
+    ),
+    key(
+        "destinations.\"HOST\"",
+        "headers",
+        Kind::Table,
+        "",
+        "none",
+        "Headers sent with every request; they replace those of the line. Values may hold `${secret:NAME}`, `${env:NAME}` and `${file:/path}`",
+    ),
+    key(
+        "destinations.\"HOST\"",
+        "connect_to",
+        Kind::Text,
+        "",
+        "none",
+        "`host:port` to connect to in place of the URL's; TLS and `Host` keep the URL's name",
+    ),
+    key(
+        "destinations.\"HOST\"",
+        "ca_file",
+        Kind::Path,
+        "",
+        "the system's",
+        "PEM file of the only authorities that are trusted for it",
+    ),
+    key(
+        "destinations.\"HOST\"",
+        "allow_cidrs",
+        Kind::Networks,
+        "",
+        "none",
+        "Networks that are allowed although they are private or special",
+    ),
+    key(
+        "destinations.\"HOST\"",
+        "proxy",
+        Kind::Url,
+        "",
+        "none",
+        "Proxy `http://host:port` for all requests (CONNECT for https)",
+    ),
+    key(
+        "destinations.\"HOST\"",
+        "idle_connections_max",
+        Kind::Count,
+        "0 to 10000",
+        "64",
+        "Idle connections kept open",
+    ),
+    key(
+        "destinations.\"HOST\"",
+        "idle_for",
+        Kind::Span,
+        "0s to 10m",
+        "50s",
+        "How long an idle connection is kept",
+    ),
+    key(
+        "destinations.\"HOST\"",
+        "mail_relay",
+        Kind::Text,
+        "",
+        "none",
+        "Server for `mailto:` such as `smtp://host:587` or `smtps://user:${secret:MAIL}@host`",
+    ),
+    key(
+        "destinations.\"HOST\"",
+        "mail_from",
+        Kind::Text,
+        "",
+        "none",
+        "Sender's address of mails, such as `Shukuba <noreply@example.com>`",
+    ),
+    key(
+        "destinations.\"HOST\".retry",
+        "default",
+        Kind::Schedule,
+        "",
+        "5s, 30s, 2m, 10m, 30m, 1h and so on",
+        "For every class that is not set here and may be retried",
+    ),
+    key(
+        "destinations.\"HOST\".retry",
+        "network",
+        Kind::Schedule,
+        "",
+        "as default",
+        "Name, connection, TLS or proxy failed",
+    ),
+    key(
+        "destinations.\"HOST\".retry",
+        "timeout",
+        Kind::Schedule,
+        "",
+        "as default",
+        "A timeout was reached",
+    ),
+    key(
+        "destinations.\"HOST\".retry",
+        "server",
+        Kind::Schedule,
+        "",
+        "as default",
+        "5xx, 408, 425, or no HTTP",
+    ),
+    key(
+        "destinations.\"HOST\".retry",
+        "limited",
+        Kind::Schedule,
+        "",
+        "as default",
+        "429, or 503 with `Retry-After`",
+    ),
+    key(
+        "destinations.\"HOST\".retry",
+        "client",
+        Kind::Schedule,
+        "",
+        "never",
+        "Any other 4xx",
+    ),
+    key(
+        "destinations.\"HOST\".retry",
+        "redirect",
+        Kind::Schedule,
+        "",
+        "never",
+        "3xx",
+    ),
+    key(
+        "destinations.\"HOST\".retry",
+        "retry_after_min",
+        Kind::Span,
+        "0s to 24h",
+        "1s",
+        "The shortest `Retry-After` that is obeyed; a shorter one counts as this",
+    ),
+    key(
+        "destinations.\"HOST\".retry",
+        "retry_after_max",
+        Kind::Span,
+        "0s to 24h",
+        "1h",
+        "The longest `Retry-After` that is obeyed; a longer one counts as this",
+    ),
+    key(
+        "notifier",
+        "slots",
+        Kind::Count,
+        "1 to 10000",
+        "256",
+        "Sends at once",
+    ),
+    key(
+        "notifier",
+        "destination_share",
+        Kind::Number,
+        "Over 0.0 to 1.0",
+        "0.25",
+        "The part of the slots that one destination may take",
+    ),
+    key(
+        "notifier",
+        "prefetch",
+        Kind::Number,
+        "1.0 to 2.0",
+        "2.0",
+        "Messages received ahead, as a multiple of the free slots",
+    ),
+    key(
+        "notifier",
+        "lease",
+        Kind::Span,
+        "10s to 12h",
+        "2m",
+        "How long a received message is leased; extended at half time. At least the longest attempt, the flush and 30s",
+    ),
+    key(
+        "notifier",
+        "receive_wait",
+        Kind::Span,
+        "0s to 20s",
+        "20s",
+        "How long a receive waits for a message",
+    ),
+    key(
+        "notifier",
+        "life",
+        Kind::Span,
+        "1s to 15m",
+        "5m",
+        "How long a notifier lives; then it hands back what it cannot finish",
+    ),
+    key(
+        "notifier",
+        "visibility_share_max",
+        Kind::Number,
+        "Over 0.0 to 1.0",
+        "0.7",
+        "The part of the in-flight bound of a queue elsewhere up to which short retries wait by visibility",
+    ),
+    key(
+        "notifier",
+        "visibility_wait_max",
+        Kind::Span,
+        "0s to 60s",
+        "30s",
+        "The longest retry wait by visibility on a queue elsewhere",
+    ),
+    key(
+        "scaler",
+        "interval",
+        Kind::Span,
+        "1s to 1h",
+        "1m",
+        "How often it plans",
+    ),
+    key(
+        "scaler",
+        "notifier_per_minute",
+        Kind::Count,
+        "1 to 100000000",
+        "60000",
+        "Notifications that one notifier manages in a minute; measure it with `status`",
+    ),
+    key(
+        "scaler",
+        "notifiers_min",
+        Kind::Count,
+        "0 to 1000",
+        "0",
+        "Notifiers of a route that always run",
+    ),
+    key(
+        "scaler",
+        "notifiers_max",
+        Kind::Count,
+        "1 to 1000",
+        "16",
+        "Most notifiers of a route",
+    ),
+    key(
+        "scaler",
+        "drain_within",
+        Kind::Span,
+        "1s to 24h",
+        "5m",
+        "In how much time a backlog should be worked off",
+    ),
+    key(
+        "scaler",
+        "history",
+        Kind::Count,
+        "1 to 100000",
+        "1000",
+        "Plans that are kept",
+    ),
+    key(
+        "results",
+        "url",
+        Kind::Text,
+        "",
+        "none",
+        "`file:///path`, `s3://bucket/prefix`, or none for `results` in the data directory",
+    ),
+    key(
+        "results",
+        "retention",
+        Kind::Span,
+        "1h to 400d",
+        "15d",
+        "How long results are kept",
+    ),
+    key(
+        "results",
+        "seal_interval",
+        Kind::Span,
+        "100ms to 10m",
+        "5s",
+        "How often results are turned from the journal into objects",
+    ),
+    key(
+        "results",
+        "compact_interval",
+        Kind::Span,
+        "1m to 24h",
+        "1h",
+        "How often local objects are made into large ones",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Settings;
+
+    /// The keys that serde takes in a section, from its own words about an unknown one.
+    fn taken(section: &str) -> Vec<String> {
+        let section = section.replace("NAME", "n").replace("HOST", "h");
+        let needed = if section == "routes.n" {
+            "queue = \"q\"\n"
+        } else {
+            ""
+        };
+        let parent = if section.starts_with("routes.n.") {
+            "[routes.n]\nqueue = \"q\"\n"
+        } else {
+            ""
+        };
+        let text = format!("{parent}[{section}]\n{needed}no_such_key = 1\n");
+        let error = toml::from_str::<Settings>(&text).unwrap_err().to_string();
+        let list = error
+            .split("expected one of ")
+            .nth(1)
+            .or(error.split("expected ").nth(1))
+            .unwrap();
+        list.split('`')
+            .skip(1)
+            .step_by(2)
+            .map(str::to_owned)
+            .collect()
+    }
+
+    #[test]
+    fn the_table_lists_exactly_the_keys_that_serde_takes() {
+        let mut sections: Vec<&str> = KEYS.iter().map(|key| key.section).collect();
+        sections.dedup();
+        assert_eq!(sections.len(), 8);
+        for section in sections {
+            let mut taken = taken(section);
+            taken.retain(|name| !["format", "mask", "retry"].contains(&name.as_str()));
+            let listed = KEYS
+                .iter()
+                .filter(|key| key.section == section)
+                .map(|key| key.name);
+            assert_eq!(listed.collect::<Vec<_>>(), taken, "{section}");
+        }
+    }
+
+    #[test]
+    fn every_key_says_what_it_does_and_what_holds_without_it() {
+        for key in KEYS {
+            assert!(!key.doc.is_empty() && !key.default.is_empty(), "{key:?}");
+        }
+    }
+
+    #[test]
+    fn the_defaults_and_the_reference_file_are_valid() {
+        assert_eq!(Settings::default().problems(), []);
+        let text = r#"
+            [routes.s2s]
+            queue = "s2s"
+            format = { kind = "ltsv", fields = { url = "postback" } }
+            retry_for = "12h"
+            mask = { query = ["idfa"] }
+            [destinations."*.appsflyer.com"]
+            rate = "60000/min"
+            request_bytes_max = "1KiB"
+            headers = { authentication = "${secret:AF}" }
+            retry = { server = ["1m", "15m"], client = "never", retry_after_max = "10m" }
+            allow_cidrs = ["10.0.0.0/8"]
+            [notifier]
+            slots = 64
+            [secrets]
+            AF = "env:AF_KEY"
+        "#;
+        let settings: Settings = toml::from_str(text).unwrap();
+        assert_eq!(settings.problems(), []);
+    }
+
+    #[test]
+    fn wrong_values_name_the_key_and_what_is_right() {
+        for (text, key, right) in [
+            ("[notifier]\nslots = 0", "notifier.slots", "1 to 10000"),
+            (
+                "[destinations.\"a.b\"]\nsuccess = [\"200-302\"]",
+                "destinations.\"a.b\".success",
+                "200-299",
+            ),
+            (
+                "[destinations.\"A.b/c\"]",
+                "destinations.\"A.b/c\"",
+                "lower case",
+            ),
+            (
+                "[destinations.\"a.b\"]\nheaders = { Connection = \"x\" }",
+                "destinations.\"a.b\".headers.Connection",
+                "cannot be set",
+            ),
+            (
+                "[routes.r]\nqueue = \"q\"\nretry_for = \"0s\"",
+                "routes.r.retry_for",
+                "1s to 14d",
+            ),
+            (
+                "[routes.r]\nqueue = \"q\"\nformat = { kind = \"regex\" }",
+                "routes.r.format.pattern",
+                "group named url",
+            ),
+            (
+                "[scaler]\nnotifiers_min = 20",
+                "scaler.notifiers_min",
+                "notifiers_max",
+            ),
+        ] {
+            let settings: Settings = toml::from_str(text).unwrap();
+            let problem = settings.validate().unwrap_err().to_string();
+            assert!(
+                problem.starts_with(key) && problem.contains(right),
+                "{problem}"
+            );
+        }
+        assert!(
+            toml::from_str::<Settings>("[notifier]\nlease = 5").is_err(),
+            "a number has no unit"
+        );
+    }
+}
