@@ -23,13 +23,28 @@ const KEEP: Duration = Duration::from_secs(3700);
 /// Samples that are kept of a route; older ones are thinned out. Chosen.
 const SAMPLES_MAX: usize = 20_000;
 
+/// What the ledger said at a time.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Sample {
+    at: Timestamp,
+    accepted: u64,
+    delivered: u64,
+}
+
+/// Notifications a second.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Rates {
+    pub(super) accepted: f64,
+    pub(super) delivered: f64,
+}
+
 /// Sums by route over time.
 #[derive(Debug)]
 pub(super) struct Counts {
     pub(super) ledger: Arc<Ledger>,
     pub(super) queues: Arc<Queues>,
     pub(super) routes: Arc<RwLock<Routes>>,
-    pub(super) samples: Mutex<BTreeMap<String, VecDeque<(Timestamp, u64)>>>,
+    pub(super) samples: Mutex<BTreeMap<String, VecDeque<Sample>>>,
 }
 
 impl Counts {
@@ -38,42 +53,56 @@ impl Counts {
         let routes: Vec<_> = self.routes.read().values().cloned().collect();
         let mut samples = self.samples.lock();
         for route in routes {
-            let sum = self.accepted(route.queue.name());
-            let series = samples.entry(route.name.to_string()).or_default();
-            if series.back().is_some_and(|(_, last)| *last == sum) && series.len() > 1 {
-                // Two equal sums say the same as many.
-                let is_flat = series.iter().rev().nth(1).is_some_and(|(_, before)| *before == sum);
-                if is_flat {
-                    series.pop_back();
-                }
-            }
-            series.push_back((now, sum));
-            let oldest = now.minus(KEEP);
-            while series.len() > SAMPLES_MAX || series.get(1).is_some_and(|(at, _)| *at < oldest) {
-                series.pop_front();
-            }
+            let sample = self.read(route.queue.name(), now);
+            keep(samples.entry(route.name.to_string()).or_default(), sample);
         }
     }
 
-    fn accepted(&self, queue: &str) -> u64 {
+    fn read(&self, queue: &str, at: Timestamp) -> Sample {
         let report = self.ledger.report(Some(queue), Detail::Totals);
-        let accepted = report.queues.first().map_or(0, |book| book.total.accepted);
-        u64::try_from(accepted).unwrap_or(0)
+        let row = report.queues.first().map(|book| book.total).unwrap_or_default();
+        Sample { at, accepted: u64::try_from(row.accepted).unwrap_or(0), delivered: row.cell.delivered }
     }
 
-    /// The sum at `at`: that of the last sample before it.
-    fn sum_at(&self, route: &str, at: Timestamp) -> Option<u64> {
+    /// The last sample at or before `at`.
+    fn before(&self, route: &str, at: Timestamp) -> Option<Sample> {
         let samples = self.samples.lock();
         let series = samples.get(route)?;
-        let before = series.iter().rev().find(|(when, _)| *when <= at);
-        before.or_else(|| series.front()).map(|(_, sum)| *sum)
+        let before = series.iter().rev().find(|sample| sample.at <= at);
+        before.or_else(|| series.front()).copied()
+    }
+
+    /// The rates in the span before `now`.
+    #[expect(clippy::cast_precision_loss, reason = "counts of seconds")]
+    pub(super) fn rates(&self, route: &str, now: Timestamp, span: Duration) -> Rates {
+        let (Some(first), Some(last)) = (self.before(route, now.minus(span)), self.before(route, now)) else {
+            return Rates::default();
+        };
+        let secs = now.since(first.at).min(span).as_secs_f64().max(0.25);
+        Rates {
+            accepted: last.accepted.saturating_sub(first.accepted) as f64 / secs,
+            delivered: last.delivered.saturating_sub(first.delivered) as f64 / secs,
+        }
+    }
+}
+
+/// Adds a sample. Of equal ones the first and the last are kept.
+fn keep(series: &mut VecDeque<Sample>, sample: Sample) {
+    let is_same = |other: &Sample| (other.accepted, other.delivered) == (sample.accepted, sample.delivered);
+    if series.len() > 1 && series.iter().rev().take(2).all(is_same) {
+        series.pop_back();
+    }
+    series.push_back(sample);
+    let oldest = sample.at.minus(KEEP);
+    while series.len() > SAMPLES_MAX || series.get(1).is_some_and(|second| second.at < oldest) {
+        series.pop_front();
     }
 }
 
 impl MetricSource for Counts {
     fn sent_in<'a>(&'a self, route: &'a str, from: Timestamp, to: Timestamp) -> BoxFuture<'a, Result<u64, Error>> {
-        let sent = match (self.sum_at(route, from), self.sum_at(route, to)) {
-            (Some(before), Some(after)) => after.saturating_sub(before),
+        let sent = match (self.before(route, from), self.before(route, to)) {
+            (Some(before), Some(after)) => after.accepted.saturating_sub(before.accepted),
             _ => 0,
         };
         Box::pin(std::future::ready(Ok(sent)))
@@ -87,5 +116,24 @@ impl MetricSource for Counts {
             let counts = self.queues.counts(&route.queue).map_err(|error| Error::unavailable(&what, error))?;
             Ok(counts.visible)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(at: u64, accepted: u64) -> Sample {
+        Sample { at: Timestamp::from_secs(at), accepted, delivered: 0 }
+    }
+
+    #[test]
+    fn a_flat_stretch_keeps_its_two_ends() {
+        let mut series = VecDeque::new();
+        for (at, accepted) in [(1, 0), (2, 0), (3, 0), (4, 5), (5, 5), (6, 5), (7, 5), (8, 9)] {
+            keep(&mut series, sample(at, accepted));
+        }
+        let kept: Vec<_> = series.iter().map(|sample| (sample.at.as_secs(), sample.accepted)).collect();
+        assert_eq!(kept, [(1, 0), (3, 0), (4, 5), (7, 5), (8, 9)]);
     }
 }

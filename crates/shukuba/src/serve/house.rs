@@ -13,19 +13,21 @@ use delivery::ledger::Ledger;
 use delivery::port::ResultStore;
 use delivery::results::{ObjectResults, Results};
 use delivery::sender::Tools;
-use gateway::{Door, DoorParts, KeyStore, Limits, NoAdmin, Registry, Tls};
+use gateway::{Door, DoorParts, KeyStore, Limits, Registry, Tls};
 use parking_lot::{Mutex, RwLock};
 use sqs::Queues;
 use store::DataDir;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::admin::{Desk, Runs};
 use super::counts::Counts;
 use super::live::{Live, Now};
 use super::log::Log;
 use super::notifiers::Notifiers;
 use super::routes;
-use super::work::Work;
+use super::runtimes::Runtimes;
+use super::work::{self, Work};
 use crate::config::Server;
 use crate::data;
 
@@ -66,7 +68,7 @@ impl House {
             ledger: ledger.clone(),
             metrics: metrics.clone(),
             clock: clock.clone(),
-            dns: Tools::new(clock.clone()).dns,
+            runtimes: Runtimes::start(threads(&now.config.server), &clock, &Tools::new(clock.clone()).dns)?,
             salt: data::salt(path)?,
             host: data::host(),
             started: AtomicU64::new(0),
@@ -74,15 +76,28 @@ impl House {
         });
         let (stop, stopped) = watch::channel(false);
         let log = Log { queues: queues.clone(), ledger: ledger.clone(), routes: routes.clone() };
-        let counts = Counts { ledger, queues: queues.clone(), routes, samples: Mutex::default() };
+        let counts = Arc::new(Counts { ledger, queues: queues.clone(), routes: routes.clone(), samples: Mutex::default() });
+        let plans = work::plans(&now, &routes.read(), &counts, &notifiers);
         let work = Work {
             live: live.clone(),
             notifiers: notifiers.clone(),
-            counts: Arc::new(counts),
+            counts,
             log: Arc::new(log),
             results,
+            plans: Arc::new(watch::Sender::new(plans)),
             clock: clock.clone(),
             stop: stopped,
+        };
+        let desk = Desk {
+            dir: path.to_owned(),
+            live: live.clone(),
+            queues: queues.clone(),
+            ledger: notifiers.ledger.clone(),
+            log: work.log.clone(),
+            notifiers: notifiers.clone(),
+            work: work.clone(),
+            salt: notifiers.salt,
+            replays: Arc::new(Runs::default()),
         };
         let region: base::Region = now.config.server.region.parse().context("server.region")?;
         let service = sqs::ops::service(queues.clone(), region.clone(), keys.account().clone());
@@ -91,7 +106,7 @@ impl House {
             keys: keys.clone(),
             authorizer: Arc::new(RoleAuthorizer),
             recorder: Arc::new(CountingRecorder::new(metrics.clone())),
-            admin: Arc::new(NoAdmin),
+            admin: Arc::new(desk),
             metrics,
             clock,
             region,
@@ -140,6 +155,8 @@ impl House {
             }
             Err(error) => tracing::error!(error = format!("{error:#}"), "the new routes cannot be opened; the old ones stay"),
         }
+        let plans = work::plans(&self.live.now(), &self.notifiers.routes.read(), &self.work.counts, &self.notifiers);
+        self.work.plans.send_replace(plans);
         // Those that run know the old rules; they end what is in flight, and others take over.
         self.notifiers.renew(RENEW_GRACE);
         if needing.is_empty() {
@@ -159,10 +176,7 @@ impl House {
         let grace = self.live.now().config.server.drain_within.get();
         // Nobody plans new ones from here on.
         self.stop.send_replace(true);
-        let notifiers = self.notifiers.clone();
-        if tokio::task::spawn_blocking(move || notifiers.stop(grace)).await.is_err() {
-            tracing::error!("the notifiers did not end in order");
-        }
+        self.notifiers.stop(grace).await;
     }
 
     /// Ends the rest: the last results are sealed.
@@ -219,6 +233,12 @@ fn open_results(path: &Path, now: &Now) -> anyhow::Result<Arc<dyn ResultStore>> 
         },
     };
     Ok(Arc::new(ObjectResults::local(&folder)?))
+}
+
+/// How many threads notifiers run on.
+fn threads(server: &Server) -> usize {
+    let processors = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    server.threads.and_then(|count| usize::try_from(count).ok()).unwrap_or_else(processors)
 }
 
 /// The bounds of the door.

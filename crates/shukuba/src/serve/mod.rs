@@ -2,10 +2,12 @@
 //!
 //! - [`house`]: everything that runs, opened in order
 //! - [`live`]: the settings that hold now, and reading them again
-//! - [`routes`], [`route_queue`], [`log`], [`counts`], [`notifiers`]: delivery's ports over the queues of this process
+//! - [`routes`], [`route_queue`], [`log`], [`counts`], [`notifiers`], [`runtimes`]: delivery's ports over the queues of this process
 //! - [`work`]: what runs beside the door
+//! - [`admin`]: the operator's API
 //! - [`notify`]: what the service manager is told
 
+mod admin;
 mod counts;
 mod house;
 mod live;
@@ -14,6 +16,7 @@ mod notifiers;
 mod notify;
 mod route_queue;
 mod routes;
+mod runtimes;
 mod work;
 
 use std::net::SocketAddr;

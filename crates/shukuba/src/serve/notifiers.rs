@@ -1,6 +1,4 @@
-//! The port `Invoker`: notifiers as threads of this process, each with a runtime of its own.
-//!
-//! A thread each, so that a notifier shares nothing hot with the door or with another notifier.
+//! The port `Invoker`: notifiers as tasks on threads of this process.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -8,20 +6,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use base::{Clock, MetricSink};
-use delivery::dns;
 use delivery::ledger::Ledger;
-use delivery::notifier::{Directives, Handle, Notifier, Parts, Summary};
+use delivery::notifier::{Directives, Handle, Notifier, Parts};
 use delivery::port::{Error, Invoker, StartEvent};
 use delivery::result::{Salt, SentBy, Writer};
-use delivery::sender::{Senders, Tools};
+use delivery::sender::Senders;
 use futures_util::future::BoxFuture;
 use parking_lot::{Mutex, RwLock};
 use sqs::Queues;
 use store::Room;
+use tokio::task::JoinHandle;
 
 use super::live::Live;
 use super::route_queue::RouteQueue;
 use super::routes::{LiveRoute, Routes};
+use super::runtimes::Runtimes;
 
 /// What notifiers are made of, and those that run.
 #[derive(Debug)]
@@ -32,7 +31,7 @@ pub(super) struct Notifiers {
     pub(super) ledger: Arc<Ledger>,
     pub(super) metrics: Arc<dyn MetricSink>,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) dns: Arc<dns::Cache>,
+    pub(super) runtimes: Runtimes,
     pub(super) salt: Salt,
     pub(super) host: String,
     pub(super) started: AtomicU64,
@@ -45,7 +44,7 @@ pub(super) struct Running {
     pub(super) route: String,
     handle: Handle,
     share: f64,
-    thread: Option<std::thread::JoinHandle<()>>,
+    task: JoinHandle<()>,
 }
 
 impl Invoker for Notifiers {
@@ -69,9 +68,10 @@ impl Invoker for Notifiers {
 }
 
 impl Notifiers {
-    fn count(&self, route: &str) -> u32 {
+    /// How many run for `route`.
+    pub(super) fn count(&self, route: &str) -> u32 {
         let running = self.running.lock();
-        let count = running.values().filter(|running| running.route == route && !running.is_finished()).count();
+        let count = running.values().filter(|running| running.route == route && !running.task.is_finished()).count();
         u32::try_from(count).unwrap_or(u32::MAX)
     }
 
@@ -83,18 +83,19 @@ impl Notifiers {
         let number = self.started.fetch_add(1, Ordering::Relaxed);
         let directives = self.directives(&event.route, event.share);
         let life = base::Timestamp::from_millis(event.deadline_ms).since(self.clock.now());
-        let parts = self.parts(&route, &format!("{}-{}-{number}", self.host, event.route));
+        let (runtime, senders) = self.runtimes.next().ok_or_else(|| Error::refused(&what, "no thread runs"))?;
+        let parts = self.parts(&route, senders, &format!("{}-{}-{number}", self.host, event.route));
         let (notifier, handle) = Notifier::new(parts, directives);
-        let thread = std::thread::Builder::new()
-            .name("notifier".to_owned())
-            .spawn(move || run(notifier, life))
-            .map_err(|error| Error::unavailable(&what, format!("cannot start a thread: {error}")))?;
-        let running = Running { route: event.route.clone(), handle, share: event.share, thread: Some(thread) };
+        let task = runtime.spawn(async move {
+            let summary = notifier.run(life).await;
+            tracing::debug!(?summary, "notifier ended");
+        });
+        let running = Running { route: event.route.clone(), handle, share: event.share, task };
         self.running.lock().insert(number, running);
         Ok(())
     }
 
-    fn parts(&self, route: &LiveRoute, id: &str) -> Parts {
+    fn parts(&self, route: &LiveRoute, senders: Senders, id: &str) -> Parts {
         let now = self.live.now();
         let sent_by = SentBy { notifier: id.to_owned(), host: self.host.clone(), ..SentBy::default() };
         let excerpt = now.destinations.find("").response_excerpt_bytes;
@@ -109,8 +110,7 @@ impl Notifiers {
         Parts {
             route: route.name.clone(),
             queue: Arc::new(queue),
-            // Connections belong to the thread's runtime; names are resolved for all.
-            sender: Arc::new(Senders::new(Tools { clock: self.clock.clone(), dns: self.dns.clone() })),
+            sender: Arc::new(senders),
             clock: self.clock.clone(),
             metrics: self.metrics.clone(),
             format: route.format.clone(),
@@ -148,47 +148,18 @@ impl Notifiers {
     }
 
     /// Ends all and waits for them. What is in flight may take `grace`.
-    pub(super) fn stop(&self, grace: Duration) {
+    pub(super) async fn stop(&self, grace: Duration) {
         self.renew(grace);
         let all = std::mem::take(&mut *self.running.lock());
-        for (_, mut running) in all {
-            running.join();
+        for (_, running) in all {
+            if running.task.await.is_err() {
+                tracing::error!(route = %running.route, "a notifier failed; its messages come back when their leases end");
+            }
         }
     }
 
     fn reap(&self) {
-        let mut running = self.running.lock();
-        let ended: Vec<u64> = running.iter().filter(|(_, one)| one.is_finished()).map(|(number, _)| *number).collect();
-        for number in ended {
-            if let Some(mut one) = running.remove(&number) {
-                one.join();
-            }
-        }
-    }
-}
-
-impl Running {
-    fn is_finished(&self) -> bool {
-        self.thread.as_ref().is_none_or(std::thread::JoinHandle::is_finished)
-    }
-
-    fn join(&mut self) {
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!(route = %self.route, "a notifier failed; its messages come back when their leases end");
-        }
-    }
-}
-
-fn run(notifier: Notifier, life: Duration) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    match runtime {
-        Ok(runtime) => {
-            let summary: Summary = runtime.block_on(notifier.run(life));
-            tracing::debug!(?summary, "notifier ended");
-        }
-        Err(error) => tracing::error!(%error, "a notifier could not start"),
+        self.running.lock().retain(|_, one| !one.task.is_finished());
     }
 }
 

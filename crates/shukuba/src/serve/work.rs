@@ -3,16 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use base::{Clock, Timestamp};
-use delivery::port::{Invoker, MetricSource, StartEvent};
+use base::Clock;
 use delivery::results::set::Window;
 use delivery::results::{ResultLog, Results, Sealer};
+use delivery::scaler::{Loop, RouteScale};
 use tokio::sync::watch;
 
 use super::counts::{self, Counts};
-use super::live::Live;
+use super::live::{Live, Now};
 use super::log::Log;
 use super::notifiers::Notifiers;
+use super::routes::Routes;
 
 /// How often notifiers are told what rests and whether the disk has room. Chosen.
 const DIRECT_EVERY: Duration = Duration::from_millis(250);
@@ -27,6 +28,8 @@ pub(super) struct Work {
     pub(super) counts: Arc<Counts>,
     pub(super) log: Arc<Log>,
     pub(super) results: Results,
+    /// The loop that plans, replaced when settings change.
+    pub(super) plans: Arc<watch::Sender<Arc<Loop>>>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) stop: watch::Receiver<bool>,
 }
@@ -46,6 +49,15 @@ impl Work {
         let interval = self.live.now().settings.results.seal_interval.get();
         let log: Arc<dyn ResultLog> = self.log.clone();
         Sealer::new(log, self.results.clone()).run(interval, self.stop.clone()).await;
+    }
+
+    /// Waits until the sealer has passed `position`, or for three of its intervals.
+    pub(super) async fn sealed_through(&self, position: store::Position) {
+        let interval = self.live.now().settings.results.seal_interval.get();
+        let until = self.clock.monotonic() + interval * 3;
+        while self.log.sealed_up_to() < position && self.clock.monotonic() < until {
+            tokio::time::sleep(interval / 10).await;
+        }
     }
 
     /// Makes small objects into large ones, and removes old ones.
@@ -90,48 +102,35 @@ impl Work {
         }
     }
 
-    /// Plans each interval how many notifiers run.
+    /// Plans each interval how many notifiers run; changed settings make a new loop.
     pub(super) async fn scale(mut self) {
-        let mut last = self.clock.now();
-        let mut number = 0;
         loop {
-            let interval = self.live.now().settings.scaler.interval.get();
-            let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + interval, interval);
-            if !self.tick(&mut ticks).await {
-                return;
+            let mut plans = self.plans.subscribe();
+            let current = plans.borrow_and_update().clone();
+            let (end, ended) = watch::channel(false);
+            let running = current.run(ended);
+            tokio::select! {
+                () = running => {}
+                _ = plans.changed() => {}
+                _ = self.stop.wait_for(|is_stopping| *is_stopping) => return,
             }
-            let now = self.clock.now();
-            let names: Vec<String> = self.notifiers.routes.read().keys().cloned().collect();
-            for route in names {
-                number += 1;
-                if let Err(error) = self.plan(&route, number, last, now).await {
-                    tracing::error!(%route, %error, "no plan");
-                }
-            }
-            last = now;
+            drop(end);
         }
     }
+}
 
-    async fn plan(&self, route: &str, plan: u64, from: Timestamp, to: Timestamp) -> Result<(), delivery::port::Error> {
-        let settings = self.live.now().settings.clone();
-        let sent = self.counts.sent_in(route, from, to).await?;
-        let backlog = self.counts.backlog(route).await?;
-        let running = self.notifiers.running(route).await?;
-        let per_minute = u64::from(settings.scaler.notifier_per_minute);
-        let wanted = (sent + backlog).div_ceil(per_minute).min(u64::from(settings.scaler.notifiers_max));
-        let wanted = u32::try_from(wanted).unwrap_or(1);
-        let count = wanted.saturating_sub(running);
-        for index in 0..count {
-            let event = StartEvent {
-                route: route.to_owned(),
-                plan,
-                index,
-                count,
-                share: 1.0 / f64::from(wanted.max(1)),
-                deadline_ms: to.plus(settings.notifier.life.get()).as_millis(),
-            };
-            self.notifiers.start(event).await?;
-        }
-        Ok(())
-    }
+/// The scaler's loop by the settings that hold.
+pub(super) fn plans(now: &Now, routes: &Routes, counts: &Arc<Counts>, notifiers: &Arc<Notifiers>) -> Arc<Loop> {
+    let scales = routes.values().filter(|route| route.rules.notifier).map(|route| RouteScale {
+        route: route.name.to_string(),
+        notifiers_max: route.rules.notifiers_max,
+    });
+    Arc::new(Loop::new(
+        now.settings.scaler.clone(),
+        now.settings.notifier.life.get(),
+        scales.collect(),
+        counts.clone(),
+        notifiers.clone(),
+        notifiers.clock.clone(),
+    ))
 }

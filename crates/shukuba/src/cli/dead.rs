@@ -1,0 +1,143 @@
+//! `shukuba dead list | show | retry | drop`.
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use super::operator::{self, At, number, text};
+use crate::app::App;
+use crate::output;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// List what was given up, with the reason
+    List {
+        #[command(flatten)]
+        which: Which,
+        /// At most so many, up to 1000
+        #[arg(long, value_name = "N", default_value_t = 100)]
+        max: usize,
+    },
+    /// Show one, with its line
+    Show {
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Send again, each with its id and a new life; says how many first
+    Retry {
+        #[command(flatten)]
+        which: Which,
+        /// At most so many a second; 0: as fast as it goes
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        rate: u32,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Drop for ever; says how many first
+    Drop {
+        #[command(flatten)]
+        which: Which,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// Which dead notifications; without any, all of the route.
+#[derive(Debug, clap::Args)]
+struct Which {
+    #[command(flatten)]
+    at: At,
+    /// The route; may be left out where there is only one
+    #[arg(long, value_name = "ROUTE")]
+    route: Option<String>,
+    /// For this destination
+    #[arg(long, value_name = "NAME")]
+    destination: Option<String>,
+    /// Whose reason holds this text
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// Given up at or after
+    #[arg(long, value_name = "TIME", value_parser = operator::time)]
+    from: Option<u64>,
+    /// Given up before
+    #[arg(long, value_name = "TIME", value_parser = operator::time)]
+    to: Option<u64>,
+    /// Notification ids, or ids of messages in the dead queue
+    #[arg(value_name = "ID")]
+    ids: Vec<String>,
+}
+
+impl Which {
+    fn input(&self) -> Value {
+        json!({
+            "route": self.route, "destination": self.destination, "reason": self.reason,
+            "from_ms": self.from, "to_ms": self.to, "ids": self.ids,
+        })
+    }
+
+    fn with(&self, name: &str, value: impl Into<Value>) -> Value {
+        let mut input = self.input();
+        if let Some(fields) = input.as_object_mut() {
+            fields.insert(name.to_owned(), value.into());
+        }
+        input
+    }
+
+    fn count(&self, app: &App) -> anyhow::Result<u64> {
+        let answer = self.at.call(app, "dead-count", &self.input())?;
+        Ok(answer.get("count").and_then(Value::as_u64).unwrap_or(0))
+    }
+}
+
+pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
+    match args.what {
+        What::List { which, max } => {
+            which.at.show(app, "dead-list", &which.with("max", max), list)?;
+        }
+        What::Show { which } => {
+            let answer = which.at.show(app, "dead-list", &which.with("max", 10), show)?;
+            return Ok(ExitCode::from(u8::from(answer.as_array().is_none_or(Vec::is_empty))));
+        }
+        What::Retry { which, rate, yes } => {
+            let count = which.count(app)?;
+            if operator::confirm(&format!("send {} again", output::count(count)), yes)? {
+                which.at.show(app, "dead-retry", &which.with("rate", rate), |answer| {
+                    format!("{} sent again", number(answer, "count"))
+                })?;
+            }
+        }
+        What::Drop { which, yes } => {
+            let count = which.count(app)?;
+            if operator::confirm(&format!("drop {} for ever", output::count(count)), yes)? {
+                which.at.show(app, "dead-drop", &which.input(), |answer| format!("{} dropped", number(answer, "count")))?;
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list(answer: &Value) -> String {
+    let letters = answer.as_array().map_or(&[][..], Vec::as_slice);
+    let rows = letters.iter().map(|letter| {
+        [text(letter, "died_at"), text(letter, "notification_id"), text(letter, "destination"), number(letter, "attempts"), text(letter, "reason")]
+    });
+    output::table(&["given up", "notification", "destination", "attempts", "reason"], rows)
+}
+
+fn show(answer: &Value) -> String {
+    let letters = answer.as_array().map_or(&[][..], Vec::as_slice);
+    let shown = letters.iter().map(|letter| {
+        let names = ["notification_id", "message_id", "reason", "destination", "attempts", "first_at", "died_at", "line"];
+        output::pairs(&names.map(|name| (name, text(letter, name))))
+    });
+    shown.collect::<Vec<_>>().join("\n\n")
+}

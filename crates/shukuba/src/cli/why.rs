@@ -1,0 +1,81 @@
+//! `shukuba why`.
+
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use super::operator::{At, list, number, text};
+use crate::app::App;
+use crate::output;
+
+/// Tells what became of a notification: every attempt with its result (exit code 1 when nothing bears that id).
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    at: At,
+
+    /// Only in this route's results
+    #[arg(long, value_name = "ROUTE")]
+    route: Option<String>,
+
+    /// A message id, a notification id, or the exact URL as it was sent
+    #[arg(value_name = "ID|URL")]
+    what: String,
+}
+
+pub(super) fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
+    let input = json!({ "what": args.what, "route": args.route });
+    let answer = args.at.show(app, "why", &input, table)?;
+    Ok(ExitCode::from(u8::from(list(&answer, "stories").is_empty())))
+}
+
+fn table(answer: &Value) -> String {
+    let stories = list(answer, "stories");
+    let mut parts: Vec<String> = stories.iter().map(story).collect();
+    if stories.is_empty() {
+        parts.push("nothing bears that id or URL: it was not accepted here, is not tried yet, or is past its retention".to_owned());
+    }
+    if answer.get("is_cut") == Some(&Value::Bool(true)) {
+        parts.push("there are more; narrow it with --route or by id".to_owned());
+    }
+    parts.join("\n\n")
+}
+
+fn story(story: &Value) -> String {
+    let attempts = list(story, "attempts");
+    let mut lines = vec![format!("{}: {}", text(story, "notification_id"), text(story, "state"))];
+    if let Some(first) = attempts.first() {
+        lines.push(format!("  accepted {} on route {}, {} {}", text(first, "queued_at"), text(first, "route"), text(first, "method"), text(first, "url")));
+        if let Some(origin) = first.get("origin") {
+            lines.push(format!("  from {}", from(origin)));
+        }
+    }
+    lines.extend(attempts.iter().map(attempt));
+    lines.extend(list(story, "waiting").iter().map(|one| format!("  waits: {} {}", text(one, "state"), text(one, "until"))));
+    lines.join("\n")
+}
+
+fn from(origin: &Value) -> String {
+    match origin {
+        Value::String(text) => text.clone(),
+        _ => format!("{}:{} at byte {}, shipped {}", text(origin, "host"), text(origin, "file"), number(origin, "offset"), text(origin, "shipped_at")),
+    }
+}
+
+fn attempt(attempt: &Value) -> String {
+    let took = attempt.get("timings_us").and_then(|timings| timings.get("total")).and_then(Value::as_u64);
+    let took = took.map_or_else(String::new, |micros| format!(" in {:.1}ms", std::time::Duration::from_micros(micros).as_secs_f64() * 1000.0));
+    let what = [text(attempt, "status"), text(attempt, "error"), text(attempt, "detail"), text(attempt, "reason")];
+    let what: Vec<_> = what.into_iter().filter(|part| !part.is_empty()).collect();
+    let next = text(attempt, "next_at");
+    let next = if next.is_empty() { next } else { format!(", again at {next}") };
+    format!(
+        "  {} attempt {}: {} {} {}{took}{next} by {}",
+        text(attempt, "at"),
+        number(attempt, "attempt"),
+        text(attempt, "verdict"),
+        what.join(" "),
+        text(attempt, "address"),
+        text(attempt, "notifier"),
+    )
+}

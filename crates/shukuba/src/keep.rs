@@ -1,0 +1,134 @@
+//! Copies of a data directory, and what is checked in it.
+//!
+//! A backup is a directory of the same layout: the journal (copied while serving), the results where they are local, keys, the
+//! secret of the results, and the format version. The master key stays out unless it is asked for.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+use store::disk::RealDisk;
+
+/// Small files that belong to the data.
+const FILES: [&str; 3] = ["keys.json", "salt", "FORMAT"];
+
+/// What was copied.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Report {
+    /// Journal files.
+    pub(crate) journal_files: u64,
+    /// Their bytes.
+    pub(crate) journal_bytes: u64,
+    /// Result objects.
+    pub(crate) result_files: u64,
+    /// Their bytes.
+    pub(crate) result_bytes: u64,
+    /// Whether the master key is in it; without it, the keys' secrets cannot be read.
+    pub(crate) has_master_key: bool,
+}
+
+/// Copies `from` with its open `journal` into `to`, which must be empty or new.
+pub(crate) fn backup(from: &Path, to: &Path, journal: &store::Journal, with_master_key: bool) -> anyhow::Result<Report> {
+    make_empty(to)?;
+    let target = to.join("journal");
+    fs::create_dir(&target).with_context(|| format!("cannot make `{}`", target.display()))?;
+    // The journal first: a result that is sealed meanwhile is then in both, and counted once.
+    let copied = journal.backup(&RealDisk::at(&target)?).context("cannot copy the journal")?;
+    let mut report = Report {
+        journal_files: copied.files,
+        journal_bytes: copied.bytes.get(),
+        result_files: 0,
+        result_bytes: 0,
+        has_master_key: false,
+    };
+    let results = from.join("results");
+    if results.is_dir() {
+        copy_tree(&results, &to.join("results"), &mut report)?;
+    }
+    copy_small(from, to, with_master_key, &mut report)?;
+    sync_dir(to)?;
+    Ok(report)
+}
+
+/// Copies a backup into `to`, which must be empty or new, after checking every byte of its journal.
+pub(crate) fn restore(from: &Path, to: &Path) -> anyhow::Result<Report> {
+    anyhow::ensure!(from.join("journal").is_dir(), "`{}` is no backup: it has no `journal`", from.display());
+    make_empty(to)?;
+    let target = to.join("journal");
+    fs::create_dir(&target).with_context(|| format!("cannot make `{}`", target.display()))?;
+    let copied = store::backup::restore(&RealDisk::at(&from.join("journal"))?, &RealDisk::at(&target)?)?;
+    let mut report = Report {
+        journal_files: copied.files,
+        journal_bytes: copied.bytes.get(),
+        result_files: 0,
+        result_bytes: 0,
+        has_master_key: false,
+    };
+    let results = from.join("results");
+    if results.is_dir() {
+        copy_tree(&results, &to.join("results"), &mut report)?;
+    }
+    copy_small(from, to, true, &mut report)?;
+    sync_dir(to)?;
+    Ok(report)
+}
+
+fn make_empty(dir: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    let is_taken = fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some());
+    anyhow::ensure!(!is_taken, "`{}` is not empty; give an empty or a new directory", dir.display());
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    made.with_context(|| format!("cannot make `{}`", dir.display()))
+}
+
+fn copy_small(from: &Path, to: &Path, with_master_key: bool, report: &mut Report) -> anyhow::Result<()> {
+    let master = Some(gateway::keys::MASTER_KEY_FILE).filter(|_| with_master_key);
+    for name in FILES.into_iter().chain(master) {
+        let source = from.join(name);
+        if source.exists() {
+            copy_file(&source, &to.join(name))?;
+            report.has_master_key |= Some(name) == master;
+        }
+    }
+    Ok(())
+}
+
+fn copy_tree(from: &Path, to: &Path, report: &mut Report) -> anyhow::Result<()> {
+    fs::create_dir_all(to).with_context(|| format!("cannot make `{}`", to.display()))?;
+    let entries = fs::read_dir(from).with_context(|| format!("cannot read `{}`", from.display()))?;
+    for entry in entries {
+        let entry = entry.with_context(|| format!("cannot read `{}`", from.display()))?;
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        if source.is_dir() {
+            copy_tree(&source, &target, report)?;
+        } else if let Some(bytes) = copy_if_there(&source, &target)? {
+            report.result_files += 1;
+            report.result_bytes += bytes;
+        }
+    }
+    sync_dir(to)
+}
+
+/// An object may be replaced by a larger one while it is copied; that one is copied as well.
+fn copy_if_there(from: &Path, to: &Path) -> anyhow::Result<Option<u64>> {
+    match copy_file(from, to) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(_) if !from.exists() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn copy_file(from: &Path, to: &Path) -> anyhow::Result<u64> {
+    let copy = || {
+        let bytes = fs::copy(from, to)?;
+        fs::File::open(to)?.sync_all()?;
+        Ok::<u64, std::io::Error>(bytes)
+    };
+    copy().with_context(|| format!("cannot copy `{}` to `{}`", from.display(), to.display()))
+}
+
+fn sync_dir(dir: &Path) -> anyhow::Result<()> {
+    let synced = fs::File::open(dir).and_then(|dir| dir.sync_all());
+    synced.with_context(|| format!("cannot sync `{}`", dir.display()))
+}

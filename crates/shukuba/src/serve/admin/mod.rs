@@ -1,0 +1,167 @@
+//! The operator's API: `POST /_shukuba/api/NAME`, JSON in and out, each call a line in [`CALLS`].
+//!
+//! A call is one function from its input to its answer; the gateway has verified and decided before. Names that begin
+//! with `Get` or `List` are open to readers.
+
+mod dead;
+mod forget;
+mod keep;
+mod ledger;
+mod pause;
+mod replay;
+mod route;
+mod scaler;
+mod status;
+mod why;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use api::{Ctx, Fault};
+use bytes::Bytes;
+use delivery::ledger::Ledger;
+use delivery::result::Salt;
+use delivery::results::Results;
+use futures_util::future::{BoxFuture, LocalBoxFuture};
+use gateway::Admin;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sqs::Queues;
+
+use super::live::Live;
+use super::log::Log;
+use super::notifiers::Notifiers;
+use super::routes::LiveRoute;
+use super::work::Work;
+
+type Answer = Result<Vec<u8>, Fault>;
+type Run = fn(Desk, Bytes) -> LocalBoxFuture<'static, Answer>;
+
+/// One call.
+struct Call {
+    name: &'static str,
+    action: &'static str,
+    run: Run,
+}
+
+/// A function as a call.
+macro_rules! call {
+    ($function:path) => {
+        |desk, input| Box::pin(async move { $function(&desk, input).await })
+    };
+}
+
+/// All calls.
+static CALLS: [Call; 18] = [
+    Call { name: "status", action: "shukuba:GetStatus", run: call!(status::status) },
+    Call { name: "ledger", action: "shukuba:GetLedger", run: call!(ledger::ledger) },
+    Call { name: "why", action: "shukuba:GetResults", run: call!(why::why) },
+    Call { name: "scaler", action: "shukuba:GetScaler", run: call!(scaler::history) },
+    Call { name: "route-test", action: "shukuba:GetRoute", run: call!(route::test) },
+    Call { name: "pause", action: "shukuba:Pause", run: call!(pause::pause) },
+    Call { name: "resume", action: "shukuba:Resume", run: call!(pause::resume) },
+    Call { name: "dead-list", action: "shukuba:ListDead", run: call!(dead::list) },
+    Call { name: "dead-count", action: "shukuba:GetDead", run: call!(dead::count) },
+    Call { name: "dead-retry", action: "shukuba:RetryDead", run: call!(dead::retry) },
+    Call { name: "dead-drop", action: "shukuba:DropDead", run: call!(dead::drop) },
+    Call { name: "replay-plan", action: "shukuba:PlanReplay", run: call!(replay::plan) },
+    Call { name: "replay-run", action: "shukuba:RunReplay", run: call!(replay::run) },
+    Call { name: "replay-stop", action: "shukuba:StopReplay", run: call!(replay::stop) },
+    Call { name: "replay-list", action: "shukuba:ListReplays", run: call!(replay::list) },
+    Call { name: "replay-discard", action: "shukuba:DiscardReplay", run: call!(replay::discard) },
+    Call { name: "forget", action: "shukuba:ForgetResults", run: call!(forget::forget) },
+    Call { name: "backup", action: "shukuba:Backup", run: call!(keep::backup) },
+];
+
+/// What the calls work with. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) struct Desk {
+    pub(super) dir: PathBuf,
+    pub(super) live: Arc<Live>,
+    pub(super) queues: Arc<Queues>,
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) log: Arc<Log>,
+    pub(super) notifiers: Arc<Notifiers>,
+    pub(super) work: Work,
+    pub(super) salt: Salt,
+    pub(super) replays: Arc<Runs>,
+}
+
+pub(super) use replay::Runs;
+
+impl Admin for Desk {
+    fn action(&self, name: &str) -> Option<&'static str> {
+        CALLS.iter().find(|call| call.name == name).map(|call| call.action)
+    }
+
+    fn handle<'a>(&'a self, name: &'a str, _: Ctx, input: Bytes) -> BoxFuture<'a, Answer> {
+        let call = CALLS.iter().find(|call| call.name == name);
+        let desk = self.clone();
+        Box::pin(async move {
+            let run = call.ok_or_else(Fault::internal)?.run;
+            // Searches and copies take long: they run beside the threads that answer and send.
+            let runtime = tokio::runtime::Handle::current();
+            let done = tokio::task::spawn_blocking(move || runtime.block_on(run(desk, input)));
+            done.await.map_err(|error| failed("the call stopped", &error))?
+        })
+    }
+}
+
+impl Desk {
+    fn results(&self) -> &Results {
+        &self.work.results
+    }
+
+    /// The route of that name.
+    fn route(&self, name: &str) -> Result<Arc<LiveRoute>, Fault> {
+        let routes = self.notifiers.routes.read();
+        routes.get(name).cloned().ok_or_else(|| {
+            let known: Vec<&str> = routes.keys().map(String::as_str).collect();
+            refuse(format!("there is no route `{name}` on this server; there are: {}", known.join(", ")))
+        })
+    }
+
+    /// The route of that name, or the only one.
+    fn route_or_only(&self, name: Option<&str>) -> Result<Arc<LiveRoute>, Fault> {
+        if let Some(name) = name {
+            return self.route(name);
+        }
+        let routes = self.notifiers.routes.read();
+        let mut all = routes.values();
+        match (all.next(), all.next()) {
+            (Some(only), None) => Ok(only.clone()),
+            _ => {
+                let known: Vec<&str> = routes.keys().map(String::as_str).collect();
+                Err(refuse(format!("say which route: {}", known.join(", "))))
+            }
+        }
+    }
+}
+
+/// Reads a call's input; nothing stands for an empty object.
+fn read<T: DeserializeOwned>(input: &Bytes) -> Result<T, Fault> {
+    let text: &[u8] = if input.is_empty() { b"{}" } else { input };
+    serde_json::from_slice(text).map_err(|error| refuse(format!("the input is not in form: {error}")))
+}
+
+/// Writes a call's answer.
+fn write<T: Serialize>(value: &T) -> Answer {
+    serde_json::to_vec(value).map_err(|error| failed("the answer cannot be written", &error))
+}
+
+/// The call asks for what cannot be.
+fn refuse(message: impl Into<String>) -> Fault {
+    Fault::sender("InvalidRequest", message.into())
+}
+
+/// The call failed on our side; the operator is told why.
+fn failed(what: &str, error: &dyn std::error::Error) -> Fault {
+    let mut text = format!("{what}: {error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(&format!(": {cause}"));
+        source = cause.source();
+    }
+    tracing::error!(error = %text, "an operator's call failed");
+    Fault::unavailable(text)
+}

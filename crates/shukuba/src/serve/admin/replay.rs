@@ -1,0 +1,202 @@
+//! `replay-*`: notifications sent again; a plan first, then a run that goes on beside the calls and can be stopped.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use base::Clock;
+use bytes::Bytes;
+use delivery::port;
+use delivery::replay::{Again, Filter, Ids, Replay, Replays, Target};
+use delivery::results::ResultLog;
+use delivery::travel;
+use futures_util::future::BoxFuture;
+use parking_lot::Mutex;
+use serde::Deserialize;
+use sqs::attributes::{Attribute, Value};
+use sqs::{Outgoing, Sender};
+use store::Position;
+use store::record::Cause;
+use tokio::sync::watch;
+
+use super::{Answer, Desk, failed, read, refuse, write};
+use crate::serve::route_queue::failed as queue_failed;
+use crate::serve::routes::LiveRoute;
+
+/// Messages sent at once. Source: SendMessageBatch.
+const BATCH: usize = 10;
+
+/// The runs of this process, by the replay's id.
+#[derive(Debug, Default)]
+pub(in crate::serve) struct Runs(Mutex<BTreeMap<String, Run>>);
+
+#[derive(Debug)]
+struct Run {
+    stop: watch::Sender<bool>,
+    task: tokio::task::JoinHandle<()>,
+    error: Arc<Mutex<Option<String>>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PlanInput {
+    filter: Filter,
+    /// New ids for all.
+    #[serde(default)]
+    new_ids: bool,
+}
+
+pub(super) async fn plan(desk: &Desk, input: Bytes) -> Answer {
+    let PlanInput { mut filter, new_ids } = read(&input)?;
+    let route = desk.route_or_only(Some(filter.route.as_str()).filter(|name| !name.is_empty()))?;
+    filter.route.clone_from(&route.results);
+    let ids = if new_ids { Ids::New } else { Ids::Keep };
+    let replay = replays(desk).plan(filter, ids, desk.work.clock.now()).await;
+    write(&replay.map_err(|error| failed("the replay cannot be planned", &error))?)
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RunInput {
+    id: String,
+    /// At most so many a second; 0: as fast as it goes.
+    #[serde(default)]
+    rate: u32,
+}
+
+pub(super) async fn run(desk: &Desk, input: Bytes) -> Answer {
+    let RunInput { id, rate } = read(&input)?;
+    let replay = find(desk, &id).await?;
+    let route = {
+        let routes = desk.notifiers.routes.read();
+        routes.values().find(|route| route.results == replay.filter.route).cloned()
+    };
+    let route = route.ok_or_else(|| refuse(format!("no route has the results `{}` any more", replay.filter.route)))?;
+    let mut runs = desk.replays.0.lock();
+    if runs.get(&id).is_some_and(|run| !run.task.is_finished()) {
+        return Err(refuse(format!("replay `{id}` runs already")));
+    }
+    let (stop, stopped) = watch::channel(false);
+    let target = Here { route, log: desk.log.clone() };
+    let (replays, clock) = (replays(desk), desk.work.clock.clone());
+    let error = Arc::new(Mutex::new(None));
+    let (kept, name) = (error.clone(), id.clone());
+    let runtime = tokio::runtime::Handle::current();
+    let task = tokio::task::spawn_blocking(move || {
+        let mut progress = |_: &Replay| {};
+        let done = runtime.block_on(replays.run(&name, &target, clock.as_ref(), rate, &mut progress, &stopped));
+        if let Err(error) = done {
+            tracing::error!(replay = %name, %error, "a replay stopped; run it again to resume");
+            *kept.lock() = Some(error.to_string());
+        }
+    });
+    runs.insert(id, Run { stop, task, error });
+    drop(runs);
+    write(&replay)
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Which {
+    id: Option<String>,
+}
+
+pub(super) async fn list(desk: &Desk, input: Bytes) -> Answer {
+    let Which { id } = read(&input)?;
+    let all = match id {
+        Some(id) => vec![find(desk, &id).await?],
+        None => replays(desk).list().await.map_err(|error| failed("the replays cannot be read", &error))?,
+    };
+    let runs = desk.replays.0.lock();
+    let shown: Vec<_> = all
+        .iter()
+        .map(|replay| {
+            let run = runs.get(&replay.id);
+            serde_json::json!({
+                "replay": replay,
+                "is_running": run.is_some_and(|run| !run.task.is_finished()),
+                "error": run.and_then(|run| run.error.lock().clone()),
+            })
+        })
+        .collect();
+    write(&shown)
+}
+
+pub(super) async fn stop(desk: &Desk, input: Bytes) -> Answer {
+    let Which { id } = read(&input)?;
+    let stopped: Vec<String> = {
+        let runs = desk.replays.0.lock();
+        let chosen = runs.iter().filter(|(known, run)| id.as_ref().is_none_or(|id| id == *known) && !run.task.is_finished());
+        chosen
+            .map(|(known, run)| {
+                run.stop.send_replace(true);
+                known.clone()
+            })
+            .collect()
+    };
+    write(&serde_json::json!({ "stopped": stopped }))
+}
+
+pub(super) async fn discard(desk: &Desk, input: Bytes) -> Answer {
+    let Which { id } = read(&input)?;
+    let id = id.ok_or_else(|| refuse("say which replay: `id`"))?;
+    if desk.replays.0.lock().get(&id).is_some_and(|run| !run.task.is_finished()) {
+        return Err(refuse(format!("replay `{id}` runs; stop it first")));
+    }
+    replays(desk).discard(&id).await.map_err(|error| failed("the replay cannot be removed", &error))?;
+    write(&serde_json::json!({ "discarded": id }))
+}
+
+async fn find(desk: &Desk, id: &str) -> Result<Replay, api::Fault> {
+    let found = replays(desk).get(id).await.map_err(|error| failed("the replay cannot be read", &error))?;
+    found.ok_or_else(|| refuse(format!("there is no replay `{id}`")))
+}
+
+fn replays(desk: &Desk) -> Replays {
+    let log: Arc<dyn ResultLog> = desk.log.clone();
+    Replays::new(desk.results().clone(), Some(log))
+}
+
+/// A route's queue on this server.
+#[derive(Debug)]
+struct Here {
+    route: Arc<LiveRoute>,
+    log: Arc<crate::serve::log::Log>,
+}
+
+impl Target for Here {
+    fn batch_max(&self) -> usize {
+        BATCH
+    }
+
+    fn send<'a>(&'a self, batch: &'a [Again]) -> BoxFuture<'a, Result<(), port::Error>> {
+        Box::pin(async move {
+            let queue = &self.route.queue;
+            let sender = Sender { id: "shukuba-replay", cause: Cause::Replayed };
+            let messages = batch.iter().map(|again| message(again, queue.is_fifo())).collect();
+            let sent = self.log.queues.send(queue, sender, messages).await;
+            let outcomes = sent.map_err(|error| queue_failed(queue, &error))?;
+            let all: Result<Vec<_>, _> = outcomes.into_iter().collect();
+            all.map(|_| ()).map_err(|error| queue_failed(queue, &error))
+        })
+    }
+
+    fn journal(&self) -> Option<(Arc<dyn ResultLog>, Position)> {
+        let log: Arc<dyn ResultLog> = self.log.clone();
+        Some((log, self.log.queues.journal().end()))
+    }
+}
+
+fn message(again: &Again, is_fifo: bool) -> Outgoing {
+    let attributes = again.attributes.iter().map(|(name, value)| {
+        let data_type = if name == travel::LINES { "Number" } else { "String" };
+        (name.clone(), Attribute { data_type: data_type.to_owned(), value: Value::Text(value.clone()) })
+    });
+    Outgoing {
+        body: again.body.clone(),
+        attributes: attributes.collect(),
+        group: is_fifo.then(|| "replay".to_owned()),
+        dedup_id: is_fifo.then(base::id::uuid),
+        lines: Some(1),
+        ..Outgoing::default()
+    }
+}

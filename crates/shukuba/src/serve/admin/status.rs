@@ -1,0 +1,140 @@
+//! `status`: how things stand, in one answer.
+
+use std::time::Duration;
+
+use base::{Clock, Timestamp};
+use bytes::Bytes;
+use delivery::ledger::{Detail, QueueReport};
+use serde::{Deserialize, Serialize};
+use store::Room;
+
+use super::{Answer, Desk, read, write};
+use crate::serve::routes::LiveRoute;
+
+/// Rates are those of this span.
+const RATE_SPAN: Duration = Duration::from_secs(10);
+/// Destinations that are shown, the worst first.
+const WORST: usize = 10;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Input {}
+
+/// How a route stands.
+#[derive(Debug, Serialize)]
+struct RouteStatus {
+    route: String,
+    queue: String,
+    is_paused: bool,
+    notifiers: u32,
+    waiting: u64,
+    in_flight: u64,
+    delayed: u64,
+    retry_wait: u64,
+    /// Age of the oldest message in seconds; none when the queue is empty.
+    oldest_age_secs: Option<u64>,
+    accepted: i64,
+    delivered: u64,
+    dead: u64,
+    expired: u64,
+    open: i64,
+    accepted_per_sec: f64,
+    delivered_per_sec: f64,
+}
+
+/// What a destination came to.
+#[derive(Debug, Serialize)]
+struct DestinationStatus {
+    route: String,
+    destination: String,
+    delivered: u64,
+    retries: u64,
+    dead: u64,
+    expired: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Disk {
+    /// `normal`, `low`, `reserve` or `full`.
+    room: &'static str,
+    journal_bytes: u64,
+    journal_segments: usize,
+    free_bytes: Option<u64>,
+}
+
+pub(super) async fn status(desk: &Desk, input: Bytes) -> Answer {
+    let Input {} = read(&input)?;
+    let now = desk.work.clock.now();
+    let routes: Vec<_> = desk.notifiers.routes.read().values().cloned().collect();
+    let mut shown = Vec::new();
+    let mut destinations = Vec::new();
+    for route in &routes {
+        let report = desk.ledger.report(Some(route.queue.name()), Detail::Totals);
+        let book = report.queues.into_iter().next();
+        destinations.extend(book.iter().flat_map(|book| of_destinations(route, book)));
+        shown.push(of_route(desk, route, book.as_ref(), now));
+    }
+    destinations.sort_by_key(|one| std::cmp::Reverse((one.dead + one.expired, one.retries, one.delivered)));
+    destinations.truncate(WORST);
+    write(&serde_json::json!({
+        "at": now.rfc3339(),
+        "routes": shown,
+        "destinations": destinations,
+        "pauses": desk.ledger.pauses(),
+        "disk": disk(desk),
+    }))
+}
+
+fn of_route(desk: &Desk, route: &LiveRoute, book: Option<&QueueReport>, now: Timestamp) -> RouteStatus {
+    let counts = desk.queues.counts(&route.queue).unwrap_or_default();
+    let rates = desk.work.counts.rates(&route.name, now, RATE_SPAN);
+    let row = book.map(|book| book.total).unwrap_or_default();
+    RouteStatus {
+        route: route.name.to_string(),
+        queue: route.queue.name().to_owned(),
+        is_paused: desk.ledger.is_route_paused(&route.name),
+        notifiers: desk.notifiers.count(&route.name),
+        waiting: counts.visible,
+        in_flight: counts.in_flight,
+        delayed: counts.delayed,
+        retry_wait: counts.retry,
+        oldest_age_secs: counts.oldest.map(|oldest| now.since(oldest).as_secs()),
+        accepted: row.accepted,
+        delivered: row.cell.delivered,
+        dead: row.cell.dead,
+        expired: row.cell.expired,
+        open: row.cell.open,
+        accepted_per_sec: rates.accepted,
+        delivered_per_sec: rates.delivered,
+    }
+}
+
+fn of_destinations(route: &LiveRoute, book: &QueueReport) -> Vec<DestinationStatus> {
+    let of = |one: &delivery::ledger::report::DestinationReport| DestinationStatus {
+        route: route.name.to_string(),
+        destination: one.destination.clone(),
+        delivered: one.total.delivered,
+        retries: one.total.retries,
+        dead: one.total.dead,
+        expired: one.total.expired,
+    };
+    book.destinations.iter().map(of).collect()
+}
+
+fn disk(desk: &Desk) -> Disk {
+    let journal = desk.queues.journal();
+    let segments = journal.segments();
+    let room = match journal.room() {
+        Room::Normal => "normal",
+        Room::Low { .. } => "low",
+        Room::Reserve { .. } => "reserve",
+        Room::Full => "full",
+    };
+    let free = rustix::fs::statvfs(&desk.dir).ok().map(|stat| stat.f_bavail.saturating_mul(stat.f_frsize));
+    Disk {
+        room,
+        journal_bytes: segments.iter().map(|segment| segment.end.since(segment.base)).sum(),
+        journal_segments: segments.len(),
+        free_bytes: free,
+    }
+}
