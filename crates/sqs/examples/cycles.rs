@@ -22,7 +22,7 @@ use store::record::{Cause, NoObserver};
 
 const BODY_BYTES: usize = 300;
 const WORKERS: usize = 64;
-const CYCLES: usize = 1000;
+const CYCLES: usize = 10_000;
 
 fn open(dir: &Path) -> Arc<Queues> {
     let options = Options {

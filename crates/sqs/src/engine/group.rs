@@ -29,7 +29,7 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    fn new(name: Option<Box<str>>) -> Self {
+    const fn new(name: Option<Box<str>>) -> Self {
         Self {
             name,
             list: List::EMPTY,
@@ -114,6 +114,14 @@ impl Groups {
     /// The groups in the order of the ring. Some may give nothing.
     pub(crate) fn ring(&self) -> impl Iterator<Item = &Group> {
         self.ring.iter().filter_map(|number| self.get(*number))
+    }
+
+    /// The group at a place in the ring; an empty one when it is no more.
+    pub(crate) fn in_ring_at(&self, place: usize) -> Option<&Group> {
+        const NONE: &Group = &Group::new(None);
+        self.ring
+            .get(place)
+            .map(|number| self.get(*number).unwrap_or(NONE))
     }
 
     /// Whether a group stands in the ring.

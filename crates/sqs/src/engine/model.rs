@@ -482,8 +482,10 @@ impl World {
         if !has_many_dead && (!self.is_fifo || sure == available.len()) {
             assert!(
                 given.len() >= max.min(sure),
-                "{} of {sure} given",
-                given.len()
+                "{} of {sure} given at {}, durable {}: {available:?}",
+                given.len(),
+                self.at,
+                self.durable_position()
             );
         }
         if self.is_fifo {

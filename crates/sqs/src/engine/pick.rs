@@ -14,7 +14,7 @@ use super::state::QueueState;
 /// How many dead letters one receive moves at most.
 const DEAD_MAX: usize = 100;
 /// How many messages that may not be received yet one receive looks past.
-const SKIPPED_MAX: usize = 64;
+const SKIPPED_MAX: usize = 1000;
 
 /// What a receive would take.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -128,7 +128,7 @@ impl Picking<'_> {
         let mut cold = state.cold.iter().take_while(move |(key, minute)| {
             key.0 < bounds.durable && minute * 60 + 59 > expired_minute
         });
-        let mut tenants = Tenants::new(state, self.bounds.max);
+        let mut tenants = Tenants::new(state);
         let mut turn = state.turn % 3;
         let mut idle = 0;
         while idle < 3 && !self.is_full() {
@@ -157,31 +157,26 @@ impl Picking<'_> {
 /// One message of each tenant a turn.
 struct Tenants<'s> {
     state: &'s QueueState,
-    /// The next entry of each of the first groups in the ring.
+    /// How many of the ring have had their first turn.
+    begun: usize,
+    /// The next entry of each that had a turn.
     heads: VecDeque<Slot>,
     skipped: usize,
 }
 
 impl<'s> Tenants<'s> {
-    fn new(state: &'s QueueState, max: usize) -> Self {
-        let heads = state
-            .groups
-            .ring()
-            .filter_map(|group| group.list.head())
-            .take(max)
-            .collect();
+    fn new(state: &'s QueueState) -> Self {
         Self {
             state,
-            heads,
+            begun: 0,
+            heads: VecDeque::new(),
             skipped: 0,
         }
     }
 
     fn next(&mut self, is_open: &impl Fn(&Entry) -> bool) -> Option<&'s Entry> {
-        while let Some(slot) = self.heads.pop_front() {
-            let Some(entry) = self.state.hot.get(slot) else {
-                continue;
-            };
+        while let Some(slot) = self.next_head() {
+            let entry = self.state.hot.get(slot)?;
             let is_open = is_open(entry);
             match entry.next_in_list() {
                 Some(next) if is_open => self.heads.push_back(next),
@@ -197,5 +192,16 @@ impl<'s> Tenants<'s> {
             }
         }
         None
+    }
+
+    /// First each tenant once in the order of the ring, then again those that have more.
+    fn next_head(&mut self) -> Option<Slot> {
+        while let Some(group) = self.state.groups.in_ring_at(self.begun) {
+            self.begun += 1;
+            if let Some(head) = group.list.head() {
+                return Some(head);
+            }
+        }
+        self.heads.pop_front()
     }
 }
