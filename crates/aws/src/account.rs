@@ -70,6 +70,17 @@ impl Account {
         Ok(Self { config, http })
     }
 
+    /// The same account at another endpoint.
+    #[must_use]
+    pub fn at(mut self, endpoint_url: &str) -> Self {
+        self.config = self
+            .config
+            .into_builder()
+            .endpoint_url(endpoint_url)
+            .build();
+        self
+    }
+
     /// Fetches credentials once, so that a missing one shows at the start and not in the first call.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! The ports of delivery on any SQS and any S3: what a lone notifier needs.
 //!
 //! - [`account`]: [`Account`], credentials and region by the usual chain, clients from it
+//! - [`find`]: from a queue's name to its URL
 //! - [`queue`]: [`SqsQueue`], the port `Queue` over SQS
 //! - [`objects`]: [`open_results`], the port `ResultStore` over `s3://` and folders
 //! - [`http`]: one pooled HTTP client for the SDK and the object store
@@ -11,6 +12,7 @@
 pub mod account;
 mod batch;
 mod failure;
+pub mod find;
 pub mod http;
 pub mod objects;
 pub mod queue;

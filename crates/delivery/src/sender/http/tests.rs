@@ -717,3 +717,62 @@ async fn http_goes_through_a_proxy_with_its_whole_url() {
     let private = send_once(request("http://10.0.0.1/", Method::GET, ""), rules).await;
     assert_eq!(private.error, Some(ErrorClass::Refused));
 }
+
+/// The harness of the contract that every crate's senders share.
+struct Http {
+    senders: Senders,
+    accepted: SocketAddr,
+    hanging: SocketAddr,
+    absent: SocketAddr,
+    taken: Arc<AtomicUsize>,
+}
+
+impl crate::contract::SenderHarness for Http {
+    fn sender(&self) -> &dyn Sender {
+        &self.senders
+    }
+
+    fn accepted(&self) -> Request {
+        post(self.accepted)
+    }
+
+    fn hanging(&self) -> Request {
+        post(self.hanging)
+    }
+
+    fn absent(&self) -> Request {
+        post(self.absent)
+    }
+
+    fn rules(&self) -> DestinationRules {
+        rules()
+    }
+
+    fn taken(&self) -> BoxFuture<'_, usize> {
+        Box::pin(std::future::ready(self.taken.load(Ordering::SeqCst)))
+    }
+}
+
+#[tokio::test]
+async fn http_keeps_the_contract_of_the_port() {
+    let taken = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&taken);
+    let accepted = receiver(move |_, mut stream| {
+        let counted = Arc::clone(&counted);
+        async move {
+            while !read_request(&mut stream).await.is_empty() {
+                counted.fetch_add(1, Ordering::SeqCst);
+                answer(&mut stream, OK).await;
+            }
+        }
+    })
+    .await;
+    let harness = Http {
+        senders: senders(),
+        accepted,
+        hanging: silent().await,
+        absent: nobody().await,
+        taken,
+    };
+    crate::contract::sender(&harness).await;
+}
