@@ -990,7 +990,7 @@ fn seeds() -> std::ops::Range<u64> {
     let bounds = text
         .split_once('-')
         .and_then(|(from, to)| Some(from.parse().ok()?..to.parse().ok()?));
-    bounds.unwrap_or(0..12)
+    bounds.unwrap_or(0..6)
 }
 
 #[test]
