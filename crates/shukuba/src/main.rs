@@ -7,11 +7,13 @@ use std::process::ExitCode;
 use clap::Parser;
 
 mod app;
+mod check;
 mod cli;
 mod client;
 mod config;
 mod data;
 mod keep;
+mod lone;
 mod output;
 mod postbacks;
 mod progress;

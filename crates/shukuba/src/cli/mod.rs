@@ -8,11 +8,13 @@ use crate::app::{App, Global};
 
 mod api;
 mod backup;
+mod check_data;
 mod config;
 mod dead;
 mod env;
 mod key;
 mod ledger;
+mod notifier;
 mod operator;
 mod pause;
 mod postbacks;
@@ -50,10 +52,6 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-// NOTE (20:25): check-data and notifier are being written by another colleague (one file each, a line in the enum and in
-// run). backup, restore and route test are done: cli/backup.rs with keep.rs (offline backup, when the server is down, is
-// open: add it there), cli/route.rs with route_test.rs.
-
 /// What can be done.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -61,6 +59,7 @@ pub(crate) enum Command {
     Env(env::Args),
     Ship(ship::Args),
     Send(send::Args),
+    Notifier(notifier::Args),
     Sink(sink::Args),
     Status(status::Args),
     Ledger(ledger::Args),
@@ -80,6 +79,7 @@ pub(crate) enum Command {
     Results(results::Args),
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
+    CheckData(check_data::Args),
     /// Check the settings or print their reference
     Config(config::Args),
     /// Print what the operations of a service take and answer
@@ -100,7 +100,7 @@ impl Command {
     /// The level of the log where nothing else says: servers tell what they do, tools only what is wrong.
     pub(crate) fn log_level(&self) -> &'static str {
         match self {
-            Self::Serve(_) => "info",
+            Self::Serve(_) | Self::Notifier(_) => "info",
             _ => "warn",
         }
     }
@@ -112,6 +112,7 @@ impl Command {
             Self::Env(args) => env::run(app, args),
             Self::Ship(args) => ship::run(app, args),
             Self::Send(args) => send::run(app, args),
+            Self::Notifier(args) => notifier::run(app, args),
             Self::Api(args) => api::run(app, args),
             Self::Key(args) => key::run(app, args),
             Self::RootPassword(args) => key::password(app, args),
@@ -129,6 +130,7 @@ impl Command {
             Self::Results(args) => results::run(app, args),
             Self::Backup(args) => backup::backup(app, &args),
             Self::Restore(args) => backup::restore(app, &args),
+            Self::CheckData(args) => check_data::run(app, &args),
             Self::Sink(args) => sink::run(app, args),
             Self::Postbacks(args) => postbacks::run(&args),
             Self::Version => version::run(app),

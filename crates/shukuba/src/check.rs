@@ -1,0 +1,219 @@
+//! Verifying a data directory that nobody serves, and cutting out what is damaged.
+//!
+//! What is cut out is booked as `lost` in the journal itself, so that the ledger says so for ever. The ranges stand in
+//! `quarantine.json` from before the first cut until they are booked: a crash in between loses no entry.
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use base::{Clock, SystemClock, Timestamp};
+use serde::{Deserialize, Serialize};
+use store::check::{self, Damage, Report};
+use store::disk::RealDisk;
+use store::record::{Record, encode};
+use store::{BoxError, Capture, Class, DataDir, Fold, Journal, Position};
+
+use crate::config::Store;
+
+/// Ranges that were cut out, or are being, and are not booked yet.
+const PENDING_FILE: &str = "quarantine.json";
+
+/// A stretch of the log whose records are lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Stretch {
+    pub(crate) from: u64,
+    pub(crate) to: u64,
+}
+
+/// What was found, and what was done about it.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    pub(crate) report: Report,
+    /// Booked as lost in this run.
+    pub(crate) booked: Vec<Stretch>,
+}
+
+/// Checks every byte of the journal in `dir`; nothing is changed.
+///
+/// # Errors
+/// When a server has the directory open, or there is no journal.
+pub(crate) fn verify(dir: &Path) -> anyhow::Result<Checked> {
+    let dir = open(dir)?;
+    Ok(Checked { report: report(&dir)?, booked: Vec::new() })
+}
+
+/// As [`verify`], then cuts out what is damaged and books it as lost.
+///
+/// # Errors
+/// As [`verify`], and when the journal is beyond repair or the disk refuses.
+pub(crate) fn quarantine(dir: &Path, store: &Store) -> anyhow::Result<Checked> {
+    let dir = open(dir)?;
+    let report = report(&dir)?;
+    anyhow::ensure!(
+        !report.is_beyond_repair,
+        "no snapshot is whole and the log's beginning is gone: only `shukuba restore` from a backup helps"
+    );
+    let pending = dir.path().join(PENDING_FILE);
+    let mut stretches = read_pending(&pending)?;
+    stretches.extend(report.damage.iter().filter(|damage| holds_records(damage)).map(stretch).filter(is_new(&stretches)));
+    if report.is_sound() && stretches.is_empty() {
+        return Ok(Checked { report, booked: stretches });
+    }
+    write_pending(&pending, &stretches)?;
+    check::quarantine(&RealDisk::at(&dir.journal())?, &report).context("cannot cut out what is damaged")?;
+    book(&dir.journal(), store, &stretches)?;
+    fs::remove_file(&pending).with_context(|| format!("cannot remove `{}`", pending.display()))?;
+    Ok(Checked { report, booked: stretches })
+}
+
+/// Opens what is there; makes nothing.
+fn open(dir: &Path) -> anyhow::Result<DataDir> {
+    anyhow::ensure!(dir.join("journal").is_dir(), "`{}` is no data directory: it has no `journal`", dir.display());
+    DataDir::open(dir).context("cannot be checked while it is in use; stop the server first")
+}
+
+fn report(dir: &DataDir) -> anyhow::Result<Report> {
+    check::check(&RealDisk::at(&dir.journal())?).context("cannot read the journal")
+}
+
+fn holds_records(damage: &Damage) -> bool {
+    damage.kind != check::DamageKind::SegmentHeader
+}
+
+fn stretch(damage: &Damage) -> Stretch {
+    Stretch { from: damage.from.get(), to: damage.to.get() }
+}
+
+fn is_new(known: &[Stretch]) -> impl Fn(&Stretch) -> bool + use<> {
+    let known = known.to_vec();
+    move |stretch| !known.contains(stretch)
+}
+
+fn read_pending(path: &PathBuf) -> anyhow::Result<Vec<Stretch>> {
+    match fs::read(path) {
+        Ok(bytes) => serde_json::from_slice(&bytes).with_context(|| format!("`{}` is not in form", path.display())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error).with_context(|| format!("cannot read `{}`", path.display())),
+    }
+}
+
+fn write_pending(path: &Path, stretches: &[Stretch]) -> anyhow::Result<()> {
+    let temporary = path.with_extension("json.new");
+    let write = || {
+        fs::write(&temporary, serde_json::to_vec(stretches)?)?;
+        fs::File::open(&temporary)?.sync_all()?;
+        fs::rename(&temporary, path)?;
+        path.parent().map_or(Ok(()), |dir| fs::File::open(dir)?.sync_all())
+    };
+    write().with_context(|| format!("cannot write `{}`", path.display()))
+}
+
+/// Appends a record for each stretch. The journal is opened without its state, which takes no snapshot and needs none.
+fn book(journal: &Path, store: &Store, stretches: &[Stretch]) -> anyhow::Result<()> {
+    let options =
+        store::Options { segment: store.segment_bytes.0, reserve: store.reserve_bytes.0, ..store::Options::default() };
+    let (journal, recovery) = Journal::open(journal, options, &mut Stateless).context("cannot open the journal after the cut")?;
+    let at = SystemClock::new().now().max(recovery.last_at);
+    let mut end = None;
+    for stretch in stretches {
+        let mut lost = Record::Lost { from: Position::new(stretch.from), to: Position::new(stretch.to) };
+        let mut bytes = Vec::new();
+        encode(&mut lost, &mut bytes);
+        let appended = journal.append(Class::Settle, at, &[&bytes]).context("cannot book what is lost")?;
+        end = Some(appended.end);
+    }
+    end.map_or(Ok(()), |end| journal.wait(end).context("cannot book what is lost"))
+}
+
+/// Reads the records and keeps nothing of them.
+struct Stateless;
+
+impl Fold for Stateless {
+    fn apply(&mut self, _: Position, _: Timestamp, _: &[u8]) -> Result<(), BoxError> {
+        Ok(())
+    }
+
+    fn capture(&self) -> Capture {
+        Box::new(|_| Err(std::io::Error::other("a journal that is opened without its state takes no snapshot")))
+    }
+
+    fn restore(&mut self, _: &mut dyn Read) -> Result<(), BoxError> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn journal(dir: &Path, records: usize) -> DataDir {
+        let dir = DataDir::open(dir).unwrap();
+        let (journal, _) = Journal::open(&dir.journal(), store::Options::default(), &mut Stateless).unwrap();
+        for number in 0..records {
+            let at = Timestamp::from_millis(1_000);
+            let appended = journal.append(Class::Send, at, &[format!("record {number}").as_bytes()]).unwrap();
+            journal.wait(appended.end).unwrap();
+        }
+        dir
+    }
+
+    /// Writes over some bytes of the first segment.
+    fn damage(dir: &Path, offset: u64) {
+        use std::os::unix::fs::FileExt;
+        let segment = fs::read_dir(dir.join("journal")).unwrap();
+        let segment = segment.map(|entry| entry.unwrap().path()).find(|path| path.extension().is_some_and(|name| name == "seg"));
+        fs::File::options().write(true).open(segment.unwrap()).unwrap().write_at(b"XXXXXX", offset).unwrap();
+    }
+
+    #[test]
+    fn a_whole_journal_is_sound_and_stays_as_it_is() {
+        let temporary = tempfile::tempdir().unwrap();
+        drop(journal(temporary.path(), 5));
+        let checked = verify(temporary.path()).unwrap();
+        assert!(checked.report.is_sound());
+        assert_eq!(checked.report.records, 5);
+        let checked = quarantine(temporary.path(), &Store::default()).unwrap();
+        assert_eq!(checked.booked, []);
+        assert_eq!(verify(temporary.path()).unwrap().report.records, 5);
+    }
+
+    #[test]
+    fn what_is_damaged_is_cut_out_and_booked_once() {
+        let temporary = tempfile::tempdir().unwrap();
+        drop(journal(temporary.path(), 50));
+        damage(temporary.path(), 4096 + 200);
+        let found = verify(temporary.path()).unwrap().report;
+        assert_eq!(found.damage.len(), 1);
+        assert!(!found.is_sound() && found.records < 50);
+        let checked = quarantine(temporary.path(), &Store::default()).unwrap();
+        assert_eq!(checked.booked, [stretch(&found.damage[0])]);
+        let after = verify(temporary.path()).unwrap().report;
+        assert!(after.is_sound());
+        assert_eq!(after.records, found.records + 1, "the record that books it");
+        assert_eq!(quarantine(temporary.path(), &Store::default()).unwrap().booked, []);
+        assert!(!temporary.path().join(PENDING_FILE).exists());
+    }
+
+    #[test]
+    fn a_cut_that_a_crash_left_unbooked_is_booked_by_the_next_run() {
+        let temporary = tempfile::tempdir().unwrap();
+        drop(journal(temporary.path(), 5));
+        let cut = [Stretch { from: 100, to: 200 }];
+        write_pending(&temporary.path().join(PENDING_FILE), &cut).unwrap();
+        assert_eq!(quarantine(temporary.path(), &Store::default()).unwrap().booked, cut);
+        assert_eq!(verify(temporary.path()).unwrap().report.records, 6);
+    }
+
+    #[test]
+    fn a_directory_in_use_or_without_a_journal_is_refused() {
+        let temporary = tempfile::tempdir().unwrap();
+        let error = verify(temporary.path()).unwrap_err().to_string();
+        assert!(error.contains("no data directory"), "{error}");
+        let open = journal(temporary.path(), 1);
+        let error = format!("{:#}", verify(temporary.path()).unwrap_err());
+        assert!(error.contains("in use by another process"), "{error}");
+        drop(open);
+    }
+}

@@ -1,0 +1,106 @@
+//! `shukuba check-data`: is every byte of the journal as it was written?
+
+use std::process::ExitCode;
+
+use serde_json::json;
+use store::check::{Damage, DamageKind};
+
+use crate::app::App;
+use crate::check::{self, Checked};
+use crate::output;
+
+/// Reads every byte of the data directory's journal and says what is damaged (exit code 1). The server must not run.
+///
+/// With --quarantine, what is damaged is cut out so that the server starts again; the bytes are kept beside the journal in
+/// POSITION.lost, and the ledger shows the stretch as lost for ever. A backup, where there is one, is the better way.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Cut out what is damaged and book it as lost
+    #[arg(long)]
+    quarantine: bool,
+}
+
+pub(super) fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
+    let dir = app.data_dir();
+    let checked = if args.quarantine {
+        check::quarantine(&dir, &app.config()?.config.store)?
+    } else {
+        check::verify(&dir)?
+    };
+    output::show(app.output(), &json(&checked), |_| table(&checked, args.quarantine));
+    let is_well = checked.report.is_sound() || args.quarantine;
+    Ok(ExitCode::from(u8::from(!is_well)))
+}
+
+fn json(checked: &Checked) -> serde_json::Value {
+    let report = &checked.report;
+    let damage: Vec<_> = report
+        .damage
+        .iter()
+        .map(|damage| {
+            json!({
+                "kind": kind(damage.kind), "file": damage.file, "offset": damage.offset,
+                "from": damage.from.get(), "to": damage.to.get(),
+            })
+        })
+        .collect();
+    json!({
+        "sound": report.is_sound(),
+        "segments": report.segments,
+        "records": report.records,
+        "bytes": report.bytes,
+        "last_at": report.last_at.rfc3339(),
+        "snapshots": report.snapshots.len(),
+        "bad_snapshots": report.bad_snapshots,
+        "torn_tail": report.has_torn_tail,
+        "cut_out_earlier_bytes": report.filler,
+        "damage": damage,
+        "beyond_repair": report.is_beyond_repair,
+        "booked_as_lost": checked.booked,
+    })
+}
+
+fn kind(kind: DamageKind) -> &'static str {
+    match kind {
+        DamageKind::SegmentHeader => "segment-header",
+        DamageKind::Frames => "records",
+        DamageKind::SegmentEnd => "end-of-segment",
+        DamageKind::Missing => "missing-segments",
+    }
+}
+
+fn table(checked: &Checked, is_cut: bool) -> String {
+    let report = &checked.report;
+    let mut rows = vec![
+        ("records", format!("{} ({}) in {} files", output::count(report.records), output::bytes(report.bytes), report.segments)),
+        ("last one", report.last_at.rfc3339()),
+        ("snapshots", snapshots(report)),
+    ];
+    if report.has_torn_tail {
+        rows.push(("torn end", "yes, as a crash leaves it; nothing acknowledged is in it".to_owned()));
+    }
+    if report.filler > 0 {
+        rows.push(("cut out earlier", output::bytes(report.filler)));
+    }
+    rows.extend(report.damage.iter().map(|damage| ("damaged", place(damage))));
+    let verdict = match (report.is_sound(), report.is_beyond_repair, is_cut) {
+        (true, ..) => "sound",
+        (_, true, _) => "beyond repair: restore a backup with `shukuba restore`",
+        (_, _, true) => "damaged parts are cut out and booked as lost; the server starts again",
+        (_, _, false) => "DAMAGED: restore a backup, or cut it out with `shukuba check-data --quarantine`",
+    };
+    rows.push(("verdict", verdict.to_owned()));
+    output::pairs(&rows)
+}
+
+fn snapshots(report: &store::check::Report) -> String {
+    match report.bad_snapshots.as_slice() {
+        [] => report.snapshots.len().to_string(),
+        bad => format!("{}, damaged and not used: {}", report.snapshots.len(), bad.join(", ")),
+    }
+}
+
+fn place(damage: &Damage) -> String {
+    let bytes = output::bytes(damage.to.since(damage.from));
+    format!("{} at offset {} of journal/{}: {bytes} ({} to {})", kind(damage.kind), damage.offset, damage.file, damage.from, damage.to)
+}
