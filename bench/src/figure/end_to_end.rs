@@ -183,8 +183,9 @@ fn wait_until_stored(server: &Server, count: u64) -> Result<()> {
     loop {
         let ledger: serde_json::Value =
             serde_json::from_str(&server.run(&["ledger", "--output", "json"])?)?;
-        let delivered = ledger["totals"]["delivered"].as_u64().unwrap_or_default();
-        if delivered >= count {
+        let books = ledger["queues"].as_array().into_iter().flatten();
+        let delivered: u64 = books.filter_map(|book| book["total"]["delivered"].as_u64()).sum();
+        if delivered >= count && ledger["balanced"] == true {
             return Ok(());
         }
         if begun.elapsed() > Duration::from_secs(STORED_SECS_MAX) {

@@ -90,7 +90,7 @@ fn numbers_of_object(path: &Path) -> anyhow::Result<Vec<u64>> {
     let text = zstd::stream::decode_all(bytes.as_slice()).with_context(|| format!("reading {}", path.display()))?;
     let number = |line: &[u8]| {
         let result: Value = serde_json::from_slice(line).ok()?;
-        result.get("notification")?.as_str()?.strip_prefix('n')?.parse().ok()
+        result.get("notification_id")?.as_str()?.strip_prefix('n')?.parse().ok()
     };
     Ok(text.split(|byte| *byte == b'\n').filter_map(number).collect())
 }

@@ -204,10 +204,13 @@ impl Child {
     /// Whether nothing of the route waits any more.
     pub(super) fn is_drained(&self, directory: &Directory, victim: Victim) -> anyhow::Result<bool> {
         let ledger = ledger(directory)?;
-        let count = |name: &str| ledger.pointer(&format!("/totals/{name}")).and_then(Value::as_u64).unwrap_or_default();
-        let waiting = ["unread", "waiting", "delayed", "retry_wait", "in_flight"].iter().map(|name| count(name)).sum::<u64>();
-        let done = if victim == Victim::Server { count("delivered") } else { count("taken") + count("delivered") };
-        Ok(waiting == 0 && done > 0)
+        let book = ledger.get("queues").and_then(Value::as_array).into_iter().flatten().find(|book| {
+            book.get("queue").and_then(Value::as_str) == Some(QUEUE)
+        });
+        let count = |path: &str| book.and_then(|book| book.pointer(path)).and_then(Value::as_u64).unwrap_or_default();
+        let waiting = ["visible", "in_flight", "delayed", "retry_wait"].map(|name| count(&format!("/live/{name}")));
+        let ended = if victim == Victim::Server { "/total/delivered" } else { "/total/taken" };
+        Ok(waiting.iter().sum::<u64>() == 0 && count(ended) > 0)
     }
 
     /// What the ledger says.
