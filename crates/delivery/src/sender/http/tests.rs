@@ -1,4 +1,6 @@
 //! The sender against receivers of every kind, each a task on a port of its own.
+//!
+//! tidy: long because every way to misbehave is a receiver with its own few lines.
 
 use std::future::Future;
 use std::net::SocketAddr;
