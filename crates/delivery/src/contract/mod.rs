@@ -3,7 +3,6 @@
 //! An implementation's test makes a harness ([`QueueHarness`], …) and calls the function; a broken promise panics with what
 //! was promised. [`memory`] holds the first implementation of each, for tests of what stands above the ports.
 #![expect(
-    clippy::panic,
     clippy::expect_used,
     clippy::unwrap_used,
     clippy::indexing_slicing,
