@@ -116,6 +116,15 @@ pub(crate) fn host() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
+/// Removes what [`write_endpoint`] wrote: nobody answers there.
+pub(crate) fn remove_endpoint(dir: &Path) {
+    if let Err(error) = std::fs::remove_file(dir.join(ENDPOINT_FILE))
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        tracing::warn!(%error, "the file with the endpoint was not removed");
+    }
+}
+
 /// An address to connect to for one that is listened on: `0.0.0.0` is no place to go.
 pub(crate) fn reachable(listen: SocketAddr) -> SocketAddr {
     let mut address = listen;

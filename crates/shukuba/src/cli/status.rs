@@ -18,17 +18,54 @@ pub(crate) struct Args {
     /// Show it again every so many seconds
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "2")]
     watch: Option<u64>,
+
+    /// With --watch: end when every accepted notification has come to its end
+    #[arg(long, requires = "watch")]
+    until_done: bool,
+
+    /// One line for each route
+    #[arg(long)]
+    brief: bool,
 }
 
 pub(super) fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
     loop {
-        args.at.show(app, "status", &json!({}), table)?;
+        let form = if args.brief { brief } else { table };
+        let status = args.at.show(app, "status", &json!({}), form)?;
         match args.watch {
-            None => return Ok(ExitCode::SUCCESS),
+            Some(_) if args.until_done && is_done(&status) => return Ok(ExitCode::SUCCESS),
             Some(secs) => std::thread::sleep(Duration::from_secs(secs.max(1))),
+            None => return Ok(ExitCode::SUCCESS),
         }
-        output::print("");
+        if !args.brief {
+            output::print("");
+        }
     }
+}
+
+/// Whether something was accepted and nothing is open any more.
+fn is_done(status: &Value) -> bool {
+    let sum = |name: &str| list(status, "routes").iter().filter_map(|route| route.get(name)?.as_i64()).sum::<i64>();
+    sum("accepted") > 0 && sum("open") == 0
+}
+
+fn brief(status: &Value) -> String {
+    let lines = list(status, "routes").iter().map(|route| {
+        format!(
+            "{}: accepted {} ({}), waiting {}, in flight {}, to retry {}, delivered {} ({}), dead {}, notifiers {}",
+            text(route, "route"),
+            number(route, "accepted"),
+            rate(route, "accepted_per_sec"),
+            number(route, "waiting"),
+            number(route, "in_flight"),
+            number(route, "retry_wait"),
+            number(route, "delivered"),
+            rate(route, "delivered_per_sec"),
+            number(route, "dead"),
+            number(route, "notifiers"),
+        )
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn table(status: &Value) -> String {

@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 
 use super::operator::{At, list, number, text};
 use crate::app::App;
-use crate::output;
 
 /// Tells what became of a notification: every attempt with its result (exit code 1 when nothing bears that id).
 #[derive(Debug, clap::Args)]

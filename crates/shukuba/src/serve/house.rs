@@ -54,6 +54,8 @@ impl House {
     pub(super) async fn open(path: &Path, live: Arc<Live>, address: SocketAddr) -> anyhow::Result<Self> {
         let now = live.now();
         let dir = DataDir::open(path)?;
+        // A server that was killed left it behind.
+        data::remove_endpoint(path);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let keys = Arc::new(data::open_keys(path, &now.config.server)?);
         let metrics = Arc::new(Registry::new());

@@ -96,6 +96,7 @@ async fn serve(app: &App, over: Over, loaded: config::Loaded) -> anyhow::Result<
     if !serving.is_finished() {
         serving.await.context("the server stopped")?;
     }
+    data::remove_endpoint(&dir);
     house.end().await;
     outcome
 }

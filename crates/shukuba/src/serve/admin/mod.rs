@@ -9,6 +9,7 @@ mod keep;
 mod ledger;
 mod pause;
 mod replay;
+mod results;
 mod route;
 mod scaler;
 mod status;
@@ -52,10 +53,11 @@ macro_rules! call {
 }
 
 /// All calls.
-static CALLS: [Call; 18] = [
+static CALLS: [Call; 19] = [
     Call { name: "status", action: "shukuba:GetStatus", run: call!(status::status) },
     Call { name: "ledger", action: "shukuba:GetLedger", run: call!(ledger::ledger) },
     Call { name: "why", action: "shukuba:GetResults", run: call!(why::why) },
+    Call { name: "results", action: "shukuba:ListResults", run: call!(results::list) },
     Call { name: "scaler", action: "shukuba:GetScaler", run: call!(scaler::history) },
     Call { name: "route-test", action: "shukuba:GetRoute", run: call!(route::test) },
     Call { name: "pause", action: "shukuba:Pause", run: call!(pause::pause) },

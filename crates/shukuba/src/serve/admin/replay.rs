@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use base::Clock;
 use bytes::Bytes;
 use delivery::port;
 use delivery::replay::{Again, Filter, Ids, Replay, Replays, Target};

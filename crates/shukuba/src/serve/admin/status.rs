@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use base::{Clock, Timestamp};
+use base::Timestamp;
 use bytes::Bytes;
 use delivery::ledger::{Detail, QueueReport};
 use serde::{Deserialize, Serialize};

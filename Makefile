@@ -1,0 +1,37 @@
+# What people and CI run. `make` alone says what there is.
+
+.PHONY: help build demo run check test bench fmt lint examples reference
+
+help: ## Say what there is
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+
+build: ## Build the binary with optimisation: target/release/shukuba
+	cargo build --release -p shukuba
+
+demo: ## Watch 20,000 postbacks go through the whole flow; ends by itself
+	@scripts/demo.sh
+
+run: ## Keep serving on 127.0.0.1:5310, data in ./data
+	cargo run -q -p shukuba -- serve --data ./data
+
+check: ## The checks that take under two minutes
+	@scripts/test.sh check
+
+test: ## Every test
+	@scripts/test.sh
+
+bench: ## Measure; needs wrk
+	cargo run --release -p shukuba-bench
+
+fmt: ## Format the code
+	cargo fmt --all
+
+lint: ## Lints and the project's own rules
+	cargo clippy --workspace --all-targets -- -D warnings
+	cargo xtask tidy
+
+examples: ## Make examples/postbacks.ltsv again
+	cargo run -q -p shukuba -- postbacks > examples/postbacks.ltsv
+
+reference: ## Make docs/reference/configuration.md again
+	cargo run -q -p shukuba -- config reference > docs/reference/configuration.md

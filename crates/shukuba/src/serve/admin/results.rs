@@ -1,0 +1,88 @@
+//! `results`: the newest results that pass a filter.
+//!
+//! Reads backwards: the journal's tail, then the newest objects, and stops when it has enough.
+
+use bytes::Bytes;
+use delivery::result::{Decision, Packed, Stored};
+use delivery::results::set::{Window, lines_of};
+use delivery::results::{Error, ResultLog, sealer};
+use serde::Deserialize;
+
+use super::{Answer, Desk, failed, read, write};
+
+/// Results in one answer.
+const MAX: usize = 1000;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Input {
+    route: Option<String>,
+    destination: Option<String>,
+    verdict: Option<Decision>,
+    status: Option<u16>,
+    class: Option<String>,
+    max: Option<usize>,
+}
+
+impl Input {
+    fn takes(&self, result: &Stored) -> bool {
+        self.destination.as_ref().is_none_or(|wanted| *wanted == result.destination)
+            && self.verdict.is_none_or(|wanted| wanted == result.verdict)
+            && self.status.is_none_or(|wanted| Some(wanted) == result.status)
+            && self.class.as_ref().is_none_or(|wanted| Some(wanted) == result.class.as_ref())
+    }
+
+    fn max(&self) -> usize {
+        self.max.unwrap_or(20).min(MAX)
+    }
+}
+
+pub(super) async fn list(desk: &Desk, input: Bytes) -> Answer {
+    let mut input: Input = read(&input)?;
+    if let Some(name) = &input.route {
+        input.route = Some(desk.route(name)?.results.clone());
+    }
+    let found = newest(desk, &input).await;
+    write(&found.map_err(|error| failed("the results cannot be read", &error))?)
+}
+
+async fn newest(desk: &Desk, input: &Input) -> Result<Vec<Stored>, Error> {
+    let sealed = desk.log.sealed_up_to();
+    let mut found = tail(desk.log.as_ref(), input)?;
+    let window = Window { route: input.route.clone(), ..Window::sealed(Some(sealed)) };
+    let entries = desk.results().entries(&window).await?;
+    for entry in entries.iter().rev() {
+        if found.len() >= input.max() {
+            break;
+        }
+        let Some(index) = desk.results().index(entry).await? else { continue };
+        for frame in index.frames.iter().rev() {
+            let Some(raw) = desk.results().lines(entry, frame).await? else { break };
+            let results = lines_of(&raw).filter_map(Stored::parse).filter(|result| input.takes(result));
+            found.extend(results.collect::<Vec<_>>().into_iter().rev());
+            if found.len() >= input.max() {
+                break;
+            }
+        }
+    }
+    found.truncate(input.max());
+    Ok(found)
+}
+
+/// What the journal holds unsealed, the newest first.
+fn tail(log: &dyn ResultLog, input: &Input) -> Result<Vec<Stored>, Error> {
+    let mut found = Vec::new();
+    for scanned in log.scan(log.sealed_up_to()) {
+        let frame = scanned?;
+        let mut take = |_, packed: Packed<'_>| {
+            let result = Stored::parse(packed.json);
+            let is_of_route = |result: &Stored| input.route.as_ref().is_none_or(|wanted| *wanted == result.route);
+            found.extend(result.filter(|result| is_of_route(result) && input.takes(result)));
+            Ok::<(), Error>(())
+        };
+        let position = frame.position;
+        sealer::for_each_result(log, &frame, &mut take).map_err(|source| Error::Record { position, source })??;
+    }
+    found.reverse();
+    Ok(found)
+}
