@@ -187,7 +187,9 @@ impl Engine {
 
     fn settle(&mut self, id: QueueId, position: Position, settlements: &[Settlement<'_>]) {
         let seed = self.seed;
-        for settlement in settlements {
+        // INVARIANT: results of a lost lease change no state: the message is somebody else's by now, or has gone.
+        let of_held = settlements.iter().filter(|each| each.lines_before > 0);
+        for settlement in of_held {
             self.with(id, |queue, blocks| match settlement.next {
                 Next::Gone => {
                     queue.take(settlement.key, blocks);

@@ -12,7 +12,7 @@ use base::Timestamp;
 use store::Position;
 use store::record::{
     By, Carry, CarryKind, Cause, Dedup, LineOutcome, LineState, MessageKey, NewMessage, Next,
-    QueueId, Record, Relocation, Settlement, decode, encode,
+    QueueId, Record, Relocation, Settlement, Subject, decode, encode,
 };
 
 use super::Engine;
@@ -614,6 +614,44 @@ impl World {
         }
     }
 
+    /// A settlement of a lost lease changes nothing, whatever it says.
+    fn settle_late(&mut self, handle: Handle) {
+        let at = Timestamp::from_millis(self.at + 1 + self.random.below(50_000));
+        let carry = Carry {
+            queue: MAIN,
+            kind: CarryKind::Retry,
+            message: NewMessage::plain(self.now(), b"line"),
+        };
+        let next = if self.random.one_in(2) {
+            Next::Gone
+        } else {
+            Next::RetryAt { at, attempt: 9 }
+        };
+        let line = LineOutcome {
+            line: 0,
+            destination: "d",
+            state: LineState::Delivered,
+            result: b"r",
+        };
+        // Any record moves the engine's time; this one nothing else.
+        self.write(Record::Resumed {
+            subject: Subject::Route("none"),
+        });
+        let before = captured(&self.engine);
+        self.write(Record::Settled {
+            queue: handle.queue,
+            settlements: vec![Settlement {
+                key: handle.key,
+                sent_at: self.now(),
+                lines_before: 0,
+                lines: vec![line],
+                next,
+                carries: vec![carry],
+            }],
+        });
+        assert_eq!(captured(&self.engine), before);
+    }
+
     fn settle(&mut self) {
         let Some(handle) = self.handle() else { return };
         let booked = self
@@ -629,7 +667,9 @@ impl World {
         });
         // A lease that is over counts until somebody else receives; the engine sees the end of a lease when it looks.
         assert_eq!(booked.is_ok(), is_mine, "{found:?} {handle:?}");
-        let Ok(booked) = booked else { return };
+        let Ok(booked) = booked else {
+            return self.settle_late(handle);
+        };
         let message = found.unwrap();
         let retry_at = self.at + 1 + self.random.below(50_000);
         let kind = self.random.below(4);

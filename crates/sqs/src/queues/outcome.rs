@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use base::Timestamp;
 use store::record::{
-    Carry, CarryKind, LineOutcome, NewMessage, QueueId, Record, Settlement, Touched,
+    Carry, CarryKind, LineOutcome, NewMessage, Next, QueueId, Record, Settlement, Touched,
 };
 use store::{Class, Position};
 
@@ -16,7 +16,7 @@ use crate::Error;
 use crate::engine::Engine;
 use crate::engine::decide::dedup_of;
 use crate::engine::ids::Handle;
-use crate::message::{Access, Carried, Settle};
+use crate::message::{Access, Carried, Settle, SettledLine};
 
 type Outcomes = Vec<Result<(), Error>>;
 
@@ -124,9 +124,11 @@ impl Queues {
 
     /// A notifier's results and what becomes of its messages, in one record. One outcome each, in order.
     ///
+    /// Results of a lost lease are stored all the same, and nothing else comes of them: see [`Settlement::lines_before`].
+    ///
     /// # Errors
     /// [`Error::QueueNotFound`], and what the journal refuses. Each outcome may be [`Error::HandleExpired`] when somebody else
-    /// received the message since, or what is wrong with a carried message.
+    /// received the message since or it has gone, or what is wrong with a carried message.
     pub async fn settle(
         &self,
         queue: &Arc<Queue>,
@@ -153,14 +155,17 @@ impl Queues {
             let mut outcomes = Vec::with_capacity(known.len());
             let mut settlements = Vec::with_capacity(known.len());
             for (settle, opened) in settles.iter().zip(&opened) {
-                let Ok((_, carried)) = opened else { continue };
-                let made = decided
-                    .next()
-                    .unwrap_or(Err(Error::HandleExpired))
-                    .and_then(|booked| {
-                        check_targets(&engine, &settle.carries)?;
-                        settlement(settle, carried, booked, at)
-                    });
+                let Ok((handle, carried)) = opened else {
+                    continue;
+                };
+                let booked = decided.next().unwrap_or(Err(Error::HandleExpired));
+                if booked == Err(Error::HandleExpired) {
+                    settlements.extend(late_settlement(settle, *handle));
+                }
+                let made = booked.and_then(|booked| {
+                    check_targets(&engine, &settle.carries)?;
+                    settlement(settle, carried, booked, at)
+                });
                 outcomes.push(made.map(|settlement| settlements.push(settlement)));
             }
             let end = self.write_some(&mut engine, at, settlements, |settlements| {
@@ -245,12 +250,7 @@ fn settlement<'a>(
     booked: Touched,
     at: Timestamp,
 ) -> Result<Settlement<'a>, Error> {
-    let lines = settle.lines.iter().map(|line| LineOutcome {
-        line: line.line,
-        destination: &line.destination,
-        state: line.state,
-        result: &line.result,
-    });
+    let lines = settle.lines.iter().map(line_outcome);
     // The ledger books by the queue's own minute, whatever the message's attributes say of the time.
     let is_same = settle.sent_at.as_minutes() == u64::from(booked.sent_minute);
     let own_minute = Timestamp::from_secs(u64::from(booked.sent_minute) * 60);
@@ -280,6 +280,30 @@ fn settlement<'a>(
         next: settle.next,
         carries: carries.collect(),
     })
+}
+
+/// The results of an attempt whose lease was lost: they are kept, booked nowhere, and nothing comes of them, since whoever has
+/// the message now answers for it. `None` when there is no result.
+fn late_settlement(settle: &Settle, handle: Handle) -> Option<Settlement<'_>> {
+    let results = settle.lines.iter().filter(|line| !line.result.is_empty());
+    let lines: Vec<LineOutcome<'_>> = results.map(line_outcome).collect();
+    (!lines.is_empty()).then(|| Settlement {
+        key: handle.key,
+        sent_at: settle.sent_at,
+        lines_before: 0,
+        lines,
+        next: Next::Gone,
+        carries: Vec::new(),
+    })
+}
+
+fn line_outcome(line: &SettledLine) -> LineOutcome<'_> {
+    LineOutcome {
+        line: line.line,
+        destination: &line.destination,
+        state: line.state,
+        result: &line.result,
+    }
 }
 
 /// The outcomes of what could be opened, in the places of the whole.

@@ -659,6 +659,87 @@ async fn a_settled_message_waits_for_its_retry_outside_of_flight_and_its_lines_g
     );
 }
 
+/// The settlements of lost leases in the journal: key, destinations, results.
+fn late_settlements(queues: &Queues) -> Vec<(u64, String)> {
+    let mut late = Vec::new();
+    for frame in queues.journal().scan(store::Position::ZERO) {
+        let frame = frame.unwrap();
+        let Ok(Record::Settled { settlements, .. }) = store::record::decode(&frame.payload) else {
+            continue;
+        };
+        for settlement in settlements.iter().filter(|each| each.lines_before == 0) {
+            assert_eq!((settlement.next, settlement.carries.len()), (Next::Gone, 0));
+            let results = settlement.lines.iter().map(|line| line.result.to_vec());
+            late.extend(results.map(|result| {
+                (
+                    settlement.key.0,
+                    String::from_utf8_lossy(&result).into_owned(),
+                )
+            }));
+        }
+    }
+    late
+}
+
+#[tokio::test]
+async fn results_of_a_lost_lease_are_kept_and_change_nothing() {
+    for (name, attributes) in [("q", &[][..]), ("q.fifo", &[FIFO][..])] {
+        let mut bench = Bench::new();
+        let queue = bench.create(name, attributes).await;
+        let message = if queue.is_fifo() {
+            known("x", "g", "x")
+        } else {
+            text("x")
+        };
+        bench.send(&queue, message).await.unwrap();
+        let first = bench.one(&queue).await;
+        bench.pass(30);
+        let second = bench.one(&queue).await;
+        let carried = || {
+            vec![Carried {
+                queue: Arc::clone(&queue),
+                kind: CarryKind::Retry,
+                message: Outgoing {
+                    group: queue.is_fifo().then(|| "g".to_owned()),
+                    ..text("again")
+                },
+            }]
+        };
+        let with = |result: &'static [u8]| {
+            let mut settle = settle(&first, Next::Gone, carried());
+            settle.lines[0].result = Bytes::from_static(result);
+            settle
+        };
+        // What was not tried has no result, and nothing is kept of it.
+        let settles = vec![with(b"{\"n\":1}"), with(b"")];
+        let outcomes = bench.queues.settle(&queue, settles).await.unwrap();
+        assert_eq!(
+            outcomes,
+            [Err(Error::HandleExpired), Err(Error::HandleExpired)]
+        );
+        let kept = vec![(first.key.0, "{\"n\":1}".to_owned())];
+        assert_eq!(late_settlements(&bench.queues), kept);
+        assert_eq!(bench.counts(&queue), (0, 1, 0, 0));
+        bench.reopen();
+        let queue = bench.queues.queue(name).unwrap();
+        assert_eq!(late_settlements(&bench.queues), kept);
+        assert_eq!(bench.counts(&queue), (0, 1, 0, 0));
+        // The second still holds it; when it has gone, a result that comes even later is kept too.
+        let on_time = bench
+            .queues
+            .settle(&queue, vec![settle(&second, Next::Gone, vec![])])
+            .await;
+        assert_eq!(on_time.unwrap(), [Ok(())]);
+        let gone = bench
+            .queues
+            .settle(&queue, vec![settle(&first, Next::Gone, vec![])])
+            .await;
+        assert_eq!(gone.unwrap(), [Err(Error::HandleExpired)]);
+        assert_eq!(late_settlements(&bench.queues).len(), 2);
+        assert_eq!(bench.counts(&queue), (0, 0, 0, 0));
+    }
+}
+
 #[tokio::test]
 async fn a_released_message_was_never_received() {
     let bench = Bench::new();

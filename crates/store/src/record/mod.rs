@@ -165,7 +165,8 @@ pub struct Settlement<'a> {
     pub key: MessageKey,
     /// When it was accepted.
     pub sent_at: Timestamp,
-    /// How many notifications it was booked as until now; `lines` holds how many it really has.
+    /// How many notifications it was booked as until now; `lines` holds how many it really has. 0: the lease was lost
+    /// before; its results are kept and marked as late, nothing is booked and no message changes.
     pub lines_before: u32,
     /// Its lines.
     pub lines: Vec<LineOutcome<'a>>,
