@@ -63,6 +63,9 @@ pub struct Destination {
     pub mail_relay: Option<String>,
     /// Sender's address of mails, such as `Shukuba <noreply@example.com>`. Default none.
     pub mail_from: Option<String>,
+    /// Header that bears the notification's id, equal in every attempt, so that the receiver can recognise a second one;
+    /// empty for none. Default `x-notification-id`.
+    pub id_header: Option<String>,
 }
 
 /// `[destinations."host".retry]`: the waits after each failure, by class of the failure.
@@ -136,6 +139,8 @@ pub struct DestinationRules {
     pub mail_relay: Option<SecretText>,
     /// See [`Destination::mail_from`].
     pub mail_from: Option<String>,
+    /// See [`Destination::id_header`]; empty for none.
+    pub id_header: Arc<str>,
 }
 
 /// When to try again.
@@ -215,6 +220,7 @@ impl Default for DestinationRules {
             idle_for: Duration::from_secs(50),
             mail_relay: None,
             mail_from: None,
+            id_header: Arc::from("x-notification-id"),
         }
     }
 }
@@ -299,6 +305,10 @@ impl Destination {
             idle_for: self.idle_for.map_or(under.idle_for, Span::get),
             mail_relay,
             mail_from: self.mail_from.clone().or_else(|| under.mail_from.clone()),
+            id_header: self
+                .id_header
+                .as_deref()
+                .map_or_else(|| Arc::clone(&under.id_header), Arc::from),
         })
     }
 

@@ -377,6 +377,14 @@ pub const KEYS: &[Key] = &[
         "Sender's address of mails, such as `Shukuba <noreply@example.com>`",
     ),
     key(
+        "destinations.\"HOST\"",
+        "id_header",
+        Kind::Text,
+        "",
+        "x-notification-id",
+        "Header that bears the notification's id, equal in every attempt; empty for none",
+    ),
+    key(
         "destinations.\"HOST\".retry",
         "default",
         Kind::Schedule,

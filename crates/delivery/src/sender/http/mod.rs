@@ -122,8 +122,8 @@ impl HttpSender {
         let mut attempt = blank(notification.attempt, self.clock.now());
         let begun = Instant::now();
         let end = begun + rules.timeout_total.min(budget);
-        let request = &notification.request;
-        if let Err(failure) = self.exchange(request, rules, end, &mut attempt).await {
+        let outcome = self.exchange(notification, rules, end, &mut attempt).await;
+        if let Err(failure) = outcome {
             attempt.error = Some(failure.class);
             attempt.detail = failure.detail;
             attempt.address = failure.address.or(attempt.address);
@@ -134,15 +134,15 @@ impl HttpSender {
 
     async fn exchange(
         &self,
-        request: &Request,
+        notification: &Notification,
         rules: &DestinationRules,
         end: Instant,
         attempt: &mut Attempt,
     ) -> Result<(), Failure> {
-        let origin = &request.url[..Position::BeforePath];
+        let origin = &notification.request.url[..Position::BeforePath];
         if let Some(connection) = self.pool.take(origin, rules) {
             match self
-                .exchange_on(connection, request, rules, end, attempt)
+                .exchange_on(connection, notification, rules, end, attempt)
                 .await
             {
                 Err(Failed::Stale) => {}
@@ -151,24 +151,24 @@ impl HttpSender {
             }
         }
         // Rare and large: boxed, so that the usual future stays small.
-        Box::pin(self.exchange_afresh(request, rules, end, attempt)).await
+        Box::pin(self.exchange_afresh(notification, rules, end, attempt)).await
     }
 
     async fn exchange_afresh(
         &self,
-        request: &Request,
+        notification: &Notification,
         rules: &DestinationRules,
         end: Instant,
         attempt: &mut Attempt,
     ) -> Result<(), Failure> {
         let refused = |refused: NotSendable| failure(ErrorClass::Refused, refused);
-        request::check(request, rules).map_err(refused)?;
+        request::check(&notification.request, rules).map_err(refused)?;
         let connection = self
             .dialer
-            .dial(&request.url, rules, end, &mut attempt.timings)
+            .dial(&notification.request.url, rules, end, &mut attempt.timings)
             .await?;
         match self
-            .exchange_on(Box::new(connection), request, rules, end, attempt)
+            .exchange_on(Box::new(connection), notification, rules, end, attempt)
             .await
         {
             Err(Failed::For(failure)) => Err(failure),
@@ -180,7 +180,7 @@ impl HttpSender {
     async fn exchange_on(
         &self,
         mut connection: Box<Connection>,
-        request: &Request,
+        notification: &Notification,
         rules: &DestinationRules,
         end: Instant,
         attempt: &mut Attempt,
@@ -188,11 +188,12 @@ impl HttpSender {
         let is_reused = connection.is_reused();
         attempt.address = Some(connection.peer);
         let head = self
-            .head(&mut connection, request, rules, end, attempt)
+            .head(&mut connection, notification, rules, end, attempt)
             .await;
         attempt.sent |= connection.has_written();
         let head = head.map_err(|failure| {
-            let may_repeat = !connection.has_written() || request::is_idempotent(&request.method);
+            let may_repeat =
+                !connection.has_written() || request::is_idempotent(&notification.request.method);
             let is_closed = failure.class == ErrorClass::Closed && !connection.has_received();
             if is_reused && is_closed && may_repeat {
                 return Failed::Stale;
@@ -205,8 +206,11 @@ impl HttpSender {
             .map(|after| after.wait_from(self.clock.now()));
         let is_whole = read_body(&mut connection, head, rules, end, attempt).await?;
         if is_whole && head.keeps && connection.is_clean() {
-            self.pool
-                .put(&request.url[..Position::BeforePath], rules, connection);
+            self.pool.put(
+                &notification.request.url[..Position::BeforePath],
+                rules,
+                connection,
+            );
         }
         Ok(())
     }
@@ -214,15 +218,19 @@ impl HttpSender {
     async fn head(
         &self,
         connection: &mut Connection,
-        request: &Request,
+        notification: &Notification,
         rules: &DestinationRules,
         end: Instant,
         attempt: &mut Attempt,
     ) -> Result<Head, Failure> {
-        write_head(connection, request, rules)?;
+        write_head(connection, notification, rules)?;
         let begun = Instant::now();
         let limit = end.min(begun + rules.timeout_first_byte);
-        let head = timeout_at(limit, connection.request(&request.body, &request.method)).await;
+        let head = timeout_at(
+            limit,
+            connection.request(&notification.request.body, &notification.request.method),
+        )
+        .await;
         attempt.timings.first_byte = begun.elapsed();
         match head {
             Ok(head) => head.map_err(broken),
@@ -240,16 +248,18 @@ impl HttpSender {
 
 fn write_head(
     connection: &mut Connection,
-    request: &Request,
+    notification: &Notification,
     rules: &DestinationRules,
 ) -> Result<(), Failure> {
     connection.outbox.clear();
     let authorization = rules.proxy.as_ref().and_then(proxy::authorization);
     let target = match &rules.proxy {
-        Some(_) if request.url.scheme() == "http" => Target::Proxy(authorization.as_deref()),
+        Some(_) if notification.request.url.scheme() == "http" => {
+            Target::Proxy(authorization.as_deref())
+        }
         _ => Target::Origin,
     };
-    request::write_head(&mut connection.outbox, request, rules, target)
+    request::write_head(&mut connection.outbox, notification, rules, target)
         .map_err(|refused| failure(ErrorClass::Refused, refused))
 }
 

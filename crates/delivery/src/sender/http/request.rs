@@ -7,7 +7,7 @@ use http::Method;
 use url::{Position, Url};
 
 use crate::config::DestinationRules;
-use crate::port::{NotSendable, Request};
+use crate::port::{NotSendable, Notification, Request};
 use crate::sender::not_sendable;
 use crate::ssrf;
 
@@ -127,10 +127,11 @@ pub(super) enum Target<'a> {
 /// Writes everything before the body.
 pub(super) fn write_head(
     out: &mut Vec<u8>,
-    request: &Request,
+    notification: &Notification,
     rules: &DestinationRules,
     target: Target<'_>,
 ) -> Result<(), NotSendable> {
+    let request = &notification.request;
     let url = &request.url;
     let written = match target {
         Target::Origin => &url[Position::BeforePath..Position::AfterQuery],
@@ -156,6 +157,7 @@ pub(super) fn write_head(
     );
     let mut has_agent = false;
     let mut has_accept = false;
+    let mut has_id = rules.id_header.is_empty();
     let from_rules = rules
         .headers
         .iter()
@@ -169,7 +171,12 @@ pub(super) fn write_head(
         check_header(name, value)?;
         has_agent |= name.eq_ignore_ascii_case("user-agent");
         has_accept |= name.eq_ignore_ascii_case("accept");
+        has_id |= name.eq_ignore_ascii_case(&rules.id_header);
         push(out, &[name, ": ", value, "\r\n"]);
+    }
+    if !has_id {
+        check_header(&rules.id_header, &notification.id)?;
+        push(out, &[&rules.id_header, ": ", &notification.id, "\r\n"]);
     }
     if !has_agent {
         push(out, &["user-agent: ", USER_AGENT, "\r\n"]);
@@ -218,7 +225,20 @@ mod tests {
     use super::*;
     use crate::config::SecretText;
 
-    fn request(url: &str) -> Request {
+    fn request(url: &str) -> Notification {
+        Notification {
+            id: "n-1".into(),
+            request: sent_to(url),
+            attempt: 1,
+            expires_at: None,
+            line: 1,
+            message_id: "m".into(),
+            origin: None,
+            replay: None,
+        }
+    }
+
+    fn sent_to(url: &str) -> Request {
         Request {
             url: url.parse().unwrap(),
             method: Method::POST,
@@ -230,7 +250,7 @@ mod tests {
         }
     }
 
-    fn written(request: &Request, rules: &DestinationRules, target: Target<'_>) -> String {
+    fn written(request: &Notification, rules: &DestinationRules, target: Target<'_>) -> String {
         let mut out = Vec::new();
         write_head(&mut out, request, rules, target).unwrap();
         String::from_utf8(out).unwrap()
@@ -248,7 +268,7 @@ mod tests {
             written(&request, &rules, Target::Origin),
             format!(
                 "POST /a%20b?c=d%7C&e= HTTP/1.1\r\nhost: tracker.example\r\nAuthentication: key\r\n\
-                 X-Id: 7\r\nuser-agent: shukuba/{version}\r\naccept: */*\r\ncontent-length: 3\r\n\r\n"
+                 X-Id: 7\r\nx-notification-id: n-1\r\nuser-agent: shukuba/{version}\r\naccept: */*\r\ncontent-length: 3\r\n\r\n"
             )
         );
     }
@@ -270,8 +290,8 @@ mod tests {
     #[test]
     fn a_get_without_body_has_no_length() {
         let mut get = request("http://h.example/");
-        get.method = Method::GET;
-        get.body = Bytes::new();
+        get.request.method = Method::GET;
+        get.request.body = Bytes::new();
         assert!(
             !written(&get, &DestinationRules::default(), Target::Origin).contains("content-length")
         );
@@ -297,9 +317,9 @@ mod tests {
             ("é", "a"),
         ] {
             let mut bad = request("http://h.example/");
-            bad.headers = vec![(name.into(), value.into())];
+            bad.request.headers = vec![(name.into(), value.into())];
             let rules = DestinationRules::default();
-            assert!(check(&bad, &rules).is_err(), "{name:?}: {value:?}");
+            assert!(check(&bad.request, &rules).is_err(), "{name:?}: {value:?}");
             assert!(write_head(&mut Vec::new(), &bad, &rules, Target::Origin).is_err());
         }
     }
@@ -312,27 +332,27 @@ mod tests {
         };
         let refusal =
             |request: &Request| check(request, &rules).err().map(|refused| refused.detail);
-        assert_eq!(refusal(&request("http://h.example/")), None);
+        assert_eq!(refusal(&sent_to("http://h.example/")), None);
         assert!(
-            refusal(&request("http://u:p@h.example/"))
+            refusal(&sent_to("http://u:p@h.example/"))
                 .unwrap()
                 .contains("user or password")
         );
         assert!(
-            refusal(&request("ftp://h.example/"))
+            refusal(&sent_to("ftp://h.example/"))
                 .unwrap()
                 .contains("scheme `ftp`")
         );
         for method in [Method::CONNECT, Method::TRACE] {
             let refused = refusal(&Request {
                 method,
-                ..request("http://h.example/")
+                ..sent_to("http://h.example/")
             });
             assert!(refused.unwrap().contains("is not sent"));
         }
         let long = Request {
             body: Bytes::from_static(b"1234"),
-            ..request("http://h.example/")
+            ..sent_to("http://h.example/")
         };
         assert!(refusal(&long).unwrap().contains("request_bytes_max"));
     }
@@ -359,7 +379,7 @@ mod tests {
             "127。0。0。1",
         ] {
             let refused = check(
-                &request(&format!("http://{host}/")),
+                &sent_to(&format!("http://{host}/")),
                 &DestinationRules::default(),
             );
             assert!(
