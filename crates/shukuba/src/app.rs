@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context;
 use tracing_subscriber::EnvFilter;
@@ -13,11 +13,23 @@ use crate::output::Format;
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Global {
     /// The data directory [default: $STATE_DIRECTORY, else $XDG_DATA_HOME/shukuba, else ~/.local/share/shukuba]
-    #[arg(long, global = true, env = "SHUKUBA_DATA", value_name = "DIR", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        env = "SHUKUBA_DATA",
+        value_name = "DIR",
+        hide_env_values = true
+    )]
     pub(crate) data: Option<PathBuf>,
 
     /// The settings [default: ./shukuba.toml, else $XDG_CONFIG_HOME/shukuba/shukuba.toml, else /etc/shukuba/shukuba.toml, else none]
-    #[arg(long, global = true, env = "SHUKUBA_CONFIG", value_name = "FILE", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        env = "SHUKUBA_CONFIG",
+        value_name = "FILE",
+        hide_env_values = true
+    )]
     pub(crate) config: Option<PathBuf>,
 
     /// The form of the result on standard output
@@ -44,7 +56,11 @@ pub(crate) fn usage(text: impl Into<String>) -> anyhow::Error {
 
 /// 2 for wrong arguments or settings, else 1.
 pub(crate) fn exit_code_of(error: &anyhow::Error) -> u8 {
-    if error.downcast_ref::<Usage>().is_some() { 2 } else { 1 }
+    if error.downcast_ref::<Usage>().is_some() {
+        2
+    } else {
+        1
+    }
 }
 
 /// What a command is run with.
@@ -78,12 +94,15 @@ impl App {
     /// The settings: file, then environment.
     pub(crate) fn config(&self) -> anyhow::Result<crate::config::Loaded> {
         let variables: Vec<_> = std::env::vars().collect();
-        crate::config::load(self.config_file().as_deref(), &variables).map_err(|error| usage(error.to_string()))
+        crate::config::load(self.config_file().as_deref(), &variables)
+            .map_err(|error| usage(error.to_string()))
     }
 }
 
 fn variable(name: &str) -> Option<PathBuf> {
-    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+    std::env::var_os(name)
+        .filter(|value| !value.is_empty())
+        .map(PathBuf::from)
 }
 
 fn default_data_dir() -> PathBuf {
@@ -94,7 +113,8 @@ fn default_data_dir() -> PathBuf {
 }
 
 fn usual_config_files() -> Vec<PathBuf> {
-    let base = variable("XDG_CONFIG_HOME").or_else(|| variable("HOME").map(|home| home.join(".config")));
+    let base =
+        variable("XDG_CONFIG_HOME").or_else(|| variable("HOME").map(|home| home.join(".config")));
     let mut files = vec![PathBuf::from("shukuba.toml")];
     files.extend(base.map(|base| base.join("shukuba/shukuba.toml")));
     files.push(PathBuf::from("/etc/shukuba/shukuba.toml"));
@@ -104,12 +124,17 @@ fn usual_config_files() -> Vec<PathBuf> {
 /// Where state that belongs to no server lies (what `ship` has sent).
 pub(crate) fn state_dir() -> PathBuf {
     let home = || variable("HOME").unwrap_or_else(|| PathBuf::from("."));
-    variable("XDG_STATE_HOME").map_or_else(|| home().join(".local/state/shukuba"), |base| base.join("shukuba"))
+    variable("XDG_STATE_HOME").map_or_else(
+        || home().join(".local/state/shukuba"),
+        |base| base.join("shukuba"),
+    )
 }
 
 /// Starts the log on standard error: `SHUKUBA_LOG` or `RUST_LOG` decide, else `default_level`.
 pub(crate) fn start_log(default_level: &str) {
-    let wanted = ["SHUKUBA_LOG", "RUST_LOG"].iter().find_map(|name| std::env::var(name).ok());
+    let wanted = ["SHUKUBA_LOG", "RUST_LOG"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok());
     let filter = wanted
         .and_then(|text| EnvFilter::try_new(text).ok())
         .unwrap_or_else(|| EnvFilter::new(default_level));
@@ -118,7 +143,11 @@ pub(crate) fn start_log(default_level: &str) {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
-    let started = if is_json { builder.json().try_init() } else { builder.with_target(false).try_init() };
+    let started = if is_json {
+        builder.json().try_init()
+    } else {
+        builder.with_target(false).try_init()
+    };
     if let Err(error) = started {
         crate::output::complain(&format!("warning: no log: {error}"));
     }
@@ -131,9 +160,4 @@ pub(crate) fn block_on<F: Future>(work: F) -> anyhow::Result<F::Output> {
         .build()
         .context("cannot start the runtime")?;
     Ok(runtime.block_on(work))
-}
-
-/// Reads a whole small file, with its name in the error.
-pub(crate) fn read_text(path: &Path) -> anyhow::Result<String> {
-    std::fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))
 }

@@ -41,7 +41,10 @@ pub(crate) struct Checked {
 /// When a server has the directory open, or there is no journal.
 pub(crate) fn verify(dir: &Path) -> anyhow::Result<Checked> {
     let dir = open(dir)?;
-    Ok(Checked { report: report(&dir)?, booked: Vec::new() })
+    Ok(Checked {
+        report: report(&dir)?,
+        booked: Vec::new(),
+    })
 }
 
 /// As [`verify`], then cuts out what is damaged and books it as lost.
@@ -57,20 +60,38 @@ pub(crate) fn quarantine(dir: &Path, store: &Store) -> anyhow::Result<Checked> {
     );
     let pending = dir.path().join(PENDING_FILE);
     let mut stretches = read_pending(&pending)?;
-    stretches.extend(report.damage.iter().filter(|damage| holds_records(damage)).map(stretch).filter(is_new(&stretches)));
+    stretches.extend(
+        report
+            .damage
+            .iter()
+            .filter(|damage| holds_records(damage))
+            .map(stretch)
+            .filter(is_new(&stretches)),
+    );
     if report.is_sound() && stretches.is_empty() {
-        return Ok(Checked { report, booked: stretches });
+        return Ok(Checked {
+            report,
+            booked: stretches,
+        });
     }
     write_pending(&pending, &stretches)?;
-    check::quarantine(&RealDisk::at(&dir.journal())?, &report).context("cannot cut out what is damaged")?;
+    check::quarantine(&RealDisk::at(&dir.journal())?, &report)
+        .context("cannot cut out what is damaged")?;
     book(&dir.journal(), store, &stretches)?;
     fs::remove_file(&pending).with_context(|| format!("cannot remove `{}`", pending.display()))?;
-    Ok(Checked { report, booked: stretches })
+    Ok(Checked {
+        report,
+        booked: stretches,
+    })
 }
 
 /// Opens what is there; makes nothing.
 fn open(dir: &Path) -> anyhow::Result<DataDir> {
-    anyhow::ensure!(dir.join("journal").is_dir(), "`{}` is no data directory: it has no `journal`", dir.display());
+    anyhow::ensure!(
+        dir.join("journal").is_dir(),
+        "`{}` is no data directory: it has no `journal`",
+        dir.display()
+    );
     DataDir::open(dir).context("cannot be checked while it is in use; stop the server first")
 }
 
@@ -83,7 +104,10 @@ fn holds_records(damage: &Damage) -> bool {
 }
 
 fn stretch(damage: &Damage) -> Stretch {
-    Stretch { from: damage.from.get(), to: damage.to.get() }
+    Stretch {
+        from: damage.from.get(),
+        to: damage.to.get(),
+    }
 }
 
 fn is_new(known: &[Stretch]) -> impl Fn(&Stretch) -> bool + use<> {
@@ -93,7 +117,8 @@ fn is_new(known: &[Stretch]) -> impl Fn(&Stretch) -> bool + use<> {
 
 fn read_pending(path: &PathBuf) -> anyhow::Result<Vec<Stretch>> {
     match fs::read(path) {
-        Ok(bytes) => serde_json::from_slice(&bytes).with_context(|| format!("`{}` is not in form", path.display())),
+        Ok(bytes) => serde_json::from_slice(&bytes)
+            .with_context(|| format!("`{}` is not in form", path.display())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(error).with_context(|| format!("cannot read `{}`", path.display())),
     }
@@ -105,26 +130,38 @@ fn write_pending(path: &Path, stretches: &[Stretch]) -> anyhow::Result<()> {
         fs::write(&temporary, serde_json::to_vec(stretches)?)?;
         fs::File::open(&temporary)?.sync_all()?;
         fs::rename(&temporary, path)?;
-        path.parent().map_or(Ok(()), |dir| fs::File::open(dir)?.sync_all())
+        path.parent()
+            .map_or(Ok(()), |dir| fs::File::open(dir)?.sync_all())
     };
     write().with_context(|| format!("cannot write `{}`", path.display()))
 }
 
 /// Appends a record for each stretch. The journal is opened without its state, which takes no snapshot and needs none.
 fn book(journal: &Path, store: &Store, stretches: &[Stretch]) -> anyhow::Result<()> {
-    let options =
-        store::Options { segment: store.segment_bytes.0, reserve: store.reserve_bytes.0, ..store::Options::default() };
-    let (journal, recovery) = Journal::open(journal, options, &mut Stateless).context("cannot open the journal after the cut")?;
+    let options = store::Options {
+        segment: store.segment_bytes.0,
+        reserve: store.reserve_bytes.0,
+        ..store::Options::default()
+    };
+    let (journal, recovery) = Journal::open(journal, options, &mut Stateless)
+        .context("cannot open the journal after the cut")?;
     let at = SystemClock::new().now().max(recovery.last_at);
     let mut end = None;
     for stretch in stretches {
-        let mut lost = Record::Lost { from: Position::new(stretch.from), to: Position::new(stretch.to) };
+        let mut lost = Record::Lost {
+            from: Position::new(stretch.from),
+            to: Position::new(stretch.to),
+        };
         let mut bytes = Vec::new();
         encode(&mut lost, &mut bytes);
-        let appended = journal.append(Class::Settle, at, &[&bytes]).context("cannot book what is lost")?;
+        let appended = journal
+            .append(Class::Settle, at, &[&bytes])
+            .context("cannot book what is lost")?;
         end = Some(appended.end);
     }
-    end.map_or(Ok(()), |end| journal.wait(end).context("cannot book what is lost"))
+    end.map_or(Ok(()), |end| {
+        journal.wait(end).context("cannot book what is lost")
+    })
 }
 
 /// Reads the records and keeps nothing of them.
@@ -136,7 +173,11 @@ impl Fold for Stateless {
     }
 
     fn capture(&self) -> Capture {
-        Box::new(|_| Err(std::io::Error::other("a journal that is opened without its state takes no snapshot")))
+        Box::new(|_| {
+            Err(std::io::Error::other(
+                "a journal that is opened without its state takes no snapshot",
+            ))
+        })
     }
 
     fn restore(&mut self, _: &mut dyn Read) -> Result<(), BoxError> {
@@ -150,10 +191,13 @@ mod tests {
 
     fn journal(dir: &Path, records: usize) -> DataDir {
         let dir = DataDir::open(dir).unwrap();
-        let (journal, _) = Journal::open(&dir.journal(), store::Options::default(), &mut Stateless).unwrap();
+        let (journal, _) =
+            Journal::open(&dir.journal(), store::Options::default(), &mut Stateless).unwrap();
         for number in 0..records {
             let at = Timestamp::from_millis(1_000);
-            let appended = journal.append(Class::Send, at, &[format!("record {number}").as_bytes()]).unwrap();
+            let appended = journal
+                .append(Class::Send, at, &[format!("record {number}").as_bytes()])
+                .unwrap();
             journal.wait(appended.end).unwrap();
         }
         dir
@@ -163,8 +207,15 @@ mod tests {
     fn damage(dir: &Path, offset: u64) {
         use std::os::unix::fs::FileExt;
         let segment = fs::read_dir(dir.join("journal")).unwrap();
-        let segment = segment.map(|entry| entry.unwrap().path()).find(|path| path.extension().is_some_and(|name| name == "seg"));
-        fs::File::options().write(true).open(segment.unwrap()).unwrap().write_at(b"XXXXXX", offset).unwrap();
+        let segment = segment
+            .map(|entry| entry.unwrap().path())
+            .find(|path| path.extension().is_some_and(|name| name == "seg"));
+        fs::File::options()
+            .write(true)
+            .open(segment.unwrap())
+            .unwrap()
+            .write_at(b"XXXXXX", offset)
+            .unwrap();
     }
 
     #[test]
@@ -192,7 +243,12 @@ mod tests {
         let after = verify(temporary.path()).unwrap().report;
         assert!(after.is_sound());
         assert_eq!(after.records, found.records + 1, "the record that books it");
-        assert_eq!(quarantine(temporary.path(), &Store::default()).unwrap().booked, []);
+        assert_eq!(
+            quarantine(temporary.path(), &Store::default())
+                .unwrap()
+                .booked,
+            []
+        );
         assert!(!temporary.path().join(PENDING_FILE).exists());
     }
 
@@ -202,7 +258,12 @@ mod tests {
         drop(journal(temporary.path(), 5));
         let cut = [Stretch { from: 100, to: 200 }];
         write_pending(&temporary.path().join(PENDING_FILE), &cut).unwrap();
-        assert_eq!(quarantine(temporary.path(), &Store::default()).unwrap().booked, cut);
+        assert_eq!(
+            quarantine(temporary.path(), &Store::default())
+                .unwrap()
+                .booked,
+            cut
+        );
         assert_eq!(verify(temporary.path()).unwrap().report.records, 6);
     }
 

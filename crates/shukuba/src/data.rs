@@ -34,9 +34,19 @@ pub(crate) fn master_key() -> MasterKeySource {
 /// Opens the keys, and makes account and administrator in a new directory (mode 0700).
 pub(crate) fn open_keys(dir: &Path, server: &Server) -> anyhow::Result<KeyStore> {
     make_private_dir(dir)?;
-    let account = server.account_id.as_deref().map(str::parse).transpose().context("server.account_id")?;
-    KeyStore::open(dir, &master_key(), account.as_ref(), Arc::new(SystemClock::new()))
-        .with_context(|| format!("cannot open the keys in `{}`", dir.display()))
+    let account = server
+        .account_id
+        .as_deref()
+        .map(str::parse)
+        .transpose()
+        .context("server.account_id")?;
+    KeyStore::open(
+        dir,
+        &master_key(),
+        account.as_ref(),
+        Arc::new(SystemClock::new()),
+    )
+    .with_context(|| format!("cannot open the keys in `{}`", dir.display()))
 }
 
 fn make_private_dir(dir: &Path) -> anyhow::Result<()> {
@@ -58,15 +68,25 @@ pub(crate) fn administrator(app: &App) -> anyhow::Result<Option<Credentials>> {
         return Ok(None);
     }
     let keys = open_keys(&dir, &app.config()?.config.server)?;
-    let key = keys.administrator().context("the data directory has no administrator's key")?;
-    Ok(Some(Credentials { key_id: key.key_id, secret: Arc::new(key.secret), token: None }))
+    let key = keys
+        .administrator()
+        .context("the data directory has no administrator's key")?;
+    Ok(Some(Credentials {
+        key_id: key.key_id,
+        secret: Arc::new(key.secret),
+        token: None,
+    }))
 }
 
 /// The URL at which the server of this data directory answers on this machine: as the running one wrote it, else as
 /// the settings say.
 pub(crate) fn local_url(app: &App, server: &Server) -> String {
     let written = std::fs::read_to_string(app.data_dir().join(ENDPOINT_FILE)).ok();
-    let scheme = if server.tls_certificate.is_some() { "https" } else { "http" };
+    let scheme = if server.tls_certificate.is_some() {
+        "https"
+    } else {
+        "http"
+    };
     written
         .map(|text| text.trim().to_owned())
         .filter(|text| !text.is_empty())
@@ -90,7 +110,9 @@ pub(crate) fn salt(dir: &Path) -> anyhow::Result<delivery::result::Salt> {
     let failed = || format!("cannot use `{}`", path.display());
     match std::fs::read(&path) {
         Ok(bytes) => {
-            let bytes: [u8; 32] = bytes.try_into().map_err(|_| anyhow::anyhow!("`{}` is not 32 bytes", path.display()))?;
+            let bytes: [u8; 32] = bytes
+                .try_into()
+                .map_err(|_| anyhow::anyhow!("`{}` is not 32 bytes", path.display()))?;
             Ok(delivery::result::Salt::new(bytes))
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -103,7 +125,9 @@ pub(crate) fn salt(dir: &Path) -> anyhow::Result<delivery::result::Salt> {
                 .mode(0o600)
                 .open(&temporary)
                 .with_context(failed)?;
-            file.write_all(salt.bytes()).and_then(|()| file.sync_all()).with_context(failed)?;
+            file.write_all(salt.bytes())
+                .and_then(|()| file.sync_all())
+                .with_context(failed)?;
             std::fs::rename(&temporary, &path).with_context(failed)?;
             Ok(salt)
         }
@@ -113,7 +137,10 @@ pub(crate) fn salt(dir: &Path) -> anyhow::Result<delivery::result::Salt> {
 
 /// This machine's name.
 pub(crate) fn host() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
+    rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned()
 }
 
 /// Removes what [`write_endpoint`] wrote: nobody answers there.

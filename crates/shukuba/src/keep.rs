@@ -29,12 +29,19 @@ pub(crate) struct Report {
 }
 
 /// Copies `from` with its open `journal` into `to`, which must be empty or new.
-pub(crate) fn backup(from: &Path, to: &Path, journal: &store::Journal, with_master_key: bool) -> anyhow::Result<Report> {
+pub(crate) fn backup(
+    from: &Path,
+    to: &Path,
+    journal: &store::Journal,
+    with_master_key: bool,
+) -> anyhow::Result<Report> {
     make_empty(to)?;
     let target = to.join("journal");
     fs::create_dir(&target).with_context(|| format!("cannot make `{}`", target.display()))?;
     // The journal first: a result that is sealed meanwhile is then in both, and counted once.
-    let copied = journal.backup(&RealDisk::at(&target)?).context("cannot copy the journal")?;
+    let copied = journal
+        .backup(&RealDisk::at(&target)?)
+        .context("cannot copy the journal")?;
     let mut report = Report {
         journal_files: copied.files,
         journal_bytes: copied.bytes.get(),
@@ -53,11 +60,18 @@ pub(crate) fn backup(from: &Path, to: &Path, journal: &store::Journal, with_mast
 
 /// Copies a backup into `to`, which must be empty or new, after checking every byte of its journal.
 pub(crate) fn restore(from: &Path, to: &Path) -> anyhow::Result<Report> {
-    anyhow::ensure!(from.join("journal").is_dir(), "`{}` is no backup: it has no `journal`", from.display());
+    anyhow::ensure!(
+        from.join("journal").is_dir(),
+        "`{}` is no backup: it has no `journal`",
+        from.display()
+    );
     make_empty(to)?;
     let target = to.join("journal");
     fs::create_dir(&target).with_context(|| format!("cannot make `{}`", target.display()))?;
-    let copied = store::backup::restore(&RealDisk::at(&from.join("journal"))?, &RealDisk::at(&target)?)?;
+    let copied = store::backup::restore(
+        &RealDisk::at(&from.join("journal"))?,
+        &RealDisk::at(&target)?,
+    )?;
     let mut report = Report {
         journal_files: copied.files,
         journal_bytes: copied.bytes.get(),
@@ -77,12 +91,24 @@ pub(crate) fn restore(from: &Path, to: &Path) -> anyhow::Result<Report> {
 fn make_empty(dir: &Path) -> anyhow::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     let is_taken = fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some());
-    anyhow::ensure!(!is_taken, "`{}` is not empty; give an empty or a new directory", dir.display());
-    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    anyhow::ensure!(
+        !is_taken,
+        "`{}` is not empty; give an empty or a new directory",
+        dir.display()
+    );
+    let made = fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir);
     made.with_context(|| format!("cannot make `{}`", dir.display()))
 }
 
-fn copy_small(from: &Path, to: &Path, with_master_key: bool, report: &mut Report) -> anyhow::Result<()> {
+fn copy_small(
+    from: &Path,
+    to: &Path,
+    with_master_key: bool,
+    report: &mut Report,
+) -> anyhow::Result<()> {
     let master = Some(gateway::keys::MASTER_KEY_FILE).filter(|_| with_master_key);
     for name in FILES.into_iter().chain(master) {
         let source = from.join(name);
@@ -96,7 +122,8 @@ fn copy_small(from: &Path, to: &Path, with_master_key: bool, report: &mut Report
 
 fn copy_tree(from: &Path, to: &Path, report: &mut Report) -> anyhow::Result<()> {
     fs::create_dir_all(to).with_context(|| format!("cannot make `{}`", to.display()))?;
-    let entries = fs::read_dir(from).with_context(|| format!("cannot read `{}`", from.display()))?;
+    let entries =
+        fs::read_dir(from).with_context(|| format!("cannot read `{}`", from.display()))?;
     for entry in entries {
         let entry = entry.with_context(|| format!("cannot read `{}`", from.display()))?;
         let (source, target) = (entry.path(), to.join(entry.file_name()));

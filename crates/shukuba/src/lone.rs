@@ -50,11 +50,22 @@ pub(crate) async fn run(app: &App, order: &Order) -> anyhow::Result<Summary> {
     let settings = config.delivery();
     let route = route_of(&settings, &order.route)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let account = account(app, &config.server, order.queue.as_deref().unwrap_or(&route.queue)).await?;
+    let account = account(
+        app,
+        &config.server,
+        order.queue.as_deref().unwrap_or(&route.queue),
+    )
+    .await?;
     let queue = queue(app, order, route, &settings, &account, &clock).await?;
     let parts = parts(order, route, &settings, queue, clock)?;
     let life = order.life.unwrap_or_else(|| settings.notifier.life.get());
-    let (notifier, handle) = Notifier::new(parts, Directives { share: order.share, ..Directives::default() });
+    let (notifier, handle) = Notifier::new(
+        parts,
+        Directives {
+            share: order.share,
+            ..Directives::default()
+        },
+    );
     tracing::info!(route = %order.route, life = ?life, "notifying");
     let work = notifier.run(life);
     tokio::pin!(work);
@@ -73,7 +84,10 @@ pub(crate) async fn run(app: &App, order: &Order) -> anyhow::Result<Summary> {
 fn route_of<'a>(settings: &'a Settings, name: &str) -> anyhow::Result<&'a Route> {
     settings.routes.get(name).ok_or_else(|| {
         let known: Vec<&str> = settings.routes.keys().map(String::as_str).collect();
-        usage(format!("there is no route `{name}` in the settings; there are: {}", known.join(", ")))
+        usage(format!(
+            "there is no route `{name}` in the settings; there are: {}",
+            known.join(", ")
+        ))
     })
 }
 
@@ -98,7 +112,10 @@ async fn account(app: &App, server: &Server, queue: &str) -> anyhow::Result<Acco
         return Ok(Account::with_key(&key.key_id, key.secret.expose(), &server.region)?.at(&local));
     }
     let account = Account::load().await?;
-    account.check().await.map_err(|error| usage(format!("{error}; or give --data DIR of the server")))?;
+    account
+        .check()
+        .await
+        .map_err(|error| usage(format!("{error}; or give --data DIR of the server")))?;
     Ok(account)
 }
 
@@ -115,9 +132,14 @@ async fn queue(
     account: &Account,
     clock: &Arc<dyn Clock>,
 ) -> anyhow::Result<SqsQueue> {
-    let url = account.queue_url(order.queue.as_deref().unwrap_or(&route.queue)).await?;
+    let url = account
+        .queue_url(order.queue.as_deref().unwrap_or(&route.queue))
+        .await?;
     let retry_url = match &route.retry_queue {
-        Some(retry) => account.queue_url(retry).await.context("the route's retry_queue")?,
+        Some(retry) => account
+            .queue_url(retry)
+            .await
+            .context("the route's retry_queue")?,
         None => url.clone(),
     };
     let place = order.results.as_deref().or(settings.results.url.as_deref()).ok_or_else(|| {
@@ -128,7 +150,13 @@ async fn queue(
     let writer = writer(order, route, settings, salt)?;
     let name = route.results.as_deref().unwrap_or(&order.route);
     let results = DirectResults::new(Results::new(Arc::new(objects)), name, writer);
-    Ok(SqsQueue::new(account, &url, &retry_url, Arc::new(results), clock.clone())?)
+    Ok(SqsQueue::new(
+        account,
+        &url,
+        &retry_url,
+        Arc::new(results),
+        clock.clone(),
+    )?)
 }
 
 /// That of the data directory, so that its server finds these results by URL as well; else the one beside the results.
@@ -137,14 +165,28 @@ async fn salt(app: &App, results: &ObjectResults) -> anyhow::Result<Salt> {
     if dir.join("salt").exists() {
         return data::salt(&dir);
     }
-    Salt::in_store(results).await.context("the results cannot be used")
+    Salt::in_store(results)
+        .await
+        .context("the results cannot be used")
 }
 
 fn writer(order: &Order, route: &Route, settings: &Settings, salt: Salt) -> anyhow::Result<Writer> {
     let host = data::host();
     let notifier = format!("{host}-{}-{}", order.route, std::process::id());
-    let sent_by = SentBy { notifier, host, ..SentBy::default() };
-    let masking = Masking::with(route.mask.query.iter().chain(&route.mask.fields).map(String::as_str), std::iter::empty());
+    let sent_by = SentBy {
+        notifier,
+        host,
+        ..SentBy::default()
+    };
+    let masking = Masking::with(
+        route
+            .mask
+            .query
+            .iter()
+            .chain(&route.mask.fields)
+            .map(String::as_str),
+        std::iter::empty(),
+    );
     let name = route.results.as_deref().unwrap_or(&order.route);
     let excerpt = destinations(settings)?.find("").response_excerpt_bytes;
     Ok(Writer::new(name, &sent_by, masking, salt).with_excerpt_max(excerpt))
@@ -154,8 +196,15 @@ fn destinations(settings: &Settings) -> anyhow::Result<Destinations> {
     Destinations::new(settings, &SystemSecrets).map_err(|error| usage(error.to_string()))
 }
 
-fn parts(order: &Order, route: &Route, settings: &Settings, queue: SqsQueue, clock: Arc<dyn Clock>) -> anyhow::Result<Parts> {
-    let format = Format::new(&route.format).map_err(|detail| usage(format!("routes.{}.format: {detail}", order.route)))?;
+fn parts(
+    order: &Order,
+    route: &Route,
+    settings: &Settings,
+    queue: SqsQueue,
+    clock: Arc<dyn Clock>,
+) -> anyhow::Result<Parts> {
+    let format = Format::new(&route.format)
+        .map_err(|detail| usage(format!("routes.{}.format: {detail}", order.route)))?;
     Ok(Parts {
         route: Arc::from(order.route.as_str()),
         queue: Arc::new(queue),

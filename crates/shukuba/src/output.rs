@@ -62,9 +62,7 @@ where
         builder.push_record(row);
     }
     let mut table = builder.build();
-    table
-        .with(Style::empty())
-        .with(Padding::new(0, 2, 0, 0));
+    table.with(Style::empty()).with(Padding::new(0, 2, 0, 0));
     let text = table.to_string();
     text.lines()
         .map(str::trim_end)
@@ -154,7 +152,10 @@ mod tests {
     fn a_table_is_aligned_and_has_no_trailing_blanks() {
         let text = table(
             &["host", "sent"],
-            [["a.example".to_owned(), "1".to_owned()], ["b".to_owned(), "20".to_owned()]],
+            [
+                ["a.example".to_owned(), "1".to_owned()],
+                ["b".to_owned(), "20".to_owned()],
+            ],
         );
         assert_eq!(text, "host       sent\na.example  1\nb          20");
     }

@@ -81,7 +81,9 @@ const PRICES: [&str; 5] = ["120.00", "1.99", "480", "9800", "0.50"];
 /// `lines` postbacks, each with its newline, the same for the same `seed`.
 pub(crate) fn generate(seed: u64, lines: u64) -> impl Iterator<Item = String> {
     let mut random = Random(seed);
-    let start = Timestamp::parse_rfc3339(START).unwrap_or_default().as_millis();
+    let start = Timestamp::parse_rfc3339(START)
+        .unwrap_or_default()
+        .as_millis();
     let mut at_ms = start;
     (0..lines).map(move |_| {
         at_ms += random.below(9);
@@ -124,7 +126,10 @@ fn adjust(random: &mut Random, at: Timestamp, text: &mut String) {
         address(random),
     );
     if random.below(5) == 0 {
-        let _ = write!(text, "\turl:https://s2s.adjust.com/event\tmethod:POST\tform:{fields}");
+        let _ = write!(
+            text,
+            "\turl:https://s2s.adjust.com/event\tmethod:POST\tform:{fields}"
+        );
     } else {
         let _ = write!(text, "\turl:https://s2s.adjust.com/event?{fields}");
     }
@@ -144,7 +149,9 @@ fn singular(random: &mut Random, at: Timestamp, text: &mut String) {
 
 /// An address of those that are kept for documentation (RFC 5737).
 fn address(random: &mut Random) -> String {
-    let net = random.pick(&["192.0.2", "198.51.100", "203.0.113"]).unwrap_or("192.0.2");
+    let net = random
+        .pick(&["192.0.2", "198.51.100", "203.0.113"])
+        .unwrap_or("192.0.2");
     format!("{net}.{}", random.below(254) + 1)
 }
 
@@ -159,15 +166,22 @@ mod tests {
 
     #[test]
     fn a_seed_gives_the_same_postbacks_and_the_route_reads_them_all() {
-        let rules = RouteFormat { kind: FormatKind::Ltsv, ..RouteFormat::default() };
+        let rules = RouteFormat {
+            kind: FormatKind::Ltsv,
+            ..RouteFormat::default()
+        };
         let format = Format::new(&rules).unwrap();
         let lines: Vec<String> = generate(SEED, 2000).collect();
         assert_eq!(lines, generate(SEED, 2000).collect::<Vec<_>>());
         let mut hosts = std::collections::BTreeMap::new();
         for line in &lines {
-            let parsed = format.parse(&bytes::Bytes::from(line.trim_end().to_owned())).unwrap();
+            let parsed = format
+                .parse(&bytes::Bytes::from(line.trim_end().to_owned()))
+                .unwrap();
             assert!(parsed.id.is_some());
-            *hosts.entry(parsed.request.url.host_str().unwrap().to_owned()).or_insert(0) += 1;
+            *hosts
+                .entry(parsed.request.url.host_str().unwrap().to_owned())
+                .or_insert(0) += 1;
         }
         assert_eq!(hosts.len(), 3);
         assert!(hosts.values().all(|count| *count > 300), "{hosts:?}");
@@ -178,6 +192,9 @@ mod tests {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/postbacks.ltsv");
         let kept = std::fs::read_to_string(path).unwrap_or_default();
         let made: String = generate(SEED, 20_000).collect();
-        assert!(kept == made, "examples/postbacks.ltsv is stale: run `make examples`");
+        assert!(
+            kept == made,
+            "examples/postbacks.ltsv is stale: run `make examples`"
+        );
     }
 }

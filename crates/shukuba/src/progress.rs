@@ -31,11 +31,21 @@ impl Progress {
             }
             bar
         });
-        Self { verb, bar, last: Mutex::new(Duration::ZERO), clock: SystemClock::new() }
+        Self {
+            verb,
+            bar,
+            last: Mutex::new(Duration::ZERO),
+            clock: SystemClock::new(),
+        }
     }
 
     /// `done` of `of` are done.
-    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate for people")]
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a rate for people"
+    )]
     pub(crate) fn show(&self, done: u64, of: u64, detail: &str) {
         let since = self.clock.monotonic();
         let rate = (done as f64 / since.as_secs_f64().max(0.001)) as u64;

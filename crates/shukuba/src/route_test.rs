@@ -31,8 +31,16 @@ pub(crate) struct Tested {
 }
 
 /// Tests `line` on a route.
-pub(crate) async fn run(name: &str, route: &Route, destinations: &Destinations, line: &str) -> Tested {
-    let mut tested = Tested { route: name.to_owned(), ..Tested::default() };
+pub(crate) async fn run(
+    name: &str,
+    route: &Route,
+    destinations: &Destinations,
+    line: &str,
+) -> Tested {
+    let mut tested = Tested {
+        route: name.to_owned(),
+        ..Tested::default()
+    };
     match parse(route, line) {
         Err(problem) => tested.problem = Some(problem),
         Ok(parsed) => {
@@ -58,7 +66,9 @@ pub(crate) async fn run(name: &str, route: &Route, destinations: &Destinations, 
 
 fn parse(route: &Route, line: &str) -> Result<Parsed, String> {
     let format = Format::new(&route.format)?;
-    format.parse(&Bytes::copy_from_slice(line.as_bytes())).map_err(|error| error.to_string())
+    format
+        .parse(&Bytes::copy_from_slice(line.as_bytes()))
+        .map_err(|error| error.to_string())
 }
 
 fn tell(tested: &mut Tested, parsed: Parsed, rules: &delivery::config::DestinationRules) {
@@ -69,6 +79,12 @@ fn tell(tested: &mut Tested, parsed: Parsed, rules: &delivery::config::Destinati
     tested.url = Some(request.url.to_string());
     tested.headers = request.headers;
     // Static headers may hold secrets: their names only.
-    tested.headers.extend(rules.headers.iter().map(|(name, _)| (name.clone(), "(set by the destination)".to_owned())));
-    tested.body = (!request.body.is_empty()).then(|| String::from_utf8_lossy(&request.body).into_owned());
+    tested.headers.extend(
+        rules
+            .headers
+            .iter()
+            .map(|(name, _)| (name.clone(), "(set by the destination)".to_owned())),
+    );
+    tested.body =
+        (!request.body.is_empty()).then(|| String::from_utf8_lossy(&request.body).into_owned());
 }

@@ -27,16 +27,18 @@ enum What {
 pub(super) fn run(_app: &App, args: Args) -> anyhow::Result<ExitCode> {
     let What::Schema { service } = args.what;
     if service != "sqs" {
-        return Err(app::usage(format!("no service is called `{service}`; there is: sqs")));
+        return Err(app::usage(format!(
+            "no service is called `{service}`; there is: sqs"
+        )));
     }
-    output::print(&output::json(&json!({ "service": service, "operations": operations() })));
+    output::print(&output::json(
+        &json!({ "service": service, "operations": operations() }),
+    ));
     Ok(ExitCode::SUCCESS)
 }
 
 fn operations() -> Vec<Value> {
-    let operation = |(name, input, output): (_, &Schema, &Schema)| {
-        json!({ "name": name, "input": members(input), "output": members(output) })
-    };
+    let operation = |(name, input, output): (_, &Schema, &Schema)| json!({ "name": name, "input": members(input), "output": members(output) });
     sqs::ops::schemas().map(operation).collect()
 }
 
@@ -75,8 +77,16 @@ mod tests {
     fn every_operation_says_its_members() {
         let operations = operations();
         assert_eq!(operations.len(), 23);
-        let send = operations.iter().find(|operation| operation["name"] == "SendMessage").unwrap();
-        let names: Vec<&str> = send["input"].as_array().unwrap().iter().filter_map(|m| m["name"].as_str()).collect();
+        let send = operations
+            .iter()
+            .find(|operation| operation["name"] == "SendMessage")
+            .unwrap();
+        let names: Vec<&str> = send["input"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(|m| m["name"].as_str())
+            .collect();
         assert!(names.contains(&"MessageBody"), "{names:?}");
     }
 }

@@ -27,7 +27,9 @@ pub(super) fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
     } else {
         check::verify(&dir)?
     };
-    output::show(app.output(), &json(&checked), |_| table(&checked, args.quarantine));
+    output::show(app.output(), &json(&checked), |_| {
+        table(&checked, args.quarantine)
+    });
     let is_well = checked.report.is_sound() || args.quarantine;
     Ok(ExitCode::from(u8::from(!is_well)))
 }
@@ -72,22 +74,40 @@ fn kind(kind: DamageKind) -> &'static str {
 fn table(checked: &Checked, is_cut: bool) -> String {
     let report = &checked.report;
     let mut rows = vec![
-        ("records", format!("{} ({}) in {} files", output::count(report.records), output::bytes(report.bytes), report.segments)),
+        (
+            "records",
+            format!(
+                "{} ({}) in {} files",
+                output::count(report.records),
+                output::bytes(report.bytes),
+                report.segments
+            ),
+        ),
         ("last one", report.last_at.rfc3339()),
         ("snapshots", snapshots(report)),
     ];
     if report.has_torn_tail {
-        rows.push(("torn end", "yes, as a crash leaves it; nothing acknowledged is in it".to_owned()));
+        rows.push((
+            "torn end",
+            "yes, as a crash leaves it; nothing acknowledged is in it".to_owned(),
+        ));
     }
     if report.filler > 0 {
         rows.push(("cut out earlier", output::bytes(report.filler)));
     }
-    rows.extend(report.damage.iter().map(|damage| ("damaged", place(damage))));
+    rows.extend(
+        report
+            .damage
+            .iter()
+            .map(|damage| ("damaged", place(damage))),
+    );
     let verdict = match (report.is_sound(), report.is_beyond_repair, is_cut) {
         (true, ..) => "sound",
         (_, true, _) => "beyond repair: restore a backup with `shukuba restore`",
         (_, _, true) => "damaged parts are cut out and booked as lost; the server starts again",
-        (_, _, false) => "DAMAGED: restore a backup, or cut it out with `shukuba check-data --quarantine`",
+        (_, _, false) => {
+            "DAMAGED: restore a backup, or cut it out with `shukuba check-data --quarantine`"
+        }
     };
     rows.push(("verdict", verdict.to_owned()));
     output::pairs(&rows)
@@ -96,11 +116,22 @@ fn table(checked: &Checked, is_cut: bool) -> String {
 fn snapshots(report: &store::check::Report) -> String {
     match report.bad_snapshots.as_slice() {
         [] => report.snapshots.len().to_string(),
-        bad => format!("{}, damaged and not used: {}", report.snapshots.len(), bad.join(", ")),
+        bad => format!(
+            "{}, damaged and not used: {}",
+            report.snapshots.len(),
+            bad.join(", ")
+        ),
     }
 }
 
 fn place(damage: &Damage) -> String {
     let bytes = output::bytes(damage.to.since(damage.from));
-    format!("{} at offset {} of journal/{}: {bytes} ({} to {})", kind(damage.kind), damage.offset, damage.file, damage.from, damage.to)
+    format!(
+        "{} at offset {} of journal/{}: {bytes} ({} to {})",
+        kind(damage.kind),
+        damage.offset,
+        damage.file,
+        damage.from,
+        damage.to
+    )
 }

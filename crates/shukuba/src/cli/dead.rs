@@ -101,24 +101,34 @@ impl Which {
 pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     match args.what {
         What::List { which, max } => {
-            which.at.show(app, "dead-list", &which.with("max", max), list)?;
+            which
+                .at
+                .show(app, "dead-list", &which.with("max", max), list)?;
         }
         What::Show { which } => {
-            let answer = which.at.show(app, "dead-list", &which.with("max", 10), show)?;
-            return Ok(ExitCode::from(u8::from(answer.as_array().is_none_or(Vec::is_empty))));
+            let answer = which
+                .at
+                .show(app, "dead-list", &which.with("max", 10), show)?;
+            return Ok(ExitCode::from(u8::from(
+                answer.as_array().is_none_or(Vec::is_empty),
+            )));
         }
         What::Retry { which, rate, yes } => {
             let count = which.count(app)?;
             if operator::confirm(&format!("send {} again", output::count(count)), yes)? {
-                which.at.show(app, "dead-retry", &which.with("rate", rate), |answer| {
-                    format!("{} sent again", number(answer, "count"))
-                })?;
+                which
+                    .at
+                    .show(app, "dead-retry", &which.with("rate", rate), |answer| {
+                        format!("{} sent again", number(answer, "count"))
+                    })?;
             }
         }
         What::Drop { which, yes } => {
             let count = which.count(app)?;
             if operator::confirm(&format!("drop {} for ever", output::count(count)), yes)? {
-                which.at.show(app, "dead-drop", &which.input(), |answer| format!("{} dropped", number(answer, "count")))?;
+                which.at.show(app, "dead-drop", &which.input(), |answer| {
+                    format!("{} dropped", number(answer, "count"))
+                })?;
             }
         }
     }
@@ -128,15 +138,39 @@ pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
 fn list(answer: &Value) -> String {
     let letters = answer.as_array().map_or(&[][..], Vec::as_slice);
     let rows = letters.iter().map(|letter| {
-        [text(letter, "died_at"), text(letter, "notification_id"), text(letter, "destination"), number(letter, "attempts"), text(letter, "reason")]
+        [
+            text(letter, "died_at"),
+            text(letter, "notification_id"),
+            text(letter, "destination"),
+            number(letter, "attempts"),
+            text(letter, "reason"),
+        ]
     });
-    output::table(&["given up", "notification", "destination", "attempts", "reason"], rows)
+    output::table(
+        &[
+            "given up",
+            "notification",
+            "destination",
+            "attempts",
+            "reason",
+        ],
+        rows,
+    )
 }
 
 fn show(answer: &Value) -> String {
     let letters = answer.as_array().map_or(&[][..], Vec::as_slice);
     let shown = letters.iter().map(|letter| {
-        let names = ["notification_id", "message_id", "reason", "destination", "attempts", "first_at", "died_at", "line"];
+        let names = [
+            "notification_id",
+            "message_id",
+            "reason",
+            "destination",
+            "attempts",
+            "first_at",
+            "died_at",
+            "line",
+        ];
         output::pairs(&names.map(|name| (name, text(letter, name))))
     });
     shown.collect::<Vec<_>>().join("\n\n")

@@ -15,10 +15,17 @@ pub(crate) struct Args {}
 pub(super) fn run(app: &App, _: Args) -> anyhow::Result<ExitCode> {
     let server = app.config()?.config.server;
     let keys = data::open_keys(&app.data_dir(), &server)?;
-    let key = keys.administrator().context("the data directory has no administrator's key")?;
-    let url = server.public_url.clone().unwrap_or_else(|| data::local_url(app, &server));
+    let key = keys
+        .administrator()
+        .context("the data directory has no administrator's key")?;
+    let url = server
+        .public_url
+        .clone()
+        .unwrap_or_else(|| data::local_url(app, &server));
     if output::is_terminal() {
-        output::complain("warning: these lines hold the administrator's secret; use them as: eval \"$(shukuba env)\"");
+        output::complain(
+            "warning: these lines hold the administrator's secret; use them as: eval \"$(shukuba env)\"",
+        );
     }
     let variables = [
         ("AWS_ENDPOINT_URL", url.trim_end_matches('/')),
@@ -26,10 +33,14 @@ pub(super) fn run(app: &App, _: Args) -> anyhow::Result<ExitCode> {
         ("AWS_SECRET_ACCESS_KEY", key.secret.expose()),
         ("AWS_DEFAULT_REGION", server.region.as_str()),
     ];
-    let object: serde_json::Map<_, _> =
-        variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect();
+    let object: serde_json::Map<_, _> = variables
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).into()))
+        .collect();
     output::show(app.output(), &object, |_| {
-        let lines = variables.iter().map(|(name, value)| format!("export {name}={}", quoted(value)));
+        let lines = variables
+            .iter()
+            .map(|(name, value)| format!("export {name}={}", quoted(value)));
         lines.collect::<Vec<_>>().join("\n")
     });
     Ok(ExitCode::SUCCESS)

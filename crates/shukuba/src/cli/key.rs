@@ -57,13 +57,19 @@ pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     let keys = data::open_keys(&app.data_dir(), &server)?;
     match args.what {
         What::Create { name, role } => {
-            let role: Role = role
-                .parse()
-                .map_err(|_| app::usage(format!("--role `{role}` is none of administrator, sender, notifier, reader")))?;
+            let role: Role = role.parse().map_err(|_| {
+                app::usage(format!(
+                    "--role `{role}` is none of administrator, sender, notifier, reader"
+                ))
+            })?;
             let key = keys.create(&name, role)?;
             let object = serde_json::json!({ "AccessKeyId": key.key_id, "SecretAccessKey": key.secret.expose(), "Role": role.to_string() });
             output::show(app.output(), &object, |_| {
-                format!("export AWS_ACCESS_KEY_ID={}\nexport AWS_SECRET_ACCESS_KEY={}", key.key_id, key.secret.expose())
+                format!(
+                    "export AWS_ACCESS_KEY_ID={}\nexport AWS_SECRET_ACCESS_KEY={}",
+                    key.key_id,
+                    key.secret.expose()
+                )
             });
             output::complain(RESTART);
         }
@@ -88,8 +94,18 @@ fn list(app: &App, keys: &gateway::KeyStore) {
         .collect();
     output::show(app.output(), &objects, |_| {
         let rows = list.iter().map(|key| {
-            let status = if key.status == Status::Active { "on" } else { "off" };
-            [key.id.clone(), key.name.clone(), key.role.to_string(), status.to_owned(), key.created.clone()]
+            let status = if key.status == Status::Active {
+                "on"
+            } else {
+                "off"
+            };
+            [
+                key.id.clone(),
+                key.name.clone(),
+                key.role.to_string(),
+                status.to_owned(),
+                key.created.clone(),
+            ]
         });
         output::table(&["key", "user", "role", "status", "created"], rows)
     });
@@ -98,10 +114,15 @@ fn list(app: &App, keys: &gateway::KeyStore) {
 pub(super) fn password(app: &App, args: PasswordArgs) -> anyhow::Result<ExitCode> {
     let PasswordWhat::Set = args.what;
     if std::io::stdin().is_terminal() {
-        output::complain("type the new root password and press Enter (it is shown as you type; or use a pipe):");
+        output::complain(
+            "type the new root password and press Enter (it is shown as you type; or use a pipe):",
+        );
     }
     let mut line = String::new();
-    std::io::stdin().lock().read_line(&mut line).context("cannot read the password")?;
+    std::io::stdin()
+        .lock()
+        .read_line(&mut line)
+        .context("cannot read the password")?;
     let server = app.config()?.config.server;
     let keys = data::open_keys(&app.data_dir(), &server)?;
     keys.set_root_password(line.trim_end_matches(['\n', '\r']))?;

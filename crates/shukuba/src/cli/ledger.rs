@@ -26,7 +26,12 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
-    let answer = args.at.show(app, "ledger", &json!({ "history": args.history }), |balance| table(balance, args.destinations))?;
+    let answer = args.at.show(
+        app,
+        "ledger",
+        &json!({ "history": args.history }),
+        |balance| table(balance, args.destinations),
+    )?;
     let is_balanced = answer.get("balanced") == Some(&Value::Bool(true));
     Ok(ExitCode::from(u8::from(!is_balanced)))
 }
@@ -40,7 +45,17 @@ fn table(balance: &Value, with_destinations: bool) -> String {
         }
     }
     let head = [
-        "queue", "accepted", "waiting", "delayed", "retry-wait", "in-flight", "delivered", "dead", "expired", "taken", "purged",
+        "queue",
+        "accepted",
+        "waiting",
+        "delayed",
+        "retry-wait",
+        "in-flight",
+        "delivered",
+        "dead",
+        "expired",
+        "taken",
+        "purged",
         "moved-out",
     ];
     let mut parts = vec![output::table(&head, rows)];
@@ -49,10 +64,14 @@ fn table(balance: &Value, with_destinations: bool) -> String {
     if is_balanced {
         parts.push(format!("balanced at {position} ({})", text(balance, "at")));
     } else {
-        let drifts = list(balance, "drifts").iter().map(|drift| format!("DRIFT {drift}"));
+        let drifts = list(balance, "drifts")
+            .iter()
+            .map(|drift| format!("DRIFT {drift}"));
         parts.push(drifts.collect::<Vec<_>>().join("\n"));
     }
-    let rest = list(balance, "not_compared").iter().filter_map(Value::as_str);
+    let rest = list(balance, "not_compared")
+        .iter()
+        .filter_map(Value::as_str);
     parts.extend(rest.map(|what| format!("not compared: {what}")));
     parts.join("\n\n")
 }
@@ -78,7 +97,12 @@ fn row(queue: &Value) -> [String; 12] {
 
 fn destination(one: &Value) -> [String; 12] {
     let mut row: [String; 12] = Default::default();
-    let cells = [(0, format!("  {}", text(one, "destination"))), (6, number(one, "delivered")), (7, number(one, "dead")), (8, number(one, "expired"))];
+    let cells = [
+        (0, format!("  {}", text(one, "destination"))),
+        (6, number(one, "delivered")),
+        (7, number(one, "dead")),
+        (8, number(one, "expired")),
+    ];
     for (place, value) in cells {
         if let Some(cell) = row.get_mut(place) {
             *cell = value;

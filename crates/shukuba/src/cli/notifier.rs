@@ -56,12 +56,22 @@ pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
 fn life(text: &str) -> Result<Span, String> {
     let span: Span = text.parse().map_err(|error| format!("{error}"))?;
     let secs = span.get().as_secs();
-    if (1..=7 * 86_400).contains(&secs) { Ok(span) } else { Err(format!("{span} is out of range: 1s to 7d")) }
+    if (1..=7 * 86_400).contains(&secs) {
+        Ok(span)
+    } else {
+        Err(format!("{span} is out of range: 1s to 7d"))
+    }
 }
 
 fn share(text: &str) -> Result<f64, String> {
-    let share: f64 = text.parse().map_err(|_| format!("`{text}` is not a number"))?;
-    if share > 0.0 && share <= 1.0 { Ok(share) } else { Err(format!("{share} is out of range: over 0 up to 1")) }
+    let share: f64 = text
+        .parse()
+        .map_err(|_| format!("`{text}` is not a number"))?;
+    if share > 0.0 && share <= 1.0 {
+        Ok(share)
+    } else {
+        Err(format!("{share} is out of range: over 0 up to 1"))
+    }
 }
 
 fn json(summary: &Summary) -> serde_json::Value {

@@ -24,7 +24,12 @@ impl At {
     }
 
     /// Calls `name` and gives its answer.
-    pub(super) fn call(&self, app: &App, name: &str, input: &impl Serialize) -> anyhow::Result<Value> {
+    pub(super) fn call(
+        &self,
+        app: &App,
+        name: &str,
+        input: &impl Serialize,
+    ) -> anyhow::Result<Value> {
         let admin = self.admin(app)?;
         app::block_on(admin.call(name, input))?
     }
@@ -63,18 +68,27 @@ pub(super) fn number(value: &Value, name: &str) -> String {
 
 /// A rate with one digit.
 pub(super) fn rate(value: &Value, name: &str) -> String {
-    value.get(name).and_then(Value::as_f64).map_or_else(String::new, |rate| format!("{rate:.1}/s"))
+    value
+        .get(name)
+        .and_then(Value::as_f64)
+        .map_or_else(String::new, |rate| format!("{rate:.1}/s"))
 }
 
 /// A span that is given in seconds.
 pub(super) fn secs(value: &Value, name: &str) -> String {
     let secs = value.get(name).and_then(Value::as_u64);
-    secs.map_or_else(|| "-".to_owned(), |secs| output::span(std::time::Duration::from_secs(secs)))
+    secs.map_or_else(
+        || "-".to_owned(),
+        |secs| output::span(std::time::Duration::from_secs(secs)),
+    )
 }
 
 /// The elements of a member that is a list.
 pub(super) fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
-    value.get(name).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    value
+        .get(name)
+        .and_then(Value::as_array)
+        .map_or(&[], Vec::as_slice)
 }
 
 /// A time of day in the last 24 hours (`09:00`) or RFC 3339, in milliseconds since the epoch.
@@ -84,15 +98,26 @@ pub(super) fn time(text: &str) -> Result<u64, String> {
     if let Some(at) = base::Timestamp::parse_rfc3339(text) {
         return Ok(at.as_millis());
     }
-    let wrong = || format!("`{text}` is not a time, such as `09:00` (UTC, within the last 24 hours) or `2026-11-23T09:00:00Z`");
+    let wrong = || {
+        format!(
+            "`{text}` is not a time, such as `09:00` (UTC, within the last 24 hours) or `2026-11-23T09:00:00Z`"
+        )
+    };
     let (hours, minutes) = text.split_once(':').ok_or_else(wrong)?;
-    let (hours, minutes): (u64, u64) = (hours.parse().map_err(|_| wrong())?, minutes.parse().map_err(|_| wrong())?);
+    let (hours, minutes): (u64, u64) = (
+        hours.parse().map_err(|_| wrong())?,
+        minutes.parse().map_err(|_| wrong())?,
+    );
     if hours > 23 || minutes > 59 {
         return Err(wrong());
     }
     let day = now.as_secs() / 86_400 * 86_400;
     let at = day + hours * 3600 + minutes * 60;
-    let at = if at > now.as_secs() { at.saturating_sub(86_400) } else { at };
+    let at = if at > now.as_secs() {
+        at.saturating_sub(86_400)
+    } else {
+        at
+    };
     Ok(at * 1000)
 }
 

@@ -44,7 +44,18 @@ pub(super) fn run(app: &App, args: Args, call: &str) -> anyhow::Result<ExitCode>
 fn table(answer: &Value) -> String {
     let pauses: Vec<_> = list(answer, "pauses")
         .iter()
-        .map(|pause| format!("{} `{}` rests since {}", text(pause, "kind"), text(pause, "name"), text(pause, "since")))
+        .map(|pause| {
+            format!(
+                "{} `{}` rests since {}",
+                text(pause, "kind"),
+                text(pause, "name"),
+                text(pause, "since")
+            )
+        })
         .collect();
-    if pauses.is_empty() { "nothing rests".to_owned() } else { pauses.join("\n") }
+    if pauses.is_empty() {
+        "nothing rests".to_owned()
+    } else {
+        pauses.join("\n")
+    }
 }

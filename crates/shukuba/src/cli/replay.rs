@@ -79,7 +79,10 @@ async fn act(app: &App, admin: &Admin, args: &Args) -> anyhow::Result<ExitCode> 
         output::show(app.output(), &all, table);
         return Ok(ExitCode::SUCCESS);
     }
-    for (call, id) in [("replay-stop", &args.stop), ("replay-discard", &args.discard)] {
+    for (call, id) in [
+        ("replay-stop", &args.stop),
+        ("replay-discard", &args.discard),
+    ] {
         if let Some(id) = id {
             let answer: Value = admin.call(call, &json!({ "id": id })).await?;
             output::show(app.output(), &answer, |answer| answer.to_string());
@@ -93,7 +96,9 @@ async fn act(app: &App, admin: &Admin, args: &Args) -> anyhow::Result<ExitCode> 
             None => return Ok(ExitCode::SUCCESS),
         },
     };
-    admin.call::<_, Value>("replay-run", &json!({ "id": id, "rate": args.rate })).await?;
+    admin
+        .call::<_, Value>("replay-run", &json!({ "id": id, "rate": args.rate }))
+        .await?;
     follow(app, admin, &id).await
 }
 
@@ -107,23 +112,42 @@ async fn plan(admin: &Admin, args: &Args) -> anyhow::Result<Option<String>> {
         || args.status.is_some()
         || args.verdict.is_some();
     if !is_narrow {
-        return Err(app::usage("say what to send again: ids, or --destination, --from, --to, --class, --status, --verdict"));
+        return Err(app::usage(
+            "say what to send again: ids, or --destination, --from, --to, --class, --status, --verdict",
+        ));
     }
     let filter = json!({
         "route": args.route.clone().unwrap_or_default(), "ids": args.ids, "destination": args.destination,
         "from_ms": args.from, "to_ms": args.to, "class": args.class, "status": args.status, "verdict": args.verdict,
     });
-    let plan: Value = admin.call("replay-plan", &json!({ "filter": filter, "new_ids": args.new_id })).await?;
+    let plan: Value = admin
+        .call(
+            "replay-plan",
+            &json!({ "filter": filter, "new_ids": args.new_id }),
+        )
+        .await?;
     let id = text(&plan, "id");
-    let missing = plan.get("without_source").and_then(Value::as_u64).unwrap_or(0);
-    let rest = if missing > 0 { format!(" ({missing} more cannot be sent: their lines were not kept)") } else { String::new() };
-    let question = format!("send {} notifications again{rest}, replay {id}", number(&plan, "total"));
+    let missing = plan
+        .get("without_source")
+        .and_then(Value::as_u64)
+        .unwrap_or(0);
+    let rest = if missing > 0 {
+        format!(" ({missing} more cannot be sent: their lines were not kept)")
+    } else {
+        String::new()
+    };
+    let question = format!(
+        "send {} notifications again{rest}, replay {id}",
+        number(&plan, "total")
+    );
     let is_empty = plan.get("total").and_then(Value::as_u64) == Some(0);
     if is_empty {
         output::complain("nothing passes the filter");
     }
     if is_empty || !operator::confirm(&question, args.yes)? {
-        admin.call::<_, Value>("replay-discard", &json!({ "id": id })).await?;
+        admin
+            .call::<_, Value>("replay-discard", &json!({ "id": id }))
+            .await?;
         return Ok(None);
     }
     Ok(Some(id))
@@ -142,8 +166,16 @@ async fn follow(app: &App, admin: &Admin, id: &str) -> anyhow::Result<ExitCode> 
             progress.end();
             output::show(app.output(), one, |one| {
                 let error = text(one, "error");
-                let end = if error.is_empty() { String::new() } else { format!(": {error}; --resume {id} goes on") };
-                format!("replay {id}: {} of {} sent again{end}", output::count(count("sent")), output::count(count("total")))
+                let end = if error.is_empty() {
+                    String::new()
+                } else {
+                    format!(": {error}; --resume {id} goes on")
+                };
+                format!(
+                    "replay {id}: {} of {} sent again{end}",
+                    output::count(count("sent")),
+                    output::count(count("total"))
+                )
             });
             return Ok(ExitCode::from(u8::from(count("sent") < count("total"))));
         }
@@ -155,9 +187,22 @@ fn table(all: &Value) -> String {
     let replays = all.as_array().map_or(&[][..], Vec::as_slice);
     let rows = replays.iter().map(|one| {
         let replay = one.get("replay").cloned().unwrap_or_default();
-        let at = replay.get("planned_at_ms").and_then(Value::as_u64).map(base::Timestamp::from_millis);
-        let state = if one.get("is_running") == Some(&Value::Bool(true)) { "running".to_owned() } else { text(&replay, "phase") };
-        [text(&replay, "id"), at.map_or_else(String::new, base::Timestamp::rfc3339), state, number(&replay, "sent"), number(&replay, "total")]
+        let at = replay
+            .get("planned_at_ms")
+            .and_then(Value::as_u64)
+            .map(base::Timestamp::from_millis);
+        let state = if one.get("is_running") == Some(&Value::Bool(true)) {
+            "running".to_owned()
+        } else {
+            text(&replay, "phase")
+        };
+        [
+            text(&replay, "id"),
+            at.map_or_else(String::new, base::Timestamp::rfc3339),
+            state,
+            number(&replay, "sent"),
+            number(&replay, "total"),
+        ]
     });
     output::table(&["replay", "planned", "state", "sent", "of"], rows)
 }

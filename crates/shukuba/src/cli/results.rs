@@ -60,15 +60,30 @@ pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         What::Forget { at, yes, id } => {
             if operator::confirm(&format!("remove all results of `{id}` for ever"), yes)? {
                 at.show(app, "forget", &json!({ "id": id }), |answer| {
-                    format!("{} results removed from {} objects", number(answer, "results"), number(answer, "objects"))
+                    format!(
+                        "{} results removed from {} objects",
+                        number(answer, "results"),
+                        number(answer, "objects")
+                    )
                 })?;
             }
         }
-        What::List { at, route, destination, verdict, status, class, max, ids } => {
+        What::List {
+            at,
+            route,
+            destination,
+            verdict,
+            status,
+            class,
+            max,
+            ids,
+        } => {
             let input = json!({
                 "route": route, "destination": destination, "verdict": verdict, "status": status, "class": class, "max": max,
             });
-            at.show(app, "results", &input, |answer| if ids { only_ids(answer) } else { table(answer) })?;
+            at.show(app, "results", &input, |answer| {
+                if ids { only_ids(answer) } else { table(answer) }
+            })?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -76,13 +91,22 @@ pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
 
 fn only_ids(answer: &Value) -> String {
     let results = answer.as_array().map_or(&[][..], Vec::as_slice);
-    results.iter().map(|result| text(result, "notification_id")).collect::<Vec<_>>().join("\n")
+    results
+        .iter()
+        .map(|result| text(result, "notification_id"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn table(answer: &Value) -> String {
     let results = answer.as_array().map_or(&[][..], Vec::as_slice);
     let rows = results.iter().map(|result| {
-        let answered = [text(result, "status"), text(result, "error"), text(result, "reason")].join(" ");
+        let answered = [
+            text(result, "status"),
+            text(result, "error"),
+            text(result, "reason"),
+        ]
+        .join(" ");
         [
             text(result, "at"),
             text(result, "notification_id"),
@@ -92,5 +116,15 @@ fn table(answer: &Value) -> String {
             answered.trim().to_owned(),
         ]
     });
-    output::table(&["at", "notification", "destination", "attempt", "verdict", "answer"], rows)
+    output::table(
+        &[
+            "at",
+            "notification",
+            "destination",
+            "attempt",
+            "verdict",
+            "answer",
+        ],
+        rows,
+    )
 }

@@ -37,13 +37,21 @@ pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     let name = match (&route, known.as_slice()) {
         (Some(name), _) => name.as_str(),
         (None, [only]) => only,
-        (None, _) => return Err(app::usage(format!("say which route: --route {}", known.join(" | ")))),
+        (None, _) => {
+            return Err(app::usage(format!(
+                "say which route: --route {}",
+                known.join(" | ")
+            )));
+        }
     };
     let Some(rules) = settings.routes.get(name) else {
-        return Err(app::usage(format!("there is no route `{name}`; there are: {}", known.join(", "))));
+        return Err(app::usage(format!(
+            "there is no route `{name}`; there are: {}",
+            known.join(", ")
+        )));
     };
-    let destinations =
-        Destinations::new(&settings, &SystemSecrets).map_err(|error| app::usage(error.to_string()))?;
+    let destinations = Destinations::new(&settings, &SystemSecrets)
+        .map_err(|error| app::usage(error.to_string()))?;
     let tested = app::block_on(route_test::run(name, rules, &destinations, &line))?;
     output::show(app.output(), &tested, table);
     Ok(ExitCode::from(u8::from(!tested.is_sent)))
@@ -52,15 +60,41 @@ pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
 fn table(tested: &Tested) -> String {
     let mut rows = vec![("route", tested.route.clone())];
     let optional = [
-        ("request", tested.method.as_ref().zip(tested.url.as_ref()).map(|(method, url)| format!("{method} {url}"))),
+        (
+            "request",
+            tested
+                .method
+                .as_ref()
+                .zip(tested.url.as_ref())
+                .map(|(method, url)| format!("{method} {url}")),
+        ),
         ("id", tested.id.clone()),
         ("expires", tested.expires_at.clone()),
     ];
-    rows.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value?))));
-    rows.extend(tested.headers.iter().map(|(name, value)| ("header", format!("{name}: {value}"))));
+    rows.extend(
+        optional
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
+    rows.extend(
+        tested
+            .headers
+            .iter()
+            .map(|(name, value)| ("header", format!("{name}: {value}"))),
+    );
     rows.extend(tested.body.iter().map(|body| ("body", body.clone())));
-    rows.extend(tested.destination.iter().map(|name| ("destination", name.clone())));
-    rows.extend(tested.addresses.iter().map(|address| ("address", address.clone())));
+    rows.extend(
+        tested
+            .destination
+            .iter()
+            .map(|name| ("destination", name.clone())),
+    );
+    rows.extend(
+        tested
+            .addresses
+            .iter()
+            .map(|address| ("address", address.clone())),
+    );
     rows.push(match &tested.problem {
         None => ("would be", "sent".to_owned()),
         Some(problem) => ("would not be sent", problem.clone()),

@@ -37,9 +37,14 @@ pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
 }
 
 fn table(answer: &Value) -> String {
-    let running = list(answer, "running").iter().map(|one| [text(one, "route"), number(one, "notifiers")]);
+    let running = list(answer, "running")
+        .iter()
+        .map(|one| [text(one, "route"), number(one, "notifiers")]);
     let plans = list(answer, "plans").iter().map(|plan| {
-        let at = plan.get("at_ms").and_then(Value::as_u64).map(base::Timestamp::from_millis);
+        let at = plan
+            .get("at_ms")
+            .and_then(Value::as_u64)
+            .map(base::Timestamp::from_millis);
         [
             at.map_or_else(String::new, base::Timestamp::rfc3339),
             text(plan, "route"),

@@ -12,7 +12,12 @@ use crate::serve;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Where to listen; port 0 takes a free one [default: 127.0.0.1:5310]
-    #[arg(long, env = "SHUKUBA_LISTEN", value_name = "ADDR:PORT", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "SHUKUBA_LISTEN",
+        value_name = "ADDR:PORT",
+        hide_env_values = true
+    )]
     listen: Option<SocketAddr>,
 
     /// Offer plain HTTP beyond loopback: somebody else encrypts, or nobody listens
@@ -21,6 +26,12 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
-    serve::run(app, serve::Over { listen: args.listen, insecure_http: args.insecure_http })?;
+    serve::run(
+        app,
+        serve::Over {
+            listen: args.listen,
+            insecure_http: args.insecure_http,
+        },
+    )?;
     Ok(ExitCode::SUCCESS)
 }

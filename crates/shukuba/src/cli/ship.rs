@@ -73,7 +73,9 @@ pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     let report = app::block_on(async {
         let queue = args.sending.open(app).await?;
         let (url, is_fifo) = (queue.url().to_owned(), queue.is_fifo());
-        let options = args.sending.options(args.files, args.once, args.state, &url)?;
+        let options = args
+            .sending
+            .options(args.files, args.once, args.state, &url)?;
         let progress = Progress::new("shipped");
         let report = ship::run(options, &url, is_fifo, Arc::new(queue), |totals| {
             progress.show(totals.accepted, totals.lines_read, &detail(&totals));
@@ -124,16 +126,25 @@ fn format(name: &str) -> anyhow::Result<RouteFormat> {
         "url" => FormatKind::Url,
         "json" => FormatKind::Json,
         "ltsv" => FormatKind::Ltsv,
-        _ => return Err(app::usage(format!("--format `{name}` is none of url, json, ltsv"))),
+        _ => {
+            return Err(app::usage(format!(
+                "--format `{name}` is none of url, json, ltsv"
+            )));
+        }
     };
-    Ok(RouteFormat { kind, ..RouteFormat::default() })
+    Ok(RouteFormat {
+        kind,
+        ..RouteFormat::default()
+    })
 }
 
 fn default_state(url: &str) -> PathBuf {
     let digest = hex::encode(Sha256::digest(url.as_bytes()));
     let name = url.rsplit('/').next().unwrap_or("queue");
     let short = digest.get(..8).unwrap_or(&digest);
-    app::state_dir().join("ship").join(format!("{name}-{short}"))
+    app::state_dir()
+        .join("ship")
+        .join(format!("{name}-{short}"))
 }
 
 fn detail(totals: &ship::Totals) -> String {

@@ -64,10 +64,15 @@ async fn serve(args: Args) -> anyhow::Result<()> {
         return sink::run(options(args.listen)).await;
     };
     let tls = certificate(&args.tls_names, path)?;
-    let listener = TcpListener::bind(args.listen).await.with_context(|| format!("cannot listen on {}", args.listen))?;
+    let listener = TcpListener::bind(args.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", args.listen))?;
     let plain = sink::Sink::bind(options(SocketAddr::from(([127, 0, 0, 1], 0)))).await?;
     let behind = plain.address;
-    output::print(&format!("https://{}", listener.local_addr().context("no address")?));
+    output::print(&format!(
+        "https://{}",
+        listener.local_addr().context("no address")?
+    ));
     let mut stop = crate::signal::Stop::new()?;
     let front = tokio::spawn(accept(listener, tls, behind));
     let served = plain.serve(async move { stop.wait().await }).await;
@@ -108,8 +113,10 @@ async fn hand_over(stream: TcpStream, tls: TlsAcceptor, behind: SocketAddr) {
 
 /// A certificate for `names`, written to `path` for those who shall trust it.
 fn certificate(names: &[String], path: &Path) -> anyhow::Result<TlsAcceptor> {
-    let made = rcgen::generate_simple_self_signed(names.to_vec()).context("cannot make a certificate")?;
-    std::fs::write(path, made.cert.pem()).with_context(|| format!("cannot write `{}`", path.display()))?;
+    let made =
+        rcgen::generate_simple_self_signed(names.to_vec()).context("cannot make a certificate")?;
+    std::fs::write(path, made.cert.pem())
+        .with_context(|| format!("cannot write `{}`", path.display()))?;
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)

@@ -45,7 +45,12 @@ pub(super) fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
 
 /// Whether something was accepted and nothing is open any more.
 fn is_done(status: &Value) -> bool {
-    let sum = |name: &str| list(status, "routes").iter().filter_map(|route| route.get(name)?.as_i64()).sum::<i64>();
+    let sum = |name: &str| {
+        list(status, "routes")
+            .iter()
+            .filter_map(|route| route.get(name)?.as_i64())
+            .sum::<i64>()
+    };
     sum("accepted") > 0 && sum("open") == 0
 }
 
@@ -70,7 +75,11 @@ fn brief(status: &Value) -> String {
 
 fn table(status: &Value) -> String {
     let routes = list(status, "routes").iter().map(|route| {
-        let paused = if route.get("is_paused") == Some(&Value::Bool(true)) { " (paused)" } else { "" };
+        let paused = if route.get("is_paused") == Some(&Value::Bool(true)) {
+            " (paused)"
+        } else {
+            ""
+        };
         [
             format!("{}{paused}", text(route, "route")),
             number(route, "waiting"),
@@ -84,21 +93,58 @@ fn table(status: &Value) -> String {
             number(route, "dead"),
         ]
     });
-    let head = ["route", "waiting", "in flight", "retry", "oldest", "in", "out", "notifiers", "delivered", "dead"];
+    let head = [
+        "route",
+        "waiting",
+        "in flight",
+        "retry",
+        "oldest",
+        "in",
+        "out",
+        "notifiers",
+        "delivered",
+        "dead",
+    ];
     let mut parts = vec![output::table(&head, routes)];
     let destinations: Vec<_> = list(status, "destinations")
         .iter()
         .map(|one| {
-            [text(one, "destination"), number(one, "delivered"), number(one, "retries"), number(one, "dead"), number(one, "expired")]
+            [
+                text(one, "destination"),
+                number(one, "delivered"),
+                number(one, "retries"),
+                number(one, "dead"),
+                number(one, "expired"),
+            ]
         })
         .collect();
     if !destinations.is_empty() {
-        parts.push(output::table(&["destination (worst first)", "delivered", "retries", "dead", "expired"], destinations));
+        parts.push(output::table(
+            &[
+                "destination (worst first)",
+                "delivered",
+                "retries",
+                "dead",
+                "expired",
+            ],
+            destinations,
+        ));
     }
     let pauses = list(status, "pauses").iter();
-    parts.extend(pauses.map(|pause| format!("{} `{}` rests since {}", text(pause, "kind"), text(pause, "name"), text(pause, "since"))));
+    parts.extend(pauses.map(|pause| {
+        format!(
+            "{} `{}` rests since {}",
+            text(pause, "kind"),
+            text(pause, "name"),
+            text(pause, "since")
+        )
+    }));
     if let Some(disk) = status.get("disk") {
-        let bytes = |name| disk.get(name).and_then(Value::as_u64).map_or_else(|| "?".to_owned(), output::bytes);
+        let bytes = |name| {
+            disk.get(name)
+                .and_then(Value::as_u64)
+                .map_or_else(|| "?".to_owned(), output::bytes)
+        };
         parts.push(format!(
             "disk: room {}, journal {} in {} files, {} free",
             text(disk, "room"),

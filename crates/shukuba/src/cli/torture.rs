@@ -29,9 +29,15 @@ pub(crate) struct Args {
 /// Runs it: exit code 0 when every promise was kept.
 pub(crate) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     let own = args.dir.is_none();
-    let dir = args.dir.unwrap_or_else(|| std::env::temp_dir().join(format!("shukuba-torture-{}", std::process::id())));
+    let dir = args.dir.unwrap_or_else(|| {
+        std::env::temp_dir().join(format!("shukuba-torture-{}", std::process::id()))
+    });
     let plan = Plan {
-        victim: if args.lone { Victim::Notifier } else { Victim::Server },
+        victim: if args.lone {
+            Victim::Notifier
+        } else {
+            Victim::Server
+        },
         kills: args.kills,
         seed: args.seed,
         dir: dir.clone(),
@@ -42,18 +48,41 @@ pub(crate) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     if own && verdict.is_good() {
         std::fs::remove_dir_all(&dir)?;
     }
-    Ok(if verdict.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if verdict.is_good() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn table(verdict: &Verdict) -> String {
-    let good = if verdict.is_good() { "every promise was kept" } else { "A PROMISE WAS BROKEN" };
+    let good = if verdict.is_good() {
+        "every promise was kept"
+    } else {
+        "A PROMISE WAS BROKEN"
+    };
     output::pairs(&[
         ("kills", output::count(u64::from(verdict.kills))),
         ("acknowledged", output::count(verdict.acknowledged)),
         ("lost", output::count(verdict.lost)),
         ("without a result", output::count(verdict.without_result)),
-        ("sent more than once", format!("{} (at most {} can be explained)", output::count(verdict.duplicates), output::count(verdict.duplicates_max))),
-        ("ledger", (if verdict.balanced { "balanced" } else { "NOT BALANCED" }).to_owned()),
+        (
+            "sent more than once",
+            format!(
+                "{} (at most {} can be explained)",
+                output::count(verdict.duplicates),
+                output::count(verdict.duplicates_max)
+            ),
+        ),
+        (
+            "ledger",
+            (if verdict.balanced {
+                "balanced"
+            } else {
+                "NOT BALANCED"
+            })
+            .to_owned(),
+        ),
         ("verdict", good.to_owned()),
     ])
 }

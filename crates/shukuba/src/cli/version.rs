@@ -7,6 +7,10 @@ use crate::output;
 
 pub(super) fn run(app: &App) -> anyhow::Result<ExitCode> {
     let version = env!("CARGO_PKG_VERSION");
-    output::show(app.output(), &serde_json::json!({ "version": version }), |_| format!("shukuba {version}"));
+    output::show(
+        app.output(),
+        &serde_json::json!({ "version": version }),
+        |_| format!("shukuba {version}"),
+    );
     Ok(ExitCode::SUCCESS)
 }

@@ -25,7 +25,9 @@ pub(crate) struct Args {
 pub(super) fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
     let input = json!({ "what": args.what, "route": args.route });
     let answer = args.at.show(app, "why", &input, table)?;
-    Ok(ExitCode::from(u8::from(list(&answer, "stories").is_empty())))
+    Ok(ExitCode::from(u8::from(
+        list(&answer, "stories").is_empty(),
+    )))
 }
 
 fn table(answer: &Value) -> String {
@@ -42,32 +44,69 @@ fn table(answer: &Value) -> String {
 
 fn story(story: &Value) -> String {
     let attempts = list(story, "attempts");
-    let mut lines = vec![format!("{}: {}", text(story, "notification_id"), text(story, "state"))];
+    let mut lines = vec![format!(
+        "{}: {}",
+        text(story, "notification_id"),
+        text(story, "state")
+    )];
     if let Some(first) = attempts.first() {
-        lines.push(format!("  accepted {} on route {}, {} {}", text(first, "queued_at"), text(first, "route"), text(first, "method"), text(first, "url")));
+        lines.push(format!(
+            "  accepted {} on route {}, {} {}",
+            text(first, "queued_at"),
+            text(first, "route"),
+            text(first, "method"),
+            text(first, "url")
+        ));
         if let Some(origin) = first.get("origin") {
             lines.push(format!("  from {}", from(origin)));
         }
     }
     lines.extend(attempts.iter().map(attempt));
-    lines.extend(list(story, "waiting").iter().map(|one| format!("  waits: {} {}", text(one, "state"), text(one, "until"))));
+    lines.extend(
+        list(story, "waiting")
+            .iter()
+            .map(|one| format!("  waits: {} {}", text(one, "state"), text(one, "until"))),
+    );
     lines.join("\n")
 }
 
 fn from(origin: &Value) -> String {
     match origin {
         Value::String(text) => text.clone(),
-        _ => format!("{}:{} at byte {}, shipped {}", text(origin, "host"), text(origin, "file"), number(origin, "offset"), text(origin, "shipped_at")),
+        _ => format!(
+            "{}:{} at byte {}, shipped {}",
+            text(origin, "host"),
+            text(origin, "file"),
+            number(origin, "offset"),
+            text(origin, "shipped_at")
+        ),
     }
 }
 
 fn attempt(attempt: &Value) -> String {
-    let took = attempt.get("timings_us").and_then(|timings| timings.get("total")).and_then(Value::as_u64);
-    let took = took.map_or_else(String::new, |micros| format!(" in {:.1}ms", std::time::Duration::from_micros(micros).as_secs_f64() * 1000.0));
-    let what = [text(attempt, "status"), text(attempt, "error"), text(attempt, "detail"), text(attempt, "reason")];
+    let took = attempt
+        .get("timings_us")
+        .and_then(|timings| timings.get("total"))
+        .and_then(Value::as_u64);
+    let took = took.map_or_else(String::new, |micros| {
+        format!(
+            " in {:.1}ms",
+            std::time::Duration::from_micros(micros).as_secs_f64() * 1000.0
+        )
+    });
+    let what = [
+        text(attempt, "status"),
+        text(attempt, "error"),
+        text(attempt, "detail"),
+        text(attempt, "reason"),
+    ];
     let what: Vec<_> = what.into_iter().filter(|part| !part.is_empty()).collect();
     let next = text(attempt, "next_at");
-    let next = if next.is_empty() { next } else { format!(", again at {next}") };
+    let next = if next.is_empty() {
+        next
+    } else {
+        format!(", again at {next}")
+    };
     format!(
         "  {} attempt {}: {} {} {}{took}{next} by {}",
         text(attempt, "at"),

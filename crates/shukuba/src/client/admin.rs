@@ -20,10 +20,17 @@ impl Admin {
     }
 
     /// Calls `name` with `input`.
-    pub(crate) async fn call<I: Serialize, O: DeserializeOwned>(&self, name: &str, input: &I) -> anyhow::Result<O> {
+    pub(crate) async fn call<I: Serialize, O: DeserializeOwned>(
+        &self,
+        name: &str,
+        input: &I,
+    ) -> anyhow::Result<O> {
         let body = serde_json::to_vec(input)?;
         let mut headers = HeaderMap::new();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        );
         let path = format!("/_shukuba/api/{name}");
         let answer = self.http.post(&path, headers, Bytes::from(body)).await?;
         if answer.status == 200 {

@@ -33,7 +33,11 @@ impl Endpoint {
     /// The endpoint for the queue `queue`, a name or a URL.
     pub(crate) fn for_queue(app: &App, given: Option<&str>, queue: &str) -> anyhow::Result<Self> {
         let from_queue = queue.contains("://").then(|| queue.to_owned());
-        match given.map(str::to_owned).or_else(endpoint_variable).or(from_queue) {
+        match given
+            .map(str::to_owned)
+            .or_else(endpoint_variable)
+            .or(from_queue)
+        {
             Some(url) => Self::elsewhere(app, &url),
             None => Self::of_data_dir(app),
         }
@@ -41,7 +45,10 @@ impl Endpoint {
 
     /// The endpoint for operators' calls: `--endpoint`, `SHUKUBA_ENDPOINT`, else the data directory's server.
     pub(crate) fn for_operator(app: &App, given: Option<&str>) -> anyhow::Result<Self> {
-        match given.map(str::to_owned).or_else(|| variable("SHUKUBA_ENDPOINT")) {
+        match given
+            .map(str::to_owned)
+            .or_else(|| variable("SHUKUBA_ENDPOINT"))
+        {
             Some(url) => Self::elsewhere(app, &url),
             None => Self::of_data_dir(app),
         }
@@ -59,7 +66,11 @@ impl Endpoint {
             || app.config().map(|loaded| loaded.config.server.region),
             Ok,
         )?;
-        Ok(Self { url, credentials, region })
+        Ok(Self {
+            url,
+            credentials,
+            region,
+        })
     }
 
     fn of_data_dir(app: &App) -> anyhow::Result<Self> {
@@ -71,13 +82,18 @@ impl Endpoint {
             )));
         };
         let url = crate::data::local_url(app, &loaded.config.server);
-        Ok(Self { url: base_url(&url)?, credentials, region: loaded.config.server.region })
+        Ok(Self {
+            url: base_url(&url)?,
+            credentials,
+            region: loaded.config.server.region,
+        })
     }
 }
 
 /// `scheme://host[:port]` of a URL.
 fn base_url(text: &str) -> anyhow::Result<url::Url> {
-    let mut url = url::Url::parse(text).map_err(|error| app::usage(format!("`{text}` is not a URL: {error}")))?;
+    let mut url = url::Url::parse(text)
+        .map_err(|error| app::usage(format!("`{text}` is not a URL: {error}")))?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         return Err(app::usage(format!("`{text}` is not an http or https URL")));
     }
@@ -102,12 +118,17 @@ fn region_variable() -> Option<String> {
 /// The region in AWS's own host names, such as `sqs.eu-west-1.amazonaws.com`.
 fn region_of(url: &url::Url) -> Option<String> {
     let host = url.host_str()?;
-    let inner = host.strip_suffix(".amazonaws.com").or_else(|| host.strip_suffix(".amazonaws.com.cn"))?;
+    let inner = host
+        .strip_suffix(".amazonaws.com")
+        .or_else(|| host.strip_suffix(".amazonaws.com.cn"))?;
     inner.split('.').next_back().map(str::to_owned)
 }
 
 fn credentials_of_environment() -> Option<Credentials> {
-    let (key_id, secret) = (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY"));
+    let (key_id, secret) = (
+        variable("AWS_ACCESS_KEY_ID"),
+        variable("AWS_SECRET_ACCESS_KEY"),
+    );
     match (key_id, secret) {
         (Some(key_id), Some(secret)) => Some(Credentials {
             key_id,
@@ -137,9 +158,15 @@ fn profile_values(text: &str, profile: &str) -> HashMap<String, String> {
     let mut is_in = false;
     let mut values = HashMap::new();
     for line in text.lines().map(str::trim) {
-        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        if let Some(name) = line
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'))
+        {
             is_in = name.trim() == profile;
-        } else if let Some((name, value)) = line.split_once('=').filter(|_| is_in && !line.starts_with('#')) {
+        } else if let Some((name, value)) = line
+            .split_once('=')
+            .filter(|_| is_in && !line.starts_with('#'))
+        {
             values.insert(name.trim().to_ascii_lowercase(), value.trim().to_owned());
         }
     }
@@ -153,11 +180,21 @@ mod tests {
     #[test]
     fn the_region_is_read_from_the_hosts_of_aws() {
         for (url, region) in [
-            ("https://sqs.eu-west-1.amazonaws.com/123456789012/a", Some("eu-west-1")),
-            ("https://sqs.cn-north-1.amazonaws.com.cn/1/a", Some("cn-north-1")),
+            (
+                "https://sqs.eu-west-1.amazonaws.com/123456789012/a",
+                Some("eu-west-1"),
+            ),
+            (
+                "https://sqs.cn-north-1.amazonaws.com.cn/1/a",
+                Some("cn-north-1"),
+            ),
             ("http://127.0.0.1:5310/1/a", None),
         ] {
-            assert_eq!(region_of(&url::Url::parse(url).unwrap()).as_deref(), region, "{url}");
+            assert_eq!(
+                region_of(&url::Url::parse(url).unwrap()).as_deref(),
+                region,
+                "{url}"
+            );
         }
     }
 
@@ -171,7 +208,10 @@ mod tests {
 
     #[test]
     fn only_the_host_of_a_url_is_the_endpoint() {
-        assert_eq!(base_url("http://h:1/a/b?c#d").unwrap().as_str(), "http://h:1/");
+        assert_eq!(
+            base_url("http://h:1/a/b?c#d").unwrap().as_str(),
+            "http://h:1/"
+        );
         assert!(base_url("ftp://h/").is_err());
         assert!(base_url("queue").is_err());
     }

@@ -33,7 +33,6 @@ const IDLE_CONNECTIONS: usize = 64;
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
 
@@ -49,7 +48,9 @@ pub(crate) struct Http {
 
 impl std::fmt::Debug for Http {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Http").field("url", &self.endpoint.url.as_str()).finish_non_exhaustive()
+        f.debug_struct("Http")
+            .field("url", &self.endpoint.url.as_str())
+            .finish_non_exhaustive()
     }
 }
 
@@ -58,10 +59,13 @@ impl Http {
     pub(crate) fn new(endpoint: Endpoint, service: &'static str) -> anyhow::Result<Self> {
         let url = &endpoint.url;
         let host = url.host_str().context("the endpoint has no host")?;
-        let authority = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        let authority = url
+            .port()
+            .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
         let tls = (url.scheme() == "https").then(tls_connector).transpose()?;
         Ok(Self {
-            host: HeaderValue::from_str(&authority).context("the endpoint's host cannot stand in a header")?,
+            host: HeaderValue::from_str(&authority)
+                .context("the endpoint's host cannot stand in a header")?,
             endpoint,
             service,
             tls,
@@ -76,10 +80,18 @@ impl Http {
     }
 
     /// Posts `body` to `path` with `headers`, signed.
-    pub(crate) async fn post(&self, path: &str, headers: HeaderMap, body: Bytes) -> Result<Answer, Error> {
+    pub(crate) async fn post(
+        &self,
+        path: &str,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Answer, Error> {
         let kept = self.take_idle();
         let was_kept = kept.is_some();
-        match self.post_over(kept, path, headers.clone(), body.clone()).await {
+        match self
+            .post_over(kept, path, headers.clone(), body.clone())
+            .await
+        {
             // The other side closed the kept connection before it had the request: nothing happened there.
             Err(Failure::NotSent) if was_kept => self
                 .post_over(None, path, headers, body)
@@ -101,26 +113,41 @@ impl Http {
             Some(connection) => connection,
             None => tokio::time::timeout(CONNECT_TIME, self.connect())
                 .await
-                .map_err(|_| Failure::Other(format!("no connection within {}s", CONNECT_TIME.as_secs())))?
+                .map_err(|_| {
+                    Failure::Other(format!("no connection within {}s", CONNECT_TIME.as_secs()))
+                })?
                 .map_err(|error| Failure::Other(format!("{error:#}")))?,
         };
         let answer = tokio::time::timeout(ANSWER_TIME, exchange(&mut connection, request))
             .await
-            .map_err(|_| Failure::Other(format!("no answer within {}s", ANSWER_TIME.as_secs())))??;
+            .map_err(|_| {
+                Failure::Other(format!("no answer within {}s", ANSWER_TIME.as_secs()))
+            })??;
         self.keep(connection);
         Ok(answer)
     }
 
-    fn request(&self, path: &str, mut headers: HeaderMap, body: Bytes) -> Result<Request<Full<Bytes>>, Failure> {
+    fn request(
+        &self,
+        path: &str,
+        mut headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Request<Full<Bytes>>, Failure> {
         headers.insert(header::HOST, self.host.clone());
         let credentials = &self.endpoint.credentials;
-        let mut signer =
-            Signer::new(&credentials.key_id, &credentials.secret, &self.endpoint.region, self.service);
+        let mut signer = Signer::new(
+            &credentials.key_id,
+            &credentials.secret,
+            &self.endpoint.region,
+            self.service,
+        );
         signer.token = credentials.token.as_deref();
         signer
             .sign("POST", path, "", &mut headers, &body, self.clock.now())
             .map_err(|error| Failure::Other(error.to_string()))?;
-        let uri: Uri = path.parse().map_err(|_| Failure::Other(format!("`{path}` is not a path")))?;
+        let uri: Uri = path
+            .parse()
+            .map_err(|_| Failure::Other(format!("`{path}` is not a path")))?;
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = uri;
@@ -132,12 +159,15 @@ impl Http {
         let url = &self.endpoint.url;
         let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
         let port = url.port_or_known_default().unwrap_or(80);
-        let stream = TcpStream::connect((host, port)).await.with_context(|| format!("cannot connect to {host}:{port}"))?;
+        let stream = TcpStream::connect((host, port))
+            .await
+            .with_context(|| format!("cannot connect to {host}:{port}"))?;
         stream.set_nodelay(true).context("cannot set TCP_NODELAY")?;
         match &self.tls {
             None => handshake(stream).await,
             Some(tls) => {
-                let name = ServerName::try_from(host.to_owned()).context("the host is no name for TLS")?;
+                let name =
+                    ServerName::try_from(host.to_owned()).context("the host is no name for TLS")?;
                 handshake(tls.connect(name, stream).await.context("TLS failed")?).await
             }
         }
@@ -165,7 +195,10 @@ impl Http {
             Failure::NotSent => "the connection was closed".to_owned(),
             Failure::Other(detail) => detail,
         };
-        Error::Unavailable { url: self.url().to_owned(), detail }
+        Error::Unavailable {
+            url: self.url().to_owned(),
+            detail,
+        }
     }
 }
 
@@ -181,7 +214,11 @@ async fn exchange(
 ) -> Result<Answer, Failure> {
     connection.ready().await.map_err(|_| Failure::NotSent)?;
     let response = connection.send_request(request).await.map_err(|error| {
-        if error.is_canceled() { Failure::NotSent } else { Failure::Other(error.to_string()) }
+        if error.is_canceled() {
+            Failure::NotSent
+        } else {
+            Failure::Other(error.to_string())
+        }
     })?;
     let (head, body) = response.into_parts();
     let body = Limited::new(body, ANSWER_BYTES)
@@ -189,14 +226,19 @@ async fn exchange(
         .await
         .map_err(|error| Failure::Other(error.to_string()))?
         .to_bytes();
-    Ok(Answer { status: head.status.as_u16(), headers: head.headers, body })
+    Ok(Answer {
+        status: head.status.as_u16(),
+        body,
+    })
 }
 
 async fn handshake<S>(stream: S) -> anyhow::Result<SendRequest<Full<Bytes>>>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.context("HTTP failed")?;
+    let (sender, connection) = http1::handshake(TokioIo::new(stream))
+        .await
+        .context("HTTP failed")?;
     // Ends with the connection, whose other end is `sender`.
     tokio::spawn(async move {
         if let Err(error) = connection.await {

@@ -5,7 +5,7 @@
 //! data directory (instance roles, web identity) come through the crate `aws`.
 //!
 //! - [`endpoint`]: where to, as which key, in which region
-//! - [`http`]: connections
+//! - [`mod@http`]: connections
 //! - [`sqs`]: the calls of a sender
 //! - [`admin`]: the operator's calls
 
@@ -58,11 +58,18 @@ pub(crate) enum Error {
     Unavailable { url: String, detail: String },
     /// The call is wrong or not allowed.
     #[error("{url} refused the call: {code}: {detail}")]
-    Refused { url: String, code: String, detail: String },
+    Refused {
+        url: String,
+        code: String,
+        detail: String,
+    },
 }
 
 /// A queue that messages are sent to.
 pub(crate) trait QueueClient: Send + Sync {
     /// Sends 1 to 10 messages of at most 1 MiB together; one answer each, in order.
-    fn send_batch<'a>(&'a self, messages: &'a [Message]) -> BoxFuture<'a, Result<Vec<Answer>, Error>>;
+    fn send_batch<'a>(
+        &'a self,
+        messages: &'a [Message],
+    ) -> BoxFuture<'a, Result<Vec<Answer>, Error>>;
 }

@@ -20,11 +20,17 @@ impl SqsQueue {
     /// The queue `queue`, a URL or a name that is asked for with GetQueueUrl.
     pub(crate) async fn open(http: Http, queue: &str) -> Result<Self, Error> {
         if queue.contains("://") {
-            return Ok(Self { http, url: queue.to_owned() });
+            return Ok(Self {
+                http,
+                url: queue.to_owned(),
+            });
         }
         let answer = call(&http, "GetQueueUrl", json!({ "QueueName": queue })).await?;
         match answer.get("QueueUrl").and_then(Value::as_str) {
-            Some(url) => Ok(Self { url: url.to_owned(), http }),
+            Some(url) => Ok(Self {
+                url: url.to_owned(),
+                http,
+            }),
             None => Err(unreadable(&http, "GetQueueUrl")),
         }
     }
@@ -41,12 +47,15 @@ impl SqsQueue {
 }
 
 impl QueueClient for SqsQueue {
-    fn send_batch<'a>(&'a self, messages: &'a [Message]) -> BoxFuture<'a, Result<Vec<Answer>, Error>> {
+    fn send_batch<'a>(
+        &'a self,
+        messages: &'a [Message],
+    ) -> BoxFuture<'a, Result<Vec<Answer>, Error>> {
         Box::pin(async move {
             let body = batch(&self.url, messages);
             let answer = post(&self.http, "SendMessageBatch", body).await?;
-            let answer: BatchAnswer =
-                serde_json::from_slice(&answer).map_err(|_| unreadable(&self.http, "SendMessageBatch"))?;
+            let answer: BatchAnswer = serde_json::from_slice(&answer)
+                .map_err(|_| unreadable(&self.http, "SendMessageBatch"))?;
             Ok(answer.in_order(messages.len()))
         })
     }
@@ -81,7 +90,10 @@ struct NotTaken {
 
 impl BatchAnswer {
     fn in_order(self, count: usize) -> Vec<Answer> {
-        let unanswered = || Answer::Later { code: "Unanswered".to_owned(), detail: "no word of this message".to_owned() };
+        let unanswered = || Answer::Later {
+            code: "Unanswered".to_owned(),
+            detail: "no word of this message".to_owned(),
+        };
         let mut answers: Vec<_> = std::iter::repeat_with(unanswered).take(count).collect();
         let mut put = |id: &str, answer: Answer| {
             if let Some(slot) = id.parse::<usize>().ok().and_then(|at| answers.get_mut(at)) {
@@ -89,13 +101,24 @@ impl BatchAnswer {
             }
         };
         for taken in self.successful {
-            put(&taken.id, Answer::Accepted { message_id: taken.message_id });
+            put(
+                &taken.id,
+                Answer::Accepted {
+                    message_id: taken.message_id,
+                },
+            );
         }
         for not in self.failed {
             let answer = if not.sender_fault && !is_passing(&not.code) {
-                Answer::Refused { code: not.code, detail: not.message }
+                Answer::Refused {
+                    code: not.code,
+                    detail: not.message,
+                }
             } else {
-                Answer::Later { code: not.code, detail: not.message }
+                Answer::Later {
+                    code: not.code,
+                    detail: not.message,
+                }
             };
             put(&not.id, answer);
         }
@@ -105,14 +128,24 @@ impl BatchAnswer {
 
 /// Codes that stand for "not now", whatever their status.
 fn is_passing(code: &str) -> bool {
-    ["Throttl", "SlowDown", "Unavailable", "InternalFailure", "InternalError", "RequestTimeout"]
-        .iter()
-        .any(|part| code.contains(part))
+    [
+        "Throttl",
+        "SlowDown",
+        "Unavailable",
+        "InternalFailure",
+        "InternalError",
+        "RequestTimeout",
+    ]
+    .iter()
+    .any(|part| code.contains(part))
 }
 
 /// The body of SendMessageBatch, written once.
 fn batch(url: &str, messages: &[Message]) -> Bytes {
-    let size: usize = messages.iter().map(|message| message.body.len() + message.body.len() / 8 + 400).sum();
+    let size: usize = messages
+        .iter()
+        .map(|message| message.body.len() + message.body.len() / 8 + 400)
+        .sum();
     let mut out = Vec::with_capacity(size + 200);
     out.extend_from_slice(b"{\"QueueUrl\":");
     string(&mut out, url);
@@ -177,7 +210,10 @@ async fn call(http: &Http, operation: &'static str, input: Value) -> Result<Valu
 
 async fn post(http: &Http, operation: &'static str, body: Bytes) -> Result<Bytes, Error> {
     let mut headers = HeaderMap::new();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.0"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/x-amz-json-1.0"),
+    );
     if let Ok(target) = HeaderValue::from_str(&format!("AmazonSQS.{operation}")) {
         headers.insert("x-amz-target", target);
     }
@@ -191,7 +227,12 @@ async fn post(http: &Http, operation: &'static str, body: Bytes) -> Result<Bytes
 /// The error in an answer of AWS JSON.
 pub(crate) fn fault(url: &str, status: u16, body: &[u8]) -> Error {
     let value: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
-    let text = |names: [&str; 2]| names.iter().find_map(|name| value.get(*name)?.as_str()).map(str::to_owned);
+    let text = |names: [&str; 2]| {
+        names
+            .iter()
+            .find_map(|name| value.get(*name)?.as_str())
+            .map(str::to_owned)
+    };
     let code = text(["__type", "code"]).map_or_else(
         || format!("status {status}"),
         |code| code.rsplit('#').next().unwrap_or_default().to_owned(),
@@ -199,14 +240,20 @@ pub(crate) fn fault(url: &str, status: u16, body: &[u8]) -> Error {
     let detail = text(["message", "Message"]).unwrap_or_default();
     let url = url.to_owned();
     if status >= 500 || status == 429 || is_passing(&code) {
-        Error::Unavailable { url, detail: format!("{code}: {detail}") }
+        Error::Unavailable {
+            url,
+            detail: format!("{code}: {detail}"),
+        }
     } else {
         Error::Refused { url, code, detail }
     }
 }
 
 fn unreadable(http: &Http, operation: &str) -> Error {
-    Error::Unavailable { url: http.url().to_owned(), detail: format!("the answer to {operation} is not its JSON") }
+    Error::Unavailable {
+        url: http.url().to_owned(),
+        detail: format!("the answer to {operation} is not its JSON"),
+    }
 }
 
 #[cfg(test)]
@@ -214,7 +261,13 @@ mod tests {
     use super::*;
 
     fn message(body: &str) -> Message {
-        Message { body: body.as_bytes().to_vec(), lines: 1, id: None, origin: None, group: None }
+        Message {
+            body: body.as_bytes().to_vec(),
+            lines: 1,
+            id: None,
+            origin: None,
+            group: None,
+        }
     }
 
     #[test]
@@ -252,7 +305,9 @@ mod tests {
             "Successful": [{"Id": "1", "MessageId": "m", "MD5OfMessageBody": "x"}]}))
         .unwrap();
         let answers = answer.in_order(4);
-        assert!(matches!(&answers[0], Answer::Refused { code, .. } if code == "InvalidMessageContents"));
+        assert!(
+            matches!(&answers[0], Answer::Refused { code, .. } if code == "InvalidMessageContents")
+        );
         assert!(matches!(&answers[1], Answer::Accepted { message_id } if message_id == "m"));
         assert!(matches!(&answers[2], Answer::Later { .. }));
         assert!(matches!(&answers[3], Answer::Later { code, .. } if code == "Unanswered"));
@@ -261,9 +316,14 @@ mod tests {
     #[test]
     fn faults_say_whether_waiting_helps() {
         let body = br#"{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"no queue"}"#;
-        assert!(matches!(fault("u", 400, body), Error::Refused { code, .. } if code == "QueueDoesNotExist"));
+        assert!(
+            matches!(fault("u", 400, body), Error::Refused { code, .. } if code == "QueueDoesNotExist")
+        );
         let body = br#"{"__type":"com.amazon.coral.service#RequestThrottled","message":"slow"}"#;
         assert!(matches!(fault("u", 400, body), Error::Unavailable { .. }));
-        assert!(matches!(fault("u", 503, b"oops"), Error::Unavailable { .. }));
+        assert!(matches!(
+            fault("u", 503, b"oops"),
+            Error::Unavailable { .. }
+        ));
     }
 }

@@ -53,7 +53,10 @@ pub(crate) fn load(file: Option<&Path>, variables: &[(String, String)]) -> Resul
     let text = match file {
         None => None,
         Some(path) => Some(std::fs::read_to_string(path).map_err(|error| Wrong {
-            problems: vec![format!("cannot read the settings `{}`: {error}", path.display())],
+            problems: vec![format!(
+                "cannot read the settings `{}`: {error}",
+                path.display()
+            )],
         })?),
     };
     let name = file.map_or_else(|| "settings".to_owned(), |path| path.display().to_string());
@@ -64,7 +67,11 @@ pub(crate) fn load(file: Option<&Path>, variables: &[(String, String)]) -> Resul
     let (config, warnings) = over(written, variables)?;
     let problems = problems(&config, &name, text.as_deref().unwrap_or(""));
     if problems.is_empty() {
-        Ok(Loaded { config, file: file.map(Path::to_owned), warnings })
+        Ok(Loaded {
+            config,
+            file: file.map(Path::to_owned),
+            warnings,
+        })
     } else {
         Err(Wrong { problems })
     }
@@ -74,7 +81,10 @@ fn problems(config: &Config, name: &str, text: &str) -> Vec<String> {
     let mut found = config.server.problems();
     found.extend(config.store.problems());
     found.extend(config.delivery().problems());
-    found.iter().map(|invalid| located(name, text, invalid)).collect()
+    found
+        .iter()
+        .map(|invalid| located(name, text, invalid))
+        .collect()
 }
 
 fn located(name: &str, text: &str, invalid: &Invalid) -> String {
@@ -87,9 +97,13 @@ fn located(name: &str, text: &str, invalid: &Invalid) -> String {
 fn parse(name: &str, text: &str) -> Result<Config, Wrong> {
     toml::from_str(text).map_err(|error| {
         let place = error.span().map(|span| place::of_byte(text, span.start));
-        let at = place.map_or_else(String::new, |Place { line, column }| format!("{line}:{column}:"));
+        let at = place.map_or_else(String::new, |Place { line, column }| {
+            format!("{line}:{column}:")
+        });
         let problem = format!("{name}:{at} {}", with_suggestion(error.message()));
-        Wrong { problems: vec![problem] }
+        Wrong {
+            problems: vec![problem],
+        }
     })
 }
 
@@ -118,11 +132,16 @@ pub(crate) fn nearest<'a>(unknown: &str, known: impl Iterator<Item = &'a str>) -
 }
 
 fn over(written: Config, variables: &[(String, String)]) -> Result<(Config, Vec<String>), Wrong> {
-    let settings: Vec<_> = variables.iter().filter(|(name, _)| is_setting(name)).collect();
+    let settings: Vec<_> = variables
+        .iter()
+        .filter(|(name, _)| is_setting(name))
+        .collect();
     if settings.is_empty() {
         return Ok((written, Vec::new()));
     }
-    let wrong = |text: String| Wrong { problems: vec![text] };
+    let wrong = |text: String| Wrong {
+        problems: vec![text],
+    };
     let known = reference::variables();
     let mut table = toml::Table::try_from(&written).map_err(|error| wrong(error.to_string()))?;
     let mut warnings = Vec::new();
@@ -140,7 +159,9 @@ fn over(written: Config, variables: &[(String, String)]) -> Result<(Config, Vec<
                 put_text(&mut table, path, value);
                 table.clone().try_into()
             })
-            .map_err(|error: toml::de::Error| wrong(format!("{name}={value}: {}", error.message())))?;
+            .map_err(|error: toml::de::Error| {
+                wrong(format!("{name}={value}: {}", error.message()))
+            })?;
     }
     Ok((config, warnings))
 }
@@ -148,12 +169,17 @@ fn over(written: Config, variables: &[(String, String)]) -> Result<(Config, Vec<
 fn is_setting(name: &str) -> bool {
     // A Kubernetes service called `shukuba` gives each container SHUKUBA_SERVICE_… and SHUKUBA_PORT…
     name.strip_prefix("SHUKUBA_").is_some_and(|rest| {
-        !OTHER_VARIABLES.contains(&name) && !rest.starts_with("SERVICE_") && !rest.starts_with("PORT")
+        !OTHER_VARIABLES.contains(&name)
+            && !rest.starts_with("SERVICE_")
+            && !rest.starts_with("PORT")
     })
 }
 
 fn unknown_variable(name: &str, known: &[(String, Vec<String>)]) -> String {
-    let names = known.iter().map(|(variable, _)| variable.as_str()).chain(OTHER_VARIABLES);
+    let names = known
+        .iter()
+        .map(|(variable, _)| variable.as_str())
+        .chain(OTHER_VARIABLES);
     match nearest(name, names) {
         Some(near) => format!("unknown variable `{name}` is ignored; did you mean `{near}`?"),
         None => format!("unknown variable `{name}` is ignored"),
@@ -166,7 +192,11 @@ fn put(table: &mut toml::Table, path: &[String], text: &str) {
         .parse::<toml::Table>()
         .ok()
         .and_then(|mut parsed| parsed.remove("v"));
-    set(table, path, value.unwrap_or_else(|| toml::Value::String(text.to_owned())));
+    set(
+        table,
+        path,
+        value.unwrap_or_else(|| toml::Value::String(text.to_owned())),
+    );
 }
 
 fn put_text(table: &mut toml::Table, path: &[String], text: &str) {
@@ -180,7 +210,9 @@ fn set(table: &mut toml::Table, path: &[String], value: toml::Value) {
             table.insert(key.clone(), value);
         }
         [first, rest @ ..] => {
-            let inner = table.entry(first.clone()).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+            let inner = table
+                .entry(first.clone())
+                .or_insert_with(|| toml::Value::Table(toml::Table::new()));
             if let toml::Value::Table(inner) = inner {
                 set(inner, rest, value);
             }
@@ -201,18 +233,30 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("shukuba.toml");
         std::fs::write(&path, text).unwrap();
-        let variables: Vec<_> = variables.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
+        let variables: Vec<_> = variables
+            .iter()
+            .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()))
+            .collect();
         load(Some(&path), &variables).map_err(|error| error.to_string())
     }
 
     #[test]
     fn an_unknown_key_is_refused_with_the_nearest_name_and_its_place() {
         let error = read("[server]\nlisten = \"127.0.0.1:1\"\nreigon = \"x\"\n", &[]).unwrap_err();
-        assert!(error.contains("shukuba.toml:3:1: unknown key `reigon`; did you mean `region`?"), "{error}");
+        assert!(
+            error.contains("shukuba.toml:3:1: unknown key `reigon`; did you mean `region`?"),
+            "{error}"
+        );
         let error = read("[routes.s2s]\nqueue = \"s2s\"\nretry_four = \"1h\"\n", &[]).unwrap_err();
-        assert!(error.contains(":3:1: unknown key `retry_four`; did you mean `retry_for`?"), "{error}");
+        assert!(
+            error.contains(":3:1: unknown key `retry_four`; did you mean `retry_for`?"),
+            "{error}"
+        );
         let error = read("[scalr]\n", &[]).unwrap_err();
-        assert!(error.contains(":1:2: unknown key `scalr`; did you mean `scaler`?"), "{error}");
+        assert!(
+            error.contains(":1:2: unknown key `scalr`; did you mean `scaler`?"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -253,7 +297,9 @@ mod tests {
         assert_eq!(config.server.limits.connections, 7);
         assert_eq!(
             loaded.warnings,
-            ["unknown variable `SHUKUBA_SCALER_INTERVALL` is ignored; did you mean `SHUKUBA_SCALER_INTERVAL`?"]
+            [
+                "unknown variable `SHUKUBA_SCALER_INTERVALL` is ignored; did you mean `SHUKUBA_SCALER_INTERVAL`?"
+            ]
         );
     }
 

@@ -59,6 +59,9 @@ impl Config {
     /// a newcomer's first line is sent. With a file, only what the file says.
     pub(crate) fn without_file() -> Self {
         let routes = BTreeMap::from([("s2s".to_owned(), Route::of("s2s"))]);
-        Self { routes, ..Self::default() }
+        Self {
+            routes,
+            ..Self::default()
+        }
     }
 }

@@ -25,7 +25,10 @@ pub(crate) fn of_key(text: &str, key: &str) -> Option<Place> {
     let mut table: &DeTable<'_> = root.get_ref();
     let mut found = None;
     for part in parts(key) {
-        let Some((name, value)) = table.iter().find(|(name, _)| name.get_ref().as_ref() == part) else {
+        let Some((name, value)) = table
+            .iter()
+            .find(|(name, _)| name.get_ref().as_ref() == part)
+        else {
             break;
         };
         found = Some(name.span().start);

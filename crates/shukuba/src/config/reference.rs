@@ -22,17 +22,50 @@ struct Section {
 }
 
 const SECTIONS: [Section; 11] = [
-    Section { head: "server", of: "Server" },
-    Section { head: "server.limits", of: "Limits" },
-    Section { head: "store", of: "Store" },
-    Section { head: "routes.NAME", of: "Route" },
-    Section { head: "routes.NAME.format", of: "RouteFormat" },
-    Section { head: "routes.NAME.mask", of: "RouteMask" },
-    Section { head: "destinations.\"HOST\"", of: "Destination" },
-    Section { head: "destinations.\"HOST\".retry", of: "Retry" },
-    Section { head: "notifier", of: "Notifier" },
-    Section { head: "scaler", of: "Scaler" },
-    Section { head: "results", of: "Results" },
+    Section {
+        head: "server",
+        of: "Server",
+    },
+    Section {
+        head: "server.limits",
+        of: "Limits",
+    },
+    Section {
+        head: "store",
+        of: "Store",
+    },
+    Section {
+        head: "routes.NAME",
+        of: "Route",
+    },
+    Section {
+        head: "routes.NAME.format",
+        of: "RouteFormat",
+    },
+    Section {
+        head: "routes.NAME.mask",
+        of: "RouteMask",
+    },
+    Section {
+        head: "destinations.\"HOST\"",
+        of: "Destination",
+    },
+    Section {
+        head: "destinations.\"HOST\".retry",
+        of: "Retry",
+    },
+    Section {
+        head: "notifier",
+        of: "Notifier",
+    },
+    Section {
+        head: "scaler",
+        of: "Scaler",
+    },
+    Section {
+        head: "results",
+        of: "Results",
+    },
 ];
 
 const HEAD: &str = "# Settings
@@ -64,7 +97,9 @@ pub(crate) fn page() -> String {
     let mut page = HEAD.to_owned();
     for section in &SECTIONS {
         let (about, keys) = keys_of(section.of);
-        let about = about.split_once(": ").map_or(about.as_str(), |(_, rest)| rest);
+        let about = about
+            .split_once(": ")
+            .map_or(about.as_str(), |(_, rest)| rest);
         let _ = write!(page, "\n## [{}]\n\n", section.head);
         if !about.is_empty() && !about.starts_with('`') {
             let _ = write!(page, "{}\n\n", sentence(about));
@@ -87,7 +122,10 @@ pub(crate) fn variables() -> Vec<(String, Vec<String>)> {
     let mut all = Vec::new();
     for section in SECTIONS.iter() {
         let parts: Vec<_> = section.head.split('.').map(str::to_owned).collect();
-        if !parts.first().is_some_and(|first| super::load::is_settable(first)) {
+        if !parts
+            .first()
+            .is_some_and(|first| super::load::is_settable(first))
+        {
             continue;
         }
         for key in keys_of(section.of).1 {
@@ -100,7 +138,9 @@ pub(crate) fn variables() -> Vec<(String, Vec<String>)> {
 
 fn sentence(text: &str) -> String {
     let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
 }
 
 /// The documentation and the fields of a type.
@@ -129,7 +169,11 @@ fn fields<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<Key> {
         if let Some(doc) = line.strip_prefix("///") {
             text.push(doc.trim());
         } else if let Some((name, kind)) = field(line) {
-            keys.push(Key { name: name.to_owned(), kind: kind_in_words(kind), text: text.join(" ") });
+            keys.push(Key {
+                name: name.to_owned(),
+                kind: kind_in_words(kind),
+                text: text.join(" "),
+            });
             text.clear();
         }
     }
@@ -137,13 +181,18 @@ fn fields<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<Key> {
 }
 
 fn field(line: &str) -> Option<(&str, &str)> {
-    let rest = line.strip_prefix("pub(crate) ").or_else(|| line.strip_prefix("pub "))?;
+    let rest = line
+        .strip_prefix("pub(crate) ")
+        .or_else(|| line.strip_prefix("pub "))?;
     let (name, kind) = rest.split_once(": ")?;
     Some((name, kind.trim_end_matches(',')))
 }
 
 fn kind_in_words(kind: &str) -> String {
-    let inner = |prefix: &str| kind.strip_prefix(prefix).and_then(|rest| rest.strip_suffix('>'));
+    let inner = |prefix: &str| {
+        kind.strip_prefix(prefix)
+            .and_then(|rest| rest.strip_suffix('>'))
+    };
     if let Some(kind) = inner("Option<") {
         return kind_in_words(kind);
     }
@@ -175,9 +224,15 @@ mod tests {
 
     #[test]
     fn the_page_in_the_repository_is_fresh() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/configuration.md");
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../docs/reference/configuration.md"
+        );
         let kept = std::fs::read_to_string(path).unwrap_or_default();
-        assert!(kept == page(), "docs/reference/configuration.md is stale: run `make reference`");
+        assert!(
+            kept == page(),
+            "docs/reference/configuration.md is stale: run `make reference`"
+        );
     }
 
     #[test]
@@ -197,8 +252,17 @@ mod tests {
         let written = toml::Table::try_from(&config).unwrap();
         for section in ["server", "store", "notifier", "scaler", "results"] {
             let names: Vec<_> = variables().into_iter().map(|(_, path)| path).collect();
-            for key in written[section].as_table().unwrap().iter().filter(|(_, value)| !value.is_table()) {
-                assert!(names.contains(&vec![section.to_owned(), key.0.clone()]), "{section}.{}", key.0);
+            for key in written[section]
+                .as_table()
+                .unwrap()
+                .iter()
+                .filter(|(_, value)| !value.is_table())
+            {
+                assert!(
+                    names.contains(&vec![section.to_owned(), key.0.clone()]),
+                    "{section}.{}",
+                    key.0
+                );
             }
         }
     }

@@ -109,25 +109,44 @@ impl Server {
     pub(crate) fn problems(&self) -> Vec<Invalid> {
         let mut found = Vec::new();
         let mut push = |key: &str, detail: String| found.push(Invalid::new(key, detail));
-        if let Some(Err(error)) = self.account_id.as_deref().map(str::parse::<base::AccountId>) {
+        if let Some(Err(error)) = self
+            .account_id
+            .as_deref()
+            .map(str::parse::<base::AccountId>)
+        {
             push("server.account_id", error.to_string());
         }
         if let Err(error) = self.region.parse::<base::Region>() {
             push("server.region", error.to_string());
         }
         if let Some(text) = self.public_url.as_deref().filter(|text| !is_base_url(text)) {
-            push("server.public_url", format!("`{text}` is not `http(s)://host[:port]` without a path"));
+            push(
+                "server.public_url",
+                format!("`{text}` is not `http(s)://host[:port]` without a path"),
+            );
         }
         match (&self.tls_certificate, &self.tls_key) {
-            (Some(_), None) => push("server.tls_key", "is missing; `tls_certificate` needs its key".to_owned()),
-            (None, Some(_)) => push("server.tls_certificate", "is missing; `tls_key` needs its certificate".to_owned()),
+            (Some(_), None) => push(
+                "server.tls_key",
+                "is missing; `tls_certificate` needs its key".to_owned(),
+            ),
+            (None, Some(_)) => push(
+                "server.tls_certificate",
+                "is missing; `tls_key` needs its certificate".to_owned(),
+            ),
             _ => {}
         }
-        if self.threads.is_some_and(|count| !(1..=256).contains(&count)) {
+        if self
+            .threads
+            .is_some_and(|count| !(1..=256).contains(&count))
+        {
             push("server.threads", "is out of range: 1 to 256".to_owned());
         }
         if self.drain_within.get() > Duration::from_secs(600) {
-            push("server.drain_within", format!("{} is out of range: 0s to 10m", self.drain_within));
+            push(
+                "server.drain_within",
+                format!("{} is out of range: 0s to 10m", self.drain_within),
+            );
         }
         found.extend(self.limits.problems());
         found
@@ -148,13 +167,23 @@ impl Limits {
         ];
         let mut found: Vec<_> = sizes
             .into_iter()
-            .filter_map(|(key, size, min, max)| out_of_size(&format!("server.limits.{key}"), size, min, max))
+            .filter_map(|(key, size, min, max)| {
+                out_of_size(&format!("server.limits.{key}"), size, min, max)
+            })
             .collect();
         found.extend(times.into_iter().filter_map(|(key, span, max)| {
-            out_of_time(&format!("server.limits.{key}"), span, Duration::from_secs(1), max)
+            out_of_time(
+                &format!("server.limits.{key}"),
+                span,
+                Duration::from_secs(1),
+                max,
+            )
         }));
         if !(1..=1_000_000).contains(&self.connections) {
-            found.push(Invalid::new("server.limits.connections", "is out of range: 1 to 1000000"));
+            found.push(Invalid::new(
+                "server.limits.connections",
+                "is out of range: 1 to 1000000",
+            ));
         }
         found
     }
@@ -167,7 +196,12 @@ impl Store {
         [
             out_of_size("store.segment_bytes", self.segment_bytes, 1 << 20, 1 << 30),
             out_of_size("store.reserve_bytes", self.reserve_bytes, 1 << 20, 16 << 30),
-            out_of_time("store.expire_interval", self.expire_interval, Duration::from_secs(1), hour),
+            out_of_time(
+                "store.expire_interval",
+                self.expire_interval,
+                Duration::from_secs(1),
+                hour,
+            ),
         ]
         .into_iter()
         .flatten()
@@ -178,16 +212,29 @@ impl Store {
 fn out_of_size(key: &str, size: Size, min: u64, max: u64) -> Option<Invalid> {
     let range = (base::ByteCount::new(min), base::ByteCount::new(max));
     let is_in = (min..=max).contains(&size.0.get());
-    (!is_in).then(|| Invalid::new(key, format!("{size} is out of range: {} to {}", range.0, range.1)))
+    (!is_in).then(|| {
+        Invalid::new(
+            key,
+            format!("{size} is out of range: {} to {}", range.0, range.1),
+        )
+    })
 }
 
 fn out_of_time(key: &str, span: Span, min: Duration, max: Duration) -> Option<Invalid> {
     let is_in = (min..=max).contains(&span.get());
-    (!is_in).then(|| Invalid::new(key, format!("{span} is out of range: {} to {}", Span(min), Span(max))))
+    (!is_in).then(|| {
+        Invalid::new(
+            key,
+            format!("{span} is out of range: {} to {}", Span(min), Span(max)),
+        )
+    })
 }
 
 fn is_base_url(text: &str) -> bool {
     url::Url::parse(text).is_ok_and(|url| {
-        matches!(url.scheme(), "http" | "https") && url.has_host() && url.path() == "/" && url.query().is_none()
+        matches!(url.scheme(), "http" | "https")
+            && url.has_host()
+            && url.path() == "/"
+            && url.query().is_none()
     })
 }

@@ -60,8 +60,16 @@ impl Counts {
 
     fn read(&self, queue: &str, at: Timestamp) -> Sample {
         let report = self.ledger.report(Some(queue), Detail::Totals);
-        let row = report.queues.first().map(|book| book.total).unwrap_or_default();
-        Sample { at, accepted: u64::try_from(row.accepted).unwrap_or(0), delivered: row.cell.delivered }
+        let row = report
+            .queues
+            .first()
+            .map(|book| book.total)
+            .unwrap_or_default();
+        Sample {
+            at,
+            accepted: u64::try_from(row.accepted).unwrap_or(0),
+            delivered: row.cell.delivered,
+        }
     }
 
     /// The last sample at or before `at`.
@@ -75,7 +83,9 @@ impl Counts {
     /// The rates in the span before `now`.
     #[expect(clippy::cast_precision_loss, reason = "counts of seconds")]
     pub(super) fn rates(&self, route: &str, now: Timestamp, span: Duration) -> Rates {
-        let (Some(first), Some(last)) = (self.before(route, now.minus(span)), self.before(route, now)) else {
+        let (Some(first), Some(last)) =
+            (self.before(route, now.minus(span)), self.before(route, now))
+        else {
             return Rates::default();
         };
         let secs = now.since(first.at).min(span).as_secs_f64().max(0.25);
@@ -88,7 +98,8 @@ impl Counts {
 
 /// Adds a sample. Of equal ones the first and the last are kept.
 fn keep(series: &mut VecDeque<Sample>, sample: Sample) {
-    let is_same = |other: &Sample| (other.accepted, other.delivered) == (sample.accepted, sample.delivered);
+    let is_same =
+        |other: &Sample| (other.accepted, other.delivered) == (sample.accepted, sample.delivered);
     if series.len() > 1 && series.iter().rev().take(2).all(is_same) {
         series.pop_back();
     }
@@ -100,7 +111,12 @@ fn keep(series: &mut VecDeque<Sample>, sample: Sample) {
 }
 
 impl MetricSource for Counts {
-    fn sent_in<'a>(&'a self, route: &'a str, from: Timestamp, to: Timestamp) -> BoxFuture<'a, Result<u64, Error>> {
+    fn sent_in<'a>(
+        &'a self,
+        route: &'a str,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> BoxFuture<'a, Result<u64, Error>> {
         let sent = match (self.before(route, from), self.before(route, to)) {
             (Some(before), Some(after)) => after.accepted.saturating_sub(before.accepted),
             _ => 0,
@@ -113,7 +129,10 @@ impl MetricSource for Counts {
             let found = self.routes.read().get(route).cloned();
             let what = format!("route `{route}`");
             let route = found.ok_or_else(|| Error::refused(&what, "there is no such route"))?;
-            let counts = self.queues.counts(&route.queue).map_err(|error| Error::unavailable(&what, error))?;
+            let counts = self
+                .queues
+                .counts(&route.queue)
+                .map_err(|error| Error::unavailable(&what, error))?;
             Ok(counts.visible)
         })
     }
@@ -124,16 +143,32 @@ mod tests {
     use super::*;
 
     fn sample(at: u64, accepted: u64) -> Sample {
-        Sample { at: Timestamp::from_secs(at), accepted, delivered: 0 }
+        Sample {
+            at: Timestamp::from_secs(at),
+            accepted,
+            delivered: 0,
+        }
     }
 
     #[test]
     fn a_flat_stretch_keeps_its_two_ends() {
         let mut series = VecDeque::new();
-        for (at, accepted) in [(1, 0), (2, 0), (3, 0), (4, 5), (5, 5), (6, 5), (7, 5), (8, 9)] {
+        for (at, accepted) in [
+            (1, 0),
+            (2, 0),
+            (3, 0),
+            (4, 5),
+            (5, 5),
+            (6, 5),
+            (7, 5),
+            (8, 9),
+        ] {
             keep(&mut series, sample(at, accepted));
         }
-        let kept: Vec<_> = series.iter().map(|sample| (sample.at.as_secs(), sample.accepted)).collect();
+        let kept: Vec<_> = series
+            .iter()
+            .map(|sample| (sample.at.as_secs(), sample.accepted))
+            .collect();
         assert_eq!(kept, [(1, 0), (3, 0), (4, 5), (7, 5), (8, 9)]);
     }
 }

@@ -22,6 +22,7 @@ use tokio::task::JoinSet;
 
 use super::admin::{Desk, Runs};
 use super::counts::Counts;
+use super::gauges;
 use super::live::{Live, Now};
 use super::log::Log;
 use super::notifiers::Notifiers;
@@ -51,7 +52,11 @@ pub(super) struct House {
 
 impl House {
     /// Opens the data directory and everything in it.
-    pub(super) async fn open(path: &Path, live: Arc<Live>, address: SocketAddr) -> anyhow::Result<Self> {
+    pub(super) async fn open(
+        path: &Path,
+        live: Arc<Live>,
+        address: SocketAddr,
+    ) -> anyhow::Result<Self> {
         let now = live.now();
         let dir = DataDir::open(path)?;
         // A server that was killed left it behind.
@@ -62,7 +67,7 @@ impl House {
         let ledger = Arc::new(Ledger::new());
         let queues = open_queues(&dir, &now.config, &keys, &clock, &metrics, &ledger)?;
         let routes = Arc::new(RwLock::new(routes::open(&queues, &now).await?));
-        let results = Results::new(open_results(path, &now)?);
+        let results = Results::new(open_results(path, &now).await?);
         let notifiers = Arc::new(Notifiers {
             live: live.clone(),
             routes: routes.clone(),
@@ -70,15 +75,29 @@ impl House {
             ledger: ledger.clone(),
             metrics: metrics.clone(),
             clock: clock.clone(),
-            runtimes: Runtimes::start(threads(&now.config.server), &clock, &Tools::new(clock.clone()).dns)?,
+            runtimes: Runtimes::start(
+                threads(&now.config.server),
+                &clock,
+                &Tools::new(clock.clone()).dns,
+            )?,
             salt: data::salt(path)?,
             host: data::host(),
             started: AtomicU64::new(0),
             running: Mutex::default(),
         });
         let (stop, stopped) = watch::channel(false);
-        let log = Log { queues: queues.clone(), ledger: ledger.clone(), routes: routes.clone() };
-        let counts = Arc::new(Counts { ledger, queues: queues.clone(), routes: routes.clone(), samples: Mutex::default() });
+        let log = Log {
+            queues: queues.clone(),
+            ledger: ledger.clone(),
+            routes: routes.clone(),
+        };
+        let ledger_of_gauges = ledger.clone();
+        let counts = Arc::new(Counts {
+            ledger,
+            queues: queues.clone(),
+            routes: routes.clone(),
+            samples: Mutex::default(),
+        });
         let plans = work::plans(&now, &routes.read(), &counts, &notifiers);
         let work = Work {
             live: live.clone(),
@@ -90,6 +109,7 @@ impl House {
             clock: clock.clone(),
             stop: stopped,
         };
+        gauges::show(&metrics, &notifiers, &queues, &ledger_of_gauges);
         let desk = Desk {
             dir: path.to_owned(),
             live: live.clone(),
@@ -112,10 +132,25 @@ impl House {
             metrics,
             clock,
             region,
-            public_url: now.config.server.public_url.as_deref().map(|url| Arc::from(url.trim_end_matches('/'))),
+            public_url: now
+                .config
+                .server
+                .public_url
+                .as_deref()
+                .map(|url| Arc::from(url.trim_end_matches('/'))),
             limits: limits(&now.config.server),
         });
-        Ok(Self { live, queues, door, address, notifiers, work, stop, tasks: Mutex::new(JoinSet::new()), _dir: dir })
+        Ok(Self {
+            live,
+            queues,
+            door,
+            address,
+            notifiers,
+            work,
+            stop,
+            tasks: Mutex::new(JoinSet::new()),
+            _dir: dir,
+        })
     }
 
     pub(super) fn door(&self) -> Arc<Door> {
@@ -125,7 +160,11 @@ impl House {
     /// How clients on this machine reach it.
     pub(super) fn url(&self) -> String {
         let server = &self.live.now().config.server;
-        let scheme = if server.tls_certificate.is_some() { "https" } else { "http" };
+        let scheme = if server.tls_certificate.is_some() {
+            "https"
+        } else {
+            "http"
+        };
         format!("{scheme}://{}", data::reachable(self.address))
     }
 
@@ -133,7 +172,10 @@ impl House {
     pub(super) fn begin(&self) {
         let mut tasks = self.tasks.lock();
         let work = || self.work.clone();
-        tasks.spawn(until_stopped(self.work.stop.clone(), self.queues.clone().run()));
+        tasks.spawn(until_stopped(
+            self.work.stop.clone(),
+            self.queues.clone().run(),
+        ));
         tasks.spawn(work().direct());
         tasks.spawn(work().scale());
         tasks.spawn(work().seal());
@@ -145,7 +187,10 @@ impl House {
         let needing = match self.live.reload() {
             Ok(needing) => needing,
             Err(error) => {
-                tracing::error!(error = format!("{error:#}"), "the settings are wrong; the old ones stay");
+                tracing::error!(
+                    error = format!("{error:#}"),
+                    "the settings are wrong; the old ones stay"
+                );
                 return;
             }
         };
@@ -155,16 +200,27 @@ impl House {
                 routes::unbind(&routes, &new);
                 *routes = new;
             }
-            Err(error) => tracing::error!(error = format!("{error:#}"), "the new routes cannot be opened; the old ones stay"),
+            Err(error) => tracing::error!(
+                error = format!("{error:#}"),
+                "the new routes cannot be opened; the old ones stay"
+            ),
         }
-        let plans = work::plans(&self.live.now(), &self.notifiers.routes.read(), &self.work.counts, &self.notifiers);
+        let plans = work::plans(
+            &self.live.now(),
+            &self.notifiers.routes.read(),
+            &self.work.counts,
+            &self.notifiers,
+        );
         self.work.plans.send_replace(plans);
         // Those that run know the old rules; they end what is in flight, and others take over.
         self.notifiers.renew(RENEW_GRACE);
         if needing.is_empty() {
             tracing::info!("settings read again");
         } else {
-            tracing::warn!(changed = needing.join(", "), "settings read again; these changes need a restart");
+            tracing::warn!(
+                changed = needing.join(", "),
+                "settings read again; these changes need a restart"
+            );
         }
     }
 
@@ -220,27 +276,35 @@ fn open_queues(
         are_results_sealed: true,
     };
     let started = clock.monotonic();
-    let (queues, recovery) = Queues::open(dir.path(), options, clock.clone(), metrics.clone(), ledger.clone())?;
+    let (queues, recovery) = Queues::open(
+        dir.path(),
+        options,
+        clock.clone(),
+        metrics.clone(),
+        ledger.clone(),
+    )?;
     tracing::info!(records = recovery.records, took = ?clock.monotonic().saturating_sub(started), "journal read");
     Ok(queues)
 }
 
 /// Where results are kept.
-fn open_results(path: &Path, now: &Now) -> anyhow::Result<Arc<dyn ResultStore>> {
-    let folder = match now.settings.results.url.as_deref() {
-        None => path.join("results"),
-        Some(url) => match url.strip_prefix("file://") {
-            Some(folder) => folder.into(),
-            None => anyhow::bail!("results.url `{url}`: only file:///path is built in yet"),
-        },
-    };
-    Ok(Arc::new(ObjectResults::local(&folder)?))
+async fn open_results(path: &Path, now: &Now) -> anyhow::Result<Arc<dyn ResultStore>> {
+    match now.settings.results.url.as_deref() {
+        None => Ok(Arc::new(ObjectResults::local(&path.join("results"))?)),
+        Some(url) => {
+            let account = aws::Account::load().await?;
+            Ok(Arc::new(aws::open_results(&account, url)?))
+        }
+    }
 }
 
 /// How many threads notifiers run on.
 fn threads(server: &Server) -> usize {
     let processors = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    server.threads.and_then(|count| usize::try_from(count).ok()).unwrap_or_else(processors)
+    server
+        .threads
+        .and_then(|count| usize::try_from(count).ok())
+        .unwrap_or_else(processors)
 }
 
 /// The bounds of the door.

@@ -54,8 +54,13 @@ impl Live {
 impl Now {
     fn of(config: Config) -> anyhow::Result<Self> {
         let settings = config.delivery();
-        let destinations = Destinations::new(&settings, &SystemSecrets).map_err(|error| usage(error.to_string()))?;
-        Ok(Self { config, settings, destinations: Arc::new(destinations) })
+        let destinations = Destinations::new(&settings, &SystemSecrets)
+            .map_err(|error| usage(error.to_string()))?;
+        Ok(Self {
+            config,
+            settings,
+            destinations: Arc::new(destinations),
+        })
     }
 }
 
@@ -65,5 +70,9 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("[store]", old.store != new.store),
         ("results.url", old.results.url != new.results.url),
     ];
-    changes.into_iter().filter(|(_, is_changed)| *is_changed).map(|(name, _)| name).collect()
+    changes
+        .into_iter()
+        .filter(|(_, is_changed)| *is_changed)
+        .map(|(name, _)| name)
+        .collect()
 }

@@ -37,7 +37,11 @@ impl ResultLog for Log {
         Box::pin(async move {
             // The end of the record is not known here; the end of the log by now lies behind it.
             let end = self.queues.journal().end().max(position);
-            self.queues.journal().committed(end).await.map_err(|error| port::Error::unavailable(WHAT, error))
+            self.queues
+                .journal()
+                .committed(end)
+                .await
+                .map_err(|error| port::Error::unavailable(WHAT, error))
         })
     }
 

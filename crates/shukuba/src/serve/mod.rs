@@ -3,12 +3,13 @@
 //! - [`house`]: everything that runs, opened in order
 //! - [`live`]: the settings that hold now, and reading them again
 //! - [`routes`], [`route_queue`], [`log`], [`counts`], [`notifiers`], [`runtimes`]: delivery's ports over the queues of this process
-//! - [`work`]: what runs beside the door
+//! - [`work`]: what runs beside the door; [`gauges`]: what the metrics show of it
 //! - [`admin`]: the operator's API
 //! - [`notify`]: what the service manager is told
 
 mod admin;
 mod counts;
+mod gauges;
 mod house;
 mod live;
 mod log;
@@ -54,12 +55,20 @@ pub(crate) fn run(app: &App, over: Over) -> anyhow::Result<()> {
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
-    let threads = loaded.config.server.threads.and_then(|count| usize::try_from(count).ok());
+    let threads = loaded
+        .config
+        .server
+        .threads
+        .and_then(|count| usize::try_from(count).ok());
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     if let Some(threads) = threads {
         builder.worker_threads(threads);
     }
-    let runtime = builder.enable_all().thread_name("shukuba").build().context("cannot start the runtime")?;
+    let runtime = builder
+        .enable_all()
+        .thread_name("shukuba")
+        .build()
+        .context("cannot start the runtime")?;
     runtime.block_on(serve(app, over, loaded))
 }
 
@@ -72,7 +81,11 @@ async fn serve(app: &App, over: Over, loaded: config::Loaded) -> anyhow::Result<
     let server = Server::bind(Listen {
         addr: server_settings.listen,
         tls: tls.clone(),
-        plain_http: if server_settings.insecure_http { PlainHttp::Anywhere } else { PlainHttp::LoopbackOnly },
+        plain_http: if server_settings.insecure_http {
+            PlainHttp::Anywhere
+        } else {
+            PlainHttp::LoopbackOnly
+        },
         limits: house::limits(&server_settings),
     })
     .await?;
@@ -111,7 +124,9 @@ async fn watch(
     use tokio::signal::unix::{SignalKind, signal};
     let mut stop = crate::signal::Stop::new()?;
     let mut reload = signal(SignalKind::hangup()).context("cannot take SIGHUP")?;
-    let every = manager.alive_every().unwrap_or(std::time::Duration::from_secs(3600));
+    let every = manager
+        .alive_every()
+        .unwrap_or(std::time::Duration::from_secs(3600));
     let mut alive = tokio::time::interval(every);
     let poisoned = house.poisoned();
     tokio::pin!(poisoned);

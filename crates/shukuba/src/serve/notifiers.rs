@@ -58,7 +58,12 @@ impl Invoker for Notifiers {
 
     fn share<'a>(&'a self, route: &'a str, share: f64) -> BoxFuture<'a, Result<bool, Error>> {
         Box::pin(async move {
-            for running in self.running.lock().values_mut().filter(|running| running.route == route) {
+            for running in self
+                .running
+                .lock()
+                .values_mut()
+                .filter(|running| running.route == route)
+            {
                 running.share = share;
                 running.handle.modify(|directives| directives.share = share);
             }
@@ -71,7 +76,10 @@ impl Notifiers {
     /// How many run for `route`.
     pub(super) fn count(&self, route: &str) -> u32 {
         let running = self.running.lock();
-        let count = running.values().filter(|running| running.route == route && !running.task.is_finished()).count();
+        let count = running
+            .values()
+            .filter(|running| running.route == route && !running.task.is_finished())
+            .count();
         u32::try_from(count).unwrap_or(u32::MAX)
     }
 
@@ -83,23 +91,40 @@ impl Notifiers {
         let number = self.started.fetch_add(1, Ordering::Relaxed);
         let directives = self.directives(&event.route, event.share);
         let life = base::Timestamp::from_millis(event.deadline_ms).since(self.clock.now());
-        let (runtime, senders) = self.runtimes.next().ok_or_else(|| Error::refused(&what, "no thread runs"))?;
-        let parts = self.parts(&route, senders, &format!("{}-{}-{number}", self.host, event.route));
+        let (runtime, senders) = self
+            .runtimes
+            .next()
+            .ok_or_else(|| Error::refused(&what, "no thread runs"))?;
+        let parts = self.parts(
+            &route,
+            senders,
+            &format!("{}-{}-{number}", self.host, event.route),
+        );
         let (notifier, handle) = Notifier::new(parts, directives);
         let task = runtime.spawn(async move {
             let summary = notifier.run(life).await;
             tracing::debug!(?summary, "notifier ended");
         });
-        let running = Running { route: event.route.clone(), handle, share: event.share, task };
+        let running = Running {
+            route: event.route.clone(),
+            handle,
+            share: event.share,
+            task,
+        };
         self.running.lock().insert(number, running);
         Ok(())
     }
 
     fn parts(&self, route: &LiveRoute, senders: Senders, id: &str) -> Parts {
         let now = self.live.now();
-        let sent_by = SentBy { notifier: id.to_owned(), host: self.host.clone(), ..SentBy::default() };
+        let sent_by = SentBy {
+            notifier: id.to_owned(),
+            host: self.host.clone(),
+            ..SentBy::default()
+        };
         let excerpt = now.destinations.find("").response_excerpt_bytes;
-        let writer = Writer::new(&route.results, &sent_by, route.masking(), self.salt).with_excerpt_max(excerpt);
+        let writer = Writer::new(&route.results, &sent_by, route.masking(), self.salt)
+            .with_excerpt_max(excerpt);
         let queue = RouteQueue {
             queues: self.queues.clone(),
             queue: route.queue.clone(),
@@ -123,7 +148,10 @@ impl Notifiers {
 
     fn directives(&self, route: &str, share: f64) -> Directives {
         let pauses = self.ledger.pauses();
-        let paused = pauses.iter().filter(|pause| pause.kind == "destination").map(|pause| pause.name.clone());
+        let paused = pauses
+            .iter()
+            .filter(|pause| pause.kind == "destination")
+            .map(|pause| pause.name.clone());
         Directives {
             share,
             is_paused: self.ledger.is_route_paused(route),
@@ -136,7 +164,9 @@ impl Notifiers {
     pub(super) fn direct(&self) {
         self.reap();
         for running in self.running.lock().values() {
-            running.handle.direct(self.directives(&running.route, running.share));
+            running
+                .handle
+                .direct(self.directives(&running.route, running.share));
         }
     }
 

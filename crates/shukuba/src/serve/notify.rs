@@ -18,8 +18,14 @@ impl ServiceManager {
     pub(super) fn from_environment() -> Self {
         let path = std::env::var_os("NOTIFY_SOCKET").filter(|path| !path.is_empty());
         let socket = path.and_then(|path| Some((UnixDatagram::unbound().ok()?, path)));
-        let watchdog = std::env::var("WATCHDOG_USEC").ok().and_then(|text| text.parse().ok()).map(Duration::from_micros);
-        Self { socket, watchdog: watchdog.filter(|span| !span.is_zero()) }
+        let watchdog = std::env::var("WATCHDOG_USEC")
+            .ok()
+            .and_then(|text| text.parse().ok())
+            .map(Duration::from_micros);
+        Self {
+            socket,
+            watchdog: watchdog.filter(|span| !span.is_zero()),
+        }
     }
 
     /// It serves.
@@ -48,7 +54,9 @@ impl ServiceManager {
     }
 
     fn send(&self, text: &str) {
-        let Some((socket, path)) = &self.socket else { return };
+        let Some((socket, path)) = &self.socket else {
+            return;
+        };
         if let Err(error) = send_to(socket, text, path) {
             tracing::debug!(%error, "the service manager was not told");
         }

@@ -59,19 +59,34 @@ impl port::Queue for RouteQueue {
                 access: Access::Notifier,
             };
             let messages = self.queues.receive(&self.queue, receive).await;
-            Ok(messages.map_err(|error| self.failed(&error))?.into_iter().map(received).collect())
+            Ok(messages
+                .map_err(|error| self.failed(&error))?
+                .into_iter()
+                .map(received)
+                .collect())
         })
     }
 
-    fn extend<'a>(&'a self, leases: &'a [Lease], span: Duration) -> BoxFuture<'a, Result<Vec<Lease>, port::Error>> {
+    fn extend<'a>(
+        &'a self,
+        leases: &'a [Lease],
+        span: Duration,
+    ) -> BoxFuture<'a, Result<Vec<Lease>, port::Error>> {
         Box::pin(async move {
             let outcomes = self.change(leases, span).await?;
-            let lost = leases.iter().zip(outcomes).filter(|(_, outcome)| outcome.is_err());
+            let lost = leases
+                .iter()
+                .zip(outcomes)
+                .filter(|(_, outcome)| outcome.is_err());
             Ok(lost.map(|(lease, _)| lease.clone()).collect())
         })
     }
 
-    fn release<'a>(&'a self, leases: &'a [Lease], wait: Duration) -> BoxFuture<'a, Result<(), port::Error>> {
+    fn release<'a>(
+        &'a self,
+        leases: &'a [Lease],
+        wait: Duration,
+    ) -> BoxFuture<'a, Result<(), port::Error>> {
         Box::pin(async move {
             if !wait.is_zero() {
                 return self.change(leases, wait).await.map(drop);
@@ -85,11 +100,18 @@ impl port::Queue for RouteQueue {
     fn settle<'a>(&'a self, outcomes: &'a [Outcome]) -> BoxFuture<'a, Result<(), port::Error>> {
         Box::pin(async move {
             let at = self.clock.now();
-            let settles = outcomes.iter().map(|outcome| self.settlement(at, outcome)).collect();
-            let settled = self.queues.settle(&self.queue, settles).await.map_err(|error| self.failed(&error))?;
+            let settles = outcomes
+                .iter()
+                .map(|outcome| self.settlement(at, outcome))
+                .collect();
+            let settled = self
+                .queues
+                .settle(&self.queue, settles)
+                .await
+                .map_err(|error| self.failed(&error))?;
             for (outcome, settled) in outcomes.iter().zip(settled) {
                 if let Err(error) = settled {
-                    // Somebody else has the message by now and answers for it.
+                    // Somebody else has the message by now and answers for it. The results are kept, marked as late.
                     tracing::warn!(message = %outcome.message_id, %error, "a lease was lost before its result");
                 }
             }
@@ -99,9 +121,19 @@ impl port::Queue for RouteQueue {
 }
 
 impl RouteQueue {
-    async fn change(&self, leases: &[Lease], span: Duration) -> Result<Vec<Result<(), sqs::Error>>, port::Error> {
-        let changes: Vec<(&str, Duration)> = leases.iter().map(|lease| (lease.0.as_ref(), span)).collect();
-        let changed = self.queues.change_visibility(&self.queue, Access::Notifier, &changes).await;
+    async fn change(
+        &self,
+        leases: &[Lease],
+        span: Duration,
+    ) -> Result<Vec<Result<(), sqs::Error>>, port::Error> {
+        let changes: Vec<(&str, Duration)> = leases
+            .iter()
+            .map(|lease| (lease.0.as_ref(), span))
+            .collect();
+        let changed = self
+            .queues
+            .change_visibility(&self.queue, Access::Notifier, &changes)
+            .await;
         changed.map_err(|error| self.failed(&error))
     }
 
@@ -110,13 +142,23 @@ impl RouteQueue {
     }
 
     fn settlement(&self, at: Timestamp, outcome: &Outcome) -> Settle {
-        let dead = outcome.lines.iter().filter_map(|line| dead::carry(at, outcome, line));
+        let dead = outcome
+            .lines
+            .iter()
+            .filter_map(|line| dead::carry(at, outcome, line));
         let dead = dead.map(|carry| carried(&self.dead, CarryKind::Dead, at, &carry));
-        let retries = outcome.carries.iter().map(|carry| carried(&self.queue, CarryKind::Retry, at, carry));
+        let retries = outcome
+            .carries
+            .iter()
+            .map(|carry| carried(&self.queue, CarryKind::Retry, at, carry));
         Settle {
             receipt_handle: outcome.lease.0.to_string(),
             sent_at: outcome.sent_at,
-            lines: outcome.lines.iter().map(|line| self.line(at, outcome, line)).collect(),
+            lines: outcome
+                .lines
+                .iter()
+                .map(|line| self.line(at, outcome, line))
+                .collect(),
             next: next(at, outcome.next),
             carries: retries.chain(dead).collect(),
         }
@@ -152,7 +194,10 @@ fn next(at: Timestamp, next: Next) -> store::record::Next {
         Next::Gone => store::record::Next::Gone,
         Next::RetryAt { at, attempt } => store::record::Next::RetryAt { at, attempt },
         // Only for queues elsewhere; here the same wait is a retry without an attempt.
-        Next::VisibleAfter { wait } => store::record::Next::RetryAt { at: at.plus(wait), attempt: 0 },
+        Next::VisibleAfter { wait } => store::record::Next::RetryAt {
+            at: at.plus(wait),
+            attempt: 0,
+        },
     }
 }
 
@@ -163,7 +208,9 @@ pub(super) fn received(message: Message) -> Received {
         lease: Lease(Arc::from(message.receipt_handle.as_str())),
         message_id: Arc::from(message.message_id.as_str()),
         body: message.body,
-        origin: attributes.get(travel::ORIGIN).map(|text| Arc::from(text.as_str())),
+        origin: attributes
+            .get(travel::ORIGIN)
+            .map(|text| Arc::from(text.as_str())),
         attributes,
         sent_at: message.sent_at,
         lease_until: message.lease_until,
@@ -178,19 +225,41 @@ fn texts(attributes: Attributes) -> BTreeMap<String, String> {
         Value::Text(text) => Some(text),
         Value::Binary(_) => None,
     };
-    attributes.into_iter().filter_map(|(name, attribute)| Some((name, text(attribute)?))).collect()
+    attributes
+        .into_iter()
+        .filter_map(|(name, attribute)| Some((name, text(attribute)?)))
+        .collect()
 }
 
 /// A carry as a message of `queue`.
-pub(super) fn carried(queue: &Arc<Queue>, kind: CarryKind, at: Timestamp, carry: &Carry) -> Carried {
-    Carried { queue: queue.clone(), kind, message: outgoing(at, carry) }
+pub(super) fn carried(
+    queue: &Arc<Queue>,
+    kind: CarryKind,
+    at: Timestamp,
+    carry: &Carry,
+) -> Carried {
+    Carried {
+        queue: queue.clone(),
+        kind,
+        message: outgoing(at, carry),
+    }
 }
 
 /// A carry as a message to send.
 pub(super) fn outgoing(at: Timestamp, carry: &Carry) -> Outgoing {
     let attributes = carry.attributes.iter().map(|(name, value)| {
-        let data_type = if name == travel::LINES { "Number" } else { "String" };
-        (name.clone(), Attribute { data_type: data_type.to_owned(), value: Value::Text(value.clone()) })
+        let data_type = if name == travel::LINES {
+            "Number"
+        } else {
+            "String"
+        };
+        (
+            name.clone(),
+            Attribute {
+                data_type: data_type.to_owned(),
+                value: Value::Text(value.clone()),
+            },
+        )
     });
     Outgoing {
         body: carry.body.clone(),

@@ -50,7 +50,8 @@ pub(super) async fn open(queues: &Queues, now: &Now) -> anyhow::Result<Routes> {
         let queue = find_or_make(queues, &rules.queue).await?;
         let dead = find_or_make(queues, &dead_name(&rules.queue)).await?;
         queue.bind(rules.notifier.then(|| name.clone()));
-        let format = Format::new(&rules.format).map_err(|detail| crate::app::usage(format!("routes.{name}.format: {detail}")))?;
+        let format = Format::new(&rules.format)
+            .map_err(|detail| crate::app::usage(format!("routes.{name}.format: {detail}")))?;
         let route = LiveRoute {
             name: Arc::from(name.as_str()),
             results: rules.results.clone().unwrap_or_else(|| name.clone()),
@@ -67,7 +68,9 @@ pub(super) async fn open(queues: &Queues, now: &Now) -> anyhow::Result<Routes> {
 /// Lets go of queues that no route has any more.
 pub(super) fn unbind(old: &Routes, new: &Routes) {
     for route in old.values() {
-        let is_kept = new.values().any(|other| other.queue.id() == route.queue.id());
+        let is_kept = new
+            .values()
+            .any(|other| other.queue.id() == route.queue.id());
         if !is_kept {
             route.queue.bind(None);
         }
@@ -83,7 +86,10 @@ async fn find_or_make(queues: &Queues, name: &str) -> anyhow::Result<Arc<Queue>>
     if let Ok(queue) = queues.queue(name) {
         return Ok(queue);
     }
-    let mut attributes = BTreeMap::from([("MessageRetentionPeriod".to_owned(), RETENTION_SECS.to_owned())]);
+    let mut attributes = BTreeMap::from([(
+        "MessageRetentionPeriod".to_owned(),
+        RETENTION_SECS.to_owned(),
+    )]);
     if name.ends_with(".fifo") {
         attributes.insert("FifoQueue".to_owned(), "true".to_owned());
     }

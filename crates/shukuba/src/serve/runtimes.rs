@@ -31,12 +31,22 @@ pub(super) struct Runtimes {
 
 impl Runtimes {
     /// Starts `count` threads.
-    pub(super) fn start(count: usize, clock: &Arc<dyn Clock>, dns: &Arc<dns::Cache>) -> anyhow::Result<Self> {
+    pub(super) fn start(
+        count: usize,
+        clock: &Arc<dyn Clock>,
+        dns: &Arc<dns::Cache>,
+    ) -> anyhow::Result<Self> {
         let lanes = (0..count.max(1)).map(|_| {
-            let tools = Tools { clock: clock.clone(), dns: dns.clone() };
+            let tools = Tools {
+                clock: clock.clone(),
+                dns: dns.clone(),
+            };
             Lane::start(Senders::new(tools))
         });
-        Ok(Self { lanes: lanes.collect::<anyhow::Result<_>>()?, turn: AtomicUsize::new(0) })
+        Ok(Self {
+            lanes: lanes.collect::<anyhow::Result<_>>()?,
+            turn: AtomicUsize::new(0),
+        })
     }
 
     /// The next one's handle and connections, in turn.
@@ -62,7 +72,12 @@ impl Lane {
                 let _ = runtime.block_on(stopped);
             })
             .context("cannot start a notifiers' thread")?;
-        Ok(Self { handle, senders, stop: Some(stop), thread: Some(thread) })
+        Ok(Self {
+            handle,
+            senders,
+            stop: Some(stop),
+            thread: Some(thread),
+        })
     }
 }
 

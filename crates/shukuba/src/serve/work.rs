@@ -41,14 +41,36 @@ impl Work {
         while self.tick(&mut ticks).await {
             self.counts.sample(self.clock.now());
             self.notifiers.direct();
+            if self.is_unattended() {
+                let plans = self.plans.borrow().clone();
+                plans.plan_all().await;
+            }
         }
+    }
+
+    /// Whether messages wait on a route that no notifier serves: the first ones after a rest need not wait for the
+    /// next plan.
+    fn is_unattended(&self) -> bool {
+        let routes: Vec<_> = self.notifiers.routes.read().values().cloned().collect();
+        routes.iter().any(|route| {
+            route.rules.notifier
+                && self.notifiers.count(&route.name) == 0
+                && !self.log.ledger.is_route_paused(&route.name)
+                && self
+                    .log
+                    .queues
+                    .counts(&route.queue)
+                    .is_ok_and(|counts| counts.visible > 0)
+        })
     }
 
     /// Turns results from the journal into objects.
     pub(super) async fn seal(self) {
         let interval = self.live.now().settings.results.seal_interval.get();
         let log: Arc<dyn ResultLog> = self.log.clone();
-        Sealer::new(log, self.results.clone()).run(interval, self.stop.clone()).await;
+        Sealer::new(log, self.results.clone())
+            .run(interval, self.stop.clone())
+            .await;
     }
 
     /// Waits until the sealer has passed `position`, or for three of its intervals.
@@ -83,8 +105,15 @@ impl Work {
     async fn retain(&self, window: &Window) -> Result<(), delivery::results::Error> {
         let now = self.live.now();
         let keep = |results: &str| {
-            let route = now.settings.routes.iter().find(|(name, route)| route.results.as_ref().unwrap_or(name) == results);
-            route.and_then(|(_, route)| route.retention).unwrap_or(now.settings.results.retention).get()
+            let route = now
+                .settings
+                .routes
+                .iter()
+                .find(|(name, route)| route.results.as_ref().unwrap_or(name) == results);
+            route
+                .and_then(|(_, route)| route.retention)
+                .unwrap_or(now.settings.results.retention)
+                .get()
         };
         let removed = self.results.retain(window, self.clock.now(), &keep).await?;
         if removed > 0 {
@@ -120,11 +149,19 @@ impl Work {
 }
 
 /// The scaler's loop by the settings that hold.
-pub(super) fn plans(now: &Now, routes: &Routes, counts: &Arc<Counts>, notifiers: &Arc<Notifiers>) -> Arc<Loop> {
-    let scales = routes.values().filter(|route| route.rules.notifier).map(|route| RouteScale {
-        route: route.name.to_string(),
-        notifiers_max: route.rules.notifiers_max,
-    });
+pub(super) fn plans(
+    now: &Now,
+    routes: &Routes,
+    counts: &Arc<Counts>,
+    notifiers: &Arc<Notifiers>,
+) -> Arc<Loop> {
+    let scales = routes
+        .values()
+        .filter(|route| route.rules.notifier)
+        .map(|route| RouteScale {
+            route: route.name.to_string(),
+            notifiers_max: route.rules.notifiers_max,
+        });
     Arc::new(Loop::new(
         now.settings.scaler.clone(),
         now.settings.notifier.life.get(),

@@ -26,7 +26,13 @@ pub(crate) struct Aside {
 
 impl Aside {
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self { out: Appender::new(path), names: Vec::new(), pending: Vec::new(), count: 0, clock: SystemClock::new() }
+        Self {
+            out: Appender::new(path),
+            names: Vec::new(),
+            pending: Vec::new(),
+            count: 0,
+            clock: SystemClock::new(),
+        }
     }
 
     /// The file's path, where anything was set aside.
@@ -46,7 +52,10 @@ impl Aside {
 
     /// Sets a line aside.
     pub(crate) fn note(&mut self, place: Place, bytes: usize, line: &[u8], why: &Bad) {
-        let name = self.names.get(place.file).map(|path| path.display().to_string());
+        let name = self
+            .names
+            .get(place.file)
+            .map(|path| path.display().to_string());
         let mut object = json!({
             "at": self.clock.now().rfc3339(),
             "file": name,
@@ -64,7 +73,8 @@ impl Aside {
             };
         }
         self.count += 1;
-        self.pending.extend_from_slice(object.to_string().as_bytes());
+        self.pending
+            .extend_from_slice(object.to_string().as_bytes());
         self.pending.push(b'\n');
     }
 

@@ -56,7 +56,8 @@ pub(crate) struct Totals {
 impl Totals {
     /// Lines read that are neither accepted nor set aside.
     pub(crate) fn pending(&self) -> u64 {
-        self.lines_read.saturating_sub(self.accepted + self.set_aside)
+        self.lines_read
+            .saturating_sub(self.accepted + self.set_aside)
     }
 }
 
@@ -71,7 +72,10 @@ impl Flights {
         inner.totals.lines_read += u64::from(landed.lines) + u64::from(landed.set_aside);
         let file = landed.file;
         if let Some(flights) = inner.files.get_mut(file) {
-            flights.push_back(Flight { landed, is_down: false });
+            flights.push_back(Flight {
+                landed,
+                is_down: false,
+            });
         }
     }
 
@@ -80,7 +84,10 @@ impl Flights {
         let mut inner = self.0.lock();
         let inner = &mut *inner;
         let flights = inner.files.get_mut(place.file);
-        let Some(flight) = flights.and_then(|all| all.iter_mut().find(|flight| flight.landed.start == place.start)) else {
+        let Some(flight) = flights.and_then(|all| {
+            all.iter_mut()
+                .find(|flight| flight.landed.start == place.start)
+        }) else {
             return;
         };
         flight.is_down = true;
@@ -147,7 +154,14 @@ mod tests {
     use super::*;
 
     fn pack(start: u64, end: u64) -> Landed {
-        Landed { file: 0, start, end, lines: 1, set_aside: 0, steps: vec![1] }
+        Landed {
+            file: 0,
+            start,
+            end,
+            lines: 1,
+            set_aside: 0,
+            steps: vec![1],
+        }
     }
 
     #[test]
@@ -164,7 +178,15 @@ mod tests {
         let last = flights.take_landed();
         assert_eq!((last[0].lines, last[0].set_aside), (0, 1));
         let totals = flights.totals();
-        assert_eq!((totals.lines_read, totals.accepted, totals.set_aside, totals.pending()), (3, 2, 1, 0));
+        assert_eq!(
+            (
+                totals.lines_read,
+                totals.accepted,
+                totals.set_aside,
+                totals.pending()
+            ),
+            (3, 2, 1, 0)
+        );
         assert_eq!(flights.under_way(), 0);
     }
 }

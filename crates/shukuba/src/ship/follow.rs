@@ -66,7 +66,12 @@ impl Follow {
         let now = self.current.as_ref().map(|reading| reading.file);
         let left: Vec<usize> = (0..state.files.len())
             .filter(|index| Some(*index) != now)
-            .filter(|index| state.files.get(*index).is_some_and(|file| file.path == self.path && !file.is_done))
+            .filter(|index| {
+                state
+                    .files
+                    .get(*index)
+                    .is_some_and(|file| file.path == self.path && !file.is_done)
+            })
             .collect();
         for index in left {
             self.find_rest(state, index);
@@ -80,7 +85,11 @@ impl Follow {
     }
 
     /// The file to read now is at its end; `now` is monotonic. Gives the file when it is finished for good.
-    pub(crate) fn at_end(&mut self, state: &mut State, now: Duration) -> anyhow::Result<Option<Reading>> {
+    pub(crate) fn at_end(
+        &mut self,
+        state: &mut State,
+        now: Duration,
+    ) -> anyhow::Result<Option<Reading>> {
         if !self.older.is_empty() {
             return Ok(self.older.pop_front());
         }
@@ -91,10 +100,16 @@ impl Follow {
         if self.is_once || reading.is_complete {
             return Ok(None);
         }
-        if reading.source.size().is_some_and(|size| size < reading.source.offset()) {
+        if reading
+            .source
+            .size()
+            .is_some_and(|size| size < reading.source.offset())
+        {
             return self.truncated(state).map(Some);
         }
-        let node = fs::metadata(&self.path).ok().map(|metadata| Node::of(&metadata));
+        let node = fs::metadata(&self.path)
+            .ok()
+            .map(|metadata| Node::of(&metadata));
         if node == Some(reading.source.node()) {
             self.rotated_at = None;
             return Ok(None);
@@ -126,14 +141,23 @@ impl Follow {
 
     /// The file was cut in place: what was cut off may lie in a copy beside it.
     fn truncated(&mut self, state: &mut State) -> anyhow::Result<Reading> {
-        let mut old = self.current.take().context("a file was read that is not open")?;
+        let mut old = self
+            .current
+            .take()
+            .context("a file was read that is not open")?;
         tracing::info!(path = %self.path.display(), "the file was truncated; reading it from its start");
         let at = old.source.offset();
         let (index, id) = (old.file, old.id.clone());
         if let Some((path, source)) = self.copy_of(state, index, at) {
             tracing::info!(path = %path.display(), "reading the rest of the truncated file from its copy");
             let packer = std::mem::replace(&mut old.packer, Packer::new(self.limits, []));
-            self.older.push_back(Reading { file: index, source, packer, id, is_complete: true });
+            self.older.push_back(Reading {
+                file: index,
+                source,
+                packer,
+                id,
+                is_complete: true,
+            });
         }
         self.open_current(state)?;
         Ok(old)
@@ -143,7 +167,9 @@ impl Follow {
         let source = match Source::open(&self.path, self.line_limit) {
             Ok(source) => source,
             Err(error) if error.kind() == io::ErrorKind::NotFound && !self.is_once => return Ok(()),
-            Err(error) => return Err(error).with_context(|| format!("cannot open `{}`", self.path.display())),
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot open `{}`", self.path.display()));
+            }
         };
         let may_grow = source.may_grow() && !self.is_once;
         let print = source::fingerprint(&self.path, !may_grow)
@@ -158,7 +184,9 @@ impl Follow {
             None => register(state, &self.path, fingerprint, node, compressed),
         };
         state.in_use.insert(file);
-        let Some(known) = state.files.get_mut(file) else { return Ok(()) };
+        let Some(known) = state.files.get_mut(file) else {
+            return Ok(());
+        };
         known.path.clone_from(&self.path);
         known.node = node;
         if known.is_done && compressed_of(&self.path) {
@@ -171,19 +199,33 @@ impl Follow {
             .with_context(|| format!("cannot read `{}`", self.path.display()))?;
         let packer = Packer::new(self.limits, known.planned.iter().copied());
         let id = known.id.clone();
-        self.current = Some(Reading { file, source, packer, id, is_complete: !may_grow });
+        self.current = Some(Reading {
+            file,
+            source,
+            packer,
+            id,
+            is_complete: !may_grow,
+        });
         Ok(())
     }
 
     /// What an earlier run left of the file `index`, which is no longer under its name.
     fn find_rest(&mut self, state: &mut State, index: usize) {
-        let Some(known) = state.files.get(index) else { return };
+        let Some(known) = state.files.get(index) else {
+            return;
+        };
         let (at, planned, id) = (known.offset, known.planned.clone(), known.id.clone());
         match self.copy_of(state, index, at) {
             Some((path, source)) => {
                 tracing::info!(path = %path.display(), offset = at, "going on with a rotated file");
                 let packer = Packer::new(self.limits, planned);
-                self.older.push_back(Reading { file: index, source, packer, id, is_complete: true });
+                self.older.push_back(Reading {
+                    file: index,
+                    source,
+                    packer,
+                    id,
+                    is_complete: true,
+                });
             }
             None => {
                 tracing::warn!(path = %self.path.display(), offset = at, %id, "the rest of a file that was rotated away is not beside it; if it was moved, ship it by its new name");
@@ -199,12 +241,19 @@ impl Follow {
         let known = state.files.get(index)?;
         let tail = known.tail.clone();
         let mut found = siblings(&self.path);
-        found.sort_by_key(|path| fs::metadata(path).map(|data| Node::of(&data) != known.node).unwrap_or(true));
+        found.sort_by_key(|path| {
+            fs::metadata(path)
+                .map(|data| Node::of(&data) != known.node)
+                .unwrap_or(true)
+        });
         found.into_iter().find_map(|path| {
             let print = source::fingerprint(&path, true).ok()??;
             let mut source = Source::open(&path, self.line_limit).ok()?;
             let reached = source.skip_to(offset).ok()??;
-            let is_same = print == known.fingerprint && tail.as_ref().is_none_or(|tail| *tail == reached || offset > known.offset);
+            let is_same = print == known.fingerprint
+                && tail
+                    .as_ref()
+                    .is_none_or(|tail| *tail == reached || offset > known.offset);
             is_same.then_some((path, source))
         })
     }
@@ -212,17 +261,26 @@ impl Follow {
 
 /// Files in the same directory whose names begin with this one's.
 fn siblings(path: &Path) -> Vec<PathBuf> {
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    let dir = path
+        .parent()
+        .filter(|dir| !dir.as_os_str().is_empty())
+        .unwrap_or_else(|| Path::new("."));
     let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
         return Vec::new();
     };
     let is_sibling = |other: &PathBuf| {
         other != path
-            && other.file_name().and_then(|other| other.to_str()).is_some_and(|other| other.starts_with(name))
+            && other
+                .file_name()
+                .and_then(|other| other.to_str())
+                .is_some_and(|other| other.starts_with(name))
             && other.is_file()
     };
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
-    entries.map(|entry| entry.path()).filter(is_sibling).collect()
+    entries
+        .map(|entry| entry.path())
+        .filter(is_sibling)
+        .collect()
 }
 
 /// The known file that this one goes on.
@@ -245,7 +303,11 @@ fn find(
             }
     };
     let candidates = || {
-        let free = state.files.iter().enumerate().filter(|(index, _)| !state.in_use.contains(index));
+        let free = state
+            .files
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| !state.in_use.contains(index));
         free.filter(|(_, file)| is_same(file))
     };
     candidates()
@@ -296,7 +358,11 @@ fn on_disk(path: &Path) -> anyhow::Result<Option<OnDisk>> {
         return Ok(None);
     }
     let file = File::open(path).with_context(|| format!("cannot open `{}`", path.display()))?;
-    let size = file.metadata().with_context(|| format!("cannot read `{}`", path.display()))?.len();
-    let tail = source::tail_of(&file, size).with_context(|| format!("cannot read `{}`", path.display()))?;
+    let size = file
+        .metadata()
+        .with_context(|| format!("cannot read `{}`", path.display()))?
+        .len();
+    let tail = source::tail_of(&file, size)
+        .with_context(|| format!("cannot read `{}`", path.display()))?;
     Ok(tail.map(|tail| OnDisk { size, tail }))
 }

@@ -48,13 +48,20 @@ pub(crate) fn check(line: &[u8], limit: usize) -> Result<(), Bad> {
         return Err(Bad::TooLong { length, limit });
     }
     // The common case is plain ASCII without control characters: one pass, no decoding.
-    if line.iter().all(|byte| matches!(byte, 0x20..=0x7e | b'\t' | b'\r')) {
+    if line
+        .iter()
+        .all(|byte| matches!(byte, 0x20..=0x7e | b'\t' | b'\r'))
+    {
         return Ok(());
     }
-    let text = std::str::from_utf8(line).map_err(|error| Bad::NotText { at: error.valid_up_to() })?;
+    let text = std::str::from_utf8(line).map_err(|error| Bad::NotText {
+        at: error.valid_up_to(),
+    })?;
     match text.chars().find(|letter| !is_allowed(*letter)) {
         None => Ok(()),
-        Some(letter) => Err(Bad::Character { code: u32::from(letter) }),
+        Some(letter) => Err(Bad::Character {
+            code: u32::from(letter),
+        }),
     }
 }
 
@@ -79,10 +86,19 @@ mod tests {
     fn lines_that_queues_refuse_are_named() {
         assert_eq!(check("宿場\turl:x".as_bytes(), 100), Ok(()));
         assert_eq!(check(b"", 100), Ok(()));
-        assert_eq!(check(b"abcd", 3), Err(Bad::TooLong { length: 4, limit: 3 }));
+        assert_eq!(
+            check(b"abcd", 3),
+            Err(Bad::TooLong {
+                length: 4,
+                limit: 3
+            })
+        );
         assert_eq!(check(b"ab\xff", 100), Err(Bad::NotText { at: 2 }));
         assert_eq!(check(b"a\x00", 100), Err(Bad::Character { code: 0 }));
-        assert_eq!(check("\u{fffe}".as_bytes(), 100), Err(Bad::Character { code: 0xfffe }));
+        assert_eq!(
+            check("\u{fffe}".as_bytes(), 100),
+            Err(Bad::Character { code: 0xfffe })
+        );
         assert_eq!(check(b"\x7f", 100), Ok(()));
     }
 

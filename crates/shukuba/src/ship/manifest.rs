@@ -26,7 +26,8 @@ pub(crate) struct Manifests {
 impl Manifests {
     pub(crate) fn new(dir: &Path) -> anyhow::Result<Self> {
         let dir = dir.join("manifests");
-        std::fs::create_dir_all(&dir).with_context(|| format!("cannot make `{}`", dir.display()))?;
+        std::fs::create_dir_all(&dir)
+            .with_context(|| format!("cannot make `{}`", dir.display()))?;
         Ok(Self { dir, open: None })
     }
 
@@ -35,7 +36,13 @@ impl Manifests {
     }
 
     /// Adds accepted packs of one file, in order; on disk when this returns.
-    pub(crate) fn append(&mut self, id: &str, path: &Path, at_ms: u64, packs: &[Landed]) -> anyhow::Result<()> {
+    pub(crate) fn append(
+        &mut self,
+        id: &str,
+        path: &Path,
+        at_ms: u64,
+        packs: &[Landed],
+    ) -> anyhow::Result<()> {
         let (Some(first), Some(last)) = (packs.first(), packs.last()) else {
             return Ok(());
         };
@@ -48,7 +55,11 @@ impl Manifests {
             push_leb128(&mut steps, *step);
         }
         let is_packed = packs.iter().any(|pack| pack.lines != 1);
-        let counts: Vec<u32> = packs.iter().filter(|_| is_packed).map(|pack| pack.lines).collect();
+        let counts: Vec<u32> = packs
+            .iter()
+            .filter(|_| is_packed)
+            .map(|pack| pack.lines)
+            .collect();
         let mut text = json!({
             "at": at_ms,
             "path": path.display().to_string(),
@@ -68,7 +79,10 @@ impl Manifests {
             self.open = None;
         }
         let path = self.dir.join(format!("{id}.ndjson"));
-        &mut self.open.get_or_insert_with(|| (id.to_owned(), Appender::new(path))).1
+        &mut self
+            .open
+            .get_or_insert_with(|| (id.to_owned(), Appender::new(path)))
+            .1
     }
 }
 
@@ -102,6 +116,9 @@ mod tests {
         let text = std::fs::read_to_string(dir.path().join("manifests/f1.ndjson")).unwrap();
         assert!(text.len() < 2000 * 4, "{}", text.len());
         let value: serde_json::Value = serde_json::from_str(text.trim()).unwrap();
-        assert_eq!((value["lines"].as_u64(), value["end"].as_u64()), (Some(2000), Some(600_000)));
+        assert_eq!(
+            (value["lines"].as_u64(), value["end"].as_u64()),
+            (Some(2000), Some(600_000))
+        );
     }
 }

@@ -37,8 +37,8 @@ use tokio::sync::mpsc;
 
 use crate::client::QueueClient;
 use aside::Aside;
-pub(crate) use flight::Totals;
 use flight::Flights;
+pub(crate) use flight::Totals;
 use pipeline::Stop;
 
 /// The longest message body of one line: what SQS takes, without room for attributes.
@@ -66,9 +66,15 @@ pub(crate) struct Options {
 impl Options {
     fn limits(&self) -> pack::Limits {
         match self.pack_bytes {
-            None => pack::Limits { body_bytes: LINE_BYTES_MAX, lines: 1 },
+            None => pack::Limits {
+                body_bytes: LINE_BYTES_MAX,
+                lines: 1,
+            },
             // Attributes count towards the 64 KiB that a request is charged by.
-            Some(bytes) => pack::Limits { body_bytes: bytes.saturating_sub(400).max(1), lines: 10_000 },
+            Some(bytes) => pack::Limits {
+                body_bytes: bytes.saturating_sub(400).max(1),
+                lines: 10_000,
+            },
         }
     }
 }
@@ -104,7 +110,10 @@ pub(crate) async fn run(
     client: Arc<dyn QueueClient>,
     show: impl Fn(Totals),
 ) -> anyhow::Result<Report> {
-    let aside_path = options.aside.clone().unwrap_or_else(|| options.state_dir.join("set-aside.ndjson"));
+    let aside_path = options
+        .aside
+        .clone()
+        .unwrap_or_else(|| options.state_dir.join("set-aside.ndjson"));
     let shared = Shared {
         flights: Arc::default(),
         aside: Arc::new(Mutex::new(Aside::new(aside_path))),
@@ -138,8 +147,17 @@ pub(crate) async fn run(
         return Err(anyhow::Error::new(error));
     }
     let totals = shared.flights.totals();
-    let set_aside_file = shared.aside.lock().path_if_any().map(std::path::Path::to_owned);
-    Ok(Report { totals, pending: totals.pending(), set_aside_file, manifests: Some(manifests) })
+    let set_aside_file = shared
+        .aside
+        .lock()
+        .path_if_any()
+        .map(std::path::Path::to_owned);
+    Ok(Report {
+        totals,
+        pending: totals.pending(),
+        set_aside_file,
+        manifests: Some(manifests),
+    })
 }
 
 /// Shows progress until the reader ends; a signal tells it to stop.

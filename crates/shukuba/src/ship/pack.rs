@@ -55,7 +55,11 @@ pub(crate) struct Packer {
 impl Packer {
     /// A packer that first keeps to the bounds `planned` before a crash.
     pub(crate) fn new(limits: Limits, planned: impl IntoIterator<Item = Bounds>) -> Self {
-        Self { limits, planned: planned.into_iter().collect(), current: None }
+        Self {
+            limits,
+            planned: planned.into_iter().collect(),
+            current: None,
+        }
     }
 
     /// Takes the line `text` that lies from `start` up to `end` (newline and carriage return included).
@@ -63,7 +67,8 @@ impl Packer {
     pub(crate) fn push(&mut self, start: u64, end: u64, text: &[u8]) -> Option<Pack> {
         let full = self.take_unless(start, |pack, limits| {
             pack.lines == 0
-                || (pack.lines < limits.lines && pack.body.len() + 1 + text.len() <= limits.body_bytes)
+                || (pack.lines < limits.lines
+                    && pack.body.len() + 1 + text.len() <= limits.body_bytes)
         });
         let pack = self.at(start);
         if pack.lines > 0 {
@@ -71,7 +76,8 @@ impl Packer {
         }
         pack.body.extend_from_slice(text);
         pack.lines += 1;
-        pack.steps.push(u32::try_from(end - start).unwrap_or(u32::MAX));
+        pack.steps
+            .push(u32::try_from(end - start).unwrap_or(u32::MAX));
         pack.end = end;
         full
     }
@@ -110,10 +116,18 @@ impl Packer {
     }
 
     fn at(&mut self, start: u64) -> &mut Pack {
-        self.current.get_or_insert_with(|| Pack { start, end: start, ..Pack::default() })
+        self.current.get_or_insert_with(|| Pack {
+            start,
+            end: start,
+            ..Pack::default()
+        })
     }
 
-    fn take_unless(&mut self, start: u64, fits: impl FnOnce(&Pack, &Limits) -> bool) -> Option<Pack> {
+    fn take_unless(
+        &mut self,
+        start: u64,
+        fits: impl FnOnce(&Pack, &Limits) -> bool,
+    ) -> Option<Pack> {
         let pack = self.current.as_ref()?;
         let stays = match self.planned.front() {
             Some(plan) if plan.start == pack.start => start < plan.end,
@@ -124,7 +138,11 @@ impl Packer {
 
     fn take(&mut self) -> Option<Pack> {
         let pack = self.current.take()?;
-        while self.planned.front().is_some_and(|plan| plan.start <= pack.start) {
+        while self
+            .planned
+            .front()
+            .is_some_and(|plan| plan.start <= pack.start)
+        {
             self.planned.pop_front();
         }
         Some(pack)
@@ -135,7 +153,10 @@ impl Packer {
 mod tests {
     use super::*;
 
-    const LIMITS: Limits = Limits { body_bytes: 10, lines: 3 };
+    const LIMITS: Limits = Limits {
+        body_bytes: 10,
+        lines: 3,
+    };
 
     fn feed(packer: &mut Packer, text: &str) -> Vec<Pack> {
         let mut start = 0;
@@ -154,7 +175,10 @@ mod tests {
     }
 
     fn bodies(packs: &[Pack]) -> Vec<&str> {
-        packs.iter().map(|pack| std::str::from_utf8(&pack.body).unwrap()).collect()
+        packs
+            .iter()
+            .map(|pack| std::str::from_utf8(&pack.body).unwrap())
+            .collect()
     }
 
     #[test]
@@ -162,14 +186,23 @@ mod tests {
         let mut packer = Packer::new(LIMITS, []);
         let mut packs = feed(&mut packer, "aaaa\nbbbbb\nc\nd\ne\nf\n0123456789abc\ng\n");
         packs.extend(packer.flush());
-        assert_eq!(bodies(&packs), ["aaaa\nbbbbb", "c\nd\ne", "f", "0123456789abc", "g"]);
+        assert_eq!(
+            bodies(&packs),
+            ["aaaa\nbbbbb", "c\nd\ne", "f", "0123456789abc", "g"]
+        );
         assert!(packs.windows(2).all(|pair| pair[0].end == pair[1].start));
         assert!(packer.flush().is_none());
     }
 
     #[test]
     fn one_line_a_message_is_a_limit_of_one_line() {
-        let mut packer = Packer::new(Limits { body_bytes: 100, lines: 1 }, []);
+        let mut packer = Packer::new(
+            Limits {
+                body_bytes: 100,
+                lines: 1,
+            },
+            [],
+        );
         let mut packs = feed(&mut packer, "a\n\nb\n");
         packs.extend(packer.flush());
         assert_eq!(bodies(&packs), ["a", "b"]);
@@ -182,7 +215,10 @@ mod tests {
         let mut packs = feed(&mut packer, "bad\na\n\nbad\nb\n");
         packs.extend(packer.flush());
         assert_eq!(bodies(&packs), ["a\nb"]);
-        assert_eq!((packs[0].set_aside, packs[0].lines, packs[0].end), (2, 2, 13));
+        assert_eq!(
+            (packs[0].set_aside, packs[0].lines, packs[0].end),
+            (2, 2, 13)
+        );
         assert_eq!(packs[0].steps, [2, 2]);
     }
 
@@ -192,7 +228,10 @@ mod tests {
         let mut first = Packer::new(LIMITS, []);
         let _ = feed(&mut first, "a\nb\n");
         let sent = first.flush().unwrap();
-        let planned = [Bounds { start: sent.start, end: sent.end }];
+        let planned = [Bounds {
+            start: sent.start,
+            end: sent.end,
+        }];
         let mut again = Packer::new(LIMITS, planned);
         let mut packs = feed(&mut again, text);
         packs.extend(again.flush());

@@ -82,16 +82,24 @@ impl Reader {
         let manifests = Manifests::new(state.dir())?;
         let format = match &options.format {
             None => None,
-            Some(rules) => Some(Format::new(rules).map_err(|detail| crate::app::usage(format!("--format: {detail}")))?),
+            Some(rules) => Some(
+                Format::new(rules)
+                    .map_err(|detail| crate::app::usage(format!("--format: {detail}")))?,
+            ),
         };
         let mut follows = Vec::new();
         for path in &options.files {
-            let path = std::path::absolute(path).with_context(|| format!("`{}`", path.display()))?;
+            let path =
+                std::path::absolute(path).with_context(|| format!("`{}`", path.display()))?;
             let mut follow = Follow::new(&path, options.limits(), LINE_BYTES_MAX, options.is_once);
             follow.begin(&mut state)?;
             follows.push(follow);
         }
-        let group = if is_fifo { Grouping::ByFile } else { Grouping::None };
+        let group = if is_fifo {
+            Grouping::ByFile
+        } else {
+            Grouping::None
+        };
         Ok(Self {
             options,
             follows,
@@ -143,13 +151,18 @@ impl Reader {
     /// Reads one buffer of one file.
     fn read_some(&mut self, index: usize) -> anyhow::Result<Progress> {
         let now = self.clock.monotonic();
-        let Some(follow) = self.follows.get_mut(index) else { return Ok(Progress::None) };
+        let Some(follow) = self.follows.get_mut(index) else {
+            return Ok(Progress::None);
+        };
         let Some(reading) = follow.reading() else {
             follow.at_end(&mut self.state, now)?;
             return Ok(Progress::None);
         };
         let name = reading.source.path().to_owned();
-        let count = reading.source.fill().with_context(|| format!("cannot read `{}`", name.display()))?;
+        let count = reading
+            .source
+            .fill()
+            .with_context(|| format!("cannot read `{}`", name.display()))?;
         let (file, id) = (reading.file, reading.id.clone());
         self.shared.aside.lock().name_file(file, name);
         if !self.handles.contains_key(&file)
@@ -164,7 +177,11 @@ impl Reader {
         }
         let is_complete = reading.is_complete;
         if is_complete {
-            packs.extend(drain_last(reading, self.format.as_ref(), &self.shared.aside));
+            packs.extend(drain_last(
+                reading,
+                self.format.as_ref(),
+                &self.shared.aside,
+            ));
             packs.extend(reading.packer.finish());
             let end = reading.source.offset();
             // A plain file under its own name may go on growing after this run.
@@ -192,13 +209,22 @@ impl Reader {
     /// Hands packs on.
     fn take(&mut self, file: usize, id: &str, packs: Vec<Pack>) -> anyhow::Result<()> {
         for pack in packs {
-            let place = Place { file, start: pack.start };
+            let place = Place {
+                file,
+                start: pack.start,
+            };
             let is_empty = pack.lines == 0;
             let message = self.message(file, id, &pack);
             if !is_empty && !self.batch.has_room_for(&message) {
                 self.dispatch()?;
             }
-            self.plan(file, Bounds { start: pack.start, end: pack.end });
+            self.plan(
+                file,
+                Bounds {
+                    start: pack.start,
+                    end: pack.end,
+                },
+            );
             self.shared.flights.start(Landed {
                 file,
                 start: pack.start,
@@ -219,7 +245,11 @@ impl Reader {
     }
 
     fn message(&self, file: usize, id: &str, pack: &Pack) -> Message {
-        let path = self.state.files.get(file).map(|file| file.path.display().to_string());
+        let path = self
+            .state
+            .files
+            .get(file)
+            .map(|file| file.path.display().to_string());
         let origin = Origin {
             host: self.options.host.clone(),
             file: path.unwrap_or_default(),
@@ -241,7 +271,10 @@ impl Reader {
             return;
         }
         if let Some(known) = self.state.files.get_mut(file)
-            && !known.planned.iter().any(|planned| planned.start == bounds.start)
+            && !known
+                .planned
+                .iter()
+                .any(|planned| planned.start == bounds.start)
         {
             known.planned.push(bounds);
         }
@@ -257,7 +290,10 @@ impl Reader {
             self.save()?;
         }
         let batch = std::mem::take(&mut self.batch);
-        let is_closed = self.batches.as_ref().is_none_or(|batches| batches.blocking_send(batch).is_err());
+        let is_closed = self
+            .batches
+            .as_ref()
+            .is_none_or(|batches| batches.blocking_send(batch).is_err());
         if is_closed {
             self.batches = None;
         }
@@ -268,7 +304,11 @@ impl Reader {
     fn flush_if_due(&mut self) -> anyhow::Result<()> {
         let now = self.clock.monotonic();
         let is_waiting = !self.batch.is_empty()
-            || self.follows.iter_mut().filter_map(Follow::reading).any(|reading| !reading.packer.is_empty());
+            || self
+                .follows
+                .iter_mut()
+                .filter_map(Follow::reading)
+                .any(|reading| !reading.packer.is_empty());
         if !is_waiting {
             return Ok(());
         }
@@ -278,7 +318,12 @@ impl Reader {
         }
         let mut flushed = Vec::new();
         for reading in self.follows.iter_mut().filter_map(Follow::reading) {
-            flushed.extend(reading.packer.flush().map(|pack| (reading.file, reading.id.clone(), pack)));
+            flushed.extend(
+                reading
+                    .packer
+                    .flush()
+                    .map(|pack| (reading.file, reading.id.clone(), pack)),
+            );
         }
         for (file, id, pack) in flushed {
             self.take(file, &id, vec![pack])?;
@@ -297,7 +342,8 @@ impl Reader {
     fn save(&mut self) -> anyhow::Result<()> {
         self.saved_at = self.clock.monotonic();
         let landed = self.shared.flights.take_landed();
-        let is_new = !landed.is_empty() || self.options.pack_bytes.is_some() && !self.batch.is_empty();
+        let is_new =
+            !landed.is_empty() || self.options.pack_bytes.is_some() && !self.batch.is_empty();
         let finished = self.finish_files(&landed);
         if !is_new && !finished {
             return Ok(());
@@ -307,7 +353,8 @@ impl Reader {
         for pack in &landed {
             self.count(pack);
         }
-        let files: std::collections::BTreeSet<usize> = landed.iter().map(|pack| pack.file).collect();
+        let files: std::collections::BTreeSet<usize> =
+            landed.iter().map(|pack| pack.file).collect();
         for file in files {
             self.retail(file);
         }
@@ -316,7 +363,9 @@ impl Reader {
     }
 
     fn count(&mut self, pack: &Landed) {
-        let Some(known) = self.state.files.get_mut(pack.file) else { return };
+        let Some(known) = self.state.files.get_mut(pack.file) else {
+            return;
+        };
         known.offset = pack.end;
         known.accepted += u64::from(pack.lines);
         known.set_aside += u64::from(pack.set_aside);
@@ -326,7 +375,8 @@ impl Reader {
 
     /// Hashes the text before the new offset, by which the file is known again.
     fn retail(&mut self, file: usize) {
-        let (Some(known), Some(handle)) = (self.state.files.get_mut(file), self.handles.get(&file)) else {
+        let (Some(known), Some(handle)) = (self.state.files.get_mut(file), self.handles.get(&file))
+        else {
             return;
         };
         if let Ok(Some(tail)) = source::tail_of(handle, known.offset) {
@@ -350,8 +400,13 @@ impl Reader {
         let mut any = false;
         let state = &mut self.state;
         self.finishing.retain(|file, end| {
-            let Some(known) = state.files.get_mut(*file) else { return false };
-            let ahead = landed.iter().rfind(|pack| pack.file == *file).map_or(0, |pack| pack.end);
+            let Some(known) = state.files.get_mut(*file) else {
+                return false;
+            };
+            let ahead = landed
+                .iter()
+                .rfind(|pack| pack.file == *file)
+                .map_or(0, |pack| pack.end);
             if known.offset.max(ahead) < *end {
                 return true;
             }
@@ -367,7 +422,10 @@ impl Reader {
 
     /// Sends the rest, waits for the answers, and saves.
     fn finish(mut self) -> anyhow::Result<()> {
-        let readings: Vec<Reading> = std::mem::take(&mut self.follows).into_iter().flat_map(Follow::into_readings).collect();
+        let readings: Vec<Reading> = std::mem::take(&mut self.follows)
+            .into_iter()
+            .flat_map(Follow::into_readings)
+            .collect();
         for mut reading in readings {
             let packs: Vec<Pack> = reading.packer.flush().into_iter().collect();
             self.take(reading.file, &reading.id, packs)?;
@@ -378,7 +436,8 @@ impl Reader {
         self.batches = None;
         let until = self.clock.monotonic() + STOP_WITHIN;
         while self.shared.flights.under_way() > 0 && self.shared.stop.lock().is_none() {
-            let is_late = self.shared.is_stopping.load(Ordering::Acquire) && self.clock.monotonic() > until;
+            let is_late =
+                self.shared.is_stopping.load(Ordering::Acquire) && self.clock.monotonic() > until;
             if is_late {
                 break;
             }
@@ -397,16 +456,32 @@ pub(crate) fn drain(
     aside: &parking_lot::Mutex<Aside>,
 ) -> Vec<Pack> {
     let mut packs = Vec::new();
-    let Reading { file, source, packer, .. } = reading;
+    let Reading {
+        file,
+        source,
+        packer,
+        ..
+    } = reading;
     while let Some(item) = source.next_item() {
         packs.extend(take_item(*file, &item, packer, format, aside));
     }
     packs
 }
 
-fn drain_last(reading: &mut Reading, format: Option<&Format>, aside: &parking_lot::Mutex<Aside>) -> Vec<Pack> {
-    let Reading { file, source, packer, .. } = reading;
-    let pack = source.last_item().and_then(|item| take_item(*file, &item, packer, format, aside));
+fn drain_last(
+    reading: &mut Reading,
+    format: Option<&Format>,
+    aside: &parking_lot::Mutex<Aside>,
+) -> Vec<Pack> {
+    let Reading {
+        file,
+        source,
+        packer,
+        ..
+    } = reading;
+    let pack = source
+        .last_item()
+        .and_then(|item| take_item(*file, &item, packer, format, aside));
     pack.into_iter().collect()
 }
 
@@ -418,9 +493,23 @@ fn take_item(
     aside: &parking_lot::Mutex<Aside>,
 ) -> Option<Pack> {
     let (start, end, text, bytes, bad) = match item {
-        Item::TooLong { start, end, length, text } => {
-            let bad = Bad::TooLong { length: *length, limit: LINE_BYTES_MAX };
-            (*start, *end, *text, usize::try_from(*length).unwrap_or(usize::MAX), Some(bad))
+        Item::TooLong {
+            start,
+            end,
+            length,
+            text,
+        } => {
+            let bad = Bad::TooLong {
+                length: *length,
+                limit: LINE_BYTES_MAX,
+            };
+            (
+                *start,
+                *end,
+                *text,
+                usize::try_from(*length).unwrap_or(usize::MAX),
+                Some(bad),
+            )
         }
         Item::Line { start, end, text } => {
             let text = line::without_cr(text);
@@ -443,5 +532,7 @@ fn bad_line(text: &[u8], format: Option<&Format>) -> Option<Bad> {
     }
     let format = format.filter(|_| !text.is_empty())?;
     let parsed = format.parse(&bytes::Bytes::copy_from_slice(text));
-    parsed.err().map(|error| Bad::Format { detail: error.to_string() })
+    parsed.err().map(|error| Bad::Format {
+        detail: error.to_string(),
+    })
 }

@@ -51,7 +51,10 @@ pub(crate) struct Node {
 
 impl Node {
     pub(crate) fn of(metadata: &std::fs::Metadata) -> Self {
-        Self { device: metadata.dev(), inode: metadata.ino() }
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+        }
     }
 }
 
@@ -59,9 +62,18 @@ impl Node {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Item<'a> {
     /// A whole line, without its newline.
-    Line { start: u64, end: u64, text: &'a [u8] },
+    Line {
+        start: u64,
+        end: u64,
+        text: &'a [u8],
+    },
     /// A line beyond the limit; `text` is its beginning.
-    TooLong { start: u64, end: u64, length: u64, text: &'a [u8] },
+    TooLong {
+        start: u64,
+        end: u64,
+        length: u64,
+        text: &'a [u8],
+    },
 }
 
 enum Input {
@@ -89,7 +101,10 @@ pub(crate) struct Source {
 
 impl std::fmt::Debug for Source {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Source").field("path", &self.path).field("at", &self.offset()).finish_non_exhaustive()
+        f.debug_struct("Source")
+            .field("path", &self.path)
+            .field("at", &self.offset())
+            .finish_non_exhaustive()
     }
 }
 
@@ -100,7 +115,9 @@ impl Source {
         let node = Node::of(&file.metadata()?);
         let input = match Packing::of(path) {
             Packing::Plain => Input::Plain(file),
-            Packing::Gzip => Input::Stream(Box::new(flate2::read::MultiGzDecoder::new(io::BufReader::new(file)))),
+            Packing::Gzip => Input::Stream(Box::new(flate2::read::MultiGzDecoder::new(
+                io::BufReader::new(file),
+            ))),
             Packing::Zstd => Input::Stream(Box::new(zstd::Decoder::new(file)?)),
         };
         Ok(Self {
@@ -185,7 +202,10 @@ impl Source {
 
     /// The next whole line that was read.
     pub(crate) fn next_item(&mut self) -> Option<Item<'_>> {
-        let unseen = self.buffer.get(self.searched.max(self.used)..).unwrap_or_default();
+        let unseen = self
+            .buffer
+            .get(self.searched.max(self.used)..)
+            .unwrap_or_default();
         let Some(at) = memchr::memchr(b'\n', unseen) else {
             self.searched = self.buffer.len();
             self.drop_overlong();
@@ -213,12 +233,22 @@ impl Source {
         if let Some((first, beginning)) = self.skipping.take() {
             self.kept = beginning;
             let length = end - first - as_u64(next - text_end);
-            return Item::TooLong { start: first, end, length, text: &self.kept };
+            return Item::TooLong {
+                start: first,
+                end,
+                length,
+                text: &self.kept,
+            };
         }
         let text = self.buffer.get(text_start..text_end).unwrap_or_default();
         if text.len() > self.line_limit {
             let kept = text.get(..KEPT_BYTES).unwrap_or(text);
-            return Item::TooLong { start, end, length: as_u64(text.len()), text: kept };
+            return Item::TooLong {
+                start,
+                end,
+                length: as_u64(text.len()),
+                text: kept,
+            };
         }
         Item::Line { start, end, text }
     }
@@ -252,7 +282,9 @@ impl Source {
             if self.fill()? == 0 {
                 return Ok(None);
             }
-            let wanted = usize::try_from(offset - self.base).unwrap_or(usize::MAX).min(self.buffer.len());
+            let wanted = usize::try_from(offset - self.base)
+                .unwrap_or(usize::MAX)
+                .min(self.buffer.len());
             last.extend_from_slice(self.buffer.get(..wanted).unwrap_or_default());
             let surplus = last.len().saturating_sub(TAIL_BYTES);
             last.drain(..surplus);
@@ -278,7 +310,9 @@ pub(crate) fn tail_of(file: &File, offset: u64) -> io::Result<Option<Tail>> {
     if file.metadata()?.len() < offset {
         return Ok(None);
     }
-    let length = usize::try_from(offset).unwrap_or(usize::MAX).min(TAIL_BYTES);
+    let length = usize::try_from(offset)
+        .unwrap_or(usize::MAX)
+        .min(TAIL_BYTES);
     let mut bytes = vec![0; length];
     file.read_exact_at(&mut bytes, offset - as_u64(length))?;
     Ok(Some(Tail::of(&bytes)))
@@ -294,7 +328,7 @@ pub(crate) fn fingerprint(path: &Path, is_complete: bool) -> io::Result<Option<S
         }
     }
     let head = source.buffer.get(..HEAD_BYTES).unwrap_or(&source.buffer);
-    let line = memchr::memchr(b'\n', head).map(|at| &head[..=at]);
+    let line = memchr::memchr(b'\n', head).and_then(|at| head.get(..=at));
     let is_whole = line.is_some() || head.len() == HEAD_BYTES || (is_complete && !head.is_empty());
     Ok(is_whole.then(|| short_hash(line.unwrap_or(head))))
 }
@@ -318,7 +352,9 @@ mod tests {
         loop {
             while let Some(item) = source.next_item() {
                 all.push(match item {
-                    Item::Line { start, text, .. } => (start, String::from_utf8_lossy(text).into_owned()),
+                    Item::Line { start, text, .. } => {
+                        (start, String::from_utf8_lossy(text).into_owned())
+                    }
                     Item::TooLong { start, length, .. } => (start, format!("too long: {length}")),
                 });
             }
@@ -339,7 +375,10 @@ mod tests {
     fn lines_come_with_their_offsets_as_the_file_grows() {
         let (_dir, path) = file(b"ab\ncd\nhalf", "log");
         let mut source = Source::open(&path, 100).unwrap();
-        assert_eq!(lines(&mut source), [(0, "ab".to_owned()), (3, "cd".to_owned())]);
+        assert_eq!(
+            lines(&mut source),
+            [(0, "ab".to_owned()), (3, "cd".to_owned())]
+        );
         assert_eq!(source.pending_bytes(), 4);
         let mut log = File::options().append(true).open(&path).unwrap();
         log.write_all(b"-line\n").unwrap();
@@ -347,7 +386,14 @@ mod tests {
         log.write_all(b"last").unwrap();
         assert!(lines(&mut source).is_empty());
         let last = source.last_item().unwrap();
-        assert_eq!(last, Item::Line { start: 16, end: 20, text: b"last" });
+        assert_eq!(
+            last,
+            Item::Line {
+                start: 16,
+                end: 20,
+                text: b"last"
+            }
+        );
     }
 
     #[test]
@@ -381,7 +427,10 @@ mod tests {
         let expected = lines(&mut Source::open(&plain, 100).unwrap());
         for path in [&gzip, &zst] {
             assert_eq!(lines(&mut Source::open(path, 100).unwrap()), expected);
-            assert_eq!(fingerprint(path, true).unwrap(), fingerprint(&plain, true).unwrap());
+            assert_eq!(
+                fingerprint(path, true).unwrap(),
+                fingerprint(&plain, true).unwrap()
+            );
             let mut source = Source::open(path, 100).unwrap();
             let tail = source.skip_to(8).unwrap();
             assert_eq!(tail, tail_of(&File::open(&plain).unwrap(), 8).unwrap());

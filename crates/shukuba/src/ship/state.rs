@@ -79,22 +79,41 @@ impl State {
     /// Opens the state of `queue` under `dir`, or begins it.
     pub(crate) fn open(dir: &Path, queue: &str) -> anyhow::Result<Self> {
         fs::create_dir_all(dir).with_context(|| format!("cannot make `{}`", dir.display()))?;
-        let lock = File::create(dir.join("lock")).with_context(|| format!("cannot write in `{}`", dir.display()))?;
+        let lock = File::create(dir.join("lock"))
+            .with_context(|| format!("cannot write in `{}`", dir.display()))?;
         lock.try_lock()
             .with_context(|| format!("`{}` is in use by another `shukuba ship`", dir.display()))?;
         let path = dir.join("state.json");
         let files = match fs::read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-            Err(error) => return Err(error).with_context(|| format!("cannot read `{}`", path.display())),
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot read `{}`", path.display()));
+            }
             Ok(text) => {
-                let kept: Kept =
-                    serde_json::from_slice(&text).with_context(|| format!("`{}` is not in form", path.display()))?;
-                anyhow::ensure!(kept.format == FORMAT, "`{}` has format {}, and this version reads {FORMAT}", path.display(), kept.format);
-                anyhow::ensure!(kept.queue == queue, "`{}` belongs to the queue {}; give another --state", path.display(), kept.queue);
+                let kept: Kept = serde_json::from_slice(&text)
+                    .with_context(|| format!("`{}` is not in form", path.display()))?;
+                anyhow::ensure!(
+                    kept.format == FORMAT,
+                    "`{}` has format {}, and this version reads {FORMAT}",
+                    path.display(),
+                    kept.format
+                );
+                anyhow::ensure!(
+                    kept.queue == queue,
+                    "`{}` belongs to the queue {}; give another --state",
+                    path.display(),
+                    kept.queue
+                );
                 kept.files
             }
         };
-        Ok(Self { dir: dir.to_owned(), queue: queue.to_owned(), files, in_use: std::collections::HashSet::new(), _lock: lock })
+        Ok(Self {
+            dir: dir.to_owned(),
+            queue: queue.to_owned(),
+            files,
+            in_use: std::collections::HashSet::new(),
+            _lock: lock,
+        })
     }
 
     /// Where it lies.
@@ -109,7 +128,10 @@ impl State {
             return fingerprint.to_owned();
         }
         let numbered = |number: u32| format!("{fingerprint}.{number}");
-        (2..=u32::MAX).map(numbered).find(|id| !is_taken(id)).unwrap_or_default()
+        (2..=u32::MAX)
+            .map(numbered)
+            .find(|id| !is_taken(id))
+            .unwrap_or_default()
     }
 
     /// Writes it; on disk when this returns.
@@ -121,9 +143,14 @@ impl State {
             surplus -= usize::from(is_old);
             !is_old
         });
-        let kept = Kept { format: FORMAT, queue: self.queue.clone(), files: files.cloned().collect() };
+        let kept = Kept {
+            format: FORMAT,
+            queue: self.queue.clone(),
+            files: files.cloned().collect(),
+        };
         let text = serde_json::to_vec(&kept).context("cannot write the state as JSON")?;
-        replace(&self.dir, "state.json", &text).with_context(|| format!("cannot write the state in `{}`", self.dir.display()))
+        replace(&self.dir, "state.json", &text)
+            .with_context(|| format!("cannot write the state in `{}`", self.dir.display()))
     }
 }
 
@@ -159,10 +186,13 @@ impl Appender {
             Some(file) => file,
             None => {
                 let opened = File::options().create(true).append(true).open(&self.path);
-                self.file.insert(opened.with_context(|| failed(&self.path))?)
+                self.file
+                    .insert(opened.with_context(|| failed(&self.path))?)
             }
         };
-        file.write_all(text).and_then(|()| file.sync_data()).with_context(|| failed(&self.path))
+        file.write_all(text)
+            .and_then(|()| file.sync_data())
+            .with_context(|| failed(&self.path))
     }
 }
 
@@ -192,10 +222,20 @@ mod tests {
         let mut state = State::open(dir.path(), "q").unwrap();
         state.files.push(file("f"));
         state.save().unwrap();
-        assert!(State::open(dir.path(), "q").unwrap_err().to_string().contains("in use"));
+        assert!(
+            State::open(dir.path(), "q")
+                .unwrap_err()
+                .to_string()
+                .contains("in use")
+        );
         drop(state);
         assert_eq!(State::open(dir.path(), "q").unwrap().files, [file("f")]);
-        assert!(State::open(dir.path(), "other").unwrap_err().to_string().contains("belongs to the queue q"));
+        assert!(
+            State::open(dir.path(), "other")
+                .unwrap_err()
+                .to_string()
+                .contains("belongs to the queue q")
+        );
     }
 
     #[test]

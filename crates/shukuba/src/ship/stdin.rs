@@ -28,7 +28,10 @@ pub(crate) async fn run(
     client: Arc<dyn QueueClient>,
     input: impl Read + Send + 'static,
 ) -> anyhow::Result<Report> {
-    let aside_path = options.aside.clone().unwrap_or_else(|| options.state_dir.join("set-aside.ndjson"));
+    let aside_path = options
+        .aside
+        .clone()
+        .unwrap_or_else(|| options.state_dir.join("set-aside.ndjson"));
     let aside = Arc::new(Mutex::new(Aside::new(aside_path)));
     let (flights, stop) = (Arc::<Flights>::default(), Stop::default());
     let calls = if is_fifo { 1 } else { options.calls };
@@ -66,7 +69,12 @@ pub(crate) async fn run(
     }
     let totals = flights.totals();
     let set_aside_file = aside.lock().path_if_any().map(std::path::Path::to_owned);
-    Ok(Report { totals, pending: totals.pending(), set_aside_file, manifests: None })
+    Ok(Report {
+        totals,
+        pending: totals.pending(),
+        set_aside_file,
+        manifests: None,
+    })
 }
 
 struct Lines {
@@ -81,7 +89,11 @@ struct Lines {
 }
 
 impl Lines {
-    fn read(&mut self, mut input: impl Read + Send + 'static, linger: Duration) -> anyhow::Result<()> {
+    fn read(
+        &mut self,
+        mut input: impl Read + Send + 'static,
+        linger: Duration,
+    ) -> anyhow::Result<()> {
         let (buffers, read) = sync_channel(BUFFERS);
         // Ends with the input, or when nobody takes its buffers.
         let reader = std::thread::spawn(move || {
@@ -134,7 +146,9 @@ impl Lines {
     fn line(&mut self, start: u64, end: u64, line: &[u8]) -> Option<Pack> {
         let text = line::without_cr(line);
         if let Err(bad) = line::check(text, LINE_BYTES_MAX) {
-            self.aside.lock().note(Place { file: 0, start }, text.len(), text, &bad);
+            self.aside
+                .lock()
+                .note(Place { file: 0, start }, text.len(), text, &bad);
             return self.packer.set_aside(start, end);
         }
         if text.iter().all(u8::is_ascii_whitespace) {
@@ -151,7 +165,10 @@ impl Lines {
 
     fn hand_on(&mut self, pack: Option<Pack>) -> anyhow::Result<()> {
         let Some(pack) = pack else { return Ok(()) };
-        let place = Place { file: 0, start: pack.start };
+        let place = Place {
+            file: 0,
+            start: pack.start,
+        };
         let is_empty = pack.lines == 0;
         let landed = Landed {
             file: 0,
@@ -187,6 +204,9 @@ impl Lines {
             return Ok(());
         }
         let batch = std::mem::take(&mut self.batch);
-        self.batches.blocking_send(batch).ok().context("nothing more is sent")
+        self.batches
+            .blocking_send(batch)
+            .ok()
+            .context("nothing more is sent")
     }
 }

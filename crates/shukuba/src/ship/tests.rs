@@ -21,20 +21,30 @@ struct Memory {
 }
 
 impl QueueClient for Memory {
-    fn send_batch<'a>(&'a self, messages: &'a [Message]) -> BoxFuture<'a, Result<Vec<Answer>, Error>> {
+    fn send_batch<'a>(
+        &'a self,
+        messages: &'a [Message],
+    ) -> BoxFuture<'a, Result<Vec<Answer>, Error>> {
         Box::pin(async move {
             if let Some(path) = &self.state_file {
-                self.states.lock().push(std::fs::read(path).unwrap_or_default());
+                self.states
+                    .lock()
+                    .push(std::fs::read(path).unwrap_or_default());
             }
             let mut answers = Vec::new();
             for message in messages {
                 let text = String::from_utf8(message.body.clone()).unwrap();
                 if self.refuse.is_some_and(|part| text.contains(part)) {
-                    answers.push(Answer::Refused { code: "InvalidMessageContents".into(), detail: "no".into() });
+                    answers.push(Answer::Refused {
+                        code: "InvalidMessageContents".into(),
+                        detail: "no".into(),
+                    });
                     continue;
                 }
                 self.taken.lock().push(message.clone());
-                answers.push(Answer::Accepted { message_id: "m".into() });
+                answers.push(Answer::Accepted {
+                    message_id: "m".into(),
+                });
             }
             Ok(answers)
         })
@@ -52,7 +62,10 @@ impl Memory {
                 let before = lines.insert(id, line.to_owned());
                 assert!(before.is_none_or(|before| before == line));
             }
-            assert_eq!(usize::try_from(message.lines).unwrap(), text.split('\n').count());
+            assert_eq!(
+                usize::try_from(message.lines).unwrap(),
+                text.split('\n').count()
+            );
         }
         lines
     }
@@ -74,11 +87,20 @@ fn options(files: &[&Path], state: &Path, pack: Option<usize>) -> Options {
 
 fn ship(options: Options, memory: &Arc<Memory>) -> Report {
     let client: Arc<dyn QueueClient> = memory.clone();
-    crate::app::block_on(run(options, URL, false, client, |_| {})).unwrap().unwrap()
+    crate::app::block_on(run(options, URL, false, client, |_| {}))
+        .unwrap()
+        .unwrap()
 }
 
 fn text(lines: std::ops::Range<u32>) -> String {
-    lines.map(|line| format!("line-{line}-{}\n", "x".repeat(usize::try_from(line % 50).unwrap()))).collect()
+    lines
+        .map(|line| {
+            format!(
+                "line-{line}-{}\n",
+                "x".repeat(usize::try_from(line % 50).unwrap())
+            )
+        })
+        .collect()
 }
 
 #[test]
@@ -90,7 +112,14 @@ fn everything_is_sent_once_and_only_what_is_new_the_next_time() {
         std::fs::write(&log, text(0..1000)).unwrap();
         let memory = Arc::new(Memory::default());
         let report = ship(options(&[&log], &state, pack), &memory);
-        assert_eq!((report.totals.lines_read, report.totals.accepted, report.pending), (1000, 1000, 0));
+        assert_eq!(
+            (
+                report.totals.lines_read,
+                report.totals.accepted,
+                report.pending
+            ),
+            (1000, 1000, 0)
+        );
         assert_eq!(memory.lines().len(), 1000);
         let again = ship(options(&[&log], &state, pack), &memory);
         assert_eq!(again.totals.lines_read, 0);
@@ -110,7 +139,10 @@ fn whatever_the_state_was_at_a_crash_nothing_is_lost_and_ids_are_the_same() {
     std::fs::write(&log, text(0..400)).unwrap();
     for pack in [None, Some(1500)] {
         let _ = std::fs::remove_dir_all(&state);
-        let first = Arc::new(Memory { state_file: Some(state.join("state.json")), ..Memory::default() });
+        let first = Arc::new(Memory {
+            state_file: Some(state.join("state.json")),
+            ..Memory::default()
+        });
         ship(options(&[&log], &state, pack), &first);
         let ids = first.lines();
         assert_eq!(ids.len(), 400);
@@ -140,15 +172,32 @@ fn lines_that_cannot_travel_are_set_aside_with_their_reason() {
     let dir = tempfile::tempdir().unwrap();
     let (log, state) = (dir.path().join("log"), dir.path().join("state"));
     let long = "y".repeat(LINE_BYTES_MAX + 1);
-    let mut bytes = format!("good-1\n\n\r\n{long}\nrefused-by-queue\nbad-\u{1}\ngood-2\r\n").into_bytes();
+    let mut bytes =
+        format!("good-1\n\n\r\n{long}\nrefused-by-queue\nbad-\u{1}\ngood-2\r\n").into_bytes();
     bytes.extend(b"no text \xff\nlast without newline");
     std::fs::write(&log, bytes).unwrap();
-    let memory = Arc::new(Memory { refuse: Some("refused"), ..Memory::default() });
+    let memory = Arc::new(Memory {
+        refuse: Some("refused"),
+        ..Memory::default()
+    });
     let report = ship(options(&[&log], &state, None), &memory);
-    assert_eq!((report.totals.lines_read, report.totals.accepted, report.totals.set_aside), (7, 3, 4));
+    assert_eq!(
+        (
+            report.totals.lines_read,
+            report.totals.accepted,
+            report.totals.set_aside
+        ),
+        (7, 3, 4)
+    );
     assert_eq!(report.pending, 0);
     let aside = std::fs::read_to_string(report.set_aside_file.unwrap()).unwrap();
-    for reason in ["longer than", "not UTF-8", "U+0001", "InvalidMessageContents", "\"line_base64\""] {
+    for reason in [
+        "longer than",
+        "not UTF-8",
+        "U+0001",
+        "InvalidMessageContents",
+        "\"line_base64\"",
+    ] {
         assert!(aside.contains(reason), "{reason}");
     }
     let mut sent: Vec<_> = memory.lines().into_values().collect();
@@ -163,7 +212,13 @@ fn a_format_sets_aside_what_it_does_not_read() {
     std::fs::write(&log, "https://a.example/\nno url\n").unwrap();
     let memory = Arc::new(Memory::default());
     let format = Some(delivery::config::RouteFormat::default());
-    let report = ship(Options { format, ..options(&[&log], &state, None) }, &memory);
+    let report = ship(
+        Options {
+            format,
+            ..options(&[&log], &state, None)
+        },
+        &memory,
+    );
     assert_eq!((report.totals.accepted, report.totals.set_aside), (1, 1));
 }
 
@@ -185,7 +240,12 @@ fn what_was_rotated_and_compressed_while_nobody_looked_is_sent_to_its_end() {
     assert_eq!(report.totals.accepted, 70);
     let sent: BTreeSet<String> = memory.lines().into_values().collect();
     assert_eq!(sent.len(), 170);
-    assert_eq!(ship(options(&[&log], &state, Some(1500)), &memory).totals.lines_read, 0);
+    assert_eq!(
+        ship(options(&[&log], &state, Some(1500)), &memory)
+            .totals
+            .lines_read,
+        0
+    );
 }
 
 #[test]
@@ -208,10 +268,15 @@ mod following {
     use crate::ship::source::Item;
     use crate::ship::state::State;
 
-    const LIMITS: Limits = Limits { body_bytes: 1000, lines: 1 };
+    const LIMITS: Limits = Limits {
+        body_bytes: 1000,
+        lines: 1,
+    };
 
     fn read(follow: &mut Follow) -> Vec<String> {
-        let Some(reading) = follow.reading() else { return Vec::new() };
+        let Some(reading) = follow.reading() else {
+            return Vec::new();
+        };
         let mut lines = Vec::new();
         while reading.source.fill().unwrap() > 0 {}
         while let Some(Item::Line { text, .. }) = reading.source.next_item() {

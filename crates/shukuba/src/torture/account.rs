@@ -35,7 +35,8 @@ impl Account {
                 *account.results.entry(number).or_default() += 1;
             }
         }
-        let log = std::fs::read_to_string(directory.sink_log()).context("reading the sink's log")?;
+        let log =
+            std::fs::read_to_string(directory.sink_log()).context("reading the sink's log")?;
         for number in log.lines().filter_map(number_of_request) {
             *account.seen.entry(number).or_default() += 1;
         }
@@ -44,9 +45,15 @@ impl Account {
 
     pub(super) fn compare(&self, kills: u32, sent: &Sent, balanced: bool) -> Verdict {
         let acknowledged = &sent.acknowledged;
-        let is_unknown = |number: &&u64| !self.seen.contains_key(number) && !self.results.contains_key(number);
+        let is_unknown =
+            |number: &&u64| !self.seen.contains_key(number) && !self.results.contains_key(number);
         let has_no_result = |number: &&u64| !self.results.contains_key(number);
-        let sent_without = self.seen.keys().filter(|number| !acknowledged.contains(number)).filter(has_no_result).count();
+        let sent_without = self
+            .seen
+            .keys()
+            .filter(|number| !acknowledged.contains(number))
+            .filter(has_no_result)
+            .count();
         let acknowledged_without = acknowledged.iter().filter(has_no_result).count();
         Verdict {
             kills,
@@ -73,7 +80,9 @@ fn result_objects(dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let (mut found, mut folders) = (Vec::new(), vec![dir.to_owned()]);
     while let Some(folder) = folders.pop() {
         // Compaction may remove what was just listed.
-        let Ok(listing) = std::fs::read_dir(&folder) else { continue };
+        let Ok(listing) = std::fs::read_dir(&folder) else {
+            continue;
+        };
         for path in listing.filter_map(|entry| Some(entry.ok()?.path())) {
             if path.is_dir() {
                 folders.push(path);
@@ -86,13 +95,24 @@ fn result_objects(dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
 }
 
 fn numbers_of_object(path: &Path) -> anyhow::Result<Vec<u64>> {
-    let Ok(bytes) = std::fs::read(path) else { return Ok(Vec::new()) };
-    let text = zstd::stream::decode_all(bytes.as_slice()).with_context(|| format!("reading {}", path.display()))?;
+    let Ok(bytes) = std::fs::read(path) else {
+        return Ok(Vec::new());
+    };
+    let text = zstd::stream::decode_all(bytes.as_slice())
+        .with_context(|| format!("reading {}", path.display()))?;
     let number = |line: &[u8]| {
         let result: Value = serde_json::from_slice(line).ok()?;
-        result.get("notification_id")?.as_str()?.strip_prefix('n')?.parse().ok()
+        result
+            .get("notification_id")?
+            .as_str()?
+            .strip_prefix('n')?
+            .parse()
+            .ok()
     };
-    Ok(text.split(|byte| *byte == b'\n').filter_map(number).collect())
+    Ok(text
+        .split(|byte| *byte == b'\n')
+        .filter_map(number)
+        .collect())
 }
 
 /// The number in the target of a line of the sink's log: time, method, target, id.
@@ -116,7 +136,9 @@ mod tests {
     }
 
     fn sent(numbers: &[u64]) -> Sent {
-        Sent { acknowledged: numbers.iter().copied().collect() }
+        Sent {
+            acknowledged: numbers.iter().copied().collect(),
+        }
     }
 
     #[test]
@@ -135,7 +157,10 @@ mod tests {
 
     #[test]
     fn the_sinks_log_names_the_number() {
-        assert_eq!(number_of_request("2026-11-23T00:00:00.000Z\tGET\t/ok?n=17\tn17"), Some(17));
+        assert_eq!(
+            number_of_request("2026-11-23T00:00:00.000Z\tGET\t/ok?n=17\tn17"),
+            Some(17)
+        );
         assert_eq!(number_of_request("garbage"), None);
     }
 }

@@ -78,11 +78,23 @@ headers = {{ "x-torture" = "{sink}" }}
 
     /// A command of this binary with the run's settings; its log goes to `NAME.log`.
     fn command(&self, name: &str) -> anyhow::Result<Command> {
-        let log = std::fs::File::options().create(true).append(true).open(self.0.join(format!("{name}.log")))?;
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.0.join(format!("{name}.log")))?;
         let mut command = Command::new(this_binary()?);
-        command.arg(name).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).kill_on_drop(true);
+        command
+            .arg(name)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .kill_on_drop(true);
         if name != "sink" {
-            command.arg("--data").arg(self.data()).arg("--config").arg(self.config());
+            command
+                .arg("--data")
+                .arg(self.data())
+                .arg("--config")
+                .arg(self.config());
         }
         Ok(command)
     }
@@ -98,7 +110,11 @@ headers = {{ "x-torture" = "{sink}" }}
             .output()?;
         // A ledger that does not balance is printed all the same.
         if !output.status.success() && output.stdout.is_empty() {
-            bail!("`shukuba {}`: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr));
+            bail!(
+                "`shukuba {}`: {}",
+                arguments.join(" "),
+                String::from_utf8_lossy(&output.stderr)
+            );
         }
         Ok(String::from_utf8(output.stdout)?)
     }
@@ -126,21 +142,44 @@ impl Child {
     /// A sink on a free port.
     pub(super) async fn sink(directory: &Directory) -> anyhow::Result<Self> {
         let mut command = directory.command("sink")?;
-        command.args(["--listen", "127.0.0.1:0", "--log"]).arg(directory.sink_log()).stdout(Stdio::piped());
+        command
+            .args(["--listen", "127.0.0.1:0", "--log"])
+            .arg(directory.sink_log())
+            .stdout(Stdio::piped());
         let mut process = command.spawn().context("starting the sink")?;
-        let stdout = process.stdout.take().context("the sink's standard output")?;
-        let line = BufReader::new(stdout).lines().next_line().await?.context("the sink's address")?;
-        Ok(Self { process, host: Some(line.trim_start_matches("http://").trim().to_owned()) })
+        let stdout = process
+            .stdout
+            .take()
+            .context("the sink's standard output")?;
+        let line = BufReader::new(stdout)
+            .lines()
+            .next_line()
+            .await?
+            .context("the sink's address")?;
+        Ok(Self {
+            process,
+            host: Some(line.trim_start_matches("http://").trim().to_owned()),
+        })
     }
 
     /// A server that answers.
     pub(super) async fn server(directory: &Directory) -> anyhow::Result<Self> {
-        let process = directory.command("serve")?.args(["--listen", "127.0.0.1:0"]).spawn().context("starting serve")?;
-        let mut child = Self { process, host: None };
+        let process = directory
+            .command("serve")?
+            .args(["--listen", "127.0.0.1:0"])
+            .spawn()
+            .context("starting serve")?;
+        let mut child = Self {
+            process,
+            host: None,
+        };
         let clock = SystemClock::new();
         while !child.is_healthy(directory).await {
             if let Some(status) = child.process.try_wait()? {
-                bail!("serve ended with {status}: see {}", directory.path().join("serve.log").display());
+                bail!(
+                    "serve ended with {status}: see {}",
+                    directory.path().join("serve.log").display()
+                );
             }
             if clock.monotonic() > Duration::from_secs(START_SECS_MAX) {
                 bail!("serve did not come up within {START_SECS_MAX} s");
@@ -151,17 +190,32 @@ impl Child {
     }
 
     /// A notifier of its own that works on the server's queue for `life`.
-    pub(super) async fn notifier(directory: &Directory, server: &Self, life: &str) -> anyhow::Result<Self> {
+    pub(super) async fn notifier(
+        directory: &Directory,
+        server: &Self,
+        life: &str,
+    ) -> anyhow::Result<Self> {
         let access = server.access(directory)?;
         let mut command = directory.command("notifier")?;
         command
-            .args(["--queue", QUEUE, "--route", QUEUE, "--for", life, "--results"])
+            .args([
+                "--queue",
+                QUEUE,
+                "--route",
+                QUEUE,
+                "--for",
+                life,
+                "--results",
+            ])
             .arg(format!("file://{}", directory.lone_results().display()))
             .env("AWS_ENDPOINT_URL", format!("http://{}", access.host))
             .env("AWS_ACCESS_KEY_ID", access.key_id)
             .env("AWS_SECRET_ACCESS_KEY", access.secret)
             .env("AWS_DEFAULT_REGION", access.region);
-        Ok(Self { process: command.spawn().context("starting a notifier")?, host: None })
+        Ok(Self {
+            process: command.spawn().context("starting a notifier")?,
+            host: None,
+        })
     }
 
     /// SIGKILL, and wait for the end.
@@ -172,7 +226,10 @@ impl Child {
     /// SIGTERM, and wait for the end.
     pub(super) async fn stop(&mut self) -> anyhow::Result<()> {
         let pid = self.process.id().context("the process has ended")?;
-        let status = Command::new("kill").args(["-TERM", &pid.to_string()]).status().await?;
+        let status = Command::new("kill")
+            .args(["-TERM", &pid.to_string()])
+            .status()
+            .await?;
         if !status.success() {
             bail!("could not stop process {pid}");
         }
@@ -182,20 +239,31 @@ impl Child {
 
     /// The sink's `address:port`.
     pub(super) fn host(&self) -> anyhow::Result<&str> {
-        self.host.as_deref().context("only the sink has an address of its own")
+        self.host
+            .as_deref()
+            .context("only the sink has an address of its own")
     }
 
     /// How to reach this server.
     pub(super) fn access(&self, directory: &Directory) -> anyhow::Result<Access> {
         let text = directory.output(&["env"])?;
         let find = |name: &str| {
-            let lines = text.lines().filter_map(|line| line.strip_prefix("export ")?.split_once('='));
-            let found = lines.filter(|(known, _)| *known == name).map(|(_, value)| value.trim_matches(['\'', '"']).to_owned());
-            found.last().with_context(|| format!("`shukuba env` says no {name}"))
+            let lines = text
+                .lines()
+                .filter_map(|line| line.strip_prefix("export ")?.split_once('='));
+            let found = lines
+                .filter(|(known, _)| *known == name)
+                .map(|(_, value)| value.trim_matches(['\'', '"']).to_owned());
+            found
+                .last()
+                .with_context(|| format!("`shukuba env` says no {name}"))
         };
         let endpoint = find("AWS_ENDPOINT_URL")?;
         Ok(Access {
-            host: endpoint.trim_start_matches("http://").trim_end_matches('/').to_owned(),
+            host: endpoint
+                .trim_start_matches("http://")
+                .trim_end_matches('/')
+                .to_owned(),
             key_id: find("AWS_ACCESS_KEY_ID")?,
             secret: find("AWS_SECRET_ACCESS_KEY")?,
             region: find("AWS_DEFAULT_REGION")?,
@@ -205,31 +273,60 @@ impl Child {
     /// Whether nothing of the route waits any more.
     pub(super) fn is_drained(&self, directory: &Directory, victim: Victim) -> anyhow::Result<bool> {
         let ledger = ledger(directory)?;
-        let mut queues = ledger.get("queues").and_then(Value::as_array).into_iter().flatten();
+        let mut queues = ledger
+            .get("queues")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten();
         let queue = queues.find(|queue| queue.get("queue").and_then(Value::as_str) == Some(QUEUE));
         let queue = queue.context("the ledger does not know the queue")?;
-        let count = |path: &str| queue.pointer(path).and_then(Value::as_u64).unwrap_or_default();
+        let count = |path: &str| {
+            queue
+                .pointer(path)
+                .and_then(Value::as_u64)
+                .unwrap_or_default()
+        };
         let live = ["visible", "delayed", "retry_wait", "in_flight"];
-        let waiting: u64 = live.iter().map(|name| count(&format!("/live/{name}"))).sum();
-        let done = if victim == Victim::Server { count("/total/delivered") } else { count("/total/taken") };
+        let waiting: u64 = live
+            .iter()
+            .map(|name| count(&format!("/live/{name}")))
+            .sum();
+        let done = if victim == Victim::Server {
+            count("/total/delivered")
+        } else {
+            count("/total/taken")
+        };
         Ok(waiting == 0 && done > 0)
     }
 
     /// What the ledger says.
     pub(super) fn is_balanced(&self, directory: &Directory) -> anyhow::Result<bool> {
-        Ok(ledger(directory)?.get("balanced").and_then(Value::as_bool).unwrap_or_default())
+        Ok(ledger(directory)?
+            .get("balanced")
+            .and_then(Value::as_bool)
+            .unwrap_or_default())
     }
 
     async fn is_healthy(&self, directory: &Directory) -> bool {
-        let Ok(access) = self.access(directory) else { return false };
-        let Ok(mut stream) = TcpStream::connect(&access.host).await else { return false };
-        let request = format!("GET /_shukuba/health HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", access.host);
+        let Ok(access) = self.access(directory) else {
+            return false;
+        };
+        let Ok(mut stream) = TcpStream::connect(&access.host).await else {
+            return false;
+        };
+        let request = format!(
+            "GET /_shukuba/health HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n",
+            access.host
+        );
         let mut answer = Vec::new();
         let is_asked = stream.write_all(request.as_bytes()).await.is_ok();
-        is_asked && stream.read_to_end(&mut answer).await.is_ok() && answer.starts_with(b"HTTP/1.1 200")
+        is_asked
+            && stream.read_to_end(&mut answer).await.is_ok()
+            && answer.starts_with(b"HTTP/1.1 200")
     }
 }
 
 fn ledger(directory: &Directory) -> anyhow::Result<Value> {
-    serde_json::from_str(&directory.output(&["ledger", "--output", "json"])?).context("reading the ledger")
+    serde_json::from_str(&directory.output(&["ledger", "--output", "json"])?)
+        .context("reading the ledger")
 }

@@ -63,14 +63,22 @@ impl Load {
             sent: Mutex::default(),
             clock: SystemClock::new(),
         });
-        let created = shared.call(&mut None, "CreateQueue", &json!({ "QueueName": QUEUE })).await?;
-        let url = created.get("QueueUrl").and_then(Value::as_str).context("an answer without QueueUrl")?;
+        let created = shared
+            .call(&mut None, "CreateQueue", &json!({ "QueueName": QUEUE }))
+            .await?;
+        let url = created
+            .get("QueueUrl")
+            .and_then(Value::as_str)
+            .context("an answer without QueueUrl")?;
         url.clone_into(&mut shared.queue_url.lock());
         let mut tasks = JoinSet::new();
         for _ in 0..senders {
             tasks.spawn(Arc::clone(&shared).send_until_ended());
         }
-        Ok(Self { shared, senders: tasks })
+        Ok(Self {
+            shared,
+            senders: tasks,
+        })
     }
 
     /// The server came up at another place.
@@ -111,12 +119,24 @@ impl Shared {
     }
 
     fn note(&self, first: u64, answer: &Value) {
-        let taken = answer.get("Successful").and_then(Value::as_array).into_iter().flatten();
+        let taken = answer
+            .get("Successful")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten();
         let ids = taken.filter_map(|entry| entry.get("Id")?.as_str()?.parse::<u64>().ok());
-        self.sent.lock().acknowledged.extend(ids.map(|id| first + id));
+        self.sent
+            .lock()
+            .acknowledged
+            .extend(ids.map(|id| first + id));
     }
 
-    async fn call(&self, connection: &mut Option<TcpStream>, operation: &str, body: &Value) -> anyhow::Result<Value> {
+    async fn call(
+        &self,
+        connection: &mut Option<TcpStream>,
+        operation: &str,
+        body: &Value,
+    ) -> anyhow::Result<Value> {
         let access = self.access.lock().clone();
         let request = request(&access, operation, &body.to_string(), self.clock.now())?;
         let mut stream = match connection.take() {
@@ -131,13 +151,31 @@ impl Shared {
 }
 
 /// The bytes of a signed call.
-fn request(access: &Access, operation: &str, body: &str, at: base::Timestamp) -> anyhow::Result<Vec<u8>> {
+fn request(
+    access: &Access,
+    operation: &str,
+    body: &str,
+    at: base::Timestamp,
+) -> anyhow::Result<Vec<u8>> {
     let mut headers = HeaderMap::new();
     headers.insert("host", HeaderValue::from_str(&access.host)?);
-    headers.insert("content-type", HeaderValue::from_static("application/x-amz-json-1.0"));
-    headers.insert("x-amz-target", HeaderValue::from_str(&format!("AmazonSQS.{operation}"))?);
+    headers.insert(
+        "content-type",
+        HeaderValue::from_static("application/x-amz-json-1.0"),
+    );
+    headers.insert(
+        "x-amz-target",
+        HeaderValue::from_str(&format!("AmazonSQS.{operation}"))?,
+    );
     let secret = SecretKey::new(&access.secret);
-    Signer::new(&access.key_id, &secret, &access.region, "sqs").sign("POST", "/", "", &mut headers, body.as_bytes(), at)?;
+    Signer::new(&access.key_id, &secret, &access.region, "sqs").sign(
+        "POST",
+        "/",
+        "",
+        &mut headers,
+        body.as_bytes(),
+        at,
+    )?;
     let mut bytes = format!("POST / HTTP/1.1\r\ncontent-length: {}\r\n", body.len()).into_bytes();
     for (name, value) in &headers {
         bytes.extend_from_slice(name.as_str().as_bytes());
@@ -156,8 +194,14 @@ async fn answer(stream: &mut TcpStream) -> anyhow::Result<Vec<u8>> {
     loop {
         if let Some(end) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
             let body_start = end + 4;
-            let head = String::from_utf8_lossy(buffer.get(..end).unwrap_or_default()).to_ascii_lowercase();
-            let length = head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse::<usize>().ok());
+            let head =
+                String::from_utf8_lossy(buffer.get(..end).unwrap_or_default()).to_ascii_lowercase();
+            let length = head.lines().find_map(|line| {
+                line.strip_prefix("content-length:")?
+                    .trim()
+                    .parse::<usize>()
+                    .ok()
+            });
             let length = length.unwrap_or_default();
             if let Some(body) = buffer.get(body_start..body_start + length) {
                 if !head.starts_with("http/1.1 200") {

@@ -71,7 +71,10 @@ pub(crate) struct Verdict {
 impl Verdict {
     /// Whether every promise was kept.
     pub(crate) fn is_good(&self) -> bool {
-        self.lost == 0 && self.without_result == 0 && self.balanced && self.duplicates <= self.duplicates_max
+        self.lost == 0
+            && self.without_result == 0
+            && self.balanced
+            && self.duplicates <= self.duplicates_max
     }
 }
 
@@ -87,7 +90,9 @@ pub(crate) async fn run(plan: &Plan, progress: &dyn Fn(&str)) -> anyhow::Result<
     let load = load::Load::start(server.access(&directory)?, sink.host()?, plan.senders).await?;
     let mut random = Random(plan.seed);
     match plan.victim {
-        Victim::Server => kill_server(plan, &directory, &mut server, &load, &mut random, progress).await?,
+        Victim::Server => {
+            kill_server(plan, &directory, &mut server, &load, &mut random, progress).await?
+        }
         Victim::Notifier => kill_notifier(plan, &directory, &server, &mut random, progress).await?,
     }
     let sent = load.stop().await?;
@@ -133,7 +138,12 @@ async fn kill_notifier(
 }
 
 /// Waits until nothing waits any more; says whether the ledger balances then.
-async fn drain(victim: Victim, directory: &Directory, server: &Child, least: usize) -> anyhow::Result<bool> {
+async fn drain(
+    victim: Victim,
+    directory: &Directory,
+    server: &Child,
+    least: usize,
+) -> anyhow::Result<bool> {
     let mut notifier = match victim {
         Victim::Server => None,
         Victim::Notifier => Some(Child::notifier(directory, server, "5m").await?),
@@ -141,7 +151,10 @@ async fn drain(victim: Victim, directory: &Directory, server: &Child, least: usi
     let clock = SystemClock::new();
     while !server.is_drained(directory, victim)? || account::results_stored(directory)? < least {
         if clock.monotonic() > Duration::from_secs(DRAIN_SECS_MAX) {
-            bail!("the queue did not drain within {DRAIN_SECS_MAX} s; everything is left in {}", directory.path().display());
+            bail!(
+                "the queue did not drain within {DRAIN_SECS_MAX} s; everything is left in {}",
+                directory.path().display()
+            );
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
@@ -171,7 +184,11 @@ impl Random {
     /// 5 to 260 ms, mostly short: many kills fall into recovery and the first commits.
     fn pause(&mut self) -> Duration {
         let short = self.next() % 60;
-        let long = if self.next().is_multiple_of(4) { self.next() % 200 } else { 0 };
+        let long = if self.next().is_multiple_of(4) {
+            self.next() % 200
+        } else {
+            0
+        };
         Duration::from_millis(5 + short + long)
     }
 }
@@ -181,7 +198,10 @@ fn require_empty(dir: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(dir).with_context(|| format!("making {}", dir.display()))?;
     let is_empty = std::fs::read_dir(dir)?.next().is_none();
     if !is_empty {
-        bail!("{} is not empty: torture needs a directory of its own", dir.display());
+        bail!(
+            "{} is not empty: torture needs a directory of its own",
+            dir.display()
+        );
     }
     Ok(())
 }
@@ -192,10 +212,18 @@ mod tests {
 
     #[test]
     fn the_same_seed_chooses_the_same_moments() {
-        let pauses = |seed| (0..50).scan(Random(seed), |random, _| Some(random.pause())).collect::<Vec<_>>();
+        let pauses = |seed| {
+            (0..50)
+                .scan(Random(seed), |random, _| Some(random.pause()))
+                .collect::<Vec<_>>()
+        };
         assert_eq!(pauses(7), pauses(7));
         assert_ne!(pauses(7), pauses(8));
-        assert!(pauses(7).iter().all(|pause| (5..=265).contains(&pause.as_millis())));
+        assert!(
+            pauses(7)
+                .iter()
+                .all(|pause| (5..=265).contains(&pause.as_millis()))
+        );
     }
 
     #[test]
@@ -203,6 +231,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         assert!(require_empty(dir.path()).is_ok());
         std::fs::write(dir.path().join("x"), "").unwrap();
-        assert!(require_empty(dir.path()).unwrap_err().to_string().contains("not empty"));
+        assert!(
+            require_empty(dir.path())
+                .unwrap_err()
+                .to_string()
+                .contains("not empty")
+        );
     }
 }

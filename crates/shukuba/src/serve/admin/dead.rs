@@ -64,7 +64,8 @@ pub(super) async fn count(desk: &Desk, input: Bytes) -> Answer {
 pub(super) async fn retry(desk: &Desk, input: Bytes) -> Answer {
     let (input, queue) = open(desk, &input)?;
     let count = dead::retry(&queue, &input.filter(), desk.work.clock.now(), input.rate).await;
-    let count = count.map_err(|error| failed("not all dead letters could be sent again", &error))?;
+    let count =
+        count.map_err(|error| failed("not all dead letters could be sent again", &error))?;
     write(&serde_json::json!({ "count": count }))
 }
 
@@ -81,7 +82,11 @@ fn open(desk: &Desk, input: &Bytes) -> Result<(Input, Letters), api::Fault> {
         return Err(refuse("`max` is 0; give 1 to 1000"));
     }
     let route = desk.route_or_only(input.route.as_deref())?;
-    let letters = Letters { queues: desk.queues.clone(), route, clock: desk.work.clock.clone() };
+    let letters = Letters {
+        queues: desk.queues.clone(),
+        route,
+        clock: desk.work.clock.clone(),
+    };
     Ok((input, letters))
 }
 
@@ -105,7 +110,11 @@ impl Letters {
     fn settle(&self, at: Timestamp, lease: &Lease, carry: &Carry) -> Settle {
         let line = |line| SettledLine {
             line,
-            destination: carry.attributes.get(dead::DESTINATION).cloned().unwrap_or_default(),
+            destination: carry
+                .attributes
+                .get(dead::DESTINATION)
+                .cloned()
+                .unwrap_or_default(),
             state: LineState::Later,
             result: Bytes::new(),
         };
@@ -133,7 +142,11 @@ impl DeadQueue for Letters {
                 attempt_id: None,
                 access: Access::Notifier,
             };
-            let messages = self.queues.receive(self.dead(), receive).await.map_err(|error| self.failed(&error))?;
+            let messages = self
+                .queues
+                .receive(self.dead(), receive)
+                .await
+                .map_err(|error| self.failed(&error))?;
             Ok(messages.into_iter().map(received).collect())
         })
     }
@@ -149,18 +162,34 @@ impl DeadQueue for Letters {
     fn retry<'a>(&'a self, letters: &'a [(Lease, Carry)]) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
             let at = self.clock.now();
-            let settles = letters.iter().map(|(lease, carry)| self.settle(at, lease, carry)).collect();
-            let outcomes = self.queues.settle(self.dead(), settles).await.map_err(|error| self.failed(&error))?;
-            outcomes.into_iter().collect::<Result<(), _>>().map_err(|error| self.failed(&error))
+            let settles = letters
+                .iter()
+                .map(|(lease, carry)| self.settle(at, lease, carry))
+                .collect();
+            let outcomes = self
+                .queues
+                .settle(self.dead(), settles)
+                .await
+                .map_err(|error| self.failed(&error))?;
+            outcomes
+                .into_iter()
+                .collect::<Result<(), _>>()
+                .map_err(|error| self.failed(&error))
         })
     }
 
     fn delete<'a>(&'a self, leases: &'a [Lease]) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
             let handles: Vec<&str> = leases.iter().map(|lease| lease.0.as_ref()).collect();
-            let deleted = self.queues.delete(self.dead(), Access::Administrator, &handles).await;
+            let deleted = self
+                .queues
+                .delete(self.dead(), Access::Administrator, &handles)
+                .await;
             let outcomes = deleted.map_err(|error| self.failed(&error))?;
-            outcomes.into_iter().collect::<Result<(), _>>().map_err(|error| self.failed(&error))
+            outcomes
+                .into_iter()
+                .collect::<Result<(), _>>()
+                .map_err(|error| self.failed(&error))
         })
     }
 }

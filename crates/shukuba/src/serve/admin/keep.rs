@@ -19,14 +19,19 @@ struct Input {
 }
 
 pub(super) async fn backup(desk: &Desk, input: Bytes) -> Answer {
-    let Input { to, with_master_key } = read(&input)?;
+    let Input {
+        to,
+        with_master_key,
+    } = read(&input)?;
     if !to.is_absolute() {
         return Err(refuse("`to` is not an absolute path"));
     }
     let (dir, queues) = (desk.dir.clone(), desk.queues.clone());
     // Nothing may be sealed and dropped from the journal between the copy of the journal and that of the results; what is
     // in both is found twice and counted once.
-    let copied = tokio::task::spawn_blocking(move || copy(&dir, &to, queues.journal(), with_master_key)).await;
+    let copied =
+        tokio::task::spawn_blocking(move || copy(&dir, &to, queues.journal(), with_master_key))
+            .await;
     match copied {
         Ok(Ok(report)) => write(&report),
         Ok(Err(error)) => Err(failed("the backup failed", error.as_ref())),
@@ -34,6 +39,11 @@ pub(super) async fn backup(desk: &Desk, input: Bytes) -> Answer {
     }
 }
 
-fn copy(from: &Path, to: &Path, journal: &store::Journal, with_master_key: bool) -> anyhow::Result<keep::Report> {
+fn copy(
+    from: &Path,
+    to: &Path,
+    journal: &store::Journal,
+    with_master_key: bool,
+) -> anyhow::Result<keep::Report> {
     keep::backup(from, to, journal, with_master_key)
 }

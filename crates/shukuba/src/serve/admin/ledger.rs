@@ -18,12 +18,28 @@ pub(super) async fn ledger(desk: &Desk, input: Bytes) -> Answer {
     let Input { history } = read(&input)?;
     let routes: Vec<(String, String)> = {
         let routes = desk.notifiers.routes.read();
-        routes.values().map(|route| (route.results.clone(), route.queue.name().to_owned())).collect()
+        routes
+            .values()
+            .map(|route| (route.results.clone(), route.queue.name().to_owned()))
+            .collect()
     };
-    let stored = StoredResults { results: desk.results().clone(), log: desk.log.clone() };
-    let detail = if history { Detail::History } else { Detail::Totals };
-    let answer = balance(&desk.ledger, desk.log.as_ref(), Some(&stored), &routes, detail)
-        .await
-        .map_err(|error| failed("the ledger cannot be compared", &error))?;
+    let stored = StoredResults {
+        results: desk.results().clone(),
+        log: desk.log.clone(),
+    };
+    let detail = if history {
+        Detail::History
+    } else {
+        Detail::Totals
+    };
+    let answer = balance(
+        &desk.ledger,
+        desk.log.as_ref(),
+        Some(&stored),
+        &routes,
+        detail,
+    )
+    .await
+    .map_err(|error| failed("the ledger cannot be compared", &error))?;
     write(&answer)
 }

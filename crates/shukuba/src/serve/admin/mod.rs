@@ -54,25 +54,101 @@ macro_rules! call {
 
 /// All calls.
 static CALLS: [Call; 19] = [
-    Call { name: "status", action: "shukuba:GetStatus", run: call!(status::status) },
-    Call { name: "ledger", action: "shukuba:GetLedger", run: call!(ledger::ledger) },
-    Call { name: "why", action: "shukuba:GetResults", run: call!(why::why) },
-    Call { name: "results", action: "shukuba:ListResults", run: call!(results::list) },
-    Call { name: "scaler", action: "shukuba:GetScaler", run: call!(scaler::history) },
-    Call { name: "route-test", action: "shukuba:GetRoute", run: call!(route::test) },
-    Call { name: "pause", action: "shukuba:Pause", run: call!(pause::pause) },
-    Call { name: "resume", action: "shukuba:Resume", run: call!(pause::resume) },
-    Call { name: "dead-list", action: "shukuba:ListDead", run: call!(dead::list) },
-    Call { name: "dead-count", action: "shukuba:GetDead", run: call!(dead::count) },
-    Call { name: "dead-retry", action: "shukuba:RetryDead", run: call!(dead::retry) },
-    Call { name: "dead-drop", action: "shukuba:DropDead", run: call!(dead::drop) },
-    Call { name: "replay-plan", action: "shukuba:PlanReplay", run: call!(replay::plan) },
-    Call { name: "replay-run", action: "shukuba:RunReplay", run: call!(replay::run) },
-    Call { name: "replay-stop", action: "shukuba:StopReplay", run: call!(replay::stop) },
-    Call { name: "replay-list", action: "shukuba:ListReplays", run: call!(replay::list) },
-    Call { name: "replay-discard", action: "shukuba:DiscardReplay", run: call!(replay::discard) },
-    Call { name: "forget", action: "shukuba:ForgetResults", run: call!(forget::forget) },
-    Call { name: "backup", action: "shukuba:Backup", run: call!(keep::backup) },
+    Call {
+        name: "status",
+        action: "shukuba:GetStatus",
+        run: call!(status::status),
+    },
+    Call {
+        name: "ledger",
+        action: "shukuba:GetLedger",
+        run: call!(ledger::ledger),
+    },
+    Call {
+        name: "why",
+        action: "shukuba:GetResults",
+        run: call!(why::why),
+    },
+    Call {
+        name: "results",
+        action: "shukuba:ListResults",
+        run: call!(results::list),
+    },
+    Call {
+        name: "scaler",
+        action: "shukuba:GetScaler",
+        run: call!(scaler::history),
+    },
+    Call {
+        name: "route-test",
+        action: "shukuba:GetRoute",
+        run: call!(route::test),
+    },
+    Call {
+        name: "pause",
+        action: "shukuba:Pause",
+        run: call!(pause::pause),
+    },
+    Call {
+        name: "resume",
+        action: "shukuba:Resume",
+        run: call!(pause::resume),
+    },
+    Call {
+        name: "dead-list",
+        action: "shukuba:ListDead",
+        run: call!(dead::list),
+    },
+    Call {
+        name: "dead-count",
+        action: "shukuba:GetDead",
+        run: call!(dead::count),
+    },
+    Call {
+        name: "dead-retry",
+        action: "shukuba:RetryDead",
+        run: call!(dead::retry),
+    },
+    Call {
+        name: "dead-drop",
+        action: "shukuba:DropDead",
+        run: call!(dead::drop),
+    },
+    Call {
+        name: "replay-plan",
+        action: "shukuba:PlanReplay",
+        run: call!(replay::plan),
+    },
+    Call {
+        name: "replay-run",
+        action: "shukuba:RunReplay",
+        run: call!(replay::run),
+    },
+    Call {
+        name: "replay-stop",
+        action: "shukuba:StopReplay",
+        run: call!(replay::stop),
+    },
+    Call {
+        name: "replay-list",
+        action: "shukuba:ListReplays",
+        run: call!(replay::list),
+    },
+    Call {
+        name: "replay-discard",
+        action: "shukuba:DiscardReplay",
+        run: call!(replay::discard),
+    },
+    Call {
+        name: "forget",
+        action: "shukuba:ForgetResults",
+        run: call!(forget::forget),
+    },
+    Call {
+        name: "backup",
+        action: "shukuba:Backup",
+        run: call!(keep::backup),
+    },
 ];
 
 /// What the calls work with. Cheap to clone.
@@ -93,7 +169,10 @@ pub(super) use replay::Runs;
 
 impl Admin for Desk {
     fn action(&self, name: &str) -> Option<&'static str> {
-        CALLS.iter().find(|call| call.name == name).map(|call| call.action)
+        CALLS
+            .iter()
+            .find(|call| call.name == name)
+            .map(|call| call.action)
     }
 
     fn handle<'a>(&'a self, name: &'a str, _: Ctx, input: Bytes) -> BoxFuture<'a, Answer> {
@@ -104,7 +183,8 @@ impl Admin for Desk {
             // Searches and copies take long: they run beside the threads that answer and send.
             let runtime = tokio::runtime::Handle::current();
             let done = tokio::task::spawn_blocking(move || runtime.block_on(run(desk, input)));
-            done.await.map_err(|error| failed("the call stopped", &error))?
+            done.await
+                .map_err(|error| failed("the call stopped", &error))?
         })
     }
 }
@@ -119,7 +199,10 @@ impl Desk {
         let routes = self.notifiers.routes.read();
         routes.get(name).cloned().ok_or_else(|| {
             let known: Vec<&str> = routes.keys().map(String::as_str).collect();
-            refuse(format!("there is no route `{name}` on this server; there are: {}", known.join(", ")))
+            refuse(format!(
+                "there is no route `{name}` on this server; there are: {}",
+                known.join(", ")
+            ))
         })
     }
 
@@ -143,7 +226,8 @@ impl Desk {
 /// Reads a call's input; nothing stands for an empty object.
 fn read<T: DeserializeOwned>(input: &Bytes) -> Result<T, Fault> {
     let text: &[u8] = if input.is_empty() { b"{}" } else { input };
-    serde_json::from_slice(text).map_err(|error| refuse(format!("the input is not in form: {error}")))
+    serde_json::from_slice(text)
+        .map_err(|error| refuse(format!("the input is not in form: {error}")))
 }
 
 /// Writes a call's answer.

@@ -22,7 +22,9 @@ impl Input {
                 desk.route(route)?;
                 Ok(Subject::Route(route))
             }
-            (None, Some(destination)) if !destination.is_empty() => Ok(Subject::Destination(destination)),
+            (None, Some(destination)) if !destination.is_empty() => {
+                Ok(Subject::Destination(destination))
+            }
             _ => Err(refuse("say either `route` or `destination`")),
         }
     }
@@ -45,7 +47,10 @@ pub(super) async fn resume(desk: &Desk, input: Bytes) -> Answer {
 }
 
 async fn note(desk: &Desk, record: Record<'_>) -> Answer {
-    desk.queues.record(record).await.map_err(|error| failed("it cannot be noted", &error))?;
+    desk.queues
+        .record(record)
+        .await
+        .map_err(|error| failed("it cannot be noted", &error))?;
     desk.notifiers.direct();
     write(&serde_json::json!({ "pauses": desk.ledger.pauses() }))
 }

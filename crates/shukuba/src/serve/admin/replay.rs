@@ -45,7 +45,10 @@ struct PlanInput {
 }
 
 pub(super) async fn plan(desk: &Desk, input: Bytes) -> Answer {
-    let PlanInput { mut filter, new_ids } = read(&input)?;
+    let PlanInput {
+        mut filter,
+        new_ids,
+    } = read(&input)?;
     let route = desk.route_or_only(Some(filter.route.as_str()).filter(|name| !name.is_empty()))?;
     filter.route.clone_from(&route.results);
     let ids = if new_ids { Ids::New } else { Ids::Keep };
@@ -67,22 +70,40 @@ pub(super) async fn run(desk: &Desk, input: Bytes) -> Answer {
     let replay = find(desk, &id).await?;
     let route = {
         let routes = desk.notifiers.routes.read();
-        routes.values().find(|route| route.results == replay.filter.route).cloned()
+        routes
+            .values()
+            .find(|route| route.results == replay.filter.route)
+            .cloned()
     };
-    let route = route.ok_or_else(|| refuse(format!("no route has the results `{}` any more", replay.filter.route)))?;
+    let route = route.ok_or_else(|| {
+        refuse(format!(
+            "no route has the results `{}` any more",
+            replay.filter.route
+        ))
+    })?;
     let mut runs = desk.replays.0.lock();
     if runs.get(&id).is_some_and(|run| !run.task.is_finished()) {
         return Err(refuse(format!("replay `{id}` runs already")));
     }
     let (stop, stopped) = watch::channel(false);
-    let target = Here { route, log: desk.log.clone() };
+    let target = Here {
+        route,
+        log: desk.log.clone(),
+    };
     let (replays, clock) = (replays(desk), desk.work.clock.clone());
     let error = Arc::new(Mutex::new(None));
     let (kept, name) = (error.clone(), id.clone());
     let runtime = tokio::runtime::Handle::current();
     let task = tokio::task::spawn_blocking(move || {
         let mut progress = |_: &Replay| {};
-        let done = runtime.block_on(replays.run(&name, &target, clock.as_ref(), rate, &mut progress, &stopped));
+        let done = runtime.block_on(replays.run(
+            &name,
+            &target,
+            clock.as_ref(),
+            rate,
+            &mut progress,
+            &stopped,
+        ));
         if let Err(error) = done {
             tracing::error!(replay = %name, %error, "a replay stopped; run it again to resume");
             *kept.lock() = Some(error.to_string());
@@ -103,7 +124,10 @@ pub(super) async fn list(desk: &Desk, input: Bytes) -> Answer {
     let Which { id } = read(&input)?;
     let all = match id {
         Some(id) => vec![find(desk, &id).await?],
-        None => replays(desk).list().await.map_err(|error| failed("the replays cannot be read", &error))?,
+        None => replays(desk)
+            .list()
+            .await
+            .map_err(|error| failed("the replays cannot be read", &error))?,
     };
     let runs = desk.replays.0.lock();
     let shown: Vec<_> = all
@@ -124,7 +148,9 @@ pub(super) async fn stop(desk: &Desk, input: Bytes) -> Answer {
     let Which { id } = read(&input)?;
     let stopped: Vec<String> = {
         let runs = desk.replays.0.lock();
-        let chosen = runs.iter().filter(|(known, run)| id.as_ref().is_none_or(|id| id == *known) && !run.task.is_finished());
+        let chosen = runs.iter().filter(|(known, run)| {
+            id.as_ref().is_none_or(|id| id == *known) && !run.task.is_finished()
+        });
         chosen
             .map(|(known, run)| {
                 run.stop.send_replace(true);
@@ -138,15 +164,27 @@ pub(super) async fn stop(desk: &Desk, input: Bytes) -> Answer {
 pub(super) async fn discard(desk: &Desk, input: Bytes) -> Answer {
     let Which { id } = read(&input)?;
     let id = id.ok_or_else(|| refuse("say which replay: `id`"))?;
-    if desk.replays.0.lock().get(&id).is_some_and(|run| !run.task.is_finished()) {
+    if desk
+        .replays
+        .0
+        .lock()
+        .get(&id)
+        .is_some_and(|run| !run.task.is_finished())
+    {
         return Err(refuse(format!("replay `{id}` runs; stop it first")));
     }
-    replays(desk).discard(&id).await.map_err(|error| failed("the replay cannot be removed", &error))?;
+    replays(desk)
+        .discard(&id)
+        .await
+        .map_err(|error| failed("the replay cannot be removed", &error))?;
     write(&serde_json::json!({ "discarded": id }))
 }
 
 async fn find(desk: &Desk, id: &str) -> Result<Replay, api::Fault> {
-    let found = replays(desk).get(id).await.map_err(|error| failed("the replay cannot be read", &error))?;
+    let found = replays(desk)
+        .get(id)
+        .await
+        .map_err(|error| failed("the replay cannot be read", &error))?;
     found.ok_or_else(|| refuse(format!("there is no replay `{id}`")))
 }
 
@@ -170,8 +208,14 @@ impl Target for Here {
     fn send<'a>(&'a self, batch: &'a [Again]) -> BoxFuture<'a, Result<(), port::Error>> {
         Box::pin(async move {
             let queue = &self.route.queue;
-            let sender = Sender { id: "shukuba-replay", cause: Cause::Replayed };
-            let messages = batch.iter().map(|again| message(again, queue.is_fifo())).collect();
+            let sender = Sender {
+                id: "shukuba-replay",
+                cause: Cause::Replayed,
+            };
+            let messages = batch
+                .iter()
+                .map(|again| message(again, queue.is_fifo()))
+                .collect();
             let sent = self.log.queues.send(queue, sender, messages).await;
             let outcomes = sent.map_err(|error| queue_failed(queue, &error))?;
             let all: Result<Vec<_>, _> = outcomes.into_iter().collect();
@@ -187,8 +231,18 @@ impl Target for Here {
 
 fn message(again: &Again, is_fifo: bool) -> Outgoing {
     let attributes = again.attributes.iter().map(|(name, value)| {
-        let data_type = if name == travel::LINES { "Number" } else { "String" };
-        (name.clone(), Attribute { data_type: data_type.to_owned(), value: Value::Text(value.clone()) })
+        let data_type = if name == travel::LINES {
+            "Number"
+        } else {
+            "String"
+        };
+        (
+            name.clone(),
+            Attribute {
+                data_type: data_type.to_owned(),
+                value: Value::Text(value.clone()),
+            },
+        )
     });
     Outgoing {
         body: again.body.clone(),

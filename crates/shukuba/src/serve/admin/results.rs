@@ -26,10 +26,17 @@ struct Input {
 
 impl Input {
     fn takes(&self, result: &Stored) -> bool {
-        self.destination.as_ref().is_none_or(|wanted| *wanted == result.destination)
+        self.destination
+            .as_ref()
+            .is_none_or(|wanted| *wanted == result.destination)
             && self.verdict.is_none_or(|wanted| wanted == result.verdict)
-            && self.status.is_none_or(|wanted| Some(wanted) == result.status)
-            && self.class.as_ref().is_none_or(|wanted| Some(wanted) == result.class.as_ref())
+            && self
+                .status
+                .is_none_or(|wanted| Some(wanted) == result.status)
+            && self
+                .class
+                .as_ref()
+                .is_none_or(|wanted| Some(wanted) == result.class.as_ref())
     }
 
     fn max(&self) -> usize {
@@ -49,16 +56,25 @@ pub(super) async fn list(desk: &Desk, input: Bytes) -> Answer {
 async fn newest(desk: &Desk, input: &Input) -> Result<Vec<Stored>, Error> {
     let sealed = desk.log.sealed_up_to();
     let mut found = tail(desk.log.as_ref(), input)?;
-    let window = Window { route: input.route.clone(), ..Window::sealed(Some(sealed)) };
+    let window = Window {
+        route: input.route.clone(),
+        ..Window::sealed(Some(sealed))
+    };
     let entries = desk.results().entries(&window).await?;
     for entry in entries.iter().rev() {
         if found.len() >= input.max() {
             break;
         }
-        let Some(index) = desk.results().index(entry).await? else { continue };
+        let Some(index) = desk.results().index(entry).await? else {
+            continue;
+        };
         for frame in index.frames.iter().rev() {
-            let Some(raw) = desk.results().lines(entry, frame).await? else { break };
-            let results = lines_of(&raw).filter_map(Stored::parse).filter(|result| input.takes(result));
+            let Some(raw) = desk.results().lines(entry, frame).await? else {
+                break;
+            };
+            let results = lines_of(&raw)
+                .filter_map(Stored::parse)
+                .filter(|result| input.takes(result));
             found.extend(results.collect::<Vec<_>>().into_iter().rev());
             if found.len() >= input.max() {
                 break;
@@ -76,12 +92,18 @@ fn tail(log: &dyn ResultLog, input: &Input) -> Result<Vec<Stored>, Error> {
         let frame = scanned?;
         let mut take = |_, packed: Packed<'_>| {
             let result = Stored::parse(packed.json);
-            let is_of_route = |result: &Stored| input.route.as_ref().is_none_or(|wanted| *wanted == result.route);
+            let is_of_route = |result: &Stored| {
+                input
+                    .route
+                    .as_ref()
+                    .is_none_or(|wanted| *wanted == result.route)
+            };
             found.extend(result.filter(|result| is_of_route(result) && input.takes(result)));
             Ok::<(), Error>(())
         };
         let position = frame.position;
-        sealer::for_each_result(log, &frame, &mut take).map_err(|source| Error::Record { position, source })??;
+        sealer::for_each_result(log, &frame, &mut take)
+            .map_err(|source| Error::Record { position, source })??;
     }
     found.reverse();
     Ok(found)

@@ -20,8 +20,12 @@ pub(super) async fn history(desk: &Desk, input: Bytes) -> Answer {
     let skip = plans.len().saturating_sub(max.unwrap_or(20));
     let running: Vec<_> = {
         let routes = desk.notifiers.routes.read();
-        let names = routes.keys().filter(|name| route.as_ref().is_none_or(|wanted| wanted == *name));
+        let names = routes
+            .keys()
+            .filter(|name| route.as_ref().is_none_or(|wanted| wanted == *name));
         names.map(|name| serde_json::json!({ "route": name, "notifiers": desk.notifiers.count(name) })).collect()
     };
-    write(&serde_json::json!({ "running": running, "plans": plans.get(skip..).unwrap_or_default() }))
+    write(
+        &serde_json::json!({ "running": running, "plans": plans.get(skip..).unwrap_or_default() }),
+    )
 }

@@ -74,7 +74,8 @@ pub(super) async fn status(desk: &Desk, input: Bytes) -> Answer {
         destinations.extend(book.iter().flat_map(|book| of_destinations(route, book)));
         shown.push(of_route(desk, route, book.as_ref(), now));
     }
-    destinations.sort_by_key(|one| std::cmp::Reverse((one.dead + one.expired, one.retries, one.delivered)));
+    destinations
+        .sort_by_key(|one| std::cmp::Reverse((one.dead + one.expired, one.retries, one.delivered)));
     destinations.truncate(WORST);
     write(&serde_json::json!({
         "at": now.rfc3339(),
@@ -85,7 +86,12 @@ pub(super) async fn status(desk: &Desk, input: Bytes) -> Answer {
     }))
 }
 
-fn of_route(desk: &Desk, route: &LiveRoute, book: Option<&QueueReport>, now: Timestamp) -> RouteStatus {
+fn of_route(
+    desk: &Desk,
+    route: &LiveRoute,
+    book: Option<&QueueReport>,
+    now: Timestamp,
+) -> RouteStatus {
     let counts = desk.queues.counts(&route.queue).unwrap_or_default();
     let rates = desk.work.counts.rates(&route.name, now, RATE_SPAN);
     let row = book.map(|book| book.total).unwrap_or_default();
@@ -130,10 +136,15 @@ fn disk(desk: &Desk) -> Disk {
         Room::Reserve { .. } => "reserve",
         Room::Full => "full",
     };
-    let free = rustix::fs::statvfs(&desk.dir).ok().map(|stat| stat.f_bavail.saturating_mul(stat.f_frsize));
+    let free = rustix::fs::statvfs(&desk.dir)
+        .ok()
+        .map(|stat| stat.f_bavail.saturating_mul(stat.f_frsize));
     Disk {
         room,
-        journal_bytes: segments.iter().map(|segment| segment.end.since(segment.base)).sum(),
+        journal_bytes: segments
+            .iter()
+            .map(|segment| segment.end.since(segment.base))
+            .sum(),
         journal_segments: segments.len(),
         free_bytes: free,
     }

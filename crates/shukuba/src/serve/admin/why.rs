@@ -22,10 +22,21 @@ struct Input {
 
 pub(super) async fn why(desk: &Desk, input: Bytes) -> Answer {
     let Input { what, route } = read(&input)?;
-    let route = route.map(|name| desk.route(&name)).transpose()?.map(|route| route.results.clone());
+    let route = route
+        .map(|name| desk.route(&name))
+        .transpose()?
+        .map(|route| route.results.clone());
     let log: Arc<dyn ResultLog> = desk.log.clone();
-    let why = Why::new(desk.results().clone(), Some(log), Arc::new(NotKnown), desk.salt);
-    let window = Window { route, ..Window::default() };
+    let why = Why::new(
+        desk.results().clone(),
+        Some(log),
+        Arc::new(NotKnown),
+        desk.salt,
+    );
+    let window = Window {
+        route,
+        ..Window::default()
+    };
     let answer = why.ask(&Question::of(&what), &window).await;
     write(&answer.map_err(|error| failed("the results cannot be searched", &error))?)
 }

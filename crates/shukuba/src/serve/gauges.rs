@@ -1,0 +1,98 @@
+//! What is not counted but stands: backlogs, ages, notifiers, room. Read when `/_shukuba/metrics` is asked for.
+
+use std::sync::{Arc, Weak};
+
+use delivery::ledger::{Detail, Ledger};
+use gateway::Registry;
+use gateway::metrics::GaugeWriter;
+use sqs::Queues;
+use store::Room;
+
+use super::notifiers::Notifiers;
+
+/// Shows the gauges of this process in `registry`.
+pub(super) fn show(
+    registry: &Registry,
+    notifiers: &Arc<Notifiers>,
+    queues: &Arc<Queues>,
+    ledger: &Arc<Ledger>,
+) {
+    // The registry must not keep alive what is to be closed.
+    let parts = (
+        Arc::downgrade(notifiers),
+        Arc::downgrade(queues),
+        Arc::downgrade(ledger),
+    );
+    registry.gauges(move |out| {
+        let (notifiers, queues, ledger) = &parts;
+        write(out, notifiers, queues, ledger);
+    });
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of messages, far below 2^53"
+)]
+fn write(
+    out: &mut GaugeWriter<'_>,
+    notifiers: &Weak<Notifiers>,
+    queues: &Weak<Queues>,
+    ledger: &Weak<Ledger>,
+) {
+    let (Some(notifiers), Some(queues), Some(ledger)) =
+        (notifiers.upgrade(), queues.upgrade(), ledger.upgrade())
+    else {
+        return;
+    };
+    let routes: Vec<_> = notifiers.routes.read().values().cloned().collect();
+    let now = notifiers.clock.now();
+    let counts: Vec<_> = routes
+        .iter()
+        .map(|route| (route, queues.counts(&route.queue).unwrap_or_default()))
+        .collect();
+    for (route, counts) in &counts {
+        let states = [
+            ("waiting", counts.visible),
+            ("in-flight", counts.in_flight),
+            ("delayed", counts.delayed),
+            ("retry-wait", counts.retry),
+        ];
+        for (state, count) in states {
+            out.gauge(
+                "shukuba_messages",
+                &[("route", &route.name), ("state", state)],
+                count as f64,
+            );
+        }
+    }
+    for (route, counts) in &counts {
+        let age = counts
+            .oldest
+            .map_or(0.0, |oldest| now.since(oldest).as_secs_f64());
+        out.gauge("shukuba_oldest_age_seconds", &[("route", &route.name)], age);
+    }
+    for route in &routes {
+        out.gauge(
+            "shukuba_notifiers",
+            &[("route", &route.name)],
+            f64::from(notifiers.count(&route.name)),
+        );
+    }
+    for route in &routes {
+        let report = ledger.report(Some(route.queue.name()), Detail::Totals);
+        let lost = report.queues.first().map_or(0, |book| book.total.cell.lost);
+        out.gauge(
+            "shukuba_lost_notifications",
+            &[("route", &route.name)],
+            lost as f64,
+        );
+    }
+    let room = match queues.journal().room() {
+        Room::Normal => 0.0,
+        Room::Low { .. } => 1.0,
+        Room::Reserve { .. } => 2.0,
+        Room::Full => 3.0,
+    };
+    // 0 normal, 1 low, 2 reserve (sends are refused), 3 full.
+    out.gauge("shukuba_disk_room", &[], room);
+}
