@@ -21,4 +21,6 @@ pub mod settings;
 pub use engine::Paused;
 pub use error::Error;
 pub use message::{Access, Message, Outgoing, Receive, Sender, Sent, Settle};
-pub use queues::{Counts, MoveTask, OpenFailed, Options, Page, Queue, Queues};
+pub use queues::{
+    Counts, Effort, Found, MoveTask, OpenFailed, Options, Page, Queue, Queues, Sought, Standing,
+};

@@ -127,6 +127,19 @@ impl Cold {
             .flat_map(|run| run.keys().map(|key| (key, run.minute)))
     }
 
+    /// The first `max` messages whose key is not below `from`.
+    pub(crate) fn from(
+        &self,
+        from: MessageKey,
+        max: usize,
+    ) -> impl Iterator<Item = MessageKey> + '_ {
+        let first = self.runs.partition_point(|run| run.base <= from.0);
+        let runs = self.runs.iter().skip(first.saturating_sub(1));
+        runs.flat_map(Run::keys)
+            .skip_while(move |key| *key < from)
+            .take(max)
+    }
+
     /// The runs, oldest first.
     pub(crate) fn runs(&self) -> impl Iterator<Item = &Run> {
         self.runs.iter()
@@ -211,6 +224,28 @@ mod tests {
             assert!(cold.take(MessageKey(key)).is_some());
         }
         assert_eq!((cold.len(), cold.runs.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_walk_goes_on_from_any_key() {
+        let mut cold = Cold::default();
+        for key in 0..9000u64 {
+            cold.push(MessageKey(1000 + key * 300), (key / 6000) as u32);
+        }
+        cold.take(MessageKey(1300));
+        let mut walked = Vec::new();
+        let mut from = MessageKey(0);
+        loop {
+            let slice: Vec<MessageKey> = cold.from(from, 700).collect();
+            let Some(last) = slice.last() else { break };
+            from = MessageKey(last.0 + 1);
+            walked.extend(slice.iter().map(|key| key.0));
+        }
+        assert_eq!(walked, keys(&cold));
+        assert_eq!(
+            cold.from(MessageKey(1001), 1).next(),
+            Some(MessageKey(1600))
+        );
     }
 
     #[test]

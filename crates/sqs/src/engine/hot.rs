@@ -395,6 +395,23 @@ impl Slab {
             .filter_map(|slot| Some((*slot, self.get(*slot)?)))
     }
 
+    /// The messages among the `max` places from `first` on, and where to go on; `None` behind the last.
+    ///
+    /// A message stays at its place for as long as it is here, so a walk meets all that stay.
+    pub(crate) fn from(&self, first: u32, max: u32) -> (impl Iterator<Item = &Entry>, Option<u32>) {
+        let end = self.chunks.len().saturating_sub(1) * CHUNK;
+        let end = end + self.chunks.last().map_or(0, Vec::len);
+        let behind = first.saturating_add(max);
+        let entries =
+            (first..behind.min(u32::try_from(end).unwrap_or(u32::MAX))).filter_map(move |place| {
+                let slot = Slot(place);
+                let entry = self.get(slot)?;
+                // What has left its place still lies there; the index knows.
+                (self.find(entry.key) == Some(slot)).then_some(entry)
+            });
+        (entries, Some(behind).filter(|next| (*next as usize) < end))
+    }
+
     /// The messages of a list from its head.
     pub(crate) fn walk(&self, list: List) -> impl Iterator<Item = (Slot, &Entry)> {
         let mut next = list.head();

@@ -72,7 +72,12 @@ fn mac(seed: Seed, content: &[u8; 16]) -> [u8; 8] {
 
 /// The message's id, a UUID that only this data directory gives to this key.
 pub(crate) fn message_id(seed: Seed, key: MessageKey) -> String {
-    id::format_uuid(id::as_version_4(sip::hash(seed, &key.0.to_le_bytes())))
+    id::format_uuid(uuid(seed, key))
+}
+
+/// The 16 bytes of [`message_id`].
+pub(crate) fn uuid(seed: Seed, key: MessageKey) -> [u8; 16] {
+    id::as_version_4(sip::hash(seed, &key.0.to_le_bytes()))
 }
 
 /// 20 digits that grow in each queue.

@@ -210,7 +210,7 @@ impl Queues {
     }
 
     /// The whole entry at a place in the log.
-    fn entry(&self, location: u64) -> Result<bytes::Bytes, Error> {
+    pub(super) fn entry(&self, location: u64) -> Result<bytes::Bytes, Error> {
         let mut len = 4096;
         for _ in 0..3 {
             let bytes = self.read_at(location, len)?;

@@ -6,12 +6,14 @@
 //! - [`admin`]: creating, changing, listing and purging queues
 //! - [`send`], [`receive`], [`outcome`]: messages in, out, and what became of them
 //! - [`read`]: bodies from the journal, neighbours in one read
+//! - [`find`]: messages by an id, wherever they wait
 //! - [`moves`]: message move tasks
 //! - [`keep`]: retention, snapshots, reclaiming and cleaning
 //!
 //! Ids and the number of batch entries are the caller's to check with [`crate::batch::check_ids`].
 
 mod admin;
+mod find;
 mod fold;
 mod forward;
 mod keep;
@@ -40,6 +42,7 @@ use crate::engine::sip::Seed;
 use forward::Forward;
 
 pub use admin::{Counts, Page};
+pub use find::{Effort, Found, Sought, Standing};
 pub use moves::MoveTask;
 pub use queue::Queue;
 

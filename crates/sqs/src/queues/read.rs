@@ -15,9 +15,9 @@ use crate::engine::ids::{self, Handle};
 use crate::message::Message;
 
 /// Most bytes of one read that serves several messages.
-const READ_BYTES_MAX: u64 = 256 << 10;
+pub(super) const READ_BYTES_MAX: u64 = 256 << 10;
 /// What is read beyond the beginning of the last entry, whose length is not known.
-const LAST_ENTRY_BYTES: u64 = 4 << 10;
+pub(super) const LAST_ENTRY_BYTES: u64 = 4 << 10;
 
 impl Queues {
     /// The messages of leases, in their order. A message that cannot be read is left out and logged; it stays in flight.

@@ -11,7 +11,8 @@ use base::{ByteCount, Clock, ManualClock, NoMetrics, Timestamp};
 use bytes::Bytes;
 use store::record::{CarryKind, Cause, LineState, Next, NoObserver, Record, Subject};
 
-use super::{Counts, Options, Queue, Queues};
+use super::{Counts, Effort, Options, Queue, Queues, Sought, Standing};
+use crate::attributes::{Attribute, Value};
 use crate::message::{
     Access, Carried, Message, Outgoing, Receive, Sender, Sent, Settle, SettledLine,
 };
@@ -1027,4 +1028,110 @@ async fn a_log_that_is_mostly_dead_shrinks_and_keeps_what_lives() {
     }
     found.sort();
     assert!(found == kept, "{} of {} came back", found.len(), kept.len());
+}
+
+#[tokio::test]
+async fn messages_are_found_by_id_and_by_attribute_wherever_they_wait() {
+    let bench = Bench::new();
+    let queue = bench.create("q", &[]).await;
+    let named = |name: &str, body: String| Outgoing {
+        body: body.into(),
+        attributes: [(
+            "shukuba.id".to_owned(),
+            Attribute {
+                data_type: "String".to_owned(),
+                value: Value::Text(name.to_owned()),
+            },
+        )]
+        .into(),
+        ..Outgoing::default()
+    };
+    let delayed = Outgoing {
+        delay: Some(Duration::from_secs(60)),
+        ..named("later", "x".to_owned())
+    };
+    let in_flight = bench.send(&queue, text("first")).await.unwrap();
+    let retried = bench.send(&queue, text("second")).await.unwrap();
+    let gone = bench.send(&queue, text("third")).await.unwrap();
+    let received = bench.receive(&queue, 3).await;
+    let at = bench.clock.now().plus(Duration::from_secs(100));
+    let settles = vec![
+        settle(&received[1], Next::RetryAt { at, attempt: 1 }, vec![]),
+        settle(&received[2], Next::Gone, vec![]),
+    ];
+    bench.queues.settle(&queue, settles).await.unwrap();
+    let delayed = bench.send(&queue, delayed).await.unwrap();
+    let long = bench
+        .send(&queue, named("long", "x".repeat(9000)))
+        .await
+        .unwrap();
+    let mut cold = Vec::new();
+    for n in 0..40 {
+        let name = if n % 20 == 7 { "twice" } else { "other" };
+        let message = named(name, format!("cold {n}"));
+        cold.push(bench.send(&queue, message).await.unwrap());
+    }
+    let find = |sought: Sought| {
+        let mut effort = Effort::default();
+        let found = bench.queues.find(&queue, &sought, &mut effort).unwrap();
+        assert!(!effort.is_spent);
+        found
+            .into_iter()
+            .map(|one| (one.message_id, one.standing))
+            .collect::<BTreeMap<_, _>>()
+    };
+    let lease_end = bench.clock.now().plus(Duration::from_secs(30));
+    let delay_end = bench.clock.now().plus(Duration::from_secs(60));
+    let by_id = [&in_flight, &retried, &gone, &delayed, &cold[39]];
+    let by_id = by_id.map(|sent| sent.message_id.as_str());
+    let expected = |found: &[(&Sent, Standing)]| {
+        let found = found.iter();
+        found
+            .map(|(sent, standing)| (sent.message_id.clone(), *standing))
+            .collect::<BTreeMap<_, _>>()
+    };
+    assert_eq!(
+        find(Sought::messages(by_id.into_iter().chain(["no-uuid"]))),
+        expected(&[
+            (&in_flight, Standing::InFlight(lease_end)),
+            (&retried, Standing::RetryWait(at)),
+            (&delayed, Standing::Delayed(delay_end)),
+            (&cold[39], Standing::Waiting),
+        ])
+    );
+    for (names, messages) in [
+        (&["nobody"][..], &[][..]),
+        (
+            &["later", "long"],
+            &[
+                (&delayed, Standing::Delayed(delay_end)),
+                (&long, Standing::Waiting),
+            ],
+        ),
+        (
+            &["twice"],
+            &[
+                (&cold[7], Standing::Waiting),
+                (&cold[27], Standing::Waiting),
+            ],
+        ),
+    ] {
+        let sought = Sought::named("shukuba.id", names.iter().copied());
+        assert_eq!(find(sought), expected(messages), "{names:?}");
+    }
+    for bound in [
+        Effort {
+            messages: 5,
+            ..Effort::default()
+        },
+        Effort {
+            reads: 5,
+            ..Effort::default()
+        },
+    ] {
+        let mut effort = bound;
+        let sought = Sought::named("shukuba.id", ["twice"]);
+        let found = bench.queues.find(&queue, &sought, &mut effort).unwrap();
+        assert!(found.is_empty() && effort.is_spent, "{effort:?}");
+    }
 }
