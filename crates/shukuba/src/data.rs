@@ -143,6 +143,17 @@ pub(crate) fn host() -> String {
         .into_owned()
 }
 
+/// Whether there is data here and no server has it open.
+pub(crate) fn is_down(app: &App) -> bool {
+    let dir = app.data_dir();
+    let is_elsewhere = std::env::var_os("SHUKUBA_ENDPOINT").is_some_and(|url| !url.is_empty());
+    let has_data = dir.join("FORMAT").exists();
+    // Whoever has the directory open holds the lock; the lock taken here goes at once.
+    let is_free =
+        || std::fs::File::open(dir.join("LOCK")).is_ok_and(|file| file.try_lock().is_ok());
+    !is_elsewhere && has_data && is_free()
+}
+
 /// Removes what [`write_endpoint`] wrote: nobody answers there.
 pub(crate) fn remove_endpoint(dir: &Path) {
     if let Err(error) = std::fs::remove_file(dir.join(ENDPOINT_FILE))

@@ -4,12 +4,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use serde_json::json;
+use store::DataDir;
+use store::dir::DirError;
 
 use super::operator::At;
-use crate::app::App;
+use crate::app::{self, App};
 use crate::{keep, output};
 
-/// Copies the data of the running server into an empty directory of its machine, without stopping it.
+/// Copies the data into an empty directory: through the running server, without stopping it (the directory is then one of
+/// the server's machine), or directly when no server runs.
 #[derive(Debug, clap::Args)]
 pub(crate) struct BackupArgs {
     #[command(flatten)]
@@ -34,13 +37,31 @@ pub(crate) struct RestoreArgs {
 
 pub(super) fn backup(app: &App, args: &BackupArgs) -> anyhow::Result<ExitCode> {
     let to = std::path::absolute(&args.to)?;
-    let input = json!({ "to": to, "with_master_key": args.with_master_key });
-    let answer = args.at.call(app, "backup", &input)?;
-    let report: keep::Report = serde_json::from_value(answer)?;
+    let report = match at_rest(app, args)? {
+        Some(dir) => keep::backup_at_rest(dir.path(), &to, args.with_master_key)?,
+        None => {
+            let input = json!({ "to": to, "with_master_key": args.with_master_key });
+            let admin = args.at.admin(app)?.patient();
+            app::block_on(admin.call("backup", &input))??
+        }
+    };
     output::show(app.output(), &report, |report| {
         table("copied to", &to.display().to_string(), report)
     });
     Ok(ExitCode::SUCCESS)
+}
+
+/// The data directory, where this machine has it and no server runs on it.
+fn at_rest(app: &App, args: &BackupArgs) -> anyhow::Result<Option<DataDir>> {
+    let dir = app.data_dir();
+    if args.at.is_elsewhere() || !dir.join("journal").is_dir() {
+        return Ok(None);
+    }
+    match DataDir::open(&dir) {
+        Ok(dir) => Ok(Some(dir)),
+        Err(DirError::InUse { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 pub(super) fn restore(app: &App, args: &RestoreArgs) -> anyhow::Result<ExitCode> {

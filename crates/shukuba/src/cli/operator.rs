@@ -7,7 +7,7 @@ use crate::app::{self, App};
 use crate::client::admin::Admin;
 use crate::client::endpoint::Endpoint;
 use crate::client::http::Http;
-use crate::output;
+use crate::{data, output, serve};
 
 /// Where the server is.
 #[derive(Clone, Debug, clap::Args)]
@@ -18,6 +18,12 @@ pub(super) struct At {
 }
 
 impl At {
+    /// Whether another server than that of the data directory was named.
+    pub(super) fn is_elsewhere(&self) -> bool {
+        self.endpoint.is_some()
+            || std::env::var_os("SHUKUBA_ENDPOINT").is_some_and(|url| !url.is_empty())
+    }
+
     pub(super) fn admin(&self, app: &App) -> anyhow::Result<Admin> {
         let endpoint = Endpoint::for_operator(app, self.endpoint.as_deref())?;
         Ok(Admin::new(Http::new(endpoint, "shukuba")?))
@@ -30,6 +36,13 @@ impl At {
         name: &str,
         input: &impl Serialize,
     ) -> anyhow::Result<Value> {
+        if self.endpoint.is_none() && data::is_down(app) {
+            output::complain("no server runs on this data directory: reading the data itself");
+            let answer = serve::offline(app, name, serde_json::to_vec(input)?)?;
+            let answer = answer
+                .ok_or_else(|| anyhow::anyhow!("this needs a running server: shukuba serve"))?;
+            return Ok(serde_json::from_slice(&answer)?);
+        }
         let admin = self.admin(app)?;
         app::block_on(admin.call(name, input))?
     }

@@ -39,6 +39,9 @@ fn table(answer: &Value) -> String {
     if answer.get("is_cut") == Some(&Value::Bool(true)) {
         parts.push("there are more; narrow it with --route or by id".to_owned());
     }
+    if answer.get("is_waiting_cut") == Some(&Value::Bool(true)) {
+        parts.push("the queues hold more messages than were looked through: one that waits may be missing; a message id finds it soonest".to_owned());
+    }
     parts.join("\n\n")
 }
 
@@ -62,11 +65,15 @@ fn story(story: &Value) -> String {
         }
     }
     lines.extend(attempts.iter().map(attempt));
-    lines.extend(
-        list(story, "waiting")
-            .iter()
-            .map(|one| format!("  waits: {} {}", text(one, "state"), text(one, "until"))),
-    );
+    lines.extend(list(story, "waiting").iter().map(|one| {
+        let place = [text(one, "state"), text(one, "until")].join(" ");
+        format!(
+            "  in `{}`: {} as {}",
+            text(one, "queue"),
+            place.trim_end(),
+            text(one, "message_id")
+        )
+    }));
     lines.join("\n")
 }
 

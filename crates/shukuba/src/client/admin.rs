@@ -1,5 +1,7 @@
 //! The operator's calls: `POST /_shukuba/api/<name>`, signed for the service `shukuba`.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
 use serde::Serialize;
@@ -7,6 +9,9 @@ use serde::de::DeserializeOwned;
 
 use super::Error;
 use super::http::Http;
+
+/// Longest time that a copy of all data may take. Chosen.
+const COPY_TIME: Duration = Duration::from_secs(12 * 3600);
 
 /// Calls a server's admin API.
 #[derive(Debug)]
@@ -17,6 +22,12 @@ pub(crate) struct Admin {
 impl Admin {
     pub(crate) fn new(http: Http) -> Self {
         Self { http }
+    }
+
+    /// For calls that copy: waits for the answer as long as the disks may take.
+    pub(crate) fn patient(mut self) -> Self {
+        self.http.answer_time = COPY_TIME;
+        self
     }
 
     /// Calls `name` with `input`.

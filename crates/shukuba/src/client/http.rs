@@ -44,6 +44,8 @@ pub(crate) struct Http {
     tls: Option<TlsConnector>,
     idle: Mutex<Vec<SendRequest<Full<Bytes>>>>,
     clock: SystemClock,
+    /// Longest time for an answer.
+    pub(super) answer_time: Duration,
 }
 
 impl std::fmt::Debug for Http {
@@ -71,6 +73,7 @@ impl Http {
             tls,
             idle: Mutex::new(Vec::new()),
             clock: SystemClock::new(),
+            answer_time: ANSWER_TIME,
         })
     }
 
@@ -118,10 +121,10 @@ impl Http {
                 })?
                 .map_err(|error| Failure::Other(format!("{error:#}")))?,
         };
-        let answer = tokio::time::timeout(ANSWER_TIME, exchange(&mut connection, request))
+        let answer = tokio::time::timeout(self.answer_time, exchange(&mut connection, request))
             .await
             .map_err(|_| {
-                Failure::Other(format!("no answer within {}s", ANSWER_TIME.as_secs()))
+                Failure::Other(format!("no answer within {}s", self.answer_time.as_secs()))
             })??;
         self.keep(connection);
         Ok(answer)

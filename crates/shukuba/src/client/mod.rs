@@ -5,7 +5,7 @@
 //! data directory (instance roles, web identity) come through the crate `aws`.
 //!
 //! - [`endpoint`]: where to, as which key, in which region
-//! - [`mod@http`]: connections
+//! - `http`: connections
 //! - [`sqs`]: the calls of a sender
 //! - [`admin`]: the operator's calls
 

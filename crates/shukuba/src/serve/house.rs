@@ -43,6 +43,7 @@ pub(super) struct House {
     door: Arc<Door>,
     address: SocketAddr,
     notifiers: Arc<Notifiers>,
+    desk: Desk,
     work: Work,
     stop: watch::Sender<bool>,
     tasks: Mutex<JoinSet<()>>,
@@ -128,7 +129,7 @@ impl House {
             keys: keys.clone(),
             authorizer: Arc::new(RoleAuthorizer),
             recorder: Arc::new(CountingRecorder::new(metrics.clone())),
-            admin: Arc::new(desk),
+            admin: Arc::new(desk.clone()),
             metrics,
             clock,
             region,
@@ -146,11 +147,17 @@ impl House {
             door,
             address,
             notifiers,
+            desk,
             work,
             stop,
             tasks: Mutex::new(JoinSet::new()),
             _dir: dir,
         })
+    }
+
+    /// The operator's calls.
+    pub(super) fn desk(&self) -> &Desk {
+        &self.desk
     }
 
     pub(super) fn door(&self) -> Arc<Door> {

@@ -18,6 +18,7 @@ mod notify;
 mod route_queue;
 mod routes;
 mod runtimes;
+mod waiting;
 mod work;
 
 use std::net::SocketAddr;
@@ -70,6 +71,33 @@ pub(crate) fn run(app: &App, over: Over) -> anyhow::Result<()> {
         .build()
         .context("cannot start the runtime")?;
     runtime.block_on(serve(app, over, loaded))
+}
+
+/// Does an operator's call on the data directory, which no server has open; `None` where the call makes no sense then.
+/// Opening reads the journal as a start does.
+pub(crate) fn offline(app: &App, name: &str, input: Vec<u8>) -> anyhow::Result<Option<Vec<u8>>> {
+    let loaded = app.config()?;
+    let over = Over {
+        listen: None,
+        insecure_http: false,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    runtime.block_on(async {
+        let address = loaded.config.server.listen;
+        let live = Live::new(app.clone(), over, loaded)?;
+        let house = House::open(&app.data_dir(), live, address).await?;
+        let answer = house.desk().offline(name, input.into()).await;
+        house.end().await;
+        match answer {
+            None => Ok(None),
+            Some(Ok(answer)) => Ok(Some(answer)),
+            Some(Err(fault)) => anyhow::bail!("{}", fault.message),
+        }
+    })
 }
 
 async fn serve(app: &App, over: Over, loaded: config::Loaded) -> anyhow::Result<()> {
