@@ -10,7 +10,7 @@ run() { printf '\033[2m$ shukuba %s\033[0m\n' "$*"; "$bin" "$@"; }
 
 if [ -z "${SHUKUBA_BIN:-}" ]; then
     command -v cargo >/dev/null || {
-        echo "cargo is missing: curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh" >&2; exit 1; }
+        echo "cargo is missing: install Rust 1.95 or newer with rustup (apt-get install -y rustup, then rustup default stable)" >&2; exit 1; }
     command -v cc >/dev/null || { echo "a C compiler is missing: apt-get update && apt-get install -y gcc libc6-dev" >&2; exit 1; }
     say "building (about three minutes the first time)"
     cargo build -p shukuba
@@ -81,7 +81,8 @@ run ledger --destinations
 say "done in ${SECONDS}s; try next"
 cat <<'NEXT'
   make run                                          keep a server; in another terminal:
-  eval "$(./target/debug/shukuba env)"              point aws-cli, SDKs and the commands below at it
+  export SHUKUBA_DATA=$PWD/data                     where it keeps everything
+  eval "$(./target/debug/shukuba env)"              point aws-cli and SDKs at it
   echo 'https://example.com/?hello=1' | ./target/debug/shukuba send --queue s2s
   ./target/debug/shukuba status --watch             backlog, rates, notifiers, the worst destinations
   ./target/debug/shukuba pause destination example.com
