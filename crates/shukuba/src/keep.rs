@@ -13,6 +13,9 @@ use store::disk::RealDisk;
 /// Small files that belong to the data.
 const FILES: [&str; 3] = ["keys.json", "salt", "FORMAT"];
 
+/// How often results are walked through at most. Chosen: a compaction in each walk is beyond belief.
+const WALKS_MAX: usize = 10;
+
 /// What was copied.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Report {
@@ -51,11 +54,21 @@ pub(crate) fn backup(
     };
     let results = from.join("results");
     if results.is_dir() {
-        copy_tree(&results, &to.join("results"), &mut report)?;
+        copy_results(&results, &to.join("results"), &mut report)?;
     }
     copy_small(from, to, with_master_key, &mut report)?;
     sync_dir(to)?;
     Ok(report)
+}
+
+/// Copies `from`, which no server has open (the caller holds its lock), into `to`, which must be empty or new. Every byte of
+/// the journal is checked on the way.
+pub(crate) fn backup_at_rest(
+    from: &Path,
+    to: &Path,
+    with_master_key: bool,
+) -> anyhow::Result<Report> {
+    copy_checked(from, to, with_master_key)
 }
 
 /// Copies a backup into `to`, which must be empty or new, after checking every byte of its journal.
@@ -65,6 +78,10 @@ pub(crate) fn restore(from: &Path, to: &Path) -> anyhow::Result<Report> {
         "`{}` is no backup: it has no `journal`",
         from.display()
     );
+    copy_checked(from, to, true)
+}
+
+fn copy_checked(from: &Path, to: &Path, with_master_key: bool) -> anyhow::Result<Report> {
     make_empty(to)?;
     let target = to.join("journal");
     fs::create_dir(&target).with_context(|| format!("cannot make `{}`", target.display()))?;
@@ -83,7 +100,7 @@ pub(crate) fn restore(from: &Path, to: &Path) -> anyhow::Result<Report> {
     if results.is_dir() {
         copy_tree(&results, &to.join("results"), &mut report)?;
     }
-    copy_small(from, to, true, &mut report)?;
+    copy_small(from, to, with_master_key, &mut report)?;
     sync_dir(to)?;
     Ok(report)
 }
@@ -120,24 +137,59 @@ fn copy_small(
     Ok(())
 }
 
-fn copy_tree(from: &Path, to: &Path, report: &mut Report) -> anyhow::Result<()> {
+/// Copies results that a server may be compacting: small objects go when the large one that holds them stands. What a walk
+/// misses so, the next one finds.
+fn copy_results(from: &Path, to: &Path, report: &mut Report) -> anyhow::Result<()> {
+    for _ in 0..WALKS_MAX {
+        if copy_tree(from, to, report)? == Walk::Whole {
+            return Ok(());
+        }
+    }
+    anyhow::bail!("the results changed all the while they were copied; try again")
+}
+
+/// What a walk over the results found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Walk {
+    /// Nothing went away meanwhile.
+    Whole,
+    /// Something did: what replaced it may have been missed.
+    Again,
+}
+
+fn copy_tree(from: &Path, to: &Path, report: &mut Report) -> anyhow::Result<Walk> {
     fs::create_dir_all(to).with_context(|| format!("cannot make `{}`", to.display()))?;
     let entries =
         fs::read_dir(from).with_context(|| format!("cannot read `{}`", from.display()))?;
+    let mut walk = Walk::Whole;
     for entry in entries {
         let entry = entry.with_context(|| format!("cannot read `{}`", from.display()))?;
         let (source, target) = (entry.path(), to.join(entry.file_name()));
         if source.is_dir() {
-            copy_tree(&source, &target, report)?;
-        } else if let Some(bytes) = copy_if_there(&source, &target)? {
-            report.result_files += 1;
-            report.result_bytes += bytes;
+            if copy_tree(&source, &target, report)? == Walk::Again {
+                walk = Walk::Again;
+            }
+        } else if !is_copied(&source, &target) {
+            match copy_if_there(&source, &target)? {
+                Some(bytes) => {
+                    report.result_files += 1;
+                    report.result_bytes += bytes;
+                }
+                None => walk = Walk::Again,
+            }
         }
     }
-    sync_dir(to)
+    sync_dir(to)?;
+    Ok(walk)
 }
 
-/// An object may be replaced by a larger one while it is copied; that one is copied as well.
+/// Objects are written once under their name.
+fn is_copied(from: &Path, to: &Path) -> bool {
+    let bytes = |path: &Path| fs::metadata(path).map(|data| data.len()).ok();
+    bytes(to).is_some_and(|copied| Some(copied) == bytes(from))
+}
+
+/// `None` when it went away meanwhile.
 fn copy_if_there(from: &Path, to: &Path) -> anyhow::Result<Option<u64>> {
     match copy_file(from, to) {
         Ok(bytes) => Ok(Some(bytes)),

@@ -1,12 +1,15 @@
 //! What a line would become: its request, its destination and the addresses, without sending anything.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use base::SystemClock;
 use bytes::Bytes;
-use delivery::config::Route;
+use delivery::config::{DestinationRules, Route, Schedule, Span};
 use delivery::destinations::{self, Destinations};
 use delivery::format::{Format, Parsed};
+use delivery::masking::{MASK, Masking};
 use delivery::sender::{Senders, Tools};
 use serde::{Deserialize, Serialize};
 
@@ -24,8 +27,12 @@ pub(crate) struct Tested {
     pub(crate) url: Option<String>,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Option<String>,
+    /// Bytes of the body.
+    pub(crate) body_bytes: usize,
     /// The name of the rules that apply.
     pub(crate) destination: Option<String>,
+    /// Those of its rules that say how it is sent and when again.
+    pub(crate) rules: BTreeMap<String, String>,
     /// Where it would connect to.
     pub(crate) addresses: Vec<String>,
 }
@@ -71,13 +78,33 @@ fn parse(route: &Route, line: &str) -> Result<Parsed, String> {
         .map_err(|error| error.to_string())
 }
 
-fn tell(tested: &mut Tested, parsed: Parsed, rules: &delivery::config::DestinationRules) {
+fn tell(tested: &mut Tested, parsed: Parsed, rules: &DestinationRules) {
     let request = parsed.request;
     tested.id = parsed.id;
     tested.expires_at = parsed.expires_at.map(base::Timestamp::rfc3339);
     tested.method = Some(request.method.to_string());
     tested.url = Some(request.url.to_string());
-    tested.headers = request.headers;
+    let masking = Masking::default();
+    let shown = |(name, value): (String, String)| {
+        let is_secret = masking.hides(name.as_bytes())
+            || matches!(
+                name.to_ascii_lowercase().as_str(),
+                "cookie" | "proxy-authorization" | "x-api-key"
+            );
+        (name, if is_secret { MASK.to_owned() } else { value })
+    };
+    let replaced = |name: &str| {
+        rules
+            .headers
+            .iter()
+            .any(|(own, _)| own.eq_ignore_ascii_case(name))
+    };
+    tested.headers = request
+        .headers
+        .into_iter()
+        .filter(|(name, _)| !replaced(name))
+        .map(shown)
+        .collect();
     // Static headers may hold secrets: their names only.
     tested.headers.extend(
         rules
@@ -87,4 +114,66 @@ fn tell(tested: &mut Tested, parsed: Parsed, rules: &delivery::config::Destinati
     );
     tested.body =
         (!request.body.is_empty()).then(|| String::from_utf8_lossy(&request.body).into_owned());
+}
+
+/// What is set or matters most, in words of the settings.
+fn rules_of(rules: &DestinationRules) -> BTreeMap<String, String> {
+    let span = |span: Duration| Some(Span(span).to_string());
+    let schedule = |schedule: &Schedule| match schedule {
+        Schedule::Never => "never".to_owned(),
+        Schedule::Waits(waits) => waits
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(", "),
+    };
+    let all = [
+        ("timeout_connect", span(rules.timeout_connect)),
+        ("timeout_first_byte", span(rules.timeout_first_byte)),
+        ("timeout_total", span(rules.timeout_total)),
+        (
+            "in_flight_max",
+            rules.in_flight_max.map(|count| count.to_string()),
+        ),
+        ("rate", rules.rate_per_sec.map(|rate| format!("{rate}/s"))),
+        (
+            "success",
+            Some(
+                rules
+                    .success
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            ),
+        ),
+        ("retry.server", Some(schedule(&rules.retry.server))),
+        ("retry.client", Some(schedule(&rules.retry.client))),
+        ("connect_to", rules.connect_to.clone()),
+        (
+            "ca_file",
+            rules
+                .ca_file
+                .as_ref()
+                .map(|path| path.display().to_string()),
+        ),
+        ("allow_cidrs", list(&rules.allow_cidrs)),
+        // A proxy's URL may hold a password.
+        (
+            "proxy",
+            rules.proxy.as_ref().map(delivery::destinations::authority),
+        ),
+    ];
+    all.into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+        .collect()
+}
+
+fn list<T: ToString>(all: &[T]) -> Option<String> {
+    (!all.is_empty()).then(|| {
+        all.iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(", ")
+    })
 }
