@@ -52,21 +52,33 @@ impl Question {
 /// Where a message is that has not ended; answered by the queue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct WaitingAs {
+    /// Which of the ids that were asked for it bears.
+    #[serde(skip)]
+    pub asked: String,
     /// The message.
     pub message_id: String,
-    /// `unread`, `waiting`, `delayed`, `retry-wait`, `in-flight`, or `dead-letter`.
+    /// Its queue.
+    pub queue: String,
+    /// `waiting`, `delayed`, `retry-wait`, `in-flight`, or `dead` when it lies among the dead.
     pub state: String,
     /// When it goes on, where that is known.
     pub until: Option<String>,
 }
 
+/// What waits.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InQueues {
+    /// The messages.
+    pub messages: Vec<WaitingAs>,
+    /// Whether there were more messages in the queues than are looked through.
+    pub is_cut: bool,
+}
+
 /// The queue's part of the answer.
 pub trait Waiting: Send + Sync {
-    /// The messages in the queue of any of these ids; those of other queues are not known.
-    fn waiting<'a>(
-        &'a self,
-        message_ids: &'a [String],
-    ) -> BoxFuture<'a, Result<Vec<WaitingAs>, port::Error>>;
+    /// The messages in the queue of any of these ids: message ids and ids that senders gave. Those of other queues are not
+    /// known.
+    fn waiting<'a>(&'a self, ids: &'a [String]) -> BoxFuture<'a, Result<InQueues, port::Error>>;
 }
 
 /// Knows of no message: for results elsewhere than the queue.
@@ -74,11 +86,8 @@ pub trait Waiting: Send + Sync {
 pub struct NotKnown;
 
 impl Waiting for NotKnown {
-    fn waiting<'a>(
-        &'a self,
-        _: &'a [String],
-    ) -> BoxFuture<'a, Result<Vec<WaitingAs>, port::Error>> {
-        Box::pin(std::future::ready(Ok(Vec::new())))
+    fn waiting<'a>(&'a self, _: &'a [String]) -> BoxFuture<'a, Result<InQueues, port::Error>> {
+        Box::pin(std::future::ready(Ok(InQueues::default())))
     }
 }
 
@@ -120,6 +129,8 @@ pub struct Answer {
     pub effort: Effort,
     /// Whether there were more than [`ATTEMPTS_MAX`].
     pub is_cut: bool,
+    /// Whether there were more messages in the queues than were looked through, so that one that waits may be missing.
+    pub is_waiting_cut: bool,
 }
 
 /// Searches the results of a place.
@@ -202,11 +213,12 @@ impl Why {
         }
         found.extend(self.sealed(&wanted, &window, &mut effort).await?);
         let is_cut = found.len() > ATTEMPTS_MAX;
-        let stories = self.stories(question, found).await?;
+        let (stories, is_waiting_cut) = self.stories(question, found).await?;
         Ok(Answer {
             stories,
             effort,
             is_cut,
+            is_waiting_cut,
         })
     }
 
@@ -307,7 +319,12 @@ impl Why {
         Ok((found, frames))
     }
 
-    async fn stories(&self, question: &Question, found: Vec<Vec<u8>>) -> Result<Vec<Story>, Error> {
+    /// The stories, and whether messages may wait that were not looked at.
+    async fn stories(
+        &self,
+        question: &Question,
+        found: Vec<Vec<u8>>,
+    ) -> Result<(Vec<Story>, bool), Error> {
         let mut by_id: BTreeMap<String, Vec<Stored>> = BTreeMap::new();
         let mut results: Vec<Stored> = found
             .iter()
@@ -330,18 +347,19 @@ impl Why {
         if let (Question::Id(id), true) = (question, stories.is_empty()) {
             stories.push(Story::of(id.clone(), Vec::new()));
         }
-        for story in &mut stories {
-            let mut ids = story.message_ids.clone();
-            if let Question::Id(id) = question {
-                ids.extend([id.clone()]);
-                ids.extend(bloom::without_line(id).map(str::to_owned));
-                ids.dedup();
-            }
-            story.waiting = self.waiting.waiting(&ids).await?;
+        let asked: Vec<Vec<String>> = stories.iter().map(|story| story.ids(question)).collect();
+        let mut ids = asked.concat();
+        ids.sort();
+        ids.dedup();
+        let waiting = self.waiting.waiting(&ids).await?;
+        for (story, ids) in stories.iter_mut().zip(&asked) {
+            let of_story = waiting.messages.iter();
+            let of_story = of_story.filter(|message| ids.contains(&message.asked));
+            story.waiting = of_story.cloned().collect();
             story.settle_state();
         }
         stories.retain(|story| story.state != UNKNOWN);
-        Ok(stories)
+        Ok((stories, waiting.is_cut))
     }
 }
 
@@ -363,6 +381,25 @@ impl Story {
             attempts,
             waiting: Vec::new(),
         }
+    }
+
+    /// What a message of it in a queue may bear: its messages' ids, its own and the asked one, each also without a line's
+    /// number.
+    fn ids(&self, question: &Question) -> Vec<String> {
+        let mut ids = self.message_ids.clone();
+        let asked = match question {
+            Question::Id(id) => Some(id.as_str()),
+            Question::Url(_) => None,
+        };
+        for id in asked.into_iter().chain([self.notification_id.as_str()]) {
+            // A sender's own id may end like a line's number.
+            for id in [Some(id), bloom::without_line(id)].into_iter().flatten() {
+                if !ids.iter().any(|known| known == id) {
+                    ids.push(id.to_owned());
+                }
+            }
+        }
+        ids
     }
 
     /// The last result decides, unless a message of it still waits.
@@ -399,13 +436,18 @@ mod tests {
         fn waiting<'a>(
             &'a self,
             ids: &'a [String],
-        ) -> BoxFuture<'a, Result<Vec<WaitingAs>, port::Error>> {
+        ) -> BoxFuture<'a, Result<InQueues, port::Error>> {
             let found = ids.iter().filter(|id| *id == self.0).map(|id| WaitingAs {
+                asked: id.clone(),
                 message_id: id.clone(),
+                queue: "s2s".to_owned(),
                 state: "retry-wait".to_owned(),
                 until: None,
             });
-            let found = found.collect();
+            let found = InQueues {
+                messages: found.collect(),
+                is_cut: false,
+            };
             Box::pin(std::future::ready(Ok(found)))
         }
     }

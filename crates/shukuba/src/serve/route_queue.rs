@@ -18,6 +18,9 @@ use sqs::message::{Carried, SettledLine};
 use sqs::{Access, Message, Outgoing, Queue, Queues, Receive, Settle};
 use store::record::{CarryKind, LineState};
 
+#[cfg(test)]
+mod tests;
+
 /// Messages that one receive gives.
 const RECEIVE_MAX: usize = 10;
 /// Outcomes in one journal record. Chosen: a record of some 100 KiB.

@@ -15,8 +15,8 @@ use delivery::results::{ObjectResults, Results, Sealer};
 use sqs::{Outgoing, Queues, Sender};
 use store::record::Cause;
 
-use super::log::Log;
-use super::route_queue::RouteQueue;
+use super::RouteQueue;
+use crate::serve::log::Log;
 
 const LEASE: Duration = Duration::from_secs(30);
 
@@ -35,30 +35,88 @@ impl Place {
         let ledger = Arc::new(Ledger::new());
         let dir = tempfile::tempdir().unwrap();
         let options = sqs::Options {
-            journal: store::Options { segment: ByteCount::mib(4), reserve: ByteCount::mib(4), ..store::Options::default() },
+            journal: store::Options {
+                segment: ByteCount::mib(4),
+                reserve: ByteCount::mib(4),
+                ..store::Options::default()
+            },
             account: "123456789012".parse().unwrap(),
             region: "ap-northeast-1".parse().unwrap(),
             are_results_sealed: true,
         };
-        let (queues, _) = Queues::open(dir.path(), options, clock.clone(), Arc::new(NoMetrics), ledger.clone()).unwrap();
-        let make = async |name| queues.create(name, &std::collections::BTreeMap::new(), &std::collections::BTreeMap::new()).await;
+        let (queues, _) = Queues::open(
+            dir.path(),
+            options,
+            clock.clone(),
+            Arc::new(NoMetrics),
+            ledger.clone(),
+        )
+        .unwrap();
+        let make = async |name| {
+            queues
+                .create(
+                    name,
+                    &std::collections::BTreeMap::new(),
+                    &std::collections::BTreeMap::new(),
+                )
+                .await
+        };
         let (queue, dead) = (make("s2s").await.unwrap(), make("s2s-dead").await.unwrap());
-        let writer = Writer::new("s2s", &SentBy::default(), Masking::default(), Salt::new([7; 32]));
-        let route = RouteQueue { queues: queues.clone(), queue, dead, writer, clock: clock.clone() };
-        let log = Arc::new(Log { queues, ledger: ledger.clone(), routes: Arc::default() });
-        let results = Results::new(Arc::new(ObjectResults::local(&dir.path().join("results")).unwrap()));
-        Self { clock, ledger, log, results, route, _dir: dir }
+        let writer = Writer::new(
+            "s2s",
+            &SentBy::default(),
+            Masking::default(),
+            Salt::new([7; 32]),
+        );
+        let route = RouteQueue {
+            queues: queues.clone(),
+            queue,
+            dead,
+            writer,
+            clock: clock.clone(),
+        };
+        let log = Arc::new(Log {
+            queues,
+            ledger: ledger.clone(),
+            routes: Arc::default(),
+        });
+        let results = Results::new(Arc::new(
+            ObjectResults::local(&dir.path().join("results")).unwrap(),
+        ));
+        Self {
+            clock,
+            ledger,
+            log,
+            results,
+            route,
+            _dir: dir,
+        }
     }
 
     async fn send(&self, body: &'static str) {
-        let message = Outgoing { body: Bytes::from_static(body.as_bytes()), ..Outgoing::default() };
-        let sender = Sender { id: "AIDA", cause: Cause::Sent };
-        let sent = self.route.queues.send(&self.route.queue, sender, vec![message]).await.unwrap();
+        let message = Outgoing {
+            body: Bytes::from_static(body.as_bytes()),
+            ..Outgoing::default()
+        };
+        let sender = Sender {
+            id: "AIDA",
+            cause: Cause::Sent,
+        };
+        let sent = self
+            .route
+            .queues
+            .send(&self.route.queue, sender, vec![message])
+            .await
+            .unwrap();
         assert!(sent.iter().all(Result::is_ok));
     }
 
     async fn receive(&self) -> Received {
-        let ask = Ask { max: 1, wait: Duration::ZERO, lease: LEASE };
+        let ask = Ask {
+            max: 1,
+            wait: Duration::ZERO,
+            lease: LEASE,
+        };
         self.route.receive(ask).await.unwrap().remove(0)
     }
 
@@ -88,16 +146,34 @@ impl Place {
     }
 
     async fn assert_balanced(&self) -> u64 {
-        let stored = StoredResults { results: self.results.clone(), log: self.log.clone() };
+        let stored = StoredResults {
+            results: self.results.clone(),
+            log: self.log.clone(),
+        };
         let routes = [("s2s".to_owned(), "s2s".to_owned())];
-        let answer = balance(&self.ledger, self.log.as_ref(), Some(&stored), &routes, Detail::Totals).await.unwrap();
+        let answer = balance(
+            &self.ledger,
+            self.log.as_ref(),
+            Some(&stored),
+            &routes,
+            Detail::Totals,
+        )
+        .await
+        .unwrap();
         assert!(answer.balanced, "{:?}", answer.drifts);
-        let of_route = answer.queues.iter().find(|queue| queue.book.queue == "s2s").unwrap();
+        let of_route = answer
+            .queues
+            .iter()
+            .find(|queue| queue.book.queue == "s2s")
+            .unwrap();
         of_route.book.late_results
     }
 
     async fn stored(&self) -> Vec<Stored> {
-        Sealer::new(self.log.clone(), self.results.clone()).all().await.unwrap();
+        Sealer::new(self.log.clone(), self.results.clone())
+            .all()
+            .await
+            .unwrap();
         let mut stored = Vec::new();
         for entry in self.results.entries(&Window::default()).await.unwrap() {
             let index = self.results.index(&entry).await.unwrap().unwrap();
@@ -117,18 +193,40 @@ async fn a_result_after_the_lease_is_stored_as_late_and_the_ledger_stays_balance
     let first = place.receive().await;
     place.clock.advance(LEASE);
     let second = place.receive().await;
-    assert_eq!((&first.message_id, second.receive_count), (&second.message_id, 2));
+    assert_eq!(
+        (&first.message_id, second.receive_count),
+        (&second.message_id, 2)
+    );
 
     place.settle(&first, Verdict::Delivered).await;
     assert_eq!(place.assert_balanced().await, 1);
     let counts = place.route.queues.counts(&place.route.queue).unwrap();
-    assert_eq!((counts.in_flight, counts.visible), (1, 0), "the second still has it");
+    assert_eq!(
+        (counts.in_flight, counts.visible),
+        (1, 0),
+        "the second still has it"
+    );
 
     place.settle(&second, Verdict::Delivered).await;
     assert_eq!(place.assert_balanced().await, 1);
     let stored = place.stored().await;
-    let late: Vec<_> = stored.iter().map(|result| (result.message_id.as_str(), result.receive_count, result.late)).collect();
-    assert_eq!(late, [(&*first.message_id, 1, true), (&*first.message_id, 2, false)]);
+    let late: Vec<_> = stored
+        .iter()
+        .map(|result| {
+            (
+                result.message_id.as_str(),
+                result.receive_count,
+                result.late,
+            )
+        })
+        .collect();
+    assert_eq!(
+        late,
+        [
+            (&*first.message_id, 1, true),
+            (&*first.message_id, 2, false)
+        ]
+    );
     // Now from the sealed objects instead of the journal.
     assert_eq!(place.assert_balanced().await, 1);
     assert!(place.clock.now() > first.sent_at);
