@@ -112,6 +112,8 @@ fn tell(tested: &mut Tested, parsed: Parsed, rules: &DestinationRules) {
             .iter()
             .map(|(name, _)| (name.clone(), "(set by the destination)".to_owned())),
     );
+    tested.rules = rules_of(rules);
+    tested.body_bytes = request.body.len();
     tested.body =
         (!request.body.is_empty()).then(|| String::from_utf8_lossy(&request.body).into_owned());
 }

@@ -82,7 +82,15 @@ fn table(tested: &Tested) -> String {
             .iter()
             .map(|(name, value)| ("header", format!("{name}: {value}"))),
     );
-    rows.extend(tested.body.iter().map(|body| ("body", body.clone())));
+    let bytes = tested.body_bytes;
+    rows.extend(
+        tested
+            .body
+            .iter()
+            .map(|body| ("body", format!("{bytes} bytes: {body}"))),
+    );
+    let rules = tested.rules.iter();
+    rows.extend(rules.map(|(name, value)| ("rule", format!("{name} = {value}"))));
     rows.extend(
         tested
             .destination

@@ -1,0 +1,126 @@
+//! `shukuba backup` while messages are sent, `restore` elsewhere, and a server on the copy.
+
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::house::{House, queue_of};
+
+const SETTINGS: &str = "[routes.r]\nqueue = \"q\"\nnotifier = false\n";
+
+fn visible(ledger: &Value) -> u64 {
+    queue_of(ledger, "q").1["visible"].as_u64().unwrap()
+}
+
+fn line(number: u64) -> String {
+    format!("http://a.example/?n={number}")
+}
+
+#[test]
+fn a_backup_made_while_sending_holds_what_was_acknowledged_before_it() {
+    let house = House::new(SETTINGS);
+    let server = house.serve();
+    house.send("q", (0..1000).map(line));
+    let (before, backup, after) = std::thread::scope(|scope| {
+        let sending = scope.spawn(|| house.send("q", (1000..3000).map(line)));
+        house.until("more is being sent", || visible(&house.ledger()) > 1000);
+        let before = visible(&house.ledger());
+        let backup = house.json(&["backup", house.path("copy").to_str().unwrap()]);
+        let after = visible(&house.ledger());
+        sending.join().unwrap();
+        (before, backup, after)
+    });
+    assert_eq!(backup["has_master_key"], false, "{backup}");
+    assert!(!house.path("copy/master.key").exists());
+    assert_eq!(visible(&house.ledger()), 3000);
+    drop(server);
+
+    let restored = house.json_on(
+        "elsewhere",
+        &["restore", house.path("copy").to_str().unwrap()],
+    );
+    assert_eq!(restored["journal_files"], backup["journal_files"]);
+    std::fs::copy(
+        house.path("data/master.key"),
+        house.path("elsewhere/master.key"),
+    )
+    .unwrap();
+    let _server = house.serve_on("elsewhere");
+    let ledger = house.ledger_on("elsewhere");
+    let count = visible(&ledger);
+    assert!(
+        (before..=after).contains(&count),
+        "{before} <= {count} <= {after}"
+    );
+    assert_eq!(ledger["balanced"], true, "{ledger}");
+}
+
+#[test]
+fn results_and_keys_come_back() {
+    let house = House::new("");
+    let (_sink, sink) = house.sink();
+    house.settle(
+        "[routes.r]\nqueue = \"q\"\n[scaler]\ninterval = \"1s\"\nnotifiers_min = 1\n\
+         [destinations.\"127.0.0.1\"]\nallow_cidrs = [\"127.0.0.1/32\"]\n",
+    );
+    let server = house.serve();
+    house.send("q", (0..300).map(|number| format!("{sink}/ok?n={number}")));
+    let delivered = |ledger: &Value| queue_of(ledger, "q").0["delivered"].clone();
+    house.until("all is delivered", || delivered(&house.ledger()) == 300);
+    let copy = house.path("copy");
+    let backup = house.json(&["backup", copy.to_str().unwrap(), "--with-master-key"]);
+    assert_eq!(backup["has_master_key"], true);
+    assert_eq!(server.stop(), Some(0));
+    house.json_on("elsewhere", &["restore", copy.to_str().unwrap()]);
+    let env = |data: &str| house.json_on(data, &["env"])["AWS_SECRET_ACCESS_KEY"].clone();
+    assert_eq!(env("elsewhere"), env("data"), "the same administrator");
+    let _server = house.serve_on("elsewhere");
+    let ledger = house.ledger_on("elsewhere");
+    assert_eq!(
+        (delivered(&ledger), &ledger["balanced"]),
+        (300.into(), &true.into()),
+        "{ledger}"
+    );
+    let why = house.json_on("elsewhere", &["why", &format!("{sink}/ok?n=7")]);
+    assert!(why.to_string().contains("delivered"), "{why}");
+}
+
+#[test]
+fn without_a_server_the_directory_itself_is_copied() {
+    let house = House::new(SETTINGS);
+    let server = house.serve();
+    house.send("q", (0..200).map(line));
+    assert_eq!(server.stop(), Some(0));
+    let backup = house.json(&[
+        "backup",
+        house.path("copy").to_str().unwrap(),
+        "--with-master-key",
+    ]);
+    assert_eq!(backup["has_master_key"], true);
+    house.json_on(
+        "elsewhere",
+        &["restore", house.path("copy").to_str().unwrap()],
+    );
+    let _server = house.serve_on("elsewhere");
+    assert_eq!(visible(&house.ledger_on("elsewhere")), 200);
+}
+
+#[test]
+fn what_is_not_empty_is_left_alone() {
+    let house = House::new(SETTINGS);
+    let server = house.serve();
+    std::fs::create_dir(house.path("copy")).unwrap();
+    std::fs::write(house.path("copy/mine"), "mine").unwrap();
+    for arguments in [["backup", "copy"], ["restore", "copy"]] {
+        let output = house
+            .command(&arguments)
+            .current_dir(house.path(""))
+            .stderr(Stdio::piped())
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1));
+    }
+    assert_eq!(server.stop(), Some(0));
+    let entries = Command::new("ls").arg(house.path("copy")).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&entries.stdout), "mine\n");
+}

@@ -1,0 +1,266 @@
+//! A folder with settings and data, and the processes that work on it. Everything ends with the test.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// How long a process may take for one step on a busy machine. Nothing is asserted of it.
+const STEP_MAX: Duration = Duration::from_secs(120);
+
+/// Where everything of a test lies.
+pub(crate) struct House {
+    folder: tempfile::TempDir,
+}
+
+impl House {
+    pub(crate) fn new(settings: &str) -> Self {
+        let house = Self {
+            folder: tempfile::tempdir().unwrap(),
+        };
+        house.settle(settings);
+        house
+    }
+
+    /// Writes the settings.
+    pub(crate) fn settle(&self, settings: &str) {
+        std::fs::write(self.path("shukuba.toml"), settings).unwrap();
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// A command on the data directory `data` with nothing from the environment but what finding programs takes.
+    pub(crate) fn command_on(&self, data: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_shukuba"));
+        command
+            .env_clear()
+            .env("HOME", self.folder.path())
+            .env("PATH", "/usr/bin:/bin");
+        command
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stderr(Stdio::inherit());
+        if arguments.first() != Some(&"sink") {
+            command
+                .arg("--data")
+                .arg(self.path(data))
+                .arg("--config")
+                .arg(self.path("shukuba.toml"));
+        }
+        command
+    }
+
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        self.command_on("data", arguments)
+    }
+
+    /// Runs a command to its end.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments)
+            .stderr(Stdio::piped())
+            .output()
+            .unwrap()
+    }
+
+    /// Runs a command that must succeed, and reads its JSON.
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
+        self.json_on("data", arguments)
+    }
+
+    pub(crate) fn json_on(&self, data: &str, arguments: &[&str]) -> Value {
+        let output = self
+            .command_on(data, arguments)
+            .args(["--output", "json"])
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}",
+            String::from_utf8_lossy(&output.stdout)
+        );
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// Starts a server on the data directory `data` and waits until it says that it serves.
+    pub(crate) fn serve_on(&self, data: &str) -> Process {
+        let socket = UnixDatagram::bind(self.path("notify")).unwrap();
+        socket.set_read_timeout(Some(STEP_MAX)).unwrap();
+        let mut command = self.command_on(data, &["serve", "--listen", "127.0.0.1:0"]);
+        let server = Process(
+            command
+                .env("NOTIFY_SOCKET", self.path("notify"))
+                .env("SHUKUBA_LOG", "warn")
+                .spawn()
+                .unwrap(),
+        );
+        let mut word = [0; 512];
+        loop {
+            let count = socket
+                .recv(&mut word)
+                .expect("the server says that it serves");
+            if word[..count].starts_with(b"READY=1") {
+                std::fs::remove_file(self.path("notify")).unwrap();
+                return server;
+            }
+        }
+    }
+
+    pub(crate) fn serve(&self) -> Process {
+        self.serve_on("data")
+    }
+
+    /// Starts a sink, whose log is `sink.log`.
+    pub(crate) fn sink(&self) -> (Process, String) {
+        let log = self.path("sink.log");
+        let mut command = self.command(&[
+            "sink",
+            "--listen",
+            "127.0.0.1:0",
+            "--log",
+            log.to_str().unwrap(),
+        ]);
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        (Process(child), line.trim().to_owned())
+    }
+
+    /// Sends lines, each in a message of its own; all are acknowledged when it returns.
+    pub(crate) fn send(&self, queue: &str, lines: impl IntoIterator<Item = String>) {
+        let mut command = self.command(&["send", "--queue", queue]);
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut input = child.stdin.take().unwrap();
+        for line in lines {
+            writeln!(input, "{line}").unwrap();
+        }
+        drop(input);
+        assert!(child.wait().unwrap().success(), "sending");
+    }
+
+    /// What the ledger says, balanced or not.
+    pub(crate) fn ledger_on(&self, data: &str) -> Value {
+        let output = self
+            .command_on(data, &["ledger", "--output", "json"])
+            .output()
+            .unwrap();
+        serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|error| panic!("the ledger: {error}: {output:?}"))
+    }
+
+    pub(crate) fn ledger(&self) -> Value {
+        self.ledger_on("data")
+    }
+
+    /// Asks until `is_so`: a process has no other way to say how far it is.
+    pub(crate) fn until(&self, what: &str, mut is_so: impl FnMut() -> bool) {
+        let begun = std::time::Instant::now();
+        while !is_so() {
+            assert!(
+                begun.elapsed() < STEP_MAX,
+                "{what}: not within {} s",
+                STEP_MAX.as_secs()
+            );
+            std::thread::yield_now();
+        }
+    }
+
+    /// The numbers in the sink's log, with how often each came.
+    pub(crate) fn seen(&self) -> BTreeMap<u64, u64> {
+        let mut seen = BTreeMap::new();
+        for line in std::fs::read_to_string(self.path("sink.log"))
+            .unwrap_or_default()
+            .lines()
+        {
+            let target = line.split('\t').nth(2).unwrap_or_default();
+            if let Some(number) = target
+                .split_once("n=")
+                .and_then(|(_, number)| number.parse().ok())
+            {
+                *seen.entry(number).or_default() += 1;
+            }
+        }
+        seen
+    }
+}
+
+/// The counts of a queue in a ledger: those by state, and how its messages divide now.
+pub(crate) fn queue_of(ledger: &Value, name: &str) -> (Value, Value) {
+    let queues = ledger["queues"].as_array().unwrap();
+    let queue = queues
+        .iter()
+        .find(|queue| queue["queue"] == name)
+        .unwrap_or_else(|| panic!("`{name}` in {ledger}"));
+    (queue["total"].clone(), queue["live"].clone())
+}
+
+/// The results in the objects under `folder`: notification and verdict each.
+pub(crate) fn results_in(folder: &Path) -> Vec<(String, String)> {
+    let (mut results, mut folders) = (Vec::new(), vec![folder.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.to_string_lossy().ends_with(".ndjson.zst") {
+                let text =
+                    zstd::stream::decode_all(std::fs::read(&path).unwrap().as_slice()).unwrap();
+                results.extend(
+                    text.split(|byte| *byte == b'\n')
+                        .filter(|line| !line.is_empty())
+                        .map(result),
+                );
+            }
+        }
+    }
+    results
+}
+
+fn result(line: &[u8]) -> (String, String) {
+    let result: Value = serde_json::from_slice(line).unwrap();
+    let text = |name: &str| {
+        result[name]
+            .as_str()
+            .unwrap_or_else(|| panic!("`{name}` in {result}"))
+            .to_owned()
+    };
+    (text("notification_id"), text("verdict"))
+}
+
+/// A running process; killed when dropped.
+pub(crate) struct Process(pub(crate) Child);
+
+impl Process {
+    /// Asks it to end and gives its exit code.
+    pub(crate) fn stop(mut self) -> Option<i32> {
+        let asked = Command::new("kill")
+            .args(["-TERM", &self.0.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(asked.success());
+        self.0.wait().unwrap().code()
+    }
+
+    /// Waits for its own end and gives its exit code.
+    pub(crate) fn wait(mut self) -> Option<i32> {
+        self.0.wait().unwrap().code()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

@@ -1,0 +1,64 @@
+//! `shukuba route test` shows a line's request and sends nothing.
+
+use serde_json::{Value, json};
+
+use crate::house::House;
+
+fn settings(more: &str) -> String {
+    format!("[routes.r]\nqueue = \"q\"\nformat = {{ kind = \"ltsv\" }}\n{more}")
+}
+
+fn test(house: &House, line: &str) -> (Option<i32>, Value) {
+    let output = house.run(&["route", "test", line, "--output", "json"]);
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    (
+        output.status.code(),
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {text}")),
+    )
+}
+
+#[test]
+fn a_line_is_shown_as_it_would_be_sent_and_is_not_sent() {
+    let house = House::new("");
+    let (_sink, sink) = house.sink();
+    let host = sink.trim_start_matches("http://");
+    house.settle(&settings(
+        "[destinations.\"127.0.0.1\"]\nallow_cidrs = [\"127.0.0.1/32\"]\nrate = \"10/s\"\n\
+         headers = { authorization = \"Bearer s3cret\", x-plain = \"p\" }\n",
+    ));
+    let line = format!("url:{sink}/ok?n=1\tmethod:POST\tbody:a=%31\tid:n1");
+    let (code, shown) = test(&house, &line);
+    assert_eq!(code, Some(0), "{shown}");
+    assert_eq!(shown["method"], "POST");
+    assert_eq!(shown["url"], format!("{sink}/ok?n=1"));
+    assert_eq!(
+        (&shown["id"], &shown["body"], &shown["body_bytes"]),
+        (&json!("n1"), &json!("a=%31"), &json!(5))
+    );
+    assert_eq!(shown["destination"], "127.0.0.1");
+    assert_eq!(shown["addresses"], json!([host]));
+    assert_eq!(shown["rules"]["rate"], "10/s", "{shown}");
+    assert!(!shown.to_string().contains("s3cret"), "{shown}");
+    assert!(house.seen().is_empty());
+}
+
+#[test]
+fn a_refused_address_comes_with_the_line_that_would_allow_it() {
+    let house = House::new(&settings(""));
+    let (code, shown) = test(&house, "url:http://10.1.2.3/x");
+    assert_eq!(code, Some(1));
+    let problem = shown["problem"].as_str().unwrap();
+    assert!(
+        problem.contains("add `allow_cidrs = [\"10.1.2.3/32\"]` under [destinations.\"10.1.2.3\"]"),
+        "{problem}"
+    );
+    assert_eq!(shown["is_sent"], false);
+}
+
+#[test]
+fn a_line_without_form_is_a_problem_in_words() {
+    let house = House::new(&settings(""));
+    let (code, shown) = test(&house, "no labels here");
+    assert_eq!((code, &shown["is_sent"]), (Some(1), &json!(false)));
+    assert!(!shown["problem"].as_str().unwrap().is_empty());
+}
