@@ -12,7 +12,7 @@ pub mod name;
 pub mod time;
 pub mod unit;
 
-pub use metric::{MetricSink, NoMetrics};
+pub use metric::{HISTOGRAM_BOUNDS, MetricSink, NoMetrics};
 pub use name::{AccountId, Arn, Region};
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};
 pub use unit::ByteCount;

@@ -11,17 +11,11 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use base::MetricSink;
+use base::{HISTOGRAM_BOUNDS as BOUNDS, MetricSink};
 use parking_lot::{Mutex, RwLock};
 
 /// The most series of a process. Chosen: 10,000 take about 4 MB.
 pub const SERIES_LIMIT: usize = 10_000;
-
-/// Upper bounds of the buckets of measurements: seconds from 0.1 ms to 100 s, and beyond for sizes and counts.
-const BOUNDS: [f64; 18] = [
-    0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
-    5.0, 10.0, 30.0, 100.0,
-];
 
 /// Takes counts from the whole process and shows them.
 pub struct Registry {
@@ -95,7 +89,12 @@ impl Value {
         }
     }
 
-    fn take(&self, value: f64) {
+    /// Takes `times` measurements of `value`; a counter takes one.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "measurements of some seconds, far below 2^53"
+    )]
+    fn take(&self, value: f64, times: u64) {
         match self {
             Self::Counter(sum) => sum.add(value),
             Self::Histogram {
@@ -105,10 +104,10 @@ impl Value {
             } => {
                 let place = BOUNDS.partition_point(|bound| *bound < value);
                 if let Some(bucket) = buckets.get(place) {
-                    bucket.fetch_add(1, Ordering::Relaxed);
+                    bucket.fetch_add(times, Ordering::Relaxed);
                 }
-                count.fetch_add(1, Ordering::Relaxed);
-                sum.add(value);
+                count.fetch_add(times, Ordering::Relaxed);
+                sum.add(value * times as f64);
             }
         }
     }
@@ -172,7 +171,7 @@ impl Registry {
         namespace: &'static str,
         name: &'static str,
         dimensions: &[(&'static str, &str)],
-        value: f64,
+        (value, times): (f64, u64),
     ) {
         let hash = self.hash(kind, namespace, name, dimensions);
         let is_wanted = |series: &&Arc<Series>| series.is(kind, namespace, name, dimensions);
@@ -182,10 +181,10 @@ impl Registry {
             .get(&hash)
             .and_then(|same| same.iter().find(is_wanted))
         {
-            found.value.take(value);
+            found.value.take(value, times);
             return;
         }
-        self.take_new(kind, namespace, name, dimensions, value);
+        self.take_new(kind, namespace, name, dimensions, (value, times));
     }
 
     fn take_new(
@@ -194,7 +193,7 @@ impl Registry {
         namespace: &'static str,
         name: &'static str,
         dimensions: &[(&'static str, &str)],
-        value: f64,
+        (value, times): (f64, u64),
     ) {
         let mut series = self.series.write();
         let is_full = self.count.load(Ordering::Relaxed) >= SERIES_LIMIT as u64;
@@ -214,7 +213,7 @@ impl Registry {
             .iter()
             .find(|one| one.is(kind, namespace, name, dimensions))
         {
-            found.value.take(value);
+            found.value.take(value, times);
             return;
         }
         let new = Series {
@@ -226,7 +225,7 @@ impl Registry {
                 .collect(),
             value: Value::of(kind),
         };
-        new.value.take(value);
+        new.value.take(value, times);
         same.push(Arc::new(new));
         self.count.fetch_add(1, Ordering::Relaxed);
     }
@@ -250,7 +249,7 @@ impl MetricSink for Registry {
         dimensions: &[(&'static str, &str)],
         value: f64,
     ) {
-        self.take(Kind::Counter, namespace, name, dimensions, value);
+        self.take(Kind::Counter, namespace, name, dimensions, (value, 1));
     }
 
     fn record(
@@ -260,7 +259,18 @@ impl MetricSink for Registry {
         dimensions: &[(&'static str, &str)],
         value: f64,
     ) {
-        self.take(Kind::Histogram, namespace, name, dimensions, value);
+        self.record_many(namespace, name, dimensions, value, 1);
+    }
+
+    fn record_many(
+        &self,
+        namespace: &'static str,
+        name: &'static str,
+        dimensions: &[(&'static str, &str)],
+        value: f64,
+        count: u64,
+    ) {
+        self.take(Kind::Histogram, namespace, name, dimensions, (value, count));
     }
 }
 
@@ -442,6 +452,26 @@ mod tests {
             "shukuba_call_seconds_count 2",
             "# TYPE shukuba_backlog gauge",
             "shukuba_backlog{queue=\"s2s\"} 12",
+        ] {
+            assert!(
+                text.lines().any(|one| one == line),
+                "{line} is not in\n{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn many_measurements_at_once_count_as_many() {
+        let registry = Registry::new();
+        registry.record_many("shukuba", "attempt_seconds", &[], 0.003, 40);
+        registry.record_many("shukuba", "attempt_seconds", &[], 0.5, 2);
+        let text = registry.text();
+        for line in [
+            "shukuba_attempt_seconds_bucket{le=\"0.0025\"} 0",
+            "shukuba_attempt_seconds_bucket{le=\"0.005\"} 40",
+            "shukuba_attempt_seconds_bucket{le=\"0.5\"} 42",
+            "shukuba_attempt_seconds_sum 1.12",
+            "shukuba_attempt_seconds_count 42",
         ] {
             assert!(
                 text.lines().any(|one| one == line),

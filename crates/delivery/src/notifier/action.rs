@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base::Timestamp;
+use base::{HISTOGRAM_BOUNDS, Timestamp};
 
 use crate::config::DestinationRules;
 use crate::port::{Ask, Lease, Notification, Outcome};
@@ -133,8 +133,64 @@ pub struct Counts {
     pub expired: u64,
     /// Notifications put off untried.
     pub later: u64,
-    /// Milliseconds that the attempts took together.
-    pub attempt_ms: u64,
+    /// How long the attempts took.
+    pub durations: Durations,
+}
+
+/// How many attempts took how long, by the buckets of the metrics, so that one record per bucket tells all of them.
+///
+/// Counting one is a search among 18 bounds and two additions: some nanoseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Durations {
+    buckets: [Bucket; BUCKETS],
+}
+
+/// Those of all bounds, and what lies beyond.
+const BUCKETS: usize = HISTOGRAM_BOUNDS.len() + 1;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Bucket {
+    count: u64,
+    micros: u64,
+}
+
+impl Durations {
+    /// Counts one attempt.
+    pub fn push(&mut self, took: Duration) {
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let seconds = took.as_secs_f64();
+        let place = HISTOGRAM_BOUNDS.partition_point(|bound| *bound < seconds);
+        if let Some(bucket) = self.buckets.get_mut(place) {
+            bucket.add(1, micros);
+        }
+    }
+
+    /// Adds another's.
+    pub fn add(&mut self, other: &Self) {
+        for (mine, theirs) in self.buckets.iter_mut().zip(other.buckets) {
+            mine.add(theirs.count, theirs.micros);
+        }
+    }
+
+    /// The mean in seconds of each bucket that holds attempts, and how many it holds.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a second's attempts, far below 2^53 microseconds"
+    )]
+    pub fn seconds(&self) -> impl Iterator<Item = (f64, u64)> + '_ {
+        let held = self.buckets.iter().filter(|bucket| bucket.count > 0);
+        held.map(|bucket| {
+            let mean = bucket.micros as f64 / bucket.count as f64;
+            (mean / 1e6, bucket.count)
+        })
+    }
+}
+
+impl Bucket {
+    fn add(&mut self, count: u64, micros: u64) {
+        self.count = self.count.saturating_add(count);
+        self.micros = self.micros.saturating_add(micros);
+    }
 }
 
 impl Counts {
@@ -146,6 +202,51 @@ impl Counts {
         self.dead += other.dead;
         self.expired += other.expired;
         self.later += other.later;
-        self.attempt_ms += other.attempt_ms;
+        self.durations.add(&other.durations);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_keep_their_number_their_sum_and_their_buckets() {
+        let mut durations = Durations::default();
+        let spans = [0, 99, 100, 101, 1500, 1700, 2_000_000, 400_000_000];
+        for micros in spans {
+            durations.push(Duration::from_micros(micros));
+        }
+        let mut twice = durations;
+        twice.add(&durations);
+        let seconds: Vec<_> = twice.seconds().collect();
+        let counts: Vec<u64> = seconds.iter().map(|(_, count)| *count).collect();
+        assert_eq!(counts, [6, 2, 4, 2, 2]);
+        for ((mean, _), bounds) in seconds.iter().zip([
+            0.0..=0.0001,
+            0.0001..=0.000_25,
+            0.001..=0.0025,
+            1.0..=2.5,
+            100.0..=f64::MAX,
+        ]) {
+            assert!(bounds.contains(mean), "{mean} {bounds:?}");
+        }
+        let sum: f64 = seconds
+            .iter()
+            .map(|(mean, count)| mean * *count as f64)
+            .sum();
+        assert!((sum - 2.0 * 402.0035).abs() < 1e-9, "{sum}");
+    }
+
+    #[test]
+    fn a_duration_on_a_bound_stays_in_its_bucket() {
+        for bound in HISTOGRAM_BOUNDS {
+            let mut durations = Durations::default();
+            for _ in 0..7 {
+                durations.push(Duration::from_micros((bound * 1e6).round() as u64));
+            }
+            let seconds: Vec<_> = durations.seconds().collect();
+            assert_eq!(seconds, [(bound, 7)]);
+        }
     }
 }

@@ -439,8 +439,7 @@ fn emit(metrics: &dyn MetricSink, route: &str, destination: &str, counts: &Count
             metrics.add("Shukuba", name, &dimensions, count as f64);
         }
     }
-    if counts.attempts > 0 {
-        let seconds = counts.attempt_ms as f64 / 1000.0 / counts.attempts as f64;
-        metrics.record("Shukuba", "AttemptSeconds", &dimensions, seconds);
+    for (seconds, count) in counts.durations.seconds() {
+        metrics.record_many("Shukuba", "AttemptSeconds", &dimensions, seconds, count);
     }
 }

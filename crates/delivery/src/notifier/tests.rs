@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use base::{Clock, NoMetrics, SystemClock};
+use base::{Clock, MetricSink, NoMetrics, SystemClock};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
@@ -85,8 +85,19 @@ async fn work(
     grace: Duration,
     is_enough: impl Fn(&MemoryQueue, u32) -> bool,
 ) -> Summary {
+    let metrics = Arc::new(NoMetrics);
+    work_measured(queue, grace, metrics, is_enough).await
+}
+
+async fn work_measured(
+    queue: &Arc<MemoryQueue>,
+    grace: Duration,
+    metrics: Arc<dyn MetricSink>,
+    is_enough: impl Fn(&MemoryQueue, u32) -> bool,
+) -> Summary {
     let sender = Arc::new(ByPath::default());
-    let parts = parts(queue.clone(), sender.clone(), FormatKind::Url);
+    let mut parts = parts(queue.clone(), sender.clone(), FormatKind::Url);
+    parts.metrics = metrics;
     let (notifier, handle) = Notifier::new(parts, Directives::default());
     let looked = async {
         while !is_enough(queue, sender.sends.load(Ordering::SeqCst)) {
@@ -107,6 +118,41 @@ fn verdicts(queue: &MemoryQueue) -> HashMap<String, Verdict> {
             .map(|line| (line.notification.to_string(), line.verdict))
             .collect()
     })
+}
+
+/// Counts additions and measurements by name.
+#[derive(Debug, Default)]
+struct Kept {
+    attempts: AtomicU32,
+    measured: AtomicU32,
+}
+
+impl MetricSink for Kept {
+    fn add(&self, _: &'static str, name: &'static str, _: &[(&'static str, &str)], value: f64) {
+        if name == "Attempts" {
+            self.attempts.fetch_add(value as u32, Ordering::SeqCst);
+        }
+    }
+    fn record(&self, _: &'static str, name: &'static str, _: &[(&'static str, &str)], _: f64) {
+        assert_eq!(name, "AttemptSeconds");
+        self.measured.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test]
+async fn each_attempt_is_one_measurement_of_its_duration() {
+    let queue = Arc::new(MemoryQueue::new(EMBEDDED, Arc::new(SystemClock::new())));
+    for line in 0..25 {
+        let host = if line % 2 == 0 { "a" } else { "b" };
+        queue.send(format!("http://{host}.example/ok"));
+    }
+    let kept = Arc::new(Kept::default());
+    let is_enough = |queue: &MemoryQueue, _| queue.with(|model| model.settled.len() == 25);
+    let grace = Duration::from_secs(5);
+    let summary = work_measured(&queue, grace, kept.clone(), is_enough).await;
+    assert_eq!(summary.counts.attempts, 25);
+    let count = |count: &AtomicU32| count.load(Ordering::SeqCst);
+    assert_eq!((count(&kept.attempts), count(&kept.measured)), (25, 25));
 }
 
 #[tokio::test]

@@ -238,7 +238,7 @@ impl Unit {
         self.in_flight = self.in_flight.saturating_sub(1);
         self.moved_at = at.mono;
         self.counts.attempts += 1;
-        self.counts.attempt_ms += u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        self.counts.durations.push(took);
         match class {
             Some(FailureClass::Network | FailureClass::Timeout | FailureClass::Server) => {
                 self.learn_latency(took);
