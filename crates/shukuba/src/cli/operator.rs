@@ -25,6 +25,12 @@ impl At {
     }
 
     pub(super) fn admin(&self, app: &App) -> anyhow::Result<Admin> {
+        if self.endpoint.is_none() && data::is_down(app) {
+            anyhow::bail!(
+                "no server runs on `{}`; this needs one: shukuba serve",
+                app.data_dir().display()
+            );
+        }
         let endpoint = Endpoint::for_operator(app, self.endpoint.as_deref())?;
         Ok(Admin::new(Http::new(endpoint, "shukuba")?))
     }

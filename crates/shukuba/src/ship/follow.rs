@@ -168,7 +168,8 @@ impl Follow {
             Ok(source) => source,
             Err(error) if error.kind() == io::ErrorKind::NotFound && !self.is_once => return Ok(()),
             Err(error) => {
-                return Err(error).with_context(|| format!("cannot open `{}`", self.path.display()));
+                return Err(error)
+                    .with_context(|| format!("cannot open `{}`", self.path.display()));
             }
         };
         let may_grow = source.may_grow() && !self.is_once;

@@ -1,5 +1,13 @@
 //! The binary as it is built: servers, notifiers and commands in processes of their own, on a directory of their own.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests stop at the first surprise"
+)]
+
 mod backup;
 mod check_data;
 mod house;
