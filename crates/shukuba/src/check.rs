@@ -234,7 +234,7 @@ mod tests {
     fn what_is_damaged_is_cut_out_and_booked_once() {
         let temporary = tempfile::tempdir().unwrap();
         drop(journal(temporary.path(), 50));
-        damage(temporary.path(), 4096 + 200);
+        damage(temporary.path(), 64 + 200);
         let found = verify(temporary.path()).unwrap().report;
         assert_eq!(found.damage.len(), 1);
         assert!(!found.is_sound() && found.records < 50);
