@@ -123,7 +123,7 @@ fn dependencies(manifest: &Source) -> Result<Vec<String>> {
 }
 
 fn module_doc(source: &Source) -> Option<String> {
-    let is_exempt = source.path.contains("/tests/") || source.path.contains("/examples/");
+    let is_exempt = is_test(source) || source.path.contains("/examples/");
     let is_documented = source.text.trim_start().starts_with("//!");
     (!is_exempt && !is_documented).then(|| {
         format!(
@@ -134,7 +134,7 @@ fn module_doc(source: &Source) -> Option<String> {
 }
 
 fn length(source: &Source) -> Option<String> {
-    let is_exempt = source.path.contains("/tests/") || source.text.contains("tidy: long because");
+    let is_exempt = is_test(source) || source.text.contains("tidy: long because");
     let lines = source.code().lines().count();
     (!is_exempt && lines > FILE_LINES_MAX).then(|| {
         format!(
@@ -142,6 +142,11 @@ fn length(source: &Source) -> Option<String> {
             source.path
         )
     })
+}
+
+/// A file that holds nothing but tests.
+fn is_test(source: &Source) -> bool {
+    source.path.contains("/tests/") || source.path.ends_with("/tests.rs")
 }
 
 fn engine_strangers(source: &Source) -> Vec<String> {

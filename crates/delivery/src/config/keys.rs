@@ -1,4 +1,5 @@
 //! The table of all keys, for the generated configuration reference. A test compares it with what serde takes.
+// tidy: long because it is a table.
 
 /// What a value is written as; the unit is part of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

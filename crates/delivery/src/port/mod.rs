@@ -8,7 +8,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +17,10 @@ use futures_util::future::BoxFuture;
 use url::Url;
 
 use crate::config::DestinationRules;
+
+mod attempt;
+
+pub use attempt::{Attempt, ErrorClass, FailureClass, Timings};
 
 /// Why a port could not do what was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -286,170 +289,6 @@ impl fmt::Display for Reason {
             }
         }
     }
-}
-
-/// The classes of failures by which retry schedules are chosen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum FailureClass {
-    /// No connection: name, address, TCP, TLS, proxy, reset.
-    Network,
-    /// A timeout was reached.
-    Timeout,
-    /// 5xx, 408, 425, and answers that are no HTTP.
-    Server,
-    /// 429, or 503 with `Retry-After`.
-    Limited,
-    /// Any other 4xx.
-    Client,
-    /// 3xx: redirects are not followed.
-    Redirect,
-    /// Refused by our own rules (address, method, header).
-    Policy,
-}
-
-impl FailureClass {
-    /// The name in results and settings.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Network => "network",
-            Self::Timeout => "timeout",
-            Self::Server => "server",
-            Self::Limited => "limited",
-            Self::Client => "client",
-            Self::Redirect => "redirect",
-            Self::Policy => "policy",
-        }
-    }
-}
-
-impl fmt::Display for FailureClass {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// What went wrong in an attempt, exactly. A status that is no success is no error here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum ErrorClass {
-    /// The name did not resolve.
-    Dns,
-    /// The address is not allowed (SSRF).
-    Address,
-    /// The connection was refused or broke while being made.
-    Connect,
-    /// The connection was not made in time.
-    ConnectTimeout,
-    /// The handshake or the certificate failed.
-    Tls,
-    /// The handshake was not done in time.
-    TlsTimeout,
-    /// The proxy refused or failed.
-    Proxy,
-    /// No head of an answer in time.
-    FirstByteTimeout,
-    /// The answer was not complete in time.
-    TotalTimeout,
-    /// The connection ended before the answer did.
-    Closed,
-    /// What came back is not the protocol.
-    Protocol,
-    /// The receiver took the call and asks to try later (SMTP 4yz); counts before the status.
-    Deferred,
-    /// The receiver took the call and refuses for good (SMTP 5yz); counts before the status.
-    Rejected,
-    /// The notification was refused by the rules before anything was sent.
-    Refused,
-    /// The attempt was given up because the notifier ended.
-    Cancelled,
-}
-
-impl ErrorClass {
-    /// The name in results.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Dns => "dns",
-            Self::Address => "address",
-            Self::Connect => "connect",
-            Self::ConnectTimeout => "connect-timeout",
-            Self::Tls => "tls",
-            Self::TlsTimeout => "tls-timeout",
-            Self::Proxy => "proxy",
-            Self::FirstByteTimeout => "first-byte-timeout",
-            Self::TotalTimeout => "total-timeout",
-            Self::Closed => "closed",
-            Self::Protocol => "protocol",
-            Self::Deferred => "deferred",
-            Self::Rejected => "rejected",
-            Self::Refused => "refused",
-            Self::Cancelled => "cancelled",
-        }
-    }
-
-    /// The class by which it is retried.
-    #[must_use]
-    pub fn failure_class(self) -> FailureClass {
-        match self {
-            Self::Dns | Self::Connect | Self::Tls | Self::Proxy | Self::Closed => {
-                FailureClass::Network
-            }
-            Self::ConnectTimeout
-            | Self::TlsTimeout
-            | Self::FirstByteTimeout
-            | Self::TotalTimeout
-            | Self::Cancelled => FailureClass::Timeout,
-            Self::Protocol | Self::Deferred => FailureClass::Server,
-            Self::Rejected => FailureClass::Client,
-            Self::Address | Self::Refused => FailureClass::Policy,
-        }
-    }
-}
-
-impl fmt::Display for ErrorClass {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// How long each part of an attempt took; zero for what did not happen (a kept connection has no DNS).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Timings {
-    /// Resolving the name.
-    pub dns: Duration,
-    /// Making the TCP connection.
-    pub connect: Duration,
-    /// The TLS handshake.
-    pub tls: Duration,
-    /// From the request's start to the answer's head.
-    pub first_byte: Duration,
-    /// From the attempt's start to its end.
-    pub total: Duration,
-}
-
-/// One send and what came back.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Attempt {
-    /// Its number, from 1.
-    pub number: u32,
-    /// When it began.
-    pub started: Timestamp,
-    /// The address that was connected to.
-    pub address: Option<SocketAddr>,
-    /// The status of the answer (SMTP: the reply code).
-    pub status: Option<u16>,
-    /// What went wrong where there is no status.
-    pub error: Option<ErrorClass>,
-    /// Words for the operator: the error, or for a refused address the exact line that would allow it.
-    pub detail: String,
-    /// How long it took.
-    pub timings: Timings,
-    /// The beginning of the answer's body, capped by the rules.
-    pub excerpt: Bytes,
-    /// What the receiver asked for by `Retry-After`, from the end of the attempt.
-    pub retry_after: Option<Duration>,
-    /// Whether any byte of the request may have reached the receiver.
-    pub sent: bool,
 }
 
 /// What is to be sent, as the line says.
