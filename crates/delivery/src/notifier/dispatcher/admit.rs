@@ -1,0 +1,331 @@
+//! What comes in: messages read into lines, lines judged, and what cannot wait here put off.
+
+use super::*;
+
+/// Messages in.
+impl Dispatcher {
+    /// Takes a message; `None` when it went straight back.
+    pub(super) fn admit(&mut self, at: Moment, received: Received) -> Option<MessageKey> {
+        let attribute = |name: &str| received.attributes.get(name);
+        let retry = attribute(travel::RETRY)
+            .map_or_else(travel::Retry::default, |text| travel::Retry::parse(text));
+        let base = attribute(travel::ID).map_or_else(
+            || received.message_id.clone(),
+            |text| Arc::from(text.as_str()),
+        );
+        let hint = if self.hints.is_empty() {
+            None
+        } else {
+            self.hints.remove(&received.message_id)
+        };
+        let attempts = received.attempt.max(retry.attempt).max(hint.unwrap_or(0));
+        let accepted_at = retry.first.unwrap_or(received.sent_at);
+        let not_before = retry.not_before.filter(|time| *time > at.wall);
+        let message = Message {
+            lease_end: at.mono + at.until(received.lease_until),
+            accepted_at,
+            base,
+            attempts,
+            retry,
+            lines: Vec::with_capacity(1),
+            open: 0,
+            state: MessageState::Held,
+            received,
+        };
+        let key = self.messages.insert(message);
+        if self.setup.traits.is_fifo {
+            self.join_group(key);
+        }
+        self.read_lines(at, key, not_before);
+        self.messages.get(key).map(|_| key)
+    }
+
+    pub(super) fn read_lines(
+        &mut self,
+        at: Moment,
+        key: MessageKey,
+        not_before: Option<Timestamp>,
+    ) {
+        let Some(message) = self.messages.get(key) else {
+            return;
+        };
+        let body = message.received.body.clone();
+        let mut lines: Vec<Line> = Vec::with_capacity(1);
+        let mut jobs = 0;
+        for (index, raw) in split_lines(&body).enumerate() {
+            let index = u32::try_from(index).unwrap_or(u32::MAX);
+            let line = self.read_line(at, key, index, raw, not_before);
+            jobs += u32::from(line.state == LineState::Waiting);
+            lines.push(line);
+        }
+        self.learn_lines(to_f64(lines.len()));
+        let Some(message) = self.messages.get_mut(key) else {
+            return;
+        };
+        message.lines = lines;
+        message.open = jobs;
+        if jobs == 0 {
+            self.conclude(at, key);
+        } else if self.setup.traits.is_fifo {
+            self.next_in_group(at, key);
+        } else {
+            self.queue_lines(at, key);
+        }
+    }
+
+    /// Follows more lines a message at once, fewer slowly: the prefetch must not overshoot.
+    pub(super) fn learn_lines(&mut self, lines: f64) {
+        let known = self.lines_mean.unwrap_or(lines);
+        let weight = if lines > known { 0.5 } else { 1.0 / 32.0 };
+        self.lines_mean = Some(known + (lines - known) * weight);
+    }
+
+    pub(super) fn read_line(
+        &mut self,
+        at: Moment,
+        key: MessageKey,
+        index: u32,
+        raw: Bytes,
+        not_before: Option<Timestamp>,
+    ) -> Line {
+        let (unit, request, verdict) = match not_before {
+            Some(at) => (None, None, Some(Verdict::Later { at })),
+            None => match self.setup.format.parse(&raw) {
+                Ok(parsed) => self.judge_line(at, key, index, parsed),
+                Err(error) => {
+                    let reason = Reason::from(error);
+                    (None, None, Some(Verdict::Dead { reason }))
+                }
+            },
+        };
+        let (number, attempts) = self.number_of(key, index);
+        let notification = match &request {
+            Some(request) => request.id.clone(),
+            None => self.id_of(key, number, None),
+        };
+        let destination = unit
+            .and_then(|id| self.units.get(id))
+            .map_or(&self.unknown, |unit| &unit.name)
+            .clone();
+        if let (Some(unit), Some(verdict)) = (unit.and_then(|id| self.units.get_mut(id)), &verdict)
+        {
+            count(&mut unit.counts, verdict);
+        }
+        Line {
+            unit: unit.unwrap_or(UnitId::MAX),
+            state: if verdict.is_some() {
+                LineState::Done
+            } else {
+                LineState::Waiting
+            },
+            outcome: LineOutcome {
+                line: number,
+                notification,
+                destination,
+                verdict: verdict.unwrap_or(Verdict::Later {
+                    at: Timestamp::EPOCH,
+                }),
+                number: attempts,
+                raw,
+                request,
+                attempt: None,
+            },
+        }
+    }
+
+    /// The receiver, the request, and the verdict where there is one already.
+    pub(super) fn judge_line(
+        &mut self,
+        at: Moment,
+        key: MessageKey,
+        index: u32,
+        parsed: Parsed,
+    ) -> (Option<UnitId>, Option<Arc<Notification>>, Option<Verdict>) {
+        let unit = self.units.of_url(&parsed.request.url, at.mono);
+        let (number, attempts) = self.number_of(key, index);
+        let id = self.id_of(key, number, parsed.id.as_deref());
+        let message = self.messages.get(key);
+        let request = Arc::new(Notification {
+            id,
+            request: parsed.request,
+            attempt: attempts + 1,
+            expires_at: parsed.expires_at,
+            line: number,
+            message_id: message.map_or_else(
+                || self.unknown.clone(),
+                |message| message.received.message_id.clone(),
+            ),
+            origin: message.and_then(|message| message.received.origin.clone()),
+            replay: message.and_then(Message::replay),
+        });
+        let Some(unit_id) = unit else {
+            let later = at.wall_after(Duration::from_secs(30));
+            return (None, Some(request), Some(Verdict::Later { at: later }));
+        };
+        let verdict = if request.expires_at.is_some_and(|end| end <= at.wall) {
+            Some(Verdict::Expired)
+        } else {
+            let refused = self
+                .units
+                .get(unit_id)
+                .and_then(|unit| self.setup.sender.check(&request.request, &unit.rules).err());
+            refused.map(|refused| Verdict::Dead {
+                reason: Reason::Refused {
+                    detail: refused.detail,
+                },
+            })
+        };
+        (unit, Some(request), verdict)
+    }
+
+    /// A line's number as first sent, and the attempts made.
+    pub(super) fn number_of(&self, key: MessageKey, index: u32) -> (u32, u32) {
+        self.messages.get(key).map_or((index + 1, 0), |message| {
+            let number = message
+                .retry
+                .lines
+                .get(index as usize)
+                .copied()
+                .unwrap_or(index + 1);
+            (number, message.attempts)
+        })
+    }
+
+    pub(super) fn id_of(&mut self, key: MessageKey, number: u32, own: Option<&str>) -> Arc<str> {
+        if let Some(own) = own {
+            return Arc::from(own);
+        }
+        self.id_scratch.clear();
+        if let Some(message) = self.messages.get(key) {
+            self.id_scratch.push_str(&message.base);
+        }
+        let _ = write!(self.id_scratch, "/{number}");
+        Arc::from(self.id_scratch.as_str())
+    }
+
+    /// Lets all waiting lines of a message stand in line before their receivers, or puts them off.
+    pub(super) fn queue_lines(&mut self, at: Moment, key: MessageKey) {
+        let Some(message) = self.messages.get(key) else {
+            return;
+        };
+        if message.lines.len() == 1 {
+            return self.queue_line(
+                at,
+                JobKey {
+                    message: key,
+                    line: 0,
+                },
+            );
+        }
+        for line in message.waiting() {
+            self.queue_line(at, JobKey { message: key, line });
+        }
+    }
+
+    pub(super) fn queue_line(&mut self, at: Moment, job: JobKey) {
+        let Some(message) = self.messages.get(job.message) else {
+            return;
+        };
+        let is_packed = message.lines.len() > 1;
+        let is_returning =
+            message.received.receive_count > 1 || message.retry != travel::Retry::default();
+        let left = self.prefetch_left();
+        let Some(unit_id) = message.line(job).map(|line| line.unit) else {
+            return;
+        };
+        let Some((unit, bucket)) = self.units.with_bucket(unit_id) else {
+            return;
+        };
+        let per_sec = bucket.map(|bucket| bucket.per_sec());
+        let room = unit.room(at.mono, per_sec, left);
+        let has_room = unit.ready.len() < room && (is_returning || !unit.has_queue(at.mono));
+        // Splitting a packed message costs a new one: its lines may wait longer, beside the prefetch.
+        let may_park = is_packed
+            && unit.ready.len() < room.saturating_mul(PARK_FACTOR)
+            && self.parked < self.setup.notifier.slots.saturating_mul(PARKED_MAX);
+        if !has_room && !may_park {
+            let wait = unit.turn(at, per_sec, &mut self.random);
+            return self.put_off(at, job, wait);
+        }
+        unit.ready.push_back(Ready {
+            job,
+            is_parked: !has_room,
+        });
+        if has_room {
+            self.waiting += 1;
+        } else {
+            self.parked += 1;
+        }
+        self.wake(unit_id);
+    }
+
+    /// Places of the prefetch that are left.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a count of lines, small and not negative"
+    )]
+    pub(super) fn prefetch_left(&self) -> usize {
+        let free = self.setup.notifier.slots.saturating_sub(self.in_flight);
+        let budget = (f64::from(free) * self.setup.notifier.prefetch) as usize;
+        budget.saturating_sub(self.waiting as usize)
+    }
+
+    /// Puts off what waits for receivers that turned out to be slower than thought, when it fills the prefetch.
+    pub(super) fn trim(&mut self, at: Moment) {
+        let free = self.setup.notifier.slots.saturating_sub(self.in_flight);
+        if self.waiting < free / 2 || at.mono < self.trim_after {
+            return;
+        }
+        self.trim_after = at.mono + TRIM_EVERY;
+        let with_ready = |(id, unit): (UnitId, &mut Unit)| (!unit.ready.is_empty()).then_some(id);
+        let ids: Vec<UnitId> = self.units.iter_mut().filter_map(with_ready).collect();
+        for id in ids {
+            self.trim_one(at, id);
+        }
+    }
+
+    pub(super) fn trim_one(&mut self, at: Moment, id: UnitId) {
+        let left = self.prefetch_left();
+        let Some((unit, bucket)) = self.units.with_bucket(id) else {
+            return;
+        };
+        let per_sec = bucket.map(|bucket| bucket.per_sec());
+        let room = unit.room(at.mono, per_sec, left);
+        if unit.ready.len() <= room {
+            return;
+        }
+        let kept = std::mem::take(&mut unit.ready);
+        for (place, ready) in kept.into_iter().enumerate() {
+            let message = self.messages.get(ready.job.message);
+            let is_packed = message.is_some_and(|message| message.lines.len() > 1);
+            let may_park = is_packed && place < room.saturating_mul(PARK_FACTOR);
+            let Some((unit, bucket)) = self.units.with_bucket(id) else {
+                return;
+            };
+            if place < room || may_park {
+                let is_parked = ready.is_parked || place >= room;
+                unit.ready.push_back(Ready { is_parked, ..ready });
+                if is_parked && !ready.is_parked {
+                    self.waiting = self.waiting.saturating_sub(1);
+                    self.parked += 1;
+                }
+                continue;
+            }
+            let per_sec = bucket.map(|bucket| bucket.per_sec());
+            let wait = unit.turn(at, per_sec, &mut self.random);
+            self.left_line(ready);
+            self.put_off(at, ready.job, wait);
+        }
+    }
+
+    /// Something no longer waits.
+    pub(super) fn left_line(&mut self, ready: Ready) {
+        let count = if ready.is_parked {
+            &mut self.parked
+        } else {
+            &mut self.waiting
+        };
+        *count = count.saturating_sub(1);
+    }
+}

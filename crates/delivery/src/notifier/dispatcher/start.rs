@@ -1,0 +1,273 @@
+//! What goes out: whose turn it is, what may start, and what is decided about a line and its message.
+
+use super::*;
+
+/// Sends.
+impl Dispatcher {
+    /// Lets a receiver stand in the ring if something waits for it.
+    pub(super) fn wake(&mut self, id: UnitId) {
+        if let Some(unit) = self.units.get_mut(id)
+            && !unit.is_in_ring
+            && !unit.ready.is_empty()
+        {
+            unit.is_in_ring = true;
+            self.ring.push_back(id);
+        }
+    }
+
+    pub(super) fn wake_timers(&mut self, mono: Duration) {
+        while let Some(Reverse((at, id))) = self.timers.peek().copied() {
+            if at > mono {
+                break;
+            }
+            self.timers.pop();
+            self.wake(id);
+        }
+    }
+
+    pub(super) fn start_all(&mut self, at: Moment) {
+        while self.in_flight < self.setup.notifier.slots {
+            let Some(id) = self.ring.pop_front() else {
+                return;
+            };
+            self.start_one(at, id);
+        }
+    }
+
+    /// Starts at most one send of a receiver, and lets it stand in line again where more may follow.
+    pub(super) fn start_one(&mut self, at: Moment, id: UnitId) {
+        let free = self.setup.notifier.slots - self.in_flight;
+        let Some((unit, bucket)) = self.units.with_bucket(id) else {
+            return;
+        };
+        unit.is_in_ring = false;
+        if unit.ready.is_empty() {
+            return;
+        }
+        let mut gate = unit.gate(at.mono, free);
+        if gate == Gate::Open
+            && let Some(bucket) = bucket
+            && let Err(next) = bucket.take(at.mono)
+        {
+            gate = Gate::At(next);
+        }
+        match gate {
+            Gate::Open => {
+                let Some(ready) = unit.ready.pop_front() else {
+                    return;
+                };
+                self.left_line(ready);
+                if !self.start(at, ready.job)
+                    && let Some((_, Some(bucket))) = self.units.with_bucket(id)
+                {
+                    bucket.give_back();
+                }
+                self.wake(id);
+            }
+            Gate::Full => {}
+            Gate::Scarce => self.scarce.push_back(id),
+            Gate::At(time) => self.timers.push(Reverse((time, id))),
+            Gate::Shut => self.shed_waiting(at, id),
+        }
+    }
+
+    /// Starts a send; `false` when the line cannot be sent now.
+    pub(super) fn start(&mut self, at: Moment, job: JobKey) -> bool {
+        let cancel_at = self.cancel_at();
+        let Some(message) = self.messages.get_mut(job.message) else {
+            return false;
+        };
+        let lease_end = message.lease_end;
+        let is_held = message.state == MessageState::Held;
+        let Some(line) = message
+            .line_mut(job)
+            .filter(|line| line.state == LineState::Waiting && is_held)
+        else {
+            return false;
+        };
+        let unit_id = line.unit;
+        let request = line.outcome.request.clone();
+        let (Some(notification), Some(unit)) = (request, self.units.get_mut(unit_id)) else {
+            return false;
+        };
+        if notification.expires_at.is_some_and(|end| end <= at.wall) {
+            unit.counts.expired += 1;
+            self.decide(at, job, Verdict::Expired);
+            return false;
+        }
+        let timeout = unit.rules.timeout_total;
+        let life = self.deadline.saturating_sub(self.started_at);
+        let budget = timeout.min(cancel_at.saturating_sub(at.mono));
+        // INVARIANT: no send starts unless its worst end precedes the lease's end, and the life's.
+        let is_too_late = budget < timeout.min(life / 4);
+        if is_too_late || at.mono + budget + self.setup.traits.settle_within >= lease_end {
+            let wait = if is_too_late {
+                Duration::ZERO
+            } else {
+                Duration::from_secs(1)
+            };
+            self.put_off(at, job, wait);
+            return false;
+        }
+        unit.started(at.mono);
+        let rules = unit.rules.clone();
+        self.in_flight += 1;
+        if let Some(line) = self
+            .messages
+            .get_mut(job.message)
+            .and_then(|message| message.line_mut(job))
+        {
+            line.state = LineState::InFlight;
+        }
+        self.actions.push(Action::Send(Send {
+            job,
+            notification,
+            rules,
+            budget,
+        }));
+        true
+    }
+
+    /// Puts off everything that waits for a receiver which will not take it soon.
+    pub(super) fn shed_waiting(&mut self, at: Moment, id: UnitId) {
+        let Some(unit) = self.units.get_mut(id) else {
+            return;
+        };
+        for ready in std::mem::take(&mut unit.ready) {
+            self.left_line(ready);
+            let Some((unit, bucket)) = self.units.with_bucket(id) else {
+                return;
+            };
+            let per_sec = bucket.map(|bucket| bucket.per_sec());
+            let wait = unit.turn(at, per_sec, &mut self.random);
+            self.put_off(at, ready.job, wait);
+        }
+    }
+
+    /// Decides a waiting line: later, untried.
+    pub(super) fn put_off(&mut self, at: Moment, job: JobKey, wait: Duration) {
+        let unit = self
+            .messages
+            .get(job.message)
+            .and_then(|message| message.line(job))
+            .map(|line| line.unit);
+        if let Some(unit) = unit.and_then(|id| self.units.get_mut(id)) {
+            unit.counts.later += 1;
+        }
+        let later = at.wall_after(wait);
+        self.decide(at, job, Verdict::Later { at: later });
+    }
+
+    /// Decides a line; concludes its message when it was the last.
+    pub(super) fn decide(&mut self, at: Moment, job: JobKey, verdict: Verdict) {
+        let later = match verdict {
+            Verdict::RetryAt { at, .. } | Verdict::Later { at } => Some(at),
+            _ => None,
+        };
+        let Some(message) = self.messages.get_mut(job.message) else {
+            return;
+        };
+        let Some(mut is_last) = message.decide(job.line, verdict) else {
+            return;
+        };
+        if self.setup.traits.is_fifo
+            && let Some(later) = later
+        {
+            // The rest of a FIFO message waits with the line that must be tried again.
+            for place in message.waiting() {
+                is_last |= message.decide(place, Verdict::Later { at: later }) == Some(true);
+            }
+        }
+        if is_last {
+            self.conclude(at, job.message);
+        } else if self.setup.traits.is_fifo {
+            self.next_in_group(at, job.message);
+        }
+    }
+
+    pub(super) fn conclude(&mut self, at: Moment, key: MessageKey) {
+        let waiting = Waiting {
+            now: at.wall,
+            traits: self.setup.traits,
+            visible_max: self.visible_max(),
+        };
+        let Some(message) = self.messages.get_mut(key) else {
+            return;
+        };
+        let goes_on = message
+            .lines
+            .iter()
+            .any(|line| crate::notifier::message::goes_on(&line.outcome).is_some());
+        match message.conclude(&waiting) {
+            Conclusion::Release { wait } => {
+                if let Some(message) = self.messages.remove(key) {
+                    self.leave_group(at, key, &message, true);
+                    if wait.is_zero() {
+                        self.releases.push(message.received.lease);
+                    } else {
+                        self.releases_later.push((message.received.lease, wait));
+                    }
+                }
+            }
+            Conclusion::Settle(outcome) => {
+                if let (crate::port::Next::VisibleAfter { .. }, Some(attempt)) = (
+                    outcome.next,
+                    outcome.lines.iter().map(|line| line.number).max(),
+                ) && self.hints.len() < HINTS_MAX
+                {
+                    self.hints.insert(outcome.message_id.clone(), attempt);
+                }
+                self.settling.push(at.mono, key, outcome);
+                if self.setup.traits.is_fifo
+                    && let Some(group) = self
+                        .messages
+                        .get(key)
+                        .and_then(|message| message.received.group.clone())
+                {
+                    self.leave_group_named(at, key, &group, goes_on);
+                }
+            }
+        }
+    }
+
+    /// The longest wait by visibility that the queue's in-flight share allows.
+    pub(super) fn visible_max(&self) -> Duration {
+        let is_low = self.in_flight_share < self.setup.notifier.visibility_share_max;
+        match self.setup.traits.retry_wait {
+            RetryWait::Resend if is_low => self.setup.notifier.visibility_wait_max.get(),
+            _ => Duration::ZERO,
+        }
+    }
+
+    /// A message's lease is lost: what has not started is forgotten, what was tried keeps its result.
+    pub(super) fn lose(&mut self, at: Moment, key: MessageKey) {
+        let Some(message) = self.messages.get_mut(key) else {
+            return;
+        };
+        if message.state != MessageState::Held {
+            return;
+        }
+        message.state = MessageState::Lost;
+        let is_untried = message
+            .lines
+            .iter()
+            .all(|line| line.state == LineState::Waiting);
+        if is_untried {
+            if let Some(message) = self.messages.remove(key) {
+                self.leave_group(at, key, &message, true);
+            }
+            return;
+        }
+        self.put_off_waiting(at, key);
+    }
+
+    pub(super) fn put_off_waiting(&mut self, at: Moment, key: MessageKey) {
+        let waiting = self
+            .messages
+            .get(key)
+            .map_or_else(Vec::new, Message::waiting);
+        for line in waiting {
+            self.put_off(at, JobKey { message: key, line }, Duration::ZERO);
+        }
+    }
+}
