@@ -10,6 +10,8 @@
 
 mod backup;
 mod check_data;
+mod flow;
 mod house;
 mod notifier;
 mod route_test;
+mod ship;

@@ -1,0 +1,149 @@
+//! The main job through the built binary: lines in, notifications out, what was given up, sent again, and paused, with a
+//! ledger that balances at each step and over kill -9.
+
+use crate::house::{House, Process, queue_of};
+
+const SETTINGS: &str = "\
+[routes.r]
+queue = \"q\"
+[scaler]
+interval = \"1s\"
+[results]
+seal_interval = \"200ms\"
+[destinations.\"*\"]
+allow_cidrs = [\"127.0.0.0/8\"]
+[destinations.\"*\".retry]
+default = [\"100ms\"]
+client = \"never\"
+";
+
+fn total(house: &House, queue: &str, state: &str) -> i64 {
+    let ledger = house.ledger();
+    assert_eq!(ledger["balanced"], true, "{ledger}");
+    queue_of(&ledger, queue).0[state].as_i64().unwrap()
+}
+
+fn until_done(house: &House, delivered: i64, dead: i64) {
+    house.until("all is delivered or dead", || {
+        total(house, "q", "delivered") == delivered && total(house, "q", "dead") == dead
+    });
+    assert_eq!(total(house, "q", "open"), 0);
+}
+
+fn start() -> (House, Process, Process, String) {
+    let house = House::new(SETTINGS);
+    let (sink, url) = house.sink();
+    let server = house.serve();
+    (house, server, sink, url)
+}
+
+#[test]
+fn dead_letters_and_delivered_ones_are_sent_again_and_the_ledger_balances() {
+    let (house, _server, _sink, url) = start();
+    let good = (0..20).map(|n| format!("{url}/flaky?p=0.3&times=1&n={n}"));
+    let bad = (20..25).map(|n| format!("{url}/status/404?n={n}"));
+    let hopeless = ["no url".to_owned(), "http://10.0.0.1/".to_owned()];
+    house.send("q", good.chain(bad).chain(hopeless));
+    until_done(&house, 20, 7);
+
+    let letters = house.json(&["dead", "list"]);
+    let reasons: Vec<&str> = letters
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|letter| letter["reason"].as_str().unwrap())
+        .collect();
+    for part in ["status 404", "unparsable", "allow_cidrs"] {
+        assert!(
+            reasons.iter().any(|reason| reason.contains(part)),
+            "{part} in {reasons:?}"
+        );
+    }
+    let retried = house.json(&["dead", "retry", "--reason", "404", "--yes"]);
+    assert_eq!(retried["count"], 5);
+    until_done(&house, 20, 12);
+    assert_eq!(house.json(&["dead", "drop", "--yes"])["count"], 7);
+    assert_eq!(total(&house, "q-dead", "open"), 0);
+
+    let replay = house.json(&["replay", "--verdict", "delivered", "--rate", "0", "--yes"]);
+    assert_eq!(replay["replay"]["sent"], 20, "{replay}");
+    until_done(&house, 40, 12);
+    assert_eq!(total(&house, "q", "replayed"), 20);
+}
+
+#[test]
+fn a_paused_route_delays_over_kill_and_restart_and_loses_nothing() {
+    let (house, server, _sink, url) = start();
+    house.send("q", [format!("{url}/ok?n=1")]);
+    until_done(&house, 1, 0);
+    house.json(&["pause", "route", "r"]);
+    house.send("q", (2..10).map(|n| format!("{url}/ok?n={n}")));
+    drop(server); // SIGKILL
+
+    let _server = house.serve();
+    let status = house.json(&["status"]);
+    assert_eq!(status["routes"][0]["is_paused"], true, "{status}");
+    assert_eq!(total(&house, "q", "delivered"), 1);
+    house.json(&["resume", "route", "r"]);
+    until_done(&house, 9, 0);
+    assert_eq!(house.seen().len(), 9);
+}
+
+#[test]
+fn why_knows_each_attempt_and_forgets_when_told() {
+    let (house, _server, _sink, url) = start();
+    let target = format!("{url}/flaky?p=1&times=1&n=1");
+    house.send("q", [target.clone()]);
+    until_done(&house, 1, 0);
+    let why = house.json(&["why", &target]);
+    let attempts = why["stories"][0]["attempts"].as_array().unwrap();
+    let verdicts: Vec<_> = attempts
+        .iter()
+        .map(|one| one["verdict"].as_str().unwrap())
+        .collect();
+    assert_eq!(verdicts, ["retry", "delivered"]);
+    let id = why["stories"][0]["notification_id"].as_str().unwrap();
+    let forgotten = house.json(&["results", "forget", id, "--yes"]);
+    assert_eq!(forgotten["results"], 2, "{forgotten}");
+    assert_eq!(house.run(&["why", id]).status.code(), Some(1));
+    assert_eq!(total(&house, "q", "delivered"), 1);
+}
+
+#[test]
+fn operators_read_the_data_when_no_server_runs() {
+    let (house, server, _sink, url) = start();
+    house.send("q", [format!("{url}/ok?n=1")]);
+    until_done(&house, 1, 0);
+    assert_eq!(server.stop(), Some(0));
+    assert_eq!(total(&house, "q", "delivered"), 1);
+    assert_eq!(
+        house.json(&["results", "list"]).as_array().unwrap().len(),
+        1
+    );
+    assert_eq!(
+        house
+            .run(&["replay", "--verdict", "delivered", "--yes"])
+            .status
+            .code(),
+        Some(1)
+    );
+}
+
+#[test]
+fn settings_are_read_again_while_serving() {
+    let (house, server, _sink, url) = start();
+    house.settle(&format!(
+        "{SETTINGS}\n[routes.second]\nqueue = \"second\"\n"
+    ));
+    let asked = std::process::Command::new("kill")
+        .args(["-HUP", &server.0.id().to_string()])
+        .status();
+    assert!(asked.unwrap().success());
+    house.until("the second route is there", || {
+        house.json(&["status"])["routes"].as_array().unwrap().len() == 2
+    });
+    house.send("second", [format!("{url}/ok?n=1")]);
+    house.until("the second route delivers", || {
+        total(&house, "second", "delivered") == 1
+    });
+}

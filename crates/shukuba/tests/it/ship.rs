@@ -1,0 +1,82 @@
+//! `shukuba ship` as built: killed at any time, it loses nothing and keeps the ids.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use crate::house::{House, Process, queue_of};
+
+const SETTINGS: &str = "\
+[routes.r]
+queue = \"q\"
+[scaler]
+interval = \"1s\"
+[destinations.\"*\"]
+allow_cidrs = [\"127.0.0.0/8\"]
+";
+
+/// The ids in the sink's log, by the number in the line.
+fn ids(house: &House) -> BTreeMap<String, Vec<String>> {
+    let mut ids: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for line in std::fs::read_to_string(house.path("sink.log"))
+        .unwrap()
+        .lines()
+    {
+        let parts: Vec<&str> = line.split('\t').collect();
+        let number = parts[2].split("n=").nth(1).unwrap();
+        ids.entry(number.to_owned())
+            .or_default()
+            .push(parts[3].to_owned());
+    }
+    ids
+}
+
+fn accepted(house: &House) -> i64 {
+    queue_of(&house.ledger(), "q").0["accepted"]
+        .as_i64()
+        .unwrap()
+}
+
+#[test]
+fn killed_and_started_again_it_sends_every_line_with_its_id() {
+    let house = House::new(SETTINGS);
+    let (_sink, url) = house.sink();
+    let _server = house.serve();
+    let log = house.path("app.log");
+    let mut out = std::io::BufWriter::new(std::fs::File::create(&log).unwrap());
+    for number in 0..5000 {
+        writeln!(out, "{url}/ok?n={number}").unwrap();
+    }
+    drop(out);
+    let state = house.path("ship");
+    let arguments = [
+        "ship",
+        "--queue",
+        "q",
+        "--pack",
+        "4KiB",
+        "--calls",
+        "2",
+        "--state",
+        state.to_str().unwrap(),
+        log.to_str().unwrap(),
+    ];
+    for share in 1..=3 {
+        let shipper = Process(house.command(&arguments).spawn().unwrap());
+        house.until("some is accepted", || accepted(&house) >= share * 1000);
+        drop(shipper); // SIGKILL
+    }
+    let report = house.json(&[&arguments[..], &["--once"]].concat());
+    assert_eq!(report["pending"], 0, "{report}");
+    house.until("all is delivered", || {
+        let (total, _) = queue_of(&house.ledger(), "q");
+        total["delivered"] == total["accepted"]
+    });
+    let ids = ids(&house);
+    assert_eq!(ids.len(), 5000, "every line arrived");
+    for (number, mut all) in ids {
+        all.dedup();
+        assert_eq!(all.len(), 1, "line {number} has one id");
+    }
+    let again = house.json(&[&arguments[..], &["--once"]].concat());
+    assert_eq!(again["lines_read"], 0, "{again}");
+}
