@@ -32,6 +32,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
 
+    /// Where the manifests of accepted ids go, for a ledger elsewhere: s3://bucket/prefix or a path [default: in the state]
+    #[arg(long, value_name = "URL")]
+    manifests: Option<String>,
+
     /// The files to follow
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -76,6 +80,10 @@ pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         let options = args
             .sending
             .options(args.files, args.once, args.state, &url)?;
+        let options = Options {
+            manifests: args.manifests,
+            ..options
+        };
         let progress = Progress::new("shipped");
         let report = ship::run(options, &url, is_fifo, Arc::new(queue), |totals| {
             progress.show(totals.accepted, totals.lines_read, &detail(&totals));
@@ -117,6 +125,7 @@ impl Sending {
             calls: usize::from(self.calls),
             linger: self.linger.get(),
             host: crate::data::host(),
+            manifests: None,
         })
     }
 }

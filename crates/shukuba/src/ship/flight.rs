@@ -14,7 +14,6 @@ pub(crate) struct Landed {
     pub(crate) end: u64,
     pub(crate) lines: u32,
     pub(crate) set_aside: u32,
-    pub(crate) steps: Vec<u32>,
 }
 
 #[derive(Debug)]
@@ -104,7 +103,6 @@ impl Flights {
                 inner.totals.set_aside += u64::from(flight.landed.lines);
                 flight.landed.set_aside += flight.landed.lines;
                 flight.landed.lines = 0;
-                flight.landed.steps.clear();
             }
         }
     }
@@ -160,7 +158,6 @@ mod tests {
             end,
             lines: 1,
             set_aside: 0,
-            steps: vec![1],
         }
     }
 

@@ -32,6 +32,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
+use delivery::port::ResultStore;
+use delivery::results::ObjectResults;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
@@ -61,6 +63,8 @@ pub(crate) struct Options {
     /// How long a line waits for others to be packed with.
     pub(crate) linger: Duration,
     pub(crate) host: String,
+    /// Where the manifests of accepted ids go: a path or `s3://bucket/prefix`; beside the state without.
+    pub(crate) manifests: Option<String>,
 }
 
 impl Options {
@@ -89,7 +93,7 @@ pub(crate) struct Report {
     /// Where the set-aside lines are, if there are any.
     pub(crate) set_aside_file: Option<PathBuf>,
     /// Where the manifests of accepted ids are.
-    pub(crate) manifests: Option<PathBuf>,
+    pub(crate) manifests: Option<String>,
 }
 
 /// What reader, senders and the caller share.
@@ -124,8 +128,8 @@ pub(crate) async fn run(
     let calls = if is_fifo { 1 } else { options.calls };
     let (batches, received) = mpsc::channel(calls);
     let received = Arc::new(tokio::sync::Mutex::new(received));
-    let reader = reader::Reader::open(options, queue_url, is_fifo, batches, shared.clone())?;
-    let manifests = reader.manifests();
+    let (place, store) = open_manifests(&options).await?;
+    let reader = reader::Reader::open(options, queue_url, is_fifo, store, batches, shared.clone())?;
     let senders: Vec<_> = (0..calls)
         .map(|_| {
             tokio::spawn(pipeline::send_all(
@@ -156,8 +160,21 @@ pub(crate) async fn run(
         totals,
         pending: totals.pending(),
         set_aside_file,
-        manifests: Some(manifests),
+        manifests: Some(place),
     })
+}
+
+/// Where manifests go.
+async fn open_manifests(options: &Options) -> anyhow::Result<(String, Arc<dyn ResultStore>)> {
+    let Some(place) = &options.manifests else {
+        let folder = options.state_dir.clone();
+        return Ok((
+            folder.join("manifests").display().to_string(),
+            Arc::new(ObjectResults::local(&folder)?),
+        ));
+    };
+    let account = aws::Account::load().await?;
+    Ok((place.clone(), Arc::new(aws::open_results(&account, place)?)))
 }
 
 /// Shows progress until the reader ends; a signal tells it to stop.

@@ -31,8 +31,6 @@ pub(crate) struct Pack {
     pub(crate) lines: u32,
     /// Lines within it that were set aside.
     pub(crate) set_aside: u32,
-    /// Bytes from each line's start to the next one's, in order, for the manifest.
-    pub(crate) steps: Vec<u32>,
 }
 
 /// Limits of a pack.
@@ -76,8 +74,6 @@ impl Packer {
         }
         pack.body.extend_from_slice(text);
         pack.lines += 1;
-        pack.steps
-            .push(u32::try_from(end - start).unwrap_or(u32::MAX));
         pack.end = end;
         full
     }
@@ -219,7 +215,6 @@ mod tests {
             (packs[0].set_aside, packs[0].lines, packs[0].end),
             (2, 2, 13)
         );
-        assert_eq!(packs[0].steps, [2, 2]);
     }
 
     #[test]

@@ -6,13 +6,14 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::Context;
 use base::{Clock, SystemClock};
 use delivery::format::Format;
+use delivery::port::ResultStore;
 use delivery::result::Origin;
 use tokio::sync::mpsc;
 
@@ -75,11 +76,12 @@ impl Reader {
         options: Options,
         queue_url: &str,
         is_fifo: bool,
+        store: Arc<dyn ResultStore>,
         batches: mpsc::Sender<Batch>,
         shared: Shared,
     ) -> anyhow::Result<Self> {
         let mut state = State::open(&options.state_dir, queue_url)?;
-        let manifests = Manifests::new(state.dir())?;
+        let manifests = Manifests::new(state.dir(), store, queue_url, &options.host)?;
         let format = match &options.format {
             None => None,
             Some(rules) => Some(
@@ -116,11 +118,6 @@ impl Reader {
             saved_at: Duration::ZERO,
             clock: SystemClock::new(),
         })
-    }
-
-    /// Where the manifests are.
-    pub(crate) fn manifests(&self) -> PathBuf {
-        self.manifests.dir().to_owned()
     }
 
     /// Reads until everything is sent (`--once`) or a signal comes.
@@ -231,7 +228,6 @@ impl Reader {
                 end: pack.end,
                 lines: pack.lines,
                 set_aside: pack.set_aside,
-                steps: pack.steps,
             });
             if is_empty {
                 self.shared.flights.land(place, 0, Refused::No);
@@ -332,6 +328,7 @@ impl Reader {
     }
 
     fn save_if_due(&mut self) -> anyhow::Result<()> {
+        self.manifests.roll_if_due(self.clock.monotonic());
         if self.clock.monotonic().saturating_sub(self.saved_at) < SAVE_WITHIN {
             return Ok(());
         }
@@ -349,7 +346,7 @@ impl Reader {
             return Ok(());
         }
         self.shared.aside.lock().flush()?;
-        self.write_manifests(&landed)?;
+        self.note_accepted(&landed)?;
         for pack in &landed {
             self.count(pack);
         }
@@ -384,13 +381,13 @@ impl Reader {
         }
     }
 
-    fn write_manifests(&mut self, landed: &[Landed]) -> anyhow::Result<()> {
-        let at_ms = self.clock.now().as_millis();
+    fn note_accepted(&mut self, landed: &[Landed]) -> anyhow::Result<()> {
+        let (at, mono) = (self.clock.now(), self.clock.monotonic());
         for run in landed.chunk_by(|a, b| a.file == b.file) {
             let Some(known) = run.first().and_then(|pack| self.state.files.get(pack.file)) else {
                 continue;
             };
-            self.manifests.append(&known.id, &known.path, at_ms, run)?;
+            self.manifests.note(&known.id, &known.path, at, mono, run)?;
         }
         Ok(())
     }
@@ -445,7 +442,14 @@ impl Reader {
             self.save_if_due()?;
         }
         self.save()?;
-        self.save()
+        self.save()?;
+        if let Err(error) = self.manifests.roll_all() {
+            tracing::warn!(
+                error = format!("{error:#}"),
+                "a manifest was not stored; the next run does it"
+            );
+        }
+        Ok(())
     }
 }
 

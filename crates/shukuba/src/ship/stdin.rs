@@ -176,7 +176,6 @@ impl Lines {
             end: pack.end,
             lines: pack.lines,
             set_aside: pack.set_aside,
-            steps: Vec::new(),
         };
         self.flights.start(landed);
         if is_empty {

@@ -82,6 +82,7 @@ fn options(files: &[&Path], state: &Path, pack: Option<usize>) -> Options {
         calls: 3,
         linger: Duration::ZERO,
         host: "test".to_owned(),
+        manifests: None,
     }
 }
 

@@ -251,11 +251,11 @@ impl Child {
             let lines = text
                 .lines()
                 .filter_map(|line| line.strip_prefix("export ")?.split_once('='));
-            let found = lines
+            let mut found = lines
                 .filter(|(known, _)| *known == name)
                 .map(|(_, value)| value.trim_matches(['\'', '"']).to_owned());
             found
-                .last()
+                .next_back()
                 .with_context(|| format!("`shukuba env` says no {name}"))
         };
         let endpoint = find("AWS_ENDPOINT_URL")?;
