@@ -7,8 +7,9 @@ use anyhow::Context;
 use crate::app::App;
 use crate::{data, output};
 
-/// Prints the variables for aws-cli and SDKs: `eval "$(shukuba env)"`. Makes the account at the first time, so that it
-/// works before, during and after `serve`.
+/// Prints the variables for aws-cli and SDKs: `eval "$(shukuba env)"`
+///
+/// Makes the account at the first time, so that it works before, during and after `serve`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {}
 

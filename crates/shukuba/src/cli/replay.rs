@@ -12,8 +12,9 @@ use crate::client::admin::Admin;
 use crate::output;
 use crate::progress::Progress;
 
-/// Sends notifications again: by id or by filter, exactly one new message for each. A plan is made first and says how
-/// many; the run goes on in the server, can be stopped, and resumed.
+/// Sends notifications again, by id or by filter, after saying how many
+///
+/// Exactly one new message for each. The run goes on in the server, can be stopped, and resumed.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]

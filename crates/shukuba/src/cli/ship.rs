@@ -17,8 +17,10 @@ use crate::output;
 use crate::progress::Progress;
 use crate::ship::{self, Options, Report};
 
-/// Follows log files and sends their lines to any SQS queue, without loss: rotation by rename and by truncation,
-/// restarts and kill -9 lose nothing, and a line that is sent again keeps its id.
+/// Follows log files and sends their lines to any SQS queue, without loss
+///
+/// Rotation by rename and by truncation, restarts and kill -9 lose nothing, and a line that is sent again keeps its id.
+/// Credentials as in the AWS CLI (variables, profile), else the key of the data directory.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use base::Clock;
+use base::{Clock, Timestamp};
 use delivery::results::set::Window;
 use delivery::results::{ResultLog, Results, Sealer};
 use delivery::scaler::{Loop, RouteScale};
@@ -17,6 +17,8 @@ use super::routes::Routes;
 
 /// How often notifiers are told what rests and whether the disk has room. Chosen.
 const DIRECT_EVERY: Duration = Duration::from_millis(250);
+/// The least time between a plan and one that is made early. Chosen.
+const EARLY_PLANS_APART: Duration = Duration::from_secs(1);
 /// How often results are looked through for what is too old. Chosen.
 const RETAIN_EVERY: Duration = Duration::from_secs(600);
 
@@ -41,11 +43,18 @@ impl Work {
         while self.tick(&mut ticks).await {
             self.counts.sample(self.clock.now());
             self.notifiers.direct();
-            if self.is_unattended() {
-                let plans = self.plans.borrow().clone();
+            let plans = self.plans.borrow().clone();
+            if self.is_unattended() && self.may_plan_early(&plans) {
                 plans.plan_all().await;
             }
         }
+    }
+
+    /// What was sent in a moment says little about a minute: plans are a second apart at least.
+    fn may_plan_early(&self, plans: &Loop) -> bool {
+        let last = plans.history(None).last().map_or(0, |plan| plan.at_ms);
+        let since = self.clock.now().since(Timestamp::from_millis(last));
+        since >= EARLY_PLANS_APART
     }
 
     /// Whether messages wait on a route that no notifier serves: the first ones after a rest need not wait for the
