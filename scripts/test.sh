@@ -1,20 +1,23 @@
 #!/usr/bin/env bash
-# Every test, cheapest first: format, tidy, lints, the crates' own tests, real clients, torture, the articles.
-# `scripts/test.sh check` stops after the crates' own tests.
+# Every test, cheapest first: format, tidy, lints, the crates' own tests, real clients, kills, the articles, the demo.
+# `scripts/test.sh check` stops after the tests that need no built server.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 step() { printf '\n== %s (%ss)\n' "$1" "$SECONDS"; }
 
-step "format";  cargo fmt --all --check
-step "tidy";    cargo xtask tidy
-step "lints";   cargo clippy --quiet --workspace --all-targets -- -D warnings
-step "crates";  cargo test --quiet --workspace
+step "format";   cargo fmt --all --check
+step "tidy";     cargo xtask tidy
+step "lints";    cargo clippy --quiet --workspace --all-targets -- -D warnings
+step "units";    cargo test --quiet --workspace --lib --bins
 [ "${1:-}" = check ] && exit 0
 
-step "build";   cargo build --quiet -p shukuba
-export SHUKUBA_BIN="$PWD/target/debug/shukuba"
-step "clients"; scripts/venv.sh; .venv/bin/python -m pytest -q tests/compat
-step "articles"
-for script in examples/articles/*.sh; do bash "$script"; done
+step "build";    cargo build --quiet -p shukuba
+SHUKUBA_BIN="$(realpath "${CARGO_TARGET_DIR:-target}")/debug/shukuba"
+export SHUKUBA_BIN
+step "crates";   cargo test --quiet --workspace --test '*'
+step "clients";  scripts/venv.sh; .venv/bin/python -m pytest -q tests/compat
+step "torture";  "$SHUKUBA_BIN" torture --kills 20 2>/dev/null
+step "articles"; for script in examples/articles/*.sh; do bash "$script"; done
+step "demo";     scripts/demo.sh
 step "done"

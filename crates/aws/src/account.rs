@@ -18,6 +18,28 @@ pub struct Account {
     pub(crate) http: Client,
 }
 
+/// A key to sign with.
+#[derive(Clone)]
+pub struct Key {
+    /// Its id.
+    pub key_id: String,
+    /// Its secret; not shown by `Debug`.
+    pub secret: String,
+    /// The session token of a temporary key; not shown by `Debug`.
+    pub token: Option<String>,
+    /// When it ends, for a temporary key.
+    pub ends_at: Option<base::Timestamp>,
+}
+
+impl std::fmt::Debug for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Key")
+            .field("key_id", &self.key_id)
+            .field("ends_at", &self.ends_at)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Why an account cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -96,6 +118,28 @@ impl Account {
             Error::Credentials {
                 detail: source.map_or_else(|| error.to_string(), ToString::to_string),
             }
+        })
+    }
+
+    /// The key that the chain gives now, for clients that sign themselves. Asks the chain at each call: keep it until it
+    /// ends.
+    ///
+    /// # Errors
+    /// [`Error::Credentials`] when no link of the chain has any.
+    pub async fn key(&self) -> Result<Key, Error> {
+        let none = |detail: String| Error::Credentials { detail };
+        let provider = self.config.credentials_provider();
+        let provider = provider.ok_or_else(|| none("the chain is empty".to_owned()))?;
+        let found = provider.provide_credentials().await;
+        let found = found.map_err(|error| none(error.to_string()))?;
+        let ends_at = found
+            .expiry()
+            .and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+        Ok(Key {
+            key_id: found.access_key_id().to_owned(),
+            secret: found.secret_access_key().to_owned(),
+            token: found.session_token().map(str::to_owned),
+            ends_at: ends_at.map(|since| base::Timestamp::EPOCH.plus(since)),
         })
     }
 

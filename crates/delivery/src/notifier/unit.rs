@@ -204,6 +204,9 @@ impl Unit {
         if self.is_paused {
             return PAUSED_AWAY / 2 + random.span(PAUSED_AWAY / 2);
         }
+        if bucket_per_sec.is_none() && self.is_unknown(at.mono) {
+            return self.short_turn(at.mono, random);
+        }
         let step = (1.0 / self.rate_per_sec(at.mono, bucket_per_sec)).min(60.0);
         let queued = Duration::from_secs_f64((step * to_f64(self.ready.len() + 1)).min(3600.0));
         let earliest = at.mono.max(self.blocked_until) + queued;
@@ -214,6 +217,22 @@ impl Unit {
         }
         self.next_turn = at.mono + TURN_MAX;
         TURN_MAX / 2 + random.span(TURN_MAX / 2)
+    }
+
+    /// Whether nothing has come back yet, so that its rate would be a guess.
+    fn is_unknown(&self, mono: Duration) -> bool {
+        self.latency_secs.is_none() && !self.is_failing && self.blocked_until <= mono
+    }
+
+    /// Back soon, since turns made of a guess would bind thousands before the first answer comes; the longer it lets us
+    /// wait for that, the later, so that a receiver that never answers costs each message few trips.
+    fn short_turn(&self, mono: Duration, random: &mut Random) -> Duration {
+        let silent_for = match self.in_flight {
+            0 => Duration::ZERO,
+            _ => mono.saturating_sub(self.moved_at),
+        };
+        let wait = silent_for.clamp(HOLD_QUICK, TURN_MAX / 2);
+        wait + random.span(wait)
     }
 
     /// A send started.

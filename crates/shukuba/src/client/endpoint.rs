@@ -2,7 +2,8 @@
 //!
 //! The order: `--endpoint`, `AWS_ENDPOINT_URL_SQS`, `AWS_ENDPOINT_URL`, the host of a queue's URL, the server of the data
 //! directory. Keys: the variables `AWS_ACCESS_KEY_ID` …, the profile in `~/.aws/credentials`, the data directory's
-//! administrator. Sources as the AWS CLI documents them.
+//! administrator; and where none of these is, or the host is one of AWS's, the whole chain of the SDK (roles of instances,
+//! containers and web identities). Sources as the AWS CLI documents them.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -20,12 +21,21 @@ pub(crate) struct Credentials {
     pub(crate) token: Option<String>,
 }
 
+/// Where keys come from.
+#[derive(Clone, Debug)]
+pub(crate) enum Keys {
+    /// One key.
+    Fixed(Credentials),
+    /// The chain of the SDK; temporary keys are fetched again before they end.
+    Chain,
+}
+
 /// Everything that a signed call needs.
 #[derive(Clone, Debug)]
 pub(crate) struct Endpoint {
     /// `scheme://host[:port]`.
     pub(crate) url: url::Url,
-    pub(crate) credentials: Credentials,
+    pub(crate) keys: Keys,
     pub(crate) region: String,
 }
 
@@ -56,21 +66,21 @@ impl Endpoint {
 
     fn elsewhere(app: &App, url: &str) -> anyhow::Result<Self> {
         let url = base_url(url)?;
-        let credentials = match credentials_of_environment() {
-            Some(credentials) => credentials,
-            None => crate::data::administrator(app)?.ok_or_else(|| {
-                app::usage("no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile in ~/.aws/credentials, or --data DIR of the server")
-            })?,
+        let is_of_aws = region_of(&url).is_some();
+        let of_data_dir = || match is_of_aws {
+            true => Ok(None),
+            false => crate::data::administrator(app),
         };
+        let fixed = match credentials_of_environment() {
+            Some(credentials) => Some(credentials),
+            None => of_data_dir()?,
+        };
+        let keys = fixed.map_or(Keys::Chain, Keys::Fixed);
         let region = region_of(&url).or_else(region_variable).map_or_else(
             || app.config().map(|loaded| loaded.config.server.region),
             Ok,
         )?;
-        Ok(Self {
-            url,
-            credentials,
-            region,
-        })
+        Ok(Self { url, keys, region })
     }
 
     fn of_data_dir(app: &App) -> anyhow::Result<Self> {
@@ -84,7 +94,7 @@ impl Endpoint {
         let url = crate::data::local_url(app, &loaded.config.server);
         Ok(Self {
             url: base_url(&url)?,
-            credentials,
+            keys: Keys::Fixed(credentials),
             region: loaded.config.server.region,
         })
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use base::{Clock, SystemClock};
+use base::{Clock, SystemClock, Timestamp};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, header};
 use http_body_util::{BodyExt, Full, Limited};
@@ -15,10 +15,10 @@ use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use wire::sigv4::Signer;
+use wire::sigv4::{SecretKey, Signer};
 
 use super::Error;
-use super::endpoint::Endpoint;
+use super::endpoint::{Credentials, Endpoint, Keys};
 
 /// Longest time to connect, TLS included. Chosen.
 const CONNECT_TIME: Duration = Duration::from_secs(10);
@@ -26,6 +26,8 @@ const CONNECT_TIME: Duration = Duration::from_secs(10);
 const ANSWER_TIME: Duration = Duration::from_secs(60);
 /// Largest answer: ten messages of 1 MiB with escapes. Chosen.
 const ANSWER_BYTES: usize = 32 << 20;
+/// Temporary keys are fetched again so long before they end. Chosen.
+const FETCH_BEFORE_END: Duration = Duration::from_secs(300);
 /// Idle connections that are kept. Chosen.
 const IDLE_CONNECTIONS: usize = 64;
 
@@ -43,6 +45,8 @@ pub(crate) struct Http {
     host: HeaderValue,
     tls: Option<TlsConnector>,
     idle: Mutex<Vec<SendRequest<Full<Bytes>>>>,
+    /// The chain's key and when it ends.
+    fetched: tokio::sync::Mutex<Option<(Credentials, Option<Timestamp>)>>,
     clock: SystemClock,
     /// Longest time for an answer.
     pub(super) answer_time: Duration,
@@ -72,6 +76,7 @@ impl Http {
             service,
             tls,
             idle: Mutex::new(Vec::new()),
+            fetched: tokio::sync::Mutex::default(),
             clock: SystemClock::new(),
             answer_time: ANSWER_TIME,
         })
@@ -111,7 +116,8 @@ impl Http {
         headers: HeaderMap,
         body: Bytes,
     ) -> Result<Answer, Failure> {
-        let request = self.request(path, headers, body)?;
+        let key = self.key().await?;
+        let request = self.request(&key, path, headers, body)?;
         let mut connection = match kept {
             Some(connection) => connection,
             None => tokio::time::timeout(CONNECT_TIME, self.connect())
@@ -130,14 +136,40 @@ impl Http {
         Ok(answer)
     }
 
+    /// The key to sign with now.
+    async fn key(&self) -> Result<Credentials, Failure> {
+        if let Keys::Fixed(key) = &self.endpoint.keys {
+            return Ok(key.clone());
+        }
+        let mut fetched = self.fetched.lock().await;
+        let is_good = |ends_at: Option<Timestamp>| {
+            ends_at.is_none_or(|end| end.since(self.clock.now()) > FETCH_BEFORE_END)
+        };
+        if let Some((key, ends_at)) = fetched.as_ref()
+            && is_good(*ends_at)
+        {
+            return Ok(key.clone());
+        }
+        let failed = |error: aws::account::Error| Failure::Other(error.to_string());
+        let account = aws::Account::load().await.map_err(failed)?;
+        let found = account.key().await.map_err(failed)?;
+        let key = Credentials {
+            key_id: found.key_id,
+            secret: Arc::new(SecretKey::new(&found.secret)),
+            token: found.token,
+        };
+        *fetched = Some((key.clone(), found.ends_at));
+        Ok(key)
+    }
+
     fn request(
         &self,
+        credentials: &Credentials,
         path: &str,
         mut headers: HeaderMap,
         body: Bytes,
     ) -> Result<Request<Full<Bytes>>, Failure> {
         headers.insert(header::HOST, self.host.clone());
-        let credentials = &self.endpoint.credentials;
         let mut signer = Signer::new(
             &credentials.key_id,
             &credentials.secret,
