@@ -25,6 +25,7 @@ use std::net::SocketAddr;
 
 use anyhow::Context;
 use gateway::{Listen, PlainHttp, Server};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::app::App;
 use crate::config::{self, Config};
@@ -127,9 +128,11 @@ async fn serve(app: &App, over: Over, loaded: config::Loaded) -> anyhow::Result<
         let _ = stopped.await;
     }));
     house.begin();
+    // Before anybody is told to send signals.
+    let signals = Signals::new()?;
     manager.ready(&url);
     tracing::info!(%url, data = %dir.display(), "serving");
-    let outcome = watch(&house, &manager, tls.as_deref(), &mut serving).await;
+    let outcome = watch(&house, &manager, signals, tls.as_deref(), &mut serving).await;
     manager.stopping();
     tracing::info!("draining");
     house.stop_work().await;
@@ -142,16 +145,29 @@ async fn serve(app: &App, over: Over, loaded: config::Loaded) -> anyhow::Result<
     outcome
 }
 
+/// The signals that a server takes.
+struct Signals {
+    stop: crate::signal::Stop,
+    reload: Signal,
+}
+
+impl Signals {
+    fn new() -> anyhow::Result<Self> {
+        Ok(Self {
+            stop: crate::signal::Stop::new()?,
+            reload: signal(SignalKind::hangup()).context("cannot take SIGHUP")?,
+        })
+    }
+}
+
 /// Waits for a signal that ends it or for something that must; handles the others.
 async fn watch(
     house: &House,
     manager: &ServiceManager,
+    mut signals: Signals,
     tls: Option<&gateway::Tls>,
     serving: &mut tokio::task::JoinHandle<()>,
 ) -> anyhow::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut stop = crate::signal::Stop::new()?;
-    let mut reload = signal(SignalKind::hangup()).context("cannot take SIGHUP")?;
     let every = manager
         .alive_every()
         .unwrap_or(std::time::Duration::from_secs(3600));
@@ -160,11 +176,11 @@ async fn watch(
     tokio::pin!(poisoned);
     loop {
         tokio::select! {
-            () = stop.wait() => return Ok(()),
+            () = signals.stop.wait() => return Ok(()),
             _ = alive.tick() => manager.alive(),
             ended = &mut *serving => return ended.context("the server stopped"),
             detail = &mut poisoned => anyhow::bail!("the journal cannot be written any more ({detail}); it is read again at the next start"),
-            _ = reload.recv() => {
+            _ = signals.reload.recv() => {
                 manager.reloading();
                 house.reload().await;
                 if let Some(Err(error)) = tls.map(gateway::Tls::reload) {
