@@ -184,7 +184,9 @@ fn wait_until_stored(server: &Server, count: u64) -> Result<()> {
         let ledger: serde_json::Value =
             serde_json::from_str(&server.run(&["ledger", "--output", "json"])?)?;
         let books = ledger["queues"].as_array().into_iter().flatten();
-        let delivered: u64 = books.filter_map(|book| book["total"]["delivered"].as_u64()).sum();
+        let delivered: u64 = books
+            .filter_map(|book| book["total"]["delivered"].as_u64())
+            .sum();
         if delivered >= count && ledger["balanced"] == true {
             return Ok(());
         }
