@@ -32,6 +32,10 @@ const HOLD_QUICK: Duration = Duration::from_millis(100);
 /// The furthest turn on the virtual schedule; beyond it turns are drawn at random. SQS delays 15 minutes at most.
 const TURN_MAX: Duration = Duration::from_secs(600);
 
+/// Turns that are given ahead where the rate is an estimate from latency, which a moment of load may spoil: a quick
+/// receiver then loses a second at most, not the length of its queue. Chosen.
+const TURNS_ESTIMATED: f64 = 1000.0;
+
 /// How long a receiver is left alone that answers 429 without saying how long.
 const LIMITED_PAUSE: Duration = Duration::from_secs(1);
 
@@ -212,11 +216,16 @@ impl Unit {
         let earliest = at.mono.max(self.blocked_until) + queued;
         self.next_turn = self.next_turn.max(earliest) + Duration::from_secs_f64(step);
         let wait = self.next_turn.saturating_sub(at.mono);
-        if wait <= TURN_MAX {
+        let furthest = match bucket_per_sec {
+            None if !self.is_failing => Duration::from_secs_f64(step * TURNS_ESTIMATED),
+            _ => TURN_MAX,
+        };
+        let furthest = furthest.clamp(HOLD, TURN_MAX);
+        if wait <= furthest {
             return wait;
         }
-        self.next_turn = at.mono + TURN_MAX;
-        TURN_MAX / 2 + random.span(TURN_MAX / 2)
+        self.next_turn = at.mono + furthest;
+        furthest / 2 + random.span(furthest / 2)
     }
 
     /// Whether nothing has come back yet, so that its rate would be a guess.
