@@ -172,12 +172,15 @@ impl House {
                 "{what}: not within {} s",
                 STEP_MAX.as_secs()
             );
-            std::thread::yield_now();
+            std::thread::sleep(std::time::Duration::from_millis(5));
         }
     }
 
     /// The numbers in the sink's log, with how often each came.
+    ///
+    /// The sink writes its log every 100 ms: what it has answered by now is in it after three times that.
     pub(crate) fn seen(&self) -> BTreeMap<u64, u64> {
+        std::thread::sleep(std::time::Duration::from_millis(300));
         let mut seen = BTreeMap::new();
         for line in std::fs::read_to_string(self.path("sink.log"))
             .unwrap_or_default()
