@@ -21,6 +21,9 @@ use store::record::{CarryKind, LineState};
 #[cfg(test)]
 mod tests;
 
+/// A due retry does not wake a receive that waits (known fault): so none waits longer than this.
+const POLL_MAX: std::time::Duration = std::time::Duration::from_secs(1);
+
 /// Messages that one receive gives.
 const RECEIVE_MAX: usize = 10;
 /// Outcomes in one journal record. Chosen: a record of some 100 KiB.
@@ -56,7 +59,7 @@ impl port::Queue for RouteQueue {
         Box::pin(async move {
             let receive = Receive {
                 max: u32::try_from(ask.max.clamp(1, RECEIVE_MAX)).unwrap_or(1),
-                wait: Some(ask.wait),
+                wait: Some(ask.wait.min(POLL_MAX)),
                 visibility: Some(ask.lease),
                 attempt_id: None,
                 access: Access::Notifier,
