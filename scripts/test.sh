@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every test, cheapest first: format, tidy, lints, the crates' own tests, real clients, kills, the articles, the demo.
+# Every test, cheapest first: format, tidy, lints, the crates' own tests, real clients, the articles, the demo.
 # `scripts/test.sh check` stops after the tests that need no built server.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -17,7 +17,6 @@ SHUKUBA_BIN="$(realpath "${CARGO_TARGET_DIR:-target}")/debug/shukuba"
 export SHUKUBA_BIN
 step "crates";   cargo test --quiet --workspace --test '*'
 step "clients";  scripts/venv.sh; .venv/bin/python -m pytest -q tests/compat
-step "torture";  "$SHUKUBA_BIN" torture --kills 20 2>/dev/null
 step "articles"; for script in examples/articles/*.sh; do bash "$script"; done
 step "demo";     scripts/demo.sh
 step "done"
