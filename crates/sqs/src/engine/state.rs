@@ -52,6 +52,8 @@ pub(crate) struct QueueState {
     pub(crate) turn: u32,
     pub(super) ready: List,
     wheel: Wheel,
+    /// No receiver that waits sleeps beyond this deadline.
+    told: Option<Timestamp>,
 }
 
 /// A message that enters a queue.
@@ -103,6 +105,7 @@ impl QueueState {
             turn: 0,
             ready: List::EMPTY,
             wheel: Wheel::default(),
+            told: None,
         }
     }
 
@@ -144,9 +147,19 @@ impl QueueState {
         self.groups.tidy(is_fifo);
     }
 
-    /// When [`QueueState::advance`] may have something to do again.
-    pub(crate) fn next_deadline(&self) -> Option<Timestamp> {
-        self.wheel.next_deadline().map(Timestamp::from_millis)
+    /// When [`QueueState::advance`] may have something to do again: until then a receiver may sleep.
+    pub(crate) fn sleep_until(&mut self) -> Option<Timestamp> {
+        self.told = self.wheel.next_deadline().map(Timestamp::from_millis);
+        self.told
+    }
+
+    /// Whether a deadline has come that those who sleep do not know: all of them must look again, since each may leave
+    /// before it.
+    pub(crate) fn has_sooner(&self) -> bool {
+        match (self.wheel.next_deadline(), self.told) {
+            (Some(next), Some(told)) => next < told.as_millis(),
+            (next, _) => next.is_some(),
+        }
     }
 
     /// Puts an entry that is nowhere where its state says it belongs, and counts it.

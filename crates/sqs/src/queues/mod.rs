@@ -39,6 +39,7 @@ use crate::Error;
 use crate::engine::Engine;
 use crate::engine::ids::Handle;
 use crate::engine::sip::Seed;
+use crate::engine::state::QueueState;
 use forward::Forward;
 
 pub use admin::{Counts, Page};
@@ -274,7 +275,7 @@ impl Queues {
         record: &Record<'_>,
         bytes: &[u8],
     ) -> Result<Appended, Error> {
-        append(
+        let appended = append(
             engine,
             &self.journal,
             &*self.observer,
@@ -282,7 +283,15 @@ impl Queues {
             at,
             record,
             bytes,
-        )
+        )?;
+        for id in touched(record) {
+            if engine.queue(id).is_ok_and(QueueState::has_sooner)
+                && let Some(queue) = self.queue_by_id(id)
+            {
+                queue.sooner.notify_waiters();
+            }
+        }
+        Ok(appended)
     }
 
     /// Has a receiver that waits at `queue` woken when everything before `end` is durable.
@@ -311,6 +320,21 @@ impl Queues {
             );
         }
     }
+}
+
+/// The queues in which a record lets messages wait for a time.
+fn touched(record: &Record<'_>) -> impl Iterator<Item = QueueId> {
+    let other = match record {
+        Record::Moved { to, .. } => Some(*to),
+        _ => None,
+    };
+    let settlements = match record {
+        Record::Settled { settlements, .. } => settlements.as_slice(),
+        _ => &[],
+    };
+    let carried = settlements.iter().flat_map(|one| &one.carries);
+    let carried = carried.map(|carry| carry.queue);
+    record.queue().into_iter().chain(other).chain(carried)
 }
 
 fn append(

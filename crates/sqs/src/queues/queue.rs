@@ -18,7 +18,10 @@ pub struct Queue {
     name: String,
     settings: RwLock<Arc<Settings>>,
     route: RwLock<Option<String>>,
+    /// Wakes one: there is something to receive.
     pub(super) arrivals: Notify,
+    /// Wakes all: something becomes visible sooner than they sleep.
+    pub(super) sooner: Notify,
     pub(super) waiting: AtomicU32,
 }
 
@@ -30,6 +33,7 @@ impl Queue {
             settings: RwLock::new(settings),
             route: RwLock::new(None),
             arrivals: Notify::new(),
+            sooner: Notify::new(),
             waiting: AtomicU32::new(0),
         }
     }

@@ -66,6 +66,8 @@ impl Queues {
         loop {
             let mut arrival = pin!(queue.arrivals.notified());
             arrival.as_mut().enable();
+            let mut sooner = pin!(queue.sooner.notified());
+            sooner.as_mut().enable();
             let next = match self.look(queue, &receive, visibility) {
                 Ok(Look::Found(messages)) => {
                     self.count(queue, "NumberOfMessagesReceived", messages.len());
@@ -86,6 +88,7 @@ impl Queues {
             });
             tokio::select! {
                 () = arrival => {}
+                () = sooner => {}
                 () = tokio::time::sleep(left.min(visible_in)) => {}
             }
         }
@@ -140,9 +143,11 @@ impl Queues {
                     .iter()
                     .filter_map(|key| engine.lease(queue.id(), *key)),
             );
-            let state = engine.queue(queue.id()).map_err(|_| queue.not_found())?;
+            let state = engine
+                .queue_mut(queue.id())
+                .map_err(|_| queue.not_found())?;
             if leases.is_empty() {
-                return Ok((!has_moved).then(|| Look::Nothing(state.next_deadline())));
+                return Ok((!has_moved).then(|| Look::Nothing(state.sleep_until())));
             }
             if state.visible() > 0 {
                 queue.wake();

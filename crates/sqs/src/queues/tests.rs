@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use base::{ByteCount, Clock, ManualClock, NoMetrics, Timestamp};
 use bytes::Bytes;
+use futures_util::FutureExt;
 use store::record::{CarryKind, Cause, LineState, Next, NoObserver, Record, Subject};
 
 use super::{Counts, Effort, Options, Queue, Queues, Sought, Standing};
@@ -25,6 +26,10 @@ struct Bench {
 }
 
 fn open(dir: &Path, clock: &Arc<ManualClock>) -> Arc<Queues> {
+    open_on(dir, Arc::clone(clock) as Arc<dyn Clock>)
+}
+
+fn open_on(dir: &Path, clock: Arc<dyn Clock>) -> Arc<Queues> {
     let options = Options {
         journal: store::Options {
             segment: ByteCount::mib(4),
@@ -35,7 +40,6 @@ fn open(dir: &Path, clock: &Arc<ManualClock>) -> Arc<Queues> {
         region: "ap-northeast-1".parse().unwrap(),
         are_results_sealed: false,
     };
-    let clock = Arc::clone(clock) as Arc<dyn Clock>;
     Queues::open(
         dir,
         options,
@@ -658,6 +662,41 @@ async fn a_settled_message_waits_for_its_retry_outside_of_flight_and_its_lines_g
         (letter.attempt, &*letter.origin, letter.text().into_owned()),
         (3, &b"from"[..], "line".to_owned())
     );
+}
+
+#[tokio::test]
+async fn a_deadline_that_comes_while_all_sleep_wakes_one_even_when_others_leave_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = base::SystemClock::new();
+    let queues = open_on(dir.path(), Arc::new(clock));
+    let queue = queues
+        .create("q", &map(&[]), &BTreeMap::new())
+        .await
+        .unwrap();
+    let sender = Sender {
+        id: "AIDA",
+        cause: Cause::Sent,
+    };
+    queues
+        .send(&queue, sender, vec![text("again")])
+        .await
+        .unwrap();
+    let first = queues.receive(&queue, Receive::default()).await.unwrap();
+    let wait = |span| Receive {
+        wait: Some(span),
+        ..Receive::default()
+    };
+    let mut stays = std::pin::pin!(queues.receive(&queue, wait(Duration::from_secs(20))));
+    let mut leaves = Box::pin(queues.receive(&queue, wait(Duration::from_secs(20))));
+    assert!(stays.as_mut().now_or_never().is_none());
+    assert!(leaves.as_mut().now_or_never().is_none());
+    let at = clock.now().plus(Duration::from_millis(200));
+    let settles = vec![settle(&first[0], Next::RetryAt { at, attempt: 1 }, vec![])];
+    queues.settle(&queue, settles).await.unwrap();
+    assert!(leaves.as_mut().now_or_never().is_none());
+    drop(leaves);
+    let again = stays.await.unwrap();
+    assert_eq!(bodies(&again), ["again"], "it slept until its own end");
 }
 
 /// The settlements of lost leases in the journal: key, destinations, results.
