@@ -11,8 +11,8 @@
 //! ```
 //!
 //! Listing receives and hands back, which counts nothing; others do not see the messages for that moment. A retry makes one new
-//! message in the route's queue, with the same id and a new life; the embedded queue does both in one record, elsewhere the new
-//! one is acknowledged before the old one is deleted. Dropping deletes, which the ledger books as taken.
+//! message in the route's queue, with the same id and a new life, which the ledger books as replayed; the embedded queue does
+//! both in one record, elsewhere the new one is acknowledged before the old one is deleted. Dropping deletes, which the ledger books as taken.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -56,7 +56,8 @@ pub trait DeadQueue: Send + Sync {
     /// Hands messages back, which counts nothing.
     fn release<'a>(&'a self, leases: &'a [Lease]) -> BoxFuture<'a, Result<(), Error>>;
 
-    /// Sends each carry to the route's queue and lets its message go: in one record where there is a journal.
+    /// Sends each carry to the route's queue, booked as replayed, and lets its message go: in one record where there is a
+    /// journal.
     fn retry<'a>(&'a self, letters: &'a [(Lease, Carry)]) -> BoxFuture<'a, Result<(), Error>>;
 
     /// Deletes messages.
@@ -236,7 +237,7 @@ impl Letter {
             Vec::new()
         };
         let retry = Retry {
-            // Its age counts from now, wherever the ledger books it.
+            // Its age counts from now, as the ledger books it.
             first: Some(now),
             lines: numbers,
             ..Retry::default()

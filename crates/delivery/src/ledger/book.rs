@@ -159,10 +159,11 @@ impl Book {
         for carry in settlement
             .carries
             .iter()
-            .filter(|carry| carry.kind == CarryKind::Retry)
+            .filter(|carry| carry.kind != CarryKind::Dead)
         {
             let carried = i64::from(carry.message.lines);
-            if carry.queue == queue && minute_of(carry.message.sent_at) == minute {
+            let goes_on = carry.kind == CarryKind::Retry && carry.queue == queue;
+            if goes_on && minute_of(carry.message.sent_at) == minute {
                 stay += carried;
                 self.open_messages += 1;
             } else {

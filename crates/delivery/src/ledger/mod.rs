@@ -20,7 +20,8 @@
 //! the same position: see [`balance()`]. *corrected* is what a message's declared number of lines was wrong by.
 //!
 //! Booked by the minute in which a notification was first accepted; a retry, however late, does not move it. Retries go on
-//! inside the same book. Dead notifications of a route are dead there, and moved-in and open in its dead queue.
+//! inside the same book. Dead notifications of a route are dead there, and moved-in and open in its dead queue; tried again by
+//! an operator they are moved-out of the dead queue, and replayed in the route's queue, in the minute of their new life.
 //!
 //! INVARIANT: for every queue and every minute, accepted = open + all other states.
 //!
@@ -46,7 +47,9 @@ use parking_lot::Mutex;
 use store::Capture;
 use store::Position;
 use store::record::codec::{Malformed, Reader, put_bytes, put_varint};
-use store::record::{CarryKind, LineState, Next, Observer, QueueId, Record, Settlement, Touched};
+use store::record::{
+    CarryKind, Cause, LineState, Next, Observer, QueueId, Record, Settlement, Touched,
+};
 
 pub use balance::{Balance, Drift, LiveCounts, LiveQueues, balance};
 use book::Book;
@@ -274,11 +277,15 @@ impl State {
             book.settle(now, minute, queue, settlement);
         }
         for carry in &settlement.carries {
-            let stays = carry.queue == queue && carry.kind == CarryKind::Retry;
-            if !(stays && minute_of(carry.message.sent_at) == minute)
-                && let Some(book) = self.book(carry.queue)
-            {
-                book.take_in(now, minute_of(carry.message.sent_at), carry.message.lines);
+            let accepted = minute_of(carry.message.sent_at);
+            let cause = match carry.kind {
+                // It goes on inside the same book.
+                CarryKind::Retry if carry.queue == queue && accepted == minute => continue,
+                CarryKind::Retry | CarryKind::Dead => Cause::MovedIn,
+                CarryKind::Replayed => Cause::Replayed,
+            };
+            if let Some(book) = self.book(carry.queue) {
+                book.accept(now, accepted, cause, carry.message.lines);
             }
         }
     }

@@ -234,14 +234,15 @@ impl World {
                 }
             } else {
                 let goes_to = if self.below(3) == 0 { other } else { queue };
-                for (kind, lines, to) in [
-                    (CarryKind::Retry, retry, goes_to),
-                    (CarryKind::Dead, dead, other),
-                ] {
-                    if lines > 0 && (kind == CarryKind::Retry || other != queue) {
+                let again = [CarryKind::Retry, CarryKind::Retry, CarryKind::Replayed];
+                let again = again[self.below(3) as usize];
+                for (kind, lines, to) in [(again, retry, goes_to), (CarryKind::Dead, dead, other)] {
+                    if lines > 0 && (kind != CarryKind::Dead || other != queue) {
+                        let is_new = kind == CarryKind::Replayed;
+                        let accepted = if is_new { self.at } else { sent_at };
                         let message = NewMessage {
                             lines,
-                            ..NewMessage::plain(sent_at, BODY)
+                            ..NewMessage::plain(accepted, BODY)
                         };
                         carries.push(Carry {
                             queue: QueueId(to),
@@ -250,10 +251,13 @@ impl World {
                         });
                         carried.push(Held {
                             queue: to,
-                            minute: held.minute,
+                            minute: minute_of(accepted),
                             lines,
                         });
-                        if to != queue {
+                        if is_new {
+                            self.naive.cell(queue, held.minute).moved_out += u64::from(lines);
+                            self.naive.cell(to, minute_of(accepted)).replayed += u64::from(lines);
+                        } else if to != queue {
                             self.naive.cell(to, held.minute).moved_in += u64::from(lines);
                             if kind == CarryKind::Retry {
                                 self.naive.cell(queue, held.minute).moved_out += u64::from(lines);

@@ -2,7 +2,8 @@
 //!
 //! Four things hold a receiver back: its in-flight bound, its rate, the pause it asked for (429, `Retry-After`),
 //! and failing all the time. What cannot start within [`HOLD`] is put off to its turn on a virtual schedule, and who
-//! comes anew stands behind those whose turn was given, so that a limited receiver costs each message few trips.
+//! comes anew stands behind those whose turn was given, so that a limited receiver costs each message few trips. A
+//! receiver that would work off the whole prefetch within [`HOLD`] is busy, not slow: see [`super::probing`].
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -32,8 +33,8 @@ const HOLD_QUICK: Duration = Duration::from_millis(100);
 /// The furthest turn on the virtual schedule; beyond it turns are drawn at random. SQS delays 15 minutes at most.
 const TURN_MAX: Duration = Duration::from_secs(600);
 
-/// Turns that are given ahead where the rate is an estimate from latency, which a moment of load may spoil: a quick
-/// receiver then loses a second at most, not the length of its queue. Chosen.
+/// Turns that are given ahead where the rate is an estimate from latency, which a moment of load may spoil; or as long
+/// as the message has waited already, so that the number of trips grows with the logarithm of the queue. Chosen.
 const TURNS_ESTIMATED: f64 = 1000.0;
 
 /// How long a receiver is left alone that answers 429 without saying how long.
@@ -95,6 +96,7 @@ pub(super) struct Unit {
     blocked_until: Duration,
     last_cut: Duration,
     next_turn: Duration,
+    put_off_at: Option<Duration>,
 }
 
 impl Unit {
@@ -119,6 +121,7 @@ impl Unit {
             blocked_until: Duration::ZERO,
             last_cut: Duration::ZERO,
             next_turn: Duration::ZERO,
+            put_off_at: None,
         }
     }
 
@@ -198,13 +201,37 @@ impl Unit {
         self.next_turn > mono + HOLD
     }
 
-    /// How long a message is put off that finds no room: its turn on the virtual schedule.
+    /// Whether it is neither slow nor limited: it would work off a prefetch of `budget` lines within [`HOLD`].
+    pub(super) fn is_busy(
+        &self,
+        mono: Duration,
+        bucket_per_sec: Option<f64>,
+        budget: usize,
+    ) -> bool {
+        let is_held_back = self.is_paused || self.is_failing || self.blocked_until > mono;
+        !is_held_back
+            && self.rate_per_sec(mono, bucket_per_sec) * HOLD.as_secs_f64() >= to_f64(budget)
+    }
+
+    /// Whether a line that comes now starts at once, and nothing of this receiver was put off lately: what was looked
+    /// for behind others.
+    pub(super) fn is_find(&self, mono: Duration) -> bool {
+        let was_put_off = self.put_off_at.is_some_and(|at| at + HOLD > mono);
+        self.ready.is_empty()
+            && f64::from(self.in_flight) * 4.0 < self.window
+            && !self.is_failing
+            && !was_put_off
+    }
+
+    /// How long a message that has waited for `age` is put off when it finds no room: its turn on the virtual schedule.
     pub(super) fn turn(
         &mut self,
         at: Moment,
+        age: Duration,
         bucket_per_sec: Option<f64>,
         random: &mut Random,
     ) -> Duration {
+        self.put_off_at = Some(at.mono);
         if self.is_paused {
             return PAUSED_AWAY / 2 + random.span(PAUSED_AWAY / 2);
         }
@@ -217,7 +244,7 @@ impl Unit {
         self.next_turn = self.next_turn.max(earliest) + Duration::from_secs_f64(step);
         let wait = self.next_turn.saturating_sub(at.mono);
         let furthest = match bucket_per_sec {
-            None if !self.is_failing => Duration::from_secs_f64(step * TURNS_ESTIMATED),
+            None if !self.is_failing => Duration::from_secs_f64(step * TURNS_ESTIMATED).max(age),
             _ => TURN_MAX,
         };
         let furthest = furthest.clamp(HOLD, TURN_MAX);

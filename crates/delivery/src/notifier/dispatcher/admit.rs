@@ -229,7 +229,8 @@ impl Dispatcher {
         let is_packed = message.lines.len() > 1;
         let is_returning =
             message.received.receive_count > 1 || message.retry != travel::Retry::default();
-        let left = self.prefetch_left();
+        let age = self.age(at, job);
+        let (left, budget) = (self.prefetch_left(), self.prefetch());
         let Some(unit_id) = message.line(job).map(|line| line.unit) else {
             return;
         };
@@ -237,14 +238,19 @@ impl Dispatcher {
             return;
         };
         let per_sec = bucket.map(|bucket| bucket.per_sec());
+        if unit.is_find(at.mono) {
+            self.probing.found();
+        }
         let room = unit.room(at.mono, per_sec, left);
         let has_room = unit.ready.len() < room && (is_returning || !unit.has_queue(at.mono));
+        let has_room =
+            has_room || (unit.is_busy(at.mono, per_sec, budget) && !self.probing.pay(at.mono));
         // Splitting a packed message costs a new one: its lines may wait longer, beside the prefetch.
         let may_park = is_packed
             && unit.ready.len() < room.saturating_mul(PARK_FACTOR)
             && self.parked < self.setup.notifier.slots.saturating_mul(PARKED_MAX);
         if !has_room && !may_park {
-            let wait = unit.turn(at, per_sec, &mut self.random);
+            let wait = unit.turn(at, age, per_sec, &mut self.random);
             return self.put_off(at, job, wait);
         }
         unit.ready.push_back(Ready {
@@ -259,16 +265,20 @@ impl Dispatcher {
         self.wake(unit_id);
     }
 
-    /// Places of the prefetch that are left.
+    /// Lines that may wait here: a multiple of the free slots.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "a count of lines, small and not negative"
     )]
-    pub(super) fn prefetch_left(&self) -> usize {
+    fn prefetch(&self) -> usize {
         let free = self.setup.notifier.slots.saturating_sub(self.in_flight);
-        let budget = (f64::from(free) * self.setup.notifier.prefetch) as usize;
-        budget.saturating_sub(self.waiting as usize)
+        (f64::from(free) * self.setup.notifier.prefetch) as usize
+    }
+
+    /// Places of the prefetch that are left.
+    pub(super) fn prefetch_left(&self) -> usize {
+        self.prefetch().saturating_sub(self.waiting as usize)
     }
 
     /// Puts off what waits for receivers that turned out to be slower than thought, when it fills the prefetch.
@@ -286,12 +296,13 @@ impl Dispatcher {
     }
 
     pub(super) fn trim_one(&mut self, at: Moment, id: UnitId) {
-        let left = self.prefetch_left();
+        let (left, budget) = (self.prefetch_left(), self.prefetch());
         let Some((unit, bucket)) = self.units.with_bucket(id) else {
             return;
         };
         let per_sec = bucket.map(|bucket| bucket.per_sec());
         let room = unit.room(at.mono, per_sec, left);
+        let is_busy = unit.is_busy(at.mono, per_sec, budget);
         if unit.ready.len() <= room {
             return;
         }
@@ -300,11 +311,13 @@ impl Dispatcher {
             let message = self.messages.get(ready.job.message);
             let is_packed = message.is_some_and(|message| message.lines.len() > 1);
             let may_park = is_packed && place < room.saturating_mul(PARK_FACTOR);
+            let age = self.age(at, ready.job);
+            let is_held = place < room || (is_busy && !self.probing.pay(at.mono));
             let Some((unit, bucket)) = self.units.with_bucket(id) else {
                 return;
             };
-            if place < room || may_park {
-                let is_parked = ready.is_parked || place >= room;
+            if is_held || may_park {
+                let is_parked = ready.is_parked || !is_held;
                 unit.ready.push_back(Ready { is_parked, ..ready });
                 if is_parked && !ready.is_parked {
                     self.waiting = self.waiting.saturating_sub(1);
@@ -313,7 +326,7 @@ impl Dispatcher {
                 continue;
             }
             let per_sec = bucket.map(|bucket| bucket.per_sec());
-            let wait = unit.turn(at, per_sec, &mut self.random);
+            let wait = unit.turn(at, age, per_sec, &mut self.random);
             self.left_line(ready);
             self.put_off(at, ready.job, wait);
         }

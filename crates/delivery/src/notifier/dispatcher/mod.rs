@@ -21,6 +21,7 @@ use foldhash::fast::FixedState;
 use super::action::{Action, Counts, Directives, JobKey, MessageKey, Moment, Send};
 use super::leases::Leases;
 use super::message::{Conclusion, Line, LineState, Message, MessageState, Messages, Waiting};
+use super::probing::Probing;
 use super::settling::Settling;
 use super::unit::{Gate, Ready, Unit};
 use super::units::{UnitId, Units};
@@ -122,6 +123,7 @@ pub struct Dispatcher {
     waiting: u32,
     parked: u32,
     trim_after: Duration,
+    probing: Probing,
     receives: u32,
     receives_goal: u32,
     receive_after: Duration,
@@ -169,6 +171,7 @@ impl Dispatcher {
             waiting: 0,
             parked: 0,
             trim_after: Duration::ZERO,
+            probing: Probing::new(at.mono),
             receives: 0,
             receives_goal: 1,
             receive_after: Duration::ZERO,
