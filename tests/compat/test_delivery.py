@@ -120,6 +120,7 @@ def test_the_dead_come_back_when_they_are_retried(platform, sink):
     # They die again, and nothing is lost or counted twice.
     found = wait_for(platform, dead=6)
     assert found["total"]["accepted"] == 6
+    assert found["total"]["replayed"] == 3
 
 
 def test_a_redirect_is_a_failure_of_its_own(platform, sink):

@@ -62,13 +62,16 @@ fn dead_letters_and_delivered_ones_are_sent_again_and_the_ledger_balances() {
     let retried = house.json(&["dead", "retry", "--reason", "404", "--yes"]);
     assert_eq!(retried["count"], 5);
     until_done(&house, 20, 12);
+    assert_eq!(total(&house, "q", "replayed"), 5);
+    assert_eq!(total(&house, "q", "moved_in"), 0);
+    assert_eq!(total(&house, "q-dead", "moved_out"), 5);
     assert_eq!(house.json(&["dead", "drop", "--yes"])["count"], 7);
     assert_eq!(total(&house, "q-dead", "open"), 0);
 
     let replay = house.json(&["replay", "--verdict", "delivered", "--rate", "0", "--yes"]);
     assert_eq!(replay["replay"]["sent"], 20, "{replay}");
     until_done(&house, 40, 12);
-    assert_eq!(total(&house, "q", "replayed"), 20);
+    assert_eq!(total(&house, "q", "replayed"), 25);
 }
 
 #[test]

@@ -672,7 +672,7 @@ impl World {
         };
         let message = found.unwrap();
         let retry_at = self.at + 1 + self.random.below(50_000);
-        let kind = self.random.below(4);
+        let kind = self.random.below(5);
         let state = if kind == 0 {
             LineState::Delivered
         } else {
@@ -713,11 +713,19 @@ impl World {
                     }],
                 )
             }
-            _ => (
+            3 => (
                 Next::Gone,
                 vec![Carry {
                     queue: DEAD,
                     kind: CarryKind::Dead,
+                    message: carried,
+                }],
+            ),
+            _ => (
+                Next::Gone,
+                vec![Carry {
+                    queue: MAIN,
+                    kind: CarryKind::Replayed,
                     message: carried,
                 }],
             ),
@@ -755,7 +763,7 @@ impl World {
             let is_retry = kind == 2;
             self.model.messages.push(Plain {
                 key: MessageKey::of(position, offset).0,
-                queue: if is_retry { MAIN.0 } else { DEAD.0 },
+                queue: if kind == 3 { DEAD.0 } else { MAIN.0 },
                 state: if is_retry { State::Retry } else { State::Ready },
                 until: retry_at,
                 receives: 0,

@@ -260,10 +260,11 @@ fn settlement<'a>(
         let id = carry.message.dedup_id.as_deref();
         // What is carried goes on in any case: without an id on a FIFO queue it is known by none.
         let dedup = dedup_of(&settings, id, &carry.message.body).unwrap_or_default();
-        // What is tried again stays booked where it was first accepted; what is dead begins a new wait.
+        // What is tried again stays booked where it was first accepted; what is dead begins a new wait, and what an
+        // operator sends again a new life.
         let sent_at = match carry.kind {
             CarryKind::Retry => booked_at,
-            CarryKind::Dead => at,
+            CarryKind::Dead | CarryKind::Replayed => at,
         };
         let message = new_message(&carry.message, checked, sent_at, 0);
         Carry {

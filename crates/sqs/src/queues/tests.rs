@@ -665,6 +665,41 @@ async fn a_settled_message_waits_for_its_retry_outside_of_flight_and_its_lines_g
 }
 
 #[tokio::test]
+async fn what_an_operator_sends_again_is_accepted_anew() {
+    let bench = Bench::new();
+    let (queue, dead) = (
+        bench.create("q", &[]).await,
+        bench.create("dead", &[]).await,
+    );
+    let accepted = bench.clock.now();
+    bench.send(&dead, text("retry")).await.unwrap();
+    bench.send(&dead, text("replayed")).await.unwrap();
+    bench.pass(3600);
+    let letters = bench.receive(&dead, 10).await;
+    let kinds = [CarryKind::Retry, CarryKind::Replayed];
+    let settles = letters.iter().zip(kinds).map(|(letter, kind)| {
+        let carried = Carried {
+            queue: Arc::clone(&queue),
+            kind,
+            message: text(&letter.text()),
+        };
+        settle(letter, Next::Gone, vec![carried])
+    });
+    let outcomes = bench.queues.settle(&dead, settles.collect()).await;
+    assert_eq!(outcomes.unwrap(), [Ok(()), Ok(())]);
+    let sent_at = |message: &Message| (message.text().into_owned(), message.sent_at);
+    let mut received: Vec<_> = bench
+        .receive(&queue, 10)
+        .await
+        .iter()
+        .map(sent_at)
+        .collect();
+    received.sort();
+    let replayed = ("replayed".to_owned(), bench.clock.now());
+    assert_eq!(received, [replayed, ("retry".to_owned(), accepted)]);
+}
+
+#[tokio::test]
 async fn a_deadline_that_comes_while_all_sleep_wakes_one_even_when_others_leave_before() {
     let dir = tempfile::tempdir().unwrap();
     let clock = base::SystemClock::new();

@@ -233,6 +233,7 @@ impl<'a> Decoder<'a> {
         let kind = match self.reader.byte()? {
             0 => CarryKind::Retry,
             1 => CarryKind::Dead,
+            2 => CarryKind::Replayed,
             _ => return Err(self.reader.malformed("a carry has an unknown kind")),
         };
         Ok(Carry {

@@ -169,7 +169,7 @@ impl Encoder<'_> {
         self.count(settlement.carries.len());
         for carry in &mut settlement.carries {
             self.number(carry.queue.0);
-            self.tag(u8::from(carry.kind == CarryKind::Dead));
+            self.tag(carry_code(carry.kind));
             self.message(&mut carry.message);
         }
     }
@@ -255,6 +255,14 @@ fn cause_code(cause: Cause) -> u8 {
         Cause::Sent => 0,
         Cause::MovedIn => 1,
         Cause::Replayed => 2,
+    }
+}
+
+fn carry_code(kind: CarryKind) -> u8 {
+    match kind {
+        CarryKind::Retry => 0,
+        CarryKind::Dead => 1,
+        CarryKind::Replayed => 2,
     }
 }
 

@@ -145,6 +145,8 @@ pub enum CarryKind {
     Retry,
     /// The lines are dead and kept for the operator.
     Dead,
+    /// An operator sends dead lines again: a new life, accepted anew (the ledger's `replayed`).
+    Replayed,
 }
 
 /// A new message made of lines of a settled one.

@@ -347,7 +347,8 @@ fn record_of(owned: &Owned, kind: usize) -> Record<'_> {
                 next: Next::Gone,
                 carries: vec![Carry {
                     queue,
-                    kind: CarryKind::Dead,
+                    kind: [CarryKind::Retry, CarryKind::Dead, CarryKind::Replayed]
+                        [(n[0] % 3) as usize],
                     message: message_of(owned),
                 }],
             }],

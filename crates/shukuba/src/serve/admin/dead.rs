@@ -123,7 +123,7 @@ impl Letters {
             sent_at: carry.sent_at,
             lines: (0..carry.lines).map(line).collect(),
             next: Next::Gone,
-            carries: vec![carried(&self.route.queue, CarryKind::Retry, at, carry)],
+            carries: vec![carried(&self.route.queue, CarryKind::Replayed, at, carry)],
         }
     }
 }
