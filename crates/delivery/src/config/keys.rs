@@ -462,7 +462,7 @@ pub const KEYS: &[Key] = &[
         "slots",
         Kind::Count,
         "1 to 10000",
-        "256",
+        "512",
         "Sends at once",
     ),
     key(
@@ -534,8 +534,8 @@ pub const KEYS: &[Key] = &[
         "notifier_per_minute",
         Kind::Count,
         "1 to 100000000",
-        "60000",
-        "Notifications that one notifier manages in a minute; measure it with `status`",
+        "300000",
+        "Notifications that one notifier manages in a minute (512 slots at receivers that answer within 100ms); measure it with `status`",
     ),
     key(
         "scaler",
