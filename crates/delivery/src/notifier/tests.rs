@@ -1,6 +1,6 @@
 //! The loop with a queue in memory and a sender that answers at once.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -252,7 +252,7 @@ fn received(n: u32, group: &str, body: &str) -> Received {
         lease: Lease(Arc::from(format!("lease{n}"))),
         message_id: Arc::from(format!("m{n}")),
         body: Bytes::from(body.to_owned()),
-        attributes: std::collections::BTreeMap::new(),
+        attributes: BTreeMap::new(),
         sent_at: at(0).wall,
         lease_until: at(120_000).wall,
         receive_count: 1,
@@ -263,8 +263,13 @@ fn received(n: u32, group: &str, body: &str) -> Received {
 }
 
 fn dispatcher(is_fifo: bool) -> Dispatcher {
+    dispatcher_with(is_fifo, 32)
+}
+
+fn dispatcher_with(is_fifo: bool, slots: u32) -> Dispatcher {
     let queue = Arc::new(MemoryQueue::new(EMBEDDED, Arc::new(SystemClock::new())));
-    let parts = parts(queue, Arc::default(), FormatKind::Url);
+    let mut parts = parts(queue, Arc::default(), FormatKind::Url);
+    parts.notifier.slots = slots;
     let setup = Setup {
         format: parts.format,
         retry_for: parts.retry_for,
@@ -405,6 +410,83 @@ fn a_pause_hands_back_and_a_resume_goes_on() {
     );
     dispatcher.direct(at(3), Directives::default());
     assert!(matches!(&act(&mut dispatcher, 3)[..], [Action::Receive(_)]));
+}
+
+/// Works off messages for receivers that answer after so many milliseconds, the queue always giving what is asked for:
+/// when each was sent and to whom, within 20 s, and how many went back untried.
+fn work_off(backlog: &[(&str, u64)]) -> (Vec<(u64, String)>, u64) {
+    let mut dispatcher = dispatcher_with(false, 512);
+    let latencies: HashMap<&str, u64> = backlog.iter().copied().collect();
+    let mut left = (0..).zip(backlog);
+    let mut flights: BTreeMap<(u64, usize), (u64, JobKey)> = BTreeMap::new();
+    let mut sent: Vec<(u64, String)> = Vec::new();
+    let mut millis = 0;
+    while sent.len() < backlog.len() && millis < 20_000 {
+        for action in act(&mut dispatcher, millis) {
+            match action {
+                Action::Send(send) => {
+                    let host = send.notification.request.url.host_str().unwrap().to_owned();
+                    let latency = latencies[&*host];
+                    flights.insert((millis + latency, sent.len()), (latency, send.job));
+                    sent.push((millis, host));
+                }
+                Action::Receive(ask) => {
+                    let batch = left.by_ref().take(ask.max);
+                    let batch =
+                        batch.map(|(n, (host, _))| received(n, "", &format!("http://{host}/")));
+                    dispatcher.received(at(millis), batch.collect(), ask.max);
+                }
+                Action::Settle { keys, .. } => dispatcher.settled(&keys),
+                _ => {}
+            }
+        }
+        millis += 1;
+        while flights
+            .first_key_value()
+            .is_some_and(|((end, _), _)| *end <= millis)
+        {
+            let (_, (latency, job)) = flights.pop_first().unwrap();
+            let mut answer = attempt(Some(200), None);
+            answer.timings.total = Duration::from_millis(latency);
+            dispatcher.finished(at(millis), job, answer);
+        }
+    }
+    let mut later = 0;
+    dispatcher.take_counts(|_, counts| later += counts.later);
+    (sent, later)
+}
+
+#[test]
+fn a_burst_to_one_quick_receiver_waits_here_and_is_not_put_off() {
+    for latency_ms in [1, 5, 20] {
+        let (sent, later) = work_off(&vec![("a.example", latency_ms); 20_000]);
+        let millis = sent.last().map_or(0, |(millis, _)| *millis);
+        assert!(later <= 1_000, "{latency_ms} ms: {later} put off");
+        assert_eq!(sent.len() as u64 + later, 20_000);
+        let least = 20_000 / 128 * latency_ms;
+        assert!(
+            millis <= least * 2 + 100,
+            "{latency_ms} ms: took {millis} ms"
+        );
+    }
+}
+
+#[test]
+fn one_in_a_hundred_that_is_quick_is_found_behind_a_slow_receiver() {
+    let mut backlog = vec![("slow.example", 1_000); 10_000];
+    backlog
+        .iter_mut()
+        .step_by(100)
+        .for_each(|one| *one = ("quick.example", 2));
+    let (sent, _) = work_off(&backlog);
+    let quick = || sent.iter().filter(|(_, host)| host.starts_with("quick"));
+    let last = quick().last().map_or(0, |(millis, _)| *millis);
+    // In order, 10,000 messages at 128 a second would take 78 s.
+    assert_eq!(
+        (quick().count(), last < 5_000),
+        (100, true),
+        "the last after {last} ms"
+    );
 }
 
 /// `cargo test --release -p shukuba-delivery --lib -- --ignored --nocapture cost_of`: CPU of a notification without HTTP.
