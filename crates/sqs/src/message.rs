@@ -93,8 +93,10 @@ pub enum Access {
     Outside,
     /// The administrator.
     Administrator,
-    /// A notifier. Its receives are booked as such.
+    /// A notifier elsewhere. Its receives are booked as such.
     Notifier,
+    /// This process itself, such as its own notifiers. What it holds ends with it: see [`crate::Queues::end_leases`].
+    Embedded,
 }
 
 /// A received message.

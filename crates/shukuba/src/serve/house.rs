@@ -177,6 +177,7 @@ impl House {
 
     /// Starts what runs beside the door.
     pub(super) fn begin(&self) {
+        self.end_leases();
         let mut tasks = self.tasks.lock();
         let work = || self.work.clone();
         tasks.spawn(until_stopped(
@@ -187,6 +188,18 @@ impl House {
         tasks.spawn(work().scale());
         tasks.spawn(work().seal());
         tasks.spawn(work().upkeep());
+    }
+
+    /// The notifiers of a server that was killed are gone: nobody waits for their leases. The data directory's lock says
+    /// that it has ended, and notifiers of this one have not begun.
+    fn end_leases(&self) {
+        match self.queues.end_leases() {
+            Ok(0) => {}
+            Ok(messages) => tracing::info!(messages, "what the last server held is there again"),
+            Err(error) => {
+                tracing::warn!(%error, "what the last server held comes back when its leases end");
+            }
+        }
     }
 
     /// Reads the settings again.

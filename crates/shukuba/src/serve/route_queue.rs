@@ -62,7 +62,7 @@ impl port::Queue for RouteQueue {
                 wait: Some(ask.wait.min(POLL_MAX)),
                 visibility: Some(ask.lease),
                 attempt_id: None,
-                access: Access::Notifier,
+                access: Access::Embedded,
             };
             let messages = self.queues.receive(&self.queue, receive).await;
             Ok(messages
@@ -138,7 +138,7 @@ impl RouteQueue {
             .collect();
         let changed = self
             .queues
-            .change_visibility(&self.queue, Access::Notifier, &changes)
+            .change_visibility(&self.queue, Access::Embedded, &changes)
             .await;
         changed.map_err(|error| self.failed(&error))
     }

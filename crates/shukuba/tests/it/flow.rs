@@ -93,6 +93,24 @@ fn a_paused_route_delays_over_kill_and_restart_and_loses_nothing() {
 }
 
 #[test]
+fn what_a_killed_server_had_in_hand_is_sent_by_the_next_at_once() {
+    let (house, server, _sink, url) = start();
+    house.settle(&format!("{SETTINGS}[notifier]\nlease = \"1h\"\n"));
+    drop(server);
+    let server = house.serve();
+    house.send("q", (0..5).map(|n| format!("{url}/slow?ms=3000&n={n}")));
+    house.until("all are in flight", || {
+        queue_of(&house.ledger(), "q").1["in_flight"] == 5
+    });
+    drop(server); // SIGKILL
+
+    // Their leases would end in an hour.
+    let _server = house.serve();
+    until_done(&house, 5, 0);
+    assert_eq!(house.seen().len(), 5);
+}
+
+#[test]
 fn why_knows_each_attempt_and_forgets_when_told() {
     let (house, _server, _sink, url) = start();
     let target = format!("{url}/flaky?p=1&times=1&n=1");

@@ -49,13 +49,13 @@ impl Engine {
             Record::Received {
                 queue,
                 until,
+                by,
                 attempt,
                 messages,
-                ..
             } => self.with(*queue, |queue, _| {
                 queue.turn = queue.turn.wrapping_add(1);
                 for each in messages {
-                    queue.receive(each.message.key, at, *until);
+                    queue.receive(each.message.key, at, *until, *by);
                 }
                 if let Some(attempt) = attempt {
                     let given = messages.iter().filter_map(|each| {

@@ -368,6 +368,21 @@ impl Engine {
         Ok((outcomes, messages))
     }
 
+    /// The leases of a process that has ended, for release, in the order of keys.
+    pub(crate) fn decide_end_leases(
+        &mut self,
+        id: QueueId,
+        at: Timestamp,
+    ) -> Result<Vec<Touched>, Error> {
+        let queue = self.queue_mut(id)?;
+        queue.advance(at);
+        let entries = queue.hot.iter().map(|(_, entry)| entry);
+        let held = entries.filter(|entry| entry.is_embedded_lease());
+        let mut messages: Vec<Touched> = held.map(Entry::touched).collect();
+        messages.sort_unstable_by_key(|message| message.key);
+        Ok(messages)
+    }
+
     /// For each handle what its message was booked as, when nobody received it since.
     ///
     /// The lease may be over: as long as the message waits, the outcome of the attempt stands.

@@ -5,7 +5,7 @@
 
 use base::Timestamp;
 use hashbrown::HashTable;
-use store::record::{MessageKey, Touched};
+use store::record::{By, MessageKey, Touched};
 
 /// Entries of a chunk.
 const CHUNK: usize = 1024;
@@ -57,6 +57,7 @@ const STATE_SHIFT: u16 = 10;
 const STATE_BITS: u16 = 3 << STATE_SHIFT;
 const RESTAMPED: u16 = 1 << 12;
 const RETURNS: u16 = 1 << 13;
+const EMBEDDED: u16 = 1 << 14;
 
 /// One hot message. 48 bytes.
 #[derive(Clone, Debug)]
@@ -189,6 +190,19 @@ impl Entry {
             self.meta | RETURNS
         } else {
             self.meta & !RETURNS
+        };
+    }
+
+    /// Whether the process itself holds it, or one before it did.
+    pub(crate) fn is_embedded_lease(&self) -> bool {
+        self.state() == State::InFlight && self.meta & EMBEDDED != 0
+    }
+
+    /// Who received it last.
+    pub(crate) fn mark_receiver(&mut self, by: By) {
+        self.meta = match by {
+            By::Embedded => self.meta | EMBEDDED,
+            By::Consumer | By::Notifier => self.meta & !EMBEDDED,
         };
     }
 

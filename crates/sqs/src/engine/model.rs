@@ -60,6 +60,8 @@ struct Plain {
     group: Option<String>,
     sent_minute: u64,
     dead_from: Option<u32>,
+    /// Whether the process itself received it last.
+    is_ours: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -324,6 +326,7 @@ impl World {
                 group: message.group.map(str::to_owned),
                 sent_minute: self.at / 60_000,
                 dead_from: None,
+                is_ours: false,
             });
             if self.is_fifo {
                 self.model.dedup.insert(ids[*index].clone(), (self.at, key));
@@ -348,10 +351,11 @@ impl World {
         let queue = if self.random.one_in(6) { DEAD } else { MAIN };
         let max = self.random.below(10) as usize + 1;
         let visibility = [0, 100, 5_000, 60_000][self.random.below(4) as usize];
+        let by = [By::Consumer, By::Notifier, By::Embedded][self.random.below(3) as usize];
         let call = ReceiveCall {
             max,
             until: Timestamp::from_millis(self.at + visibility),
-            by: By::Notifier,
+            by,
             attempt_id: None,
             durable: self.durable_position(),
         };
@@ -371,6 +375,7 @@ impl World {
             let at = self.at;
             let message = self.model.find(*key).unwrap();
             message.receives += 1;
+            message.is_ours = by == By::Embedded;
             message.nonce = message.nonce.wrapping_add(1);
             message.until = until;
             message.state = if until > at {
@@ -726,7 +731,10 @@ impl World {
                 vec![Carry {
                     queue: MAIN,
                     kind: CarryKind::Replayed,
-                    message: carried,
+                    message: NewMessage {
+                        attempt: 0,
+                        ..carried
+                    },
                 }],
             ),
         };
@@ -760,15 +768,27 @@ impl World {
         let before = self.model.remove(handle.key.0, "settled");
         if let Some(offset) = offset {
             *self.model.left.entry("settled").or_default() -= 1;
-            let is_retry = kind == 2;
+            let plain = NewMessage {
+                group: before.group.as_deref(),
+                ..NewMessage::plain(self.now(), b"line")
+            };
+            let (state, until) = match kind {
+                2 => (State::Retry, retry_at),
+                3 => (State::Ready, 0),
+                // Sent again it is a new message, which waits behind the delayed ones of its group.
+                _ => match self.fifo_delay(&plain) {
+                    0 => (State::Ready, 0),
+                    until => (State::Delayed, until),
+                },
+            };
             self.model.messages.push(Plain {
                 key: MessageKey::of(position, offset).0,
                 queue: if kind == 3 { DEAD.0 } else { MAIN.0 },
-                state: if is_retry { State::Retry } else { State::Ready },
-                until: retry_at,
+                state,
+                until,
                 receives: 0,
                 nonce: 0,
-                attempt: 2,
+                attempt: if kind == 4 { 0 } else { 2 },
                 lines: 1,
                 sent_minute: self.at / 60_000,
                 dead_from: None,
@@ -931,6 +951,30 @@ impl World {
         }
         self.engine = fresh;
         self.commit();
+        if self.random.one_in(2) {
+            self.end_leases();
+        }
+    }
+
+    /// What the process before held itself is there again, and nothing else.
+    fn end_leases(&mut self) {
+        for queue in [MAIN, DEAD] {
+            let messages = self.engine.decide_end_leases(queue, self.now()).unwrap();
+            let mut ended: BTreeSet<u64> = messages.iter().map(|each| each.key.0).collect();
+            for message in &mut self.model.messages {
+                let is_held = message.queue == queue.0 && message.state == State::InFlight;
+                if is_held && message.is_ours {
+                    assert!(ended.remove(&message.key), "{message:?} is held on");
+                    message.state = State::Ready;
+                    message.receives -= 1;
+                    message.nonce = message.nonce.wrapping_add(1);
+                }
+            }
+            assert_eq!(ended, BTreeSet::new());
+            if !messages.is_empty() {
+                self.write(Record::Released { queue, messages });
+            }
+        }
     }
 
     /// The engine equals the model, and nothing is lost or doubled.
@@ -948,6 +992,7 @@ impl World {
                 if plain.state == State::Ready {
                     plain.until = 0;
                 }
+                plain.is_ours &= plain.state == State::InFlight;
                 // Groups of standard queues are buckets.
                 if !self.is_fifo {
                     assert_eq!(live.group.is_some(), plain.group.is_some());
@@ -995,6 +1040,7 @@ fn dump(state: &super::state::QueueState) -> Vec<Plain> {
         group: None,
         sent_minute: u64::from(minute),
         dead_from: None,
+        is_ours: false,
     });
     let hot = state.hot.iter().map(|(_, entry)| Plain {
         key: entry.key.0,
@@ -1015,6 +1061,7 @@ fn dump(state: &super::state::QueueState) -> Vec<Plain> {
             .map(|group| group.name.as_deref().unwrap_or("tenant").to_owned()),
         sent_minute: u64::from(entry.sent_minute()),
         dead_from: state.sources.get(&entry.key).map(|id| id.0),
+        is_ours: entry.is_embedded_lease(),
     });
     cold.chain(hot).collect()
 }

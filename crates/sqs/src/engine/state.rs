@@ -10,7 +10,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use base::Timestamp;
-use store::record::{MessageKey, QueueId, Touched};
+use store::record::{By, MessageKey, QueueId, Touched};
 
 use super::block::Blocks;
 use super::cold::Cold;
@@ -380,7 +380,7 @@ impl QueueState {
     }
 
     /// Applies a receive to one message.
-    pub(crate) fn receive(&mut self, key: MessageKey, at: Timestamp, until: Timestamp) {
+    pub(crate) fn receive(&mut self, key: MessageKey, at: Timestamp, until: Timestamp, by: By) {
         let Some(slot) = self.detached(key) else {
             return;
         };
@@ -394,6 +394,7 @@ impl QueueState {
             entry.set_first_received(Some(at));
         }
         entry.mark_retry(false);
+        entry.mark_receiver(by);
         entry.set_state(State::InFlight);
         entry.set_until(until.as_millis());
         self.attach(slot);

@@ -114,10 +114,10 @@ impl Queues {
         receive: &Receive,
         visibility: Duration,
     ) -> Result<Option<Look>, Error> {
-        let by = if receive.access == Access::Notifier {
-            By::Notifier
-        } else {
-            By::Consumer
+        let by = match receive.access {
+            Access::Outside | Access::Administrator => By::Consumer,
+            Access::Notifier => By::Notifier,
+            Access::Embedded => By::Embedded,
         };
         let mut leases: Vec<Lease> = Vec::new();
         {

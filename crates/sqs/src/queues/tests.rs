@@ -569,6 +569,7 @@ async fn a_queue_of_a_route_is_for_notifiers_and_the_administrator() {
     for (access, is_allowed) in [
         (Access::Outside, false),
         (Access::Notifier, true),
+        (Access::Embedded, true),
         (Access::Administrator, true),
     ] {
         let receive = Receive {
@@ -662,6 +663,45 @@ async fn a_settled_message_waits_for_its_retry_outside_of_flight_and_its_lines_g
         (letter.attempt, &*letter.origin, letter.text().into_owned()),
         (3, &b"from"[..], "line".to_owned())
     );
+}
+
+#[tokio::test]
+async fn what_a_process_held_itself_ends_with_it_and_other_leases_keep_their_time() {
+    for with_snapshot in [false, true] {
+        let mut bench = Bench::new();
+        let queue = bench.create("q", &[]).await;
+        for access in [Access::Outside, Access::Notifier, Access::Embedded] {
+            bench
+                .send(&queue, text(&format!("{access:?}")))
+                .await
+                .unwrap();
+            let receive = Receive {
+                access,
+                visibility: Some(Duration::from_secs(100)),
+                ..Receive::default()
+            };
+            assert_eq!(
+                bench.queues.receive(&queue, receive).await.unwrap().len(),
+                1
+            );
+        }
+        if with_snapshot {
+            bench.queues.snapshot().unwrap();
+        }
+        bench.reopen();
+        let queue = bench.queues.queue("q").unwrap();
+        // Recovery alone ends nothing: the state follows from the records.
+        assert_eq!(bench.counts(&queue), (0, 3, 0, 0));
+        assert_eq!(bench.queues.end_leases().unwrap(), 1);
+        assert_eq!(bench.queues.end_leases().unwrap(), 0);
+        bench.reopen();
+        let queue = bench.queues.queue("q").unwrap();
+        assert_eq!(bench.counts(&queue), (1, 2, 0, 0));
+        let again = bench.one(&queue).await;
+        assert_eq!((&*again.text(), again.receive_count), ("Embedded", 1));
+        bench.pass(100);
+        assert_eq!(bench.counts(&queue), (3, 0, 0, 0));
+    }
 }
 
 #[tokio::test]

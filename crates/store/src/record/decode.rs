@@ -136,13 +136,11 @@ impl<'a> Decoder<'a> {
         let queue = self.queue()?;
         let until = self.time()?;
         let flags = self.reader.byte()?;
-        if flags > 3 {
-            return Err(self.reader.malformed("a receive has unknown flags"));
-        }
-        let by = if flags & 1 == 0 {
-            By::Consumer
-        } else {
-            By::Notifier
+        let by = match flags & !2 {
+            0 => By::Consumer,
+            1 => By::Notifier,
+            5 => By::Embedded,
+            _ => return Err(self.reader.malformed("a receive has unknown flags")),
         };
         let attempt = (flags & 2 != 0).then(|| self.reader.array()).transpose()?;
         let messages = self.touched_with(|from, message, code| {

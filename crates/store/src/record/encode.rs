@@ -75,8 +75,7 @@ impl Encoder<'_> {
             } => {
                 self.queue(tag::RECEIVED, *queue);
                 self.time(*until);
-                let by = u8::from(*by == By::Notifier);
-                self.tag(by | if attempt.is_some() { 2 } else { 0 });
+                self.tag(by_code(*by) | if attempt.is_some() { 2 } else { 0 });
                 if let Some(attempt) = attempt {
                     self.out.extend_from_slice(attempt);
                 }
@@ -263,6 +262,15 @@ fn carry_code(kind: CarryKind) -> u8 {
         CarryKind::Retry => 0,
         CarryKind::Dead => 1,
         CarryKind::Replayed => 2,
+    }
+}
+
+/// Bit 1 says whether there is an attempt id.
+fn by_code(by: By) -> u8 {
+    match by {
+        By::Consumer => 0,
+        By::Notifier => 1,
+        By::Embedded => 5,
     }
 }
 

@@ -61,8 +61,10 @@ pub enum Cause {
 pub enum By {
     /// A caller from outside, who deletes what it took (the ledger's `taken`).
     Consumer,
-    /// A notifier, who settles.
+    /// A notifier elsewhere, who settles.
     Notifier,
+    /// The process itself, such as its own notifiers: what it holds ends with it, so the next one may end the leases.
+    Embedded,
 }
 
 /// In which state a message was when it was received.

@@ -76,6 +76,16 @@ fn the_bytes_of_each_record_stay_what_they_are() {
             "07ac02800101028001020401000a",
         ),
         (
+            Record::Received {
+                queue,
+                until: Timestamp::from_millis(128),
+                by: By::Embedded,
+                attempt: None,
+                messages: Vec::new(),
+            },
+            "07ac0280010500",
+        ),
+        (
             Record::VisibilityChanged {
                 queue,
                 changes: vec![(MessageKey(1), Timestamp::from_millis(2))],
@@ -315,7 +325,7 @@ fn record_of(owned: &Owned, kind: usize) -> Record<'_> {
         1 => Record::Received {
             queue,
             until: Timestamp::from_millis(n[8]),
-            by: By::Consumer,
+            by: [By::Consumer, By::Notifier, By::Embedded][(n[9] % 3) as usize],
             attempt: Some([3; 16]),
             messages: list
                 .into_iter()

@@ -140,7 +140,7 @@ impl DeadQueue for Letters {
                 wait: Some(Duration::ZERO),
                 visibility: Some(hold),
                 attempt_id: None,
-                access: Access::Notifier,
+                access: Access::Embedded,
             };
             let messages = self
                 .queues
