@@ -12,6 +12,9 @@ use crate::segment::{SEGMENT_HEADER_BYTES, Span};
 
 /// Read at once; grows where a frame is larger.
 const CHUNK_BYTES: usize = 1 << 20;
+/// Passed over at once where nothing is.
+const BLOCK_BYTES: usize = 4096;
+static ZEROS: [u8; BLOCK_BYTES + HEADER_BYTES] = [0; BLOCK_BYTES + HEADER_BYTES];
 /// Announced to the disk ahead of the chunk that is being read.
 const AHEAD_BYTES: u64 = 8 << 20;
 
@@ -227,8 +230,20 @@ fn next_data(file: &dyn DiskFile, span: Span, at: u64) -> io::Result<Option<u64>
 }
 
 /// Every valid header in `bytes`, which lie at `position`.
+///
+/// Most of a segment that is being filled is zeros, which the file system gives as data once they were read: they are
+/// passed over by blocks.
 fn headers(position: u64, bytes: &[u8]) -> impl Iterator<Item = (usize, Header)> + '_ {
-    let windows = bytes.windows(HEADER_BYTES).enumerate();
+    let blocks = (0..bytes.len()).step_by(BLOCK_BYTES).filter_map(|start| {
+        // With the headers that begin in the block and end behind it.
+        let end = bytes.len().min(start + BLOCK_BYTES + HEADER_BYTES - 1);
+        let block = bytes.get(start..end)?;
+        (ZEROS.get(..block.len()) != Some(block)).then_some((start, block))
+    });
+    let windows = blocks.flat_map(|(start, block)| {
+        let windows = block.windows(HEADER_BYTES).enumerate();
+        windows.map(move |(offset, window)| (start + offset, window))
+    });
     windows
         .filter(|(_, window)| is_plausible(window))
         .filter_map(move |(offset, window)| {
@@ -239,4 +254,24 @@ fn headers(position: u64, bytes: &[u8]) -> impl Iterator<Item = (usize, Header)>
 /// Rejects almost everything by the two bytes of the kind, before a CRC is spent on it.
 fn is_plausible(window: &[u8]) -> bool {
     matches!(window, [_, _, _, _, 1..=3, 0, ..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_is_found_wherever_it_lies_among_zeros() {
+        let position = 1 << 20;
+        let header = Header::of(Kind::Record, Timestamp::from_secs(1), 0, &[b"x"]);
+        let last = 3 * BLOCK_BYTES - HEADER_BYTES;
+        let near = |edge: usize| edge.saturating_sub(30)..(edge + 30).min(last + 1);
+        for offset in (0..4).flat_map(|block| near(block * BLOCK_BYTES)) {
+            let mut bytes = vec![0; 3 * BLOCK_BYTES];
+            let encoded = header.encode(position + offset as u64);
+            bytes[offset..offset + HEADER_BYTES].copy_from_slice(&encoded);
+            let found: Vec<_> = headers(position, &bytes).collect();
+            assert_eq!(found, [(offset, header)]);
+        }
+    }
 }
