@@ -26,6 +26,9 @@ use crate::port::{Attempt, Error, Lease, Outcome, Queue, Received, RetryWait, Se
 const COUNT_EVERY: Duration = Duration::from_secs(1);
 const SHARE_EVERY: Duration = Duration::from_secs(5);
 
+/// How often it is looked how busy this thread is; chosen: some hundred sends.
+const LOAD_EVERY: Duration = Duration::from_millis(50);
+
 /// The wait between two tries to settle: doubles from the first to the second.
 const SETTLE_BACKOFF_MIN: Duration = Duration::from_millis(50);
 const SETTLE_BACKOFF_MAX: Duration = Duration::from_secs(5);
@@ -204,6 +207,7 @@ struct Shell<'a> {
     deadline: Duration,
     count_at: Duration,
     share_at: Duration,
+    load: Load,
     summary: Summary,
 }
 
@@ -237,6 +241,7 @@ impl<'a> Shell<'a> {
             deadline,
             count_at: now.mono + COUNT_EVERY,
             share_at: now.mono,
+            load: Load::new(now.mono),
             summary: Summary::default(),
         }
     }
@@ -355,6 +360,9 @@ impl<'a> Shell<'a> {
     }
 
     fn look_around(&mut self, now: Moment) {
+        if let Some(share) = self.load.share(now.mono) {
+            self.dispatcher.set_load(share);
+        }
         if now.mono >= self.count_at {
             self.count_at = now.mono + COUNT_EVERY;
             self.count();
@@ -391,6 +399,45 @@ impl<'a> Shell<'a> {
         debug!(route = %self.parts.route, summary = ?self.summary, "notifier ended");
         self.summary
     }
+}
+
+/// How much of the time the threads of this runtime work rather than wait.
+#[derive(Debug)]
+struct Load {
+    metrics: tokio::runtime::RuntimeMetrics,
+    busy: Duration,
+    looked_at: Duration,
+}
+
+impl Load {
+    fn new(mono: Duration) -> Self {
+        let metrics = tokio::runtime::Handle::current().metrics();
+        Self {
+            busy: busy(&metrics),
+            metrics,
+            looked_at: mono,
+        }
+    }
+
+    /// The share since the last time; `None` when that is not long ago.
+    fn share(&mut self, mono: Duration) -> Option<f64> {
+        let span = mono.saturating_sub(self.looked_at);
+        if span < LOAD_EVERY {
+            return None;
+        }
+        let busy = busy(&self.metrics);
+        let worked = busy.saturating_sub(self.busy);
+        self.busy = busy;
+        self.looked_at = mono;
+        let threads = u32::try_from(self.metrics.num_workers()).unwrap_or(1);
+        Some(worked.as_secs_f64() / (span * threads.max(1)).as_secs_f64())
+    }
+}
+
+fn busy(metrics: &tokio::runtime::RuntimeMetrics) -> Duration {
+    (0..metrics.num_workers())
+        .map(|worker| metrics.worker_total_busy_duration(worker))
+        .sum()
 }
 
 /// Settles until it is done, or until the deadline or a refusal; whether it is done.

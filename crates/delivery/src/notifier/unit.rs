@@ -201,16 +201,22 @@ impl Unit {
         self.next_turn > mono + HOLD
     }
 
-    /// Whether it is neither slow nor limited: it would work off a prefetch of `budget` lines within [`HOLD`].
+    /// Whether it is neither slow nor limited: it would work off `lines` within [`HOLD`]. While the thread is loaded its
+    /// latency tells nothing, and only a limit that is known counts.
     pub(super) fn is_busy(
         &self,
         mono: Duration,
         bucket_per_sec: Option<f64>,
-        budget: usize,
+        lines: usize,
+        is_loaded: bool,
     ) -> bool {
         let is_held_back = self.is_paused || self.is_failing || self.blocked_until > mono;
-        !is_held_back
-            && self.rate_per_sec(mono, bucket_per_sec) * HOLD.as_secs_f64() >= to_f64(budget)
+        let rate = match bucket_per_sec {
+            None if is_loaded => f64::INFINITY,
+            Some(per_sec) if is_loaded => per_sec,
+            _ => self.rate_per_sec(mono, bucket_per_sec),
+        };
+        !is_held_back && rate * HOLD.as_secs_f64() >= to_f64(lines)
     }
 
     /// Whether a line that comes now starts at once, and nothing of this receiver was put off lately: what was looked

@@ -16,6 +16,9 @@ use crate::message::Message;
 
 /// Most bytes of one read that serves several messages.
 pub(super) const READ_BYTES_MAX: u64 = 256 << 10;
+/// Most bytes between the beginnings of two messages of one read: reading what lies between must not cost more than
+/// another read. Chosen.
+const GAP_BYTES_MAX: u64 = 16 << 10;
 /// What is read beyond the beginning of the last entry, whose length is not known.
 pub(super) const LAST_ENTRY_BYTES: u64 = 4 << 10;
 
@@ -166,8 +169,9 @@ fn neighbours(leases: &[Lease]) -> usize {
     };
     let mut before = first;
     let near = leases.iter().take_while(|lease| {
-        let is_near =
-            lease.location >= before && lease.location - first + LAST_ENTRY_BYTES <= READ_BYTES_MAX;
+        let is_near = lease.location >= before
+            && lease.location - before <= GAP_BYTES_MAX
+            && lease.location - first + LAST_ENTRY_BYTES <= READ_BYTES_MAX;
         before = lease.location;
         is_near
     });

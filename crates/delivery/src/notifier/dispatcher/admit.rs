@@ -230,7 +230,7 @@ impl Dispatcher {
         let is_returning =
             message.received.receive_count > 1 || message.retry != travel::Retry::default();
         let age = self.age(at, job);
-        let (left, budget) = (self.prefetch_left(), self.prefetch());
+        let (left, lines) = (self.prefetch_left(), self.prefetch());
         let Some(unit_id) = message.line(job).map(|line| line.unit) else {
             return;
         };
@@ -243,8 +243,9 @@ impl Dispatcher {
         }
         let room = unit.room(at.mono, per_sec, left);
         let has_room = unit.ready.len() < room && (is_returning || !unit.has_queue(at.mono));
-        let has_room =
-            has_room || (unit.is_busy(at.mono, per_sec, budget) && !self.probing.pay(at.mono));
+        let has_room = has_room
+            || (unit.is_busy(at.mono, per_sec, lines, self.is_loaded)
+                && !self.probing.pay(at.mono));
         // Splitting a packed message costs a new one: its lines may wait longer, beside the prefetch.
         let may_park = is_packed
             && unit.ready.len() < room.saturating_mul(PARK_FACTOR)
@@ -296,13 +297,13 @@ impl Dispatcher {
     }
 
     pub(super) fn trim_one(&mut self, at: Moment, id: UnitId) {
-        let (left, budget) = (self.prefetch_left(), self.prefetch());
+        let (left, lines) = (self.prefetch_left(), self.prefetch());
         let Some((unit, bucket)) = self.units.with_bucket(id) else {
             return;
         };
         let per_sec = bucket.map(|bucket| bucket.per_sec());
         let room = unit.room(at.mono, per_sec, left);
-        let is_busy = unit.is_busy(at.mono, per_sec, budget);
+        let is_busy = unit.is_busy(at.mono, per_sec, lines, self.is_loaded);
         if unit.ready.len() <= room {
             return;
         }

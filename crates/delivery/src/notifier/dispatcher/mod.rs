@@ -75,6 +75,9 @@ const HELD_MAX: usize = 8;
 /// The in-flight share of the queue from which on nothing more is received.
 const IN_FLIGHT_SHARE_MAX: f64 = 0.95;
 
+/// The share of its time that a thread may work before latencies tell more of it than of the receivers; chosen.
+const LOADED: f64 = 0.7;
+
 /// Lines of packed messages may wait so many times longer than single ones; chosen.
 const PARK_FACTOR: usize = 10;
 
@@ -132,6 +135,7 @@ pub struct Dispatcher {
     /// Lines a message, as far as is known.
     lines_mean: Option<f64>,
     in_flight_share: f64,
+    is_loaded: bool,
     hints: HashMap<Arc<str>, u32, FixedState>,
     is_closing: bool,
     is_cancelled: bool,
@@ -178,6 +182,7 @@ impl Dispatcher {
             ask_max: FIRST_ASK_MAX,
             lines_mean: None,
             in_flight_share: 0.0,
+            is_loaded: false,
             hints: HashMap::default(),
             is_closing: false,
             is_cancelled: false,
@@ -336,6 +341,12 @@ impl Dispatcher {
     /// How much of the queue's in-flight bound is used; see [`crate::port::Queue::in_flight_share`].
     pub fn set_in_flight_share(&mut self, share: f64) {
         self.in_flight_share = share;
+    }
+
+    /// How much of its time the thread works, 0.0 to 1.0: while that is almost all of it, answers wait for us, and how
+    /// slow receivers are cannot be told.
+    pub fn set_load(&mut self, share: f64) {
+        self.is_loaded = share >= LOADED;
     }
 
     /// Ends the life at `deadline` if that is earlier than planned.
