@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::action::{Counts, JobKey, Moment};
 use crate::config::DestinationRules;
-use crate::port::FailureClass;
+use crate::port::{FailureClass, Timings};
 use crate::random::Random;
 
 /// What waits for one receiver must be able to start within this time; chosen: short against a lease, long
@@ -42,6 +42,10 @@ const LIMITED_PAUSE: Duration = Duration::from_secs(1);
 
 /// How long what waits for a paused destination is put off: the time after which a resume shows at the latest.
 const PAUSED_AWAY: Duration = Duration::from_secs(60);
+
+/// Sends in flight before the first answer; each success lets one more follow, up to the bound. A receiver then meets
+/// no storm of new connections, which overflows its backlog and costs those that are dropped a second. Chosen.
+const WINDOW_FIRST: f64 = 16.0;
 
 /// The latency that is assumed before the first answer; chosen.
 const LATENCY_ASSUMED_SECS: f64 = 0.1;
@@ -111,7 +115,7 @@ impl Unit {
             is_in_ring: false,
             counts: Counts::default(),
             cap: cap.max(1),
-            window: f64::from(cap.max(1)),
+            window: f64::from(cap.max(1)).min(WINDOW_FIRST),
             calm: f64::INFINITY,
             latency_secs: None,
             failures: 0,
@@ -129,9 +133,6 @@ impl Unit {
     pub(super) fn set_cap(&mut self, cap: u32) {
         self.cap = cap.max(1);
         self.window = self.window.min(f64::from(self.cap));
-        if self.calm.is_infinite() && !self.is_failing {
-            self.window = f64::from(self.cap);
-        }
     }
 
     /// Whether it failed so often that it gets little.
@@ -167,10 +168,8 @@ impl Unit {
     /// Sends a second that it takes, as far as is known.
     fn rate_per_sec(&self, mono: Duration, bucket_per_sec: Option<f64>) -> f64 {
         let mut latency = self.latency_secs.unwrap_or(LATENCY_ASSUMED_SECS).max(1e-5);
-        if self.in_flight > 0 {
-            // Nothing ended for so long: it takes at least that long.
-            latency = latency.max(mono.saturating_sub(self.moved_at).as_secs_f64());
-        }
+        // Nothing ended for so long: it takes at least that long.
+        latency = latency.max(self.silent_for(mono).as_secs_f64());
         let mut rate = self.window.max(1.0) / latency;
         if self.is_failing {
             rate = rate.min(1.0 / FAILING_GAP.as_secs_f64());
@@ -201,8 +200,8 @@ impl Unit {
         self.next_turn > mono + HOLD
     }
 
-    /// Whether it is neither slow nor limited: it would work off `lines` within [`HOLD`]. While the thread is loaded its
-    /// latency tells nothing, and only a limit that is known counts.
+    /// Whether it is neither slow nor limited: it would work off `lines` within [`HOLD`]. While the thread is loaded, and
+    /// before the first answer may have come, latency tells nothing, and only a limit that is known counts.
     pub(super) fn is_busy(
         &self,
         mono: Duration,
@@ -211,9 +210,10 @@ impl Unit {
         is_loaded: bool,
     ) -> bool {
         let is_held_back = self.is_paused || self.is_failing || self.blocked_until > mono;
+        let is_guess = is_loaded || (self.is_unknown(mono) && self.silent_for(mono) < HOLD_QUICK);
         let rate = match bucket_per_sec {
-            None if is_loaded => f64::INFINITY,
-            Some(per_sec) if is_loaded => per_sec,
+            None if is_guess => f64::INFINITY,
+            Some(per_sec) if is_guess => per_sec,
             _ => self.rate_per_sec(mono, bucket_per_sec),
         };
         !is_held_back && rate * HOLD.as_secs_f64() >= to_f64(lines)
@@ -269,12 +269,16 @@ impl Unit {
     /// Back soon, since turns made of a guess would bind thousands before the first answer comes; the longer it lets us
     /// wait for that, the later, so that a receiver that never answers costs each message few trips.
     fn short_turn(&self, mono: Duration, random: &mut Random) -> Duration {
-        let silent_for = match self.in_flight {
+        let wait = self.silent_for(mono).clamp(HOLD_QUICK, TURN_MAX / 2);
+        wait + random.span(wait)
+    }
+
+    /// For how long nothing has ended, though something is in flight.
+    fn silent_for(&self, mono: Duration) -> Duration {
+        match self.in_flight {
             0 => Duration::ZERO,
             _ => mono.saturating_sub(self.moved_at),
-        };
-        let wait = silent_for.clamp(HOLD_QUICK, TURN_MAX / 2);
-        wait + random.span(wait)
+        }
     }
 
     /// A send started.
@@ -292,20 +296,23 @@ impl Unit {
     pub(super) fn ended(
         &mut self,
         at: Moment,
-        took: Duration,
+        timings: &Timings,
         class: Option<FailureClass>,
         asked: Option<Duration>,
     ) {
         self.in_flight = self.in_flight.saturating_sub(1);
         self.moved_at = at.mono;
         self.counts.attempts += 1;
-        self.counts.durations.push(took);
+        self.counts.durations.push(timings.total);
+        // A connection serves many requests: what it costs to make says little of the next one.
+        let set_up = timings.dns + timings.connect + timings.tls;
+        let took = timings.total.saturating_sub(set_up);
         match class {
             Some(FailureClass::Network | FailureClass::Timeout | FailureClass::Server) => {
-                self.learn_latency(took);
+                self.learn_latency(timings.total);
                 self.failed();
             }
-            Some(FailureClass::Limited) => self.limited(at.mono, took, asked),
+            Some(FailureClass::Limited) => self.limited(at.mono, timings.total, asked),
             // Nothing was sent: it tells nothing of the receiver.
             Some(FailureClass::Policy) => {}
             Some(FailureClass::Client | FailureClass::Redirect) | None => {
