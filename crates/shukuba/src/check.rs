@@ -92,7 +92,8 @@ fn open(dir: &Path) -> anyhow::Result<DataDir> {
         "`{}` is no data directory: it has no `journal`",
         dir.display()
     );
-    DataDir::open(dir).context("cannot be checked while it is in use; stop the server first")
+    DataDir::open(dir, store::Use::Read)
+        .context("cannot be checked while it is in use; stop the server first")
 }
 
 fn report(dir: &DataDir) -> anyhow::Result<Report> {
@@ -190,7 +191,7 @@ mod tests {
     use super::*;
 
     fn journal(dir: &Path, records: usize) -> DataDir {
-        let dir = DataDir::open(dir).unwrap();
+        let dir = DataDir::open(dir, store::Use::Read).unwrap();
         let (journal, _) =
             Journal::open(&dir.journal(), store::Options::default(), &mut Stateless).unwrap();
         for number in 0..records {

@@ -1,11 +1,13 @@
 //! The data directory: one process at a time, and a format version.
 //!
-//! `LOCK` is locked by the process that has the directory open (the kernel lets go when it ends, however it ends).
+//! `LOCK` is locked by the process that has the directory open (the kernel lets go when it ends, however it ends); its
+//! text says which one and what for.
 //! `FORMAT` holds the version of everything inside as text, `shukuba-data 1`. `journal/` is the [`Journal`](crate::Journal)'s.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The version of the data directory.
 pub const DATA_VERSION: u32 = 1;
@@ -16,10 +18,12 @@ const FORMAT: &str = "shukuba-data";
 #[derive(Debug, thiserror::Error)]
 pub enum DirError {
     /// Another process has it.
-    #[error("`{path}` is in use by another process")]
+    #[error("`{path}` is in use by process {by}")]
     InUse {
         /// The directory.
         path: PathBuf,
+        /// Its id and what it does, such as `4711 (serve)`.
+        by: String,
     },
     /// It was written by another version.
     #[error("`{path}` holds `{found}`, this program reads `{FORMAT} {DATA_VERSION}`")]
@@ -52,28 +56,67 @@ pub struct DataDir {
     _lock: File,
 }
 
+/// What a process does with a data directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// It serves, for as long as it likes. Waits a moment for those that only read.
+    Serve,
+    /// It reads or copies, and is gone soon.
+    Read,
+}
+
+impl Use {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Serve => "serve",
+            Self::Read => "reading",
+        }
+    }
+}
+
+/// How long a server waits for a reader: reading back a large journal takes seconds. Chosen.
+const READER_WAIT: Duration = Duration::from_secs(30);
+/// How long it waits for one that says to serve: a command may be looking whether it does. Chosen.
+const LOOK_WAIT: Duration = Duration::from_millis(500);
+const LOCK_POLL: Duration = Duration::from_millis(10);
+
 impl DataDir {
     /// Opens `path`, creates it (mode 0700) when there is none, and locks it.
     ///
     /// # Errors
     /// See [`DirError`].
-    pub fn open(path: &Path) -> Result<Self, DirError> {
+    pub fn open(path: &Path, to: Use) -> Result<Self, DirError> {
         let failed = |source| DirError::Disk {
             path: path.to_owned(),
             source,
         };
         create(path).map_err(failed)?;
-        let lock = open_lock(path).map_err(failed)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
+        let mut lock = open_lock(path).map_err(failed)?;
+        let mut waited = Duration::ZERO;
+        loop {
+            match lock.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::Error(source)) => return Err(failed(source)),
+                Err(TryLockError::WouldBlock) => {}
+            }
+            let by = fs::read_to_string(path.join("LOCK")).unwrap_or_default();
+            let patience = match to {
+                Use::Serve if by.contains(Use::Read.name()) => READER_WAIT,
+                _ => LOOK_WAIT,
+            };
+            if waited >= patience {
                 return Err(DirError::InUse {
                     path: path.to_owned(),
+                    by: by.trim_end().to_owned(),
                 });
             }
-            Err(TryLockError::Error(source)) => return Err(failed(source)),
+            std::thread::sleep(LOCK_POLL);
+            waited += LOCK_POLL;
         }
         check_format(path)?;
+        lock.set_len(0)
+            .and_then(|()| writeln!(lock, "{} ({})", std::process::id(), to.name()))
+            .map_err(failed)?;
         Ok(Self {
             path: path.to_owned(),
             _lock: lock,
@@ -148,17 +191,31 @@ mod tests {
     fn one_process_at_a_time() {
         let temporary = tempfile::tempdir().unwrap();
         let path = temporary.path().join("data");
-        let first = DataDir::open(&path).unwrap();
-        assert!(matches!(DataDir::open(&path), Err(DirError::InUse { .. })));
+        let first = DataDir::open(&path, Use::Serve).unwrap();
+        let error = DataDir::open(&path, Use::Serve).unwrap_err();
+        let me = format!("process {} (serve)", std::process::id());
+        assert!(error.to_string().contains(&me), "{error}");
         drop(first);
-        DataDir::open(&path).unwrap();
+        DataDir::open(&path, Use::Read).unwrap();
+    }
+
+    #[test]
+    fn a_server_waits_for_a_reader_and_nobody_for_a_server() {
+        let temporary = tempfile::tempdir().unwrap();
+        let reader = DataDir::open(temporary.path(), Use::Read).unwrap();
+        let path = temporary.path().to_owned();
+        let server = std::thread::spawn(move || DataDir::open(&path, Use::Serve));
+        let error = DataDir::open(temporary.path(), Use::Read).unwrap_err();
+        assert!(error.to_string().contains("(reading)"), "{error}");
+        drop(reader);
+        server.join().unwrap().unwrap();
     }
 
     #[test]
     fn another_version_is_refused_and_named() {
         let temporary = tempfile::tempdir().unwrap();
         fs::write(temporary.path().join("FORMAT"), "shukuba-data 2\n").unwrap();
-        let error = DataDir::open(temporary.path()).unwrap_err();
+        let error = DataDir::open(temporary.path(), Use::Serve).unwrap_err();
         assert!(error.to_string().contains("shukuba-data 2"), "{error}");
     }
 
@@ -167,7 +224,7 @@ mod tests {
         let temporary = tempfile::tempdir().unwrap();
         fs::create_dir(temporary.path().join("journal")).unwrap();
         assert!(matches!(
-            DataDir::open(temporary.path()),
+            DataDir::open(temporary.path(), Use::Serve),
             Err(DirError::NoFormat { .. })
         ));
     }

@@ -30,7 +30,7 @@ mod shelf;
 mod snapshot;
 mod walk;
 
-pub use dir::DataDir;
+pub use dir::{DataDir, Use};
 pub use fold::{BoxError, Capture, Fold};
 pub use journal::{AppendError, Committed, Journal, Options, ReadError, Record, Scan, SegmentInfo};
 pub use poison::Poisoned;

@@ -57,7 +57,7 @@ fn at_rest(app: &App, args: &BackupArgs) -> anyhow::Result<Option<DataDir>> {
     if args.at.is_elsewhere() || !dir.join("journal").is_dir() {
         return Ok(None);
     }
-    match DataDir::open(&dir) {
+    match DataDir::open(&dir, store::Use::Read) {
         Ok(dir) => Ok(Some(dir)),
         Err(DirError::InUse { .. }) => Ok(None),
         Err(error) => Err(error.into()),

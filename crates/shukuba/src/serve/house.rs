@@ -16,7 +16,7 @@ use delivery::sender::Tools;
 use gateway::{Door, DoorParts, KeyStore, Limits, Registry, Tls};
 use parking_lot::{Mutex, RwLock};
 use sqs::Queues;
-use store::DataDir;
+use store::{DataDir, Use};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -57,9 +57,10 @@ impl House {
         path: &Path,
         live: Arc<Live>,
         address: SocketAddr,
+        to: Use,
     ) -> anyhow::Result<Self> {
         let now = live.now();
-        let dir = DataDir::open(path)?;
+        let dir = DataDir::open(path, to)?;
         // A server that was killed left it behind.
         data::remove_endpoint(path);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());

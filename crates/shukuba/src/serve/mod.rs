@@ -33,6 +33,7 @@ use crate::data;
 use house::House;
 use live::Live;
 use notify::ServiceManager;
+use store::Use;
 
 /// Arguments that stand over the settings.
 #[derive(Clone, Copy, Debug)]
@@ -90,7 +91,7 @@ pub(crate) fn offline(app: &App, name: &str, input: Vec<u8>) -> anyhow::Result<O
     runtime.block_on(async {
         let address = loaded.config.server.listen;
         let live = Live::new(app.clone(), over, loaded)?;
-        let house = House::open(&app.data_dir(), live, address).await?;
+        let house = House::open(&app.data_dir(), live, address, Use::Read).await?;
         let answer = house.desk().offline(name, input.into()).await;
         house.end().await;
         match answer {
@@ -118,7 +119,7 @@ async fn serve(app: &App, over: Over, loaded: config::Loaded) -> anyhow::Result<
         limits: house::limits(&server_settings),
     })
     .await?;
-    let house = House::open(&dir, live, server.local_addr()).await?;
+    let house = House::open(&dir, live, server.local_addr(), Use::Serve).await?;
     let url = server.url();
     data::write_endpoint(&dir, &url)?;
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
