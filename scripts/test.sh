@@ -1,8 +1,17 @@
 #!/usr/bin/env bash
-# Every test, cheapest first: format, tidy, lints, the crates' own tests, real clients, the articles, the demo.
+# Every test, cheapest first: format, tidy, lints, the crates' own tests, real clients, the articles, kills, the demo.
 # `scripts/test.sh check` stops after the tests that need no built server.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+
+# Kills servers, and notifiers of their own: both at once, since what the second leaves behind is leased for a minute.
+torture() {
+    local lone failed=0
+    "$SHUKUBA_BIN" torture --lone --kills 5 2> >(grep -v '^kill ' >&2) & lone=$!
+    "$SHUKUBA_BIN" torture --kills 100 2> >(grep -v '^kill ' >&2) || failed=1
+    wait "$lone" || failed=1
+    return "$failed"
+}
 
 step() { printf '\n== %s (%ss)\n' "$1" "$SECONDS"; }
 
@@ -18,5 +27,6 @@ export SHUKUBA_BIN
 step "crates";   cargo test --quiet --workspace --test '*'
 step "clients";  scripts/venv.sh; .venv/bin/python -m pytest -q tests/compat
 step "articles"; for script in examples/articles/*.sh; do bash "$script"; done
+step "torture";  torture
 step "demo";     scripts/demo.sh
 step "done"

@@ -7,12 +7,12 @@ use anyhow::Context;
 use serde_json::Value;
 
 use super::Verdict;
-use super::child::{Child, Directory};
+use super::child::{Child, Directory, SLOTS};
 use super::load::Sent;
 
-/// What one notifier may have in hand when it is killed: its slots and as many received ahead, twice (the default
-/// settings: 256 slots, prefetch 2). Each may be sent once more.
-const IN_HAND_MAX: u64 = 256 * 3;
+/// What one notifier may have in hand when it is killed: its slots and twice as many received ahead (the default prefetch).
+/// Each may be sent once more.
+const IN_HAND_MAX: u64 = SLOTS * 3;
 
 /// What is known at the end.
 #[derive(Debug, Default)]
@@ -68,12 +68,12 @@ impl Account {
 }
 
 /// How many notifications have a stored result so far.
-pub(super) fn results_stored(directory: &Directory) -> anyhow::Result<usize> {
+pub(super) fn results_stored(directory: &Directory) -> anyhow::Result<u64> {
     let mut numbers = std::collections::HashSet::new();
     for path in result_objects(directory.path())? {
         numbers.extend(numbers_of_object(&path)?);
     }
-    Ok(numbers.len())
+    Ok(numbers.len() as u64)
 }
 
 fn result_objects(dir: &Path) -> anyhow::Result<Vec<PathBuf>> {

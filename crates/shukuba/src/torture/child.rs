@@ -19,6 +19,9 @@ const START_SECS_MAX: u64 = 60;
 /// The route and the queue of a run.
 pub(super) const QUEUE: &str = "torture";
 
+/// Sends at once of each notifier.
+pub(super) const SLOTS: u64 = 256;
+
 /// Where everything of a run lies.
 #[derive(Clone, Debug)]
 pub(super) struct Directory(PathBuf);
@@ -38,7 +41,8 @@ impl Directory {
         self.0.join("sink.log")
     }
 
-    /// The settings: one route; its receiver is on loopback, and retries come soon.
+    /// The settings: one route; its receiver is on loopback, and retries come soon. The lease that a lone notifier leaves behind is
+    /// twice its longest attempt and a minute, so attempts are short; what a server's own notifiers hold ends with it.
     pub(super) fn write_config(&self, victim: Victim, sink: &str) -> anyhow::Result<()> {
         let is_embedded = victim == Victim::Server;
         let text = format!(
@@ -52,12 +56,17 @@ interval = "1s"
 notifiers_min = 1
 
 [notifier]
-lease = "35s"
+slots = {SLOTS}
+lease = "10s"
 receive_wait = "1s"
 
-[destinations."127.0.0.1"]
+[destinations."*"]
 allow_cidrs = ["127.0.0.1/32"]
 headers = {{ "x-torture" = "{sink}" }}
+timeout_total = "2s"
+
+[destinations."*".retry]
+default = ["100ms", "1s"]
 "#
         );
         std::fs::write(self.config(), text).context("writing the settings")
@@ -270,33 +279,9 @@ impl Child {
         })
     }
 
-    /// Whether nothing of the route waits any more.
-    pub(super) fn is_drained(&self, directory: &Directory, victim: Victim) -> anyhow::Result<bool> {
-        let ledger = ledger(directory)?;
-        let mut queues = ledger
-            .get("queues")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten();
-        let queue = queues.find(|queue| queue.get("queue").and_then(Value::as_str) == Some(QUEUE));
-        let queue = queue.context("the ledger does not know the queue")?;
-        let count = |path: &str| {
-            queue
-                .pointer(path)
-                .and_then(Value::as_u64)
-                .unwrap_or_default()
-        };
-        let live = ["visible", "delayed", "retry_wait", "in_flight"];
-        let waiting: u64 = live
-            .iter()
-            .map(|name| count(&format!("/live/{name}")))
-            .sum();
-        let done = if victim == Victim::Server {
-            count("/total/delivered")
-        } else {
-            count("/total/taken")
-        };
-        Ok(waiting == 0 && done > 0)
+    /// How far the route is.
+    pub(super) fn standing(&self, directory: &Directory) -> anyhow::Result<Standing> {
+        Standing::of(&ledger(directory)?)
     }
 
     /// What the ledger says.
@@ -326,7 +311,60 @@ impl Child {
     }
 }
 
+/// What the ledger says of the route's queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Standing {
+    /// Notifications that wait, whatever for.
+    pub(super) waiting: u64,
+    /// Notifications that the server's own notifiers have settled for good: a result is stored for each, or will be soon.
+    pub(super) settled: u64,
+}
+
+impl Standing {
+    fn of(ledger: &Value) -> anyhow::Result<Self> {
+        let queues = ledger.get("queues").and_then(Value::as_array);
+        let is_ours = |queue: &&Value| queue.get("queue").and_then(Value::as_str) == Some(QUEUE);
+        let queue = queues.into_iter().flatten().find(is_ours);
+        let queue = queue.context("the ledger does not know the queue")?;
+        let sum = |group: &str, names: &[&str]| {
+            let counts = names
+                .iter()
+                .filter_map(|name| queue.get(group)?.get(name)?.as_u64());
+            counts.sum()
+        };
+        Ok(Self {
+            waiting: sum("live", &["visible", "delayed", "retry_wait", "in_flight"]),
+            settled: sum("total", &["delivered", "dead", "expired"]),
+        })
+    }
+}
+
 fn ledger(directory: &Directory) -> anyhow::Result<Value> {
     serde_json::from_str(&directory.output(&["ledger", "--output", "json"])?)
         .context("reading the ledger")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_ledger_says_what_waits_and_what_has_a_result() {
+        let live =
+            json!({ "visible": 1, "delayed": 2, "retry_wait": 4, "in_flight": 8, "unread": 0 });
+        let total =
+            json!({ "delivered": 100, "dead": 20, "expired": 3, "taken": 1000, "open": 15 });
+        let ledger = json!({ "queues": [
+            { "queue": "other" },
+            { "queue": QUEUE, "live": live, "total": total },
+        ] });
+        let standing = Standing {
+            waiting: 15,
+            settled: 123,
+        };
+        assert_eq!(Standing::of(&ledger).unwrap(), standing);
+        assert!(Standing::of(&json!({ "queues": [] })).is_err());
+    }
 }
