@@ -1,8 +1,9 @@
-//! Looking behind receivers that are merely busy.
+//! Looking behind receivers that are busy or slow.
 //!
-//! What waits for a slow or limited receiver is put off to its turn. What waits for a busy one will start soon anyway,
-//! and putting it off costs a trip through the queue. That trip is worth it only while something that can start at
-//! once is found behind it. So these trips are paid from a credit which such finds earn.
+//! What waits for a receiver that is limited, failing or paused is put off to its turn. Where only its latency says that
+//! it takes too little, our own load may be the cause, and putting a message off costs a trip through the queue. That
+//! trip is worth it only while something that can start at once is found behind it. So these trips are paid from a
+//! credit which such finds earn.
 
 use std::time::Duration;
 
@@ -12,8 +13,10 @@ const FIND: f64 = 200.0;
 /// The most that is saved up; chosen: about two prefetches.
 const CREDIT_MAX: f64 = 1000.0;
 
-/// What comes back by itself each second, so that looking never ends; chosen: below a percent of a core.
-const PER_SEC: f64 = 100.0;
+/// What comes back by itself each second, so that looking never ends; chosen: some percent of a core while it has
+/// nothing better to do, else nearly nothing.
+const PER_SEC: f64 = 500.0;
+const PER_SEC_LOADED: f64 = 20.0;
 
 /// The credit of one notifier.
 #[derive(Debug)]
@@ -36,10 +39,11 @@ impl Probing {
     }
 
     /// Pays for putting off one line; `false` when it must be held.
-    pub(super) fn pay(&mut self, mono: Duration) -> bool {
+    pub(super) fn pay(&mut self, mono: Duration, is_loaded: bool) -> bool {
+        let per_sec = if is_loaded { PER_SEC_LOADED } else { PER_SEC };
         let span = mono.saturating_sub(self.filled_at).as_secs_f64();
         self.filled_at = self.filled_at.max(mono);
-        self.credit = (self.credit + span * PER_SEC).min(CREDIT_MAX);
+        self.credit = (self.credit + span * per_sec).min(CREDIT_MAX);
         let may = self.credit >= 1.0;
         if may {
             self.credit -= 1.0;
@@ -55,16 +59,17 @@ mod tests {
     #[test]
     fn finds_pay_for_looking_and_nothing_found_ends_it() {
         let mut probing = Probing::new(Duration::ZERO);
-        let paid_at = |probing: &mut Probing, secs| {
+        let paid_at = |probing: &mut Probing, secs, is_loaded| {
             let at = Duration::from_secs(secs);
-            (0..10_000).filter(|_| probing.pay(at)).count()
+            (0..10_000).filter(|_| probing.pay(at, is_loaded)).count()
         };
-        assert_eq!(paid_at(&mut probing, 0), 0);
-        assert_eq!(paid_at(&mut probing, 1), 100);
+        assert_eq!(paid_at(&mut probing, 0, false), 0);
+        assert_eq!(paid_at(&mut probing, 1, false), 500);
+        assert_eq!(paid_at(&mut probing, 2, true), 20);
         probing.found();
-        assert_eq!(paid_at(&mut probing, 1), 200);
+        assert_eq!(paid_at(&mut probing, 2, false), 200);
         (0..100).for_each(|_| probing.found());
-        assert_eq!(paid_at(&mut probing, 1), 1000);
-        assert_eq!(paid_at(&mut probing, 3600), 1000);
+        assert_eq!(paid_at(&mut probing, 2, true), 1000);
+        assert_eq!(paid_at(&mut probing, 3600, false), 1000);
     }
 }

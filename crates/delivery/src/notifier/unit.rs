@@ -200,23 +200,18 @@ impl Unit {
         self.next_turn > mono + HOLD
     }
 
-    /// Whether it is neither slow nor limited: it would work off `lines` within [`HOLD`]. While the thread is loaded, and
-    /// before the first answer may have come, latency tells nothing, and only a limit that is known counts.
-    pub(super) fn is_busy(
+    /// Whether it surely takes too little for `lines` to start within [`HOLD`]: paused, asked to wait, failing, or limited
+    /// by its rate. That latency says so is no proof: our own load may be the cause.
+    pub(super) fn is_held_back(
         &self,
         mono: Duration,
         bucket_per_sec: Option<f64>,
         lines: usize,
-        is_loaded: bool,
     ) -> bool {
-        let is_held_back = self.is_paused || self.is_failing || self.blocked_until > mono;
-        let is_guess = is_loaded || (self.is_unknown(mono) && self.silent_for(mono) < HOLD_QUICK);
-        let rate = match bucket_per_sec {
-            None if is_guess => f64::INFINITY,
-            Some(per_sec) if is_guess => per_sec,
-            _ => self.rate_per_sec(mono, bucket_per_sec),
-        };
-        !is_held_back && rate * HOLD.as_secs_f64() >= to_f64(lines)
+        self.is_paused
+            || self.is_failing
+            || self.blocked_until > mono
+            || bucket_per_sec.is_some_and(|rate| rate * HOLD.as_secs_f64() < to_f64(lines))
     }
 
     /// Whether a line that comes now starts at once, and nothing of this receiver was put off lately: what was looked

@@ -244,8 +244,8 @@ impl Dispatcher {
         let room = unit.room(at.mono, per_sec, left);
         let has_room = unit.ready.len() < room && (is_returning || !unit.has_queue(at.mono));
         let has_room = has_room
-            || (unit.is_busy(at.mono, per_sec, lines, self.is_loaded)
-                && !self.probing.pay(at.mono));
+            || (!unit.is_held_back(at.mono, per_sec, lines)
+                && !self.probing.pay(at.mono, self.is_loaded));
         // Splitting a packed message costs a new one: its lines may wait longer, beside the prefetch.
         let may_park = is_packed
             && unit.ready.len() < room.saturating_mul(PARK_FACTOR)
@@ -303,7 +303,7 @@ impl Dispatcher {
         };
         let per_sec = bucket.map(|bucket| bucket.per_sec());
         let room = unit.room(at.mono, per_sec, left);
-        let is_busy = unit.is_busy(at.mono, per_sec, lines, self.is_loaded);
+        let is_held_back = unit.is_held_back(at.mono, per_sec, lines);
         if unit.ready.len() <= room {
             return;
         }
@@ -313,7 +313,8 @@ impl Dispatcher {
             let is_packed = message.is_some_and(|message| message.lines.len() > 1);
             let may_park = is_packed && place < room.saturating_mul(PARK_FACTOR);
             let age = self.age(at, ready.job);
-            let is_held = place < room || (is_busy && !self.probing.pay(at.mono));
+            let is_held =
+                place < room || (!is_held_back && !self.probing.pay(at.mono, self.is_loaded));
             let Some((unit, bucket)) = self.units.with_bucket(id) else {
                 return;
             };
