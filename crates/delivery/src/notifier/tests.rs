@@ -461,7 +461,11 @@ fn a_burst_to_one_receiver_waits_here_and_is_hardly_put_off() {
     for latency_ms in [1, 20, 100] {
         let (sent, later) = work_off(&vec![("a.example", latency_ms); 20_000]);
         let millis = sent.last().map_or(0, |(millis, _)| *millis);
-        assert!(later <= 2_000, "{latency_ms} ms: {later} put off");
+        // Looking behind it goes on, 500 a second.
+        assert!(
+            later <= 600 + millis / 2,
+            "{latency_ms} ms: {later} put off"
+        );
         assert_eq!(sent.len() as u64 + later, 20_000);
         let least = 20_000 / 128 * latency_ms;
         assert!(
