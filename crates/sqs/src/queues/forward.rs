@@ -18,18 +18,47 @@ pub(super) struct Forward {
     last: Mutex<Last>,
 }
 
-#[derive(Debug)]
+/// The time that was given last.
+#[derive(Clone, Copy, Debug)]
 struct Last {
     given: Timestamp,
     monotonic: Duration,
     is_behind: bool,
 }
 
+/// What the wall clock did, by more than [`JUMP`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Jump {
+    Ahead,
+    /// It stands before a time that was given, maybe by an earlier process.
+    Back,
+}
+
+impl Last {
+    /// The next time, and a jump since this one.
+    fn next(self, wall: Timestamp, monotonic: Duration) -> (Self, Option<Jump>) {
+        let expected = self.given.plus(monotonic.saturating_sub(self.monotonic));
+        let is_behind = wall < self.given;
+        let is_back = is_behind && !self.is_behind && self.given.since(wall) > JUMP;
+        let jump = if wall.since(expected) > JUMP {
+            Some(Jump::Ahead)
+        } else {
+            is_back.then_some(Jump::Back)
+        };
+        let next = Self {
+            given: if is_behind { expected } else { wall },
+            monotonic,
+            is_behind,
+        };
+        (next, jump)
+    }
+}
+
 impl Forward {
-    /// Time from `clock`, not before `from`.
+    /// Time from `clock`, not before `from`: the journal's last time. How long nobody ran since is no jump.
     pub(super) fn new(clock: Arc<dyn Clock>, from: Timestamp) -> Self {
         let last = Last {
-            given: from,
+            given: from.max(clock.now()),
             monotonic: clock.monotonic(),
             is_behind: false,
         };
@@ -43,20 +72,19 @@ impl Forward {
     pub(super) fn now(&self) -> Timestamp {
         let (wall, monotonic) = (self.clock.now(), self.clock.monotonic());
         let mut last = self.last.lock();
-        let expected = last.given.plus(monotonic.saturating_sub(last.monotonic));
-        let is_behind = wall < last.given;
-        let given = if is_behind { expected } else { wall };
-        if is_behind && !last.is_behind && last.given.since(wall) > JUMP {
-            tracing::warn!(%wall, %given, "the clock was set back by more than a minute; time goes on from before");
+        let (next, jump) = last.next(wall, monotonic);
+        *last = next;
+        drop(last);
+        let given = next.given;
+        match jump {
+            None => {}
+            Some(Jump::Ahead) => {
+                tracing::warn!(%wall, "the clock jumped ahead by more than a minute");
+            }
+            Some(Jump::Back) => {
+                tracing::warn!(%wall, %given, "the clock was set back by more than a minute; time goes on from before");
+            }
         }
-        if wall.since(expected) > JUMP {
-            tracing::warn!(%wall, %expected, "the clock jumped ahead by more than a minute");
-        }
-        *last = Last {
-            given,
-            monotonic,
-            is_behind,
-        };
         given
     }
 
@@ -87,5 +115,43 @@ mod tests {
         assert_eq!(time.now(), Timestamp::from_secs(110));
         clock.jump_to(Timestamp::from_secs(5000));
         assert_eq!(time.now(), Timestamp::from_secs(5000));
+    }
+    fn jump_at(time: &Forward) -> Option<Jump> {
+        let (wall, monotonic) = (time.clock.now(), time.clock.monotonic());
+        let (_, jump) = time.last.lock().next(wall, monotonic);
+        time.now();
+        jump
+    }
+
+    #[test]
+    fn a_jump_is_one_of_the_running_clock_or_to_before_the_journals_end() {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_secs(10_000)));
+        let since = |secs| {
+            Forward::new(
+                Arc::clone(&clock) as Arc<dyn Clock>,
+                Timestamp::from_secs(secs),
+            )
+        };
+        // Stopped for hours, or new: the first time is as good as any.
+        for from in [0, 1000, 9_990, 10_050] {
+            assert_eq!(jump_at(&since(from)), None, "{from}");
+        }
+        let behind = since(10_100);
+        assert_eq!(
+            (jump_at(&behind), jump_at(&behind)),
+            (Some(Jump::Back), None)
+        );
+        let running = since(0);
+        clock.advance(Duration::from_secs(3600));
+        assert_eq!(jump_at(&running), None);
+        clock.jump_to(Timestamp::from_secs(13_650));
+        assert_eq!(jump_at(&running), None);
+        clock.jump_to(Timestamp::from_secs(14_000));
+        assert_eq!(jump_at(&running), Some(Jump::Ahead));
+        clock.jump_to(Timestamp::from_secs(13_000));
+        assert_eq!(
+            (jump_at(&running), jump_at(&running)),
+            (Some(Jump::Back), None)
+        );
     }
 }
