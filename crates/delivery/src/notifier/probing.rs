@@ -38,17 +38,21 @@ impl Probing {
         self.credit = (self.credit + FIND).min(CREDIT_MAX);
     }
 
-    /// Pays for putting off one line; `false` when it must be held.
-    pub(super) fn pay(&mut self, mono: Duration, is_loaded: bool) -> bool {
+    /// Pays for putting off up to `lines`; for how many it is enough.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        clippy::cast_sign_loss,
+        reason = "the credit is between 0 and some thousands"
+    )]
+    pub(super) fn pay(&mut self, mono: Duration, is_loaded: bool, lines: usize) -> usize {
         let per_sec = if is_loaded { PER_SEC_LOADED } else { PER_SEC };
         let span = mono.saturating_sub(self.filled_at).as_secs_f64();
         self.filled_at = self.filled_at.max(mono);
         self.credit = (self.credit + span * per_sec).min(CREDIT_MAX);
-        let may = self.credit >= 1.0;
-        if may {
-            self.credit -= 1.0;
-        }
-        may
+        let paid = lines.min(self.credit as usize);
+        self.credit -= paid as f64;
+        paid
     }
 }
 
@@ -61,7 +65,7 @@ mod tests {
         let mut probing = Probing::new(Duration::ZERO);
         let paid_at = |probing: &mut Probing, secs, is_loaded| {
             let at = Duration::from_secs(secs);
-            (0..10_000).filter(|_| probing.pay(at, is_loaded)).count()
+            probing.pay(at, is_loaded, 10_000)
         };
         assert_eq!(paid_at(&mut probing, 0, false), 0);
         assert_eq!(paid_at(&mut probing, 1, false), 500);

@@ -245,7 +245,7 @@ impl Dispatcher {
         let has_room = unit.ready.len() < room && (is_returning || !unit.has_queue(at.mono));
         let has_room = has_room
             || (!unit.is_held_back(at.mono, per_sec, lines)
-                && !self.probing.pay(at.mono, self.is_loaded));
+                && self.probing.pay(at.mono, self.is_loaded, 1) == 0);
         // Splitting a packed message costs a new one: its lines may wait longer, beside the prefetch.
         let may_park = is_packed
             && unit.ready.len() < room.saturating_mul(PARK_FACTOR)
@@ -304,24 +304,24 @@ impl Dispatcher {
         let per_sec = bucket.map(|bucket| bucket.per_sec());
         let room = unit.room(at.mono, per_sec, left);
         let is_held_back = unit.is_held_back(at.mono, per_sec, lines);
-        if unit.ready.len() <= room {
-            return;
-        }
-        let kept = std::mem::take(&mut unit.ready);
-        for (place, ready) in kept.into_iter().enumerate() {
+        let excess = unit.ready.len().saturating_sub(room);
+        let goes = match is_held_back {
+            true => excess,
+            false => self.probing.pay(at.mono, self.is_loaded, excess),
+        };
+        let stays = unit.ready.len() - goes;
+        for (place, ready) in (stays..).zip(unit.ready.split_off(stays)) {
             let message = self.messages.get(ready.job.message);
             let is_packed = message.is_some_and(|message| message.lines.len() > 1);
             let may_park = is_packed && place < room.saturating_mul(PARK_FACTOR);
             let age = self.age(at, ready.job);
-            let is_held =
-                place < room || (!is_held_back && !self.probing.pay(at.mono, self.is_loaded));
             let Some((unit, bucket)) = self.units.with_bucket(id) else {
                 return;
             };
-            if is_held || may_park {
-                let is_parked = ready.is_parked || !is_held;
+            if may_park {
+                let is_parked = true;
                 unit.ready.push_back(Ready { is_parked, ..ready });
-                if is_parked && !ready.is_parked {
+                if !ready.is_parked {
                     self.waiting = self.waiting.saturating_sub(1);
                     self.parked += 1;
                 }
