@@ -83,6 +83,9 @@ pub enum OpenFailed {
 
 type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 
+/// A larger encoding buffer is let go.
+const SCRATCH_KEPT_BYTES: usize = 1 << 20;
+
 /// All queues of a data directory.
 pub struct Queues {
     engine: Mutex<Engine>,
@@ -97,6 +100,8 @@ pub struct Queues {
     views: RwLock<Views>,
     wakes: Arc<Wakes>,
     keeper: Mutex<keep::Progress>,
+    /// Where records are encoded, under the engine's lock: settles are large, and fresh memory for each costs a fault.
+    scratch: Mutex<Vec<u8>>,
 }
 
 impl std::fmt::Debug for Queues {
@@ -180,6 +185,7 @@ impl Queues {
             are_results_sealed: options.are_results_sealed,
             wakes,
             keeper: Mutex::default(),
+            scratch: Mutex::default(),
         };
         Ok((Arc::new(queues), recovery))
     }
@@ -261,9 +267,14 @@ impl Queues {
         at: Timestamp,
         record: &mut Record<'_>,
     ) -> Result<Appended, Error> {
-        let mut bytes = Vec::with_capacity(256);
+        let mut bytes = std::mem::take(&mut *self.scratch.lock());
+        bytes.clear();
         encode(record, &mut bytes);
-        self.append(engine, class, at, record, &bytes)
+        let appended = self.append(engine, class, at, record, &bytes);
+        if bytes.capacity() <= SCRATCH_KEPT_BYTES {
+            *self.scratch.lock() = bytes;
+        }
+        appended
     }
 
     /// Appends and applies a record that was encoded as `bytes`.

@@ -18,7 +18,7 @@ use crate::message::Message;
 pub(super) const READ_BYTES_MAX: u64 = 256 << 10;
 /// Most bytes between the beginnings of two messages of one read: reading what lies between must not cost more than
 /// another read. Chosen.
-const GAP_BYTES_MAX: u64 = 16 << 10;
+const GAP_BYTES_MAX: u64 = 4 << 10;
 /// What is read beyond the beginning of the last entry, whose length is not known.
 pub(super) const LAST_ENTRY_BYTES: u64 = 4 << 10;
 
