@@ -13,7 +13,7 @@ use super::dedup::Fingerprint;
 use super::group::TENANTS;
 use super::hot::{Entry, State};
 use super::sip::{self, Seed};
-use super::state::{Group, Incoming, QueueState, Taken};
+use super::state::{Group, Incoming, QueueState, Source, Taken};
 use super::task::{KEPT_MAX, Status, Task};
 use super::{DELETED_MS, Engine, Paused};
 use crate::settings::Settings;
@@ -330,7 +330,10 @@ fn accept(
                 entry.restamp(at);
                 entry.set_first_received(first);
             }
-            source.or(Some(from))
+            Some(Source {
+                queue: source.map_or(from, |first| first.queue),
+                receives: entry.receive_count,
+            })
         }
         MoveCause::Task { .. } => {
             // Source: Developer Guide, "dead-letter queue redrive": redriven messages are new ones to the queue.

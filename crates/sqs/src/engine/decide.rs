@@ -294,7 +294,7 @@ impl Engine {
             source: if queue.sources.is_empty() {
                 None
             } else {
-                queue.sources.get(&key).copied()
+                queue.sources.get(&key).map(|source| source.queue)
             },
         })
     }

@@ -60,6 +60,8 @@ struct Plain {
     group: Option<String>,
     sent_minute: u64,
     dead_from: Option<u32>,
+    /// How often it had been received when it became a dead letter.
+    receives_before: u32,
     /// Whether the process itself received it last.
     is_ours: bool,
 }
@@ -326,6 +328,7 @@ impl World {
                 group: message.group.map(str::to_owned),
                 sent_minute: self.at / 60_000,
                 dead_from: None,
+                receives_before: 0,
                 is_ours: false,
             });
             if self.is_fifo {
@@ -403,6 +406,7 @@ impl World {
                 assert!(message.receives >= RECEIVES_MAX && message.state == State::Ready);
                 message.queue = DEAD.0;
                 message.dead_from = Some(MAIN.0);
+                message.receives_before = message.receives;
                 if is_fifo {
                     message.sent_minute = minute;
                 }
@@ -792,6 +796,7 @@ impl World {
                 lines: 1,
                 sent_minute: self.at / 60_000,
                 dead_from: None,
+                receives_before: 0,
                 ..before
             });
         }
@@ -887,6 +892,7 @@ impl World {
                         message.queue = MAIN.0;
                         message.receives = 0;
                         message.dead_from = None;
+                        message.receives_before = 0;
                         message.sent_minute = minute;
                     }
                     self.write(record);
@@ -1040,6 +1046,7 @@ fn dump(state: &super::state::QueueState) -> Vec<Plain> {
         group: None,
         sent_minute: u64::from(minute),
         dead_from: None,
+        receives_before: 0,
         is_ours: false,
     });
     let hot = state.hot.iter().map(|(_, entry)| Plain {
@@ -1060,7 +1067,11 @@ fn dump(state: &super::state::QueueState) -> Vec<Plain> {
             .get(entry.group)
             .map(|group| group.name.as_deref().unwrap_or("tenant").to_owned()),
         sent_minute: u64::from(entry.sent_minute()),
-        dead_from: state.sources.get(&entry.key).map(|id| id.0),
+        dead_from: state.sources.get(&entry.key).map(|source| source.queue.0),
+        receives_before: state
+            .sources
+            .get(&entry.key)
+            .map_or(0, |source| source.receives),
         is_ours: entry.is_embedded_lease(),
     });
     cold.chain(hot).collect()

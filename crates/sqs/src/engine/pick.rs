@@ -31,7 +31,7 @@ pub(crate) struct Bounds {
     /// Only messages before this are durable.
     pub(crate) durable: u64,
     pub(crate) max: usize,
-    /// Messages received this often are dead letters.
+    /// Messages received this often from this queue are dead letters.
     pub(crate) dead_after: Option<u32>,
 }
 
@@ -76,7 +76,7 @@ impl Picking<'_> {
         let is_dead = self
             .bounds
             .dead_after
-            .is_some_and(|max| entry.receive_count >= max);
+            .is_some_and(|max| self.state.receives_here(entry) >= max);
         if is_dead {
             if self.picked.dead.len() < DEAD_MAX {
                 self.picked.dead.push(message);

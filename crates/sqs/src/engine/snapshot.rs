@@ -17,12 +17,13 @@ use super::block::{Block, Blocks};
 use super::cold::Cold;
 use super::hot::Entry;
 use super::sip::Seed;
-use super::state::QueueState;
+use super::state::{QueueState, Source};
 use super::task::Task;
 use super::{Engine, Map, Paused};
 use crate::settings::Settings;
 
-const VERSION: u64 = 1;
+/// 1: without the receives of dead letters before they became ones.
+const VERSION: u64 = 2;
 
 /// Why a snapshot could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -110,11 +111,11 @@ impl Engine {
         }
         let mut fresh = Self::new(self.account.clone(), self.region.clone());
         let mut reader = Reader::new(&head);
-        fresh.read_head(&mut reader)?;
+        let version = fresh.read_head(&mut reader)?;
         let count = reader.length()?;
         let mut ids = Vec::with_capacity(count);
         for _ in 0..count {
-            let queue = read_queue(&mut reader)?;
+            let queue = read_queue(&mut reader, version)?;
             ids.push(queue.id);
             fresh.names.insert(queue.name.clone(), queue.id);
             fresh.queues.insert(queue.id, queue);
@@ -130,9 +131,10 @@ impl Engine {
         Ok(())
     }
 
-    fn read_head(&mut self, from: &mut Reader<'_>) -> Result<(), Unreadable> {
+    /// Answers the version.
+    fn read_head(&mut self, from: &mut Reader<'_>) -> Result<u64, Unreadable> {
         let version = from.varint()?;
-        if version != VERSION {
+        if !(1..=VERSION).contains(&version) {
             return Err(Unreadable::Version(version));
         }
         let has_seed = from.byte()? != 0;
@@ -181,7 +183,7 @@ impl Engine {
             self.lost
                 .push((Position::new(from.varint()?), Position::new(from.varint()?)));
         }
-        Ok(())
+        Ok(version)
     }
 }
 
@@ -218,7 +220,8 @@ fn write_queue(queue: &QueueState, out: &mut Vec<u8>) {
     });
     list(out, queue.sources.iter(), |out, (key, source)| {
         codec::put_varint(out, key.0);
-        codec::put_varint(out, u64::from(source.0));
+        codec::put_varint(out, u64::from(source.queue.0));
+        codec::put_varint(out, u64::from(source.receives));
     });
     let dedup: Vec<_> = queue.dedup.iter().collect();
     list(out, dedup.into_iter(), |out, (fingerprint, at, key)| {
@@ -251,7 +254,7 @@ fn write_hot(queue: &QueueState, out: &mut Vec<u8>) {
     }
 }
 
-fn read_queue(from: &mut Reader<'_>) -> Result<QueueState, Unreadable> {
+fn read_queue(from: &mut Reader<'_>, version: u64) -> Result<QueueState, Unreadable> {
     let id = QueueId(from.varint_u32()?);
     let name = from.text()?;
     let settings: Settings = serde_json::from_slice(from.bytes()?)?;
@@ -276,7 +279,11 @@ fn read_queue(from: &mut Reader<'_>) -> Result<QueueState, Unreadable> {
     }
     queue.groups.find_free();
     queue.relocated = pairs(from, |from| from.varint())?;
-    queue.sources = pairs(from, |from| from.varint_u32().map(QueueId))?;
+    queue.sources = pairs(from, |from| {
+        let queue = QueueId(from.varint_u32()?);
+        let receives = if version < 2 { 0 } else { from.varint_u32()? };
+        Ok(Source { queue, receives })
+    })?;
     for _ in 0..from.length()? {
         let fingerprint = from.array()?;
         let at = from.varint()?;

@@ -39,7 +39,7 @@ pub(crate) struct QueueState {
     /// Where the entry lies of messages that the cleaner copied.
     pub(crate) relocated: Map<MessageKey, u64>,
     /// Where dead letters come from.
-    pub(crate) sources: Map<MessageKey, QueueId>,
+    pub(crate) sources: Map<MessageKey, Source>,
     pub(crate) dedup: Memory<MessageKey>,
     pub(crate) attempts: Memory<Attempt>,
     pub(crate) in_flight: u32,
@@ -61,8 +61,17 @@ pub(crate) struct QueueState {
 pub(crate) struct Incoming<'a> {
     pub(crate) entry: Entry,
     pub(crate) group: Option<Group<'a>>,
-    pub(crate) source: Option<QueueId>,
+    pub(crate) source: Option<Source>,
     pub(crate) location: Option<u64>,
+}
+
+/// Where a dead letter comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Source {
+    /// The queue that it was sent to.
+    pub(crate) queue: QueueId,
+    /// How often it had been received when it came here.
+    pub(crate) receives: u32,
 }
 
 /// A message's group on the way into a queue.
@@ -79,7 +88,7 @@ pub(crate) enum Group<'a> {
 pub(crate) struct Taken {
     pub(crate) entry: Entry,
     pub(crate) group: Option<Box<str>>,
-    pub(crate) source: Option<QueueId>,
+    pub(crate) source: Option<Source>,
     pub(crate) location: Option<u64>,
 }
 
@@ -325,6 +334,16 @@ impl QueueState {
             return key.0;
         }
         self.relocated.get(&key).copied().unwrap_or(key.0)
+    }
+
+    /// How often a message was received from this queue. Its own count is that of all queues: API Reference, Message.
+    pub(crate) fn receives_here(&self, entry: &Entry) -> u32 {
+        if self.sources.is_empty() {
+            return entry.receive_count;
+        }
+        let before = self.sources.get(&entry.key);
+        let before = before.map_or(0, |source| source.receives);
+        entry.receive_count.saturating_sub(before)
     }
 
     /// Takes a message out of the queue.

@@ -194,7 +194,7 @@ impl Engine {
             let to = task
                 .destination
                 .map(QueueId)
-                .or_else(|| queue.sources.get(&message.key).copied());
+                .or_else(|| queue.sources.get(&message.key).map(|source| source.queue));
             let Some(to) = to.filter(|to| self.queues.contains_key(to)) else {
                 continue;
             };

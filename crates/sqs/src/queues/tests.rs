@@ -483,6 +483,50 @@ async fn a_message_received_too_often_becomes_a_dead_letter_and_comes_back_by_a_
     assert_eq!(back.sent_at.as_secs(), bench.clock.now().as_secs());
 }
 
+// The count that callers see goes on over all queues (API Reference, Message); that which decides does not.
+#[tokio::test]
+async fn each_queue_of_a_chain_of_dead_letter_queues_gives_a_message_as_often_as_it_says() {
+    for (suffix, kind) in [("", &[][..]), (".fifo", &[("FifoQueue", "true")][..])] {
+        for (first, second) in [(1, 1), (2, 1), (1, 3)] {
+            let mut bench = Bench::new();
+            let redrive = |name: &str, max: u32| {
+                let arn = bench.queues.arn(&format!("{name}{suffix}"));
+                format!(r#"{{"deadLetterTargetArn":"{arn}","maxReceiveCount":{max}}}"#)
+            };
+            let (to_d1, to_d2) = (redrive("d1", first), redrive("d2", second));
+            for (name, redrive) in [("d2", None), ("d1", Some(to_d2)), ("q", Some(to_d1))] {
+                let mut attributes = vec![("VisibilityTimeout", "0")];
+                attributes.extend(kind);
+                attributes.extend(redrive.as_deref().map(|given| ("RedrivePolicy", given)));
+                bench.create(&format!("{name}{suffix}"), &attributes).await;
+            }
+            let of = |bench: &Bench, name: &str| bench.queues.queue(&format!("{name}{suffix}"));
+            let message = Outgoing {
+                group: (!kind.is_empty()).then(|| "g".to_owned()),
+                dedup_id: (!kind.is_empty()).then(|| "1".to_owned()),
+                ..text("x")
+            };
+            bench
+                .send(&of(&bench, "q").unwrap(), message)
+                .await
+                .unwrap();
+            let mut total = 0;
+            for (name, times) in [("q", first), ("d1", second), ("d2", 1)] {
+                bench.queues.snapshot().unwrap();
+                bench.reopen();
+                let queue = of(&bench, name).unwrap();
+                for _ in 0..times {
+                    total += 1;
+                    assert_eq!(bench.one(&queue).await.receive_count, total, "{name}");
+                }
+                if name != "d2" {
+                    assert_eq!(bench.receive(&queue, 1).await.len(), 0, "{name}");
+                }
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_dead_letter_queue_must_exist_be_alike_and_allow_it() {
     let bench = Bench::new();
