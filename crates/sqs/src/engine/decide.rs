@@ -16,10 +16,8 @@ use crate::settings::Settings;
 
 /// Most queues there can be; chosen.
 pub(crate) const QUEUES_MAX: usize = 100_000;
-/// Most messages in flight of a standard queue.
+/// Most messages in flight of a queue. Source: API Reference, ChangeMessageVisibility.
 pub(crate) const IN_FLIGHT_MAX: u32 = 120_000;
-/// Most messages in flight of a FIFO queue.
-pub(crate) const FIFO_IN_FLIGHT_MAX: u32 = 20_000;
 /// Most message groups of a FIFO queue that have messages; chosen, it bounds memory.
 pub(crate) const GROUPS_MAX: usize = 1_000_000;
 /// After a purge the next one has to wait this long.
@@ -191,14 +189,15 @@ impl Engine {
             return Ok(again);
         }
         let queue = self.queue(id)?;
-        let limit = if queue.is_fifo() {
-            FIFO_IN_FLIGHT_MAX
-        } else {
-            IN_FLIGHT_MAX
-        };
-        let room = limit.saturating_sub(queue.in_flight);
-        if room == 0 {
-            return Err(Error::OverLimit { limit });
+        let room = IN_FLIGHT_MAX.saturating_sub(queue.in_flight);
+        match room {
+            // Source: as the limit. A FIFO queue gives nothing then.
+            0 if queue.is_fifo() => return Ok(Receiving::default()),
+            0 => {
+                let limit = IN_FLIGHT_MAX;
+                return Err(Error::OverLimit { limit });
+            }
+            _ => {}
         }
         let dead_to = queue
             .dead_letters

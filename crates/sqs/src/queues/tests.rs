@@ -1088,23 +1088,24 @@ async fn listing_goes_by_prefix_and_page() {
 }
 
 #[tokio::test]
-async fn a_full_flight_is_refused() {
+async fn a_full_flight_is_refused_and_of_a_fifo_queue_empty() {
     let bench = Bench::new();
     let queue = bench.create("q", &[]).await;
+    let fifo = bench.create("q.fifo", &[("FifoQueue", "true")]).await;
     bench.send(&queue, text("x")).await.unwrap();
-    bench
-        .queues
-        .engine
-        .lock()
-        .queue_mut(queue.id())
-        .unwrap()
-        .in_flight = 120_000;
-    let refused = bench
-        .queues
-        .receive(&queue, Receive::default())
-        .await
-        .unwrap_err();
+    bench.send(&fifo, known("x", "g", "1")).await.unwrap();
+    let fly = |queue: &Queue, count| {
+        let mut engine = bench.queues.engine.lock();
+        engine.queue_mut(queue.id()).unwrap().in_flight = count;
+    };
+    let receive = async |queue| bench.queues.receive(queue, Receive::default()).await;
+    fly(&queue, 120_000);
+    let refused = receive(&queue).await.unwrap_err();
     assert_eq!(refused, Error::OverLimit { limit: 120_000 });
+    fly(&fifo, 120_000);
+    assert_eq!(receive(&fifo).await.unwrap().len(), 0);
+    fly(&fifo, 119_999);
+    assert_eq!(receive(&fifo).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
