@@ -2,14 +2,14 @@
 //!
 //! The log's files go when nothing lives in them. A few messages may keep a whole file: when less than a quarter of
 //! the messages of an old file live, the cleaner copies them to the head of the log. So the log takes at most about four
-//! times what lives, and what came since the last snapshot.
+//! times what lives, and what came since the last snapshot. A disk that is short of room is spared the copies.
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use store::record::{MessageKey, QueueId, Record, Relocation, Stored};
-use store::{Class, Position};
+use store::{Class, Position, Room};
 
 use super::fold::capture;
 use super::{Map, Queues};
@@ -139,8 +139,12 @@ impl Queues {
         }
     }
 
-    /// Copies the messages of the oldest file of which less than a quarter lives.
+    /// Copies the messages of the oldest file of which less than a quarter lives. Not while the disk is short of room: what is
+    /// left of it is for settles.
     fn clean(&self) -> Result<(), Error> {
+        if self.journal.room() != Room::Normal {
+            return Ok(());
+        }
         let sealed = self.sealed_up_to();
         let segments = self.journal.segments();
         // The last one still grows.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use base::{ByteCount, Clock, ManualClock, NoMetrics, Timestamp};
 use bytes::Bytes;
 use futures_util::FutureExt;
+use store::Room;
 use store::record::{CarryKind, Cause, LineState, Next, NoObserver, Record, Subject};
 
 use super::{Counts, Effort, Options, Queue, Queues, Sought, Standing};
@@ -1121,9 +1122,8 @@ async fn a_clock_set_back_neither_stops_deadlines_nor_brings_them_early() {
     assert_eq!(bench.receive(&queue, 1).await.len(), 1);
 }
 
-#[tokio::test]
-async fn a_log_that_is_mostly_dead_shrinks_and_keeps_what_lives() {
-    let mut bench = Bench::new();
+/// Fills some segments with messages of the queue `q`, of which one in 50 lives; those.
+async fn fill_mostly_dead(bench: &Bench) -> Vec<String> {
     let queue = bench.create("q", &[("VisibilityTimeout", "43200")]).await;
     let sender = Sender {
         id: "",
@@ -1164,16 +1164,25 @@ async fn a_log_that_is_mostly_dead_shrinks_and_keeps_what_lives() {
                 .map(|message| message.text().into_owned()),
         );
     }
+    kept
+}
+
+fn ticks(bench: &Bench, count: u32) {
+    for _ in 0..count {
+        bench.queues.tick().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_is_mostly_dead_shrinks_and_keeps_what_lives() {
+    let mut bench = Bench::new();
+    let kept = fill_mostly_dead(&bench).await;
     let before = bench.queues.journal().segments().len();
     assert!(before >= 4, "{before}");
     bench.queues.snapshot().unwrap();
-    for _ in 0..300 {
-        bench.queues.tick().unwrap();
-    }
+    ticks(&bench, 300);
     bench.queues.snapshot().unwrap();
-    for _ in 0..60 {
-        bench.queues.tick().unwrap();
-    }
+    ticks(&bench, 60);
     let after = bench.queues.journal().segments().len();
     assert!(after < before, "{before} segments became {after}");
     bench.reopen();
@@ -1187,6 +1196,37 @@ async fn a_log_that_is_mostly_dead_shrinks_and_keeps_what_lives() {
     }
     found.sort();
     assert!(found == kept, "{} of {} came back", found.len(), kept.len());
+}
+
+#[tokio::test]
+async fn nothing_is_copied_while_the_disk_is_short_of_room() {
+    let bench = Bench::new();
+    fill_mostly_dead(&bench).await;
+    let queue = bench.queues.queue("q").unwrap();
+    let journal = bench.queues.journal();
+    while journal.keep_now() {}
+    // The keeper cannot make spare files of these names, as if the disk were full.
+    let blocked: Vec<_> = (0..500)
+        .map(|n| bench.dir.path().join(format!("journal/spare-{n}")))
+        .filter(|path| std::fs::create_dir(path).is_ok())
+        .collect();
+    while journal.room() == Room::Normal {
+        let large = text(&"x".repeat(100_000));
+        bench.send(&queue, large).await.unwrap();
+        journal.keep_now();
+    }
+    bench.queues.snapshot().unwrap();
+    let end = journal.end();
+    ticks(&bench, 60);
+    assert_ne!(journal.room(), Room::Normal);
+    assert_eq!(journal.end(), end, "something was written");
+    for path in blocked {
+        std::fs::remove_dir(path).unwrap();
+    }
+    while journal.keep_now() {}
+    assert_eq!(journal.room(), Room::Normal);
+    ticks(&bench, 60);
+    assert!(journal.end() > end, "what lives is copied");
 }
 
 #[tokio::test]
