@@ -40,7 +40,9 @@ impl Engine {
             } => self.create(*queue, name, settings)?,
             Record::QueueChanged { queue, settings } => {
                 let settings: Settings = serde_json::from_slice(settings)?;
-                self.with(*queue, |queue, _| queue.set_settings(Arc::new(settings)));
+                self.with(*queue, |queue, _| {
+                    queue.set_settings(Arc::new(settings), at)
+                });
             }
             Record::QueueDeleted { queue } => self.delete(*queue, at),
             Record::Enqueued {

@@ -117,6 +117,21 @@ impl Entry {
         }
     }
 
+    /// Whether nobody has received or moved it.
+    pub(crate) fn is_new(&self) -> bool {
+        self.attempt == 0 && self.nonce == 0 && !self.is_restamped()
+    }
+
+    /// When a new message was sent: while it waits for `delay_secs` as its deadline says, otherwise at the end of its second.
+    pub(crate) fn sent_millis(&self, delay_secs: u32) -> u64 {
+        let first = u64::from(self.sent_secs) * 1000;
+        let sent = self.until().saturating_sub(u64::from(delay_secs) * 1000);
+        match self.state() {
+            State::Delayed => sent.clamp(first, first + 999),
+            _ => first + 999,
+        }
+    }
+
     pub(crate) fn sent_minute(&self) -> u32 {
         self.sent_secs / 60
     }

@@ -59,6 +59,8 @@ struct Plain {
     lines: u32,
     group: Option<String>,
     sent_minute: u64,
+    /// On a FIFO queue.
+    sent_secs: u64,
     dead_from: Option<u32>,
     /// How often it had been received when it became a dead letter.
     receives_before: u32,
@@ -235,6 +237,7 @@ impl World {
             34 => self.relocate(),
             35 => self.snapshot = Some((self.log.len(), captured(&self.engine))),
             36 if self.random.one_in(3) => self.crash(),
+            37 if self.is_fifo => self.change_delay(),
             _ => self.commit(),
         }
         self.models.push((self.log.len(), self.model.clone()));
@@ -327,6 +330,7 @@ impl World {
                 lines: message.lines,
                 group: message.group.map(str::to_owned),
                 sent_minute: self.at / 60_000,
+                sent_secs: self.at / 1000,
                 dead_from: None,
                 receives_before: 0,
                 is_ours: false,
@@ -399,7 +403,7 @@ impl World {
         let mut dead = BTreeSet::new();
         if let Some(Record::Moved { to, messages, .. }) = records.first() {
             assert_eq!((queue, *to), (MAIN, DEAD));
-            let minute = self.at / 60_000;
+            let (at, minute) = (self.at, self.at / 60_000);
             for touched in messages {
                 let is_fifo = self.is_fifo;
                 let message = self.model.find(touched.key.0).unwrap();
@@ -409,6 +413,7 @@ impl World {
                 message.receives_before = message.receives;
                 if is_fifo {
                     message.sent_minute = minute;
+                    message.sent_secs = at / 1000;
                 }
                 dead.insert(touched.key.0);
             }
@@ -604,6 +609,47 @@ impl World {
         }
     }
 
+    /// Another delay of a FIFO queue holds for what nobody received yet, and keeps the order of groups.
+    fn change_delay(&mut self) {
+        let settings = Settings::clone(&self.engine.queue(MAIN).unwrap().settings);
+        let before = u64::from(settings.delay_secs) * 1000;
+        let delay_secs = [0, 5, 60][self.random.below(3) as usize];
+        let after = u64::from(delay_secs) * 1000;
+        let settings = serde_json::to_vec(&Settings {
+            delay_secs,
+            ..settings
+        })
+        .unwrap();
+        self.write(Record::QueueChanged {
+            queue: MAIN,
+            settings: &settings,
+        });
+        if before == after {
+            return;
+        }
+        self.model.messages.sort_by_key(|message| message.key);
+        let mut floors: BTreeMap<Option<String>, u64> = BTreeMap::new();
+        for message in &mut self.model.messages {
+            let is_new = message.nonce == 0 && message.attempt == 0;
+            let is_waiting = matches!(message.state, State::Ready | State::Delayed);
+            if message.queue != MAIN.0 || !is_new || !is_waiting {
+                continue;
+            }
+            let second = message.sent_secs * 1000..=message.sent_secs * 1000 + 999;
+            let sent = match message.state {
+                State::Delayed => (message.until - before).clamp(*second.start(), *second.end()),
+                _ => *second.end(),
+            };
+            let floor = floors.entry(message.group.clone()).or_default();
+            message.until = (sent + after).max(*floor);
+            message.state = State::Ready;
+            if message.until > self.at {
+                message.state = State::Delayed;
+                *floor = message.until;
+            }
+        }
+    }
+
     fn release(&mut self) {
         let Some(handle) = self.handle() else { return };
         let (outcomes, messages) = self
@@ -795,6 +841,7 @@ impl World {
                 attempt: if kind == 4 { 0 } else { 2 },
                 lines: 1,
                 sent_minute: self.at / 60_000,
+                sent_secs: self.at / 1000,
                 dead_from: None,
                 receives_before: 0,
                 ..before
@@ -894,6 +941,7 @@ impl World {
                         message.dead_from = None;
                         message.receives_before = 0;
                         message.sent_minute = minute;
+                        message.sent_secs = self.at / 1000;
                     }
                     self.write(record);
                 }
@@ -999,8 +1047,9 @@ impl World {
                     plain.until = 0;
                 }
                 plain.is_ours &= plain.state == State::InFlight;
-                // Groups of standard queues are buckets.
+                // Groups of standard queues are buckets, and cold messages know their minute only.
                 if !self.is_fifo {
+                    live.sent_secs = plain.sent_secs;
                     assert_eq!(live.group.is_some(), plain.group.is_some());
                     live.group.clone_from(&plain.group);
                 }
@@ -1045,6 +1094,7 @@ fn dump(state: &super::state::QueueState) -> Vec<Plain> {
         lines: 1,
         group: None,
         sent_minute: u64::from(minute),
+        sent_secs: 0,
         dead_from: None,
         receives_before: 0,
         is_ours: false,
@@ -1067,6 +1117,7 @@ fn dump(state: &super::state::QueueState) -> Vec<Plain> {
             .get(entry.group)
             .map(|group| group.name.as_deref().unwrap_or("tenant").to_owned()),
         sent_minute: u64::from(entry.sent_minute()),
+        sent_secs: u64::from(entry.sent_secs),
         dead_from: state.sources.get(&entry.key).map(|source| source.queue.0),
         receives_before: state
             .sources

@@ -118,9 +118,45 @@ impl QueueState {
         }
     }
 
-    pub(crate) fn set_settings(&mut self, settings: Arc<Settings>) {
+    pub(crate) fn set_settings(&mut self, settings: Arc<Settings>, at: Timestamp) {
+        let delay_secs = self.settings.delay_secs;
         self.dead_letters = settings.dead_letter_queue();
         self.settings = settings;
+        if self.is_fifo() && self.settings.delay_secs != delay_secs {
+            self.delay_anew(delay_secs, at);
+        }
+    }
+
+    /// Another delay holds for the new messages that are there too. Source: Developer Guide, "Amazon SQS delay queues",
+    /// for FIFO queues; on standard queues it holds for later ones only.
+    fn delay_anew(&mut self, secs_before: u32, at: Timestamp) {
+        self.advance(at);
+        let is_waiting = |entry: &Entry| matches!(entry.state(), State::Ready | State::Delayed);
+        let waiting = self.hot.iter().filter(|(_, entry)| is_waiting(entry));
+        let mut fresh: Vec<(MessageKey, Slot)> = waiting
+            .filter(|(_, entry)| entry.is_new())
+            .map(|(slot, entry)| (entry.key, slot))
+            .collect();
+        fresh.sort_unstable();
+        for (_, slot) in &fresh {
+            self.detach(*slot);
+        }
+        for (_, slot) in fresh {
+            let Some(mut entry) = self.hot.get(slot).cloned() else {
+                continue;
+            };
+            let until = entry.sent_millis(secs_before) + u64::from(self.settings.delay_secs) * 1000;
+            entry.set_until(until);
+            entry.set_state(match until > at.as_millis() {
+                true => State::Delayed,
+                false => State::Ready,
+            });
+            self.keep_delayed_order(&mut entry);
+            if let Some(place) = self.hot.get_mut(slot) {
+                *place = entry;
+            }
+            self.attach(slot);
+        }
     }
 
     pub(crate) fn is_fifo(&self) -> bool {
@@ -293,8 +329,7 @@ impl QueueState {
 
     /// On a FIFO queue no new message overtakes a delayed one of its group. What comes back is older and may.
     fn keep_delayed_order(&mut self, entry: &mut Entry) {
-        let is_new = entry.attempt == 0 && entry.nonce == 0 && !entry.is_restamped();
-        if !self.settings.is_fifo || !is_new {
+        if !self.settings.is_fifo || !entry.is_new() {
             return;
         }
         let Some(group) = self.groups.get_mut(entry.group) else {

@@ -229,7 +229,10 @@ impl Queues {
             }
             Ok(changed)
         })
-        .await
+        .await?;
+        // What waits for less now may be there.
+        queue.wake();
+        Ok(())
     }
 
     /// Adds or replaces tags.

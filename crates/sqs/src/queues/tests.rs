@@ -1088,6 +1088,53 @@ async fn listing_goes_by_prefix_and_page() {
     assert!(bench.queues.list("", 0, None).is_err());
 }
 
+// Developer Guide, "Amazon SQS delay queues".
+#[tokio::test]
+async fn another_delay_of_a_fifo_queue_holds_for_what_is_in_it_and_of_a_standard_queue_does_not() {
+    let mut bench = Bench::new();
+    let attributes = [("FifoQueue", "true"), ("DelaySeconds", "60")];
+    bench.create("q.fifo", &attributes).await;
+    bench.create("q", &attributes[1..]).await;
+    let of = |bench: &Bench| {
+        let queue = |name| bench.queues.queue(name).unwrap();
+        (queue("q.fifo"), queue("q"))
+    };
+    let (fifo, standard) = of(&bench);
+    for (body, group) in [("a1", "a"), ("a2", "a"), ("b1", "b")] {
+        bench.send(&fifo, known(body, group, body)).await.unwrap();
+        bench.send(&standard, text(body)).await.unwrap();
+        bench.pass(4);
+    }
+    let set = async |bench: &Bench, secs: &str| {
+        let (fifo, standard) = of(bench);
+        for queue in [fifo, standard] {
+            let attributes = map(&[("DelaySeconds", secs)]);
+            bench
+                .queues
+                .set_attributes(&queue, &attributes)
+                .await
+                .unwrap();
+        }
+    };
+    // Sent 12, 8 and 4 s ago.
+    set(&bench, "10").await;
+    bench.reopen();
+    let (fifo, standard) = of(&bench);
+    assert_eq!((bench.counts(&fifo).0, bench.counts(&fifo).2), (1, 2));
+    assert_eq!(bench.counts(&standard).2, 3);
+    bench.pass(2);
+    assert_eq!((bench.counts(&fifo).0, bench.counts(&fifo).2), (2, 1));
+    set(&bench, "900").await;
+    assert_eq!(bench.counts(&fifo).2, 3);
+    assert_eq!(bench.receive(&fifo, 10).await.len(), 0);
+    bench.pass(52);
+    assert_eq!(bench.receive(&standard, 10).await.len(), 2);
+    set(&bench, "0").await;
+    assert_eq!(bodies(&bench.receive(&fifo, 10).await), ["a1", "a2", "b1"]);
+    set(&bench, "900").await;
+    assert_eq!(bench.counts(&fifo).1, 3, "what was received stays so");
+}
+
 #[tokio::test]
 async fn a_full_flight_is_refused_and_of_a_fifo_queue_empty() {
     let bench = Bench::new();
