@@ -16,6 +16,7 @@ use store::record::{Record, encode};
 use store::{BoxError, Capture, Class, DataDir, Fold, Journal, Position};
 
 use crate::config::Store;
+use crate::data;
 
 /// Ranges that were cut out, or are being, and are not booked yet.
 const PENDING_FILE: &str = "quarantine.json";
@@ -56,7 +57,7 @@ pub(crate) fn quarantine(dir: &Path, store: &Store) -> anyhow::Result<Checked> {
     let report = report(&dir)?;
     anyhow::ensure!(
         !report.is_beyond_repair,
-        "no snapshot is whole and the log's beginning is gone: only `shukuba restore` from a backup helps"
+        "the log's beginning or the snapshot that stands for it is gone: only `shukuba restore` from a backup helps"
     );
     let pending = dir.path().join(PENDING_FILE);
     let mut stretches = read_pending(&pending)?;
@@ -97,7 +98,10 @@ fn open(dir: &Path) -> anyhow::Result<DataDir> {
 }
 
 fn report(dir: &DataDir) -> anyhow::Result<Report> {
-    check::check(&RealDisk::at(&dir.journal())?).context("cannot read the journal")
+    let journal = RealDisk::at(&dir.journal())?;
+    let mut report = check::check(&journal).context("cannot read the journal")?;
+    report.is_beyond_repair |= data::has_lost_journal(dir.path());
+    Ok(report)
 }
 
 fn holds_records(damage: &Damage) -> bool {

@@ -135,6 +135,17 @@ pub(crate) fn salt(dir: &Path) -> anyhow::Result<delivery::result::Salt> {
     }
 }
 
+/// Whether a server has run here and its journal is gone: the secret is made when the journal stands.
+pub(crate) fn has_lost_journal(dir: &Path) -> bool {
+    let is_segment = |entry: std::fs::DirEntry| {
+        let path = entry.path();
+        path.extension().is_some_and(|kind| kind == "seg")
+    };
+    let has_log = std::fs::read_dir(dir.join("journal"))
+        .is_ok_and(|entries| entries.flatten().any(is_segment));
+    dir.join("salt").exists() && !has_log
+}
+
 /// This machine's name.
 pub(crate) fn host() -> String {
     rustix::system::uname()

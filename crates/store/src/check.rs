@@ -10,7 +10,10 @@ use base::Timestamp;
 
 use crate::disk::{Disk, DiskFile, FileRef};
 use crate::frame::{HEADER_BYTES, Header, Kind};
-use crate::segment::{self, BadHeader, SEAL_BYTES, SEGMENT_HEADER_BYTES, Span};
+use crate::recovery::has_begun;
+use crate::segment::{
+    self, BadHeader, SEAL_BYTES, SEGMENT_HEADER_BYTES, SegmentHeader, Span, is_stub,
+};
 use crate::walk::{Step, Walk, look_behind};
 use crate::{Position, snapshot};
 
@@ -20,7 +23,7 @@ const CHUNK_BYTES: u64 = 1 << 20;
 /// What is damaged in one place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DamageKind {
-    /// The segment's header; no record is touched.
+    /// The segment's header, or the file's length behind the seal; no record is touched.
     SegmentHeader,
     /// Frames between two good ones.
     Frames,
@@ -94,21 +97,24 @@ pub fn check(disk: &dyn Disk) -> io::Result<Report> {
         .collect();
     bases.sort_unstable();
     let replayed_from = report.snapshots.last().copied().unwrap_or_default();
-    let mut expected = replayed_from.get();
-    if report.snapshots.is_empty() && !bases.is_empty() {
-        report.is_beyond_repair = bases.first() != Some(&0);
-        expected = bases.first().copied().unwrap_or(0);
+    if report.snapshots.is_empty() {
+        report.is_beyond_repair = match bases.first() {
+            Some(base) => *base != 0,
+            None => has_begun(disk)?,
+        };
     }
+    let mut headers = Vec::new();
     for base in &bases {
-        if *base > expected {
-            report.note(DamageKind::Missing, expected, expected, *base);
-        }
         let is_last = Some(base) == bases.last();
-        let end = check_segment(disk, *base, is_last, &mut report)?;
-        expected = expected.max(end);
+        headers.push(check_segment(disk, *base, is_last, &mut report)?);
     }
+    for (from, to) in segment::missing(&headers, replayed_from.get()) {
+        report.note(DamageKind::Missing, from, from, to);
+    }
+    report.damage.sort_by_key(|damage| damage.from);
     // The log continues where the snapshot stands; without that segment nobody knows how it went on.
-    report.is_beyond_repair |= expected == replayed_from.get() && replayed_from > report.end;
+    let end = headers.last().map_or(0, |header| header.span.end());
+    report.is_beyond_repair |= replayed_from.get() > end;
     Ok(report)
 }
 
@@ -134,17 +140,17 @@ impl Report {
     }
 }
 
-/// Returns where the next segment begins.
+/// Returns its header, made up when it cannot be read.
 fn check_segment(
     disk: &dyn Disk,
     base: u64,
     is_last: bool,
     report: &mut Report,
-) -> io::Result<u64> {
+) -> io::Result<SegmentHeader> {
     let file = disk.open(&segment::name(base))?;
     report.segments += 1;
-    let span = match segment::read_header(file.as_ref(), base)? {
-        Ok(span) => span,
+    let header = match segment::read_header(file.as_ref(), base)? {
+        Ok(header) => header,
         Err(BadHeader::Version(version)) => {
             let text = format!(
                 "`{}` has format version {version}, this program reads {}",
@@ -156,11 +162,11 @@ fn check_segment(
         Err(BadHeader::Corrupt) => {
             let span = span_of(file.as_ref(), base)?;
             report.note(DamageKind::SegmentHeader, base, base, span.first());
-            span
+            SegmentHeader { span, gap: None }
         }
     };
-    check_frames(&file, span, is_last, report)?;
-    Ok(span.end())
+    check_frames(&file, header.span, is_last, report)?;
+    Ok(header)
 }
 
 /// What a segment without a readable header must have been: files have their full length from the start.
@@ -177,7 +183,11 @@ fn check_frames(file: &FileRef, span: Span, is_last: bool, report: &mut Report) 
     loop {
         let stop = check_run(file, span, from, report)?;
         report.end = Position::new(stop.unwrap_or(span.end()));
+        let is_short = file.size()? < span.capacity;
         let Some(stop) = stop else {
+            if is_short && !is_stub(file, span)? {
+                report.note(DamageKind::SegmentHeader, span.base, span.base, span.base);
+            }
             return Ok(());
         };
         let behind = look_behind(file.as_ref(), span, stop)?;
@@ -192,7 +202,7 @@ fn check_frames(file: &FileRef, span: Span, is_last: bool, report: &mut Report) 
                 report.note(DamageKind::Frames, span.base, stop, synced);
                 from = synced;
             }
-            _ if is_last => {
+            _ if is_last && !is_short => {
                 report.has_torn_tail = has_torn_tail;
                 return Ok(());
             }
@@ -241,6 +251,7 @@ pub fn quarantine(disk: &dyn Disk, report: &Report) -> io::Result<Vec<Damage>> {
     for damage in &report.damage {
         keep_bytes(disk, damage)?;
         cut_out(disk, damage)?;
+        lengthen(disk, damage)?;
     }
     disk.sync_names()?;
     let lost = report.damage.iter();
@@ -282,9 +293,14 @@ fn cut_out(disk: &dyn Disk, damage: &Damage) -> io::Result<()> {
         DamageKind::Frames => put(damage.offset, &frame(Kind::Filler, bytes).encode(at)),
         DamageKind::SegmentEnd => put(damage.offset, &seal.encode(at)),
         DamageKind::SegmentHeader => {
-            let base = at;
-            let span = span_of(disk.open(&damage.file)?.as_ref(), base)?;
-            put(0, &span.header())
+            let file = disk.open(&damage.file)?;
+            match segment::read_header(file.as_ref(), at)? {
+                Ok(_) => Ok(()),
+                Err(_) => {
+                    let span = span_of(file.as_ref(), at)?;
+                    put(0, &SegmentHeader { span, gap: None }.encode())
+                }
+            }
         }
         DamageKind::Missing => {
             let span = Span {
@@ -293,12 +309,27 @@ fn cut_out(disk: &dyn Disk, damage: &Damage) -> io::Result<()> {
             };
             let unfinished = format!("{}.tmp", damage.file);
             let file = disk.create(&unfinished)?;
-            file.write_at(0, &span.header())?;
+            file.write_at(0, &SegmentHeader { span, gap: None }.encode())?;
             file.write_at(SEGMENT_HEADER_BYTES, &seal.encode(span.first()))?;
             file.sync()?;
             disk.rename(&unfinished, &damage.file)
         }
     }
+}
+
+/// Gives a file its full length again.
+fn lengthen(disk: &dyn Disk, damage: &Damage) -> io::Result<()> {
+    let file = disk.open(&damage.file)?;
+    let base = segment::base_of(&damage.file).unwrap_or(0);
+    let Ok(header) = segment::read_header(file.as_ref(), base)? else {
+        return Ok(());
+    };
+    let capacity = header.span.capacity;
+    if damage.kind != DamageKind::Missing && file.size()? < capacity {
+        file.allocate(capacity)?;
+        file.sync()?;
+    }
+    Ok(())
 }
 
 /// Copies `[from_offset, from_end)` of one file to another.

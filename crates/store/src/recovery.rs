@@ -12,7 +12,7 @@ use base::Timestamp;
 use tracing::{info, warn};
 
 use crate::disk::{Disk, FileRef};
-use crate::segment::{self, BadHeader, Span};
+use crate::segment::{self, BadHeader, SegmentHeader, Span, is_stub};
 use crate::walk::{Step, Walk, erase, look_behind};
 use crate::{BoxError, Fold, Position, snapshot};
 
@@ -52,13 +52,18 @@ pub enum OpenError {
         /// Ours.
         supported: u32,
     },
-    /// A segment after the snapshot is missing.
-    #[error("the log from {from} on is missing; the next segment begins at {next:?}")]
+    /// A segment that nobody dropped is not there.
+    #[error(
+        "`{file}` is missing: the log from position {from} to {} is not there; put the file back, or `shukuba check-data --quarantine` books what was in it as lost",
+        to.map_or_else(|| "its end".to_owned(), |to| to.to_string())
+    )]
     Missing {
+        /// The first segment file that is missing.
+        file: String,
         /// The first position that is missing.
         from: Position,
-        /// The next that is there.
-        next: Option<Position>,
+        /// One past the last; `None` when nothing follows.
+        to: Option<Position>,
     },
     /// No snapshot is whole and the log's beginning has been dropped.
     #[error(
@@ -135,8 +140,13 @@ fn corrupt(span: Span, position: u64) -> OpenError {
 /// Reads the log into `fold` and puts its end in order.
 pub(crate) fn recover(disk: &dyn Disk, fold: &mut dyn Fold) -> Result<Found, OpenError> {
     remove_unfinished(disk).map_err(disk_error("remove unfinished files"))?;
-    let segments = segments(disk)?;
+    let headers = segments(disk)?;
+    let segments: Vec<_> = headers
+        .iter()
+        .map(|(header, file)| (header.span, file.clone()))
+        .collect();
     let (snapshots, start) = restore(disk, fold, &segments)?;
+    check_gaps(disk, &headers, start)?;
     let mut replay = Replay {
         fold,
         recovery: Recovery {
@@ -169,8 +179,31 @@ fn remove_unfinished(disk: &dyn Disk) -> io::Result<()> {
         .try_for_each(|name| disk.remove(name))
 }
 
-/// All segments in order, their headers checked.
-fn segments(disk: &dyn Disk) -> Result<Vec<(Span, FileRef)>, OpenError> {
+/// Whatever lies before a segment and is not there must have been dropped.
+fn check_gaps(
+    disk: &dyn Disk,
+    segments: &[(SegmentHeader, FileRef)],
+    snapshot: Option<u64>,
+) -> Result<(), OpenError> {
+    let headers: Vec<_> = segments.iter().map(|(header, _)| *header).collect();
+    if let Some((from, to)) = segment::missing(&headers, snapshot.unwrap_or(0)).first() {
+        return Err(missing(*from, Some(*to)));
+    }
+    let has_begun = || has_begun(disk).map_err(disk_error("list the journal"));
+    if segments.is_empty() && snapshot.is_none() && has_begun()? {
+        return Err(missing(0, None));
+    }
+    Ok(())
+}
+
+/// Whether a first segment has stood here: spares are allocated after it, but for `spare-0`, which becomes it.
+pub(crate) fn has_begun(disk: &dyn Disk) -> io::Result<bool> {
+    let is_later = |name: &String| name.starts_with("spare-") && name != "spare-0";
+    Ok(disk.list()?.iter().any(is_later))
+}
+
+/// All segments in order, their headers and lengths checked.
+fn segments(disk: &dyn Disk) -> Result<Vec<(SegmentHeader, FileRef)>, OpenError> {
     let names = disk.list().map_err(disk_error("list the journal"))?;
     let mut bases: Vec<u64> = names
         .iter()
@@ -180,12 +213,19 @@ fn segments(disk: &dyn Disk) -> Result<Vec<(Span, FileRef)>, OpenError> {
     bases.into_iter().map(|base| open(disk, base)).collect()
 }
 
-fn open(disk: &dyn Disk, base: u64) -> Result<(Span, FileRef), OpenError> {
+fn open(disk: &dyn Disk, base: u64) -> Result<(SegmentHeader, FileRef), OpenError> {
     let name = segment::name(base);
     let read = || disk_error(format!("read `{name}`"));
     let file = disk.open(&name).map_err(read())?;
     match segment::read_header(file.as_ref(), base).map_err(read())? {
-        Ok(span) => Ok((span, file)),
+        Ok(header) => {
+            let size = file.size().map_err(read())?;
+            let is_short = size < header.span.capacity;
+            if is_short && !is_stub(&file, header.span).map_err(read())? {
+                return Err(corrupt(header.span, base + size));
+            }
+            Ok((header, file))
+        }
         Err(BadHeader::Version(found)) => Err(OpenError::Version {
             file: name,
             found,
@@ -342,10 +382,11 @@ impl Replay<'_> {
     }
 }
 
-fn missing(from: u64, next: Option<u64>) -> OpenError {
+fn missing(from: u64, to: Option<u64>) -> OpenError {
     OpenError::Missing {
+        file: segment::name(from),
         from: Position::new(from),
-        next: next.map(Position::new),
+        to: to.map(Position::new),
     }
 }
 

@@ -7,15 +7,22 @@
 //!
 //! # Header
 //! Little-endian: `0` magic `SHUKUJNL`, `8` format version u32, `12` zero u32, `16` base u64, `24` capacity u64,
-//! `60` CRC32C u32 of the 60 bytes before.
+//! `32` gap u64, `60` CRC32C u32 of the 60 bytes before.
+//!
+//! The gap says how much of the log right before this segment was dropped on purpose. It is written in place, and
+//! synced, before the files go: it takes no room on a full disk, and a file that goes in another way is missed at the
+//! next start. Version 1 has no gap; frames are the same in both.
 
 use std::io;
 
 use crate::disk::{Disk, DiskFile, FileRef, read_exact_at};
 use crate::frame::HEADER_BYTES;
+use crate::walk::{Step, Walk};
 
 /// The version of the segment and frame format.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
+/// The version whose headers say nothing of what was dropped.
+const WITHOUT_GAP: u32 = 1;
 /// Bytes of a segment's header.
 pub const SEGMENT_HEADER_BYTES: u64 = 64;
 /// Kept free at a segment's end for its seal.
@@ -45,15 +52,31 @@ impl Span {
         name(self.base)
     }
 
-    /// The header's bytes.
+    /// The header of a segment that goes on where the one before ends.
     pub(crate) fn header(self) -> [u8; HEADER] {
+        let gap = Some(0);
+        SegmentHeader { span: self, gap }.encode()
+    }
+}
+
+/// What a segment's header says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SegmentHeader {
+    pub(crate) span: Span,
+    /// Bytes of the log right before it that were dropped; `None` when nobody knows.
+    pub(crate) gap: Option<u64>,
+}
+
+impl SegmentHeader {
+    pub(crate) fn encode(self) -> [u8; HEADER] {
         let mut bytes = [0; HEADER];
+        let version = self.gap.map_or(WITHOUT_GAP, |_| FORMAT_VERSION);
         let words = [
             u64::from_le_bytes(*MAGIC),
-            u64::from(FORMAT_VERSION),
-            self.base,
-            self.capacity,
-            0,
+            u64::from(version),
+            self.span.base,
+            self.span.capacity,
+            self.gap.unwrap_or(0),
             0,
             0,
         ];
@@ -66,6 +89,28 @@ impl Span {
         }
         bytes
     }
+}
+
+/// The stretches of the log before and between `segments` (in order) that were not dropped and are not there.
+/// `snapshot`: what lies before it is replayed no more.
+pub(crate) fn missing(segments: &[SegmentHeader], snapshot: u64) -> Vec<(u64, u64)> {
+    let ends = segments.iter().map(|header| header.span.end());
+    let ends = std::iter::once(0).chain(ends);
+    let mut found = Vec::new();
+    // A crash may bring back some of the files that were dropped together: the one behind them all knows of them.
+    let mut dropped = u64::MAX;
+    let pairs: Vec<_> = segments.iter().zip(ends).collect();
+    for (header, end) in pairs.into_iter().rev() {
+        let base = header.span.base;
+        dropped = dropped.min(base.saturating_sub(header.gap.unwrap_or(0)));
+        let from = header.gap.map_or(end.max(snapshot), |_| end);
+        let to = base.min(dropped);
+        if from < to {
+            found.push((from, to));
+        }
+    }
+    found.reverse();
+    found
 }
 
 pub(crate) fn name(base: u64) -> String {
@@ -93,7 +138,10 @@ pub(crate) enum BadHeader {
 }
 
 /// Reads and checks the header of the segment that is named after `base`.
-pub(crate) fn read_header(file: &dyn DiskFile, base: u64) -> io::Result<Result<Span, BadHeader>> {
+pub(crate) fn read_header(
+    file: &dyn DiskFile,
+    base: u64,
+) -> io::Result<Result<SegmentHeader, BadHeader>> {
     let mut bytes = [0; HEADER];
     if let Err(error) = read_exact_at(file, 0, &mut bytes) {
         return match error.kind() {
@@ -104,7 +152,14 @@ pub(crate) fn read_header(file: &dyn DiskFile, base: u64) -> io::Result<Result<S
     Ok(check_header(&bytes, base))
 }
 
-fn check_header(bytes: &[u8; HEADER], base: u64) -> Result<Span, BadHeader> {
+/// Whether it holds nothing but its seal, as quarantine makes one where a segment is missing; it may be shorter than
+/// others.
+pub(crate) fn is_stub(file: &FileRef, span: Span) -> io::Result<bool> {
+    let mut walk = Walk::new(file.clone(), span, span.first(), span.end());
+    Ok(matches!(walk.step()?, Step::Seal { .. }))
+}
+
+fn check_header(bytes: &[u8; HEADER], base: u64) -> Result<SegmentHeader, BadHeader> {
     let word = |at: usize| {
         let bytes = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>());
         bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes))
@@ -118,13 +173,15 @@ fn check_header(bytes: &[u8; HEADER], base: u64) -> Result<Span, BadHeader> {
         return Err(BadHeader::Corrupt);
     }
     // A later version may check its header in another way: say so before looking further.
-    if version != FORMAT_VERSION {
+    if !(WITHOUT_GAP..=FORMAT_VERSION).contains(&version) {
         return Err(BadHeader::Version(version));
     }
-    if span.base != base || span.header() != *bytes {
+    let gap = (version != WITHOUT_GAP).then_some(word(32));
+    let header = SegmentHeader { span, gap };
+    if span.base != base || header.encode() != *bytes {
         return Err(BadHeader::Corrupt);
     }
-    Ok(span)
+    Ok(header)
 }
 
 /// A new file of `capacity` bytes under a passing name, durable but for its name.
@@ -150,7 +207,10 @@ mod tests {
 
     #[test]
     fn a_header_goes_there_and_back() {
-        assert_eq!(check_header(&SPAN.header(), 4096), Ok(SPAN));
+        for gap in [None, Some(0), Some(4096)] {
+            let header = SegmentHeader { span: SPAN, gap };
+            assert_eq!(check_header(&header.encode(), 4096), Ok(header));
+        }
         assert_eq!(check_header(&SPAN.header(), 8192), Err(BadHeader::Corrupt));
     }
 
@@ -167,6 +227,37 @@ mod tests {
             let mut header = SPAN.header();
             header[bit / 8] ^= 1 << (bit % 8);
             assert!(check_header(&header, 4096).is_err(), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn what_was_dropped_is_not_missing() {
+        let (old, none) = (None, Some(0));
+        for (segments, snapshot, expected) in [
+            (&[(0, none), (1, none)][..], 0, &[][..]),
+            (&[(1, none), (2, none)], 0, &[(0, 1)]),
+            (&[(1, none), (2, none)], 3, &[(0, 1)]),
+            (&[(1, Some(1)), (2, none)], 0, &[]),
+            (&[(0, none), (3, Some(1))], 0, &[(1, 2)]),
+            (&[(0, none), (3, Some(2)), (5, none)], 0, &[(4, 5)]),
+            (&[(2, none), (4, Some(4))], 0, &[]),
+            (&[(2, none), (5, Some(4))], 0, &[(0, 1)]),
+            (&[(2, old), (5, old)], 5, &[]),
+            (&[(2, old), (5, old)], 4, &[(4, 5)]),
+        ] {
+            let header = |(base, gap): &(u64, Option<u64>)| SegmentHeader {
+                span: Span {
+                    base: base * 4096,
+                    capacity: 4096,
+                },
+                gap: gap.map(|gap| gap * 4096),
+            };
+            let headers: Vec<_> = segments.iter().map(header).collect();
+            let scaled: Vec<_> = expected
+                .iter()
+                .map(|(from, to)| (from * 4096, to * 4096))
+                .collect();
+            assert_eq!(missing(&headers, snapshot * 4096), scaled, "{segments:?}");
         }
     }
 

@@ -285,6 +285,11 @@ fn open_queues(
     metrics: &Arc<Registry>,
     ledger: &Arc<Ledger>,
 ) -> anyhow::Result<Arc<Queues>> {
+    anyhow::ensure!(
+        !data::has_lost_journal(dir.path()),
+        "`{}` holds no journal although a server has run here: put its files back, or restore a backup with `shukuba restore`",
+        dir.journal().display()
+    );
     let journal = store::Options {
         segment: config.store.segment_bytes.0,
         reserve: config.store.reserve_bytes.0,

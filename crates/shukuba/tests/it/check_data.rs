@@ -7,6 +7,21 @@ use crate::house::{House, queue_of};
 const SETTINGS: &str = "[routes.r]\nqueue = \"q\"\nnotifier = false\n";
 
 #[test]
+fn a_server_does_not_begin_anew_where_its_journal_is_gone() {
+    let house = House::new(SETTINGS);
+    assert_eq!(house.serve().stop(), Some(0));
+    for entry in std::fs::read_dir(house.path("data/journal")).unwrap() {
+        std::fs::remove_file(entry.unwrap().path()).unwrap();
+    }
+    let refused = house.run(&["serve", "--listen", "127.0.0.1:0"]);
+    let text = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(1), "{text}");
+    assert!(text.contains("holds no journal"), "{text}");
+    let checked = house.run(&["check-data", "--output", "json"]);
+    assert_eq!(checked.status.code(), Some(1));
+}
+
+#[test]
 fn a_damaged_journal_is_found_cut_out_and_booked_as_lost() {
     let house = House::new(SETTINGS);
     let server = house.serve();

@@ -134,6 +134,15 @@ impl SimDisk {
         }
     }
 
+    /// Cuts a file off after `bytes`, as a careless copy does.
+    pub fn truncate(&self, name: &str, bytes: usize) {
+        let mut state = self.state.lock();
+        if let Some(content) = state.named(name) {
+            content.seen.truncate(bytes);
+            content.kept.truncate(bytes);
+        }
+    }
+
     fn locked<T>(&self, run: impl FnOnce(&mut State) -> io::Result<T>) -> io::Result<T> {
         run(&mut self.state.lock())
     }

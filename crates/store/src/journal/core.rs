@@ -16,7 +16,7 @@ use super::wait::Waiters;
 use super::{AppendError, Options};
 use crate::disk::Disk;
 use crate::frame::{HEADER_BYTES, Header, Kind};
-use crate::segment::{self, Span};
+use crate::segment::{self, SegmentHeader, Span};
 use crate::shelf::Shelf;
 use crate::snapshot::Snapshots;
 use crate::{Appended, Class, Poisoned, Position};
@@ -196,6 +196,7 @@ impl Core {
 
     /// Drops segments: some of their files are kept to be used again, the others removed. Returns what was dropped.
     pub(crate) fn drop_segments(&self, spans: &[Span]) -> io::Result<Vec<Span>> {
+        self.write_gaps(spans)?;
         let mut dropped = Vec::new();
         let mut used = Vec::new();
         for span in spans {
@@ -224,6 +225,41 @@ impl Core {
         });
         self.kept(spares.collect::<io::Result<Vec<_>>>()?, []);
         Ok(dropped)
+    }
+
+    /// Says in the segments behind `spans` that these are gone on purpose, before they go.
+    fn write_gaps(&self, spans: &[Span]) -> io::Result<()> {
+        let mut end = 0;
+        let mut is_behind = false;
+        for span in self.shelf.spans() {
+            if spans.contains(&span) {
+                is_behind = true;
+                continue;
+            }
+            if std::mem::take(&mut is_behind) {
+                self.write_gap(span, span.base - end)?;
+            }
+            end = span.end();
+        }
+        // INVARIANT: a snapshot lies behind what is dropped, and the segment that goes on there is kept.
+        if is_behind {
+            return Err(io::Error::other("no segment follows those to be dropped"));
+        }
+        Ok(())
+    }
+
+    fn write_gap(&self, span: Span, gap: u64) -> io::Result<()> {
+        let Some((span, file)) = self.shelf.find(span.base)? else {
+            return Ok(());
+        };
+        let gap = Some(gap);
+        file.write_at(0, &SegmentHeader { span, gap }.encode())?;
+        file.sync().inspect_err(|error| {
+            // The committer may write to the same file, and would not be told of this failure.
+            let name = span.name();
+            self.waiters
+                .poison(Poisoned::new(&format!("sync of `{name}`: {error}")));
+        })
     }
 
     /// The name of a spare, if the file of `span` is to be one beside `more` others.

@@ -131,6 +131,83 @@ fn a_missing_segment_is_refused_and_cut_out() {
     assert!(model.living.values().all(|at| at / SEGMENT != 1));
 }
 
+/// A log of five segments with a snapshot at its end; those at `vacant` were dropped.
+fn snapped(vacant: &'static [u64]) -> (SimDisk, Model) {
+    let (disk, _) = log(120);
+    let (journal, model) = open(&disk).unwrap();
+    journal.snapshot(journal.end(), model.capture()).unwrap();
+    let is_occupied = |base: Position, _| !vacant.contains(&(base.get() / SEGMENT));
+    let dropped = journal.reclaim(journal.end(), &is_occupied).unwrap();
+    assert_eq!(dropped.len(), vacant.len());
+    (disk, model)
+}
+
+#[test]
+fn a_segment_below_the_snapshot_is_missed_unless_it_was_dropped() {
+    for vacant in [&[][..], &[0], &[1], &[0, 1, 2], &[0, 2]] {
+        let (disk, whole) = snapped(vacant);
+        let (_, model) = open(&disk).unwrap();
+        assert_eq!(model, whole);
+        assert!(check(&disk).unwrap().is_sound());
+        for segment in (0..4).filter(|segment| !vacant.contains(segment)) {
+            let (disk, _) = snapped(vacant);
+            disk.remove(&format!("{:016x}.seg", segment * SEGMENT))
+                .unwrap();
+            let error = open(&disk).unwrap_err();
+            let OpenError::Missing { from, to, .. } = error else {
+                panic!("{error}");
+            };
+            let at = Position::new(segment * SEGMENT);
+            assert!(from <= at && to.is_some_and(|to| at < to), "{error}");
+            let report = check(&disk).unwrap();
+            let [damage] = &report.damage[..] else {
+                panic!("{report:?}");
+            };
+            assert_eq!(
+                (damage.kind, damage.from, Some(damage.to)),
+                (DamageKind::Missing, from, to)
+            );
+            quarantine(&disk, &report).unwrap();
+            assert!(check(&disk).unwrap().is_sound());
+            open(&disk).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_log_whose_files_are_all_gone_does_not_begin_anew() {
+    for keeps_snapshot in [true, false] {
+        let (disk, _) = snapped(&[]);
+        for name in disk.list().unwrap() {
+            if name.ends_with(".seg") || (name.ends_with(".snap") && !keeps_snapshot) {
+                disk.remove(&name).unwrap();
+            }
+        }
+        let error = open(&disk).unwrap_err();
+        assert!(matches!(error, OpenError::Missing { .. }), "{error}");
+        assert!(check(&disk).unwrap().is_beyond_repair);
+    }
+}
+
+#[test]
+fn a_file_that_was_cut_off_is_refused() {
+    for segment in 0..5 {
+        let (disk, _) = snapped(&[]);
+        let name = format!("{:016x}.seg", segment * SEGMENT);
+        disk.truncate(&name, 1000);
+        let error = open(&disk).unwrap_err();
+        assert!(
+            matches!(&error, OpenError::Corrupt { file, offset: 1000, .. } if *file == name),
+            "{error}"
+        );
+        let report = check(&disk).unwrap();
+        assert!(!report.is_sound(), "{name}");
+        quarantine(&disk, &report).unwrap();
+        assert!(check(&disk).unwrap().is_sound());
+        open(&disk).unwrap();
+    }
+}
+
 #[test]
 fn an_older_snapshot_stands_in_for_a_damaged_one() {
     let disk = SimDisk::new(7, 1 << 30);
