@@ -126,9 +126,12 @@ pub enum Error {
     /// The message has been received again or its visibility timeout is over (FIFO), or it is gone.
     #[error("the receipt handle has expired")]
     HandleExpired,
-    /// The message is not in flight, so its visibility cannot change.
+    /// The message is visible again, so its visibility cannot change.
     #[error("the message is not in flight")]
     NotInFlight,
+    /// The message is gone, or not held by this receipt handle.
+    #[error("the message does not exist or is not held by this receipt handle")]
+    NotHeld,
     /// Too many messages of the queue are in flight.
     #[error("{limit} messages of the queue are in flight, which is the most there can be")]
     OverLimit {

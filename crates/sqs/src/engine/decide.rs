@@ -18,6 +18,8 @@ use crate::settings::Settings;
 pub(crate) const QUEUES_MAX: usize = 100_000;
 /// Most messages in flight of a queue. Source: API Reference, ChangeMessageVisibility.
 pub(crate) const IN_FLIGHT_MAX: u32 = 120_000;
+/// Most seconds that a message is invisible after a receive.
+const VISIBILITY_SECS_MAX: u64 = 43_200;
 /// Most message groups of a FIFO queue that have messages; chosen, it bounds memory.
 pub(crate) const GROUPS_MAX: usize = 1_000_000;
 /// After a purge the next one has to wait this long.
@@ -332,13 +334,15 @@ impl Engine {
         let mut outcomes = Vec::with_capacity(changes.len());
         let mut changed = Vec::with_capacity(changes.len());
         for (handle, until) in changes {
-            match held(queue, *handle).or_else(|| left(queue, *handle)) {
-                Some(_) => {
-                    changed.push((handle.key, *until));
-                    outcomes.push(Ok(()));
-                }
-                None => outcomes.push(Err(Error::NotInFlight)),
+            let outcome = match held(queue, *handle) {
+                Some(entry) => check_visibility(at, queue.received_at(entry), *until),
+                None if is_visible(queue, handle.key) => Err(Error::NotInFlight),
+                None => Err(Error::NotHeld),
+            };
+            if outcome.is_ok() {
+                changed.push((handle.key, *until));
             }
+            outcomes.push(outcome);
         }
         Ok((outcomes, changed))
     }
@@ -459,15 +463,32 @@ fn held(queue: &QueueState, handle: Handle) -> Option<&Entry> {
         .filter(|entry| entry.state() == State::InFlight && entry.nonce == handle.nonce)
 }
 
-/// The message of a lease that is over, when nobody received it since: SQS lets its receiver take it back
-/// (LocalStack's tests recorded it on 2023-11-14). Not in FIFO queues, where another of its group may be in flight.
-fn left(queue: &QueueState, handle: Handle) -> Option<&Entry> {
-    let is_left = |entry: &&Entry| {
-        entry.state() == State::Ready && entry.receive_count > 0 && entry.nonce == handle.nonce
+/// Whether a message of a standard queue is visible again. Its visibility does not change then, and its receiver is told
+/// so as the API Reference has it (MessageNotInflight). SQS itself was seen to answer OK and to do nothing (LocalStack's
+/// pull request 9632, 2023-11-14), which would leave a receiver in the belief that it holds the message.
+fn is_visible(queue: &QueueState, key: MessageKey) -> bool {
+    let is_ready = match find(queue, key) {
+        Some(entry) => entry.state() == State::Ready,
+        None => queue.cold.minute_of(key).is_some(),
     };
-    find(queue, handle.key)
-        .filter(|_| !queue.is_fifo())
-        .filter(is_left)
+    is_ready && !queue.is_fifo()
+}
+
+/// From its receive on a message is invisible for 12 h at most; the second that runs does not count.
+/// Source: API Reference, ChangeMessageVisibility; Developer Guide, "Amazon SQS visibility timeout".
+fn check_visibility(at: Timestamp, received: Timestamp, until: Timestamp) -> Result<(), Error> {
+    let secs = until.since(at).as_secs();
+    if at.since(received).as_secs() + secs <= VISIBILITY_SECS_MAX {
+        return Ok(());
+    }
+    let right = format!(
+        "Total VisibilityTimeout for the message is beyond the limit [{VISIBILITY_SECS_MAX} seconds]"
+    );
+    Err(Error::parameter(
+        "VisibilityTimeout",
+        secs.to_string(),
+        right,
+    ))
 }
 
 /// The message that a handle may delete; `None` when it has gone already.

@@ -20,6 +20,7 @@ use super::decide::{Creation, Duplicate, ReceiveCall};
 use super::hot::State;
 use super::ids::Handle;
 use super::task::{Progress, task_json};
+use crate::Error;
 use crate::settings::Settings;
 
 const RETENTION_SECS: u64 = 3600;
@@ -61,6 +62,8 @@ struct Plain {
     sent_minute: u64,
     /// On a FIFO queue.
     sent_secs: u64,
+    /// When it was received last, while it is in flight.
+    received: u64,
     dead_from: Option<u32>,
     /// How often it had been received when it became a dead letter.
     receives_before: u32,
@@ -331,6 +334,7 @@ impl World {
                 group: message.group.map(str::to_owned),
                 sent_minute: self.at / 60_000,
                 sent_secs: self.at / 1000,
+                received: 0,
                 dead_from: None,
                 receives_before: 0,
                 is_ours: false,
@@ -382,6 +386,7 @@ impl World {
             let at = self.at;
             let message = self.model.find(*key).unwrap();
             message.receives += 1;
+            message.received = at;
             message.is_ours = by == By::Embedded;
             message.nonce = message.nonce.wrapping_add(1);
             message.until = until;
@@ -572,27 +577,30 @@ impl World {
         })
     }
 
-    /// A lease that is over, of a message that nobody received since.
-    fn left(&mut self, handle: Handle) -> bool {
-        let is_fifo = self.is_fifo;
-        self.model.find(handle.key.0).is_some_and(|message| {
-            !is_fifo
-                && message.queue == handle.queue.0
-                && message.state == State::Ready
-                && message.receives > 0
-                && message.nonce == handle.nonce
-        })
-    }
-
     fn change_visibility(&mut self) {
         let Some(handle) = self.handle() else { return };
-        let until = self.at + [0, 10, 20_000][self.random.below(3) as usize];
+        let half = 6 * 3_600_000;
+        let until = self.at + [0, 10, 20_000, half, 2 * half][self.random.below(5) as usize];
         let change = (handle, Timestamp::from_millis(until));
         let (outcomes, changes) = self
             .engine
             .decide_visibility(handle.queue, self.now(), &[change])
             .unwrap();
-        assert_eq!(outcomes[0].is_ok(), self.held(handle) || self.left(handle));
+        let found = self.model.find(handle.key.0).cloned();
+        let is_visible =
+            |message: &Plain| message.queue == handle.queue.0 && message.state == State::Ready;
+        let is_visible = !self.is_fifo && found.as_ref().is_some_and(is_visible);
+        let is_beyond = |message: Plain| {
+            (self.at - message.received) / 1000 + (until - self.at) / 1000 > 43_200
+        };
+        let is_beyond = found.is_some_and(is_beyond);
+        match &outcomes[0] {
+            Ok(()) => assert!(self.held(handle) && !is_beyond),
+            Err(Error::InvalidParameter { .. }) => assert!(self.held(handle) && is_beyond),
+            Err(Error::NotInFlight) => assert!(is_visible),
+            Err(Error::NotHeld) => assert!(!is_visible && !self.held(handle)),
+            Err(other) => panic!("{other}"),
+        }
         if !changes.is_empty() {
             let at = self.at;
             let message = self.model.find(handle.key.0).unwrap();
@@ -842,6 +850,7 @@ impl World {
                 lines: 1,
                 sent_minute: self.at / 60_000,
                 sent_secs: self.at / 1000,
+                received: 0,
                 dead_from: None,
                 receives_before: 0,
                 ..before
@@ -1047,6 +1056,9 @@ impl World {
                     plain.until = 0;
                 }
                 plain.is_ours &= plain.state == State::InFlight;
+                if plain.state != State::InFlight {
+                    plain.received = 0;
+                }
                 // Groups of standard queues are buckets, and cold messages know their minute only.
                 if !self.is_fifo {
                     live.sent_secs = plain.sent_secs;
@@ -1095,6 +1107,7 @@ fn dump(state: &super::state::QueueState) -> Vec<Plain> {
         group: None,
         sent_minute: u64::from(minute),
         sent_secs: 0,
+        received: 0,
         dead_from: None,
         receives_before: 0,
         is_ours: false,
@@ -1118,6 +1131,10 @@ fn dump(state: &super::state::QueueState) -> Vec<Plain> {
             .map(|group| group.name.as_deref().unwrap_or("tenant").to_owned()),
         sent_minute: u64::from(entry.sent_minute()),
         sent_secs: u64::from(entry.sent_secs),
+        received: match entry.state() {
+            State::InFlight => state.received_at(entry).as_millis(),
+            _ => 0,
+        },
         dead_from: state.sources.get(&entry.key).map(|source| source.queue.0),
         receives_before: state
             .sources

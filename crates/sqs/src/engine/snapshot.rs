@@ -22,7 +22,7 @@ use super::task::Task;
 use super::{Engine, Map, Paused};
 use crate::settings::Settings;
 
-/// 1: without the receives of dead letters before they became ones.
+/// 1: without the receives of dead letters before they became ones, and without when messages were received again.
 const VERSION: u64 = 2;
 
 /// Why a snapshot could not be read.
@@ -223,6 +223,10 @@ fn write_queue(queue: &QueueState, out: &mut Vec<u8>) {
         codec::put_varint(out, u64::from(source.queue.0));
         codec::put_varint(out, u64::from(source.receives));
     });
+    list(out, queue.again.iter(), |out, (key, at)| {
+        codec::put_varint(out, key.0);
+        codec::put_varint(out, at.as_millis());
+    });
     let dedup: Vec<_> = queue.dedup.iter().collect();
     list(out, dedup.into_iter(), |out, (fingerprint, at, key)| {
         out.extend_from_slice(&fingerprint);
@@ -284,6 +288,9 @@ fn read_queue(from: &mut Reader<'_>, version: u64) -> Result<QueueState, Unreada
         let receives = if version < 2 { 0 } else { from.varint_u32()? };
         Ok(Source { queue, receives })
     })?;
+    if version >= 2 {
+        queue.again = pairs(from, |from| from.varint().map(Timestamp::from_millis))?;
+    }
     for _ in 0..from.length()? {
         let fingerprint = from.array()?;
         let at = from.varint()?;

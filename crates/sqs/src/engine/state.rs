@@ -40,6 +40,8 @@ pub(crate) struct QueueState {
     pub(crate) relocated: Map<MessageKey, u64>,
     /// Where dead letters come from.
     pub(crate) sources: Map<MessageKey, Source>,
+    /// When messages in flight were received that had been received before; of others the entry knows it.
+    pub(crate) again: Map<MessageKey, Timestamp>,
     pub(crate) dedup: Memory<MessageKey>,
     pub(crate) attempts: Memory<Attempt>,
     pub(crate) in_flight: u32,
@@ -104,6 +106,7 @@ impl QueueState {
             groups: Groups::default(),
             relocated: Map::default(),
             sources: Map::default(),
+            again: Map::default(),
             dedup: Memory::default(),
             attempts: Memory::default(),
             in_flight: 0,
@@ -276,9 +279,12 @@ impl QueueState {
         };
         debug_assert!(*of_state > 0, "a count went below zero");
         *of_state = of_state.saturating_sub(1);
-        let Some(group) = self.hot.get(slot).map(|entry| entry.group) else {
+        let Some((key, group)) = self.hot.get(slot).map(|entry| (entry.key, entry.group)) else {
             return;
         };
+        if !self.again.is_empty() {
+            self.again.remove(&key);
+        }
         if let Some(of) = self.groups.get_mut(group) {
             let count = if state == State::Delayed {
                 &mut of.delayed
@@ -444,7 +450,8 @@ impl QueueState {
         let group = entry.group;
         entry.receive_count = entry.receive_count.saturating_add(1);
         entry.nonce = entry.nonce.wrapping_add(1);
-        if entry.first_received().is_none() {
+        let is_first = entry.first_received().is_none();
+        if is_first {
             entry.set_first_received(Some(at));
         }
         entry.mark_retry(false);
@@ -452,9 +459,27 @@ impl QueueState {
         entry.set_state(State::InFlight);
         entry.set_until(until.as_millis());
         self.attach(slot);
+        if !is_first {
+            self.keep_received(slot, Some(at));
+        }
         if group != 0 && !self.is_fifo() {
             self.groups.rotate(group);
         }
+    }
+
+    /// Notes again when a message was received, for as long as it is in flight.
+    fn keep_received(&mut self, slot: Slot, at: Option<Timestamp>) {
+        let entry = self.hot.get(slot);
+        let in_flight = entry.filter(|entry| entry.state() == State::InFlight);
+        if let (Some(entry), Some(at)) = (in_flight, at) {
+            self.again.insert(entry.key, at);
+        }
+    }
+
+    /// When a message in flight was received.
+    pub(crate) fn received_at(&self, entry: &Entry) -> Timestamp {
+        let again = self.again.get(&entry.key).copied();
+        again.or(entry.first_received()).unwrap_or_default()
     }
 
     /// Applies another visibility to a message in flight.
@@ -495,6 +520,7 @@ impl QueueState {
     }
 
     fn change(&mut self, key: MessageKey, change: impl FnOnce(&mut Entry)) {
+        let received = self.again.get(&key).copied();
         let Some(slot) = self.detached(key) else {
             return;
         };
@@ -502,14 +528,15 @@ impl QueueState {
             change(entry);
         }
         self.attach(slot);
+        self.keep_received(slot, received);
     }
 
     /// The cleaner copied a message.
     pub(crate) fn relocate(&mut self, key: MessageKey, location: u64, blocks: &mut Blocks) {
-        let Some(slot) = self.detached(key) else {
+        self.change(key, |_| ());
+        if !self.holds(key) {
             return;
-        };
-        self.attach(slot);
+        }
         blocks.remove(self.location(key));
         blocks.add(location);
         self.relocated.insert(key, location);

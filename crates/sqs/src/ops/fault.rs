@@ -77,8 +77,13 @@ impl From<Error> for Fault {
             )
             .with_status(404),
             Error::HandleExpired => invalid_value(HANDLE_EXPIRED),
-            // The model has MessageNotInflight, but SQS answers this: LocalStack's validated tests, 2023.
-            Error::NotInFlight => invalid_value(NOT_IN_FLIGHT),
+            Error::NotInFlight => sender(
+                "MessageNotInflight",
+                "AWS.SimpleQueueService.MessageNotInflight",
+                "The message referred to isn't in flight.",
+            ),
+            // Of a message that is gone: LocalStack's validated tests, 2023.
+            Error::NotHeld => invalid_value(NOT_HELD),
             Error::OverLimit { limit } => Self::sender(
                 "OverLimit",
                 format!("The maximum number of in flight messages is reached: {limit}."),
@@ -125,7 +130,7 @@ impl From<Error> for Fault {
 
 const INVALID_CHARACTERS: &str = "Invalid characters found. Valid unicode characters are #x9 | #xA | #xD | \
                                   #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF";
-const NOT_IN_FLIGHT: &str = "Value for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not \
+const NOT_HELD: &str = "Value for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not \
                              available for visibility timeout change.";
 const HANDLE_EXPIRED: &str =
     "Value for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired.";
@@ -182,7 +187,7 @@ fn flawed(name: &str, flaw: Flaw) -> String {
 
 /// The fault about a receipt handle, which the texts of two of them quote.
 pub(super) fn of_handle(error: Error, handle: &str) -> Fault {
-    let is_about_it = matches!(error, Error::HandleExpired | Error::NotInFlight);
+    let is_about_it = matches!(error, Error::HandleExpired | Error::NotHeld);
     let mut fault = Fault::from(error);
     if is_about_it {
         let quoted = format!("Value {handle} for parameter");
@@ -302,6 +307,12 @@ mod tests {
         );
         check(
             Error::NotInFlight,
+            "MessageNotInflight",
+            "AWS.SimpleQueueService.MessageNotInflight",
+            "isn't in flight",
+        );
+        check(
+            Error::NotHeld,
             "InvalidParameterValueException",
             "InvalidParameterValue",
             "not available for visibility timeout change",

@@ -61,7 +61,8 @@ impl Queues {
     /// Makes messages visible that long from now, 0 s to 12 h; also how a notifier extends its leases.
     ///
     /// # Errors
-    /// As for [`Queues::delete`]. Each outcome may be [`Error::NotInFlight`].
+    /// As for [`Queues::delete`]. Each outcome may be [`Error::NotInFlight`], [`Error::NotHeld`], or that the time since
+    /// the receive would be more than 12 h.
     pub async fn change_visibility(
         &self,
         queue: &Arc<Queue>,

@@ -272,12 +272,40 @@ async fn visibility_changes_only_for_what_is_in_flight() {
         Err(Error::InvalidParameter { .. })
     ));
     assert_eq!(change(0).await, Ok(()));
+    assert_eq!(change(9).await, Err(Error::NotInFlight), "it is visible");
     assert_eq!(bench.receive(&queue, 1).await.len(), 1);
-    assert_eq!(
-        change(1).await,
-        Err(Error::NotInFlight),
-        "somebody else has it"
-    );
+    assert_eq!(change(1).await, Err(Error::NotHeld), "somebody else has it");
+}
+
+// API Reference, ChangeMessageVisibility: no longer than 12 h from the receive, be it the first or another.
+#[tokio::test]
+async fn a_message_is_invisible_for_12_hours_at_most() {
+    let mut bench = Bench::new();
+    let queue = bench.create("q", &[]).await;
+    bench.send(&queue, text("x")).await.unwrap();
+    for _ in 0..2 {
+        let queue = bench.queues.queue("q").unwrap();
+        let handle = bench.one(&queue).await.receipt_handle;
+        let change = async |bench: &Bench, secs: u64| {
+            let queue = bench.queues.queue("q").unwrap();
+            let changes = [(handle.as_str(), Duration::from_secs(secs))];
+            let changed = bench
+                .queues
+                .change_visibility(&queue, Access::Outside, &changes);
+            changed.await.unwrap().remove(0)
+        };
+        assert_eq!(change(&bench, 43_200).await, Ok(()));
+        bench.pass(40_000);
+        bench.queues.snapshot().unwrap();
+        bench.reopen();
+        let refused = change(&bench, 3_201).await.unwrap_err().to_string();
+        assert!(
+            refused.contains("beyond the limit [43200 seconds]"),
+            "{refused}"
+        );
+        assert_eq!(change(&bench, 3_200).await, Ok(()));
+        bench.pass(3_200);
+    }
 }
 
 #[tokio::test]
