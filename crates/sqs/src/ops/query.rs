@@ -54,6 +54,21 @@ async fn a_queue_is_made_asked_and_listed() {
     assert_eq!(bench.query("ListQueueTags", form).await, Ok(expected));
 }
 
+// As the API Reference's example of SetQueueAttributes has it.
+#[tokio::test]
+async fn one_attribute_may_stand_without_a_number() {
+    let bench = Bench::with_queue("s2s").await;
+    let url = "QueueUrl=http://localhost:5310/123456789012/s2s/";
+    let form = format!("{url}&Attribute.Name=VisibilityTimeout&Attribute.Value=35");
+    assert_eq!(
+        bench.query("SetQueueAttributes", &form).await,
+        Ok(answer("SetQueueAttributes", ""))
+    );
+    let form = format!("{url}&AttributeName.1=VisibilityTimeout");
+    let xml = bench.query("GetQueueAttributes", &form).await.unwrap();
+    assert!(xml.contains("<Value>35</Value>"), "{xml}");
+}
+
 #[tokio::test]
 async fn a_batch_is_sent_received_and_deleted() {
     let bench = Bench::with_queue("s2s").await;

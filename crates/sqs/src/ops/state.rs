@@ -73,7 +73,12 @@ impl State {
 /// Account and name in a queue's URL.
 fn split(url: &str) -> Option<(&str, &str)> {
     let url = url.split(['?', '#']).next()?;
-    let (_, path) = url.split_once("://").unwrap_or(("", url));
+    let path = match url.split_once("://") {
+        Some((_, rest)) => rest.split_once('/')?.1,
+        None => url,
+    };
+    // Clients of the query protocol post to the URL with a slash behind it too.
+    let path = path.strip_suffix('/').unwrap_or(path);
     let mut parts = path.rsplit('/');
     let name = parts.next()?;
     let account = parts.next()?;
@@ -106,6 +111,7 @@ mod tests {
             "http://proxy/queues/123456789012/s2s",
             "/123456789012/s2s",
             "123456789012/s2s",
+            "http://localhost:5310/123456789012/s2s/",
         ] {
             assert_eq!(split(url), Some(("123456789012", "s2s")), "{url}");
         }
@@ -115,6 +121,8 @@ mod tests {
             "http://localhost/",
             "http://localhost//s2s",
             "http://h/1/",
+            "http://h/1",
+            "/123456789012/s2s//",
         ] {
             assert!(split(url).is_none(), "{url}");
         }

@@ -11,6 +11,9 @@ use crate::values::{Blob, Document};
 
 /// Levels of nesting; the schema bounds it too, save where a structure holds itself.
 const DEPTH_LIMIT: usize = 32;
+const NUMBER: Problem = Problem::Malformed {
+    expected: "a list: its items are numbered from 1",
+};
 
 /// A form being read.
 #[derive(Debug)]
@@ -39,6 +42,8 @@ enum Frame {
         base: usize,
     },
     Map {
+        /// Without a number: `Attribute.Name=…&Attribute.Value=…` for one entry, as the API's own examples have it.
+        is_bare: bool,
         member: Option<&'static Member>,
         indexes: std::vec::IntoIter<u32>,
         stem: usize,
@@ -86,11 +91,22 @@ impl QuerySource {
         names.any(|rest| rest.is_empty() || rest.starts_with('.'))
     }
 
+    /// Whether the only entry of a map stands under the prefix without a number.
+    fn is_bare_entry(&self, (key, value): (&str, &str)) -> Result<bool, DecodeError> {
+        let stem = format!("{}.", self.prefix);
+        if self.params.get(&format!("{stem}{key}")).is_none() {
+            return Ok(false);
+        }
+        let mut names = self.params.under(&stem);
+        let is_of_entry = |rest: &str| [key, value].contains(&rest.split('.').next().unwrap_or(""));
+        if names.all(is_of_entry) {
+            return Ok(true);
+        }
+        Err(self.fail(NUMBER))
+    }
+
     /// The numbers that stand under the prefix, in order.
     fn indexes(&mut self) -> Result<Vec<u32>, DecodeError> {
-        const NUMBER: Problem = Problem::Malformed {
-            expected: "a list: its items are numbered from 1",
-        };
         let stem = format!("{}.", self.prefix);
         let mut indexes = Vec::new();
         for rest in self.params.under(&stem) {
@@ -118,6 +134,11 @@ impl QuerySource {
         let text = self.text(expected)?.trim();
         read(text).ok_or_else(|| self.fail(Problem::Malformed { expected }))
     }
+}
+
+/// What a map's entries call their key and their value.
+fn names_of(member: Option<&'static Member>) -> (&'static str, &'static str) {
+    member.map_or(("key", "value"), |member| (member.key, member.value))
 }
 
 impl Source for QuerySource {
@@ -205,11 +226,13 @@ impl Source for QuerySource {
         if member.is_none_or(|member| !member.is_flattened) {
             self.descend("entry");
         }
-        let indexes = self.indexes()?.into_iter();
+        let is_bare = self.is_bare_entry(names_of(member))?;
+        let indexes = if is_bare { Vec::new() } else { self.indexes()? };
         let stem = self.prefix.len();
         self.push(Frame::Map {
+            is_bare,
             member,
-            indexes,
+            indexes: indexes.into_iter(),
             stem,
             base,
         })
@@ -217,6 +240,7 @@ impl Source for QuerySource {
 
     fn next_key(&mut self) -> Result<Option<String>, DecodeError> {
         let Some(Frame::Map {
+            is_bare,
             member,
             indexes,
             stem,
@@ -226,13 +250,17 @@ impl Source for QuerySource {
             return Ok(None);
         };
         let (stem, base) = (*stem, *base);
-        let (key, value) = member.map_or(("key", "value"), |member| (member.key, member.value));
-        let Some(index) = indexes.next() else {
+        let (key, value) = names_of(*member);
+        let is_bare = std::mem::take(is_bare);
+        let index = indexes.next();
+        if !is_bare && index.is_none() {
             self.leave(base);
             return Ok(None);
-        };
+        }
         self.prefix.truncate(stem);
-        self.descend(&index.to_string());
+        if let Some(index) = index {
+            self.descend(&index.to_string());
+        }
         let entry = self.prefix.len();
         self.descend(key);
         let key = self.params.get(&self.prefix).map(str::to_owned);

@@ -56,6 +56,13 @@ fn a_flattened_list_may_be_one_bare_value() {
 }
 
 #[test]
+fn a_flattened_map_may_be_one_bare_entry() {
+    let numbered = decode("QueueUrl=u&Tag.1.Key=k&Tag.1.Value=v&Small=7");
+    assert_eq!(decode("QueueUrl=u&Tag.Key=k&Tag.Value=v&Small=7"), numbered);
+    assert!(numbered.is_ok());
+}
+
+#[test]
 fn a_required_list_that_is_absent_is_an_empty_one() {
     #[derive(Debug, PartialEq, wire::Shape)]
     struct Batch {
@@ -94,6 +101,11 @@ fn an_error_says_where_what_and_what_would_be_right() {
         ),
         ("QueueUrl=u&Tag.1.Value=v", "`Tag.1.Key` is missing"),
         ("QueueUrl=u&Tag.1.Key=k", "`Tag.1.Value` is missing"),
+        ("QueueUrl=u&Tag.Key=k", "`Tag.Value` is missing"),
+        (
+            "QueueUrl=u&Tag.Key=k&Tag.Value=v&Tag.1.Key=l&Tag.1.Value=w",
+            "`Tag` is not a list: its items are numbered from 1",
+        ),
         (
             "QueueUrl=u&Tag.1.Key=k&Tag.1.Value=v&Tag.2.Key=k&Tag.2.Value=v",
             "`Tag.2.Value` is given twice, once is right",
