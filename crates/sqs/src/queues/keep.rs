@@ -159,9 +159,13 @@ impl Queues {
                 sum.live > 0 && u64::from(sum.live) * 4 < u64::from(sum.total)
             };
             let logs = old.iter().filter(|segment| segment.end <= sealed);
-            let mut logs = logs.map(|segment| segment.base.get()..segment.end.get());
-            logs.find(is_sparse)
-                .map(|log| engine.residents(log, CLEANED_MAX))
+            let logs = logs.map(|segment| segment.base.get()..segment.end.get());
+            // What lives is counted by blocks, which may belong to a file's neighbours as well.
+            let mut residents = logs
+                .filter(is_sparse)
+                .map(|log| engine.residents(log, CLEANED_MAX));
+            residents
+                .find(|residents| !residents.is_empty())
                 .unwrap_or_default()
         };
         let mut by_queue: Map<QueueId, Vec<Resident>> = Map::default();

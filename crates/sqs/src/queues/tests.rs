@@ -31,10 +31,14 @@ fn open(dir: &Path, clock: &Arc<ManualClock>) -> Arc<Queues> {
 }
 
 fn open_on(dir: &Path, clock: Arc<dyn Clock>) -> Arc<Queues> {
+    open_with(dir, clock, ByteCount::mib(4))
+}
+
+fn open_with(dir: &Path, clock: Arc<dyn Clock>, segment: ByteCount) -> Arc<Queues> {
     let options = Options {
         journal: store::Options {
-            segment: ByteCount::mib(4),
-            reserve: ByteCount::mib(4),
+            segment,
+            reserve: segment,
             ..store::Options::default()
         },
         account: "123456789012".parse().unwrap(),
@@ -89,10 +93,15 @@ fn bodies(messages: &[Message]) -> Vec<String> {
 
 impl Bench {
     fn new() -> Self {
+        Self::with_segments(ByteCount::mib(4))
+    }
+
+    fn with_segments(segment: ByteCount) -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_secs(1_795_000_000)));
         let dir = tempfile::tempdir().unwrap();
+        let time = Arc::clone(&clock) as Arc<dyn Clock>;
         Self {
-            queues: open(dir.path(), &clock),
+            queues: open_with(dir.path(), time, segment),
             clock,
             dir,
         }
@@ -1271,6 +1280,19 @@ async fn a_log_that_is_mostly_dead_shrinks_and_keeps_what_lives() {
     }
     found.sort();
     assert!(found == kept, "{} of {} came back", found.len(), kept.len());
+}
+
+#[tokio::test]
+async fn files_smaller_than_the_stretches_that_are_counted_go_all_the_same() {
+    let bench = Bench::with_segments(ByteCount::mib(1));
+    fill_mostly_dead(&bench).await;
+    let before = bench.queues.journal().segments().len();
+    bench.queues.snapshot().unwrap();
+    ticks(&bench, 600);
+    bench.queues.snapshot().unwrap();
+    ticks(&bench, 60);
+    let after = bench.queues.journal().segments().len();
+    assert!(after * 2 < before, "{before} segments became {after}");
 }
 
 #[tokio::test]
