@@ -59,6 +59,10 @@ pub(crate) struct Task {
     pub(crate) failure: Option<String>,
 }
 
+/// Why a task failed; LocalStack's tests recorded both on 2024-01-03.
+const NO_QUEUE: &str = "AWS.SimpleQueueService.NonExistentQueue";
+const NO_SOURCE: &str = "CouldNotDetermineMessageSource";
+
 /// How a task goes on.
 #[derive(Debug)]
 pub(crate) enum Progress {
@@ -168,7 +172,7 @@ impl Engine {
         };
         let from = QueueId(task.source);
         let Ok(queue) = self.queue_mut(from) else {
-            return Progress::failed(task, "the source queue does not exist");
+            return Progress::failed(task, NO_QUEUE);
         };
         queue.advance(at);
         let left = usize::try_from(task.to_move.saturating_sub(task.moved)).unwrap_or(usize::MAX);
@@ -187,6 +191,7 @@ impl Engine {
         }
         let cause = MoveCause::Task { task: number };
         let mut moves: Vec<(QueueId, Vec<Touched>)> = Vec::new();
+        let mut has_target = false;
         let Ok(queue) = self.queue(from) else {
             return Progress::Moves(Vec::new());
         };
@@ -195,6 +200,7 @@ impl Engine {
                 .destination
                 .map(QueueId)
                 .or_else(|| queue.sources.get(&message.key).map(|source| source.queue));
+            has_target |= to.is_some();
             let Some(to) = to.filter(|to| self.queues.contains_key(to)) else {
                 continue;
             };
@@ -204,7 +210,7 @@ impl Engine {
             }
         }
         if moves.is_empty() {
-            return Progress::failed(task, "CouldNotDetermineMessageSource");
+            return Progress::failed(task, if has_target { NO_QUEUE } else { NO_SOURCE });
         }
         Progress::Moves(
             moves
@@ -230,6 +236,23 @@ impl Engine {
         let text = format!(r#"{{"taskId":"{id}","sourceArn":"{}"}}"#, task.source_arn);
         base64::engine::general_purpose::STANDARD.encode(text)
     }
+}
+
+/// The source in what looks like a task's handle.
+pub(crate) fn source_of_handle(handle: &str) -> Option<String> {
+    use base64::Engine as _;
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Content {
+        #[serde(rename = "taskId")]
+        _task_id: String,
+        source_arn: String,
+    }
+    let text = base64::engine::general_purpose::STANDARD
+        .decode(handle)
+        .ok()?;
+    let content: Content = serde_json::from_slice(&text).ok()?;
+    Some(content.source_arn)
 }
 
 /// A task's state as it is journaled.

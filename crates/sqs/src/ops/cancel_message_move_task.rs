@@ -57,6 +57,7 @@ impl Operation<State> for CancelMessageMoveTask {
 /// In SQS's own words, where they are known.
 fn refused(error: Error) -> Fault {
     match error {
+        Error::NotFound { what: "queue", .. } => fault::no_such_resource("SourceArn"),
         Error::NotFound { .. } => {
             Fault::sender("ResourceNotFoundException", "Task does not exist.").with_status(404)
         }
@@ -69,19 +70,45 @@ fn refused(error: Error) -> Fault {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
     use serde_json::json;
 
     use crate::ops::testing::Bench;
 
     #[tokio::test]
     async fn a_task_that_is_none_is_not_found() {
-        let bench = Bench::new();
-        let fault = bench
-            .fault("CancelMessageMoveTask", json!({"TaskHandle": "x"}))
-            .await;
-        assert!(
-            ["ResourceNotFoundException", "InvalidParameterValue"].contains(&fault.query_code),
-            "{fault}"
+        let bench = Bench::with_dead_letters("s2s", "dead").await;
+        let handle = |name: &str| {
+            let arn = format!("arn:aws:sqs:ap-northeast-1:123456789012:{name}");
+            STANDARD.encode(json!({"taskId": "x", "sourceArn": arn}).to_string())
+        };
+        let broken = (
+            "InvalidParameterValue",
+            "Value for parameter TaskHandle is invalid.",
+            400,
         );
+        for (handle, expected) in [
+            ("x".to_owned(), broken),
+            (STANDARD.encode("{}"), broken),
+            (
+                handle("none"),
+                (
+                    "ResourceNotFoundException",
+                    "The resource that you specified for the SourceArn parameter doesn't exist.",
+                    404,
+                ),
+            ),
+            (
+                handle("dead"),
+                ("ResourceNotFoundException", "Task does not exist.", 404),
+            ),
+        ] {
+            let fault = bench
+                .fault("CancelMessageMoveTask", json!({"TaskHandle": handle}))
+                .await;
+            let got = (fault.query_code, fault.message.as_ref(), fault.status);
+            assert_eq!(got, expected, "{handle}");
+        }
     }
 }

@@ -7,7 +7,7 @@ use store::{Class, Position};
 use super::Queues;
 use crate::Error;
 use crate::engine::Engine;
-use crate::engine::task::{Progress, Status, Task, task_json};
+use crate::engine::task::{Progress, Status, Task, source_of_handle, task_json};
 
 /// Messages a second of a task without a rate; chosen.
 const RATE_WITHOUT: u32 = 5_000;
@@ -64,10 +64,20 @@ impl Queues {
     /// Cancels a running task; what was moved stays moved. Returns how many that were.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when no running task has this handle.
+    /// [`Error::InvalidParameter`] when it is no handle, [`Error::NotFound`] of a `queue` when there is none of its source,
+    /// and of a `move task` when no running task has this handle.
     pub async fn cancel_move(&self, handle: &str) -> Result<u64, Error> {
+        let right = "it is a handle that StartMessageMoveTask gave";
+        let source_arn = source_of_handle(handle)
+            .ok_or_else(|| Error::parameter("TaskHandle", handle, right))?;
         let (moved, end) = {
             let mut engine = self.engine.lock();
+            if engine.queue_of_arn(&source_arn).is_none() {
+                return Err(Error::NotFound {
+                    what: "queue",
+                    name: source_arn,
+                });
+            }
             let at = engine.time(self.now());
             let running = engine
                 .tasks()

@@ -566,6 +566,34 @@ async fn each_queue_of_a_chain_of_dead_letter_queues_gives_a_message_as_often_as
 }
 
 #[tokio::test]
+async fn a_task_whose_destination_is_deleted_fails_and_says_why() {
+    let bench = Bench::new();
+    let dead = bench.create("dead", &[]).await;
+    let elsewhere = bench.create("elsewhere", &[]).await;
+    let (source, target) = (bench.queues.arn("dead"), bench.queues.arn("elsewhere"));
+    let redrive = format!(r#"{{"deadLetterTargetArn":"{source}","maxReceiveCount":2}}"#);
+    bench.create("q", &[("RedrivePolicy", &redrive)]).await;
+    for body in ["a", "b"] {
+        bench.send(&dead, text(body)).await.unwrap();
+    }
+    let started = bench.queues.start_move(&source, Some(&target), Some(1));
+    started.await.unwrap();
+    bench.queues.tick().unwrap();
+    bench.queues.delete_queue(&elsewhere).await.unwrap();
+    bench.queues.tick().unwrap();
+    let task = bench.queues.list_moves(&source, 1).unwrap().remove(0);
+    assert_eq!((task.status, task.moved), ("FAILED", 1));
+    let why = task.failure.as_deref();
+    assert_eq!(why, Some("AWS.SimpleQueueService.NonExistentQueue"));
+    // Whoever sent it straight to the dead-letter queue meant no other.
+    bench.queues.start_move(&source, None, None).await.unwrap();
+    bench.queues.tick().unwrap();
+    let task = bench.queues.list_moves(&source, 1).unwrap().remove(0);
+    let why = task.failure.as_deref();
+    assert_eq!(why, Some("CouldNotDetermineMessageSource"));
+}
+
+#[tokio::test]
 async fn a_dead_letter_queue_must_exist_be_alike_and_allow_it() {
     let bench = Bench::new();
     bench.create("open", &[]).await;
