@@ -297,11 +297,7 @@ impl SqsQueue {
         let mut entry = SendMessageBatchRequestEntry::builder()
             .id(id.to_string())
             .message_body(body);
-        for (name, value) in carry
-            .attributes
-            .iter()
-            .filter(|(_, value)| !value.is_empty())
-        {
+        for (name, value) in travel::sendable(&carry.attributes) {
             let value = MessageAttributeValue::builder()
                 .data_type("String")
                 .string_value(value)

@@ -124,7 +124,8 @@ pub(crate) fn write_authority(url: &Url, name: &mut String) {
     }
 }
 
-fn host_of(authority: &str) -> &str {
+/// The host of an authority, without its port.
+pub(crate) fn host_of(authority: &str) -> &str {
     match authority.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => host,
         _ => authority,

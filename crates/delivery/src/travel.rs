@@ -91,6 +91,18 @@ pub fn line_id(base: &str, line: u32) -> Arc<str> {
     Arc::from(id)
 }
 
+/// The attributes as SQS takes them: none that is empty, and no character that it refuses (it takes `#x9 #xA #xD #x20` to
+/// `#xD7FF`, `#xE000` to `#xFFFD` and beyond `#x10000`). What came in a line may hold any; a message whose lines cannot go
+/// on would come back for ever.
+pub fn sendable(attributes: &BTreeMap<String, String>) -> impl Iterator<Item = (&String, String)> {
+    let is_taken = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..);
+    let clean = move |c| if is_taken(c) { c } else { '\u{fffd}' };
+    attributes
+        .iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(move |(name, value)| (name, value.chars().map(clean).collect()))
+}
+
 /// The attributes of a message that carries lines on.
 ///
 /// `attributes`: those of the message it comes from. `base`: of the lines' ids.
@@ -150,6 +162,18 @@ fn write_numbers(text: &mut String, numbers: &[u32]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_sqs_refuses_does_not_travel() {
+        let attributes = BTreeMap::from([
+            ("empty".to_owned(), String::new()),
+            ("id".to_owned(), "a\u{fffe}\u{1}\tb\u{10ffff}é".to_owned()),
+        ]);
+        let sent: Vec<(&str, String)> = sendable(&attributes)
+            .map(|(name, value)| (name.as_str(), value))
+            .collect();
+        assert_eq!(sent, [("id", "a\u{fffd}\u{fffd}\tb\u{10ffff}é".to_owned())]);
+    }
 
     #[test]
     fn the_state_of_a_retry_goes_there_and_back() {

@@ -141,7 +141,7 @@ impl Message {
 
     /// How a message stays in its queue whole; `None` when it must be sent again.
     fn stay(&self, lines: &[LineOutcome], waiting: &Waiting) -> Option<Stay> {
-        let at = lines.iter().filter_map(goes_on).max()?;
+        let at = together(lines.iter())?;
         let attempt = lines.iter().map(|line| line.number).max()?;
         let wait = at.since(waiting.now);
         let is_untouched = lines.iter().all(|line| line.attempt.is_none());
@@ -244,11 +244,7 @@ impl Message {
 
     fn carry(&self, mut part: Vec<&LineOutcome>) -> Carry {
         part.sort_by_key(|line| line.line);
-        let not_before = part
-            .iter()
-            .filter_map(|line| goes_on(line))
-            .max()
-            .unwrap_or_default();
+        let not_before = together(part.iter().copied()).unwrap_or_default();
         let attempt = part
             .iter()
             .map(|line| line.number)
@@ -284,6 +280,22 @@ pub(super) fn goes_on(line: &LineOutcome) -> Option<Timestamp> {
         Verdict::RetryAt { at, .. } | Verdict::Later { at } => Some(at),
         Verdict::Delivered | Verdict::Dead { .. } | Verdict::Expired => None,
     }
+}
+
+/// When lines that wait as one are to be tried again: a retry not before its time, but untried lines with the first of
+/// their turns, since one that comes too late leaves its receiver idle.
+fn together<'a>(lines: impl Iterator<Item = &'a LineOutcome>) -> Option<Timestamp> {
+    let (mut first_turn, mut last_retry) = (None, None);
+    for line in lines {
+        match line.verdict {
+            Verdict::Later { at } => {
+                first_turn = Some(first_turn.map_or(at, |first: Timestamp| first.min(at)))
+            }
+            Verdict::RetryAt { at, .. } => last_retry = last_retry.max(Some(at)),
+            _ => {}
+        }
+    }
+    last_retry.max(first_turn)
 }
 
 /// Whether lines can wait as one: the same attempt, about the same time.

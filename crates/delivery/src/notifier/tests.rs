@@ -412,6 +412,37 @@ fn a_pause_hands_back_and_a_resume_goes_on() {
     assert!(matches!(&act(&mut dispatcher, 3)[..], [Action::Receive(_)]));
 }
 
+#[test]
+fn a_pause_by_host_means_all_of_its_ports_and_lines_come_back_soon() {
+    let mut dispatcher = dispatcher(false);
+    act(&mut dispatcher, 0);
+    let paused = Directives {
+        paused: Arc::new(["a.example".to_owned()].into()),
+        ..Directives::default()
+    };
+    dispatcher.direct(at(1), paused);
+    let batch = vec![
+        received(1, "", "http://a.example:8080/ok"),
+        received(2, "", "http://b.example:8080/ok"),
+    ];
+    dispatcher.received(at(2), batch, 10);
+    let mut actions = act(&mut dispatcher, 2);
+    actions.extend(act(&mut dispatcher, 10));
+    let hosts: Vec<&str> = sends(&actions)
+        .iter()
+        .filter_map(|send| send.notification.request.url.host_str())
+        .collect();
+    assert_eq!(hosts, ["b.example"]);
+    let back = actions.iter().find_map(|action| match action {
+        Action::Settle { outcomes, .. } => Some(outcomes[0].next),
+        _ => None,
+    });
+    let Some(Next::RetryAt { at: back, .. }) = back else {
+        panic!("{actions:?}");
+    };
+    assert!(back.since(at(2).wall) <= Duration::from_secs(2), "{back:?}");
+}
+
 /// Works off messages for receivers that answer after so many milliseconds, the queue always giving what is asked for:
 /// when each was sent and to whom, within 20 s, and how many went back untried.
 fn work_off(backlog: &[(&str, u64)]) -> (Vec<(u64, String)>, u64) {

@@ -40,8 +40,10 @@ const TURNS_ESTIMATED: f64 = 1000.0;
 /// How long a receiver is left alone that answers 429 without saying how long.
 const LIMITED_PAUSE: Duration = Duration::from_secs(1);
 
-/// How long what waits for a paused destination is put off: the time after which a resume shows at the latest.
-const PAUSED_AWAY: Duration = Duration::from_secs(60);
+/// How long what waits for a paused destination is put off: as long as it has waited, between these. The second is the
+/// time after which a resume shows at the latest.
+const PAUSED_AWAY_MIN: Duration = Duration::from_secs(2);
+const PAUSED_AWAY_MAX: Duration = Duration::from_secs(60);
 
 /// Sends in flight before the first answer; each success lets one more follow, up to the bound. A receiver then meets
 /// no storm of new connections, which overflows its backlog and costs those that are dropped a second. Chosen.
@@ -234,7 +236,8 @@ impl Unit {
     ) -> Duration {
         self.put_off_at = Some(at.mono);
         if self.is_paused {
-            return PAUSED_AWAY / 2 + random.span(PAUSED_AWAY / 2);
+            let away = (age / 2).clamp(PAUSED_AWAY_MIN, PAUSED_AWAY_MAX);
+            return away / 2 + random.span(away / 2);
         }
         if bucket_per_sec.is_none() && self.is_unknown(at.mono) {
             return self.short_turn(at.mono, random);

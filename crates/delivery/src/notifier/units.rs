@@ -8,9 +8,10 @@ use foldhash::fast::FixedState;
 use url::Url;
 
 use super::action::{Counts, Directives};
+use super::dispatcher::UNKNOWN_DESTINATION;
 use super::unit::Unit;
 use crate::config::DestinationRules;
-use crate::destinations::{Destinations, write_authority};
+use crate::destinations::{Destinations, host_of, write_authority};
 use crate::limit::Bucket;
 
 /// Receivers that are known at once; beyond it those with nothing to do are forgotten.
@@ -93,11 +94,12 @@ impl Units {
         }
         let rules = self.destinations.find(authority).clone();
         let name = match &*rules.name {
+            "*" if authority.is_empty() => Arc::from(UNKNOWN_DESTINATION),
             "*" => Arc::from(authority),
             _ => rules.name.clone(),
         };
         let mut unit = Unit::new(name, rules.clone(), self.cap_of(&rules));
-        unit.is_paused = self.directives.paused.contains(&*unit.name);
+        unit.is_paused = is_paused(&self.directives, &unit.name);
         unit.bucket = self.bucket_of(&rules, &unit.name, mono);
         let id = match self.unused.pop() {
             Some(id) => id,
@@ -166,7 +168,7 @@ impl Units {
         let share = self.directives.share;
         let mut units = std::mem::take(&mut self.units);
         for unit in units.iter_mut().flatten() {
-            unit.is_paused = self.directives.paused.contains(&*unit.name);
+            unit.is_paused = is_paused(&self.directives, &unit.name);
             unit.set_cap(self.cap_of(&unit.rules));
             if let (Some(rate), Some(index)) = (unit.rules.rate_per_sec, unit.bucket)
                 && let Some(bucket) = self.buckets.get_mut(index)
@@ -181,4 +183,9 @@ impl Units {
     pub(super) fn directives(&self) -> &Directives {
         &self.directives
     }
+}
+
+/// A pause names a destination as results do, or its host, which means all of its ports.
+fn is_paused(directives: &Directives, name: &str) -> bool {
+    directives.paused.contains(name) || directives.paused.contains(host_of(name))
 }
