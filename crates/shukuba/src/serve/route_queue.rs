@@ -21,9 +21,6 @@ use store::record::{CarryKind, LineState};
 #[cfg(test)]
 mod tests;
 
-/// A due retry does not wake a receive that waits (known fault): so none waits longer than this.
-const POLL_MAX: std::time::Duration = std::time::Duration::from_secs(1);
-
 /// Messages that one receive gives.
 const RECEIVE_MAX: usize = 10;
 /// Outcomes in one journal record. Chosen: a record of some 100 KiB.
@@ -59,7 +56,7 @@ impl port::Queue for RouteQueue {
         Box::pin(async move {
             let receive = Receive {
                 max: u32::try_from(ask.max.clamp(1, RECEIVE_MAX)).unwrap_or(1),
-                wait: Some(ask.wait.min(POLL_MAX)),
+                wait: Some(ask.wait),
                 visibility: Some(ask.lease),
                 attempt_id: None,
                 access: Access::Embedded,
@@ -253,7 +250,7 @@ pub(super) fn carried(
 
 /// A carry as a message to send.
 pub(super) fn outgoing(at: Timestamp, carry: &Carry) -> Outgoing {
-    let attributes = carry.attributes.iter().map(|(name, value)| {
+    let attributes = travel::sendable(&carry.attributes).map(|(name, value)| {
         let data_type = if name == travel::LINES {
             "Number"
         } else {
@@ -263,7 +260,7 @@ pub(super) fn outgoing(at: Timestamp, carry: &Carry) -> Outgoing {
             name.clone(),
             Attribute {
                 data_type: data_type.to_owned(),
-                value: Value::Text(value.clone()),
+                value: Value::Text(value),
             },
         )
     });
