@@ -132,6 +132,19 @@ pub enum Error {
     /// The message is gone, or not held by this receipt handle.
     #[error("the message does not exist or is not held by this receipt handle")]
     NotHeld,
+    /// A permission has more actions than one may have.
+    #[error("the permission has {count} actions; the most is {limit}")]
+    TooManyActions {
+        /// How many.
+        count: usize,
+        /// The bound.
+        limit: usize,
+    },
+    /// A message to a FIFO queue has no deduplication id, and the queue makes none.
+    #[error(
+        "the queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly"
+    )]
+    DedupMissing,
     /// Too many messages of the queue are in flight.
     #[error("{limit} messages of the queue are in flight, which is the most there can be")]
     OverLimit {

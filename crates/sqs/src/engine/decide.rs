@@ -520,10 +520,6 @@ pub(crate) fn dedup_of<'a>(
         (true, None) if settings.has_content_dedup => {
             Ok(Some(Dedup::Content(Sha256::digest(body).into())))
         }
-        (true, None) => Err(Error::parameter(
-            "MessageDeduplicationId",
-            "",
-            "the queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly",
-        )),
+        (true, None) => Err(Error::DedupMissing),
     }
 }

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use api::{Access, Audit, Ctx, Fault, Operation};
 use wire::Shape;
 
-use super::Nothing;
 use super::state::State;
+use super::{Nothing, OPERATIONS};
+use crate::Error;
 
 #[derive(Debug)]
 pub(super) struct AddPermission;
@@ -42,12 +43,23 @@ impl Operation<State> for AddPermission {
     async fn call(&self, state: &Arc<State>, _ctx: Ctx, input: Request) -> Result<Nothing, Fault> {
         let queue = state.queue(&input.queue_url)?;
         let (accounts, actions) = (&input.aws_account_ids, &input.actions);
+        actions.iter().try_for_each(|action| check(action))?;
         state
             .queues
             .add_permission(&queue, &input.label, accounts, actions)
             .await?;
         Ok(Nothing {})
     }
+}
+
+/// An action is the name of an operation, or `*`.
+fn check(action: &str) -> Result<(), Error> {
+    let mut names = OPERATIONS.iter().map(|operation| operation.name());
+    if action == "*" || names.any(|name| name == action) {
+        return Ok(());
+    }
+    let right = "it is the name of an SQS action, or `*`";
+    Err(Error::parameter("ActionName", action, right))
 }
 
 #[cfg(test)]
@@ -76,12 +88,43 @@ mod tests {
         };
         assert_eq!(statement["Sid"], "l");
         assert_eq!(statement["Effect"], "Allow");
-        assert!(
-            bench
-                .fault("AddPermission", input)
-                .await
-                .message
-                .contains('l')
+        assert_eq!(statement["Action"], "SQS:SendMessage");
+        let principal = "arn:aws:iam::111122223333:root";
+        assert_eq!(statement["Principal"]["AWS"], principal);
+        assert_eq!(
+            bench.fault("AddPermission", input).await.message,
+            "Value l for parameter Label is invalid. Reason: Already exists."
         );
+    }
+
+    #[tokio::test]
+    async fn up_to_seven_actions_of_any_name_are_permitted() {
+        let bench = Bench::with_queue("s2s").await;
+        let input = |label: &str, actions: &[&str]| json!({"QueueUrl": bench.url("s2s"), "Label": label, "AWSAccountIds": ["111122223333"], "Actions": actions});
+        let actions = [
+            "PurgeQueue",
+            "ListDeadLetterSourceQueues",
+            "SendMessageBatch",
+            "*",
+        ];
+        bench.ok("AddPermission", input("a", &actions)).await;
+        let fault = bench
+            .fault("AddPermission", input("b", &["Send", "SendMessage"]))
+            .await;
+        assert_eq!(fault.query_code, "InvalidParameterValue");
+        assert!(
+            fault
+                .message
+                .starts_with("Value Send for parameter ActionName"),
+            "{fault}"
+        );
+        let eight = ["SendMessage"; 8];
+        let fault = bench.fault("AddPermission", input("b", &eight)).await;
+        assert_eq!((fault.query_code, fault.status), ("OverLimit", 403));
+        assert_eq!(fault.message, "8 Actions were found, maximum allowed is 7.");
+        let fault = bench
+            .fault("AddPermission", input("", &["SendMessage"]))
+            .await;
+        assert!(fault.message.contains("parameter Label"), "{fault}");
     }
 }

@@ -84,6 +84,14 @@ impl From<Error> for Fault {
             ),
             // Of a message that is gone: LocalStack's validated tests, 2023.
             Error::NotHeld => invalid_value(NOT_HELD),
+            Error::DedupMissing => invalid_value(
+                "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly",
+            ),
+            Error::TooManyActions { count, limit } => Self::sender(
+                "OverLimit",
+                format!("{count} Actions were found, maximum allowed is {limit}."),
+            )
+            .with_status(403),
             Error::OverLimit { limit } => Self::sender(
                 "OverLimit",
                 format!("The maximum number of in flight messages is reached: {limit}."),
@@ -144,15 +152,11 @@ fn sender(
     Fault::sender_with_query_code(code, query_code, message)
 }
 
-/// A parameter with a wrong value. Where it has none, the reason is the whole text, as in
-/// `The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly`.
+/// A parameter with a wrong value.
 fn invalid_parameter(name: &str, value: &str, right: &str) -> Fault {
     let mut letters = right.chars();
     let first = letters.next().map(|letter| letter.to_ascii_uppercase());
     let reason: String = first.into_iter().chain(letters).collect();
-    if value.is_empty() {
-        return invalid_value(reason);
-    }
     invalid_value(format!(
         "Value {value} for parameter {name} is invalid. Reason: {reason}."
     ))

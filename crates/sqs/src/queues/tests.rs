@@ -349,7 +349,7 @@ async fn a_fifo_group_gives_its_messages_in_order_and_one_holder_at_a_time() {
     );
     assert!(matches!(
         bench.send(&queue, grouped("x", "g")).await,
-        Err(Error::InvalidParameter { .. })
+        Err(Error::DedupMissing)
     ));
     let mut numbers = Vec::new();
     for (body, group) in [("a1", "a"), ("a2", "a"), ("b1", "b"), ("a3", "a")] {
