@@ -14,6 +14,8 @@ use crate::Error;
 pub const COUNT_MAX: usize = 10;
 /// Longest name and longest data type.
 pub const NAME_LEN_MAX: usize = 256;
+/// Most significant digits of a number.
+const DIGITS_MAX: usize = 38;
 
 const TEXT: u8 = 1;
 const BINARY: u8 = 2;
@@ -77,7 +79,9 @@ pub enum Flaw {
     #[error("it has one value, which fits its data type: StringValue or BinaryValue")]
     Misfit,
     /// The value is not a number.
-    #[error("the value of a `Number` is a decimal number")]
+    #[error(
+        "the value of a `Number` is a decimal number of up to 38 digits, from 10^-128 to 10^126 in size"
+    )]
     NotNumber,
     /// The value has characters that are not allowed.
     #[error("its value has characters that are not allowed")]
@@ -163,11 +167,27 @@ fn check_value(attribute: &Attribute) -> Result<(), Flaw> {
     }
 }
 
-/// A decimal number, with sign, fraction and exponent.
+/// A decimal number with sign, fraction and exponent: 38 digits, and 0 or from 10^-128 to 10^126.
 fn is_number(text: &str) -> bool {
-    let has_number_characters =
-        |byte: u8| byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.' | b'e' | b'E');
-    text.bytes().all(has_number_characters) && text.parse::<f64>().is_ok_and(f64::is_finite)
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let (number, exponent) = match unsigned.split_once(['e', 'E']) {
+        Some((number, exponent)) => (number, exponent.parse::<i32>().ok()),
+        None => (unsigned, Some(0)),
+    };
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let digits = [whole, fraction].concat();
+    let is_decimal = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let Some(exponent) = exponent.filter(|_| is_decimal) else {
+        return false;
+    };
+    let Some(zeros) = digits.bytes().position(|digit| digit != b'0') else {
+        return true;
+    };
+    let significant = digits.trim_matches('0');
+    // The power of ten of the first significant digit.
+    let power = i64::from(exponent) + whole.len() as i64 - 1 - zeros as i64;
+    let is_in_range = (-128..126).contains(&power) || (power == 126 && significant == "1");
+    significant.len() <= DIGITS_MAX && is_in_range
 }
 
 /// How many bytes the attributes count towards a message's size: names, types and values.
@@ -304,6 +324,52 @@ mod tests {
         assert_eq!(decode(&bytes.clone().into()), Some(attributes.clone()));
         assert_eq!(decode(&bytes[..bytes.len() - 1].to_vec().into()), None);
         assert_eq!(size(&attributes), 1 + 6 + 1 + 1 + 10 + 2);
+    }
+
+    // Developer Guide, "Message attribute components": up to 38 digits of precision, between 10^-128 and 10^+126.
+    #[test]
+    fn a_number_has_38_digits_and_a_bounded_size() {
+        let nines = "9".repeat(38);
+        for good in [
+            "0",
+            "-0.0",
+            "+7",
+            ".5",
+            "5.",
+            "1e126",
+            "-1E+126",
+            "1e-128",
+            "0e999",
+            "00012.3400",
+            &nines,
+            &format!("0.{nines}"),
+            &format!("{nines}000"),
+            &format!("{nines}e87"),
+        ] {
+            assert!(is_number(good), "{good}");
+        }
+        for wrong in [
+            "",
+            ".",
+            "+",
+            "e5",
+            "1e",
+            "1e1.5",
+            "--1",
+            "0x1",
+            "inf",
+            "1 ",
+            "1_0",
+            "2e126",
+            "1e127",
+            "9e-129",
+            "1e99999999999",
+            &format!("{nines}9"),
+            &format!("1{}1", "0".repeat(37)),
+            &format!("{nines}e89"),
+        ] {
+            assert!(!is_number(wrong), "{wrong}");
+        }
     }
 
     #[test]

@@ -42,8 +42,9 @@ pub struct Settings {
     /// The access policy, as it was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
-    /// `KmsDataKeyReusePeriodSeconds`, 60 to 86,400; kept and shown.
-    pub kms_reuse_secs: u32,
+    /// `KmsDataKeyReusePeriodSeconds`, 60 to 86,400; kept, and shown when it was given.
+    #[serde(rename = "kms_reuse", default, skip_serializing_if = "Option::is_none")]
+    pub kms_reuse_secs: Option<u32>,
     /// `SqsManagedSseEnabled`; kept and shown.
     pub has_managed_sse: bool,
     /// At most 50.
@@ -163,7 +164,7 @@ impl Settings {
             redrive: None,
             redrive_allow: None,
             policy: None,
-            kms_reuse_secs: 300,
+            kms_reuse_secs: None,
             has_managed_sse: true,
             tags: BTreeMap::new(),
             created_ms: at.as_millis(),
@@ -248,7 +249,7 @@ impl Settings {
             "MessageRetentionPeriod" => self.retention_secs = number(60..=1_209_600)?,
             "ReceiveMessageWaitTimeSeconds" => self.wait_secs = number(0..=20)?,
             "VisibilityTimeout" => self.visibility_secs = number(0..=43_200)?,
-            "KmsDataKeyReusePeriodSeconds" => self.kms_reuse_secs = number(60..=86_400)?,
+            "KmsDataKeyReusePeriodSeconds" => self.kms_reuse_secs = Some(number(60..=86_400)?),
             "SqsManagedSseEnabled" => self.has_managed_sse = boolean()?,
             "KmsMasterKeyId" if value.is_empty() => {}
             "KmsMasterKeyId" => {
@@ -335,6 +336,7 @@ impl Settings {
                 "perMessageGroupId",
             )),
             "SqsManagedSseEnabled" => Some(self.has_managed_sse.to_string()),
+            "KmsDataKeyReusePeriodSeconds" => self.kms_reuse_secs.map(|secs| secs.to_string()),
             "CreatedTimestamp" => Some((self.created_ms / 1000).to_string()),
             "LastModifiedTimestamp" => Some((self.modified_ms / 1000).to_string()),
             _ => None,
@@ -361,7 +363,7 @@ impl Settings {
     ) -> Option<&'n str> {
         given
             .into_iter()
-            .find(|name| self.get(name) != wanted.get(name))
+            .find(|name| meaning(name, self.get(name)) != meaning(name, wanted.get(name)))
     }
 
     /// Adds or replaces tags.
@@ -387,6 +389,16 @@ impl Settings {
         let arn: Arn = redrive.target.parse().ok()?;
         Some((arn.resource, redrive.receives_max))
     }
+}
+
+/// A value as it is compared: of a policy its JSON, however it is written.
+fn meaning(attribute: &str, value: Option<String>) -> Option<serde_json::Value> {
+    let value = value?;
+    let json = match attribute {
+        "Policy" => serde_json::from_str(&value).ok(),
+        _ => None,
+    };
+    Some(json.unwrap_or(serde_json::Value::String(value)))
 }
 
 fn one_of(attribute: &str, value: &str, [first, second]: [&str; 2]) -> Result<bool, Error> {
@@ -420,12 +432,30 @@ fn parse_policy(attribute: &str, value: &str) -> Result<Option<String>, Error> {
     if value.is_empty() {
         return Ok(None);
     }
-    let refuse = || Error::attribute(attribute, value, "it is a JSON object with a Statement");
+    let refuse = || {
+        let right = "it is a JSON object with a Statement: one or a list of objects with an Effect, `Allow` or `Deny`, and an Action or NotAction";
+        Error::attribute(attribute, value, right)
+    };
     let json: serde_json::Value = serde_json::from_str(value).map_err(|_| refuse())?;
-    if json.get("Statement").is_none() {
-        return Err(refuse());
-    }
-    Ok(Some(value.to_owned()))
+    let is_policy = match json.get("Statement") {
+        Some(serde_json::Value::Array(statements)) => statements.iter().all(is_statement),
+        Some(statement) => is_statement(statement),
+        None => false,
+    };
+    is_policy.then(|| Some(value.to_owned())).ok_or_else(refuse)
+}
+
+/// Whether it has what every statement has. Source: IAM User Guide, "Grammar of the IAM JSON policy language".
+fn is_statement(json: &serde_json::Value) -> bool {
+    let is_texts = |value: &serde_json::Value| match value {
+        serde_json::Value::Array(texts) => texts.iter().all(serde_json::Value::is_string),
+        text => text.is_string(),
+    };
+    let effect = json.get("Effect").and_then(serde_json::Value::as_str);
+    let actions = [json.get("Action"), json.get("NotAction")];
+    let mut actions = actions.into_iter().flatten();
+    let is_one = actions.next().is_some_and(is_texts) && actions.next().is_none();
+    is_one && matches!(effect, Some("Allow" | "Deny"))
 }
 
 fn parse_redrive(value: &str) -> Result<Option<Redrive>, Error> {
@@ -533,6 +563,30 @@ mod tests {
             ("SqsManagedSseEnabled", ["true", "false"], ["True", "1"]),
             ("Policy", [r#"{"Statement":[]}"#, ""], ["{", "[]"]),
             (
+                "Policy",
+                [
+                    r#"{"Statement":{"Effect":"Deny","NotAction":["sqs:SendMessage"]}}"#,
+                    r#"{"Statement":[{"Effect":"Allow","Principal":"*","Action":"sqs:*"}]}"#,
+                ],
+                [r#"{"Statement":5}"#, r#"{"Statement":["x"]}"#],
+            ),
+            (
+                "Policy",
+                ["", ""],
+                [
+                    r#"{"Statement":[{"Effect":"Maybe","Action":"sqs:*"}]}"#,
+                    r#"{"Statement":[{"Effect":"Allow"}]}"#,
+                ],
+            ),
+            (
+                "Policy",
+                ["", ""],
+                [
+                    r#"{"Statement":[{"Effect":"Allow","Action":7}]}"#,
+                    r#"{"Statement":[{"Effect":"Allow","Action":"a","NotAction":"b"}]}"#,
+                ],
+            ),
+            (
                 "RedrivePolicy",
                 [
                     r#"{"deadLetterTargetArn":"arn:aws:sqs:r:123456789012:d","maxReceiveCount":"3"}"#,
@@ -616,6 +670,29 @@ mod tests {
         let json = serde_json::to_vec(&settings).unwrap();
         assert_eq!(serde_json::from_slice::<Settings>(&json).unwrap(), settings);
         assert_eq!(settings.dead_letter_queue(), Some(("d".to_owned(), 3)));
+    }
+
+    #[test]
+    fn a_policy_is_the_same_however_it_is_written() {
+        let policy = |text| create("q", &[("Policy", text)]).unwrap();
+        let one = policy(r#"{"Version":"2012-10-17","Statement":[]}"#);
+        let same = policy(r#"{ "Statement": [], "Version": "2012-10-17" }"#);
+        let other = policy(r#"{"Statement":[]}"#);
+        assert_eq!(one.differs_in(&same, ["Policy"].into_iter()), None);
+        assert_eq!(
+            one.differs_in(&other, ["Policy"].into_iter()),
+            Some("Policy")
+        );
+    }
+
+    #[test]
+    fn a_key_reuse_period_is_shown_when_it_was_given() {
+        let name = "KmsDataKeyReusePeriodSeconds";
+        let given = create("q", &[(name, "300")]).unwrap();
+        let json = serde_json::to_vec(&given).unwrap();
+        let again: Settings = serde_json::from_slice(&json).unwrap();
+        assert_eq!(again.get(name).as_deref(), Some("300"));
+        assert_eq!(create("q", &[]).unwrap().get(name), None);
     }
 
     #[test]
