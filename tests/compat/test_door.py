@@ -65,7 +65,8 @@ def test_no_signature_is_refused(server):
     with pytest.raises(urllib.error.HTTPError) as error:
         urllib.request.urlopen(request)
     assert error.value.code == 403
-    assert b"MissingAuthenticationToken" in error.value.read()
+    assert b"com.amazon.coral.service#MissingAuthenticationTokenException" in error.value.read()
+    assert error.value.headers["x-amzn-query-error"] == "MissingAuthenticationToken;Sender"
 
 
 def test_a_changed_body_is_refused(server):

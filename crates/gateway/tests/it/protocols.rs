@@ -239,7 +239,8 @@ async fn a_wrong_signature_is_told_what_would_be_right() {
     let got = ask(&house, &request).await;
     assert_eq!(got.status, 403);
     assert!(
-        got.body.contains("#SignatureDoesNotMatch") && got.body.contains("x-amz-content-sha256"),
+        got.body.contains("coral.service#InvalidSignatureException")
+            && got.body.contains("x-amz-content-sha256"),
         "{got:?}"
     );
     let text = String::from_utf8(house.json("SendMessage", SEND))

@@ -112,11 +112,17 @@ pub struct RefusalCodes {
 impl Refusal {
     /// The codes to answer with.
     ///
-    /// Source: Common Errors of the SQS, IAM, EC2 and S3 API references.
+    /// Source: Common Errors of the SQS, IAM, EC2 and S3 API references; the names of the JSON dialect from DynamoDB's,
+    /// "Error messages and codes", whose front SQS has since it speaks JSON.
     #[must_use]
     pub const fn codes(&self, dialect: Dialect) -> RefusalCodes {
         let (code, query_code, status) = match (self, dialect) {
             (Self::Missing, Dialect::S3) => ("AccessDenied", "AccessDenied", 403),
+            (Self::Missing, Dialect::Json) => (
+                "MissingAuthenticationTokenException",
+                "MissingAuthenticationToken",
+                403,
+            ),
             (Self::Missing, _) => (
                 "MissingAuthenticationToken",
                 "MissingAuthenticationToken",
@@ -127,6 +133,9 @@ impl Refusal {
                 "AuthorizationHeaderMalformed",
                 400,
             ),
+            (Self::Incomplete(_) | Self::PayloadForm { .. }, Dialect::Json) => {
+                ("IncompleteSignatureException", "IncompleteSignature", 400)
+            }
             (Self::Incomplete(_), _) => ("IncompleteSignature", "IncompleteSignature", 400),
             (Self::Unsigned(_), Dialect::S3) => ("AccessDenied", "AccessDenied", 403),
             (Self::Expired { .. } | Self::NotYetCurrent { .. }, Dialect::S3) => {
@@ -151,6 +160,15 @@ impl Refusal {
             ),
             (Self::PayloadForm { .. }, Dialect::S3) => ("NotImplemented", "NotImplemented", 501),
             (Self::PayloadForm { .. }, _) => ("IncompleteSignature", "IncompleteSignature", 400),
+            (
+                Self::Unsigned(_)
+                | Self::Scope(_)
+                | Self::Expired { .. }
+                | Self::NotYetCurrent { .. }
+                | Self::BodyHash { .. }
+                | Self::Mismatch { .. },
+                Dialect::Json,
+            ) => ("InvalidSignatureException", "SignatureDoesNotMatch", 403),
             (
                 Self::Unsigned(_)
                 | Self::Scope(_)

@@ -281,7 +281,11 @@ fn a_mismatch_shows_the_canonical_request_and_the_string_to_sign() {
         ),
         "{text}"
     );
-    assert_eq!(refusal.codes(Dialect::Json).code, "SignatureDoesNotMatch");
+    let codes = refusal.codes(Dialect::Json);
+    assert_eq!(
+        (codes.code, codes.query_code, codes.status),
+        ("InvalidSignatureException", "SignatureDoesNotMatch", 403)
+    );
 }
 
 #[test]
@@ -459,7 +463,7 @@ fn what_is_missing_doubled_or_unsigned_is_refused_by_name() {
             said => {
                 let refusal = said.unwrap_err();
                 assert_eq!(
-                    refusal.codes(Dialect::Json).code,
+                    refusal.codes(Dialect::Query).code,
                     code,
                     "{from} -> {to}: {refusal}"
                 );
