@@ -94,7 +94,10 @@ impl Follow {
             return Ok(self.older.pop_front());
         }
         let Some(reading) = &self.current else {
-            self.open_current(state)?;
+            // What was there at the start and is not read is finished already: opened again it would be another file.
+            if !self.is_once {
+                self.open_current(state)?;
+            }
             return Ok(None);
         };
         if self.is_once || reading.is_complete {

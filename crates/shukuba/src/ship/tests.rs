@@ -262,6 +262,30 @@ fn two_files_with_the_same_first_line_are_two_files() {
     assert_eq!(memory.lines().len(), 6);
 }
 
+fn gzip(path: &Path, text: &str) {
+    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gz.write_all(text.as_bytes()).unwrap();
+    std::fs::write(path, gz.finish().unwrap()).unwrap();
+}
+
+#[test]
+fn an_archive_that_was_sent_is_not_sent_again_beside_new_ones() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = dir.path().join("state");
+    let names: Vec<PathBuf> = (1..=3)
+        .map(|n| dir.path().join(format!("app.{n}.gz")))
+        .collect();
+    let memory = Arc::new(Memory::default());
+    for day in 1..=3 {
+        let first = u32::try_from(day).unwrap() * 100;
+        gzip(&names[day - 1], &text(first..first + 100));
+        let files: Vec<&Path> = names[..day].iter().map(PathBuf::as_path).collect();
+        let report = ship(options(&files, &state, None), &memory);
+        assert_eq!(report.totals.lines_read, 100, "day {day}");
+    }
+    assert_eq!(memory.taken.lock().len(), 300);
+}
+
 mod following {
     use super::*;
     use crate::ship::follow::Follow;
