@@ -30,6 +30,7 @@ fn open(dir: &Path) -> Arc<Queues> {
         account: "123456789012".parse().unwrap(),
         region: "ap-northeast-1".parse().unwrap(),
         are_results_sealed: false,
+        expire_interval: std::time::Duration::from_secs(10),
     };
     let clock = Arc::new(SystemClock::new());
     Queues::open(

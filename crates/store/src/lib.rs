@@ -32,7 +32,9 @@ mod walk;
 
 pub use dir::{DataDir, Use};
 pub use fold::{BoxError, Capture, Fold};
-pub use journal::{AppendError, Committed, Journal, Options, ReadError, Record, Scan, SegmentInfo};
+pub use journal::{
+    AppendError, Committed, Journal, Options, Place, ReadError, Record, Scan, SegmentInfo,
+};
 pub use poison::Poisoned;
 pub use position::{Appended, Position};
 pub use recovery::{OpenError, Recovery};

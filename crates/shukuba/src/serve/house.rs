@@ -258,6 +258,11 @@ impl House {
         self.notifiers.stop(grace).await;
     }
 
+    /// Answers those that wait for messages.
+    pub(super) fn end_waits(&self) {
+        self.queues.end_waits();
+    }
+
     /// Ends the rest: the last results are sealed.
     pub(super) async fn end(&self) {
         let mut tasks = std::mem::take(&mut *self.tasks.lock());
@@ -300,6 +305,7 @@ fn open_queues(
         account: keys.account().clone(),
         region: config.server.region.parse().context("server.region")?,
         are_results_sealed: true,
+        expire_interval: config.store.expire_interval.get(),
     };
     let started = clock.monotonic();
     let (queues, recovery) = Queues::open(

@@ -138,6 +138,7 @@ async fn serve(app: &App, over: Over, loaded: config::Loaded) -> anyhow::Result<
     tracing::info!("draining");
     house.stop_work().await;
     let _ = stop.send(());
+    house.end_waits();
     if !serving.is_finished() {
         serving.await.context("the server stopped")?;
     }

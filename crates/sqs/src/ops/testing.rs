@@ -177,6 +177,7 @@ fn open(dir: &std::path::Path, clock: Arc<dyn Clock>) -> Arc<Queues> {
         account: account(),
         region: region(),
         are_results_sealed: false,
+        expire_interval: std::time::Duration::from_secs(10),
     };
     let observer = Arc::new(store::record::NoObserver);
     let (queues, _) = Queues::open(dir, options, clock, Arc::new(NoMetrics), observer).unwrap();

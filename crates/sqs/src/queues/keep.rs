@@ -24,7 +24,7 @@ const EXPIRED_MAX: usize = 1000;
 const CLEANED_MAX: usize = 1000;
 /// Bytes that the cleaner copies in one record.
 const CLEANED_BYTES_MAX: usize = 4 << 20;
-/// Every so many ticks each queue's hot messages are looked through for old ones, and room is made in the log.
+/// Every so many ticks room is made in the log.
 const SLOW_TICKS: u64 = 30;
 
 /// How far the keeper is.
@@ -62,7 +62,9 @@ impl Queues {
             keeper.ticks += 1;
             keeper.ticks
         };
-        self.expire(ticks.is_multiple_of(SLOW_TICKS))?;
+        if ticks.is_multiple_of(self.expire_interval.as_secs().max(1)) {
+            self.expire()?;
+        }
         self.move_on()?;
         let failed = |error: io::Error| Error::Stopped {
             why: error.to_string(),
@@ -77,22 +79,22 @@ impl Queues {
         Ok(())
     }
 
-    /// Takes out what has outlived its retention; hot messages are looked through only when `is_thorough`.
-    fn expire(&self, is_thorough: bool) -> Result<(), Error> {
+    /// Takes out what has outlived its retention; of cold messages the minute is known, and they go when all of it has.
+    fn expire(&self) -> Result<(), Error> {
         let ids = self.engine.lock().queue_ids();
         for id in ids {
-            while self.expire_some(id, is_thorough)? {}
+            while self.expire_some(id)? {}
         }
         Ok(())
     }
 
-    fn expire_some(&self, id: QueueId, is_thorough: bool) -> Result<bool, Error> {
+    fn expire_some(&self, id: QueueId) -> Result<bool, Error> {
         let mut engine = self.engine.lock();
         let at = engine.time(self.now());
         let Ok(queue) = engine.queue(id) else {
             return Ok(false);
         };
-        let messages = queue.expired(at, EXPIRED_MAX, is_thorough);
+        let messages = queue.expired(at, EXPIRED_MAX, true);
         if messages.is_empty() {
             return Ok(false);
         }

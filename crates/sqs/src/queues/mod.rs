@@ -29,11 +29,13 @@ mod tests;
 use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use base::{AccountId, Clock, MetricSink, Region, Timestamp};
 use parking_lot::{Mutex, RwLock};
 use store::record::{Observer, QueueId, Record, encode};
 use store::{Appended, Class, Journal, Position, Recovery};
+use tokio::sync::watch;
 
 use crate::Error;
 use crate::engine::Engine;
@@ -58,6 +60,8 @@ pub struct Options {
     pub region: Region,
     /// Whether a sealer makes results durable elsewhere and says so by `Record::Sealed`; else segments may go without.
     pub are_results_sealed: bool,
+    /// How often what outlived its retention is taken out; in whole seconds, at least one. Nobody receives it meanwhile.
+    pub expire_interval: Duration,
 }
 
 /// Why the queues could not be opened.
@@ -97,6 +101,9 @@ pub struct Queues {
     account: AccountId,
     region: Region,
     are_results_sealed: bool,
+    expire_interval: Duration,
+    /// Whether nobody shall wait for messages any more.
+    draining: watch::Sender<bool>,
     views: RwLock<Views>,
     wakes: Arc<Wakes>,
     keeper: Mutex<keep::Progress>,
@@ -183,6 +190,8 @@ impl Queues {
             account: options.account,
             region: options.region,
             are_results_sealed: options.are_results_sealed,
+            expire_interval: options.expire_interval,
+            draining: watch::Sender::new(false),
             wakes,
             keeper: Mutex::default(),
             scratch: Mutex::default(),

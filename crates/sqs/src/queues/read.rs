@@ -50,6 +50,7 @@ impl Queues {
                     Ok(message) => messages.push(message),
                     Err(error) => {
                         tracing::error!(queue = queue.name(), key = lease.key.0, %error, "a message could not be read");
+                        self.journal.note_unreadable(Position::new(lease.location));
                         failure = Some(error);
                     }
                 }

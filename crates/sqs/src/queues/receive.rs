@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use base::Timestamp;
 use store::Class;
-use store::record::By;
+use store::record::{By, Record, Touched};
 
 use super::{Queue, Queues};
 use crate::Error;
@@ -18,6 +18,8 @@ const WAIT_MAX: Duration = Duration::from_secs(20);
 pub(super) const VISIBILITY_MAX: Duration = Duration::from_secs(43_200);
 /// Most messages of one receive, by a caller and by a notifier.
 const MAX: u32 = 10;
+/// How often one call looks again because what it found had gone on or was too old; each time it finds ten. Chosen.
+const LOOKS_MAX: u32 = 100;
 
 /// What one look found.
 enum Look {
@@ -79,7 +81,7 @@ impl Queues {
                 Err(error) => return Err(error),
             };
             let left = until.saturating_sub(self.time.monotonic());
-            if left.is_zero() {
+            if left.is_zero() || *self.draining.borrow() {
                 self.count(queue, "NumberOfEmptyReceives", 1);
                 return Ok(Vec::new());
             }
@@ -89,23 +91,36 @@ impl Queues {
             tokio::select! {
                 () = arrival => {}
                 () = sooner => {}
+                () = self.drained() => {}
                 () = tokio::time::sleep(left.min(visible_in)) => {}
             }
         }
     }
 
-    /// Looks again when all that was found were dead letters, which have moved on.
+    /// Has all receivers that wait answered at once, and those that come later not wait: the server is about to end.
+    pub fn end_waits(&self) {
+        self.draining.send_replace(true);
+    }
+
+    async fn drained(&self) {
+        let mut draining = self.draining.subscribe();
+        // The sender lives as long as the queues.
+        let _ = draining.wait_for(|is_draining| *is_draining).await;
+    }
+
+    /// Looks again when all that was found were dead letters, which have moved on, or had outlived their retention.
     fn look(
         &self,
         queue: &Arc<Queue>,
         receive: &Receive,
         visibility: Duration,
     ) -> Result<Look, Error> {
-        loop {
+        for _ in 0..LOOKS_MAX {
             if let Some(found) = self.look_once(queue, receive, visibility)? {
                 return Ok(found);
             }
         }
+        Ok(Look::Nothing(Some(self.now())))
     }
 
     fn look_once(
@@ -153,8 +168,38 @@ impl Queues {
                 queue.wake();
             }
         }
-        self.messages(queue, &leases)
-            .map(|messages| Some(Look::Found(messages)))
+        let mut messages = self.messages(queue, &leases)?;
+        self.expire_found(queue, &mut messages)?;
+        Ok((!messages.is_empty()).then_some(Look::Found(messages)))
+    }
+
+    /// Takes out what has outlived its retention: of a cold message only the journal knows the second.
+    fn expire_found(&self, queue: &Queue, messages: &mut Vec<Message>) -> Result<(), Error> {
+        let retention = Duration::from_secs(u64::from(queue.settings().retention_secs));
+        let now = self.now();
+        let old: Vec<Touched> = messages
+            .extract_if(.., |message| message.sent_at.plus(retention) <= now)
+            .map(|message| Touched {
+                key: message.key,
+                sent_minute: u32::try_from(message.sent_at.as_minutes()).unwrap_or(u32::MAX),
+                lines: message.lines,
+            })
+            .collect();
+        if old.is_empty() {
+            return Ok(());
+        }
+        let mut engine = self.engine.lock();
+        let at = engine.time(self.now());
+        let Ok(state) = engine.queue(queue.id()) else {
+            return Ok(());
+        };
+        let there = old.into_iter().filter(|old| state.holds(old.key));
+        let mut record = Record::Expired {
+            queue: queue.id(),
+            messages: there.collect(),
+        };
+        self.write(&mut engine, Class::Settle, at, &mut record)?;
+        Ok(())
     }
 }
 

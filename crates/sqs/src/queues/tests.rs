@@ -44,6 +44,7 @@ fn open_with(dir: &Path, clock: Arc<dyn Clock>, segment: ByteCount) -> Arc<Queue
         account: "123456789012".parse().unwrap(),
         region: "ap-northeast-1".parse().unwrap(),
         are_results_sealed: false,
+        expire_interval: Duration::from_secs(10),
     };
     Queues::open(
         dir,
@@ -668,6 +669,84 @@ async fn a_message_expires_after_its_retention() {
         bench.queues.tick().unwrap();
     }
     assert_eq!(bench.counts(&queue), (0, 0, 0, 0));
+}
+
+/// However it stands to the minutes by which cold messages are kept.
+#[tokio::test]
+async fn no_receiver_gets_a_message_beyond_its_retention() {
+    for (waits, age, is_given) in [
+        (0, 59, true),
+        (0, 60, false),
+        (50, 59, true),
+        (50, 60, false),
+    ] {
+        let bench = Bench::new();
+        let retention = [("MessageRetentionPeriod", "60")];
+        let queue = bench.create("q", &retention).await;
+        bench.pass(waits);
+        for number in 0..25 {
+            bench.send(&queue, text(&number.to_string())).await.unwrap();
+        }
+        bench.pass(age);
+        let found = bench.receive(&queue, 10).await;
+        assert_eq!(!found.is_empty(), is_given, "{waits} {age}");
+        if !is_given {
+            assert_eq!(bench.counts(&queue), (0, 0, 0, 0), "{waits} {age}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_too_old_goes_once_in_the_interval() {
+    let bench = Bench::new();
+    let queue = bench.create("q", &[("MessageRetentionPeriod", "60")]).await;
+    bench.send(&queue, text("x")).await.unwrap();
+    bench.pass(120);
+    for _ in 0..9 {
+        bench.queues.tick().unwrap();
+    }
+    assert_eq!(bench.counts(&queue).0, 1);
+    bench.queues.tick().unwrap();
+    assert_eq!(bench.counts(&queue).0, 0);
+}
+
+#[tokio::test]
+async fn nobody_waits_when_the_server_ends() {
+    let bench = Bench::new();
+    let queue = bench.create("q", &[]).await;
+    let receive = || Receive {
+        max: 1,
+        wait: Some(Duration::from_secs(20)),
+        ..Receive::default()
+    };
+    let queues = Arc::clone(&bench.queues);
+    let call = receive();
+    let at = Arc::clone(&queue);
+    let waiting = tokio::spawn(async move { queues.receive(&at, call).await });
+    tokio::task::yield_now().await;
+    bench.queues.end_waits();
+    assert!(waiting.await.unwrap().unwrap().is_empty());
+    let late = bench.queues.receive(&queue, receive()).await;
+    assert!(late.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_message_that_cannot_be_read_is_known_to_the_journal() {
+    use std::os::unix::fs::FileExt;
+    let bench = Bench::new();
+    let queue = bench.create("q", &[]).await;
+    bench.send(&queue, text("x")).await.unwrap();
+    let name = format!("{:016x}.seg", 0);
+    let segment = std::fs::File::options()
+        .write(true)
+        .open(bench.dir.path().join("journal").join(&name))
+        .unwrap();
+    segment.write_all_at(&[0xff; 64 << 10], 64).unwrap();
+    let receive = bench.queues.receive(&queue, Receive::default()).await;
+    assert!(matches!(receive, Err(Error::Unreadable { .. })));
+    let places = bench.queues.journal().unreadable();
+    assert_eq!(places.len(), 1);
+    assert_eq!(places[0].file, name);
 }
 
 #[tokio::test]

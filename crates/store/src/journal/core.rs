@@ -3,6 +3,7 @@
 //! The committer takes everything that waits, writes and syncs it, and publishes; meanwhile the next group gathers.
 //! The keeper allocates spare files off that path. Tests call [`Core::commit`] and [`Core::keep`] without threads.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +25,9 @@ use crate::{Appended, Class, Poisoned, Position};
 /// How often a full disk is tried again.
 const ROOM_RETRY: Duration = Duration::from_secs(2);
 
+/// Places that are remembered as unreadable. Chosen: more say no more.
+pub(crate) const UNREADABLE_MAX: usize = 1000;
+
 /// Called after each commit with the new durable position.
 pub(crate) type OnCommit = Box<dyn Fn(Position) + Send + Sync>;
 
@@ -37,6 +41,8 @@ pub(crate) struct Core {
     pub(crate) keeping: Condvar,
     pub(crate) shelf: Shelf,
     pub(crate) waiters: Arc<Waiters>,
+    /// Where something that lives could not be read, at most [`UNREADABLE_MAX`] places.
+    pub(crate) unreadable: Mutex<BTreeSet<u64>>,
     pub(crate) on_commit: RwLock<Vec<OnCommit>>,
     /// Also held while segments are dropped or copied, so that these exclude each other.
     pub(crate) snapshots: Mutex<Snapshots>,

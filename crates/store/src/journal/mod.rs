@@ -33,7 +33,7 @@ use crate::shelf::Shelf;
 use crate::snapshot::{self, Snapshots};
 use crate::{Appended, Capture, Class, Fold, Poisoned, Position, Room};
 
-pub use read::{ReadError, Record, Scan};
+pub use read::{Place, ReadError, Record, Scan};
 pub use wait::Committed;
 
 /// Bounds of a segment's size; frames count their group in 32 bits.
@@ -295,6 +295,19 @@ impl Journal {
         self.core.scan(from)
     }
 
+    /// Remembers that what lives at `position` cannot be understood, and logs it the first time. Nothing is remembered of a
+    /// place whose segment has been dropped meanwhile.
+    pub fn note_unreadable(&self, position: Position) {
+        self.core.note_unreadable(position);
+    }
+
+    /// The places where something that lives could not be read since the journal was opened, at most 1,000: only
+    /// [`check`](crate::check::check) says how much is damaged.
+    #[must_use]
+    pub fn unreadable(&self) -> Vec<Place> {
+        self.core.unreadable()
+    }
+
     /// How much room there is.
     #[must_use]
     pub fn room(&self) -> Room {
@@ -470,6 +483,7 @@ fn build(
         keeping: parking_lot::Condvar::new(),
         shelf,
         waiters: Arc::new(Waiters::new(found.end)),
+        unreadable: parking_lot::Mutex::default(),
         on_commit: parking_lot::RwLock::default(),
         snapshots: parking_lot::Mutex::new(snapshots),
     })

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use base::Timestamp;
 use bytes::Bytes;
 
-use super::core::Core;
+use super::core::{Core, UNREADABLE_MAX};
 use crate::Position;
 use crate::disk::FileRef;
 use crate::frame::{HEADER_BYTES, Header, Kind};
@@ -41,6 +41,17 @@ pub enum ReadError {
         /// Why.
         source: io::Error,
     },
+}
+
+/// A place in the log that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Where in the log.
+    pub position: Position,
+    /// The segment file.
+    pub file: String,
+    /// Where in the file.
+    pub offset: u64,
 }
 
 /// One record as it lies in the log.
@@ -116,12 +127,48 @@ impl Core {
     }
 
     fn corrupt(&self, position: Position) -> ReadError {
-        let spans = self.shelf.spans();
-        let holds = |span: &&Span| (span.base..span.end()).contains(&position.get());
-        match spans.iter().find(holds) {
-            Some(span) => corrupt(*span, position.get()),
+        self.note_unreadable(position);
+        match self.place(position) {
+            Some(place) => ReadError::Corrupt {
+                position,
+                file: place.file,
+                offset: place.offset,
+            },
             None => ReadError::Gone { position },
         }
+    }
+
+    fn place(&self, position: Position) -> Option<Place> {
+        let spans = self.shelf.spans();
+        let holds = |span: &&Span| (span.base..span.end()).contains(&position.get());
+        spans.iter().find(holds).map(|span| Place {
+            position,
+            file: span.name(),
+            offset: position.get() - span.base,
+        })
+    }
+
+    pub(crate) fn note_unreadable(&self, position: Position) {
+        let Some(place) = self.place(position) else {
+            return;
+        };
+        let mut unreadable = self.unreadable.lock();
+        if unreadable.len() >= UNREADABLE_MAX || !unreadable.insert(position.get()) {
+            return;
+        }
+        tracing::error!(
+            file = place.file,
+            offset = place.offset,
+            "the journal is damaged: what lives here cannot be read; stop the server and run `shukuba check-data`"
+        );
+    }
+
+    pub(crate) fn unreadable(&self) -> Vec<Place> {
+        let unreadable = self.unreadable.lock();
+        let places = unreadable.iter();
+        places
+            .filter_map(|position| self.place(Position::new(*position)))
+            .collect()
     }
 
     pub(crate) fn scan(self: &Arc<Self>, from: Position) -> Scan {
@@ -137,14 +184,6 @@ impl Core {
             from: from.get(),
             limit,
         }
-    }
-}
-
-fn corrupt(span: Span, position: u64) -> ReadError {
-    ReadError::Corrupt {
-        position: Position::new(position),
-        file: span.name(),
-        offset: position.saturating_sub(span.base),
     }
 }
 
@@ -200,7 +239,7 @@ impl Scan {
                 Step::Stop { position } if position >= self.limit => Ok(None),
                 // Dropped meanwhile, and its file perhaps used again.
                 Step::Stop { .. } if !self.core.shelf.holds(span.base) => Ok(None),
-                Step::Stop { position } => Err(corrupt(*span, position)),
+                Step::Stop { position } => Err(self.core.corrupt(Position::new(position))),
             };
         }
     }

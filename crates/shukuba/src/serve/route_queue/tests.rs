@@ -43,6 +43,7 @@ impl Place {
             account: "123456789012".parse().unwrap(),
             region: "ap-northeast-1".parse().unwrap(),
             are_results_sealed: true,
+            expire_interval: std::time::Duration::from_secs(10),
         };
         let (queues, _) = Queues::open(
             dir.path(),
