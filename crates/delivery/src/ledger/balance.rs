@@ -87,6 +87,13 @@ pub enum Drift {
         /// What the engine says.
         engine: u64,
     },
+    /// Something that lives could not be read: the journal is damaged there, and nobody has cut it out yet.
+    Unreadable {
+        /// The journal's file.
+        file: String,
+        /// Where in it.
+        offset: u64,
+    },
     /// A damaged stretch of the journal was cut out: what it held is not known.
     Stretch {
         /// Where it began.
@@ -133,6 +140,12 @@ impl fmt::Display for Drift {
                 write!(
                     f,
                     "queue `{queue}`: {ledger} messages in the ledger, {engine} in the queue"
+                )
+            }
+            Self::Unreadable { file, offset } => {
+                write!(
+                    f,
+                    "`{file}` cannot be read at offset {offset}: see `shukuba check-data`"
                 )
             }
             Self::Stretch { from, to } => {
@@ -373,6 +386,12 @@ impl StoredResults {
 }
 
 impl Balance {
+    /// Adds what the comparison cannot see.
+    pub fn add(&mut self, drift: Drift) {
+        self.balanced = false;
+        self.drifts.push(drift);
+    }
+
     /// The table, then what drifts or `balanced`.
     #[must_use]
     pub fn text(&self, by_destination: bool) -> String {

@@ -152,6 +152,12 @@ fn table(status: &Value) -> String {
             number(disk, "journal_segments"),
             bytes("free_bytes")
         ));
+        let unreadable = number(disk, "unreadable");
+        if unreadable != "0" {
+            parts.push(format!(
+                "DAMAGED: {unreadable} places in the journal cannot be read; stop the server and run `shukuba check-data`"
+            ));
+        }
     }
     parts.join("\n\n")
 }

@@ -1,7 +1,7 @@
 //! `ledger`: does it balance, and if not, where.
 
 use bytes::Bytes;
-use delivery::ledger::balance::StoredResults;
+use delivery::ledger::balance::{Drift, StoredResults};
 use delivery::ledger::{Detail, balance};
 use serde::Deserialize;
 
@@ -32,7 +32,7 @@ pub(super) async fn ledger(desk: &Desk, input: Bytes) -> Answer {
     } else {
         Detail::Totals
     };
-    let answer = balance(
+    let mut answer = balance(
         &desk.ledger,
         desk.log.as_ref(),
         Some(&stored),
@@ -41,5 +41,11 @@ pub(super) async fn ledger(desk: &Desk, input: Bytes) -> Answer {
     )
     .await
     .map_err(|error| failed("the ledger cannot be compared", &error))?;
+    for place in desk.queues.journal().unreadable() {
+        answer.add(Drift::Unreadable {
+            file: place.file,
+            offset: place.offset,
+        });
+    }
     write(&answer)
 }

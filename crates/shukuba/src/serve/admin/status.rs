@@ -60,6 +60,8 @@ struct Disk {
     journal_bytes: u64,
     journal_segments: usize,
     free_bytes: Option<u64>,
+    /// Places in the journal where something that lives could not be read since the start; at most 1,000.
+    unreadable: usize,
 }
 
 pub(super) async fn status(desk: &Desk, input: Bytes) -> Answer {
@@ -147,5 +149,6 @@ fn disk(desk: &Desk) -> Disk {
             .sum(),
         journal_segments: segments.len(),
         free_bytes: free,
+        unreadable: journal.unreadable().len(),
     }
 }
