@@ -52,7 +52,7 @@ pub struct Listen {
 pub enum Error {
     /// Plain HTTP beyond loopback.
     #[error(
-        "`{addr}` is not a loopback address, and there is no certificate: set `tls.certificate` and `tls.key`, listen on 127.0.0.1, or accept plain HTTP with --insecure-http"
+        "`{addr}` is not a loopback address, and there is no certificate: set `server.tls_certificate` and `server.tls_key`, listen on 127.0.0.1, or accept plain HTTP with --insecure-http"
     )]
     Insecure {
         /// Where it should have listened.

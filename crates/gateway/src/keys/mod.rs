@@ -121,8 +121,11 @@ impl KeyStore {
         };
         fs::create_dir_all(data_dir).map_err(in_file)?;
         let turn = take_turn(&path)?;
-        let master = MasterKey::load(data_dir, master)?;
         let kept = read(&path)?;
+        let master = match &kept {
+            Some(_) => MasterKey::load(data_dir, master)?,
+            None => MasterKey::load_or_make(data_dir, master)?,
+        };
         let is_new = kept.as_ref().is_none_or(|file| file.keys.is_empty());
         let file = kept.unwrap_or_else(|| KeysFile {
             format: FORMAT,
@@ -726,6 +729,21 @@ mod tests {
                 .to_string()
                 .contains("keeps its account")
         );
+    }
+
+    #[test]
+    fn a_master_key_that_went_is_not_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let secret = |store: KeyStore| store.administrator().unwrap().secret.expose().to_owned();
+        let first = secret(open(dir.path()).unwrap());
+        let path = dir.path().join(MASTER_KEY_FILE);
+        let text = fs::read_to_string(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        let error = open(dir.path()).unwrap_err();
+        assert!(error.to_string().contains("is missing"), "{error}");
+        assert!(!path.exists());
+        fs::write(&path, text).unwrap();
+        assert_eq!(secret(open(dir.path()).unwrap()), first);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! to (key id, name, role) is bound to it, so that a changed role or a swapped secret does not open.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -22,7 +22,7 @@ pub const MASTER_KEY_FILE: &str = "master.key";
 /// Where the master key comes from.
 #[derive(Clone, PartialEq, Eq)]
 pub enum MasterKeySource {
-    /// `master.key` in the data directory; made at the first start, mode 0600.
+    /// `master.key` in the data directory; made with the first keys, mode 0600.
     BesideTheData,
     /// A file elsewhere, such as one that the service manager hands over. It must exist.
     File(PathBuf),
@@ -63,6 +63,15 @@ pub enum MasterKeyError {
         /// Where it came from.
         from: String,
     },
+    /// It is gone, and secrets are sealed under it.
+    #[error(
+        "the master key `{}` is missing, and no other opens `keys.json`: put it back there; backups leave it out unless made with --with-master-key",
+        path.display()
+    )]
+    Missing {
+        /// Where it belongs.
+        path: PathBuf,
+    },
     /// Its file cannot be read or made.
     #[error("the master key's file `{}` cannot be used", path.display())]
     File {
@@ -74,14 +83,26 @@ pub enum MasterKeyError {
 }
 
 impl MasterKey {
-    /// Reads the master key, and makes it where it lies beside the data and does not exist.
+    /// Reads the master key, and makes it where it lies beside the data and does not exist: only while nothing is sealed
+    /// under it.
     ///
     /// # Errors
     /// When the source has none or it is not in form.
-    pub fn load(
-        data_dir: &std::path::Path,
-        source: &MasterKeySource,
-    ) -> Result<Self, MasterKeyError> {
+    pub fn load_or_make(data_dir: &Path, source: &MasterKeySource) -> Result<Self, MasterKeyError> {
+        let path = data_dir.join(MASTER_KEY_FILE);
+        if *source == MasterKeySource::BesideTheData && !path.exists() {
+            let text = hex::encode(base::id::random_bytes::<32>());
+            file::write_private(&path, text.as_bytes())
+                .map_err(|source| MasterKeyError::File { path, source })?;
+        }
+        Self::load(data_dir, source)
+    }
+
+    /// Reads the master key.
+    ///
+    /// # Errors
+    /// When the source has none or it is not in form.
+    pub fn load(data_dir: &Path, source: &MasterKeySource) -> Result<Self, MasterKeyError> {
         match source {
             MasterKeySource::Hex(text) => Self::from_hex(text, "the environment"),
             MasterKeySource::File(path) => {
@@ -96,19 +117,14 @@ impl MasterKey {
         }
     }
 
-    fn beside(path: &std::path::Path) -> Result<Self, MasterKeyError> {
-        let failed = |source| MasterKeyError::File {
-            path: path.to_owned(),
-            source,
-        };
-        match std::fs::read_to_string(path) {
+    fn beside(path: &Path) -> Result<Self, MasterKeyError> {
+        let path = path.to_owned();
+        match std::fs::read_to_string(&path) {
             Ok(text) => Self::from_hex(&text, &path.display().to_string()),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let text = hex::encode(base::id::random_bytes::<32>());
-                file::write_private(path, text.as_bytes()).map_err(failed)?;
-                Self::from_hex(&text, "a new file")
+                Err(MasterKeyError::Missing { path })
             }
-            Err(error) => Err(failed(error)),
+            Err(source) => Err(MasterKeyError::File { path, source }),
         }
     }
 
