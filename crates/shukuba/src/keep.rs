@@ -8,6 +8,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
+use store::backup::Copied;
 use store::disk::RealDisk;
 
 /// Small files that belong to the data.
@@ -38,13 +39,62 @@ pub(crate) fn backup(
     journal: &store::Journal,
     with_master_key: bool,
 ) -> anyhow::Result<Report> {
+    copy(from, to, with_master_key, |target| {
+        journal.backup(target).context("cannot copy the journal")
+    })
+}
+
+/// Copies `from`, which no server has open (the caller holds its lock), into `to`, which must be empty or new. Every byte of
+/// the journal is checked on the way.
+pub(crate) fn backup_at_rest(
+    from: &Path,
+    to: &Path,
+    with_master_key: bool,
+) -> anyhow::Result<Report> {
+    copy(from, to, with_master_key, |target| {
+        let source = RealDisk::at(&from.join("journal"))?;
+        Ok(store::backup::restore(&source, target)?)
+    })
+}
+
+/// Copies a backup into `to`, which must be empty or new, after checking every byte of its journal.
+pub(crate) fn restore(from: &Path, to: &Path) -> anyhow::Result<Report> {
+    anyhow::ensure!(
+        from.join("journal").is_dir(),
+        "`{}` is no backup: it has no `journal`",
+        from.display()
+    );
+    backup_at_rest(from, to, true)
+}
+
+/// Copies everything, the journal by `copy_journal`. What was made is removed when that fails, so that it can be tried again.
+fn copy(
+    from: &Path,
+    to: &Path,
+    with_master_key: bool,
+    copy_journal: impl FnOnce(&RealDisk) -> anyhow::Result<Copied>,
+) -> anyhow::Result<Report> {
+    let is_new = !to.exists();
     make_empty(to)?;
+    let copied = copy_all(from, to, with_master_key, copy_journal);
+    if copied.is_err()
+        && let Err(error) = remove_copy(to, is_new)
+    {
+        tracing::warn!(to = %to.display(), %error, "the unfinished copy was not removed");
+    }
+    copied
+}
+
+fn copy_all(
+    from: &Path,
+    to: &Path,
+    with_master_key: bool,
+    copy_journal: impl FnOnce(&RealDisk) -> anyhow::Result<Copied>,
+) -> anyhow::Result<Report> {
     let target = to.join("journal");
     fs::create_dir(&target).with_context(|| format!("cannot make `{}`", target.display()))?;
     // The journal first: a result that is sealed meanwhile is then in both, and counted once.
-    let copied = journal
-        .backup(&RealDisk::at(&target)?)
-        .context("cannot copy the journal")?;
+    let copied = copy_journal(&RealDisk::at(&target)?)?;
     let mut report = Report {
         journal_files: copied.files,
         journal_bytes: copied.bytes.get(),
@@ -61,48 +111,20 @@ pub(crate) fn backup(
     Ok(report)
 }
 
-/// Copies `from`, which no server has open (the caller holds its lock), into `to`, which must be empty or new. Every byte of
-/// the journal is checked on the way.
-pub(crate) fn backup_at_rest(
-    from: &Path,
-    to: &Path,
-    with_master_key: bool,
-) -> anyhow::Result<Report> {
-    copy_checked(from, to, with_master_key)
-}
-
-/// Copies a backup into `to`, which must be empty or new, after checking every byte of its journal.
-pub(crate) fn restore(from: &Path, to: &Path) -> anyhow::Result<Report> {
-    anyhow::ensure!(
-        from.join("journal").is_dir(),
-        "`{}` is no backup: it has no `journal`",
-        from.display()
-    );
-    copy_checked(from, to, true)
-}
-
-fn copy_checked(from: &Path, to: &Path, with_master_key: bool) -> anyhow::Result<Report> {
-    make_empty(to)?;
-    let target = to.join("journal");
-    fs::create_dir(&target).with_context(|| format!("cannot make `{}`", target.display()))?;
-    let copied = store::backup::restore(
-        &RealDisk::at(&from.join("journal"))?,
-        &RealDisk::at(&target)?,
-    )?;
-    let mut report = Report {
-        journal_files: copied.files,
-        journal_bytes: copied.bytes.get(),
-        result_files: 0,
-        result_bytes: 0,
-        has_master_key: false,
-    };
-    let results = from.join("results");
-    if results.is_dir() {
-        copy_tree(&results, &to.join("results"), &mut report)?;
+/// Removes what [`copy_all`] makes, and nothing else.
+fn remove_copy(to: &Path, is_new: bool) -> std::io::Result<()> {
+    let there = |name: &&str| to.join(name).exists();
+    for name in ["journal", "results"].iter().filter(|name| there(name)) {
+        fs::remove_dir_all(to.join(name))?;
     }
-    copy_small(from, to, with_master_key, &mut report)?;
-    sync_dir(to)?;
-    Ok(report)
+    let files = FILES.iter().chain([&gateway::keys::MASTER_KEY_FILE]);
+    for name in files.filter(|name| there(name)) {
+        fs::remove_file(to.join(name))?;
+    }
+    if is_new {
+        fs::remove_dir(to)?;
+    }
+    Ok(())
 }
 
 fn make_empty(dir: &Path) -> anyhow::Result<()> {

@@ -106,6 +106,51 @@ fn without_a_server_the_directory_itself_is_copied() {
 }
 
 #[test]
+fn a_copy_that_failed_leaves_nothing_and_can_be_made_again() {
+    use std::os::unix::fs::FileExt;
+    let house = House::new(SETTINGS);
+    let server = house.serve();
+    house.send("q", (0..200).map(line));
+    assert_eq!(server.stop(), Some(0));
+    let copy = house.path("copy");
+    let copy = copy.to_str().unwrap();
+    house.json(&["backup", copy]);
+    let segment = |data: &str| {
+        let segments = std::fs::read_dir(house.path(data).join("journal")).unwrap();
+        let paths = segments.map(|entry| entry.unwrap().path());
+        let name = |path: &std::path::PathBuf| path.extension().is_some_and(|kind| kind == "seg");
+        let path = paths.filter(name).min().unwrap();
+        std::fs::File::options()
+            .read(true)
+            .write(true)
+            .open(path)
+            .unwrap()
+    };
+    for data in ["copy", "data"] {
+        let file = segment(data);
+        let mut kept = [0; 8];
+        file.read_exact_at(&mut kept, 4096).unwrap();
+        file.write_at(b"damaged!", 4096).unwrap();
+        let make = |to: &str| match data {
+            "copy" => house.command_on(to, &["restore", copy]),
+            _ => house.command(&["backup", house.path(to).to_str().unwrap()]),
+        };
+        std::fs::create_dir(house.path("empty")).unwrap();
+        for to in ["new", "empty"] {
+            let refused = make(to).stderr(Stdio::null()).status().unwrap();
+            assert_eq!(refused.code(), Some(1));
+        }
+        assert!(!house.path("new").exists());
+        file.write_at(&kept, 4096).unwrap();
+        assert!(make("new").status().unwrap().success());
+        assert!(make("empty").status().unwrap().success());
+        for made in ["new", "empty"] {
+            std::fs::remove_dir_all(house.path(made)).unwrap();
+        }
+    }
+}
+
+#[test]
 fn what_is_not_empty_is_left_alone() {
     let house = House::new(SETTINGS);
     let server = house.serve();
