@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use crate::app::App;
+use crate::app::{self, App};
 use crate::config::reference;
 use crate::output;
 
@@ -37,6 +37,11 @@ pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
 
 fn check(app: &App) -> anyhow::Result<()> {
     let loaded = app.config()?;
+    let server = &loaded.config.server;
+    if let (Some(certificate), Some(key)) = (&server.tls_certificate, &server.tls_key) {
+        gateway::Tls::open(certificate, key)
+            .map_err(|error| app::usage(format!("server.tls_certificate: {}", chain(&error))))?;
+    }
     for warning in &loaded.warnings {
         output::complain(&format!("warning: {warning}"));
     }
@@ -54,4 +59,13 @@ fn check(app: &App) -> anyhow::Result<()> {
         format!("ok: {file}: {routes} routes, {destinations} destinations")
     });
     Ok(())
+}
+
+/// An error with what caused it.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
 }

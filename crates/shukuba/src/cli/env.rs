@@ -5,6 +5,8 @@ use std::process::ExitCode;
 use anyhow::Context;
 
 use crate::app::App;
+use crate::client::tls::{self, Root};
+use crate::config::Server;
 use crate::{data, output};
 
 /// Prints the variables for aws-cli and SDKs: `eval "$(shukuba env)"`
@@ -28,12 +30,14 @@ pub(super) fn run(app: &App, _: Args) -> anyhow::Result<ExitCode> {
             "warning: these lines hold the administrator's secret; use them as: eval \"$(shukuba env)\"",
         );
     }
-    let variables = [
+    let bundle = bundle(&server)?;
+    let mut variables = vec![
         ("AWS_ENDPOINT_URL", url.trim_end_matches('/')),
         ("AWS_ACCESS_KEY_ID", key.key_id.as_str()),
         ("AWS_SECRET_ACCESS_KEY", key.secret.expose()),
         ("AWS_DEFAULT_REGION", server.region.as_str()),
     ];
+    variables.extend(bundle.as_deref().map(|path| ("AWS_CA_BUNDLE", path)));
     let object: serde_json::Map<_, _> = variables
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).into()))
@@ -42,9 +46,32 @@ pub(super) fn run(app: &App, _: Args) -> anyhow::Result<ExitCode> {
         let lines = variables
             .iter()
             .map(|(name, value)| format!("export {name}={}", quoted(value)));
-        lines.collect::<Vec<_>>().join("\n")
+        // One of another account would be sent along with this key.
+        let token = std::iter::once("unset AWS_SESSION_TOKEN".to_owned());
+        lines.chain(token).collect::<Vec<_>>().join("\n")
     });
     Ok(ExitCode::SUCCESS)
+}
+
+/// The server's certificates, where a client must trust them by name: their root is none of the system's.
+fn bundle(server: &Server) -> anyhow::Result<Option<String>> {
+    let Some(path) = &server.tls_certificate else {
+        return Ok(None);
+    };
+    match tls::root_of(path) {
+        Some(Root::InTheChain) => {
+            let path = std::path::absolute(path)?;
+            Ok(Some(path.display().to_string()))
+        }
+        Some(Root::Elsewhere) => {
+            output::complain(&format!(
+                "warning: the system does not know who issued `{}`, and the file does not hold the root: set AWS_CA_BUNDLE to it",
+                path.display()
+            ));
+            Ok(None)
+        }
+        Some(Root::OfTheSystem) | None => Ok(None),
+    }
 }
 
 /// A word for a shell; quoted only where it has to be.

@@ -1,6 +1,8 @@
 //! `shukuba key create | list | on | off | delete` and `shukuba root-password set`.
 
-use std::io::{BufRead, IsTerminal};
+use std::fs::File;
+use std::io::{BufRead, IsTerminal, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -9,6 +11,7 @@ use clap::Subcommand;
 use gateway::keys::Status;
 
 use crate::app::{self, App};
+use crate::output::Format;
 use crate::{data, output};
 
 #[derive(Debug, clap::Args)]
@@ -19,7 +22,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Make a key and print its secret, this once
+    /// Make a key and show its secret, this once
     Create {
         /// Whose key it is: 1 to 64 of a-z, A-Z, 0-9 and +=,.@_-
         #[arg(long, value_name = "NAME")]
@@ -27,6 +30,10 @@ enum What {
         /// What it may do: administrator, sender, notifier or reader
         #[arg(long, value_name = "ROLE")]
         role: String,
+        /// Write the key with its secret to this new file (mode 0600) instead of showing the secret; a secret is printed to
+        /// a terminal only
+        #[arg(long, value_name = "PATH")]
+        secret_file: Option<PathBuf>,
     },
     /// List the keys, without their secrets
     List,
@@ -56,21 +63,17 @@ pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     let server = app.config()?.config.server;
     let keys = data::open_keys(&app.data_dir(), &server)?;
     match args.what {
-        What::Create { name, role } => {
+        What::Create {
+            name,
+            role,
+            secret_file,
+        } => {
             let role: Role = role.parse().map_err(|_| {
                 app::usage(format!(
                     "--role `{role}` is none of administrator, sender, notifier, reader"
                 ))
             })?;
-            let key = keys.create(&name, role)?;
-            let object = serde_json::json!({ "AccessKeyId": key.key_id, "SecretAccessKey": key.secret.expose(), "Role": role.to_string() });
-            output::show(app.output(), &object, |_| {
-                format!(
-                    "export AWS_ACCESS_KEY_ID={}\nexport AWS_SECRET_ACCESS_KEY={}",
-                    key.key_id,
-                    key.secret.expose()
-                )
-            });
+            create(app, &keys, &name, role, secret_file.as_deref())?;
             output::complain(RESTART);
         }
         What::List => list(app, &keys),
@@ -79,6 +82,52 @@ pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         What::Delete { key_id } => keys.remove(&key_id)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn create(
+    app: &App,
+    keys: &gateway::KeyStore,
+    name: &str,
+    role: Role,
+    secret_file: Option<&Path>,
+) -> anyhow::Result<()> {
+    if secret_file.is_none() && !output::is_terminal() {
+        return Err(app::usage(
+            "a secret is printed to a terminal only: give --secret-file PATH, a file that is made for its owner alone",
+        ));
+    }
+    // Before the key: what cannot be handed over is not made.
+    let file = secret_file.map(|path| Ok::<_, anyhow::Error>((path, new_file(path)?)));
+    let file = file.transpose()?;
+    let key = keys.create(name, role)?;
+    let (id, role, secret) = (&key.key_id, role.to_string(), key.secret.expose());
+    let whole = serde_json::json!({ "AccessKeyId": id, "SecretAccessKey": secret, "Role": role });
+    let lines = format!("export AWS_ACCESS_KEY_ID={id}\nexport AWS_SECRET_ACCESS_KEY={secret}");
+    let Some((path, mut file)) = file else {
+        output::show(app.output(), &whole, |_| lines);
+        return Ok(());
+    };
+    let text = match app.output() {
+        Format::Json => output::json(&whole),
+        Format::Table => lines,
+    };
+    writeln!(file, "{text}")
+        .and_then(|()| file.sync_all())
+        .with_context(|| format!("cannot write `{}`", path.display()))?;
+    let shown = serde_json::json!({ "AccessKeyId": id, "Role": role });
+    output::show(app.output(), &shown, |_| {
+        format!("export AWS_ACCESS_KEY_ID={id}")
+    });
+    Ok(())
+}
+
+fn new_file(path: &Path) -> anyhow::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut options = File::options();
+    options.write(true).create_new(true).mode(0o600);
+    options
+        .open(path)
+        .with_context(|| format!("cannot make `{}`", path.display()))
 }
 
 fn list(app: &App, keys: &gateway::KeyStore) {

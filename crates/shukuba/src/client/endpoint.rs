@@ -37,6 +37,8 @@ pub(crate) struct Endpoint {
     pub(crate) url: url::Url,
     pub(crate) keys: Keys,
     pub(crate) region: String,
+    /// The certificate in our settings, which is trusted by itself.
+    pub(crate) own_certificate: Option<PathBuf>,
 }
 
 impl Endpoint {
@@ -80,7 +82,13 @@ impl Endpoint {
             || app.config().map(|loaded| loaded.config.server.region),
             Ok,
         )?;
-        Ok(Self { url, keys, region })
+        let config = app.config().ok();
+        Ok(Self {
+            url,
+            keys,
+            region,
+            own_certificate: config.and_then(|loaded| loaded.config.server.tls_certificate),
+        })
     }
 
     fn of_data_dir(app: &App) -> anyhow::Result<Self> {
@@ -96,6 +104,7 @@ impl Endpoint {
             url: base_url(&url)?,
             keys: Keys::Fixed(credentials),
             region: loaded.config.server.region,
+            own_certificate: loaded.config.server.tls_certificate,
         })
     }
 }

@@ -68,7 +68,10 @@ impl Http {
         let authority = url
             .port()
             .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-        let tls = (url.scheme() == "https").then(tls_connector).transpose()?;
+        let own = endpoint.own_certificate.as_deref();
+        let tls = (url.scheme() == "https")
+            .then(|| super::tls::connector(own))
+            .transpose()?;
         Ok(Self {
             host: HeaderValue::from_str(&authority)
                 .context("the endpoint's host cannot stand in a header")?,
@@ -281,26 +284,4 @@ where
         }
     });
     Ok(sender)
-}
-
-/// TLS that trusts the system's authorities, and those in `AWS_CA_BUNDLE`.
-fn tls_connector() -> anyhow::Result<TlsConnector> {
-    let mut roots = rustls::RootCertStore::empty();
-    let system = rustls_native_certs::load_native_certs();
-    roots.add_parsable_certificates(system.certs);
-    if let Ok(path) = std::env::var("AWS_CA_BUNDLE") {
-        use rustls::pki_types::CertificateDer;
-        use rustls::pki_types::pem::PemObject;
-        let extra = CertificateDer::pem_file_iter(&path)
-            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-            .with_context(|| format!("cannot read AWS_CA_BUNDLE `{path}`"))?;
-        roots.add_parsable_certificates(extra);
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .context("TLS has no protocol versions")?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(TlsConnector::from(Arc::new(config)))
 }

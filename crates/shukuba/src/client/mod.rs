@@ -5,7 +5,7 @@
 //! data directory (instance roles, web identity) come through the crate `aws`.
 //!
 //! - [`endpoint`]: where to, as which key, in which region
-//! - `http`: connections
+//! - `http`: connections; [`tls`]: whom they trust
 //! - [`sqs`]: the calls of a sender
 //! - [`admin`]: the operator's calls
 
@@ -13,6 +13,7 @@ pub(crate) mod admin;
 pub(crate) mod endpoint;
 pub(crate) mod http;
 pub(crate) mod sqs;
+pub(crate) mod tls;
 
 use futures_util::future::BoxFuture;
 

@@ -11,6 +11,7 @@
 
 mod backup;
 mod check_data;
+mod door;
 mod flow;
 mod house;
 mod notifier;

@@ -1,0 +1,76 @@
+//! What goes through the door and what does not: TLS under a private authority, and secrets.
+
+use std::os::unix::fs::PermissionsExt;
+
+use crate::house::House;
+
+/// Writes a certificate for another name than the server's address, and gives the settings for it.
+fn certify(house: &House) -> String {
+    let issued = rcgen::generate_simple_self_signed(vec!["sqs.example".to_owned()]).unwrap();
+    let (certificate, key) = (house.path("cert.pem"), house.path("key.pem"));
+    std::fs::write(&certificate, issued.cert.pem()).unwrap();
+    std::fs::write(&key, issued.signing_key.serialize_pem()).unwrap();
+    format!(
+        "[server]\ntls_certificate = {certificate:?}\ntls_key = {key:?}\n[routes.r]\nqueue = \"q\"\nnotifier = false\n"
+    )
+}
+
+#[test]
+fn commands_reach_their_own_server_under_any_certificate() {
+    let house = House::new("");
+    house.settle(&certify(&house));
+    house.json(&["config", "check"]);
+    let _server = house.serve();
+    house.send("q", ["http://a.example/".to_owned()]);
+    assert_eq!(house.ledger()["balanced"], true);
+    house.json(&["status"]);
+    house.json(&["backup", house.path("copy").to_str().unwrap()]);
+    let env = house.json(&["env"]);
+    assert_eq!(
+        env["AWS_CA_BUNDLE"],
+        house.path("cert.pem").to_str().unwrap()
+    );
+    let lines = house.run(&["env"]).stdout;
+    assert!(String::from_utf8_lossy(&lines).contains("\nunset AWS_SESSION_TOKEN"));
+}
+
+#[test]
+fn config_check_looks_at_the_certificate() {
+    let house = House::new("");
+    let settings = certify(&house);
+    house.settle(&settings);
+    let other = rcgen::generate_simple_self_signed(vec!["b.example".to_owned()]).unwrap();
+    for (name, text) in [
+        ("key.pem", Some(other.signing_key.serialize_pem())),
+        ("cert.pem", None),
+    ] {
+        match text {
+            Some(text) => std::fs::write(house.path(name), text).unwrap(),
+            None => std::fs::remove_file(house.path(name)).unwrap(),
+        }
+        let refused = house.run(&["config", "check"]);
+        let text = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert_eq!(refused.status.code(), Some(2), "{text}");
+        assert!(text.contains("server.tls_certificate"), "{text}");
+    }
+}
+
+#[test]
+fn a_secret_goes_to_a_file_of_its_owner_and_into_no_pipe() {
+    let house = House::new("");
+    let create = ["key", "create", "--role", "sender", "--name", "app"];
+    let refused = house.run(&create);
+    assert_eq!(refused.status.code(), Some(2));
+    assert_eq!(house.json(&["key", "list"]).as_array().unwrap().len(), 1);
+    let path = house.path("secret");
+    let path = path.to_str().unwrap();
+    let shown = house.json(&[&create[..], &["--secret-file", path]].concat());
+    assert!(shown["AccessKeyId"].is_string() && shown.get("SecretAccessKey").is_none());
+    let mode = std::fs::metadata(path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let written: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    assert_eq!(written["SecretAccessKey"].as_str().unwrap().len(), 40);
+    let again = house.run(&[&create[..], &["--secret-file", path]].concat());
+    assert_eq!(again.status.code(), Some(1), "no file is written over");
+    assert_eq!(house.json(&["key", "list"]).as_array().unwrap().len(), 2);
+}
