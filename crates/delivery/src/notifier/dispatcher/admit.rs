@@ -248,7 +248,7 @@ impl Dispatcher {
                 && self.probing.pay(at.mono, self.is_loaded, 1) == 0);
         // Splitting a packed message costs a new one: its lines may wait longer, beside the prefetch.
         let may_park = is_packed
-            && unit.ready.len() < room.saturating_mul(PARK_FACTOR)
+            && unit.ready.len() < room.saturating_mul(park_factor(unit))
             && self.parked < self.setup.notifier.slots.saturating_mul(PARKED_MAX);
         if !has_room && !may_park {
             let wait = unit.turn(at, age, per_sec, &mut self.random);
@@ -304,6 +304,7 @@ impl Dispatcher {
         let per_sec = bucket.map(|bucket| bucket.per_sec());
         let room = unit.room(at.mono, per_sec, left);
         let is_held_back = unit.is_held_back(at.mono, per_sec, lines);
+        let parked = room.saturating_mul(park_factor(unit));
         let excess = unit.ready.len().saturating_sub(room);
         let goes = match is_held_back {
             true => excess,
@@ -313,7 +314,7 @@ impl Dispatcher {
         for (place, ready) in (stays..).zip(unit.ready.split_off(stays)) {
             let message = self.messages.get(ready.job.message);
             let is_packed = message.is_some_and(|message| message.lines.len() > 1);
-            let may_park = is_packed && place < room.saturating_mul(PARK_FACTOR);
+            let may_park = is_packed && place < parked;
             let age = self.age(at, ready.job);
             let Some((unit, bucket)) = self.units.with_bucket(id) else {
                 return;
@@ -342,5 +343,13 @@ impl Dispatcher {
             &mut self.waiting
         };
         *count = count.saturating_sub(1);
+    }
+}
+
+/// How many times longer than single lines those of packed messages may wait for a receiver.
+fn park_factor(unit: &Unit) -> usize {
+    match unit.bucket {
+        Some(_) if !unit.is_failing() => PARK_FACTOR_KNOWN,
+        _ => PARK_FACTOR,
     }
 }

@@ -78,7 +78,9 @@ const IN_FLIGHT_SHARE_MAX: f64 = 0.95;
 /// The share of its time that a thread may work before latencies tell more of it than of the receivers; chosen.
 const LOADED: f64 = 0.7;
 
-/// Lines of packed messages may wait so many times longer than single ones; chosen.
+/// Lines of packed messages may wait so many times longer than single ones; chosen. Where the rate is known, and not a
+/// failing receiver's, a minute: what is split comes back in lumps, between which the receiver would be idle.
+const PARK_FACTOR_KNOWN: usize = 60;
 const PARK_FACTOR: usize = 10;
 
 /// Parked lines at most, for each slot; chosen.
