@@ -268,7 +268,7 @@ pub async fn list(
     max: usize,
 ) -> Result<Vec<Letter>, Error> {
     let mut letters = Vec::new();
-    each_page(queue, async |page| {
+    each_page(queue, queue.receive_max(), async |page| {
         letters.extend(
             page.iter()
                 .map(Letter::read)
@@ -277,7 +277,7 @@ pub async fn list(
         Ok(if letters.len() < max {
             After::Hold
         } else {
-            After::Stop
+            After::Enough(Vec::new())
         })
     })
     .await?;
@@ -305,43 +305,83 @@ pub async fn show(queue: &dyn DeadQueue, id: &str) -> Result<Option<Letter>, Err
     Ok(list(queue, &filter, 1).await?.pop())
 }
 
-/// Lets what passes `filter` live again, at most `rate` a second (0: as fast as it goes). Answers how many that were.
+/// How far a command goes in one call; the caller goes on until there is no more.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Only what died before: what dies again, or dies meanwhile, is not part of the command.
+    pub began: Timestamp,
+    /// At most so many a second; 0: as fast as it goes.
+    pub rate: u32,
+    /// How long a call may take.
+    pub within: Duration,
+}
+
+/// How far a call came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Done {
+    /// Letters that were sent again or dropped.
+    pub count: u64,
+    /// Whether there may be more: the call ended before the queue did.
+    pub more: bool,
+}
+
+impl Bounds {
+    fn narrow(&self, filter: &Filter) -> Filter {
+        let to = filter.to.map_or(self.began, |to| to.min(self.began));
+        Filter {
+            to: Some(to),
+            ..filter.clone()
+        }
+    }
+
+    /// Messages in a page, so that a slow rate is not a burst every few seconds.
+    fn page(&self, queue: &dyn DeadQueue) -> usize {
+        let rate = usize::try_from(self.rate).unwrap_or(usize::MAX);
+        match rate {
+            0 => queue.receive_max(),
+            _ => queue.receive_max().min(rate),
+        }
+    }
+}
+
+/// Lets what passes `filter` live again: one new message for each that was dead when the command began.
 ///
 /// # Errors
 /// What the queue says; those that were sent stay sent.
-pub async fn retry(
-    queue: &dyn DeadQueue,
-    filter: &Filter,
-    now: Timestamp,
-    rate: u32,
-) -> Result<u64, Error> {
-    let mut count = 0;
-    each_page(queue, async |page| {
+pub async fn retry(queue: &dyn DeadQueue, filter: &Filter, bounds: Bounds) -> Result<Done, Error> {
+    let filter = &bounds.narrow(filter);
+    take(queue, bounds, async |page| {
         let chosen: Vec<(Lease, Carry)> = page
             .iter()
             .map(|received| (received, Letter::read(received)))
             .filter(|(_, letter)| filter.takes(letter))
-            .map(|(received, letter)| (received.lease.clone(), letter.reborn(received, now)))
+            .map(|(received, letter)| {
+                (
+                    received.lease.clone(),
+                    letter.reborn(received, bounds.began),
+                )
+            })
             .collect();
         if !chosen.is_empty() {
             queue.retry(&chosen).await?;
-            count += chosen.len() as u64;
-            pause(rate, chosen.len()).await;
+            pause(bounds.rate, chosen.len()).await;
         }
-        let gone: Vec<Lease> = chosen.into_iter().map(|(lease, _)| lease).collect();
-        Ok(After::Gone(gone))
+        Ok(chosen.into_iter().map(|(lease, _)| lease).collect())
     })
-    .await?;
-    Ok(count)
+    .await
 }
 
-/// Deletes what passes `filter`. Answers how many that were.
+/// Deletes what passes `filter` and was dead when the command began.
 ///
 /// # Errors
 /// What the queue says; those that were deleted stay deleted.
-pub async fn drop_letters(queue: &dyn DeadQueue, filter: &Filter) -> Result<u64, Error> {
-    let mut count = 0;
-    each_page(queue, async |page| {
+pub async fn drop_letters(
+    queue: &dyn DeadQueue,
+    filter: &Filter,
+    bounds: Bounds,
+) -> Result<Done, Error> {
+    let filter = &bounds.narrow(filter);
+    take(queue, bounds, async |page| {
         let chosen: Vec<Lease> = page
             .iter()
             .filter(|received| filter.takes(&Letter::read(received)))
@@ -349,12 +389,39 @@ pub async fn drop_letters(queue: &dyn DeadQueue, filter: &Filter) -> Result<u64,
             .collect();
         if !chosen.is_empty() {
             queue.delete(&chosen).await?;
-            count += chosen.len() as u64;
         }
-        Ok(After::Gone(chosen))
+        Ok(chosen)
     })
-    .await?;
-    Ok(count)
+    .await
+}
+
+/// Takes page by page away what `of_page` says it took, until the bounds are reached. A call that takes nothing looks at
+/// all there is, so that the next one does not look at the same letters for ever.
+async fn take(
+    queue: &dyn DeadQueue,
+    bounds: Bounds,
+    mut of_page: impl AsyncFnMut(&[Received]) -> Result<Vec<Lease>, Error>,
+) -> Result<Done, Error> {
+    let end = tokio::time::Instant::now() + bounds.within;
+    let mut done = Done {
+        count: 0,
+        more: false,
+    };
+    each_page(queue, bounds.page(queue), async |page| {
+        let gone = of_page(page).await?;
+        done.count += gone.len() as u64;
+        done.more = done.count > 0 && tokio::time::Instant::now() >= end;
+        Ok(if done.more {
+            After::Enough(gone)
+        } else {
+            After::Gone(gone)
+        })
+    })
+    .await
+    .map(|is_all| Done {
+        more: !is_all && done.count > 0,
+        ..done
+    })
 }
 
 /// A pause after a page that keeps to `rate`.
@@ -370,35 +437,35 @@ enum After {
     Hold,
     /// These messages are gone; the others are held.
     Gone(Vec<Lease>),
-    /// Enough.
-    Stop,
+    /// These are gone, and no further page is wanted.
+    Enough(Vec<Lease>),
 }
 
-/// Receives all there is, page by page, and hands back what is held, also after an error.
+/// Receives all there is, page by page, and hands back what is held, also after an error. Whether the end was reached.
 async fn each_page(
     queue: &dyn DeadQueue,
+    max: usize,
     mut see: impl AsyncFnMut(&[Received]) -> Result<After, Error>,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let mut held: Vec<Lease> = Vec::new();
     let mut looked_at = 0;
     let outcome = loop {
-        let page = match queue.receive(queue.receive_max(), HOLD).await {
-            Ok(page) if page.is_empty() => break Ok(()),
+        let page = match queue.receive(max, HOLD).await {
+            Ok(page) if page.is_empty() => break Ok(true),
             Ok(page) => page,
             Err(error) => break Err(error),
         };
         looked_at += page.len();
         let after = see(&page).await;
         let gone = match &after {
-            Ok(After::Gone(gone)) => gone.as_slice(),
+            Ok(After::Gone(gone) | After::Enough(gone)) => gone.as_slice(),
             _ => &[],
         };
         let leases = page.iter().map(|received| received.lease.clone());
         held.extend(leases.filter(|lease| !gone.contains(lease)));
         match after {
-            Ok(After::Stop) => break Ok(()),
             Ok(After::Hold | After::Gone(_)) if looked_at < LOOKED_AT_MAX => {}
-            Ok(_) => break Ok(()),
+            Ok(_) => break Ok(false),
             Err(error) => break Err(error),
         }
     };
@@ -423,6 +490,8 @@ mod tests {
         held: Mutex<Vec<Received>>,
         reborn: Mutex<Vec<Carry>>,
         fails: Mutex<bool>,
+        /// When set, what is sent again dies again then.
+        dies_again: Mutex<Option<Timestamp>>,
     }
 
     impl Fake {
@@ -466,8 +535,15 @@ mod tests {
                 return done(Err(Error::unavailable("queue", "down")));
             }
             for (lease, carry) in letters {
-                self.remove(lease);
+                let mut again = self.remove(lease);
                 self.reborn.lock().push(carry.clone());
+                if let Some(at) = *self.dies_again.lock() {
+                    let number = 1000 + self.reborn.lock().len();
+                    again.lease = Lease(format!("l-{number}").into());
+                    let life = format!("attempts=1 died={} first=1", at.as_millis());
+                    again.attributes.insert(LIFE.into(), life);
+                    self.there.lock().push_back(again);
+                }
             }
             done(Ok(()))
         }
@@ -542,6 +618,53 @@ mod tests {
         fake
     }
 
+    fn bounds(began: Timestamp) -> Bounds {
+        Bounds {
+            began,
+            rate: 0,
+            within: Duration::from_secs(60),
+        }
+    }
+
+    fn all(count: u64) -> Done {
+        Done { count, more: false }
+    }
+
+    #[tokio::test]
+    async fn what_dies_again_is_not_sent_again() {
+        let fake = filled();
+        let now = Timestamp::from_secs(1000);
+        *fake.dies_again.lock() = Some(now);
+        let done = retry(&fake, &Filter::default(), bounds(now)).await.unwrap();
+        assert_eq!((done, fake.reborn.lock().len()), (all(10), 10));
+        assert_eq!((fake.there.lock().len(), fake.held.lock().len()), (10, 0));
+        let done = drop_letters(&fake, &Filter::default(), bounds(now)).await;
+        assert_eq!(done.unwrap(), all(0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_retry_answers_in_time_and_goes_on_where_it_was() {
+        let fake = filled();
+        let now = Timestamp::from_secs(1000);
+        let slow = Bounds {
+            rate: 2,
+            within: Duration::from_secs(2),
+            ..bounds(now)
+        };
+        let mut counts = Vec::new();
+        let began = tokio::time::Instant::now();
+        loop {
+            let done = retry(&fake, &Filter::default(), slow).await.unwrap();
+            counts.push(done.count);
+            assert_eq!(fake.held.lock().len(), 0);
+            if !done.more {
+                break;
+            }
+        }
+        assert_eq!(counts, [4, 4, 2]);
+        assert_eq!(began.elapsed(), Duration::from_secs(5));
+    }
+
     #[tokio::test]
     async fn letters_are_listed_and_handed_back() {
         let fake = filled();
@@ -573,7 +696,7 @@ mod tests {
             ..Filter::default()
         };
         let now = Timestamp::from_secs(1000);
-        assert_eq!(retry(&fake, &filter, now, 0).await.unwrap(), 5);
+        assert_eq!(retry(&fake, &filter, bounds(now)).await.unwrap(), all(5));
         let reborn = fake.reborn.lock().clone();
         assert_eq!(reborn.len(), 5);
         assert_eq!(reborn[0].body, Bytes::from_static(b"line 1"));
@@ -586,7 +709,9 @@ mod tests {
         assert!(!reborn[0].attributes.contains_key(REASON));
         assert_eq!((fake.there.lock().len(), fake.held.lock().len()), (5, 0));
         *fake.fails.lock() = true;
-        retry(&fake, &Filter::default(), now, 0).await.unwrap_err();
+        retry(&fake, &Filter::default(), bounds(now))
+            .await
+            .unwrap_err();
         assert_eq!((fake.there.lock().len(), fake.held.lock().len()), (5, 0));
     }
 
@@ -597,7 +722,8 @@ mod tests {
             ids: vec!["m/3".into(), "d-4".into()],
             ..Filter::default()
         };
-        assert_eq!(drop_letters(&fake, &filter).await.unwrap(), 2);
+        let bounds = bounds(Timestamp::from_secs(1000));
+        assert_eq!(drop_letters(&fake, &filter, bounds).await.unwrap(), all(2));
         assert_eq!((fake.there.lock().len(), fake.held.lock().len()), (8, 0));
     }
 

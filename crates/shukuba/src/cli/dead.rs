@@ -2,12 +2,14 @@
 
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::operator::{self, At, number, text};
 use crate::app::App;
 use crate::output;
+use crate::progress::Progress;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -30,7 +32,7 @@ enum What {
         #[command(flatten)]
         which: Which,
     },
-    /// Send again, each with its id and a new life; says how many first
+    /// Send again what is dead now, each with its id and a new life; says how many first. Ctrl-C stops it
     Retry {
         #[command(flatten)]
         which: Which,
@@ -109,30 +111,59 @@ pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
             let answer = which
                 .at
                 .show(app, "dead-list", &which.with("max", 10), show)?;
-            return Ok(ExitCode::from(u8::from(
-                answer.as_array().is_none_or(Vec::is_empty),
-            )));
+            if answer.as_array().is_none_or(Vec::is_empty) {
+                output::complain(
+                    "nothing dead bears that; it may have been sent again, or never died: shukuba why ID",
+                );
+                return Ok(ExitCode::FAILURE);
+            }
         }
         What::Retry { which, rate, yes } => {
             let count = which.count(app)?;
             if operator::confirm(&format!("send {} again", output::count(count)), yes)? {
-                which
-                    .at
-                    .show(app, "dead-retry", &which.with("rate", rate), |answer| {
-                        format!("{} sent again", number(answer, "count"))
-                    })?;
+                let input = which.with("rate", rate);
+                work_off(app, &which.at, "dead-retry", input, count, "sent again")?;
             }
         }
         What::Drop { which, yes } => {
             let count = which.count(app)?;
             if operator::confirm(&format!("drop {} for ever", output::count(count)), yes)? {
-                which.at.show(app, "dead-drop", &which.input(), |answer| {
-                    format!("{} dropped", number(answer, "count"))
-                })?;
+                work_off(app, &which.at, "dead-drop", which.input(), count, "dropped")?;
             }
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Calls until there is no more, so that it shows how far it is and ends with this process.
+fn work_off(
+    app: &App,
+    at: &At,
+    call: &str,
+    mut input: Value,
+    of: u64,
+    verb: &'static str,
+) -> anyhow::Result<()> {
+    let progress = Progress::new(verb);
+    let mut count = 0;
+    loop {
+        let answer = at
+            .call(app, call, &input)
+            .with_context(|| format!("stopped after {} were {verb}", output::count(count)))?;
+        count += answer.get("count").and_then(Value::as_u64).unwrap_or(0);
+        progress.show(count, of.max(count), "");
+        if answer.get("more").and_then(Value::as_bool) != Some(true) {
+            break;
+        }
+        if let (Some(fields), Some(began)) = (input.as_object_mut(), answer.get("began_ms")) {
+            fields.insert("began_ms".to_owned(), began.clone());
+        }
+    }
+    progress.end();
+    output::show(app.output(), &json!({ "count": count }), |answer| {
+        format!("{} {verb}", number(answer, "count"))
+    });
+    Ok(())
 }
 
 fn list(answer: &Value) -> String {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use base::{Clock, Timestamp};
 use bytes::Bytes;
-use delivery::dead::{self, DeadQueue, Filter};
+use delivery::dead::{self, Bounds, DeadQueue, Done, Filter};
 use delivery::port::{Carry, Error, Lease, Received};
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
@@ -19,6 +19,8 @@ use crate::serve::routes::LiveRoute;
 
 /// Letters in one answer.
 const LIST_MAX: usize = 1000;
+/// How long one call sends or drops; then the caller calls again. Chosen: often enough to show how far it is and to stop.
+const WITHIN: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -33,6 +35,8 @@ struct Input {
     max: Option<usize>,
     /// With `dead-retry`: at most so many a second; 0: as fast as it goes.
     rate: u32,
+    /// With `dead-retry` and `dead-drop`: when the command began, as the first answer said; what died later is left alone.
+    began_ms: Option<u64>,
 }
 
 impl Input {
@@ -63,17 +67,40 @@ pub(super) async fn count(desk: &Desk, input: Bytes) -> Answer {
 
 pub(super) async fn retry(desk: &Desk, input: Bytes) -> Answer {
     let (input, queue) = open(desk, &input)?;
-    let count = dead::retry(&queue, &input.filter(), desk.work.clock.now(), input.rate).await;
-    let count =
-        count.map_err(|error| failed("not all dead letters could be sent again", &error))?;
-    write(&serde_json::json!({ "count": count }))
+    let bounds = bounds(desk, &input).await;
+    let done = dead::retry(&queue, &input.filter(), bounds).await;
+    let done = done.map_err(|error| failed("not all dead letters could be sent again", &error))?;
+    write(&went(done, bounds))
 }
 
 pub(super) async fn drop(desk: &Desk, input: Bytes) -> Answer {
     let (input, queue) = open(desk, &input)?;
-    let count = dead::drop_letters(&queue, &input.filter()).await;
-    let count = count.map_err(|error| failed("not all dead letters could be dropped", &error))?;
-    write(&serde_json::json!({ "count": count }))
+    let bounds = bounds(desk, &input).await;
+    let done = dead::drop_letters(&queue, &input.filter(), bounds).await;
+    let done = done.map_err(|error| failed("not all dead letters could be dropped", &error))?;
+    write(&went(done, bounds))
+}
+
+async fn bounds(desk: &Desk, input: &Input) -> Bounds {
+    let began = match input.began_ms {
+        Some(at) => Timestamp::from_millis(at),
+        None => {
+            // Times of death are in milliseconds: what died just now shall have died before.
+            tokio::time::sleep(Duration::from_millis(2)).await;
+            desk.work.clock.now()
+        }
+    };
+    Bounds {
+        began,
+        rate: input.rate,
+        within: WITHIN,
+    }
+}
+
+fn went(done: Done, bounds: Bounds) -> serde_json::Value {
+    serde_json::json!({
+        "count": done.count, "more": done.more, "began_ms": bounds.began.as_millis(),
+    })
 }
 
 fn open(desk: &Desk, input: &Bytes) -> Result<(Input, Letters), api::Fault> {
