@@ -7,6 +7,7 @@
 //! - [`pick`]: which messages a receive takes
 //! - [`block`]: how much lives in each stretch of the log
 //! - [`ids`]: message ids and receipt handles, made with [`sip`]
+//! - [`received`]: what receivers do to a message
 //! - [`task`]: message move tasks
 //! - [`snapshot`]: the state as bytes
 
@@ -22,6 +23,7 @@ pub(crate) mod ids;
 #[cfg(test)]
 mod model;
 pub(crate) mod pick;
+mod received;
 pub(crate) mod sip;
 mod snapshot;
 pub(crate) mod state;

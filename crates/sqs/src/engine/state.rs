@@ -10,7 +10,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use base::Timestamp;
-use store::record::{By, MessageKey, QueueId, Touched};
+use store::record::{MessageKey, QueueId, Touched};
 
 use super::block::Blocks;
 use super::cold::Cold;
@@ -211,7 +211,7 @@ impl QueueState {
     }
 
     /// Puts an entry that is nowhere where its state says it belongs, and counts it.
-    fn attach(&mut self, slot: Slot) {
+    pub(super) fn attach(&mut self, slot: Slot) {
         let Some(entry) = self.hot.get_mut(slot) else {
             return;
         };
@@ -430,105 +430,13 @@ impl QueueState {
     }
 
     /// The entry of a message, which becomes hot when it was cold; it is detached and must be attached again.
-    fn detached(&mut self, key: MessageKey) -> Option<Slot> {
+    pub(super) fn detached(&mut self, key: MessageKey) -> Option<Slot> {
         if let Some(slot) = self.hot.find(key) {
             self.detach(slot);
             return Some(slot);
         }
         let minute = self.cold.take(key)?;
         Some(self.hot.insert(Entry::from_cold(key, minute)))
-    }
-
-    /// Applies a receive to one message.
-    pub(crate) fn receive(&mut self, key: MessageKey, at: Timestamp, until: Timestamp, by: By) {
-        let Some(slot) = self.detached(key) else {
-            return;
-        };
-        let Some(entry) = self.hot.get_mut(slot) else {
-            return;
-        };
-        let group = entry.group;
-        entry.receive_count = entry.receive_count.saturating_add(1);
-        entry.nonce = entry.nonce.wrapping_add(1);
-        let is_first = entry.first_received().is_none();
-        if is_first {
-            entry.set_first_received(Some(at));
-        }
-        entry.mark_retry(false);
-        entry.mark_receiver(by);
-        entry.set_state(State::InFlight);
-        entry.set_until(until.as_millis());
-        self.attach(slot);
-        if !is_first {
-            self.keep_received(slot, Some(at));
-        }
-        if group != 0 && !self.is_fifo() {
-            self.groups.rotate(group);
-        }
-    }
-
-    /// Notes again when a message was received, for as long as it is in flight.
-    fn keep_received(&mut self, slot: Slot, at: Option<Timestamp>) {
-        let entry = self.hot.get(slot);
-        let in_flight = entry.filter(|entry| entry.state() == State::InFlight);
-        if let (Some(entry), Some(at)) = (in_flight, at) {
-            self.again.insert(entry.key, at);
-        }
-    }
-
-    /// When a message in flight was received.
-    pub(crate) fn received_at(&self, entry: &Entry) -> Timestamp {
-        let again = self.again.get(&entry.key).copied();
-        again.or(entry.first_received()).unwrap_or_default()
-    }
-
-    /// Applies another visibility to a message in flight.
-    pub(crate) fn set_visibility(&mut self, key: MessageKey, until: Timestamp) {
-        self.change(key, |entry| {
-            entry.set_state(State::InFlight);
-            entry.set_until(until.as_millis());
-        });
-    }
-
-    /// Applies a release: visible at once, the receive does not count, and its handle is spent.
-    pub(crate) fn release(&mut self, key: MessageKey) {
-        self.change(key, |entry| {
-            entry.receive_count = entry.receive_count.saturating_sub(1);
-            entry.nonce = entry.nonce.wrapping_add(1);
-            if entry.receive_count == 0 {
-                entry.set_first_received(None);
-            }
-            entry.set_state(State::Ready);
-        });
-    }
-
-    /// Applies a wait for a retry; the handle of the receive is spent.
-    pub(crate) fn retry_at(
-        &mut self,
-        key: MessageKey,
-        at: Timestamp,
-        attempt: u32,
-        lines: Option<u32>,
-    ) {
-        self.change(key, |entry| {
-            entry.attempt = u16::try_from(attempt).unwrap_or(u16::MAX);
-            entry.nonce = entry.nonce.wrapping_add(1);
-            entry.lines = lines.unwrap_or(entry.lines);
-            entry.set_state(State::Retry);
-            entry.set_until(at.as_millis());
-        });
-    }
-
-    fn change(&mut self, key: MessageKey, change: impl FnOnce(&mut Entry)) {
-        let received = self.again.get(&key).copied();
-        let Some(slot) = self.detached(key) else {
-            return;
-        };
-        if let Some(entry) = self.hot.get_mut(slot) {
-            change(entry);
-        }
-        self.attach(slot);
-        self.keep_received(slot, received);
     }
 
     /// The cleaner copied a message.
