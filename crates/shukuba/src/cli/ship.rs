@@ -20,6 +20,8 @@ use crate::ship::{self, Options, Report};
 /// Follows log files and sends their lines to any SQS queue, without loss
 ///
 /// Rotation by rename and by truncation, restarts and kill -9 lose nothing, and a line that is sent again keeps its id.
+/// A renamed file is listened to until it was silent for 60 seconds. Files that were rotated away unseen (NAME.1,
+/// NAME-20261123, NAME.2026-11-23, also .gz and .zst) are read before the file that has the name now.
 /// Credentials as in the AWS CLI (variables, profile), else the key of the data directory.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -29,6 +31,10 @@ pub(crate) struct Args {
     /// Ship what is there and end; needed for .gz and .zst
     #[arg(long)]
     once: bool,
+
+    /// With --once, send a last line that has no newline too [default: only of .gz and .zst; else it is left for the next run]
+    #[arg(long, requires = "once")]
+    last_line: bool,
 
     /// Where it is kept what was sent [default: a directory of the queue's under ~/.local/state/shukuba/ship]
     #[arg(long, value_name = "DIR")]
@@ -84,6 +90,7 @@ pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
             .options(args.files, args.once, args.state, &url)?;
         let options = Options {
             manifests: args.manifests,
+            is_last_line_whole: args.last_line,
             ..options
         };
         let progress = Progress::new("shipped");
@@ -128,6 +135,7 @@ impl Sending {
             linger: self.linger.get(),
             host: crate::data::host(),
             manifests: None,
+            is_last_line_whole: false,
         })
     }
 }
@@ -182,6 +190,10 @@ pub(crate) fn show(app: &App, report: &Report) {
             ("bytes", output::bytes(totals.body_bytes)),
             ("calls", output::count(totals.requests)),
         ];
+        if totals.unfinished > 0 {
+            let left = output::count(totals.unfinished);
+            rows.push(("last lines left", format!("{left} (no newline yet)")));
+        }
         if let Some(path) = &report.set_aside_file {
             rows.push(("set-aside file", path.display().to_string()));
         }

@@ -50,6 +50,8 @@ pub(crate) struct Totals {
     pub(crate) requests: u64,
     /// Calls and messages that had to be tried again.
     pub(crate) retries: u64,
+    /// Last lines without a newline that were left for the next run.
+    pub(crate) unfinished: u64,
 }
 
 impl Totals {
@@ -115,6 +117,11 @@ impl Flights {
     /// Something has to be tried again.
     pub(crate) fn count_retry(&self) {
         self.0.lock().totals.retries += 1;
+    }
+
+    /// A last line was left for the next run.
+    pub(crate) fn count_unfinished(&self) {
+        self.0.lock().totals.unfinished += 1;
     }
 
     /// Takes the unbroken runs that are answered, file by file in order.

@@ -1,9 +1,11 @@
 //! One named file through its rotations: which files on disk hold its lines, and in which order.
 //!
-//! A name is followed, not a file. When the name goes to another file (rename) the old one is read to its end first;
-//! when the file shrinks (truncation in place) its copy is looked for beside it. At a start, what an earlier run left
-//! unfinished is found again under its new name, compressed or not, by its first line and the bytes before the
-//! checkpoint.
+//! A name is followed, not a file. When the name goes to another file (rename), that one is read at once and the old
+//! one is listened to until it was silent for a minute, since its writer may not have moved on. When the file no longer
+//! holds what was read (truncation in place, filled again or not) its copy is looked for beside it. At a start, what an
+//! earlier run left unfinished is found again under its new name, compressed or not, by its first line and the bytes
+//! before the checkpoint. At each of these turns, what was rotated away in between and was never seen under the name
+//! ([`rotated`](super::rotated)) is read before the file that has the name now.
 
 use std::collections::VecDeque;
 use std::fs::{self, File};
@@ -12,13 +14,22 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
+use base::{Clock, SystemClock};
 
 use super::pack::{Limits, Packer};
+use super::rotated::{self, Rotated};
 use super::source::{self, Node, Packing, Source, Tail};
 use super::state::{FileState, OnDisk, State};
 
-/// How long a renamed file is still read at its end, since its writer may not have moved on. Chosen.
-const ROTATE_WAIT: Duration = Duration::from_secs(5);
+/// How long a renamed file must be silent before it counts as finished. Chosen: longer than a writer takes to open its
+/// log again after a rotation.
+pub(crate) const SILENCE: Duration = Duration::from_secs(60);
+/// Renamed files of one name that are listened to at once; with one more, the first counts as finished. Chosen.
+const LATE_LIMIT: usize = 16;
+/// Rotated files that are opened at once; the others follow when these are read. Chosen.
+const MISSED_LIMIT: usize = 64;
+/// Looks for a file that may be renamed just now. Chosen.
+const LOOKS: usize = 3;
 
 /// A file that is being read.
 #[derive(Debug)]
@@ -29,8 +40,35 @@ pub(crate) struct Reading {
     pub(crate) packer: Packer,
     /// Its id, the beginning of the ids of its lines.
     pub(crate) id: String,
-    /// It will not grow: its end is the end.
-    pub(crate) is_complete: bool,
+}
+
+/// A file of which no more is read now.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    /// For good: its last line counts without a newline as well.
+    Gone(Reading),
+    /// In this run, but its last line counts.
+    Whole(Reading),
+    /// In this run: a last line without a newline is left for the next.
+    Open(Reading),
+}
+
+/// A renamed file whose writer may not have moved on.
+#[derive(Debug)]
+struct Late {
+    reading: Reading,
+    heard_at: Duration,
+}
+
+/// How a name is followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Until told to stop.
+    On,
+    /// What is there now; an unfinished last line is left.
+    Once,
+    /// What is there now, with the last line.
+    OnceWhole,
 }
 
 /// A followed name.
@@ -41,42 +79,66 @@ pub(crate) struct Follow {
     line_limit: usize,
     older: VecDeque<Reading>,
     current: Option<Reading>,
-    rotated_at: Option<Duration>,
-    is_once: bool,
+    late: VecDeque<Late>,
+    /// The last change of the file when it was last seen under the name: what was rotated away after it is not older.
+    seen: Option<u64>,
+    /// More was rotated away since then than is open.
+    more_since: Option<u64>,
+    mode: Mode,
 }
 
 impl Follow {
-    /// Follows `path`; with `is_once`, what is there now and no more.
-    pub(crate) fn new(path: &Path, limits: Limits, line_limit: usize, is_once: bool) -> Self {
-        let is_once = is_once || Packing::of(path) != Packing::Plain;
+    /// Follows `path`.
+    pub(crate) fn new(path: &Path, limits: Limits, line_limit: usize, mode: Mode) -> Self {
+        let is_growing = mode == Mode::On && !compressed_of(path);
         Self {
             path: path.to_owned(),
             limits,
             line_limit,
             older: VecDeque::new(),
             current: None,
-            rotated_at: None,
-            is_once,
+            late: VecDeque::new(),
+            seen: None,
+            more_since: None,
+            mode: match mode {
+                Mode::On if !is_growing => Mode::Once,
+                mode => mode,
+            },
         }
     }
 
-    /// Finds the file under the name, and what earlier runs left unfinished.
-    pub(crate) fn begin(&mut self, state: &mut State) -> anyhow::Result<()> {
+    /// Finds the file under the name. All names do this before one begins to look beside it: what has a name of its
+    /// own is read by that.
+    pub(crate) fn open(&mut self, state: &mut State) -> anyhow::Result<()> {
+        // Nothing is known of it yet: what comes from now on.
+        let now = SystemClock::new().now().as_millis();
+        self.seen = Some(now.saturating_mul(1_000_000));
+        let before = self.last_seen(state);
         self.open_current(state)?;
-        let now = self.current.as_ref().map(|reading| reading.file);
-        let left: Vec<usize> = (0..state.files.len())
-            .filter(|index| Some(*index) != now)
-            .filter(|index| {
-                state
-                    .files
-                    .get(*index)
-                    .is_some_and(|file| file.path == self.path && !file.is_done)
-            })
-            .collect();
-        for index in left {
-            self.find_rest(state, index);
+        if !compressed_of(&self.path) {
+            self.more_since = before;
+            self.seen = if self.current.is_some() {
+                self.seen
+            } else {
+                before.or(self.seen)
+            };
         }
         Ok(())
+    }
+
+    /// Finds what earlier runs left unfinished, and what was rotated away since.
+    pub(crate) fn begin(&mut self, state: &mut State) {
+        let left: Vec<usize> = self.known_of(state, |index, file| {
+            !file.is_done && !state.in_use.contains(&index)
+        });
+        let mut since = self.more_since.take();
+        for index in left {
+            let found = self.find_rest(state, index);
+            since = since.or(found);
+        }
+        if let Some(since) = since {
+            self.find_missed(state, since);
+        }
     }
 
     /// The file to read now.
@@ -84,105 +146,188 @@ impl Follow {
         self.older.front_mut().or(self.current.as_mut())
     }
 
-    /// The file to read now is at its end; `now` is monotonic. Gives the file when it is finished for good.
+    /// A renamed file that is listened to, by its number from 0.
+    pub(crate) fn late(&mut self, number: usize) -> Option<&mut Reading> {
+        self.late.get_mut(number).map(|late| &mut late.reading)
+    }
+
+    /// The renamed file had something to read.
+    pub(crate) fn heard(&mut self, number: usize, now: Duration) {
+        if let Some(late) = self.late.get_mut(number) {
+            late.heard_at = now;
+        }
+    }
+
+    /// A renamed file that was silent for long enough.
+    pub(crate) fn take_silent(&mut self, now: Duration) -> Option<Ended> {
+        let is_silent = |late: &Late| now.saturating_sub(late.heard_at) >= SILENCE;
+        let at = self.late.iter().position(is_silent)?;
+        self.late.remove(at).map(|late| Ended::Gone(late.reading))
+    }
+
+    /// All files from which lines may wait to be packed.
+    pub(crate) fn readings(&mut self) -> impl Iterator<Item = &mut Reading> {
+        let late = self.late.iter_mut().map(|late| &mut late.reading);
+        late.chain(self.older.front_mut().or(self.current.as_mut()))
+    }
+
+    /// The file to read now is at its end; `now` is monotonic. Gives the file of which no more is read.
     pub(crate) fn at_end(
         &mut self,
         state: &mut State,
         now: Duration,
-    ) -> anyhow::Result<Option<Reading>> {
-        if !self.older.is_empty() {
-            return Ok(self.older.pop_front());
+    ) -> anyhow::Result<Option<Ended>> {
+        if let Some(reading) = self.older.pop_front() {
+            if self.older.is_empty()
+                && let Some(since) = self.more_since.take()
+            {
+                self.find_missed(state, since);
+            }
+            return Ok(self.older_ended(reading, now));
         }
         let Some(reading) = &self.current else {
-            // What was there at the start and is not read is finished already: opened again it would be another file.
-            if !self.is_once {
-                self.open_current(state)?;
+            // With `--once`, what is not read is finished already: opened again it would be another file.
+            if self.mode == Mode::On {
+                self.turn(state)?;
             }
             return Ok(None);
         };
-        if self.is_once || reading.is_complete {
+        match self.mode {
+            Mode::On => {}
+            Mode::Once | Mode::OnceWhole => return Ok(self.current.take().map(|it| self.once(it))),
+        }
+        if reading.source.is_cut() {
+            return self.truncated(state);
+        }
+        let Ok(metadata) = fs::metadata(&self.path) else {
+            return Ok(None); // The next file is not there yet.
+        };
+        if Node::of(&metadata) == reading.source.node() {
+            let file = reading.file;
+            self.saw(state, file, rotated::written(&metadata));
             return Ok(None);
         }
-        if reading
-            .source
-            .size()
-            .is_some_and(|size| size < reading.source.offset())
-        {
-            return self.truncated(state).map(Some);
-        }
-        let node = fs::metadata(&self.path)
-            .ok()
-            .map(|metadata| Node::of(&metadata));
-        if node == Some(reading.source.node()) {
-            self.rotated_at = None;
-            return Ok(None);
-        }
-        let since = *self.rotated_at.get_or_insert(now);
-        if now.saturating_sub(since) < ROTATE_WAIT || node.is_none() {
-            return Ok(None);
-        }
-        self.rotated_at = None;
-        let finished = self.current.take();
-        self.open_current(state)?;
-        Ok(finished)
+        let evicted = self
+            .current
+            .take()
+            .and_then(|reading| self.listen(reading, now));
+        self.turn(state)?;
+        Ok(evicted)
     }
 
     /// Everything that is open, when nothing more will be read.
     pub(crate) fn into_readings(self) -> impl Iterator<Item = Reading> {
-        self.older.into_iter().chain(self.current)
+        let late = self.late.into_iter().map(|late| late.reading);
+        late.chain(self.older).chain(self.current)
     }
 
-    /// Whether the file that is read now is one that was rotated away.
-    pub(crate) fn is_reading_older(&self) -> bool {
-        !self.older.is_empty()
+    /// Whether there is a first line that is not whole, and nothing else.
+    pub(crate) fn has_only_a_rest(&self) -> bool {
+        self.mode == Mode::Once
+            && self.current.is_none()
+            && !compressed_of(&self.path)
+            && fs::metadata(&self.path).is_ok_and(|metadata| metadata.len() > 0)
     }
 
-    /// Whether more may be written under the name.
-    pub(crate) fn may_grow(&self) -> bool {
-        !compressed_of(&self.path)
+    fn once(&self, reading: Reading) -> Ended {
+        match self.mode {
+            _ if !reading.source.may_grow() => Ended::Gone(reading),
+            Mode::OnceWhole => Ended::Whole(reading),
+            _ => Ended::Open(reading),
+        }
+    }
+
+    /// A rotated file is at its end. Its writer may have it open still.
+    fn older_ended(&mut self, reading: Reading, now: Duration) -> Option<Ended> {
+        let Some(metadata) = reading.source.metadata() else {
+            return Some(Ended::Gone(reading));
+        };
+        if self.mode == Mode::On {
+            return self.listen(reading, now);
+        }
+        let silence = SystemClock::new()
+            .now()
+            .as_millis()
+            .saturating_sub(rotated::written(&metadata) / 1_000_000);
+        Some(if Duration::from_millis(silence) >= SILENCE {
+            Ended::Gone(reading)
+        } else {
+            self.once(reading)
+        })
+    }
+
+    fn listen(&mut self, reading: Reading, now: Duration) -> Option<Ended> {
+        self.late.push_back(Late {
+            reading,
+            heard_at: now,
+        });
+        if self.late.len() <= LATE_LIMIT {
+            return None;
+        }
+        self.late.pop_front().map(|late| Ended::Gone(late.reading))
+    }
+
+    fn saw(&mut self, state: &mut State, file: usize, written: u64) {
+        self.seen = Some(written);
+        if let Some(known) = state.files.get_mut(file) {
+            known.written = Some(written);
+        }
+    }
+
+    /// The name may have gone to another file, and to others before that.
+    fn turn(&mut self, state: &mut State) -> anyhow::Result<()> {
+        let since = self.seen;
+        self.open_current(state)?;
+        if let Some(since) = since {
+            self.find_missed(state, since);
+        }
+        Ok(())
     }
 
     /// The file was cut in place: what was cut off may lie in a copy beside it.
-    fn truncated(&mut self, state: &mut State) -> anyhow::Result<Reading> {
+    fn truncated(&mut self, state: &mut State) -> anyhow::Result<Option<Ended>> {
         let mut old = self
             .current
             .take()
             .context("a file was read that is not open")?;
-        tracing::info!(path = %self.path.display(), "the file was truncated; reading it from its start");
-        let at = old.source.offset();
-        let (index, id) = (old.file, old.id.clone());
-        if let Some((path, source)) = self.copy_of(state, index, at) {
-            tracing::info!(path = %path.display(), "reading the rest of the truncated file from its copy");
-            let packer = std::mem::replace(&mut old.packer, Packer::new(self.limits, []));
-            self.older.push_back(Reading {
-                file: index,
-                source,
-                packer,
-                id,
-                is_complete: true,
-            });
-        }
-        self.open_current(state)?;
-        Ok(old)
+        let (at, mark) = (old.source.line_start(), old.source.mark());
+        let copy = self.copy_of(state, old.file, at, Some((mark.0, &mark.1)));
+        let ended = match copy {
+            Some((path, source)) => {
+                tracing::info!(path = %path.display(), "a file was cut in place; reading its rest from its copy");
+                let packer = std::mem::replace(&mut old.packer, Packer::new(self.limits, []));
+                self.adopt(state, old.file, source, packer);
+                None
+            }
+            None => {
+                tracing::warn!(path = %self.path.display(), offset = at, "a file was cut in place, and no copy of it is beside it: lines that were written after the last look are lost");
+                Some(Ended::Gone(old))
+            }
+        };
+        self.turn(state)?;
+        Ok(ended)
     }
 
     fn open_current(&mut self, state: &mut State) -> anyhow::Result<()> {
         let source = match Source::open(&self.path, self.line_limit) {
             Ok(source) => source,
-            Err(error) if error.kind() == io::ErrorKind::NotFound && !self.is_once => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.mode == Mode::On => {
+                return Ok(());
+            }
             Err(error) => {
                 return Err(error)
                     .with_context(|| format!("cannot open `{}`", self.path.display()));
             }
         };
-        let may_grow = source.may_grow() && !self.is_once;
-        let print = source::fingerprint(&self.path, !may_grow)
+        let is_whole = !source.may_grow() || self.mode == Mode::OnceWhole;
+        let print = source::fingerprint(&self.path, is_whole)
             .with_context(|| format!("cannot read `{}`", self.path.display()))?;
         let Some(fingerprint) = print else {
             return Ok(()); // Its first line is not whole yet: nothing to send, nothing to lose.
         };
         let node = source.node();
         let compressed = on_disk(&self.path)?;
+        let written = source.metadata().as_ref().map(rotated::written);
         let file = match find(state, &fingerprint, node, compressed.as_ref(), &self.path) {
             Some(index) => index,
             None => register(state, &self.path, fingerprint, node, compressed),
@@ -208,83 +353,153 @@ impl Follow {
             source,
             packer,
             id,
-            is_complete: !may_grow,
         });
+        if let Some(written) = written {
+            self.saw(state, file, written);
+        }
         Ok(())
     }
 
-    /// What an earlier run left of the file `index`, which is no longer under its name.
-    fn find_rest(&mut self, state: &mut State, index: usize) {
-        let Some(known) = state.files.get(index) else {
+    /// The numbers of this name's files.
+    fn known_of(&self, state: &State, is_meant: impl Fn(usize, &FileState) -> bool) -> Vec<usize> {
+        let all = state.files.iter().enumerate();
+        all.filter(|(index, file)| file.path == self.path && is_meant(*index, file))
+            .map(|(index, _)| index)
+            .collect()
+    }
+
+    /// When the name was last seen by an earlier run, as the last change of the first file that it left unfinished.
+    fn last_seen(&self, state: &State) -> Option<u64> {
+        let written = |indexes: Vec<usize>| -> Vec<u64> {
+            let files = indexes.into_iter().filter_map(|it| state.files.get(it));
+            files.filter_map(|file| file.written).collect()
+        };
+        let open = written(self.known_of(state, |_, file| !file.is_done));
+        let done = || written(self.known_of(state, |_, file| file.is_done));
+        open.into_iter().min().or_else(|| done().into_iter().max())
+    }
+
+    /// What an earlier run left of the file `index`, which is no longer under its name. Gives its last change.
+    fn find_rest(&mut self, state: &mut State, index: usize) -> Option<u64> {
+        let known = state.files.get(index)?;
+        let (at, planned, id) = (known.offset, known.planned.clone(), known.id.clone());
+        let proof = known.proof().map(|(at, tail)| (at, tail.clone()));
+        let proof = proof.as_ref().map(|(at, tail)| (*at, tail));
+        let Some((path, source)) = self.copy_of(state, index, at, proof) else {
+            tracing::warn!(path = %self.path.display(), offset = at, %id, "the rest of a file that was rotated away is not beside it; if it was moved, ship it by its new name");
+            if let Some(known) = state.files.get_mut(index) {
+                known.is_done = true;
+                state.is_changed = true;
+            }
+            return None;
+        };
+        tracing::info!(path = %path.display(), offset = at, "going on with a rotated file");
+        self.adopt(state, index, source, Packer::new(self.limits, planned));
+        fs::metadata(&path)
+            .ok()
+            .map(|metadata| rotated::written(&metadata))
+    }
+
+    /// Reads the file `index` on from `source`, before the current one.
+    fn adopt(&mut self, state: &mut State, index: usize, source: Source, packer: Packer) {
+        state.in_use.insert(index);
+        state.is_changed = true;
+        let Some(known) = state.files.get_mut(index) else {
             return;
         };
-        let (at, planned, id) = (known.offset, known.planned.clone(), known.id.clone());
-        match self.copy_of(state, index, at) {
-            Some((path, source)) => {
-                tracing::info!(path = %path.display(), offset = at, "going on with a rotated file");
-                let packer = Packer::new(self.limits, planned);
-                self.older.push_back(Reading {
-                    file: index,
-                    source,
-                    packer,
-                    id,
-                    is_complete: true,
-                });
+        known.node = source.node();
+        known.is_done = false;
+        self.older.push_back(Reading {
+            file: index,
+            source,
+            packer,
+            id: known.id.clone(),
+        });
+    }
+
+    /// What was rotated away at `since` or later and is not read: it was under the name while nobody looked.
+    fn find_missed(&mut self, state: &mut State, since: u64) {
+        if compressed_of(&self.path) {
+            return;
+        }
+        let mut opened = 0;
+        for rotated in rotated::rotated_since(&self.path, since) {
+            if opened == MISSED_LIMIT {
+                self.more_since = Some(since);
+                return;
             }
-            None => {
-                tracing::warn!(path = %self.path.display(), offset = at, %id, "the rest of a file that was rotated away is not beside it; if it was moved, ship it by its new name");
-                if let Some(known) = state.files.get_mut(index) {
-                    known.is_done = true;
+            match self.take_missed(state, &rotated) {
+                Ok(is_taken) => opened += usize::from(is_taken),
+                Err(error) => {
+                    tracing::warn!(path = %rotated.path.display(), %error, "a rotated file cannot be read; ship it by its name once it can");
                 }
             }
         }
     }
 
-    /// The file beside this one that goes on where `index` was at `offset`.
-    fn copy_of(&self, state: &State, index: usize, offset: u64) -> Option<(PathBuf, Source)> {
-        let known = state.files.get(index)?;
-        let tail = known.tail.clone();
-        let mut found = siblings(&self.path);
-        found.sort_by_key(|path| {
-            fs::metadata(path)
-                .map(|data| Node::of(&data) != known.node)
-                .unwrap_or(true)
-        });
-        found.into_iter().find_map(|path| {
-            let print = source::fingerprint(&path, true).ok()??;
-            let mut source = Source::open(&path, self.line_limit).ok()?;
-            let reached = source.skip_to(offset).ok()??;
-            let is_same = print == known.fingerprint
-                && tail
-                    .as_ref()
-                    .is_none_or(|tail| *tail == reached || offset > known.offset);
-            is_same.then_some((path, source))
-        })
+    fn take_missed(&mut self, state: &mut State, rotated: &Rotated) -> io::Result<bool> {
+        let path = &rotated.path;
+        let Some(print) = source::fingerprint(path, true)? else {
+            return Ok(false); // Empty.
+        };
+        let mut source = Source::open(path, self.line_limit)?;
+        let known = rotated::known(state, rotated, &print);
+        if known.is_some_and(|index| state.in_use.contains(&index)) {
+            return Ok(false);
+        }
+        let index = match known {
+            None => {
+                tracing::info!(path = %path.display(), "reading a file that was rotated away unseen");
+                let compressed = on_disk(path).ok().flatten();
+                register(state, &self.path, print, source.node(), compressed)
+            }
+            Some(index) => index,
+        };
+        let Some(file) = state.files.get_mut(index) else {
+            return Ok(false);
+        };
+        // A known one: all of it was sent, unless its writer came back to it.
+        if source.skip_to(file.offset)?.is_none() || source.fill()? == 0 {
+            return Ok(false);
+        }
+        file.written = Some(rotated.written);
+        let packer = Packer::new(self.limits, file.planned.clone());
+        self.adopt(state, index, source, packer);
+        Ok(true)
     }
-}
 
-/// Files in the same directory whose names begin with this one's.
-fn siblings(path: &Path) -> Vec<PathBuf> {
-    let dir = path
-        .parent()
-        .filter(|dir| !dir.as_os_str().is_empty())
-        .unwrap_or_else(|| Path::new("."));
-    let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
-        return Vec::new();
-    };
-    let is_sibling = |other: &PathBuf| {
-        other != path
-            && other
-                .file_name()
-                .and_then(|other| other.to_str())
-                .is_some_and(|other| other.starts_with(name))
-            && other.is_file()
-    };
-    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
-    entries
-        .map(|entry| entry.path())
-        .filter(is_sibling)
-        .collect()
+    /// The file beside this one that goes on where `index` was at `offset`, known by `proof`.
+    fn copy_of(
+        &self,
+        state: &State,
+        index: usize,
+        offset: u64,
+        proof: Option<(u64, &Tail)>,
+    ) -> Option<(PathBuf, Source)> {
+        let known = state.files.get(index)?;
+        let look = || {
+            let mut found = rotated::siblings(&self.path);
+            found.sort_by_key(|path| {
+                fs::metadata(path)
+                    .map(|data| Node::of(&data) != known.node)
+                    .unwrap_or(true)
+            });
+            found.into_iter().find_map(|path| {
+                let print = source::fingerprint(&path, true).ok()??;
+                let is_same = print == known.fingerprint
+                    && proof.is_none_or(|(at, tail)| {
+                        rotated::text_tail(&path, at).as_ref() == Some(tail)
+                    });
+                if !is_same {
+                    return None;
+                }
+                let mut source = Source::open(&path, self.line_limit).ok()?;
+                source.skip_to(offset).ok()??;
+                Some((path, source))
+            })
+        };
+        (0..LOOKS).find_map(|_| look())
+    }
 }
 
 /// The known file that this one goes on.
@@ -301,8 +516,12 @@ fn find(
             && (file.tail.is_some() || file.node == node)
             && match (&file.compressed, compressed) {
                 (Some(known), Some(now)) => known == now,
-                (None, None) => File::open(path).ok().is_some_and(|open| has_tail(&open, file)),
-                (None, Some(_)) => text_tail(path, file.offset) == file.tail && file.tail.is_some(),
+                (None, None) => {
+                    File::open(path).is_ok_and(|open| rotated::goes_on(&open, file))
+                }
+                (None, Some(_)) => file.proof().is_some_and(|(at, tail)| {
+                    rotated::text_tail(path, at).as_ref() == Some(tail)
+                }),
                 (Some(_), None) => false,
             }
     };
@@ -318,15 +537,6 @@ fn find(
         .find(|(_, file)| file.node == node)
         .or_else(|| candidates().next())
         .map(|(index, _)| index)
-}
-
-fn has_tail(open: &File, file: &FileState) -> bool {
-    let reached = source::tail_of(open, file.offset).ok().flatten();
-    reached.is_some() && (file.tail.is_none() || reached == file.tail)
-}
-
-fn text_tail(path: &Path, offset: u64) -> Option<Tail> {
-    Source::open(path, 1 << 20).ok()?.skip_to(offset).ok()?
 }
 
 fn register(
@@ -345,11 +555,14 @@ fn register(
         compressed,
         offset: 0,
         tail: None,
+        tail_at: None,
+        written: None,
         planned: Vec::new(),
         accepted: 0,
         set_aside: 0,
         is_done: false,
     });
+    state.is_changed = true;
     state.files.len() - 1
 }
 

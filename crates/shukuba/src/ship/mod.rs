@@ -4,6 +4,7 @@
 //! - [`pack`]: lines into messages
 //! - [`source`]: files as lines with offsets
 //! - [`follow`]: a name through its rotations
+//! - [`rotated`]: the files that a rotation makes
 //! - [`state`]: what has been sent, on disk
 //! - [`flight`]: what is under way
 //! - [`pipeline`]: batches out
@@ -20,6 +21,7 @@ mod manifest;
 mod pack;
 mod pipeline;
 mod reader;
+mod rotated;
 mod source;
 mod state;
 pub(crate) mod stdin;
@@ -52,6 +54,8 @@ pub(crate) struct Options {
     pub(crate) files: Vec<PathBuf>,
     /// Ships what is there and ends.
     pub(crate) is_once: bool,
+    /// With `is_once`, the last line of a plain file counts without a newline as well.
+    pub(crate) is_last_line_whole: bool,
     /// Bytes of lines in a message; one line a message without.
     pub(crate) pack_bytes: Option<usize>,
     /// Sets lines aside that this format does not read.

@@ -19,12 +19,12 @@ use tokio::sync::mpsc;
 
 use super::aside::Aside;
 use super::flight::{Landed, Refused};
-use super::follow::{Follow, Reading};
+use super::follow::{Ended, Follow, Mode, Reading};
 use super::line::{self, Bad};
 use super::manifest::Manifests;
 use super::pack::{Bounds, Pack};
 use super::pipeline::{Batch, Place};
-use super::source::{self, Item};
+use super::source::{self, Item, Node};
 use super::state::State;
 use super::{LINE_BYTES_MAX, Options, Shared};
 use crate::client::Message;
@@ -49,7 +49,7 @@ pub(crate) struct Reader {
     batch: Batch,
     shared: Shared,
     /// Open files by their number, for the hash before a checkpoint.
-    handles: HashMap<usize, File>,
+    handles: HashMap<usize, (Node, File)>,
     /// Files that end at an offset for good.
     finishing: HashMap<usize, u64>,
     waiting_since: Option<Duration>,
@@ -89,13 +89,24 @@ impl Reader {
                     .map_err(|detail| crate::app::usage(format!("--format: {detail}")))?,
             ),
         };
+        let mode = match (options.is_once, options.is_last_line_whole) {
+            (false, _) => Mode::On,
+            (true, false) => Mode::Once,
+            (true, true) => Mode::OnceWhole,
+        };
         let mut follows = Vec::new();
         for path in &options.files {
             let path =
                 std::path::absolute(path).with_context(|| format!("`{}`", path.display()))?;
-            let mut follow = Follow::new(&path, options.limits(), LINE_BYTES_MAX, options.is_once);
-            follow.begin(&mut state)?;
+            let mut follow = Follow::new(&path, options.limits(), LINE_BYTES_MAX, mode);
+            follow.open(&mut state)?;
+            if follow.has_only_a_rest() {
+                shared.flights.count_unfinished();
+            }
             follows.push(follow);
+        }
+        for follow in &mut follows {
+            follow.begin(&mut state);
         }
         let group = if is_fifo {
             Grouping::ByFile
@@ -145,60 +156,89 @@ impl Reader {
         self.shared.is_stopping.load(Ordering::Acquire) || self.batches.is_none()
     }
 
-    /// Reads one buffer of one file.
+    /// Reads one buffer of the file that has its turn under a name, and of the renamed ones that are listened to.
     fn read_some(&mut self, index: usize) -> anyhow::Result<Progress> {
+        let late = self.read_late(index)?;
         let now = self.clock.monotonic();
         let Some(follow) = self.follows.get_mut(index) else {
-            return Ok(Progress::None);
+            return Ok(late);
         };
-        let Some(reading) = follow.reading() else {
-            follow.at_end(&mut self.state, now)?;
-            return Ok(Progress::None);
-        };
-        let name = reading.source.path().to_owned();
-        let count = reading
-            .source
-            .fill()
-            .with_context(|| format!("cannot read `{}`", name.display()))?;
-        let (file, id) = (reading.file, reading.id.clone());
-        self.shared.aside.lock().name_file(file, name);
-        if !self.handles.contains_key(&file)
-            && let Some(handle) = reading.source.handle()
-        {
-            self.handles.insert(file, handle);
-        }
-        let mut packs = drain(reading, self.format.as_ref(), &self.shared.aside);
-        if count > 0 {
-            self.take(file, &id, packs)?;
-            return Ok(Progress::Some);
-        }
-        let is_complete = reading.is_complete;
-        if is_complete {
-            packs.extend(drain_last(
+        if let Some(reading) = follow.reading() {
+            let (file, id) = (reading.file, reading.id.clone());
+            let pulled = pull(
                 reading,
+                &mut self.handles,
                 self.format.as_ref(),
-                &self.shared.aside,
-            ));
-            packs.extend(reading.packer.finish());
-            let end = reading.source.offset();
-            // A plain file under its own name may go on growing after this run.
-            if follow.is_reading_older() || !follow.may_grow() {
-                self.finishing.insert(file, end);
+                &self.shared,
+            )?;
+            self.take(file, &id, pulled.packs)?;
+            if !pulled.is_at_end {
+                return Ok(Progress::Some);
             }
         }
-        let ended = follow.at_end(&mut self.state, now)?;
-        self.take(file, &id, packs)?;
-        match ended {
-            Some(reading) => self.ended(reading),
-            None => Ok(Progress::None),
+        let Some(follow) = self.follows.get_mut(index) else {
+            return Ok(late);
+        };
+        match follow.at_end(&mut self.state, now)? {
+            Some(ended) => self.ended(ended),
+            None => Ok(late),
         }
     }
 
-    /// A file that is finished for good: its last, unended line counts as well.
-    fn ended(&mut self, mut reading: Reading) -> anyhow::Result<Progress> {
-        let mut packs = drain_last(&mut reading, self.format.as_ref(), &self.shared.aside);
+    fn read_late(&mut self, index: usize) -> anyhow::Result<Progress> {
+        let now = self.clock.monotonic();
+        let mut progress = Progress::None;
+        for number in 0.. {
+            let Some(follow) = self.follows.get_mut(index) else {
+                break;
+            };
+            let Some(reading) = follow.late(number) else {
+                break;
+            };
+            let (file, id) = (reading.file, reading.id.clone());
+            let pulled = pull(
+                reading,
+                &mut self.handles,
+                self.format.as_ref(),
+                &self.shared,
+            )?;
+            if !pulled.is_at_end {
+                follow.heard(number, now);
+                progress = Progress::Some;
+            }
+            self.take(file, &id, pulled.packs)?;
+        }
+        while let Some(ended) = self
+            .follows
+            .get_mut(index)
+            .and_then(|follow| follow.take_silent(now))
+        {
+            progress = self.ended(ended)?;
+        }
+        Ok(progress)
+    }
+
+    /// A file of which no more is read.
+    fn ended(&mut self, ended: Ended) -> anyhow::Result<Progress> {
+        let (mut reading, is_last_whole, is_done) = match ended {
+            Ended::Gone(reading) => (reading, true, true),
+            Ended::Whole(reading) => (reading, true, false),
+            Ended::Open(reading) => (reading, false, false),
+        };
+        let mut packs = drain(&mut reading, self.format.as_ref(), &self.shared.aside);
+        if is_last_whole {
+            packs.extend(drain_last(
+                &mut reading,
+                self.format.as_ref(),
+                &self.shared.aside,
+            ));
+        } else if reading.source.has_rest() {
+            self.shared.flights.count_unfinished();
+        }
         packs.extend(reading.packer.finish());
-        self.finishing.insert(reading.file, reading.source.offset());
+        if is_done {
+            self.finishing.insert(reading.file, reading.source.offset());
+        }
         self.take(reading.file, &reading.id, packs)?;
         Ok(Progress::Some)
     }
@@ -303,7 +343,7 @@ impl Reader {
             || self
                 .follows
                 .iter_mut()
-                .filter_map(Follow::reading)
+                .flat_map(Follow::readings)
                 .any(|reading| !reading.packer.is_empty());
         if !is_waiting {
             return Ok(());
@@ -313,7 +353,7 @@ impl Reader {
             return Ok(());
         }
         let mut flushed = Vec::new();
-        for reading in self.follows.iter_mut().filter_map(Follow::reading) {
+        for reading in self.follows.iter_mut().flat_map(Follow::readings) {
             flushed.extend(
                 reading
                     .packer
@@ -342,7 +382,8 @@ impl Reader {
         let is_new =
             !landed.is_empty() || self.options.pack_bytes.is_some() && !self.batch.is_empty();
         let finished = self.finish_files(&landed);
-        if !is_new && !finished {
+        let is_changed = std::mem::take(&mut self.state.is_changed);
+        if !is_new && !finished && !is_changed {
             return Ok(());
         }
         self.shared.aside.lock().flush()?;
@@ -370,14 +411,20 @@ impl Reader {
         known.planned.retain(|planned| planned.end > offset);
     }
 
-    /// Hashes the text before the new offset, by which the file is known again.
+    /// Hashes the text before the new offset, by which the file is known again. Not of a compressed file, nor of one
+    /// that holds something else by now: the hash before an earlier offset does then.
     fn retail(&mut self, file: usize) {
-        let (Some(known), Some(handle)) = (self.state.files.get_mut(file), self.handles.get(&file))
+        let (Some(known), Some((_, handle))) =
+            (self.state.files.get_mut(file), self.handles.get(&file))
         else {
             return;
         };
-        if let Ok(Some(tail)) = source::tail_of(handle, known.offset) {
+        let print = source::fingerprint_of(handle).ok().flatten();
+        if print.as_ref() == Some(&known.fingerprint)
+            && let Ok(Some(tail)) = source::tail_of(handle, known.offset)
+        {
             known.tail = Some(tail);
+            known.tail_at = Some(known.offset);
         }
     }
 
@@ -395,7 +442,7 @@ impl Reader {
     /// Marks files that are finished for good. `true` when there are any, counting `landed` as counted.
     fn finish_files(&mut self, landed: &[Landed]) -> bool {
         let mut any = false;
-        let state = &mut self.state;
+        let (state, handles) = (&mut self.state, &mut self.handles);
         self.finishing.retain(|file, end| {
             let Some(known) = state.files.get_mut(*file) else {
                 return false;
@@ -410,6 +457,7 @@ impl Reader {
             any = true;
             if landed.is_empty() {
                 known.is_done = true;
+                handles.remove(file);
                 return false;
             }
             true
@@ -453,8 +501,40 @@ impl Reader {
     }
 }
 
+/// What one read gave.
+struct Pulled {
+    packs: Vec<Pack>,
+    is_at_end: bool,
+}
+
+/// Reads one buffer of a file.
+fn pull(
+    reading: &mut Reading,
+    handles: &mut HashMap<usize, (Node, File)>,
+    format: Option<&Format>,
+    shared: &Shared,
+) -> anyhow::Result<Pulled> {
+    let name = reading.source.path().to_owned();
+    let count = reading
+        .source
+        .fill()
+        .with_context(|| format!("cannot read `{}`", name.display()))?;
+    let (file, node) = (reading.file, reading.source.node());
+    shared.aside.lock().name_file(file, name);
+    if handles.get(&file).is_none_or(|(known, _)| *known != node) {
+        match reading.source.handle() {
+            Some(handle) => handles.insert(file, (node, handle)),
+            None => handles.remove(&file),
+        };
+    }
+    Ok(Pulled {
+        packs: drain(reading, format, &shared.aside),
+        is_at_end: count == 0,
+    })
+}
+
 /// Takes the whole lines that were read into packs.
-pub(crate) fn drain(
+fn drain(
     reading: &mut Reading,
     format: Option<&Format>,
     aside: &parking_lot::Mutex<Aside>,

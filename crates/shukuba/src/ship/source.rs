@@ -97,6 +97,11 @@ pub(crate) struct Source {
     /// The overlong line that is being skipped: its start, and its beginning.
     skipping: Option<(u64, Vec<u8>)>,
     kept: Vec<u8>,
+    /// The first and the last bytes that were read, 512 of each at most: what a plain file must still hold.
+    head: Vec<u8>,
+    edge: Vec<u8>,
+    /// The file holds something else by now.
+    is_cut: bool,
 }
 
 impl std::fmt::Debug for Source {
@@ -131,6 +136,9 @@ impl Source {
             base: 0,
             skipping: None,
             kept: Vec::new(),
+            head: Vec::new(),
+            edge: Vec::new(),
+            is_cut: false,
         })
     }
 
@@ -155,12 +163,33 @@ impl Source {
         matches!(self.input, Input::Plain(_))
     }
 
-    /// Bytes on disk now; `None` for a compressed file.
-    pub(crate) fn size(&self) -> Option<u64> {
+    /// Whether the file was cut in place, be it filled again since: it no longer holds what was read.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+
+    /// What the system says of the open file; `None` for a compressed one.
+    pub(crate) fn metadata(&self) -> Option<std::fs::Metadata> {
         match &self.input {
-            Input::Plain(file) => file.metadata().ok().map(|metadata| metadata.len()),
+            Input::Plain(file) => file.metadata().ok(),
             Input::Stream(_) => None,
         }
+    }
+
+    /// How far a plain file was read, and the hash of the text before: by this its copy is known.
+    pub(crate) fn mark(&self) -> (u64, Tail) {
+        (self.position(), Tail::of(&self.edge))
+    }
+
+    /// Where the line begins that is not whole yet.
+    pub(crate) fn line_start(&self) -> u64 {
+        self.skipping
+            .as_ref()
+            .map_or_else(|| self.offset(), |(start, _)| *start)
+    }
+
+    fn position(&self) -> u64 {
+        self.base + as_u64(self.buffer.len())
     }
 
     /// The offset behind what was handed out.
@@ -173,7 +202,12 @@ impl Source {
         self.buffer.len() - self.used
     }
 
-    /// Reads more; 0 at the end of the file as it is now.
+    /// Whether a line without its end was read.
+    pub(crate) fn has_rest(&self) -> bool {
+        self.pending_bytes() > 0 || self.skipping.is_some()
+    }
+
+    /// Reads more; 0 at the end of the file as it is now, and for good once it [`is_cut`](Self::is_cut).
     pub(crate) fn fill(&mut self) -> io::Result<usize> {
         if self.used > 0 {
             self.buffer.drain(..self.used);
@@ -197,7 +231,41 @@ impl Source {
             }
         };
         self.buffer.truncate(before + count);
+        // Looked at after the read: what was cut and filled again before it shows now.
+        if !self.is_unchanged(self.base + as_u64(before))? {
+            self.is_cut = true;
+            self.buffer.truncate(before);
+            return Ok(0);
+        }
+        self.remember(before);
         Ok(count)
+    }
+
+    /// Whether a plain file still holds the bytes that were read, up to `position`.
+    fn is_unchanged(&self, position: u64) -> io::Result<bool> {
+        let Input::Plain(file) = &self.input else {
+            return Ok(true);
+        };
+        let edge_at = position.saturating_sub(as_u64(self.edge.len()));
+        Ok(!self.is_cut && holds(file, 0, &self.head)? && holds(file, edge_at, &self.edge)?)
+    }
+
+    /// Keeps the first and the last bytes of a plain file; those of the buffer from `before` on are new.
+    fn remember(&mut self, before: usize) {
+        if !self.may_grow() {
+            return;
+        }
+        let new = self.buffer.get(before..).unwrap_or_default();
+        if self.base + as_u64(before) == as_u64(self.head.len()) {
+            let missing = TAIL_BYTES.saturating_sub(self.head.len()).min(new.len());
+            let first = new.get(..missing).unwrap_or_default();
+            self.head.extend_from_slice(first);
+        }
+        let last = new.len().saturating_sub(TAIL_BYTES);
+        self.edge
+            .extend_from_slice(new.get(last..).unwrap_or_default());
+        let surplus = self.edge.len().saturating_sub(TAIL_BYTES);
+        self.edge.drain(..surplus);
     }
 
     /// The next whole line that was read.
@@ -271,11 +339,15 @@ impl Source {
     /// Goes to `offset`, which must not lie before what was handed out, and says what the bytes before it hash to.
     pub(crate) fn skip_to(&mut self, offset: u64) -> io::Result<Option<Tail>> {
         if let Input::Plain(file) = &self.input {
-            let tail = tail_of(file, offset)?;
+            let edge = bytes_before(file, offset)?;
+            let head = bytes_before(file, offset.min(as_u64(TAIL_BYTES)))?;
+            self.is_cut = edge.is_none();
+            self.edge = edge.clone().unwrap_or_default();
+            self.head = head.unwrap_or_default();
             self.base = offset;
             self.buffer.clear();
             (self.used, self.searched) = (0, 0);
-            return Ok(tail);
+            return Ok(edge.map(|bytes| Tail::of(&bytes)));
         }
         let mut last = Vec::new();
         while self.base + as_u64(self.buffer.len()) < offset {
@@ -307,15 +379,35 @@ impl Tail {
 
 /// The hash of the bytes before `offset`; `None` when the file is shorter.
 pub(crate) fn tail_of(file: &File, offset: u64) -> io::Result<Option<Tail>> {
-    if file.metadata()?.len() < offset {
-        return Ok(None);
-    }
+    Ok(bytes_before(file, offset)?.map(|bytes| Tail::of(&bytes)))
+}
+
+fn bytes_before(file: &File, offset: u64) -> io::Result<Option<Vec<u8>>> {
     let length = usize::try_from(offset)
         .unwrap_or(usize::MAX)
         .min(TAIL_BYTES);
     let mut bytes = vec![0; length];
-    file.read_exact_at(&mut bytes, offset - as_u64(length))?;
-    Ok(Some(Tail::of(&bytes)))
+    if file.metadata()?.len() < offset {
+        return Ok(None);
+    }
+    match file.read_exact_at(&mut bytes, offset - as_u64(length)) {
+        Ok(()) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether `file` has `bytes` at `offset`.
+fn holds(file: &File, offset: u64, bytes: &[u8]) -> io::Result<bool> {
+    let mut now = [0; TAIL_BYTES];
+    let Some(now) = now.get_mut(..bytes.len()) else {
+        return Ok(false);
+    };
+    match file.read_exact_at(now, offset) {
+        Ok(()) => Ok(*now == *bytes),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// The fingerprint of a file by its first line, 16 hex digits; `None` while the first line is not whole and
@@ -327,10 +419,21 @@ pub(crate) fn fingerprint(path: &Path, is_complete: bool) -> io::Result<Option<S
             break;
         }
     }
-    let head = source.buffer.get(..HEAD_BYTES).unwrap_or(&source.buffer);
+    Ok(print_of(&source.buffer, is_complete))
+}
+
+/// The same of an open plain file that has its first line.
+pub(crate) fn fingerprint_of(file: &File) -> io::Result<Option<String>> {
+    let mut bytes = [0; HEAD_BYTES];
+    let count = file.read_at(&mut bytes, 0)?;
+    Ok(print_of(bytes.get(..count).unwrap_or_default(), true))
+}
+
+fn print_of(bytes: &[u8], is_complete: bool) -> Option<String> {
+    let head = bytes.get(..HEAD_BYTES).unwrap_or(bytes);
     let line = memchr::memchr(b'\n', head).and_then(|at| head.get(..=at));
     let is_whole = line.is_some() || head.len() == HEAD_BYTES || (is_complete && !head.is_empty());
-    Ok(is_whole.then(|| short_hash(line.unwrap_or(head))))
+    is_whole.then(|| short_hash(line.unwrap_or(head)))
 }
 
 fn short_hash(bytes: &[u8]) -> String {

@@ -42,9 +42,16 @@ pub(crate) struct FileState {
     pub(crate) compressed: Option<OnDisk>,
     /// Everything before is accepted, set aside or blank.
     pub(crate) offset: u64,
-    /// The hash of the text before `offset`.
+    /// The hash of the text before `tail_at`.
     #[serde(default)]
     pub(crate) tail: Option<Tail>,
+    /// Where `tail` was taken: at `offset` or, in a compressed file, before it. `offset` where it is not given.
+    #[serde(default)]
+    pub(crate) tail_at: Option<u64>,
+    /// Its last change when it was last seen under the followed name, in nanoseconds since 1970: what was rotated
+    /// away after it is not older.
+    #[serde(default)]
+    pub(crate) written: Option<u64>,
     /// Packs that may have been sent and are not acknowledged.
     #[serde(default)]
     pub(crate) planned: Vec<Bounds>,
@@ -54,6 +61,14 @@ pub(crate) struct FileState {
     pub(crate) set_aside: u64,
     /// Nothing more is expected: a finished rotated or compressed file.
     pub(crate) is_done: bool,
+}
+
+impl FileState {
+    /// An offset and the hash of the text before it, by which the file is known again.
+    pub(crate) fn proof(&self) -> Option<(u64, &Tail)> {
+        let tail = self.tail.as_ref()?;
+        Some((self.tail_at.unwrap_or(self.offset), tail))
+    }
 }
 
 /// The bytes of a compressed file.
@@ -72,6 +87,8 @@ pub(crate) struct State {
     pub(crate) files: Vec<FileState>,
     /// The numbers of files that are being read: no second name may go on with them.
     pub(crate) in_use: std::collections::HashSet<usize>,
+    /// Files came in that are not on disk yet.
+    pub(crate) is_changed: bool,
     _lock: File,
 }
 
@@ -84,7 +101,7 @@ impl State {
         lock.try_lock()
             .with_context(|| format!("`{}` is in use by another `shukuba ship`", dir.display()))?;
         let path = dir.join("state.json");
-        let files = match fs::read(&path) {
+        let mut files = match fs::read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             Err(error) => {
                 return Err(error).with_context(|| format!("cannot read `{}`", path.display()));
@@ -107,11 +124,15 @@ impl State {
                 kept.files
             }
         };
+        for file in &mut files {
+            file.tail_at.get_or_insert(file.offset); // The offset moves on without the tail where it cannot be taken.
+        }
         Ok(Self {
             dir: dir.to_owned(),
             queue: queue.to_owned(),
             files,
             in_use: std::collections::HashSet::new(),
+            is_changed: false,
             _lock: lock,
         })
     }
@@ -209,6 +230,8 @@ mod tests {
             compressed: None,
             offset: 7,
             tail: None,
+            tail_at: Some(7),
+            written: None,
             planned: vec![Bounds { start: 7, end: 9 }],
             accepted: 3,
             set_aside: 1,

@@ -75,6 +75,7 @@ fn options(files: &[&Path], state: &Path, pack: Option<usize>) -> Options {
     Options {
         files: files.iter().map(|path| path.to_path_buf()).collect(),
         is_once: true,
+        is_last_line_whole: false,
         pack_bytes: pack,
         format: None,
         state_dir: state.to_owned(),
@@ -181,7 +182,11 @@ fn lines_that_cannot_travel_are_set_aside_with_their_reason() {
         refuse: Some("refused"),
         ..Memory::default()
     });
-    let report = ship(options(&[&log], &state, None), &memory);
+    let options = Options {
+        is_last_line_whole: true,
+        ..options(&[&log], &state, None)
+    };
+    let report = ship(options, &memory);
     assert_eq!(
         (
             report.totals.lines_read,
@@ -286,9 +291,146 @@ fn an_archive_that_was_sent_is_not_sent_again_beside_new_ones() {
     assert_eq!(memory.taken.lock().len(), 300);
 }
 
+/// A time between the changes of two files, that their order does not depend on the file system's clock.
+fn age(path: &Path, seconds: u64) {
+    let now = std::time::UNIX_EPOCH
+        + Duration::from_millis(base::Clock::now(&base::SystemClock::new()).as_millis());
+    let file = std::fs::File::options().append(true).open(path).unwrap();
+    file.set_modified(now - Duration::from_secs(seconds))
+        .unwrap();
+}
+
+#[test]
+fn every_file_that_was_rotated_away_while_nobody_looked_is_sent() {
+    let cases = [
+        ("d.log.3", "d.log.2", "d.log.1"),
+        ("d.log-20261121", "d.log-20261122.gz", "d.log-20261123"),
+        ("d-20261121.log", "d-20261122.log", "d-20261123.log.gz"),
+        ("gone", "d.log.2.gz", "d.log.1"),
+    ];
+    for (first, second, third) in cases {
+        for pack in [None, Some(1500)] {
+            let dir = tempfile::tempdir().unwrap();
+            let at = |name: &str| dir.path().join(name);
+            let (log, state) = (at("d.log"), at("state"));
+            // What was there before the first start, and other logs, are nobody's business.
+            std::fs::write(at("d.log.9"), "old\n").unwrap();
+            age(&at("d.log.9"), 9000);
+            std::fs::write(at("d.log.err"), "other\n").unwrap();
+            std::fs::write(&log, text(0..100)).unwrap();
+            age(&log, 5000);
+            let memory = Arc::new(Memory::default());
+            ship(options(&[&log], &state, pack), &memory);
+            std::fs::write(&log, text(0..120)).unwrap();
+            age(&log, 4000);
+            std::fs::rename(&log, at(first)).unwrap();
+            if first == "gone" {
+                std::fs::remove_file(at(first)).unwrap();
+            }
+            for (name, lines, seconds) in [(second, 120..220, 3000), (third, 220..320, 2000)] {
+                match name.strip_suffix(".gz") {
+                    Some(_) => gzip(&at(name), &text(lines)),
+                    None => std::fs::write(at(name), text(lines)).unwrap(),
+                }
+                age(&at(name), seconds);
+            }
+            std::fs::write(&log, text(320..400)).unwrap();
+            let report = ship(options(&[&log], &state, pack), &memory);
+            let sent: BTreeSet<String> = memory.lines().into_values().collect();
+            let lost = if first == "gone" { 20 } else { 0 };
+            assert_eq!(sent.len(), 400 - lost, "{first} {second} {third}");
+            assert_eq!(memory.lines().len(), 400 - lost);
+            assert_eq!(report.totals.lines_read, 300 - u64::try_from(lost).unwrap());
+            assert!(!sent.contains("old") && !sent.contains("other"));
+            let again = ship(options(&[&log], &state, pack), &memory);
+            assert_eq!(again.totals.lines_read, 0);
+        }
+    }
+}
+
+#[test]
+fn a_file_under_its_own_name_and_as_the_rest_of_another_is_read_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    let (log, old, state) = (at("d.log"), at("d.log.1"), at("state"));
+    std::fs::write(&log, text(0..100)).unwrap();
+    let memory = Arc::new(Memory::default());
+    ship(options(&[&log], &state, None), &memory);
+    std::fs::write(&log, text(0..150)).unwrap();
+    std::fs::rename(&log, &old).unwrap();
+    std::fs::write(&log, text(150..200)).unwrap();
+    let report = ship(options(&[&log, &old], &state, None), &memory);
+    assert_eq!(report.totals.lines_read, 100);
+    assert_eq!(memory.lines().len(), 200);
+}
+
+#[test]
+fn an_unfinished_last_line_is_left_for_the_next_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    let (log, new, archive) = (at("log"), at("new"), at("log.5.gz"));
+    let state = at("state");
+    std::fs::write(&log, "one\ntw").unwrap();
+    std::fs::write(&new, "thr").unwrap();
+    gzip(&archive, "four\nfive");
+    let memory = Arc::new(Memory::default());
+    let all = [log.as_path(), &new, &archive];
+    let report = ship(options(&all, &state, None), &memory);
+    assert_eq!((report.totals.lines_read, report.totals.unfinished), (3, 2));
+    std::fs::write(&log, "one\ntwo\n").unwrap();
+    std::fs::write(&new, "three\nsix").unwrap();
+    let report = ship(options(&all, &state, None), &memory);
+    assert_eq!((report.totals.lines_read, report.totals.unfinished), (2, 1));
+    let last = Options {
+        is_last_line_whole: true,
+        ..options(&all, &state, None)
+    };
+    assert_eq!(ship(last, &memory).totals.lines_read, 1);
+    let sent: BTreeSet<String> = memory.lines().into_values().collect();
+    assert_eq!(sent.len(), 6);
+    assert!(
+        sent.iter()
+            .all(|line| ["one", "two", "three", "four", "five", "six"].contains(&line.as_str()))
+    );
+}
+
+#[test]
+fn a_rotated_file_is_not_done_while_its_writer_may_hold_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    let (log, state) = (at("log"), at("state"));
+    std::fs::write(&log, "one\n").unwrap();
+    let memory = Arc::new(Memory::default());
+    ship(options(&[&log], &state, None), &memory);
+    std::fs::rename(&log, at("log.1")).unwrap();
+    std::fs::write(&log, "three\n").unwrap();
+    ship(options(&[&log], &state, None), &memory);
+    std::fs::write(at("log.1"), "one\ntwo\nhalf").unwrap();
+    assert_eq!(
+        ship(options(&[&log], &state, None), &memory)
+            .totals
+            .lines_read,
+        1
+    );
+    age(&at("log.1"), 61);
+    assert_eq!(
+        ship(options(&[&log], &state, None), &memory)
+            .totals
+            .lines_read,
+        1
+    );
+    assert_eq!(
+        ship(options(&[&log], &state, None), &memory)
+            .totals
+            .lines_read,
+        0
+    );
+    assert_eq!(memory.lines().len(), 4);
+}
+
 mod following {
     use super::*;
-    use crate::ship::follow::Follow;
+    use crate::ship::follow::{Ended, Follow, Mode, SILENCE};
     use crate::ship::pack::Limits;
     use crate::ship::source::Item;
     use crate::ship::state::State;
@@ -310,49 +452,166 @@ mod following {
         lines
     }
 
+    fn read_late(follow: &mut Follow, number: usize) -> Vec<String> {
+        let reading = follow.late(number).unwrap();
+        let mut lines = Vec::new();
+        while reading.source.fill().unwrap() > 0 {}
+        while let Some(Item::Line { text, .. }) = reading.source.next_item() {
+            lines.push(String::from_utf8_lossy(text).into_owned());
+        }
+        lines
+    }
+
+    /// Everything under the name, one file after the other, until nothing is new.
+    fn read_all(follow: &mut Follow, state: &mut State, secs: u64) -> Vec<String> {
+        let mut lines = Vec::new();
+        for _ in 0..10 {
+            lines.extend(read(follow));
+            let _ = follow.at_end(state, at(secs)).unwrap();
+        }
+        lines
+    }
+
+    fn begin(log: &Path, state: &mut State) -> Follow {
+        let mut follow = Follow::new(log, LIMITS, 1000, Mode::On);
+        follow.open(state).unwrap();
+        follow.begin(state);
+        follow
+    }
+
     fn at(secs: u64) -> Duration {
         Duration::from_secs(secs)
     }
 
     #[test]
-    fn a_renamed_file_is_read_to_its_end_before_the_new_one() {
+    fn a_renamed_file_is_listened_to_until_it_is_silent() {
         let dir = tempfile::tempdir().unwrap();
         let log = dir.path().join("log");
         let mut state = State::open(&dir.path().join("state"), URL).unwrap();
         std::fs::write(&log, "one\n").unwrap();
-        let mut follow = Follow::new(&log, LIMITS, 1000, false);
-        follow.begin(&mut state).unwrap();
+        let mut follow = begin(&log, &mut state);
         assert_eq!(read(&mut follow), ["one"]);
         assert!(follow.at_end(&mut state, at(0)).unwrap().is_none());
 
         let mut old = std::fs::File::options().append(true).open(&log).unwrap();
         std::fs::rename(&log, dir.path().join("log.1")).unwrap();
         assert!(follow.at_end(&mut state, at(1)).unwrap().is_none());
-        std::fs::write(&log, "three\n").unwrap();
-        assert!(follow.at_end(&mut state, at(2)).unwrap().is_none());
         old.write_all(b"two\n").unwrap();
         assert_eq!(read(&mut follow), ["two"]);
-        let finished = follow.at_end(&mut state, at(20)).unwrap().unwrap();
-        assert_eq!(finished.source.offset(), 8);
-        assert_eq!(read(&mut follow), ["three"]);
+        std::fs::write(&log, "four\n").unwrap();
+        assert!(follow.at_end(&mut state, at(2)).unwrap().is_none());
+        assert_eq!(read(&mut follow), ["four"]);
+        old.write_all(b"three\nhalf").unwrap();
+        assert_eq!(read_late(&mut follow, 0), ["three"]);
+        follow.heard(0, at(14));
+        assert!(follow.take_silent(at(14 + SILENCE.as_secs() - 1)).is_none());
+        let Some(Ended::Gone(mut old)) = follow.take_silent(at(14) + SILENCE) else {
+            panic!("it is finished");
+        };
+        assert!(matches!(
+            old.source.last_item(),
+            Some(Item::Line { text: b"half", .. })
+        ));
+        assert!(follow.late(0).is_none());
+    }
+
+    #[test]
+    fn files_that_had_the_name_between_two_looks_are_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let at_name = |name: &str| dir.path().join(name);
+        let log = at_name("log");
+        let mut state = State::open(&at_name("state"), URL).unwrap();
+        std::fs::write(at_name("log.7"), "before\n").unwrap();
+        age(&at_name("log.7"), 100);
+        std::fs::write(&log, "a\n").unwrap();
+        let mut follow = begin(&log, &mut state);
+        assert_eq!(read_all(&mut follow, &mut state, 0), ["a"]);
+        std::fs::rename(&log, at_name("log.3")).unwrap();
+        std::fs::write(at_name("log.2"), "b\n").unwrap();
+        std::fs::write(at_name("log.1"), "c\n").unwrap();
+        std::fs::write(&log, "d\n").unwrap();
+        assert_eq!(read_all(&mut follow, &mut state, 1), ["b", "c", "d"]);
+        // The last of them when the name is free, too.
+        std::fs::rename(&log, at_name("log.0")).unwrap();
+        assert!(read_all(&mut follow, &mut state, 2).is_empty());
+        std::fs::write(&log, "e\n").unwrap();
+        assert_eq!(read_all(&mut follow, &mut state, 3), ["e"]);
+    }
+
+    #[test]
+    fn more_files_than_are_opened_at_once_are_read_all_the_same() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("log");
+        let mut state = State::open(&dir.path().join("state"), URL).unwrap();
+        std::fs::write(&log, "first\n").unwrap();
+        let mut follow = begin(&log, &mut state);
+        assert_eq!(read_all(&mut follow, &mut state, 0), ["first"]);
+        std::fs::rename(&log, dir.path().join("log.200")).unwrap();
+        for number in 0..150 {
+            std::fs::write(
+                dir.path().join(format!("log.{number}")),
+                format!("n{number}\n"),
+            )
+            .unwrap();
+        }
+        std::fs::write(&log, "last\n").unwrap();
+        let mut lines = Vec::new();
+        for _ in 0..20 {
+            lines.extend(read_all(&mut follow, &mut state, 1));
+        }
+        assert_eq!(lines.len(), 151);
+        assert_eq!(lines.last().unwrap(), "last");
     }
 
     #[test]
     fn a_file_cut_in_place_is_read_from_its_start_and_its_copy_to_its_end() {
+        // As large as before, larger, smaller; with an unfinished line.
+        for new in ["new\nnew2\n", "new\nlonger than before\n", "new\n"] {
+            for is_copied in [true, false] {
+                let dir = tempfile::tempdir().unwrap();
+                let log = dir.path().join("log");
+                let mut state = State::open(&dir.path().join("state"), URL).unwrap();
+                std::fs::write(&log, "one\ntwo\nm").unwrap();
+                let mut follow = begin(&log, &mut state);
+                assert_eq!(read(&mut follow), ["one", "two"]);
+                if is_copied {
+                    // copytruncate: a line was written after our last look, then all was copied and cut.
+                    std::fs::write(dir.path().join("log.1"), "one\ntwo\nmissed\n").unwrap();
+                }
+                std::fs::write(&log, new).unwrap();
+                assert!(read(&mut follow).is_empty());
+                let ended = follow.at_end(&mut state, at(1)).unwrap();
+                assert_eq!(ended.is_some(), !is_copied);
+                let mut expected: Vec<&str> = new.lines().collect();
+                if is_copied {
+                    expected.insert(0, "missed");
+                }
+                assert_eq!(read_all(&mut follow, &mut state, 1), expected);
+                assert_eq!(state.files.len(), 2);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_known_of_a_file_outlives_its_compression_and_a_kill() {
         let dir = tempfile::tempdir().unwrap();
         let log = dir.path().join("log");
         let mut state = State::open(&dir.path().join("state"), URL).unwrap();
         std::fs::write(&log, "one\ntwo\n").unwrap();
-        let mut follow = Follow::new(&log, LIMITS, 1000, false);
-        follow.begin(&mut state).unwrap();
+        let mut follow = begin(&log, &mut state);
         assert_eq!(read(&mut follow), ["one", "two"]);
-        // copytruncate: a line was written after our last look, then all was copied and cut.
-        std::fs::write(dir.path().join("log.1"), "one\ntwo\nmissed\n").unwrap();
-        std::fs::write(&log, "new\n").unwrap();
-        assert!(follow.at_end(&mut state, at(1)).unwrap().is_some());
-        assert_eq!(read(&mut follow), ["missed"]);
-        assert!(follow.at_end(&mut state, at(1)).unwrap().is_some());
-        assert_eq!(read(&mut follow), ["new"]);
+        // The checkpoint went on in the compressed file, where no hash is taken.
+        let tail = crate::ship::source::tail_of(&std::fs::File::open(&log).unwrap(), 4).unwrap();
+        let known = &mut state.files[0];
+        (known.tail, known.tail_at, known.offset) = (tail, Some(4), 8);
+        state.save().unwrap();
+        drop((state, follow));
+        gzip(&dir.path().join("log.1.gz"), "one\ntwo\nthree\n");
+        std::fs::remove_file(&log).unwrap();
+        std::fs::write(&log, "four\n").unwrap();
+        let mut state = State::open(&dir.path().join("state"), URL).unwrap();
+        let mut follow = begin(&log, &mut state);
+        assert_eq!(read_all(&mut follow, &mut state, 0), ["three", "four"]);
     }
 
     #[test]
@@ -360,8 +619,7 @@ mod following {
         let dir = tempfile::tempdir().unwrap();
         let log = dir.path().join("log");
         let mut state = State::open(&dir.path().join("state"), URL).unwrap();
-        let mut follow = Follow::new(&log, LIMITS, 1000, false);
-        follow.begin(&mut state).unwrap();
+        let mut follow = begin(&log, &mut state);
         assert!(follow.reading().is_none());
         std::fs::write(&log, "one\n").unwrap();
         follow.at_end(&mut state, at(1)).unwrap();
