@@ -8,6 +8,9 @@ use super::operator::{At, list, number, text};
 use crate::app::App;
 use crate::output;
 
+/// Those of the table.
+const COLUMNS: usize = 13;
+
 /// Shows where every accepted notification is, and whether it adds up: `balanced`, or what drifts (exit code 1).
 ///
 /// Compared at one position of the journal: the sums by state, the stored results, and the queues themselves.
@@ -47,16 +50,17 @@ fn table(balance: &Value, with_destinations: bool) -> String {
     let head = [
         "queue",
         "accepted",
-        "waiting",
-        "delayed",
-        "retry-wait",
-        "in-flight",
+        "open",
         "delivered",
         "dead",
         "expired",
         "taken",
         "purged",
         "moved-out",
+        "messages: waiting",
+        "delayed",
+        "retry-wait",
+        "in-flight",
     ];
     let mut parts = vec![output::table(&head, rows)];
     let is_balanced = balance.get("balanced") == Some(&Value::Bool(true));
@@ -76,32 +80,34 @@ fn table(balance: &Value, with_destinations: bool) -> String {
     parts.join("\n\n")
 }
 
-fn row(queue: &Value) -> [String; 12] {
+/// Notifications first, which add up; then how the messages that hold the open ones are divided: one may hold many.
+fn row(queue: &Value) -> [String; COLUMNS] {
     let total = queue.get("total").cloned().unwrap_or_default();
     let live = queue.get("live").cloned().unwrap_or_default();
     [
         text(queue, "queue"),
         number(&total, "accepted"),
-        number(&live, "visible"),
-        number(&live, "delayed"),
-        number(&live, "retry_wait"),
-        number(&live, "in_flight"),
+        number(&total, "open"),
         number(&total, "delivered"),
         number(&total, "dead"),
         number(&total, "expired"),
         number(&total, "taken"),
         number(&total, "purged"),
         number(&total, "moved_out"),
+        number(&live, "visible"),
+        number(&live, "delayed"),
+        number(&live, "retry_wait"),
+        number(&live, "in_flight"),
     ]
 }
 
-fn destination(one: &Value) -> [String; 12] {
-    let mut row: [String; 12] = Default::default();
+fn destination(one: &Value) -> [String; COLUMNS] {
+    let mut row: [String; COLUMNS] = Default::default();
     let cells = [
         (0, format!("  {}", text(one, "destination"))),
-        (6, number(one, "delivered")),
-        (7, number(one, "dead")),
-        (8, number(one, "expired")),
+        (3, number(one, "delivered")),
+        (4, number(one, "dead")),
+        (5, number(one, "expired")),
     ];
     for (place, value) in cells {
         if let Some(cell) = row.get_mut(place) {
