@@ -97,6 +97,32 @@ impl App {
         crate::config::load(self.config_file().as_deref(), &variables)
             .map_err(|error| usage(error.to_string()))
     }
+
+    /// The settings for those who serve or send, with all that they name: what `config check` says is wrong stops them.
+    pub(crate) fn config_to_serve(&self) -> anyhow::Result<crate::config::Loaded> {
+        let loaded = self.config()?;
+        crate::config::check_sources(&loaded).map_err(|error| usage(error.to_string()))?;
+        Ok(loaded)
+    }
+
+    /// `[server]` for a client, which needs no more. With a mistake in the file a server that runs keeps its old settings,
+    /// and so its clients must go on too.
+    pub(crate) fn server(&self) -> crate::config::Server {
+        match self.config() {
+            Ok(loaded) => loaded.config.server,
+            Err(error) => {
+                static ONCE: std::sync::Once = std::sync::Once::new();
+                ONCE.call_once(|| {
+                    crate::output::complain(&format!(
+                        "warning: the settings have a mistake and are not used: {error:#}"
+                    ));
+                });
+                let file = self.config_file();
+                file.map(|file| crate::config::server_of(&file))
+                    .unwrap_or_default()
+            }
+        }
+    }
 }
 
 fn variable(name: &str) -> Option<PathBuf> {

@@ -67,7 +67,7 @@ pub(crate) fn administrator(app: &App) -> anyhow::Result<Option<Credentials>> {
     if !dir.join(gateway::keys::KEYS_FILE).exists() {
         return Ok(None);
     }
-    let keys = open_keys(&dir, &app.config()?.config.server)?;
+    let keys = open_keys(&dir, &app.server())?;
     let key = keys
         .administrator()
         .context("the data directory has no administrator's key")?;

@@ -46,7 +46,7 @@ pub(crate) struct Order {
 /// Works until the life is over or a signal ends it; everything is then settled or handed back.
 pub(crate) async fn run(app: &App, order: &Order) -> anyhow::Result<Summary> {
     let mut stop = crate::signal::Stop::new()?;
-    let config = app.config()?.config;
+    let config = app.config_to_serve()?.config;
     let settings = config.delivery();
     let route = route_of(&settings, &order.route)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());

@@ -2,6 +2,7 @@
 //!
 //! A key that a destination does not set is taken from `[destinations."*"]`, then from the built-in default.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,6 +15,8 @@ use url::Url;
 use super::secret::{self, SecretText, Secrets};
 use super::value::{Rate, Schedule, Size, Span, Statuses};
 use super::{Invalid, Problems};
+use crate::format::check_static_header;
+use crate::masking::{MASK, Masking};
 use crate::port::FailureClass;
 
 /// `[destinations."host"]`: the rules for receivers, matched by host. Every key may be left out.
@@ -52,6 +55,7 @@ pub struct Destination {
     /// PEM file of the only authorities that are trusted for it. Default the system's.
     pub ca_file: Option<PathBuf>,
     /// Networks that are allowed although they are private or special. Default none.
+    #[serde(deserialize_with = "networks")]
     pub allow_cidrs: Vec<IpNet>,
     /// Proxy `http://host:port` for all requests (CONNECT for https). Default none.
     pub proxy: Option<Url>,
@@ -141,6 +145,8 @@ pub struct DestinationRules {
     pub mail_from: Option<String>,
     /// See [`Destination::id_header`]; empty for none.
     pub id_header: Arc<str>,
+    /// What no result may hold: the values of secrets, and of headers that are secrets.
+    pub hidden: Arc<[String]>,
 }
 
 /// When to try again.
@@ -221,6 +227,7 @@ impl Default for DestinationRules {
             mail_relay: None,
             mail_from: None,
             id_header: Arc::from("x-notification-id"),
+            hidden: Arc::default(),
         }
     }
 }
@@ -231,6 +238,95 @@ impl DestinationRules {
     pub fn is_success(&self, status: u16) -> bool {
         self.success.iter().any(|range| range.contains(status))
     }
+
+    /// The text with `***` for each secret; a secret that the end of the text cuts is hidden too.
+    #[must_use]
+    pub fn hide<'a>(&self, text: &'a [u8]) -> Cow<'a, [u8]> {
+        let mut text = Cow::Borrowed(text);
+        for secret in self.hidden.iter().map(String::as_bytes) {
+            if let Some(hidden) = without(&text, secret) {
+                text = Cow::Owned(hidden);
+            }
+        }
+        text
+    }
+}
+
+/// The shortest text that is hidden: a shorter one would be found in any answer. Chosen.
+const HIDDEN_BYTES_MIN: usize = 4;
+
+/// The secrets of a destination in the forms in which a receiver may send them back, the longest first.
+fn hidden(
+    headers: &[(String, SecretText)],
+    mail_relay: Option<&SecretText>,
+    proxy: Option<&Url>,
+) -> Arc<[String]> {
+    let hides = Masking::default();
+    let mut all: Vec<String> = Vec::new();
+    for (name, value) in headers {
+        all.extend(value.values().map(str::to_owned));
+        if value.values().next().is_none() && is_secret_header(&hides, name) {
+            // `Bearer TOKEN`, `Basic …`: the scheme is none.
+            let token = value.expose().trim().rsplit(' ').next();
+            all.extend(token.map(str::to_owned));
+        }
+    }
+    all.extend(
+        mail_relay
+            .iter()
+            .flat_map(|relay| relay.values())
+            .map(str::to_owned),
+    );
+    let relay = mail_relay.and_then(|relay| Url::parse(relay.expose()).ok());
+    for password in [relay.as_ref(), proxy]
+        .into_iter()
+        .flatten()
+        .filter_map(Url::password)
+    {
+        let plain = percent_encoding::percent_decode_str(password).decode_utf8_lossy();
+        all.extend([password.to_owned(), plain.into_owned()]);
+    }
+    for secret in all.clone() {
+        let in_json = secret
+            .replace('\\', "\\\\")
+            .replace('"', "\\\"")
+            .replace('/', "\\/");
+        let in_url =
+            percent_encoding::utf8_percent_encode(&secret, percent_encoding::NON_ALPHANUMERIC);
+        all.extend([in_json.replace("\\/", "/"), in_json, in_url.to_string()]);
+    }
+    all.retain(|secret| secret.len() >= HIDDEN_BYTES_MIN);
+    all.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+    all.dedup();
+    all.into()
+}
+
+/// `text` with the mask for each `secret` and for its beginning at the end; `None` where there is neither.
+fn without(text: &[u8], secret: &[u8]) -> Option<Vec<u8>> {
+    let mut out = Vec::new();
+    let mut rest = text;
+    let mut is_found = false;
+    while let Some(at) = memchr::memmem::find(rest, secret) {
+        is_found = true;
+        out.extend_from_slice(rest.get(..at)?);
+        out.extend_from_slice(MASK.as_bytes());
+        rest = rest.get(at + secret.len()..)?;
+    }
+    let cut = (HIDDEN_BYTES_MIN..secret.len().min(rest.len() + 1))
+        .rev()
+        .find(|len| {
+            secret
+                .get(..*len)
+                .is_some_and(|begin| rest.ends_with(begin))
+        });
+    if let Some(len) = cut {
+        is_found = true;
+        out.extend_from_slice(rest.get(..rest.len() - len)?);
+        out.extend_from_slice(MASK.as_bytes());
+    } else {
+        out.extend_from_slice(rest);
+    }
+    is_found.then_some(out)
 }
 
 impl Destination {
@@ -259,6 +355,8 @@ impl Destination {
             ),
             None => under.mail_relay.clone(),
         };
+        let proxy = self.proxy.clone().or_else(|| under.proxy.clone());
+        let hidden = hidden(&headers, mail_relay.as_ref(), proxy.as_ref());
         let rate_per_sec = self.rate.map(Rate::per_sec).or(under.rate_per_sec);
         Ok(DestinationRules {
             name: Arc::from(name),
@@ -298,7 +396,8 @@ impl Destination {
             } else {
                 self.allow_cidrs.clone()
             },
-            proxy: self.proxy.clone().or_else(|| under.proxy.clone()),
+            proxy,
+            hidden,
             idle_connections_max: self
                 .idle_connections_max
                 .unwrap_or(under.idle_connections_max),
@@ -361,14 +460,19 @@ impl Destination {
                 "is empty; give at least one status, such as `[\"200-299\"]`",
             );
         }
-        for header in self.headers.keys() {
-            if let Err(detail) = crate::format::check_header(header, "") {
+        for (header, value) in &self.headers {
+            if let Err(detail) = check_static_header(header, value) {
                 problems.push(&key(&format!("headers.{header}")), detail);
             }
         }
+        if let Some(header) = self.id_header.as_deref().filter(|name| !name.is_empty())
+            && let Err(detail) = check_static_header(header, "")
+        {
+            problems.push(&key("id_header"), detail);
+        }
         if let Some(target) = &self.connect_to
             && !target.rsplit_once(':').is_some_and(|(host, port)| {
-                !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0)
+                url::Host::parse(host).is_ok() && port.parse::<u16>().is_ok_and(|port| port > 0)
             })
         {
             problems.push(
@@ -381,11 +485,84 @@ impl Destination {
         {
             problems.push(
                 &key("proxy"),
-                format!("`{proxy}` is not `http://host:port`"),
+                format!("`{}` is not `http://host:port`", without_password(proxy)),
             );
         }
         self.retry.check(name, problems);
     }
+
+    /// Adds what these rules name and what cannot be read: secrets and files. What [`Destination::check`] says of a
+    /// header is not said again.
+    pub(super) fn check_sources(
+        &self,
+        name: &str,
+        named: &BTreeMap<String, String>,
+        secrets: &dyn Secrets,
+        problems: &mut Problems,
+    ) {
+        let key = |key: &str| key_of(name, key);
+        for (header, value) in &self.headers {
+            let at = key(&format!("headers.{header}"));
+            match secret::expand(value, named, secrets) {
+                Err(error) => problems.push(&at, error),
+                Ok(text) if check_static_header(header, value).is_ok() => {
+                    if let Err(detail) = check_static_header(header, text.expose()) {
+                        problems.push(&at, detail);
+                    }
+                }
+                Ok(_) => {}
+            }
+        }
+        if let Some(Err(error)) = self
+            .mail_relay
+            .as_deref()
+            .map(|text| secret::expand(text, named, secrets))
+        {
+            problems.push(&key("mail_relay"), error);
+        }
+        if let Some(path) = &self.ca_file
+            && let Err(detail) = crate::sender::http::check_ca_file(path)
+        {
+            problems.push(&key("ca_file"), detail);
+        }
+    }
+
+    /// These rules as they may be shown: passwords and literal secrets are hidden.
+    #[must_use]
+    pub fn shown(&self) -> Self {
+        let mut shown = self.clone();
+        if let Some(proxy) = &mut shown.proxy {
+            *proxy = without_password(proxy);
+        }
+        let hides = Masking::default();
+        for (name, value) in &mut shown.headers {
+            if is_secret_header(&hides, name) && !value.contains("${") {
+                MASK.clone_into(value);
+            }
+        }
+        if let Some(relay) = &mut shown.mail_relay
+            && let Ok(url) = Url::parse(relay)
+            && url
+                .password()
+                .is_some_and(|password| !password.contains("${") && !password.contains("$%7B"))
+        {
+            *relay = without_password(&url).to_string();
+        }
+        shown
+    }
+}
+
+/// Networks, with words for what is none.
+fn networks<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    let network = |text: &String| {
+        text.parse().map_err(|_| {
+            serde::de::Error::custom(format!(
+                "`{text}` is not a network such as `10.0.0.0/8`, or `10.0.0.1/32` for one address"
+            ))
+        })
+    };
+    texts.iter().map(network).collect()
 }
 
 impl Retry {
@@ -449,6 +626,24 @@ impl Retry {
             );
         }
     }
+}
+
+/// The URL with `***` in the place of its password.
+fn without_password(url: &Url) -> Url {
+    let mut url = url.clone();
+    if url.password().is_some() {
+        // Fails for URLs that cannot have a password; this one has.
+        let _ = url.set_password(Some(MASK));
+    }
+    url
+}
+
+/// Headers whose value is a secret though the settings hold it as it is.
+fn is_secret_header(hides: &Masking, name: &str) -> bool {
+    hides.hides(name.as_bytes())
+        || ["cookie", "proxy-authorization", "x-api-key"]
+            .iter()
+            .any(|own| own.eq_ignore_ascii_case(name))
 }
 
 fn key_of(name: &str, key: &str) -> String {

@@ -29,6 +29,9 @@ pub use secret::{SecretText, Secrets, SystemSecrets};
 pub use value::{Rate, Schedule, Size, Span, Statuses};
 pub use work::{Notifier, Results, Scaler};
 
+/// What a lease must outlast beyond the longest attempt: the flush and then some (contract 7).
+const LEASE_MARGIN: Duration = Duration::from_secs(30);
+
 /// All settings of delivery. The binary flattens them into its own file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -115,6 +118,7 @@ impl Settings {
         for (name, destination) in &self.destinations {
             destination.check(name, &mut problems);
         }
+        self.check_queues(&mut problems);
         if self.routes.len() > 1_000 {
             problems.push(
                 "routes",
@@ -133,11 +137,201 @@ impl Settings {
         problems.0
     }
 
+    /// Everything that these settings name and that cannot be read: secrets, and files of authorities. Who serves or
+    /// sends asks this beside [`Settings::problems`]; it depends on the machine and on who asks.
+    #[must_use]
+    pub fn missing(&self, secrets: &dyn Secrets) -> Vec<Invalid> {
+        let mut problems = Problems::default();
+        for (name, destination) in &self.destinations {
+            destination.check_sources(name, &self.secrets, secrets, &mut problems);
+        }
+        problems.0
+    }
+
+    /// What holds otherwise than it is written.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<Invalid> {
+        let longest = self
+            .destinations
+            .values()
+            .filter_map(|rules| rules.timeout_total);
+        let longest = longest.map(Span::get).max().unwrap_or_default();
+        let longest = longest.max(DestinationRules::default().timeout_total);
+        let needed = longest + LEASE_MARGIN;
+        let lease = self.notifier.lease;
+        if lease.get() >= needed || lease == Notifier::default().lease {
+            return Vec::new();
+        }
+        vec![Invalid::new(
+            "notifier.lease",
+            format!(
+                "{lease} is shorter than the longest attempt and {} ({}); a lease that is long enough is taken instead",
+                Span(LEASE_MARGIN),
+                Span(needed)
+            ),
+        )]
+    }
+
+    /// A queue belongs to one route, and so does what it gave up.
+    fn check_queues(&self, problems: &mut Problems) {
+        let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
+        let mut dead: BTreeMap<String, &str> = BTreeMap::new();
+        for (name, route) in &self.routes {
+            let key = format!("routes.{name}.queue");
+            match owners.get(route.queue.as_str()) {
+                Some(other) => problems.push(
+                    &key,
+                    format!(
+                        "`{}` is the queue of route `{other}`; give each route its own",
+                        route.queue
+                    ),
+                ),
+                None => {
+                    owners.insert(&route.queue, name);
+                    let Some(queue) = route.dead_queue() else {
+                        continue;
+                    };
+                    if let Some(other) = dead.insert(queue.clone(), name) {
+                        problems.push(&key, format!("what route `{other}` gives up goes to `{queue}` as well; give one of the queues another name"));
+                    }
+                }
+            }
+        }
+        for (name, route) in &self.routes {
+            if let Some(other) = dead.get(&route.queue) {
+                problems.push(
+                    &format!("routes.{name}.queue"),
+                    format!("`{}` keeps what route `{other}` gave up: `shukuba dead retry --route {other}` sends that again", route.queue),
+                );
+            }
+        }
+    }
+
     /// The first thing that is wrong, as an error.
     ///
     /// # Errors
     /// [`Invalid`] as [`Settings::problems`] lists them.
     pub fn validate(&self) -> Result<(), Invalid> {
         self.problems().into_iter().next().map_or(Ok(()), Err)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(key: &str, set: impl FnOnce(&mut Destination)) -> Vec<String> {
+        let mut rules = Destination::default();
+        set(&mut rules);
+        let settings = Settings {
+            destinations: [("*".to_owned(), rules)].into(),
+            ..Settings::default()
+        };
+        let found: Vec<String> = settings
+            .problems()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert!(
+            found.len() == 1 && found[0].starts_with(&format!("destinations.\"*\".{key}: ")),
+            "{key}: {found:?}"
+        );
+        found
+    }
+
+    #[test]
+    fn rules_with_which_nothing_could_be_sent_are_refused() {
+        for (name, value) in [
+            ("Host", "a"),
+            ("content-length", "1"),
+            ("x-a", "b\r\nx-c: d"),
+        ] {
+            with(&format!("headers.{name}"), |rules| {
+                rules.headers.insert(name.into(), value.into());
+            });
+        }
+        with("id_header", |rules| rules.id_header = Some("a b".into()));
+        with("connect_to", |rules| {
+            rules.connect_to = Some("http://x:1".into())
+        });
+        let found = with("proxy", |rules| {
+            rules.proxy = Some("https://u:SECRET@h/".parse().unwrap());
+        });
+        assert!(!found[0].contains("SECRET"), "{found:?}");
+    }
+
+    #[test]
+    fn a_queue_belongs_to_one_route() {
+        let problems = |routes: &[(&str, &str)]| -> Vec<String> {
+            let routes = routes
+                .iter()
+                .map(|(name, queue)| ((*name).to_owned(), Route::of(queue)));
+            let settings = Settings {
+                routes: routes.collect(),
+                ..Settings::default()
+            };
+            settings
+                .problems()
+                .into_iter()
+                .map(|found| found.key)
+                .collect()
+        };
+        assert!(problems(&[("a", "q"), ("b", "r.fifo"), ("c", "https://sqs.x/1/q")]).is_empty());
+        assert_eq!(problems(&[("a", "q"), ("b", "q")]), ["routes.b.queue"]);
+        assert_eq!(problems(&[("a", "q"), ("b", "q.fifo")]), ["routes.b.queue"]);
+        assert_eq!(problems(&[("a", "q-dead"), ("b", "q")]), ["routes.a.queue"]);
+        assert_eq!(problems(&[("a", "a b")]), ["routes.a.queue"]);
+    }
+
+    #[test]
+    fn a_short_lease_is_made_longer_and_said() {
+        let mut settings = Settings::default();
+        assert!(settings.warnings().is_empty());
+        settings.notifier.lease = Span::secs(10);
+        assert_eq!(settings.warnings()[0].key, "notifier.lease");
+        assert!(settings.problems().is_empty());
+    }
+
+    #[test]
+    fn secrets_are_hidden_where_they_come_back() {
+        struct Fixed;
+        impl Secrets for Fixed {
+            fn env(&self, _: &str) -> Result<String, String> {
+                Ok("TOP\"SECRET".to_owned())
+            }
+            fn file(&self, path: &str) -> Result<String, String> {
+                Err(path.to_owned())
+            }
+        }
+        let mut rules = Destination::default();
+        let headers = [
+            ("authorization", "Bearer LITERAL"),
+            ("x-k", "k=${env:K}"),
+            ("x-plain", "harmless"),
+        ];
+        rules.headers = headers
+            .map(|(name, value)| (name.into(), value.into()))
+            .into();
+        rules.proxy = Some("http://u:p%40ssword@h:1/".parse().unwrap());
+        let shown = toml::to_string(&rules.shown()).unwrap_or_default();
+        assert!(
+            !shown.contains("LITERAL") && !shown.contains("ssword"),
+            "{shown}"
+        );
+        assert!(
+            shown.contains("${env:K}") && shown.contains("harmless"),
+            "{shown}"
+        );
+        let rules = rules.resolve("*", &DestinationRules::default(), &BTreeMap::new(), &Fixed);
+        let rules = rules.unwrap();
+        for (text, hidden) in [
+            ("got Bearer LITERAL, harmless", "got Bearer ***, harmless"),
+            (r#"{"k":"k=TOP\"SECRET"}"#, r#"{"k":"k=***"}"#),
+            ("k=TOP\"SECRET p@ssword", "k=*** ***"),
+            ("cut at LITE", "cut at ***"),
+            ("nothing", "nothing"),
+        ] {
+            assert_eq!(rules.hide(text.as_bytes()), hidden.as_bytes());
+        }
     }
 }

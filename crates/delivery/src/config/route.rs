@@ -71,6 +71,13 @@ impl Route {
         !self.queue.contains("://")
     }
 
+    /// The queue that keeps what the route gave up, where its queue is this server's.
+    #[must_use]
+    pub fn dead_queue(&self) -> Option<String> {
+        self.is_embedded()
+            .then(|| format!("{}-dead", self.queue.trim_end_matches(".fifo")))
+    }
+
     pub(super) fn check(&self, name: &str, problems: &mut Problems) {
         let key = |key: &str| format!("routes.{name}.{key}");
         let is_name = |text: &str| {
@@ -87,6 +94,14 @@ impl Route {
         }
         if self.queue.is_empty() {
             problems.push(&key("queue"), "is empty; give a queue's name or URL");
+        } else if let Some(dead) = self.dead_queue() {
+            let stem = self.queue.strip_suffix(".fifo").unwrap_or(&self.queue);
+            if !is_name(stem) || self.queue.len() > 80 || dead.len() > 80 {
+                problems.push(
+                    &key("queue"),
+                    format!("`{}` is not 1 to 75 of a-z, A-Z, 0-9, `-` and `_`, with or without `.fifo`, nor a URL", self.queue),
+                );
+            }
         }
         if let Some(results) = self.results.as_deref().filter(|results| !is_name(results)) {
             problems.push(

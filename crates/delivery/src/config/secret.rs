@@ -9,19 +9,31 @@ use std::fmt;
 
 /// A text that may hold a secret: it shows itself only to [`SecretText::expose`].
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct SecretText(String);
+pub struct SecretText {
+    text: String,
+    /// What references gave.
+    values: Vec<String>,
+}
 
 impl SecretText {
     /// A secret text.
     #[must_use]
     pub fn new(text: String) -> Self {
-        Self(text)
+        Self {
+            text,
+            values: Vec::new(),
+        }
     }
 
     /// The text itself, for the wire alone.
     #[must_use]
     pub fn expose(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// The secrets in it, each by itself, so that they can be hidden where a receiver sends them back.
+    pub fn values(&self) -> impl Iterator<Item = &str> {
+        self.values.iter().map(String::as_str)
     }
 }
 
@@ -104,6 +116,7 @@ pub fn expand(
         text: text.to_owned(),
     };
     let mut out = String::with_capacity(text.len());
+    let mut values = Vec::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {
         let (reference, tail) = after.split_once('}').ok_or_else(form)?;
@@ -114,11 +127,13 @@ pub fn expand(
             })?,
             None => reference,
         };
-        out.push_str(&read(place, secrets).map_err(|error| error.unwrap_or_else(form))?);
+        let value = read(place, secrets).map_err(|error| error.unwrap_or_else(form))?;
+        out.push_str(&value);
+        values.push(value);
         rest = tail;
     }
     out.push_str(rest);
-    Ok(SecretText(out))
+    Ok(SecretText { text: out, values })
 }
 
 fn read(place: &str, secrets: &dyn Secrets) -> Result<String, Option<Error>> {
@@ -158,6 +173,8 @@ mod tests {
         let text = expand("Bearer ${secret:A}; ${file:/k}!", &named, &Fixed).unwrap();
         assert_eq!(text.expose(), "Bearer s3cr3t; of /k!");
         assert_eq!(format!("{text:?}"), "***");
+        let values: Vec<&str> = text.values().collect();
+        assert_eq!(values, ["s3cr3t", "of /k"]);
     }
 
     #[test]

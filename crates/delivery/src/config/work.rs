@@ -17,8 +17,8 @@ pub struct Notifier {
     pub destination_share: f64,
     /// Messages received ahead, as a multiple of the free slots. 1.0 to 2.0; default 2.0.
     pub prefetch: f64,
-    /// How long a received message is leased; extended at half time. At least the longest attempt, the flush
-    /// and 30s. 10s to 12h; default 2m.
+    /// How long a received message is leased; extended at half time. One that is shorter than the longest attempt, the
+    /// flush and 30s is made long enough. 10s to 12h; default 2m.
     pub lease: Span,
     /// How long a receive waits for a message. 0s to 20s; default 20s.
     pub receive_wait: Span,

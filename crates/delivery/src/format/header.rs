@@ -14,6 +14,23 @@ const OURS: [&str; 10] = [
     "upgrade",
 ];
 
+/// Whether a setting may give every request this header; what depends on the request is made by the sender.
+///
+/// # Errors
+/// What is wrong with it, in words for the operator.
+pub fn check_static(name: &str, value: &str) -> Result<(), String> {
+    check(name, value)?;
+    if ["host", "content-length"]
+        .iter()
+        .any(|own| own.eq_ignore_ascii_case(name))
+    {
+        return Err(format!(
+            "header `{name}` is made for each request and cannot be set; leave it out (another address for the same name: `connect_to`)"
+        ));
+    }
+    Ok(())
+}
+
 /// Whether a header may be sent.
 ///
 /// # Errors

@@ -30,7 +30,7 @@ use crate::config::route::{BodyKind, FIELDS};
 use crate::config::{FormatKind, RouteFormat};
 use crate::port::{Reason, Request};
 
-pub use header::check as check_header;
+pub use header::{check as check_header, check_static as check_static_header};
 pub use lines::{count as count_lines, split as split_lines};
 
 /// What a line says.

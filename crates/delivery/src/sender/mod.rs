@@ -10,6 +10,7 @@ mod contract;
 pub mod http;
 pub mod mail;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -134,7 +135,18 @@ impl Sender for Senders {
         budget: Duration,
     ) -> BoxFuture<'a, Attempt> {
         match self.of(notification.request.url.scheme()) {
-            Some(sender) => sender.send(notification, rules, budget),
+            Some(sender) if rules.hidden.is_empty() => sender.send(notification, rules, budget),
+            // A receiver may send back what it got: a secret never stands in a result.
+            Some(sender) => Box::pin(async move {
+                let mut attempt = sender.send(notification, rules, budget).await;
+                if let Cow::Owned(hidden) = rules.hide(&attempt.excerpt) {
+                    attempt.excerpt = hidden.into();
+                }
+                if let Cow::Owned(hidden) = rules.hide(attempt.detail.as_bytes()) {
+                    attempt.detail = String::from_utf8_lossy(&hidden).into_owned();
+                }
+                attempt
+            }),
             None => {
                 let mut attempt = blank(notification.attempt, self.tools.clock.now());
                 attempt.error = Some(crate::port::ErrorClass::Refused);

@@ -27,7 +27,7 @@ enum What {
 pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     match args.what {
         What::Reference => output::print(reference::page().trim_end()),
-        What::Show => output::show(app.output(), &app.config()?.config, |config| {
+        What::Show => output::show(app.output(), &app.config()?.config.shown(), |config| {
             toml::to_string(config).unwrap_or_else(|error| error.to_string())
         }),
         What::Check => check(app)?,
@@ -36,7 +36,7 @@ pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
 }
 
 fn check(app: &App) -> anyhow::Result<()> {
-    let loaded = app.config()?;
+    let loaded = app.config_to_serve()?;
     let server = &loaded.config.server;
     if let (Some(certificate), Some(key)) = (&server.tls_certificate, &server.tls_key) {
         gateway::Tls::open(certificate, key)

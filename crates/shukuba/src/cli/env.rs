@@ -16,7 +16,7 @@ use crate::{data, output};
 pub(crate) struct Args {}
 
 pub(super) fn run(app: &App, _: Args) -> anyhow::Result<ExitCode> {
-    let server = app.config()?.config.server;
+    let server = app.server();
     let keys = data::open_keys(&app.data_dir(), &server)?;
     let key = keys
         .administrator()

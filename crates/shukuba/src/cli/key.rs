@@ -60,7 +60,7 @@ enum PasswordWhat {
 const RESTART: &str = "a running server takes the change within a second";
 
 pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
-    let server = app.config()?.config.server;
+    let server = app.server();
     let keys = data::open_keys(&app.data_dir(), &server)?;
     match args.what {
         What::Create {
@@ -172,7 +172,7 @@ pub(super) fn password(app: &App, args: PasswordArgs) -> anyhow::Result<ExitCode
         .lock()
         .read_line(&mut line)
         .context("cannot read the password")?;
-    let server = app.config()?.config.server;
+    let server = app.server();
     let keys = data::open_keys(&app.data_dir(), &server)?;
     keys.set_root_password(line.trim_end_matches(['\n', '\r']))?;
     output::complain("the root password is set");

@@ -32,7 +32,7 @@ enum What {
 
 pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     let What::Test { route, line } = args.what;
-    let settings = app.config()?.config.delivery();
+    let settings = app.config_to_serve()?.config.delivery();
     let known: Vec<&str> = settings.routes.keys().map(String::as_str).collect();
     let name = match (&route, known.as_slice()) {
         (Some(name), _) => name.as_str(),

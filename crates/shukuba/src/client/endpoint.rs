@@ -78,33 +78,32 @@ impl Endpoint {
             None => of_data_dir()?,
         };
         let keys = fixed.map_or(Keys::Chain, Keys::Fixed);
-        let region = region_of(&url).or_else(region_variable).map_or_else(
-            || app.config().map(|loaded| loaded.config.server.region),
-            Ok,
-        )?;
-        let config = app.config().ok();
+        let region = region_of(&url)
+            .or_else(region_variable)
+            .unwrap_or_else(|| app.server().region);
+        let server = app.server();
         Ok(Self {
             url,
             keys,
             region,
-            own_certificate: config.and_then(|loaded| loaded.config.server.tls_certificate),
+            own_certificate: server.tls_certificate,
         })
     }
 
     fn of_data_dir(app: &App) -> anyhow::Result<Self> {
-        let loaded = app.config()?;
+        let server = app.server();
         let Some(credentials) = crate::data::administrator(app)? else {
             return Err(app::usage(format!(
                 "no server's data in `{}`: give --data DIR, or --endpoint URL with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
                 app.data_dir().display()
             )));
         };
-        let url = crate::data::local_url(app, &loaded.config.server);
+        let url = crate::data::local_url(app, &server);
         Ok(Self {
             url: base_url(&url)?,
             keys: Keys::Fixed(credentials),
-            region: loaded.config.server.region,
-            own_certificate: loaded.config.server.tls_certificate,
+            region: server.region,
+            own_certificate: server.tls_certificate,
         })
     }
 }

@@ -6,10 +6,12 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use delivery::config::Invalid;
+use delivery::config::{Invalid, SystemSecrets};
+use serde::Deserialize;
+use toml::de::DeTable;
 
 use super::place::{self, Place};
-use super::{Config, reference};
+use super::{Config, Server, reference};
 
 /// Settings and where they came from.
 #[derive(Clone, Debug)]
@@ -60,57 +62,124 @@ pub(crate) fn load(file: Option<&Path>, variables: &[(String, String)]) -> Resul
         })?),
     };
     let name = file.map_or_else(|| "settings".to_owned(), |path| path.display().to_string());
-    let written = match &text {
-        None => Config::without_file(),
-        Some(text) => parse(&name, text)?,
+    let (written, mut problems) = match &text {
+        None => (Some(Config::without_file()), Vec::new()),
+        Some(text) => parse(&name, text),
     };
-    let (config, warnings) = over(written, variables)?;
-    let problems = problems(&config, &name, text.as_deref().unwrap_or(""));
-    if problems.is_empty() {
-        Ok(Loaded {
-            config,
-            file: file.map(Path::to_owned),
-            warnings,
-        })
-    } else {
-        Err(Wrong { problems })
+    let Some(written) = written else {
+        return Err(Wrong { problems });
+    };
+    let text = text.unwrap_or_default();
+    match over(written, variables) {
+        Err(wrong) => {
+            problems.extend(wrong.problems);
+            Err(Wrong { problems })
+        }
+        Ok((config, mut warnings)) => {
+            problems.extend(located(&name, &text, &found(&config)));
+            if !problems.is_empty() {
+                return Err(Wrong { problems });
+            }
+            warnings.extend(located(&name, &text, &config.delivery().warnings()));
+            Ok(Loaded {
+                config,
+                file: file.map(Path::to_owned),
+                warnings,
+            })
+        }
     }
 }
 
-fn problems(config: &Config, name: &str, text: &str) -> Vec<String> {
+/// What stops those who serve and send: secrets and files that the settings name and this process cannot read.
+pub(crate) fn check_sources(loaded: &Loaded) -> Result<(), Wrong> {
+    let missing = loaded.config.delivery().missing(&SystemSecrets);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let file = loaded.file.as_deref();
+    let name = file.map_or_else(|| "settings".to_owned(), |path| path.display().to_string());
+    let text = file.and_then(|path| std::fs::read_to_string(path).ok());
+    Err(Wrong {
+        problems: located(&name, &text.unwrap_or_default(), &missing),
+    })
+}
+
+/// What a client needs of settings that have a mistake: where the server is, as far as that can be read.
+pub(crate) fn server_of(file: &Path) -> Server {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let (config, _) = parse("", &text);
+    config.map(|config| config.server).unwrap_or_default()
+}
+
+fn found(config: &Config) -> Vec<Invalid> {
     let mut found = config.server.problems();
     found.extend(config.store.problems());
     found.extend(config.delivery().problems());
     found
-        .iter()
-        .map(|invalid| located(name, text, invalid))
-        .collect()
 }
 
-fn located(name: &str, text: &str, invalid: &Invalid) -> String {
-    match place::of_key(text, &invalid.key) {
+fn located(name: &str, text: &str, found: &[Invalid]) -> Vec<String> {
+    let line = |invalid: &Invalid| match place::of_key(text, &invalid.key) {
         Some(Place { line, column }) => format!("{name}:{line}:{column}: {invalid}"),
         None => format!("{name}: {invalid}"),
-    }
+    };
+    found.iter().map(line).collect()
 }
 
-fn parse(name: &str, text: &str) -> Result<Config, Wrong> {
-    toml::from_str(text).map_err(|error| {
-        let place = error.span().map(|span| place::of_byte(text, span.start));
-        let at = place.map_or_else(String::new, |Place { line, column }| {
+/// Problems that one reading gives. Chosen: more than anybody reads.
+const PROBLEMS_MAX: usize = 100;
+
+/// What can be read of the text, and a line for each value that cannot: it is left out and the rest is read again.
+fn parse(name: &str, text: &str) -> (Option<Config>, Vec<String>) {
+    let of_byte = |at: Option<std::ops::Range<usize>>| {
+        at.map_or_else(String::new, |span| {
+            let Place { line, column } = place::of_byte(text, span.start);
             format!("{line}:{column}:")
-        });
-        let problem = format!("{name}:{at} {}", with_suggestion(error.message()));
-        Wrong {
-            problems: vec![problem],
+        })
+    };
+    let mut problems = Vec::new();
+    let mut wrong: Vec<Vec<String>> = Vec::new();
+    while problems.len() < PROBLEMS_MAX {
+        let mut root = match DeTable::parse(text) {
+            Ok(root) => root,
+            Err(error) => {
+                problems.push(format!(
+                    "{name}:{} {}",
+                    of_byte(error.span()),
+                    error.message()
+                ));
+                return (None, problems);
+            }
+        };
+        for path in &wrong {
+            place::remove(root.get_mut(), path);
         }
-    })
+        let error = match Config::deserialize(toml::Deserializer::from(root.clone())) {
+            Ok(config) => return (Some(config), problems),
+            Err(error) => error,
+        };
+        let path = error
+            .span()
+            .map(|span| place::path_of(root.get_ref(), span.start))
+            .unwrap_or_default();
+        let (detail, is_unknown) = with_suggestion(error.message());
+        let key = match is_unknown || path.is_empty() {
+            true => String::new(),
+            false => format!("{}: ", place::dotted(&path)),
+        };
+        problems.push(format!("{name}:{} {key}{detail}", of_byte(error.span())));
+        if path.is_empty() {
+            return (None, problems);
+        }
+        wrong.push(path);
+    }
+    (None, problems)
 }
 
-/// Puts the nearest known name into serde's ``unknown field `x`, expected one of `a`, `b` ``.
-fn with_suggestion(message: &str) -> String {
+/// Puts the nearest known name into serde's ``unknown field `x`, expected one of `a`, `b` ``, and whether it was that.
+fn with_suggestion(message: &str) -> (String, bool) {
     let Some(rest) = message.strip_prefix("unknown field `") else {
-        return message.to_owned();
+        return (message.to_owned(), false);
     };
     let mut names = rest.split('`');
     let unknown = names.next().unwrap_or_default();
@@ -119,7 +188,7 @@ fn with_suggestion(message: &str) -> String {
         Some(name) => format!("; did you mean `{name}`?"),
         None => format!("; known here: {}", known.join(", ")),
     };
-    format!("unknown key `{unknown}`{hint}")
+    (format!("unknown key `{unknown}`{hint}"), true)
 }
 
 /// The known name nearest to `unknown`, where one is near enough to be meant.
@@ -273,6 +342,55 @@ mod tests {
         ] {
             assert!(error.contains(part), "{part} in {error}");
         }
+    }
+
+    #[test]
+    fn every_value_that_cannot_be_read_is_named_with_its_key() {
+        let error = read(
+            "[server]\nlisten = \"here\"\n[routes.s2s]\nqueue = \"a b\"\nretry_for = 5\n\
+             [destinations.\"a.example\"]\nallow_cidrs = [\"10.0.0.1\"]\nreigon = 1\nproxy = \"http://u:SECRET@h/\"\n\
+             [destinations.\"a.example\".retry]\nserver = [\"x\"]\n",
+            &[],
+        )
+        .unwrap_err();
+        for part in [
+            ":2:10: server.listen: ",
+            ":4:1: routes.s2s.queue: `a b` is not",
+            ":5:13: routes.s2s.retry_for: ",
+            ":7:15: destinations.\"a.example\".allow_cidrs: `10.0.0.1` is not a network such as `10.0.0.0/8`, or `10.0.0.1/32`",
+            ":8:1: unknown key `reigon`",
+            ":11:10: destinations.\"a.example\".retry.server: ",
+        ] {
+            assert!(error.contains(part), "{part} in {error}");
+        }
+        assert!(!error.contains("SECRET"), "{error}");
+    }
+
+    #[test]
+    fn what_serving_needs_is_checked_with_its_place() {
+        let text = "[destinations.\"*\"]\nca_file = \"/nonexistent\"\n[destinations.\"*\".headers]\nx-a = \"${secret:NO}\"\nx-b = \"${foo:x}\"\nx-c = \"${\"\n";
+        let loaded = read(text, &[]).unwrap();
+        let error = check_sources(&loaded).unwrap_err().problems;
+        assert_eq!(error.len(), 4, "{error:?}");
+        assert!(
+            error[0].contains("headers.x-a: secret `NO` is not in the table"),
+            "{error:?}"
+        );
+        assert!(error[3].contains("ca_file `/nonexistent`"), "{error:?}");
+    }
+
+    #[test]
+    fn a_client_reads_where_the_server_is_though_a_route_is_wrong() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s.toml");
+        std::fs::write(
+            &path,
+            "[server]\nregion = \"eu-x-1\"\n[routes.a]\nretry = 1\n",
+        )
+        .unwrap();
+        assert_eq!(server_of(&path).region, "eu-x-1");
+        std::fs::write(&path, "[server\n").unwrap();
+        assert_eq!(server_of(&path), Server::default());
     }
 
     #[test]

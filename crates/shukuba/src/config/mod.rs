@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use delivery::config::{Destination, Notifier, Results, Route, Scaler, Settings};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use load::{Loaded, load};
+pub(crate) use load::{Loaded, check_sources, load, server_of};
 pub(crate) use server::{Server, Store};
 
 /// The whole file.
@@ -53,6 +53,15 @@ impl Config {
             results: self.results.clone(),
             secrets: self.secrets.clone(),
         }
+    }
+
+    /// As it may be shown: passwords and literal secrets are hidden.
+    pub(crate) fn shown(&self) -> Self {
+        let mut shown = self.clone();
+        for rules in shown.destinations.values_mut() {
+            *rules = rules.shown();
+        }
+        shown
     }
 
     /// What holds when there is no file: a route `s2s` that reads lines which are URLs from the queue `s2s`, so that

@@ -40,6 +40,68 @@ pub(crate) fn of_key(text: &str, key: &str) -> Option<Place> {
     found.map(|at| of_byte(text, at))
 }
 
+/// The keys down to the value that spans the byte `at`.
+pub(crate) fn path_of(root: &DeTable<'_>, at: usize) -> Vec<String> {
+    let mut table = root;
+    let mut path = Vec::new();
+    // The span of a table of its own is its head, not what stands under it: every table is looked into.
+    'down: loop {
+        for (name, value) in table.iter() {
+            let spans = name.span().contains(&at) || value.span().contains(&at);
+            let inner = match value.get_ref() {
+                DeValue::Table(inner) => Some(inner),
+                _ => None,
+            };
+            let below = inner.is_some_and(|inner| !path_of(inner, at).is_empty());
+            if !spans && !below {
+                continue;
+            }
+            path.push(name.get_ref().to_string());
+            match inner {
+                Some(inner) if below => table = inner,
+                _ => break 'down,
+            }
+            continue 'down;
+        }
+        break;
+    }
+    path
+}
+
+/// Takes the value at `path` out.
+pub(crate) fn remove(table: &mut DeTable<'_>, path: &[String]) {
+    match path {
+        [] => {}
+        [last] => {
+            table.remove(last.as_str());
+        }
+        [first, rest @ ..] => {
+            for (name, value) in table.iter_mut() {
+                if name.get_ref() == first.as_str()
+                    && let DeValue::Table(inner) = value.get_mut()
+                {
+                    remove(inner, rest);
+                }
+            }
+        }
+    }
+}
+
+/// A key as it is written: parts that are not plain are quoted.
+pub(crate) fn dotted(path: &[String]) -> String {
+    let is_plain = |part: &str| {
+        !part.is_empty()
+            && part
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    };
+    let parts = path.iter().map(|part| match is_plain(part) {
+        true => part.clone(),
+        false => format!("\"{part}\""),
+    });
+    parts.collect::<Vec<_>>().join(".")
+}
+
 /// The parts of a dotted key; quoted parts may hold dots.
 fn parts(key: &str) -> Vec<String> {
     let mut parts = vec![String::new()];

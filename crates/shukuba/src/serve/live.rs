@@ -39,7 +39,7 @@ impl Live {
 
     /// Reads the settings again; on an error the old ones stay. Gives the keys that need a restart.
     pub(super) fn reload(&self) -> anyhow::Result<Vec<&'static str>> {
-        let mut config = self.app.config()?.config;
+        let mut config = self.app.config_to_serve()?.config;
         self.over.apply(&mut config);
         let old = self.now();
         let needing = needs_restart(&old.config, &config);

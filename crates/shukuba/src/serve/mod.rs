@@ -53,7 +53,7 @@ impl Over {
 
 /// Serves until SIGTERM or SIGINT.
 pub(crate) fn run(app: &App, over: Over) -> anyhow::Result<()> {
-    let mut loaded = app.config()?;
+    let mut loaded = app.config_to_serve()?;
     over.apply(&mut loaded.config);
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");

@@ -43,12 +43,12 @@ pub(super) type Routes = BTreeMap<String, Arc<LiveRoute>>;
 pub(super) async fn open(queues: &Queues, now: &Now) -> anyhow::Result<Routes> {
     let mut routes = Routes::new();
     for (name, rules) in &now.settings.routes {
-        if !rules.is_embedded() {
+        let Some(dead_name) = rules.dead_queue() else {
             tracing::info!(route = %name, queue = %rules.queue, "the route's queue is elsewhere: start `shukuba notifier` for it");
             continue;
-        }
+        };
         let queue = find_or_make(queues, &rules.queue).await?;
-        let dead = find_or_make(queues, &dead_name(&rules.queue)).await?;
+        let dead = find_or_make(queues, &dead_name).await?;
         queue.bind(rules.notifier.then(|| name.clone()));
         let format = Format::new(&rules.format)
             .map_err(|detail| crate::app::usage(format!("routes.{name}.format: {detail}")))?;
@@ -75,11 +75,6 @@ pub(super) fn unbind(old: &Routes, new: &Routes) {
             route.queue.bind(None);
         }
     }
-}
-
-/// The queue that keeps what a route gave up.
-fn dead_name(queue: &str) -> String {
-    format!("{}-dead", queue.trim_end_matches(".fifo"))
 }
 
 async fn find_or_make(queues: &Queues, name: &str) -> anyhow::Result<Arc<Queue>> {

@@ -55,6 +55,14 @@ pub(super) fn sender(tools: &Tools) -> Arc<dyn Sender> {
     Arc::new(HttpSender::new(tools))
 }
 
+/// Whether `ca_file` holds authorities.
+///
+/// # Errors
+/// Words for the operator.
+pub(crate) fn check_ca_file(path: &std::path::Path) -> Result<(), String> {
+    tls::check_file(path)
+}
+
 /// Every address that a request may be sent to, all of them checked.
 pub(super) async fn addresses(
     dns: &dns::Cache,

@@ -50,6 +50,14 @@ fn build(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, String> {
     Ok(Arc::new(config))
 }
 
+/// Whether authorities can be read from a file.
+///
+/// # Errors
+/// Words for the operator.
+pub(in crate::sender) fn check_file(path: &Path) -> Result<(), String> {
+    roots_in(path).map(|_| ())
+}
+
 fn roots_in(path: &Path) -> Result<RootCertStore, String> {
     let name = path.display();
     let wrong = |error: &dyn std::fmt::Display| format!("ca_file `{name}` cannot be used: {error}");
