@@ -46,6 +46,12 @@ pub(super) fn trim(line: &[u8]) -> &[u8] {
         .trim_ascii()
 }
 
+/// The line from where `trimmed`, a part of it, begins: a body at its end keeps its white space.
+pub(super) fn to_end<'a>(line: &'a [u8], trimmed: &[u8]) -> &'a [u8] {
+    let begin = (trimmed.as_ptr() as usize).saturating_sub(line.as_ptr() as usize);
+    line.get(begin..).unwrap_or(line)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,10 +11,10 @@ use bytes::Bytes;
 use super::fields::{self, Found};
 use super::{Error, Field, Names, unparsable};
 
-pub(super) fn read<'a>(line: &Bytes, trimmed: &'a [u8], names: &Names) -> Result<Found<'a>, Error> {
+pub(super) fn read<'a>(line: &Bytes, whole: &'a [u8], names: &Names) -> Result<Found<'a>, Error> {
     let mut found = Found::default();
     let mut has_labels = false;
-    for part in trimmed.split(|byte| *byte == b'\t') {
+    for part in whole.split(|byte| *byte == b'\t') {
         let Some(colon) = part.iter().position(|byte| *byte == b':') else {
             continue;
         };
@@ -38,6 +38,9 @@ fn take<'a>(
     value: &'a [u8],
     names: &Names,
 ) -> Result<(), Error> {
+    // Only a body is taken byte for byte.
+    let bytes = value;
+    let value = value.trim_ascii_end();
     let borrowed = |what: &str| fields::text(value, what).map(|text| Some(Cow::Borrowed(text)));
     match names.field(label) {
         Some(Field::Url) => found.url = borrowed("url")?,
@@ -49,10 +52,10 @@ fn take<'a>(
                 .headers
                 .extend(fields::headers_of_text(fields::text(value, "headers")?)?);
         }
-        Some(Field::Body) => found.set_body(line.slice_ref(value), None)?,
+        Some(Field::Body) => found.set_body(line.slice_ref(bytes), None)?,
         Some(Field::Form) => {
             found.set_body(
-                line.slice_ref(value),
+                line.slice_ref(bytes),
                 Some(crate::config::route::BodyKind::Form),
             )?;
         }

@@ -193,11 +193,12 @@ impl Format {
         if trimmed.is_empty() {
             return Err(unparsable("the line is empty"));
         }
+        let whole = lines::to_end(line, trimmed);
         let found = match &self.kind {
             Kind::Url => fields::Found::of_url_line(fields::text(trimmed, "the line")?),
             Kind::Json(paths) => json::read(line, trimmed, paths, self.body)?,
-            Kind::Ltsv => ltsv::read(line, trimmed, &self.names)?,
-            Kind::Regex(pattern) => pattern.read(line, trimmed)?,
+            Kind::Ltsv => ltsv::read(line, whole, &self.names)?,
+            Kind::Regex(pattern) => pattern.read(line, whole)?,
         };
         found.build(self)
     }

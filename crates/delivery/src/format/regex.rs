@@ -44,10 +44,12 @@ impl Pattern {
         Ok(Self { regex, groups })
     }
 
-    pub(super) fn read<'a>(&self, line: &Bytes, trimmed: &'a [u8]) -> Result<Found<'a>, Error> {
+    pub(super) fn read<'a>(&self, line: &Bytes, whole: &'a [u8]) -> Result<Found<'a>, Error> {
         let captures = self
             .regex
-            .captures(trimmed)
+            .captures(whole)
+            // A pattern that ends in `\S+$` means the line without white space after it.
+            .or_else(|| self.regex.captures(whole.trim_ascii_end()))
             .ok_or_else(|| unparsable("the line does not match the route's pattern"))?;
         let mut found = Found::default();
         for (field, group) in &self.groups {
@@ -66,6 +68,9 @@ fn take<'a>(
     field: Field,
     value: &'a [u8],
 ) -> Result<(), Error> {
+    // Only a body is taken byte for byte.
+    let bytes = value;
+    let value = value.trim_ascii_end();
     let borrowed = |what: &str| fields::text(value, what).map(|text| Some(Cow::Borrowed(text)));
     match field {
         Field::Url => found.url = borrowed("url")?,
@@ -73,10 +78,10 @@ fn take<'a>(
         Field::Id => found.id = borrowed("id")?,
         Field::ExpiresAt => found.expires_at = borrowed("expires_at")?,
         Field::Headers => found.headers = fields::headers_of_text(fields::text(value, "headers")?)?,
-        Field::Body => found.set_body(line.slice_ref(value), None)?,
+        Field::Body => found.set_body(line.slice_ref(bytes), None)?,
         Field::Form => {
             found.set_body(
-                line.slice_ref(value),
+                line.slice_ref(bytes),
                 Some(crate::config::route::BodyKind::Form),
             )?;
         }

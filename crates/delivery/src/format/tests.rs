@@ -111,6 +111,28 @@ fn fields_may_have_other_names_and_lie_deep() {
 }
 
 #[test]
+fn a_body_at_the_end_keeps_its_white_space() {
+    let line = " url:http://a.example/\tid:7 \tbody:  x  ";
+    let parsed = parse(FormatKind::Ltsv, line).unwrap();
+    assert_eq!(parsed.request.body, "  x  ");
+    let parsed = parse(FormatKind::Ltsv, "url:http://a.example/\tid:7 ").unwrap();
+    assert_eq!(parsed.id.as_deref(), Some("7"));
+    let regex = |pattern: &str, line: &'static str| {
+        let settings = RouteFormat {
+            kind: FormatKind::Regex,
+            pattern: Some(pattern.to_owned()),
+            ..RouteFormat::default()
+        };
+        let format = Format::new(&settings).unwrap();
+        format.parse(&Bytes::from(line)).unwrap().request
+    };
+    let request = regex(r"^(?P<url>\S+) (?P<body>.*)$", "http://a.example/   x  ");
+    assert_eq!(request.body, "  x  ");
+    let request = regex(r"^(?P<url>\S+)$", "http://a.example/  ");
+    assert_eq!(request.url.as_str(), "http://a.example/");
+}
+
+#[test]
 fn an_ltsv_line_keeps_backslashes() {
     check(
         FormatKind::Ltsv,
