@@ -28,8 +28,8 @@ pub(crate) const SILENCE: Duration = Duration::from_secs(60);
 const LATE_LIMIT: usize = 16;
 /// Rotated files that are opened at once; the others follow when these are read. Chosen.
 const MISSED_LIMIT: usize = 64;
-/// Looks for a file that may be renamed just now. Chosen.
-const LOOKS: usize = 3;
+/// Looks at files that are renamed just now. Chosen.
+const LOOKS: usize = 20;
 
 /// A file that is being read.
 #[derive(Debug)]
@@ -58,6 +58,23 @@ pub(crate) enum Ended {
 struct Late {
     reading: Reading,
     heard_at: Duration,
+}
+
+/// What a name stands for.
+struct Named {
+    source: Source,
+    print: String,
+    known: Option<usize>,
+    compressed: Option<OnDisk>,
+}
+
+/// What became of a file that was rotated away.
+enum Missed {
+    Taken,
+    /// It is being read, or all of it was.
+    Known,
+    /// Its name went to another one.
+    Shifted,
 }
 
 /// How a name is followed.
@@ -146,6 +163,11 @@ impl Follow {
         self.older.front_mut().or(self.current.as_mut())
     }
 
+    /// Whether there are files to read before the current one.
+    pub(crate) fn has_older(&self) -> bool {
+        !self.older.is_empty()
+    }
+
     /// A renamed file that is listened to, by its number from 0.
     pub(crate) fn late(&mut self, number: usize) -> Option<&mut Reading> {
         self.late.get_mut(number).map(|late| &mut late.reading)
@@ -177,13 +199,17 @@ impl Follow {
         state: &mut State,
         now: Duration,
     ) -> anyhow::Result<Option<Ended>> {
-        if let Some(reading) = self.older.pop_front() {
-            if self.older.is_empty()
-                && let Some(since) = self.more_since.take()
-            {
-                self.find_missed(state, since);
-            }
+        let older = self.older.pop_front();
+        if self.older.is_empty()
+            && let Some(since) = self.more_since.take()
+        {
+            self.find_missed(state, since);
+        }
+        if let Some(reading) = older {
             return Ok(self.older_ended(reading, now));
+        }
+        if !self.older.is_empty() {
+            return Ok(None);
         }
         let Some(reading) = &self.current else {
             // With `--once`, what is not read is finished already: opened again it would be another file.
@@ -309,28 +335,21 @@ impl Follow {
     }
 
     fn open_current(&mut self, state: &mut State) -> anyhow::Result<()> {
-        let source = match Source::open(&self.path, self.line_limit) {
-            Ok(source) => source,
-            Err(error) if error.kind() == io::ErrorKind::NotFound && self.mode == Mode::On => {
-                return Ok(());
-            }
-            Err(error) => {
-                return Err(error)
-                    .with_context(|| format!("cannot open `{}`", self.path.display()));
-            }
+        let found = (0..LOOKS).find_map(|_| self.look_at_name(state).transpose());
+        let Some(found) = found.transpose()? else {
+            return Ok(()); // Nothing to send, nothing to lose; or it moves on faster than it can be looked at.
         };
-        let is_whole = !source.may_grow() || self.mode == Mode::OnceWhole;
-        let print = source::fingerprint(&self.path, is_whole)
-            .with_context(|| format!("cannot read `{}`", self.path.display()))?;
-        let Some(fingerprint) = print else {
-            return Ok(()); // Its first line is not whole yet: nothing to send, nothing to lose.
-        };
+        let Named {
+            source,
+            print,
+            known,
+            compressed,
+        } = found;
         let node = source.node();
-        let compressed = on_disk(&self.path)?;
         let written = source.metadata().as_ref().map(rotated::written);
-        let file = match find(state, &fingerprint, node, compressed.as_ref(), &self.path) {
+        let file = match known {
             Some(index) => index,
-            None => register(state, &self.path, fingerprint, node, compressed),
+            None => register(state, &self.path, print, node, compressed),
         };
         state.in_use.insert(file);
         let Some(known) = state.files.get_mut(file) else {
@@ -358,6 +377,39 @@ impl Follow {
             self.saw(state, file, written);
         }
         Ok(())
+    }
+
+    /// What the name stands for; `None` when that is nothing yet, or something else by the end of the look.
+    fn look_at_name(&self, state: &State) -> anyhow::Result<Option<Named>> {
+        let source = match Source::open(&self.path, self.line_limit) {
+            Ok(source) => source,
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.mode == Mode::On => {
+                return Ok(None);
+            }
+            Err(error) => {
+                return Err(error)
+                    .with_context(|| format!("cannot open `{}`", self.path.display()));
+            }
+        };
+        let is_whole = !source.may_grow() || self.mode == Mode::OnceWhole;
+        let print = match source::fingerprint(&self.path, is_whole) {
+            Ok(Some(print)) => print,
+            Ok(None) => return Ok(None), // Its first line is not whole yet.
+            Err(_) if !is_still(&self.path, source.node()) => return Ok(None),
+            Err(error) => {
+                return Err(error)
+                    .with_context(|| format!("cannot read `{}`", self.path.display()));
+            }
+        };
+        let compressed = on_disk(&self.path)?;
+        let node = source.node();
+        let known = find(state, &print, node, compressed.as_ref(), &self.path);
+        Ok(is_still(&self.path, node).then_some(Named {
+            source,
+            print,
+            known,
+            compressed,
+        }))
     }
 
     /// The numbers of this name's files.
@@ -423,49 +475,64 @@ impl Follow {
             return;
         }
         let mut opened = 0;
-        for rotated in rotated::rotated_since(&self.path, since) {
-            if opened == MISSED_LIMIT {
-                self.more_since = Some(since);
-                return;
-            }
-            match self.take_missed(state, &rotated) {
-                Ok(is_taken) => opened += usize::from(is_taken),
-                Err(error) => {
-                    tracing::warn!(path = %rotated.path.display(), %error, "a rotated file cannot be read; ship it by its name once it can");
+        for _ in 0..LOOKS {
+            let mut is_shifted = false;
+            for rotated in rotated::rotated_since(&self.path, since) {
+                if opened == MISSED_LIMIT {
+                    self.more_since = Some(since);
+                    return;
+                }
+                match self.take_missed(state, &rotated) {
+                    Ok(Missed::Taken) => opened += 1,
+                    Ok(Missed::Known) => {}
+                    Ok(Missed::Shifted) => is_shifted = true,
+                    Err(_) if !is_still(&rotated.path, rotated.node) => is_shifted = true,
+                    Err(error) => {
+                        tracing::warn!(path = %rotated.path.display(), %error, "a rotated file cannot be read; ship it by its name once it can");
+                    }
+                }
+                if is_shifted {
+                    break;
                 }
             }
+            if !is_shifted {
+                return;
+            }
         }
+        self.more_since = Some(since);
     }
 
-    fn take_missed(&mut self, state: &mut State, rotated: &Rotated) -> io::Result<bool> {
+    fn take_missed(&mut self, state: &mut State, rotated: &Rotated) -> io::Result<Missed> {
         let path = &rotated.path;
-        let Some(print) = source::fingerprint(path, true)? else {
-            return Ok(false); // Empty.
-        };
         let mut source = Source::open(path, self.line_limit)?;
-        let known = rotated::known(state, rotated, &print);
-        if known.is_some_and(|index| state.in_use.contains(&index)) {
-            return Ok(false);
-        }
-        let index = match known {
-            None => {
-                tracing::info!(path = %path.display(), "reading a file that was rotated away unseen");
-                let compressed = on_disk(path).ok().flatten();
-                register(state, &self.path, print, source.node(), compressed)
-            }
-            Some(index) => index,
-        };
-        let Some(file) = state.files.get_mut(index) else {
-            return Ok(false);
-        };
+        let print = source::fingerprint(path, true)?;
+        let known = print
+            .as_ref()
+            .and_then(|print| rotated::known(state, rotated, print));
+        let compressed = on_disk(path).ok().flatten();
+        let at = known
+            .and_then(|index| state.files.get(index))
+            .map_or(0, |file| file.offset);
+        let is_known = known.is_some_and(|index| state.in_use.contains(&index));
         // A known one: all of it was sent, unless its writer came back to it.
-        if source.skip_to(file.offset)?.is_none() || source.fill()? == 0 {
-            return Ok(false);
+        let has_more = !is_known && source.skip_to(at)?.is_some() && source.fill()? > 0;
+        if source.node() != rotated.node || !is_still(path, rotated.node) {
+            return Ok(Missed::Shifted);
         }
+        let Some(print) = print.filter(|_| has_more) else {
+            return Ok(Missed::Known);
+        };
+        let index = known.unwrap_or_else(|| {
+            tracing::info!(path = %path.display(), "reading a file that was rotated away unseen");
+            register(state, &self.path, print, rotated.node, compressed)
+        });
+        let Some(file) = state.files.get_mut(index) else {
+            return Ok(Missed::Known);
+        };
         file.written = Some(rotated.written);
         let packer = Packer::new(self.limits, file.planned.clone());
         self.adopt(state, index, source, packer);
-        Ok(true)
+        Ok(Missed::Taken)
     }
 
     /// The file beside this one that goes on where `index` was at `offset`, known by `proof`.
@@ -485,6 +552,7 @@ impl Follow {
                     .unwrap_or(true)
             });
             found.into_iter().find_map(|path| {
+                let mut source = Source::open(&path, self.line_limit).ok()?;
                 let print = source::fingerprint(&path, true).ok()??;
                 let is_same = print == known.fingerprint
                     && proof.is_none_or(|(at, tail)| {
@@ -493,13 +561,17 @@ impl Follow {
                 if !is_same {
                     return None;
                 }
-                let mut source = Source::open(&path, self.line_limit).ok()?;
                 source.skip_to(offset).ok()??;
-                Some((path, source))
+                is_still(&path, source.node()).then_some((path, source))
             })
         };
         (0..LOOKS).find_map(|_| look())
     }
+}
+
+/// Whether the name still stands for that file.
+fn is_still(path: &Path, node: Node) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| Node::of(&metadata) == node)
 }
 
 /// The known file that this one goes on.

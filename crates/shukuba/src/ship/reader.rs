@@ -181,6 +181,7 @@ impl Reader {
         };
         match follow.at_end(&mut self.state, now)? {
             Some(ended) => self.ended(ended),
+            None if follow.has_older() => Ok(Progress::Some),
             None => Ok(late),
         }
     }

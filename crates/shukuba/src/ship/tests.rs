@@ -539,6 +539,40 @@ mod following {
     }
 
     #[test]
+    fn files_that_are_renamed_while_they_are_looked_at_are_read_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("log");
+        let mut state = State::open(&dir.path().join("state"), URL).unwrap();
+        std::fs::write(&log, "n0\n").unwrap();
+        let mut follow = begin(&log, &mut state);
+        let rotating = {
+            let (folder, log) = (dir.path().to_owned(), log.clone());
+            std::thread::spawn(move || {
+                let name = |number: u32| folder.join(format!("log.{number}"));
+                for file in 1..80 {
+                    for number in (1..file).rev() {
+                        std::fs::rename(name(number), name(number + 1)).unwrap();
+                    }
+                    std::fs::rename(&log, name(1)).unwrap();
+                    std::fs::write(&log, format!("n{file}\n")).unwrap();
+                }
+            })
+        };
+        let mut lines = Vec::new();
+        while !rotating.is_finished() {
+            lines.extend(read_all(&mut follow, &mut state, 0));
+        }
+        rotating.join().unwrap();
+        for _ in 0..20 {
+            lines.extend(read_all(&mut follow, &mut state, 0));
+        }
+        lines.sort();
+        let mut expected: Vec<String> = (0..80).map(|file| format!("n{file}")).collect();
+        expected.sort();
+        assert_eq!(lines, expected);
+    }
+
+    #[test]
     fn more_files_than_are_opened_at_once_are_read_all_the_same() {
         let dir = tempfile::tempdir().unwrap();
         let log = dir.path().join("log");
