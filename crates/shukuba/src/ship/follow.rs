@@ -319,10 +319,10 @@ impl Follow {
         let (at, mark) = (old.source.line_start(), old.source.mark());
         let copy = self.copy_of(state, old.file, at, Some((mark.0, &mark.1)));
         let ended = match copy {
-            Some((path, source)) => {
+            Some((path, source, reached)) => {
                 tracing::info!(path = %path.display(), "a file was cut in place; reading its rest from its copy");
                 let packer = std::mem::replace(&mut old.packer, Packer::new(self.limits, []));
-                self.adopt(state, old.file, source, packer);
+                self.adopt(state, old.file, source, (at, reached), packer);
                 None
             }
             None => {
@@ -437,7 +437,7 @@ impl Follow {
         let (at, planned, id) = (known.offset, known.planned.clone(), known.id.clone());
         let proof = known.proof().map(|(at, tail)| (at, tail.clone()));
         let proof = proof.as_ref().map(|(at, tail)| (*at, tail));
-        let Some((path, source)) = self.copy_of(state, index, at, proof) else {
+        let Some((path, source, reached)) = self.copy_of(state, index, at, proof) else {
             tracing::warn!(path = %self.path.display(), offset = at, %id, "the rest of a file that was rotated away is not beside it; if it was moved, ship it by its new name");
             if let Some(known) = state.files.get_mut(index) {
                 known.is_done = true;
@@ -446,14 +446,23 @@ impl Follow {
             return None;
         };
         tracing::info!(path = %path.display(), offset = at, "going on with a rotated file");
-        self.adopt(state, index, source, Packer::new(self.limits, planned));
+        let packer = Packer::new(self.limits, planned);
+        self.adopt(state, index, source, (at, reached), packer);
         fs::metadata(&path)
             .ok()
             .map(|metadata| rotated::written(&metadata))
     }
 
-    /// Reads the file `index` on from `source`, before the current one.
-    fn adopt(&mut self, state: &mut State, index: usize, source: Source, packer: Packer) {
+    /// Reads the file `index` on from `source`, before the current one. `reached`: the offset and the hash of the text
+    /// before it, by which it is known again even if there is nothing more to send of it.
+    fn adopt(
+        &mut self,
+        state: &mut State,
+        index: usize,
+        source: Source,
+        reached: (u64, Tail),
+        packer: Packer,
+    ) {
         state.in_use.insert(index);
         state.is_changed = true;
         let Some(known) = state.files.get_mut(index) else {
@@ -461,6 +470,9 @@ impl Follow {
         };
         known.node = source.node();
         known.is_done = false;
+        if reached.0 > 0 {
+            (known.tail_at, known.tail) = (Some(reached.0), Some(reached.1));
+        }
         self.older.push_back(Reading {
             file: index,
             source,
@@ -515,11 +527,12 @@ impl Follow {
             .map_or(0, |file| file.offset);
         let is_known = known.is_some_and(|index| state.in_use.contains(&index));
         // A known one: all of it was sent, unless its writer came back to it.
-        let has_more = !is_known && source.skip_to(at)?.is_some() && source.fill()? > 0;
+        let reached = if is_known { None } else { source.skip_to(at)? };
+        let has_more = reached.is_some() && source.fill()? > 0;
         if source.node() != rotated.node || !is_still(path, rotated.node) {
             return Ok(Missed::Shifted);
         }
-        let Some(print) = print.filter(|_| has_more) else {
+        let (Some(print), Some(reached), true) = (print, reached, has_more) else {
             return Ok(Missed::Known);
         };
         let index = known.unwrap_or_else(|| {
@@ -531,7 +544,7 @@ impl Follow {
         };
         file.written = Some(rotated.written);
         let packer = Packer::new(self.limits, file.planned.clone());
-        self.adopt(state, index, source, packer);
+        self.adopt(state, index, source, (at, reached), packer);
         Ok(Missed::Taken)
     }
 
@@ -542,7 +555,7 @@ impl Follow {
         index: usize,
         offset: u64,
         proof: Option<(u64, &Tail)>,
-    ) -> Option<(PathBuf, Source)> {
+    ) -> Option<(PathBuf, Source, Tail)> {
         let known = state.files.get(index)?;
         let look = || {
             let mut found = rotated::siblings(&self.path);
@@ -561,8 +574,8 @@ impl Follow {
                 if !is_same {
                     return None;
                 }
-                source.skip_to(offset).ok()??;
-                is_still(&path, source.node()).then_some((path, source))
+                let reached = source.skip_to(offset).ok()??;
+                is_still(&path, source.node()).then_some((path, source, reached))
             })
         };
         (0..LOOKS).find_map(|_| look())

@@ -627,6 +627,30 @@ mod following {
     }
 
     #[test]
+    fn a_copy_that_holds_nothing_new_is_known_when_it_is_compressed() {
+        let dir = tempfile::tempdir().unwrap();
+        let at_name = |name: &str| dir.path().join(name);
+        let log = at_name("log");
+        let mut state = State::open(&at_name("state"), URL).unwrap();
+        std::fs::write(&log, "one\ntwo\n").unwrap();
+        let mut follow = begin(&log, &mut state);
+        assert_eq!(read(&mut follow), ["one", "two"]);
+        std::fs::copy(&log, at_name("log.1")).unwrap();
+        std::fs::write(&log, "three\n").unwrap();
+        assert_eq!(read_all(&mut follow, &mut state, 1), ["three"]);
+        // All was accepted after the cut, when the name held nothing to take a hash of.
+        (state.files[0].offset, state.files[0].is_done) = (8, true);
+        state.save().unwrap();
+        drop((state, follow));
+        gzip(&at_name("log.1.gz"), "one\ntwo\n");
+        std::fs::remove_file(at_name("log.1")).unwrap();
+        let mut state = State::open(&at_name("state"), URL).unwrap();
+        let mut follow = begin(&log, &mut state);
+        assert_eq!(read_all(&mut follow, &mut state, 2), ["three"]);
+        assert_eq!(state.files.len(), 2);
+    }
+
+    #[test]
     fn what_is_known_of_a_file_outlives_its_compression_and_a_kill() {
         let dir = tempfile::tempdir().unwrap();
         let log = dir.path().join("log");
