@@ -60,11 +60,7 @@ pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         What::Forget { at, yes, id } => {
             if operator::confirm(&format!("remove all results of `{id}` for ever"), yes)? {
                 at.show(app, "forget", &json!({ "id": id }), |answer| {
-                    format!(
-                        "{} results removed from {} objects",
-                        number(answer, "results"),
-                        number(answer, "objects")
-                    )
+                    forgotten(answer, &id)
                 })?;
             }
         }
@@ -81,12 +77,50 @@ pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
             let input = json!({
                 "route": route, "destination": destination, "verdict": verdict, "status": status, "class": class, "max": max,
             });
-            at.show(app, "results", &input, |answer| {
+            let is_any = destination.is_none() && status.is_none();
+            let answer = at.show(app, "results", &input, |answer| {
                 if ids { only_ids(answer) } else { table(answer) }
             })?;
+            if !is_any && answer.as_array().is_none_or(Vec::is_empty) {
+                let what = match (destination, status) {
+                    (Some(name), _) => format!("for destination `{name}`"),
+                    (None, status) => format!("with status {}", status.unwrap_or_default()),
+                };
+                output::complain(&format!("no result {what} passes the filter"));
+            }
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn forgotten(answer: &Value, id: &str) -> String {
+    let mut lines = vec![format!(
+        "{} results removed from {} objects",
+        number(answer, "results"),
+        number(answer, "objects")
+    )];
+    lines.extend(operator::list(answer, "dead").iter().map(|dead| {
+        let route = text(dead, "route");
+        let count = number(dead, "count");
+        format!("{count} dead of route `{route}` still hold the line; drop them: shukuba dead drop --route {route} {id}")
+    }));
+    lines.join("\n")
+}
+
+/// What was answered, in one text; a word that the next part begins with is not said twice.
+pub(super) fn said(parts: &[String]) -> String {
+    let mut kept: Vec<&str> = Vec::new();
+    for part in parts
+        .iter()
+        .map(String::as_str)
+        .filter(|part| !part.is_empty())
+    {
+        if kept.last().is_some_and(|last| part.starts_with(*last)) {
+            kept.pop();
+        }
+        kept.push(part);
+    }
+    kept.join(" ")
 }
 
 fn only_ids(answer: &Value) -> String {
@@ -101,19 +135,18 @@ fn only_ids(answer: &Value) -> String {
 fn table(answer: &Value) -> String {
     let results = answer.as_array().map_or(&[][..], Vec::as_slice);
     let rows = results.iter().map(|result| {
-        let answered = [
+        let answered = said(&[
             text(result, "status"),
             text(result, "error"),
             text(result, "reason"),
-        ]
-        .join(" ");
+        ]);
         [
             text(result, "at"),
             text(result, "notification_id"),
             text(result, "destination"),
             number(result, "attempt"),
             text(result, "verdict"),
-            answered.trim().to_owned(),
+            answered,
         ]
     });
     output::table(
@@ -127,4 +160,29 @@ fn table(answer: &Value) -> String {
         ],
         rows,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_said_once() {
+        let said = |parts: &[&str]| {
+            let parts: Vec<String> = parts.iter().map(|part| (*part).to_owned()).collect();
+            said(&parts)
+        };
+        assert_eq!(said(&["", "refused", "refused: no"]), "refused: no");
+        assert_eq!(
+            said(&["404", "", "final client: 404"]),
+            "404 final client: 404"
+        );
+    }
+
+    #[test]
+    fn forgetting_names_the_dead_that_hold_the_line() {
+        let answer =
+            json!({ "results": 2, "objects": 1, "dead": [{ "route": "s2s", "count": 1 }] });
+        assert!(forgotten(&answer, "a/1").ends_with("shukuba dead drop --route s2s a/1"));
+    }
 }

@@ -61,7 +61,7 @@ pub(crate) struct Sending {
     pub(crate) endpoint: Option<String>,
 
     /// Pack lines into messages of up to this size (queues charge for each 64KiB); without it, one line a message
-    #[arg(long, value_name = "SIZE", num_args = 0..=1, default_missing_value = "64KiB")]
+    #[arg(long, value_name = "SIZE", num_args = 0..=1, require_equals = true, default_missing_value = "64KiB")]
     pub(crate) pack: Option<ByteCount>,
 
     /// Set lines aside that this format does not read: url, json or ltsv [default: any line of text is sent]

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::operator::{At, list, number, text};
+use super::results::said;
 use crate::app::App;
 
 /// Tells what became of a notification: every attempt with its result (exit code 1 when nothing bears that id).
@@ -101,13 +102,23 @@ fn attempt(attempt: &Value) -> String {
             std::time::Duration::from_micros(micros).as_secs_f64() * 1000.0
         )
     });
-    let what = [
+    let reason = match text(attempt, "reason") {
+        reason if reason.is_empty() && text(attempt, "verdict") == "expired" => {
+            "its time was over".to_owned()
+        }
+        reason => reason,
+    };
+    let what = said(&[
         text(attempt, "status"),
         text(attempt, "error"),
         text(attempt, "detail"),
-        text(attempt, "reason"),
-    ];
-    let what: Vec<_> = what.into_iter().filter(|part| !part.is_empty()).collect();
+        reason,
+    ]);
+    let replay = text(attempt, "replay");
+    let replay = match replay.is_empty() {
+        true => replay,
+        false => format!(", replay {replay}"),
+    };
     let next = text(attempt, "next_at");
     let next = if next.is_empty() {
         next
@@ -115,11 +126,11 @@ fn attempt(attempt: &Value) -> String {
         format!(", again at {next}")
     };
     format!(
-        "  {} attempt {}: {} {} {}{took}{next} by {}",
+        "  {} attempt {}: {} {} {}{took}{next}{replay} by {}",
         text(attempt, "at"),
         number(attempt, "attempt"),
         text(attempt, "verdict"),
-        what.join(" "),
+        what,
         text(attempt, "address"),
         text(attempt, "notifier"),
     )

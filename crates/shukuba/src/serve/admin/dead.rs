@@ -81,6 +81,30 @@ pub(super) async fn drop(desk: &Desk, input: Bytes) -> Answer {
     write(&went(done, bounds))
 }
 
+/// How many dead notifications bear an id, by route.
+pub(super) async fn bearing(desk: &Desk, id: &str) -> Result<Vec<(String, u64)>, api::Fault> {
+    let routes: Vec<_> = desk.notifiers.routes.read().values().cloned().collect();
+    let filter = Filter {
+        ids: vec![id.to_owned()],
+        ..Filter::default()
+    };
+    let mut found = Vec::new();
+    for route in routes {
+        let name = route.name.to_string();
+        let letters = Letters {
+            queues: desk.queues.clone(),
+            route,
+            clock: desk.work.clock.clone(),
+        };
+        let count = dead::count(&letters, &filter).await;
+        let count = count.map_err(|error| failed("the dead letters cannot be counted", &error))?;
+        if count > 0 {
+            found.push((name, count));
+        }
+    }
+    Ok(found)
+}
+
 async fn bounds(desk: &Desk, input: &Input) -> Bounds {
     let began = match input.began_ms {
         Some(at) => Timestamp::from_millis(at),

@@ -21,5 +21,17 @@ pub(super) async fn forget(desk: &Desk, input: Bytes) -> Answer {
         .await;
     let window = Window::sealed(Some(desk.log.sealed_up_to()));
     let forgotten = desk.results().forget(&window, &id).await;
-    write(&forgotten.map_err(|error| failed("results cannot be removed", &error))?)
+    let forgotten = forgotten.map_err(|error| failed("results cannot be removed", &error))?;
+    // A dead one keeps its line in the route's dead queue, whatever its results.
+    let dead: Vec<_> = super::dead::bearing(desk, &id)
+        .await?
+        .into_iter()
+        .map(|(route, count)| serde_json::json!({ "route": route, "count": count }))
+        .collect();
+    let mut answer = serde_json::to_value(forgotten)
+        .map_err(|error| failed("the answer cannot be written", &error))?;
+    if let Some(fields) = answer.as_object_mut() {
+        fields.insert("dead".to_owned(), dead.into());
+    }
+    write(&answer)
 }

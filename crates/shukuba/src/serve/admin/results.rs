@@ -3,15 +3,26 @@
 //! Reads backwards: the journal's tail, then the newest objects, and stops when it has enough.
 
 use bytes::Bytes;
+use delivery::port::FailureClass;
 use delivery::result::{Decision, Packed, Stored};
 use delivery::results::set::{Window, lines_of};
 use delivery::results::{Error, ResultLog, sealer};
 use serde::Deserialize;
 
-use super::{Answer, Desk, failed, read, write};
+use super::{Answer, Desk, failed, read, refuse, write};
 
 /// Results in one answer.
 const MAX: usize = 1000;
+
+const CLASSES: [FailureClass; 7] = [
+    FailureClass::Network,
+    FailureClass::Timeout,
+    FailureClass::Server,
+    FailureClass::Limited,
+    FailureClass::Client,
+    FailureClass::Redirect,
+    FailureClass::Policy,
+];
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -48,6 +59,16 @@ pub(super) async fn list(desk: &Desk, input: Bytes) -> Answer {
     let mut input: Input = read(&input)?;
     if let Some(name) = &input.route {
         input.route = Some(desk.route(name)?.results.clone());
+    }
+    if let Some(class) = input
+        .class
+        .as_deref()
+        .filter(|class| !CLASSES.iter().any(|known| known.name() == *class))
+    {
+        let known = CLASSES.map(FailureClass::name).join(", ");
+        return Err(refuse(format!(
+            "there is no class `{class}`; there are: {known}"
+        )));
     }
     let found = newest(desk, &input).await;
     write(&found.map_err(|error| failed("the results cannot be read", &error))?)
