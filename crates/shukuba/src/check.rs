@@ -279,7 +279,7 @@ mod tests {
         assert!(error.contains("no data directory"), "{error}");
         let open = journal(temporary.path(), 1);
         let error = format!("{:#}", verify(temporary.path()).unwrap_err());
-        assert!(error.contains("in use by another process"), "{error}");
+        assert!(error.contains("is in use by process"), "{error}");
         drop(open);
     }
 }
