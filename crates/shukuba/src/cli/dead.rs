@@ -103,9 +103,14 @@ impl Which {
 pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     match args.what {
         What::List { which, max } => {
-            which
+            let answer = which
                 .at
                 .show(app, "dead-list", &which.with("max", max), list)?;
+            if let Some(name) = &which.destination
+                && answer.as_array().is_none_or(Vec::is_empty)
+            {
+                output::complain(&format!("nothing dead for destination `{name}`"));
+            }
         }
         What::Show { which } => {
             let answer = which

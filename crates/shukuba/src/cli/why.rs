@@ -66,16 +66,30 @@ fn story(story: &Value) -> String {
         }
     }
     lines.extend(attempts.iter().map(attempt));
-    lines.extend(list(story, "waiting").iter().map(|one| {
-        let place = [text(one, "state"), text(one, "until")].join(" ");
-        format!(
-            "  in `{}`: {} as {}",
-            text(one, "queue"),
-            place.trim_end(),
-            text(one, "message_id")
-        )
-    }));
+    let state = text(story, "state");
+    lines.extend(
+        list(story, "waiting")
+            .iter()
+            .map(|one| waiting(&state, one)),
+    );
     lines.join("\n")
+}
+
+/// A message in a queue. Lines of one message share the id by which it was found: of a notification that has ended it
+/// may be another's.
+fn waiting(state: &str, one: &Value) -> String {
+    let place = [text(one, "state"), text(one, "until")].join(" ");
+    let is_ended = matches!(state, "delivered" | "dead" | "expired");
+    let whose = match is_ended && text(one, "state") != "dead" {
+        true => " (sent again, or other lines of its message)",
+        false => "",
+    };
+    format!(
+        "  in `{}`: {} as {}{whose}",
+        text(one, "queue"),
+        place.trim_end(),
+        text(one, "message_id")
+    )
 }
 
 fn from(origin: &Value) -> String {
@@ -134,4 +148,30 @@ fn attempt(attempt: &Value) -> String {
         text(attempt, "address"),
         text(attempt, "notifier"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ended_is_not_said_to_wait() {
+        let one =
+            json!({ "queue": "q", "state": "retry-wait", "until": "then", "message_id": "m" });
+        assert_eq!(
+            waiting("delivered", &one),
+            "  in `q`: retry-wait then as m (sent again, or other lines of its message)"
+        );
+        assert_eq!(
+            waiting("retry-wait", &one),
+            "  in `q`: retry-wait then as m"
+        );
+    }
+
+    #[test]
+    fn an_attempt_says_its_replay_and_why_it_expired() {
+        let text = attempt(&json!({ "verdict": "expired", "replay": "r-1#3." }));
+        assert!(text.contains("expired its time was over"), "{text}");
+        assert!(text.contains(", replay r-1#3."), "{text}");
+    }
 }

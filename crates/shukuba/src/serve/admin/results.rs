@@ -60,18 +60,23 @@ pub(super) async fn list(desk: &Desk, input: Bytes) -> Answer {
     if let Some(name) = &input.route {
         input.route = Some(desk.route(name)?.results.clone());
     }
-    if let Some(class) = input
-        .class
-        .as_deref()
-        .filter(|class| !CLASSES.iter().any(|known| known.name() == *class))
-    {
-        let known = CLASSES.map(FailureClass::name).join(", ");
-        return Err(refuse(format!(
-            "there is no class `{class}`; there are: {known}"
-        )));
-    }
+    check_class(input.class.as_deref())?;
     let found = newest(desk, &input).await;
     write(&found.map_err(|error| failed("the results cannot be read", &error))?)
+}
+
+/// Refuses a class that does not exist, of which nothing would ever be found.
+pub(super) fn check_class(class: Option<&str>) -> Result<(), api::Fault> {
+    let Some(class) = class else {
+        return Ok(());
+    };
+    if CLASSES.iter().any(|known| known.name() == class) {
+        return Ok(());
+    }
+    let known = CLASSES.map(FailureClass::name).join(", ");
+    Err(refuse(format!(
+        "there is no class `{class}`; there are: {known}"
+    )))
 }
 
 async fn newest(desk: &Desk, input: &Input) -> Result<Vec<Stored>, Error> {
@@ -128,4 +133,16 @@ fn tail(log: &dyn ResultLog, input: &Input) -> Result<Vec<Stored>, Error> {
     }
     found.reverse();
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_class_is_refused_with_the_known_ones() {
+        assert!(check_class(None).is_ok() && check_class(Some("server")).is_ok());
+        let fault = check_class(Some("nope")).unwrap_err();
+        assert!(fault.message.contains("there are: network, "), "{fault:?}");
+    }
 }
