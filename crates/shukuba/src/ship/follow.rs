@@ -75,6 +75,8 @@ enum Missed {
     Known,
     /// Its name went to another one.
     Shifted,
+    /// It may be a copy of the current file, of which nothing is accepted that would tell.
+    Unclear,
 }
 
 /// How a name is followed.
@@ -362,8 +364,10 @@ impl Follow {
         }
         known.is_done = false;
         let mut source = source;
+        // With the first bytes in hand a cut shows, however early.
         source
             .skip_to(known.offset)
+            .and_then(|_| source.fill())
             .with_context(|| format!("cannot read `{}`", self.path.display()))?;
         let packer = Packer::new(self.limits, known.planned.iter().copied());
         let id = known.id.clone();
@@ -497,6 +501,7 @@ impl Follow {
                 match self.take_missed(state, &rotated) {
                     Ok(Missed::Taken) => opened += 1,
                     Ok(Missed::Known) => {}
+                    Ok(Missed::Unclear) => self.more_since = Some(since),
                     Ok(Missed::Shifted) => is_shifted = true,
                     Err(_) if !is_still(&rotated.path, rotated.node) => is_shifted = true,
                     Err(error) => {
@@ -535,6 +540,15 @@ impl Follow {
         let (Some(print), Some(reached), true) = (print, reached, has_more) else {
             return Ok(Missed::Known);
         };
+        let current = self.current.as_ref().map(|reading| reading.file);
+        let is_unclear = known.is_none()
+            && self.mode == Mode::On
+            && current
+                .and_then(|index| state.files.get(index))
+                .is_some_and(|file| file.proof().is_none() && file.fingerprint == print);
+        if is_unclear {
+            return Ok(Missed::Unclear);
+        }
         let index = known.unwrap_or_else(|| {
             tracing::info!(path = %path.display(), "reading a file that was rotated away unseen");
             register(state, &self.path, print, rotated.node, compressed)

@@ -651,6 +651,28 @@ mod following {
     }
 
     #[test]
+    fn a_copy_of_a_file_of_which_nothing_is_accepted_is_no_other_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let at_name = |name: &str| dir.path().join(name);
+        let log = at_name("log");
+        let mut state = State::open(&at_name("state"), URL).unwrap();
+        std::fs::write(&log, "one\ntwo\n").unwrap();
+        begin(&log, &mut state);
+        state.save().unwrap();
+        drop(state);
+        // A start between the copy and the cut.
+        std::fs::copy(&log, at_name("log.1")).unwrap();
+        let mut state = State::open(&at_name("state"), URL).unwrap();
+        let mut follow = begin(&log, &mut state);
+        assert!(!follow.has_older());
+        std::fs::write(&log, "three\n").unwrap();
+        let mut lines = read_all(&mut follow, &mut state, 1);
+        lines.sort();
+        assert_eq!(lines, ["one", "three", "two"]);
+        assert_eq!(state.files.len(), 2);
+    }
+
+    #[test]
     fn what_is_known_of_a_file_outlives_its_compression_and_a_kill() {
         let dir = tempfile::tempdir().unwrap();
         let log = dir.path().join("log");
