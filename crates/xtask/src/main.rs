@@ -22,7 +22,9 @@ fn main() -> ExitCode {
 
 /// The workspace's root: two folders above this crate.
 fn root() -> PathBuf {
-    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    // As `cargo run` says now: the one that it was built in may be another clone, where they share a target directory.
+    let here = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
     here.ancestors().nth(2).map_or(here.clone(), PathBuf::from)
 }
 

@@ -1,8 +1,7 @@
-//! The rules for a receiver: `[destinations."host"]` as written, and [`DestinationRules`] with all defaults filled in.
+//! The rules for a receiver: `[destinations."host"]` as written, and how they become [`DestinationRules`].
 //!
 //! A key that a destination does not set is taken from `[destinations."*"]`, then from the built-in default.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,12 +11,13 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::secret::{self, SecretText, Secrets};
+use super::hidden::{hidden, is_secret_header};
+use super::rules::{DestinationRules, RetryRules};
+use super::secret::{self, Secrets};
 use super::value::{Rate, Schedule, Size, Span, Statuses};
 use super::{Invalid, Problems};
 use crate::format::check_static_header;
 use crate::masking::{MASK, Masking};
-use crate::port::FailureClass;
 
 /// `[destinations."host"]`: the rules for receivers, matched by host. Every key may be left out.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -94,239 +94,6 @@ pub struct Retry {
     pub retry_after_min: Option<Span>,
     /// The longest `Retry-After` that is obeyed; a longer one counts as this. 0s to 24h; default 1h.
     pub retry_after_max: Option<Span>,
-}
-
-/// The rules for one receiver with nothing left open.
-#[derive(Clone, Debug, PartialEq)]
-pub struct DestinationRules {
-    /// The pattern that they stand under, such as `*.appsflyer.com`; `*` for the defaults.
-    pub name: Arc<str>,
-    /// See [`Destination::timeout_connect`].
-    pub timeout_connect: Duration,
-    /// See [`Destination::timeout_tls`].
-    pub timeout_tls: Duration,
-    /// See [`Destination::timeout_first_byte`].
-    pub timeout_first_byte: Duration,
-    /// See [`Destination::timeout_total`].
-    pub timeout_total: Duration,
-    /// See [`Destination::in_flight_max`].
-    pub in_flight_max: Option<u32>,
-    /// Sends a second.
-    pub rate_per_sec: Option<f64>,
-    /// Sends at once after a rest.
-    pub rate_burst: u32,
-    /// When to try again.
-    pub retry: RetryRules,
-    /// See [`Destination::success`].
-    pub success: Vec<Statuses>,
-    /// See [`Destination::response_bytes_max`].
-    pub response_bytes_max: usize,
-    /// See [`Destination::response_excerpt_bytes`].
-    pub response_excerpt_bytes: usize,
-    /// See [`Destination::request_bytes_max`].
-    pub request_bytes_max: usize,
-    /// Names and values, secrets filled in.
-    pub headers: Vec<(String, SecretText)>,
-    /// See [`Destination::connect_to`].
-    pub connect_to: Option<String>,
-    /// See [`Destination::ca_file`].
-    pub ca_file: Option<PathBuf>,
-    /// See [`Destination::allow_cidrs`].
-    pub allow_cidrs: Vec<IpNet>,
-    /// See [`Destination::proxy`].
-    pub proxy: Option<Url>,
-    /// See [`Destination::idle_connections_max`].
-    pub idle_connections_max: u32,
-    /// See [`Destination::idle_for`].
-    pub idle_for: Duration,
-    /// See [`Destination::mail_relay`].
-    pub mail_relay: Option<SecretText>,
-    /// See [`Destination::mail_from`].
-    pub mail_from: Option<String>,
-    /// See [`Destination::id_header`]; empty for none.
-    pub id_header: Arc<str>,
-    /// What no result may hold: the values of secrets, and of headers that are secrets.
-    pub hidden: Arc<[String]>,
-}
-
-/// When to try again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RetryRules {
-    /// After [`FailureClass::Network`].
-    pub network: Schedule,
-    /// After [`FailureClass::Timeout`].
-    pub timeout: Schedule,
-    /// After [`FailureClass::Server`].
-    pub server: Schedule,
-    /// After [`FailureClass::Limited`].
-    pub limited: Schedule,
-    /// After [`FailureClass::Client`].
-    pub client: Schedule,
-    /// After [`FailureClass::Redirect`].
-    pub redirect: Schedule,
-    /// See [`Retry::retry_after_min`].
-    pub retry_after_min: Duration,
-    /// See [`Retry::retry_after_max`].
-    pub retry_after_max: Duration,
-}
-
-/// The built-in schedule: 5 s, 30 s, 2 min, 10 min, 30 min, then each hour.
-pub const RETRY_SECS: [u64; 6] = [5, 30, 120, 600, 1800, 3600];
-
-static NEVER: Schedule = Schedule::Never;
-
-impl RetryRules {
-    /// The schedule for a class; what our own rules refuse is never tried again.
-    #[must_use]
-    pub fn schedule(&self, class: FailureClass) -> &Schedule {
-        match class {
-            FailureClass::Network => &self.network,
-            FailureClass::Timeout => &self.timeout,
-            FailureClass::Server => &self.server,
-            FailureClass::Limited => &self.limited,
-            FailureClass::Client => &self.client,
-            FailureClass::Redirect => &self.redirect,
-            FailureClass::Policy => &NEVER,
-        }
-    }
-}
-
-impl Default for DestinationRules {
-    fn default() -> Self {
-        let schedule = Schedule::of_secs(&RETRY_SECS);
-        Self {
-            name: Arc::from("*"),
-            timeout_connect: Duration::from_secs(3),
-            timeout_tls: Duration::from_secs(5),
-            timeout_first_byte: Duration::from_secs(10),
-            timeout_total: Duration::from_secs(15),
-            in_flight_max: None,
-            rate_per_sec: None,
-            rate_burst: 1,
-            retry: RetryRules {
-                network: schedule.clone(),
-                timeout: schedule.clone(),
-                server: schedule.clone(),
-                limited: schedule,
-                client: Schedule::Never,
-                redirect: Schedule::Never,
-                retry_after_min: Duration::from_secs(1),
-                retry_after_max: Duration::from_secs(3600),
-            },
-            success: vec![Statuses::range(200, 299)],
-            response_bytes_max: 64 << 10,
-            response_excerpt_bytes: 1 << 10,
-            request_bytes_max: 1 << 20,
-            headers: Vec::new(),
-            connect_to: None,
-            ca_file: None,
-            allow_cidrs: Vec::new(),
-            proxy: None,
-            idle_connections_max: 64,
-            idle_for: Duration::from_secs(50),
-            mail_relay: None,
-            mail_from: None,
-            id_header: Arc::from("x-notification-id"),
-            hidden: Arc::default(),
-        }
-    }
-}
-
-impl DestinationRules {
-    /// Whether `status` means success.
-    #[must_use]
-    pub fn is_success(&self, status: u16) -> bool {
-        self.success.iter().any(|range| range.contains(status))
-    }
-
-    /// The text with `***` for each secret; a secret that the end of the text cuts is hidden too.
-    #[must_use]
-    pub fn hide<'a>(&self, text: &'a [u8]) -> Cow<'a, [u8]> {
-        let mut text = Cow::Borrowed(text);
-        for secret in self.hidden.iter().map(String::as_bytes) {
-            if let Some(hidden) = without(&text, secret) {
-                text = Cow::Owned(hidden);
-            }
-        }
-        text
-    }
-}
-
-/// The shortest text that is hidden: a shorter one would be found in any answer. Chosen.
-const HIDDEN_BYTES_MIN: usize = 4;
-
-/// The secrets of a destination in the forms in which a receiver may send them back, the longest first.
-fn hidden(
-    headers: &[(String, SecretText)],
-    mail_relay: Option<&SecretText>,
-    proxy: Option<&Url>,
-) -> Arc<[String]> {
-    let hides = Masking::default();
-    let mut all: Vec<String> = Vec::new();
-    for (name, value) in headers {
-        all.extend(value.values().map(str::to_owned));
-        if value.values().next().is_none() && is_secret_header(&hides, name) {
-            // `Bearer TOKEN`, `Basic …`: the scheme is none.
-            let token = value.expose().trim().rsplit(' ').next();
-            all.extend(token.map(str::to_owned));
-        }
-    }
-    all.extend(
-        mail_relay
-            .iter()
-            .flat_map(|relay| relay.values())
-            .map(str::to_owned),
-    );
-    let relay = mail_relay.and_then(|relay| Url::parse(relay.expose()).ok());
-    for password in [relay.as_ref(), proxy]
-        .into_iter()
-        .flatten()
-        .filter_map(Url::password)
-    {
-        let plain = percent_encoding::percent_decode_str(password).decode_utf8_lossy();
-        all.extend([password.to_owned(), plain.into_owned()]);
-    }
-    for secret in all.clone() {
-        let in_json = secret
-            .replace('\\', "\\\\")
-            .replace('"', "\\\"")
-            .replace('/', "\\/");
-        let in_url =
-            percent_encoding::utf8_percent_encode(&secret, percent_encoding::NON_ALPHANUMERIC);
-        all.extend([in_json.replace("\\/", "/"), in_json, in_url.to_string()]);
-    }
-    all.retain(|secret| secret.len() >= HIDDEN_BYTES_MIN);
-    all.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
-    all.dedup();
-    all.into()
-}
-
-/// `text` with the mask for each `secret` and for its beginning at the end; `None` where there is neither.
-fn without(text: &[u8], secret: &[u8]) -> Option<Vec<u8>> {
-    let mut out = Vec::new();
-    let mut rest = text;
-    let mut is_found = false;
-    while let Some(at) = memchr::memmem::find(rest, secret) {
-        is_found = true;
-        out.extend_from_slice(rest.get(..at)?);
-        out.extend_from_slice(MASK.as_bytes());
-        rest = rest.get(at + secret.len()..)?;
-    }
-    let cut = (HIDDEN_BYTES_MIN..secret.len().min(rest.len() + 1))
-        .rev()
-        .find(|len| {
-            secret
-                .get(..*len)
-                .is_some_and(|begin| rest.ends_with(begin))
-        });
-    if let Some(len) = cut {
-        is_found = true;
-        out.extend_from_slice(rest.get(..rest.len() - len)?);
-        out.extend_from_slice(MASK.as_bytes());
-    } else {
-        out.extend_from_slice(rest);
-    }
-    is_found.then_some(out)
 }
 
 impl Destination {
@@ -636,14 +403,6 @@ fn without_password(url: &Url) -> Url {
         let _ = url.set_password(Some(MASK));
     }
     url
-}
-
-/// Headers whose value is a secret though the settings hold it as it is.
-fn is_secret_header(hides: &Masking, name: &str) -> bool {
-    hides.hides(name.as_bytes())
-        || ["cookie", "proxy-authorization", "x-api-key"]
-            .iter()
-            .any(|own| own.eq_ignore_ascii_case(name))
 }
 
 fn key_of(name: &str, key: &str) -> String {

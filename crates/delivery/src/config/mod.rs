@@ -11,8 +11,10 @@
 //! - [`keys`]: the table of all keys, for the generated reference
 
 pub mod destination;
+mod hidden;
 pub mod keys;
 pub mod route;
+mod rules;
 pub mod secret;
 pub mod value;
 pub mod work;
@@ -23,8 +25,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use destination::{Destination, DestinationRules, Retry, RetryRules};
+pub use destination::{Destination, Retry};
 pub use route::{FormatKind, Route, RouteFormat, RouteMask};
+pub use rules::{DestinationRules, RetryRules};
 pub use secret::{SecretText, Secrets, SystemSecrets};
 pub use value::{Rate, Schedule, Size, Span, Statuses};
 pub use work::{Notifier, Results, Scaler};

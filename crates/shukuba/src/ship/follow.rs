@@ -8,7 +8,7 @@
 //! ([`rotated`](super::rotated)) is read before the file that has the name now.
 
 use std::collections::VecDeque;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,9 +16,10 @@ use std::time::Duration;
 use anyhow::Context;
 use base::{Clock, SystemClock};
 
+use super::known::{compressed_of, find, is_still, on_disk, register};
 use super::pack::{Limits, Packer};
 use super::rotated::{self, Rotated};
-use super::source::{self, Node, Packing, Source, Tail};
+use super::source::{self, Node, Source, Tail};
 use super::state::{FileState, OnDisk, State};
 
 /// How long a renamed file must be silent before it counts as finished. Chosen: longer than a writer takes to open its
@@ -594,91 +595,4 @@ impl Follow {
         };
         (0..LOOKS).find_map(|_| look())
     }
-}
-
-/// Whether the name still stands for that file.
-fn is_still(path: &Path, node: Node) -> bool {
-    fs::metadata(path).is_ok_and(|metadata| Node::of(&metadata) == node)
-}
-
-/// The known file that this one goes on.
-fn find(
-    state: &State,
-    fingerprint: &str,
-    node: Node,
-    compressed: Option<&OnDisk>,
-    path: &Path,
-) -> Option<usize> {
-    let is_same = |file: &FileState| {
-        file.fingerprint == fingerprint
-            // Nothing of it is acknowledged, so there are no bytes to know it by.
-            && (file.tail.is_some() || file.node == node)
-            && match (&file.compressed, compressed) {
-                (Some(known), Some(now)) => known == now,
-                (None, None) => {
-                    File::open(path).is_ok_and(|open| rotated::goes_on(&open, file))
-                }
-                (None, Some(_)) => file.proof().is_some_and(|(at, tail)| {
-                    rotated::text_tail(path, at).as_ref() == Some(tail)
-                }),
-                (Some(_), None) => false,
-            }
-    };
-    let candidates = || {
-        let free = state
-            .files
-            .iter()
-            .enumerate()
-            .filter(|(index, _)| !state.in_use.contains(index));
-        free.filter(|(_, file)| is_same(file))
-    };
-    candidates()
-        .find(|(_, file)| file.node == node)
-        .or_else(|| candidates().next())
-        .map(|(index, _)| index)
-}
-
-fn register(
-    state: &mut State,
-    path: &Path,
-    fingerprint: String,
-    node: Node,
-    compressed: Option<OnDisk>,
-) -> usize {
-    let id = state.free_id(&fingerprint);
-    state.files.push(FileState {
-        id,
-        fingerprint,
-        path: path.to_owned(),
-        node,
-        compressed,
-        offset: 0,
-        tail: None,
-        tail_at: None,
-        written: None,
-        planned: Vec::new(),
-        accepted: 0,
-        set_aside: 0,
-        is_done: false,
-    });
-    state.is_changed = true;
-    state.files.len() - 1
-}
-
-fn compressed_of(path: &Path) -> bool {
-    Packing::of(path) != Packing::Plain
-}
-
-fn on_disk(path: &Path) -> anyhow::Result<Option<OnDisk>> {
-    if !compressed_of(path) {
-        return Ok(None);
-    }
-    let file = File::open(path).with_context(|| format!("cannot open `{}`", path.display()))?;
-    let size = file
-        .metadata()
-        .with_context(|| format!("cannot read `{}`", path.display()))?
-        .len();
-    let tail = source::tail_of(&file, size)
-        .with_context(|| format!("cannot read `{}`", path.display()))?;
-    Ok(tail.map(|tail| OnDisk { size, tail }))
 }

@@ -16,10 +16,12 @@
 mod aside;
 mod flight;
 mod follow;
+mod known;
 mod line;
 mod manifest;
 mod pack;
 mod pipeline;
+mod pull;
 mod reader;
 mod rotated;
 mod source;
