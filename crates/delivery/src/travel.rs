@@ -6,6 +6,7 @@
 //! shukuba.lines   how many lines, such as `200`
 //! shukuba.origin  where it came from, as the sender wrote it
 //! shukuba.replay  the replay that sent it again
+//! shukuba.new-id  its lines do not keep the ids that they bear themselves
 //! shukuba.retry   attempts, first acceptance (ms), time not to try before (ms), line numbers as first sent:
 //!                 `attempt=2 first=1795410190250 not-before=1795410250000 lines=3,7-9`
 //! ```
@@ -25,6 +26,8 @@ pub const LINES: &str = "shukuba.lines";
 pub const ORIGIN: &str = "shukuba.origin";
 /// The attribute that names a replay.
 pub const REPLAY: &str = "shukuba.replay";
+/// The attribute of a message whose lines do not keep their own ids.
+pub const NEW_ID: &str = "shukuba.new-id";
 /// The attribute with the state of a retry.
 pub const RETRY: &str = "shukuba.retry";
 

@@ -263,12 +263,12 @@ fn received(n: u32, group: &str, body: &str) -> Received {
 }
 
 fn dispatcher(is_fifo: bool) -> Dispatcher {
-    dispatcher_with(is_fifo, 32)
+    dispatcher_with(is_fifo, 32, FormatKind::Url)
 }
 
-fn dispatcher_with(is_fifo: bool, slots: u32) -> Dispatcher {
+fn dispatcher_with(is_fifo: bool, slots: u32, kind: FormatKind) -> Dispatcher {
     let queue = Arc::new(MemoryQueue::new(EMBEDDED, Arc::new(SystemClock::new())));
-    let mut parts = parts(queue, Arc::default(), FormatKind::Url);
+    let mut parts = parts(queue, Arc::default(), kind);
     parts.notifier.slots = slots;
     let setup = Setup {
         format: parts.format,
@@ -413,6 +413,23 @@ fn a_pause_hands_back_and_a_resume_goes_on() {
 }
 
 #[test]
+fn a_line_keeps_its_own_id_unless_its_message_says_anew() {
+    let mut dispatcher = dispatcher_with(false, 32, FormatKind::Json);
+    act(&mut dispatcher, 0);
+    let body = r#"{"url":"http://a.example/","id":"own"}"#;
+    let mut anew = received(2, "", body);
+    anew.attributes
+        .insert(crate::travel::NEW_ID.into(), "yes".into());
+    dispatcher.received(at(1), vec![received(1, "", body), anew], 10);
+    let actions = act(&mut dispatcher, 1);
+    let ids: Vec<&str> = sends(&actions)
+        .iter()
+        .map(|send| &*send.notification.id)
+        .collect();
+    assert_eq!(ids, ["own", "m2/1"]);
+}
+
+#[test]
 fn a_pause_by_host_means_all_of_its_ports_and_lines_come_back_soon() {
     let mut dispatcher = dispatcher(false);
     act(&mut dispatcher, 0);
@@ -446,7 +463,7 @@ fn a_pause_by_host_means_all_of_its_ports_and_lines_come_back_soon() {
 /// Works off messages for receivers that answer after so many milliseconds, the queue always giving what is asked for:
 /// when each was sent and to whom, within 20 s, and how many went back untried.
 fn work_off(backlog: &[(&str, u64)]) -> (Vec<(u64, String)>, u64) {
-    let mut dispatcher = dispatcher_with(false, 512);
+    let mut dispatcher = dispatcher_with(false, 512, FormatKind::Url);
     let latencies: HashMap<&str, u64> = backlog.iter().copied().collect();
     let mut left = (0..).zip(backlog);
     let mut flights: BTreeMap<(u64, usize), (u64, JobKey)> = BTreeMap::new();

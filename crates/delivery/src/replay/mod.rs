@@ -227,6 +227,9 @@ impl Source {
             };
             attributes = travel::carry(&attributes, base, 1, &retry);
         }
+        if replay.ids == Ids::New {
+            attributes.insert(travel::NEW_ID.to_owned(), "yes".to_owned());
+        }
         attributes.insert(travel::REPLAY.to_owned(), mark(&replay.id, number));
         Again {
             body: self.body(),

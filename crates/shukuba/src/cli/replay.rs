@@ -41,7 +41,7 @@ pub(crate) struct Args {
     /// That ended so: delivered, dead or expired
     #[arg(long, value_name = "VERDICT")]
     verdict: Option<String>,
-    /// Give each a new id: receivers that deduplicate take it as another one. A line that bears its own id keeps that
+    /// Give each a new id: receivers that deduplicate take it as another one
     #[arg(long)]
     new_id: bool,
     /// At most so many a second; 0: as fast as it goes

@@ -143,7 +143,12 @@ impl Dispatcher {
     ) -> (Option<UnitId>, Option<Arc<Notification>>, Option<Verdict>) {
         let unit = self.units.of_url(&parsed.request.url, at.mono);
         let (number, attempts) = self.number_of(key, index);
-        let id = self.id_of(key, number, parsed.id.as_deref());
+        let is_anew = self.messages.get(key).is_some_and(|message| {
+            let attributes = &message.received.attributes;
+            attributes.contains_key(travel::NEW_ID)
+        });
+        let own = parsed.id.as_deref().filter(|_| !is_anew);
+        let id = self.id_of(key, number, own);
         let message = self.messages.get(key);
         let request = Arc::new(Notification {
             id,
