@@ -57,6 +57,21 @@ impl<'a> Found<'a> {
         Ok(())
     }
 
+    /// Id, URL and method, as far as they are good; nothing that could be sent.
+    pub(super) fn bearing(self, format: &Format) -> Option<Parsed> {
+        let named = self.method.and_then(|name| method(&name).ok());
+        Some(Parsed {
+            request: Request {
+                url: parse_url(&self.url?).ok()?,
+                method: named.or(format.method.clone()).unwrap_or_default(),
+                headers: Vec::new(),
+                body: Bytes::new(),
+            },
+            id: self.id.and_then(|id| check_id(&id).ok()),
+            expires_at: None,
+        })
+    }
+
     /// The request that these fields ask for.
     pub(super) fn build(self, format: &Format) -> Result<Parsed, Error> {
         let url = self.url.ok_or_else(|| {

@@ -182,6 +182,16 @@ impl Format {
     /// # Errors
     /// [`Error`] with what is wrong and what would be right.
     pub fn parse(&self, line: &Bytes) -> Result<Parsed, Error> {
+        self.find(line)?.build(self)
+    }
+
+    /// What a line that is refused says all the same: its id, and where it should have gone. `None` without a URL.
+    #[must_use]
+    pub fn bearing(&self, line: &Bytes) -> Option<Parsed> {
+        self.find(line).ok()?.bearing(self)
+    }
+
+    fn find<'l>(&self, line: &'l Bytes) -> Result<fields::Found<'l>, Error> {
         if line.len() > self.line_bytes_max {
             return Err(unparsable(format!(
                 "the line has {} bytes, more than line_bytes_max ({})",
@@ -194,13 +204,12 @@ impl Format {
             return Err(unparsable("the line is empty"));
         }
         let whole = lines::to_end(line, trimmed);
-        let found = match &self.kind {
-            Kind::Url => fields::Found::of_url_line(fields::text(trimmed, "the line")?),
-            Kind::Json(paths) => json::read(line, trimmed, paths, self.body)?,
-            Kind::Ltsv => ltsv::read(line, whole, &self.names)?,
-            Kind::Regex(pattern) => pattern.read(line, whole)?,
-        };
-        found.build(self)
+        match &self.kind {
+            Kind::Url => fields::text(trimmed, "the line").map(fields::Found::of_url_line),
+            Kind::Json(paths) => json::read(line, trimmed, paths, self.body),
+            Kind::Ltsv => ltsv::read(line, whole, &self.names),
+            Kind::Regex(pattern) => pattern.read(line, whole),
+        }
     }
 }
 

@@ -430,6 +430,42 @@ fn a_line_keeps_its_own_id_unless_its_message_says_anew() {
 }
 
 #[test]
+fn a_refused_line_keeps_its_id_and_its_receiver() {
+    let mut dispatcher = dispatcher_with(false, 32, FormatKind::Json);
+    act(&mut dispatcher, 0);
+    let body = r#"{"url":"http://a.example/x","id":"own","headers":{"Connection":"x"}}"#;
+    dispatcher.received(
+        at(1),
+        vec![received(1, "", body), received(2, "", "no")],
+        10,
+    );
+    let mut counted = BTreeMap::new();
+    dispatcher.take_counts(|name, counts| {
+        counted.insert(name.to_string(), counts.dead);
+    });
+    assert_eq!(
+        counted,
+        BTreeMap::from([("(unknown)".to_owned(), 1), ("a.example".to_owned(), 1)])
+    );
+    let actions = act(&mut dispatcher, 100);
+    let outcomes = actions.iter().find_map(|action| match action {
+        Action::Settle { outcomes, .. } => Some(outcomes),
+        _ => None,
+    });
+    let line = &outcomes.unwrap()[0].lines[0];
+    assert_eq!(
+        (&*line.notification, &*line.destination),
+        ("own", "a.example")
+    );
+    let url = line
+        .request
+        .as_ref()
+        .map(|request| request.request.url.as_str());
+    assert_eq!(url, Some("http://a.example/x"));
+    assert!(matches!(line.verdict, Verdict::Dead { .. }));
+}
+
+#[test]
 fn a_pause_by_host_means_all_of_its_ports_and_lines_come_back_soon() {
     let mut dispatcher = dispatcher(false);
     act(&mut dispatcher, 0);

@@ -94,7 +94,14 @@ impl Dispatcher {
                 Ok(parsed) => self.judge_line(at, key, index, parsed),
                 Err(error) => {
                     let reason = Reason::from(error);
-                    (None, None, Some(Verdict::Dead { reason }))
+                    let (unit, request) = match self.setup.format.bearing(&raw) {
+                        Some(parsed) => {
+                            let (unit, request, _) = self.judge_line(at, key, index, parsed);
+                            (unit, request)
+                        }
+                        None => (None, None),
+                    };
+                    (unit, request, Some(Verdict::Dead { reason }))
                 }
             },
         };
@@ -107,9 +114,12 @@ impl Dispatcher {
             .and_then(|id| self.units.get(id))
             .map_or(&self.unknown, |unit| &unit.name)
             .clone();
-        if let (Some(unit), Some(verdict)) = (unit.and_then(|id| self.units.get_mut(id)), &verdict)
-        {
-            count(&mut unit.counts, verdict);
+        if let Some(verdict) = &verdict {
+            let unit = unit.and_then(|id| self.units.get_mut(id));
+            count(
+                unit.map_or(&mut self.unknown_counts, |unit| &mut unit.counts),
+                verdict,
+            );
         }
         Line {
             unit: unit.unwrap_or(UnitId::MAX),

@@ -142,6 +142,8 @@ pub struct Dispatcher {
     is_closing: bool,
     is_cancelled: bool,
     unknown: Arc<str>,
+    /// What became of lines whose receiver is not known.
+    unknown_counts: Counts,
     id_scratch: String,
 }
 
@@ -189,6 +191,7 @@ impl Dispatcher {
             is_closing: false,
             is_cancelled: false,
             unknown: Arc::from(UNKNOWN_DESTINATION),
+            unknown_counts: Counts::default(),
             id_scratch: String::new(),
             setup,
         }
@@ -435,6 +438,10 @@ impl Dispatcher {
             if counts != Counts::default() {
                 each(&unit.name, &counts);
             }
+        }
+        let unknown = std::mem::take(&mut self.unknown_counts);
+        if unknown != Counts::default() {
+            each(&self.unknown, &unknown);
         }
     }
 }
