@@ -64,7 +64,7 @@ pub enum Drift {
         accepted: i64,
         /// In a state.
         accounted: i64,
-        /// Lost by settlements that did not add up.
+        /// Lost with a stretch of the journal that was cut out, or by settlements that did not add up.
         lost: i64,
     },
     /// The stored results say something else.
@@ -421,10 +421,11 @@ mod tests {
     use object_store::memory::InMemory;
     use store::record::{
         Cause, LineOutcome, LineState, MessageKey, NewMessage, Next, Observer as _, QueueId,
-        Record, Settlement,
+        Record, Settlement, Touched,
     };
 
     use super::*;
+    use crate::ledger::minute_of;
     use crate::result::Decision;
     use crate::results::tests::{FakeLog, at, result};
     use crate::results::{ObjectResults, Sealer};
@@ -583,5 +584,24 @@ mod tests {
         });
         let balance = place.balance(2).await;
         assert!(!balance.balanced && balance.text(true).contains("was damaged and cut out"));
+    }
+
+    #[tokio::test]
+    async fn messages_that_were_cut_out_are_lost_and_no_longer_open() {
+        let place = Place::new();
+        place.record(&Record::MessagesLost {
+            queue: QueueId(1),
+            messages: vec![Touched {
+                key: MessageKey(2),
+                sent_minute: minute_of(at(0)),
+                lines: 1,
+            }],
+        });
+        let drifts = place.balance(2).await.drifts;
+        let first = drifts.first().map(ToString::to_string);
+        let said = "queue `q`: 3 accepted, 2 accounted for, 1 lost";
+        assert_eq!(first.as_deref(), Some(said), "{drifts:?}");
+        let names = |drift: &Drift| matches!(drift, Drift::Sum { lost: 1, .. });
+        assert!(drifts.iter().all(names), "{drifts:?}");
     }
 }

@@ -14,7 +14,7 @@
 //! | taken | `Deleted` | deleted by a caller who is not a notifier |
 //! | purged | `Purged`, `QueueDeleted` | removed with everything in the queue |
 //! | moved-out | `Moved` | went to another queue, which booked it as moved-in |
-//! | lost | a settlement that does not add up | must be 0; the only unbalanced state |
+//! | lost | `MessagesLost`, a settlement that does not add up | lay in a damaged stretch that was cut out; the only unbalanced state |
 //!
 //! How *open* divides depends on the clock (a delay or a lease ends without a record), so the queue engine answers that, at
 //! the same position: see [`balance()`]. *corrected* is what a message's declared number of lines was wrong by.
@@ -190,6 +190,11 @@ impl State {
             }
             Record::Expired { queue, messages } => {
                 self.each(*queue, messages, |cell, lines| cell.expired += lines);
+            }
+            Record::MessagesLost { queue, messages } => {
+                self.each(*queue, messages, |cell, lines| {
+                    cell.lost += lines.cast_signed();
+                });
             }
             Record::Purged { queue } => {
                 if let Some(book) = self.book(*queue) {

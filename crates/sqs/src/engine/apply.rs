@@ -80,7 +80,9 @@ impl Engine {
                         .for_each(|message| queue.release(message.key))
                 });
             }
-            Record::Deleted { queue, messages } | Record::Expired { queue, messages } => {
+            Record::Deleted { queue, messages }
+            | Record::Expired { queue, messages }
+            | Record::MessagesLost { queue, messages } => {
                 self.with(*queue, |queue, blocks| {
                     for message in messages {
                         queue.take(message.key, blocks);

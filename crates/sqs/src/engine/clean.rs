@@ -1,8 +1,9 @@
-//! Which messages keep an old segment alive, so that the cleaner can copy them to the head of the journal.
+//! Which messages lie in a stretch of the log: the cleaner copies those that keep an old segment alive, and what lay in
+//! a stretch that was cut out is lost.
 
 use std::ops::Range;
 
-use store::record::{MessageKey, QueueId};
+use store::record::{QueueId, Touched};
 
 use super::Engine;
 
@@ -10,7 +11,7 @@ use super::Engine;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Resident {
     pub(crate) queue: QueueId,
-    pub(crate) key: MessageKey,
+    pub(crate) message: Touched,
     pub(crate) location: u64,
 }
 
@@ -18,16 +19,19 @@ impl Engine {
     /// The first `max` messages whose entry begins in `log`.
     pub(crate) fn residents(&self, log: Range<u64>, max: usize) -> Vec<Resident> {
         let all = self.queues.values().flat_map(|queue| {
-            let cold = queue
-                .cold
-                .runs()
-                .filter(|run| run.overlaps(&log))
-                .flat_map(|run| run.keys());
-            let hot = queue.hot.iter().map(|(_, entry)| entry.key);
-            cold.chain(hot).map(|key| Resident {
+            let runs = queue.cold.runs().filter(|run| run.overlaps(&log));
+            let cold = runs.flat_map(|run| {
+                run.keys().map(|key| Touched {
+                    key,
+                    sent_minute: run.minute(),
+                    lines: 1,
+                })
+            });
+            let hot = queue.hot.iter().map(|(_, entry)| entry.touched());
+            cold.chain(hot).map(|message| Resident {
                 queue: queue.id,
-                key,
-                location: queue.location(key),
+                message,
+                location: queue.location(message.key),
             })
         });
         all.filter(|resident| log.contains(&resident.location))

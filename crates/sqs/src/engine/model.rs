@@ -972,7 +972,7 @@ impl World {
         for resident in residents {
             let entry = [5u8, 0, 0, 0, 0, 0];
             let messages = vec![Relocation {
-                key: resident.key,
+                key: resident.message.key,
                 offset: 0,
                 entry: &entry,
             }];
@@ -984,7 +984,7 @@ impl World {
                 self.engine
                     .queue(resident.queue)
                     .unwrap()
-                    .location(resident.key),
+                    .location(resident.message.key),
                 resident.location
             );
         }

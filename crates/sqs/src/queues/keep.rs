@@ -199,12 +199,13 @@ impl Queues {
                 return Ok(());
             };
             let is_there = |resident: &Resident| {
-                state.holds(resident.key) && state.location(resident.key) == resident.location
+                state.holds(resident.message.key)
+                    && state.location(resident.message.key) == resident.location
             };
             let messages: Vec<Relocation<'_>> = entries
                 .iter()
                 .filter(|(resident, _)| is_there(resident))
-                .map(|(resident, entry)| relocation(resident.key, entry))
+                .map(|(resident, entry)| relocation(resident.message.key, entry))
                 .collect();
             if !messages.is_empty() {
                 let at = engine.time(self.now());

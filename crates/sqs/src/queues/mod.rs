@@ -9,6 +9,7 @@
 //! - [`find`]: messages by an id, wherever they wait
 //! - [`moves`]: message move tasks
 //! - [`keep`]: retention, snapshots, reclaiming and cleaning
+//! - [`lost`]: what a damaged journal took along
 //!
 //! Ids and the number of batch entries are the caller's to check with [`crate::batch::check_ids`].
 
@@ -17,6 +18,7 @@ mod find;
 mod fold;
 mod forward;
 mod keep;
+mod lost;
 mod moves;
 mod outcome;
 mod queue;
@@ -196,6 +198,7 @@ impl Queues {
             keeper: Mutex::default(),
             scratch: Mutex::default(),
         };
+        queues.book_lost().map_err(begin)?;
         Ok((Arc::new(queues), recovery))
     }
 

@@ -10,8 +10,8 @@ use std::time::Duration;
 use base::{ByteCount, Clock, ManualClock, NoMetrics, Timestamp};
 use bytes::Bytes;
 use futures_util::FutureExt;
-use store::Room;
 use store::record::{CarryKind, Cause, LineState, Next, NoObserver, Record, Subject};
+use store::{Position, Room};
 
 use super::{Counts, Effort, Options, Queue, Queues, Sought, Standing};
 use crate::attributes::{Attribute, Value};
@@ -747,6 +747,61 @@ async fn a_message_that_cannot_be_read_is_known_to_the_journal() {
     let places = bench.queues.journal().unreadable();
     assert_eq!(places.len(), 1);
     assert_eq!(places[0].file, name);
+}
+
+/// Turns bits over in the body `of` and cuts out what `check-data --quarantine` would.
+fn damage_and_cut(dir: &Path, of: &[u8]) -> (Position, Position) {
+    use std::os::unix::fs::FileExt;
+    let journal = dir.join("journal");
+    let path = journal.join(format!("{:016x}.seg", 0));
+    let bytes = std::fs::read(&path).unwrap();
+    let at = bytes.windows(of.len()).position(|part| part == of).unwrap();
+    let segment = std::fs::File::options().write(true).open(&path).unwrap();
+    segment.write_all_at(&[0xff; 2], at as u64).unwrap();
+    drop(segment);
+    let disk = store::disk::RealDisk::at(&journal).unwrap();
+    let report = store::check::check(&disk).unwrap();
+    let cut = store::check::quarantine(&disk, &report).unwrap();
+    assert_eq!(cut.len(), 1, "{report:?}");
+    (cut[0].from, cut[0].to)
+}
+
+#[tokio::test]
+async fn what_lay_in_a_stretch_that_was_cut_out_leaves_the_queue_and_the_rest_stays() {
+    let mut bench = Bench::new();
+    let queue = bench.create("q", &[]).await;
+    bench.send(&queue, text("before")).await.unwrap();
+    let sender = Sender {
+        id: "AIDA",
+        cause: Cause::Sent,
+    };
+    // One frame: what is not damaged in it can still be read.
+    let together = vec![text("damaged"), text("beside")];
+    bench.queues.send(&queue, sender, together).await.unwrap();
+    bench.send(&queue, text("behind")).await.unwrap();
+    // The queues know it from the snapshot, whatever happens to the log.
+    bench.queues.snapshot().unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    bench.queues = open(elsewhere.path(), &bench.clock);
+    let (from, to) = damage_and_cut(bench.dir.path(), b"damaged");
+    bench.queues = open(bench.dir.path(), &bench.clock);
+    bench
+        .queues
+        .record(Record::Lost { from, to })
+        .await
+        .unwrap();
+    for _ in 0..2 {
+        bench.reopen();
+        let queue = bench.queues.queue("q").unwrap();
+        assert_eq!(bench.counts(&queue), (3, 0, 0, 0));
+    }
+    let queue = bench.queues.queue("q").unwrap();
+    let mut found = Vec::new();
+    while let [message] = bench.receive(&queue, 1).await.as_slice() {
+        found.extend(bodies(std::slice::from_ref(message)));
+    }
+    found.sort();
+    assert_eq!(found, ["before", "behind", "beside"]);
 }
 
 #[tokio::test]

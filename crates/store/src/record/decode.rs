@@ -34,6 +34,7 @@ pub mod tag {
     pub const PAUSED: u8 = 18;
     pub const RESUMED: u8 = 19;
     pub const LOST: u8 = 20;
+    pub const MESSAGES_LOST: u8 = 21;
 }
 
 /// Reads one record, which must take all of `payload`.
@@ -127,6 +128,10 @@ impl<'a> Decoder<'a> {
             tag::LOST => Record::Lost {
                 from: self.position()?,
                 to: self.position()?,
+            },
+            tag::MESSAGES_LOST => Record::MessagesLost {
+                queue: self.queue()?,
+                messages: self.touched()?,
             },
             _ => return Err(self.reader.malformed("its tag is unknown")),
         })

@@ -143,6 +143,9 @@ impl Encoder<'_> {
                 put_varint(self.out, from.get());
                 put_varint(self.out, to.get());
             }
+            Record::MessagesLost { queue, messages } => {
+                self.touched_in(tag::MESSAGES_LOST, *queue, messages);
+            }
         }
     }
 

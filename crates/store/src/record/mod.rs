@@ -357,6 +357,13 @@ pub enum Record<'a> {
         /// The position after its end.
         to: crate::Position,
     },
+    /// Messages lay in a stretch that was cut out and can be read no more (the ledger's `lost`).
+    MessagesLost {
+        /// The queue.
+        queue: QueueId,
+        /// The messages.
+        messages: Vec<Touched>,
+    },
 }
 
 impl Record<'_> {
@@ -376,6 +383,7 @@ impl Record<'_> {
             | Self::Expired { queue, .. }
             | Self::Purged { queue }
             | Self::Relocated { queue, .. }
+            | Self::MessagesLost { queue, .. }
             | Self::Moved { from: queue, .. } => Some(*queue),
             Self::Started { .. }
             | Self::SenderNamed { .. }

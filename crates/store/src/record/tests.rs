@@ -177,6 +177,13 @@ fn the_bytes_of_each_record_stay_what_they_are() {
             },
             "140102",
         ),
+        (
+            Record::MessagesLost {
+                queue,
+                messages: vec![touched(1, 2, 1)],
+            },
+            "15ac0201020404",
+        ),
     ];
     for (mut record, bytes) in cases {
         assert_eq!(hex_of(&encoded(&mut record)), bytes, "{record:?}");
