@@ -3,7 +3,7 @@
 //! - [`account`]: [`Account`], credentials and region by the usual chain, clients from it
 //! - [`find`]: from a queue's name to its URL
 //! - [`queue`]: [`SqsQueue`], the port `Queue` over SQS
-//! - [`objects`]: [`open_results`], the port `ResultStore` over `s3://` and folders
+//! - [`objects`]: [`results_at`], the port `ResultStore` over `s3://` and folders
 //! - [`http`]: one pooled HTTP client for the SDK and the object store
 //!
 //! Leaves to others: the server (`sqs`), what a notification is (`delivery`), and the sender's own client in `shukuba`,
@@ -18,5 +18,5 @@ pub mod objects;
 pub mod queue;
 
 pub use account::Account;
-pub use objects::open_results;
+pub use objects::{Place, open_results, results_at};
 pub use queue::SqsQueue;

@@ -4,6 +4,7 @@
 //! `AWS_ENDPOINT_URL` (path style, as servers other than Amazon's want it). Everything else is a folder, `file:///path` or a
 //! path. A PUT that is answered is durable: S3 by its own promise, a folder by fsync.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
@@ -20,28 +21,62 @@ use url::Url;
 use crate::account::Account;
 use crate::http::{self, Client};
 
-/// Opens the results at `place`: `s3://bucket/prefix`, `file:///folder`, or a path.
-///
-/// # Errors
-/// [`Error::Refused`] when that is neither, [`Error::Unavailable`] when the folder cannot be opened.
-pub fn open_results(account: &Account, place: &str) -> Result<ObjectResults, Error> {
-    let what = format!("results at `{place}`");
-    match Url::parse(place) {
-        Ok(url) if url.scheme() == "s3" => bucket(account, &url, &what),
-        Ok(url) if url.scheme() == "file" => {
-            let path = url
+/// Where objects are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In a folder of this machine.
+    Folder(PathBuf),
+    /// In a bucket, below a prefix.
+    Bucket(Url),
+}
+
+impl Place {
+    /// Reads `s3://bucket/prefix`, `file:///folder`, or a path.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when it is none of these.
+    pub fn parse(place: &str) -> Result<Self, Error> {
+        let refused = |detail: String| Error::refused(&format!("the place `{place}`"), detail);
+        match Url::parse(place) {
+            Ok(url) if url.scheme() == "s3" => Ok(Self::Bucket(url)),
+            Ok(url) if url.scheme() == "file" => url
                 .to_file_path()
-                .map_err(|()| Error::refused(&what, "not the path of a folder"))?;
-            ObjectResults::local(&path)
-        }
-        Ok(url) => Err(Error::refused(
-            &what,
-            format!(
+                .map(Self::Folder)
+                .map_err(|()| refused("not the path of a folder".to_owned())),
+            Ok(url) => Err(refused(format!(
                 "scheme `{}` is not known; give `s3://bucket/prefix`, `file:///folder` or a path",
                 url.scheme()
-            ),
-        )),
-        Err(_) => ObjectResults::local(place.as_ref()),
+            ))),
+            Err(_) => Ok(Self::Folder(place.into())),
+        }
+    }
+}
+
+/// Opens the results at `place`, see [`Place::parse`]; a folder is made when it is not there.
+///
+/// # Errors
+/// [`Error::Refused`] when that is no place, [`Error::Unavailable`] when the folder cannot be opened.
+pub fn open_results(account: &Account, place: &str) -> Result<ObjectResults, Error> {
+    match Place::parse(place)? {
+        Place::Bucket(url) => bucket(account, &url, &format!("results at `{place}`")),
+        Place::Folder(folder) => ObjectResults::local(&folder),
+    }
+}
+
+/// Opens the results at `place` as the user and the machine may: a bucket takes credentials by the usual chain, a folder none.
+///
+/// # Errors
+/// [`Error::Refused`] when that is no place or nothing has credentials, [`Error::Unavailable`] when the folder cannot be opened.
+pub async fn results_at(place: &str) -> Result<ObjectResults, Error> {
+    match Place::parse(place)? {
+        Place::Folder(folder) => ObjectResults::local(&folder),
+        Place::Bucket(url) => {
+            let what = format!("results at `{place}`");
+            let refused = |error| Error::refused(&what, error);
+            let account = Account::load().await.map_err(refused)?;
+            account.check().await.map_err(refused)?;
+            bucket(&account, &url, &what)
+        }
     }
 }
 

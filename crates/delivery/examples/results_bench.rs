@@ -263,7 +263,7 @@ async fn main() {
     {
         fill(&store, total).await;
     }
-    let why = Why::new(results, None, Arc::new(NotKnown), Salt::new([7; 32]));
+    let why = Why::new(results, None, Arc::new(NotKnown), vec![Salt::new([7; 32])]);
     let effort = why.effort(&Window::default()).await.expect("listed");
     println!(
         "in {folder}: {} objects, {} MB",

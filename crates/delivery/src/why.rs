@@ -139,7 +139,7 @@ pub struct Why {
     results: Results,
     log: Option<Arc<dyn ResultLog>>,
     waiting: Arc<dyn Waiting>,
-    salt: Salt,
+    salts: Vec<Salt>,
 }
 
 impl std::fmt::Debug for Why {
@@ -149,10 +149,11 @@ impl std::fmt::Debug for Why {
 }
 
 /// The keys that filters are asked for, and the test that results must pass.
+#[derive(Clone)]
 struct Wanted {
     keys: Vec<u64>,
     id: Option<String>,
-    url_key: u64,
+    url_keys: Vec<u64>,
 }
 
 impl Wanted {
@@ -162,25 +163,26 @@ impl Wanted {
         };
         match &self.id {
             Some(id) => head.message_id == *id || head.notification_id == *id,
-            None => head.url_key == self.url_key,
+            None => self.url_keys.contains(&head.url_key),
         }
     }
 }
 
 impl Why {
-    /// Searches `results` sealed from `log`; `None` where there is no journal.
+    /// Searches `results` sealed from `log`; `None` where there is no journal. A URL is found by any of `salts`: those who
+    /// stored results may each have had their own.
     #[must_use]
     pub fn new(
         results: Results,
         log: Option<Arc<dyn ResultLog>>,
         waiting: Arc<dyn Waiting>,
-        salt: Salt,
+        salts: Vec<Salt>,
     ) -> Self {
         Self {
             results,
             log,
             waiting,
-            salt,
+            salts,
         }
     }
 
@@ -227,14 +229,14 @@ impl Why {
             Question::Id(id) => Wanted {
                 keys: id_keys(id),
                 id: Some(id.clone()),
-                url_key: 0,
+                url_keys: Vec::new(),
             },
             Question::Url(url) => {
-                let url_key = self.salt.url_key(url);
+                let url_keys: Vec<u64> = self.salts.iter().map(|salt| salt.url_key(url)).collect();
                 Wanted {
-                    keys: vec![bloom::url_key(url_key)],
+                    keys: url_keys.iter().map(|key| bloom::url_key(*key)).collect(),
                     id: None,
-                    url_key,
+                    url_keys,
                 }
             }
         }
@@ -244,11 +246,7 @@ impl Why {
         let Some(log) = self.log.clone() else {
             return Ok(Vec::new());
         };
-        let wanted = Wanted {
-            keys: Vec::new(),
-            id: wanted.id.clone(),
-            url_key: wanted.url_key,
-        };
+        let wanted = wanted.clone();
         let search = move || {
             let (mut found, mut read) = (Vec::new(), 0);
             for frame in log.scan(log.sealed_up_to()) {
@@ -460,7 +458,7 @@ mod tests {
             results.clone(),
             Some(log.clone()),
             Arc::new(InQueue(waiting)),
-            salt,
+            vec![salt],
         );
         (log, results, why)
     }

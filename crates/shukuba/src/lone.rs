@@ -145,7 +145,9 @@ async fn queue(
     let place = order.results.as_deref().or(settings.results.url.as_deref()).ok_or_else(|| {
         usage("nothing says where results go: give --results s3://bucket/prefix or file:///folder, or set results.url")
     })?;
-    let objects = aws::open_results(account, place).map_err(|error| usage(error.to_string()))?;
+    let objects = aws::results_at(place)
+        .await
+        .map_err(|error| usage(error.to_string()))?;
     let salt = salt(app, &objects).await?;
     let writer = writer(order, route, settings, salt)?;
     let name = route.results.as_deref().unwrap_or(&order.route);

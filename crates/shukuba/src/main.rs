@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+mod answers;
 mod app;
 mod check;
 mod cli;
@@ -15,6 +16,7 @@ mod data;
 mod keep;
 mod lone;
 mod output;
+mod place;
 mod postbacks;
 mod progress;
 mod route_test;

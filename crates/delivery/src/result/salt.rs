@@ -42,6 +42,23 @@ impl Salt {
         &self.0
     }
 
+    /// The key kept in `store`, if there is one.
+    ///
+    /// # Errors
+    /// What the store says; [`Error::Refused`] when the object is not 32 bytes.
+    pub async fn found_in(store: &dyn ResultStore) -> Result<Option<Self>, Error> {
+        let Some(bytes) = store.get(SALT_OBJECT, None).await? else {
+            return Ok(None);
+        };
+        let bytes: [u8; 32] = bytes.as_ref().try_into().map_err(|_| {
+            Error::refused(
+                "the results' `salt`",
+                format!("it has {} bytes, not 32", bytes.len()),
+            )
+        })?;
+        Ok(Some(Self(bytes)))
+    }
+
     /// The key kept in `store`, made at the first call.
     ///
     /// Two first calls at once may each make one; the later one stays, and URLs of the results written meanwhile are not found.
@@ -49,14 +66,8 @@ impl Salt {
     /// # Errors
     /// What the store says; [`Error::Refused`] when the object is not 32 bytes.
     pub async fn in_store(store: &dyn ResultStore) -> Result<Self, Error> {
-        if let Some(bytes) = store.get(SALT_OBJECT, None).await? {
-            let bytes: [u8; 32] = bytes.as_ref().try_into().map_err(|_| {
-                Error::refused(
-                    "the results' `salt`",
-                    format!("it has {} bytes, not 32", bytes.len()),
-                )
-            })?;
-            return Ok(Self(bytes));
+        if let Some(salt) = Self::found_in(store).await? {
+            return Ok(salt);
         }
         let salt = Self::random();
         store

@@ -132,6 +132,16 @@ impl Results {
         Ok(without_replaced(entries))
     }
 
+    /// The routes that have objects, in order of name.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn routes(&self) -> Result<Vec<String>, Error> {
+        let entries = self.entries(&Window::default()).await?;
+        let names: BTreeSet<String> = entries.into_iter().map(|entry| entry.name.route).collect();
+        Ok(names.into_iter().collect())
+    }
+
     /// What was removed by age.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use crate::app::{self, App};
 use crate::client::admin::Admin;
 use crate::client::endpoint::Endpoint;
 use crate::client::http::Http;
-use crate::{data, output, serve};
+use crate::{data, output, place, serve};
 
 /// Where the server is.
 #[derive(Clone, Debug, clap::Args)]
@@ -61,9 +61,49 @@ impl At {
         input: &impl Serialize,
         table: impl FnOnce(&Value) -> String,
     ) -> anyhow::Result<Value> {
-        let answer = self.call(app, name, input)?;
-        output::show(app.output(), &answer, table);
-        Ok(answer)
+        Ok(shown(app, self.call(app, name, input)?, table))
+    }
+}
+
+fn shown(app: &App, answer: Value, table: impl FnOnce(&Value) -> String) -> Value {
+    output::show(app.output(), &answer, table);
+    answer
+}
+
+/// Who is asked: a server, or results that lone notifiers stored.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Of {
+    #[command(flatten)]
+    pub(super) at: At,
+
+    /// Ask the results that lone notifiers stored, without a server: s3://bucket/prefix, file:///folder or a path
+    #[arg(long, value_name = "URL|DIR", conflicts_with = "endpoint")]
+    pub(super) results: Option<String>,
+}
+
+impl Of {
+    /// Calls `name` and gives its answer.
+    pub(super) fn call(
+        &self,
+        app: &App,
+        name: &str,
+        input: &impl Serialize,
+    ) -> anyhow::Result<Value> {
+        match &self.results {
+            Some(url) => place::call(app, url, name, input),
+            None => self.at.call(app, name, input),
+        }
+    }
+
+    /// Calls `name` and prints its answer.
+    pub(super) fn show(
+        &self,
+        app: &App,
+        name: &str,
+        input: &impl Serialize,
+        table: impl FnOnce(&Value) -> String,
+    ) -> anyhow::Result<Value> {
+        Ok(shown(app, self.call(app, name, input)?, table))
     }
 }
 

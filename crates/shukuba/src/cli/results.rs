@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::operator::{self, At, number, text};
+use super::operator::{self, At, Of, number, text};
 use crate::app::App;
 use crate::output;
 
@@ -20,7 +20,7 @@ enum What {
     /// List the newest results that pass the filter
     List {
         #[command(flatten)]
-        at: At,
+        of: Of,
         /// Of this route
         #[arg(long, value_name = "ROUTE")]
         route: Option<String>,
@@ -65,7 +65,7 @@ pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
             }
         }
         What::List {
-            at,
+            of,
             route,
             destination,
             verdict,
@@ -78,7 +78,7 @@ pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
                 "route": route, "destination": destination, "verdict": verdict, "status": status, "class": class, "max": max,
             });
             let is_any = destination.is_none() && status.is_none();
-            let answer = at.show(app, "results", &input, |answer| {
+            let answer = of.show(app, "results", &input, |answer| {
                 if ids { only_ids(answer) } else { table(answer) }
             })?;
             if !is_any && answer.as_array().is_none_or(Vec::is_empty) {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::operator::{At, list, number, text};
+use super::operator::{Of, list, number, text};
 use super::results::said;
 use crate::app::App;
 
@@ -12,7 +12,7 @@ use crate::app::App;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    at: At,
+    of: Of,
 
     /// Only in this route's results
     #[arg(long, value_name = "ROUTE")]
@@ -25,7 +25,7 @@ pub(crate) struct Args {
 
 pub(super) fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
     let input = json!({ "what": args.what, "route": args.route });
-    let answer = args.at.show(app, "why", &input, table)?;
+    let answer = args.of.show(app, "why", &input, table)?;
     Ok(ExitCode::from(u8::from(
         list(&answer, "stories").is_empty(),
     )))

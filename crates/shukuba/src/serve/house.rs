@@ -323,10 +323,7 @@ fn open_queues(
 async fn open_results(path: &Path, now: &Now) -> anyhow::Result<Arc<dyn ResultStore>> {
     match now.settings.results.url.as_deref() {
         None => Ok(Arc::new(ObjectResults::local(&path.join("results"))?)),
-        Some(url) => {
-            let account = aws::Account::load().await?;
-            Ok(Arc::new(aws::open_results(&account, url)?))
-        }
+        Some(url) => Ok(Arc::new(aws::results_at(url).await?)),
     }
 }
 

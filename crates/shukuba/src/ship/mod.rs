@@ -179,8 +179,7 @@ async fn open_manifests(options: &Options) -> anyhow::Result<(String, Arc<dyn Re
             Arc::new(ObjectResults::local(&folder)?),
         ));
     };
-    let account = aws::Account::load().await?;
-    Ok((place.clone(), Arc::new(aws::open_results(&account, place)?)))
+    Ok((place.clone(), Arc::new(aws::results_at(place).await?)))
 }
 
 /// Shows progress until the reader ends; a signal tells it to stop.

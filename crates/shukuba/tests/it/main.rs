@@ -15,5 +15,6 @@ mod door;
 mod flow;
 mod house;
 mod notifier;
+mod place;
 mod route_test;
 mod ship;

@@ -9,7 +9,6 @@ mod keep;
 mod ledger;
 mod pause;
 mod replay;
-mod results;
 mod route;
 mod scaler;
 mod status;
@@ -25,8 +24,6 @@ use delivery::result::Salt;
 use delivery::results::Results;
 use futures_util::future::{BoxFuture, LocalBoxFuture};
 use gateway::Admin;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use sqs::Queues;
 
 use super::live::Live;
@@ -34,8 +31,8 @@ use super::log::Log;
 use super::notifiers::Notifiers;
 use super::routes::LiveRoute;
 use super::work::Work;
+use crate::answers::{Answer, failed, read, refuse, write};
 
-type Answer = Result<Vec<u8>, Fault>;
 type Run = fn(Desk, Bytes) -> LocalBoxFuture<'static, Answer>;
 
 /// One call.
@@ -72,7 +69,7 @@ static CALLS: [Call; 19] = [
     Call {
         name: "results",
         action: "shukuba:ListResults",
-        run: call!(results::list),
+        run: call!(why::results),
     },
     Call {
         name: "scaler",
@@ -250,33 +247,4 @@ impl Desk {
             }
         }
     }
-}
-
-/// Reads a call's input; nothing stands for an empty object.
-fn read<T: DeserializeOwned>(input: &Bytes) -> Result<T, Fault> {
-    let text: &[u8] = if input.is_empty() { b"{}" } else { input };
-    serde_json::from_slice(text)
-        .map_err(|error| refuse(format!("the input is not in form: {error}")))
-}
-
-/// Writes a call's answer.
-fn write<T: Serialize>(value: &T) -> Answer {
-    serde_json::to_vec(value).map_err(|error| failed("the answer cannot be written", &error))
-}
-
-/// The call asks for what cannot be.
-fn refuse(message: impl Into<String>) -> Fault {
-    Fault::sender("InvalidRequest", message.into())
-}
-
-/// The call failed on our side; the operator is told why.
-fn failed(what: &str, error: &dyn std::error::Error) -> Fault {
-    let mut text = format!("{what}: {error}");
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(&format!(": {cause}"));
-        source = cause.source();
-    }
-    tracing::error!(error = %text, "an operator's call failed");
-    Fault::unavailable(text)
 }

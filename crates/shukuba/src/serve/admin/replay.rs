@@ -50,7 +50,7 @@ pub(super) async fn plan(desk: &Desk, input: Bytes) -> Answer {
         new_ids,
     } = read(&input)?;
     let route = desk.route_or_only(Some(filter.route.as_str()).filter(|name| !name.is_empty()))?;
-    super::results::check_class(filter.class.as_deref())?;
+    crate::answers::results::check_class(filter.class.as_deref())?;
     filter.route.clone_from(&route.results);
     let ids = if new_ids { Ids::New } else { Ids::Keep };
     let replay = replays(desk).plan(filter, ids, desk.work.clock.now()).await;

@@ -1,48 +1,41 @@
-//! `why`: what became of a notification.
+//! `why` and `results`: what the stored results tell, and the journal and the queues beside them.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use delivery::results::ResultLog;
-use delivery::results::set::Window;
-use delivery::why::{Question, Why};
-use serde::Deserialize;
 
-use super::{Answer, Desk, failed, read, write};
+use super::{Answer, Desk, read};
+use crate::answers::{self, Known};
 use crate::serve::waiting::InRoutes;
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Input {
-    /// A message id, a notification id or a URL.
-    what: String,
-    /// Of this route's results only.
-    #[serde(default)]
-    route: Option<String>,
+pub(super) async fn why(desk: &Desk, input: Bytes) -> Answer {
+    let mut input: answers::why::Input = read(&input)?;
+    input.route = desk.results_of(input.route)?;
+    answers::why::why(&desk.known(), &input).await
 }
 
-pub(super) async fn why(desk: &Desk, input: Bytes) -> Answer {
-    let Input { what, route } = read(&input)?;
-    let route = route
-        .map(|name| desk.route(&name))
-        .transpose()?
-        .map(|route| route.results.clone());
-    let log: Arc<dyn ResultLog> = desk.log.clone();
-    let why = Why::new(
-        desk.results().clone(),
-        Some(log),
-        Arc::new(desk.waiting()),
-        desk.salt,
-    );
-    let window = Window {
-        route,
-        ..Window::default()
-    };
-    let answer = why.ask(&Question::of(&what), &window).await;
-    write(&answer.map_err(|error| failed("the results cannot be searched", &error))?)
+pub(super) async fn results(desk: &Desk, input: Bytes) -> Answer {
+    let mut input: answers::results::Input = read(&input)?;
+    input.route = desk.results_of(input.route)?;
+    answers::results::list(&desk.known(), &input).await
 }
 
 impl Desk {
+    fn known(&self) -> Known {
+        Known {
+            results: self.results().clone(),
+            log: Some(self.log.clone()),
+            waiting: Arc::new(self.waiting()),
+            salts: vec![self.salt],
+        }
+    }
+
+    /// The name of a route's results.
+    fn results_of(&self, route: Option<String>) -> Result<Option<String>, api::Fault> {
+        let name = |route: String| Ok(self.route(&route)?.results.clone());
+        route.map(name).transpose()
+    }
+
     /// The queues of the routes, with those of their dead notifications.
     fn waiting(&self) -> InRoutes {
         let routes = self.log.routes.read();

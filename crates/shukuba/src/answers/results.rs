@@ -2,14 +2,13 @@
 //!
 //! Reads backwards: the journal's tail, then the newest objects, and stops when it has enough.
 
-use bytes::Bytes;
 use delivery::port::FailureClass;
 use delivery::result::{Decision, Packed, Stored};
 use delivery::results::set::{Window, lines_of};
 use delivery::results::{Error, ResultLog, sealer};
 use serde::Deserialize;
 
-use super::{Answer, Desk, failed, read, refuse, write};
+use super::{Answer, Known, failed, refuse, write};
 
 /// Results in one answer.
 const MAX: usize = 1000;
@@ -24,10 +23,12 @@ const CLASSES: [FailureClass; 7] = [
     FailureClass::Policy,
 ];
 
+/// What is asked.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Input {
-    route: Option<String>,
+pub(crate) struct Input {
+    /// The route; by its results' name when it comes here.
+    pub(crate) route: Option<String>,
     destination: Option<String>,
     verdict: Option<Decision>,
     status: Option<u16>,
@@ -55,18 +56,14 @@ impl Input {
     }
 }
 
-pub(super) async fn list(desk: &Desk, input: Bytes) -> Answer {
-    let mut input: Input = read(&input)?;
-    if let Some(name) = &input.route {
-        input.route = Some(desk.route(name)?.results.clone());
-    }
+pub(crate) async fn list(known: &Known, input: &Input) -> Answer {
     check_class(input.class.as_deref())?;
-    let found = newest(desk, &input).await;
+    let found = newest(known, input).await;
     write(&found.map_err(|error| failed("the results cannot be read", &error))?)
 }
 
 /// Refuses a class that does not exist, of which nothing would ever be found.
-pub(super) fn check_class(class: Option<&str>) -> Result<(), api::Fault> {
+pub(crate) fn check_class(class: Option<&str>) -> Result<(), api::Fault> {
     let Some(class) = class else {
         return Ok(());
     };
@@ -79,29 +76,34 @@ pub(super) fn check_class(class: Option<&str>) -> Result<(), api::Fault> {
     )))
 }
 
-async fn newest(desk: &Desk, input: &Input) -> Result<Vec<Stored>, Error> {
-    let sealed = desk.log.sealed_up_to();
-    let mut found = tail(desk.log.as_ref(), input)?;
+async fn newest(known: &Known, input: &Input) -> Result<Vec<Stored>, Error> {
+    let (mut found, sealed) = match known.log.as_deref() {
+        Some(log) => (tail(log, input)?, Some(log.sealed_up_to())),
+        None => (Vec::new(), None),
+    };
     let window = Window {
         route: input.route.clone(),
-        ..Window::sealed(Some(sealed))
+        ..Window::sealed(sealed)
     };
-    let entries = desk.results().entries(&window).await?;
+    let results = &known.results;
+    let mut entries = results.entries(&window).await?;
+    // Of several routes as well.
+    entries.sort_by_key(|entry| entry.name.hour);
     for entry in entries.iter().rev() {
         if found.len() >= input.max() {
             break;
         }
-        let Some(index) = desk.results().index(entry).await? else {
+        let Some(index) = results.index(entry).await? else {
             continue;
         };
         for frame in index.frames.iter().rev() {
-            let Some(raw) = desk.results().lines(entry, frame).await? else {
+            let Some(raw) = results.lines(entry, frame).await? else {
                 break;
             };
-            let results = lines_of(&raw)
+            let passing = lines_of(&raw)
                 .filter_map(Stored::parse)
                 .filter(|result| input.takes(result));
-            found.extend(results.collect::<Vec<_>>().into_iter().rev());
+            found.extend(passing.collect::<Vec<_>>().into_iter().rev());
             if found.len() >= input.max() {
                 break;
             }

@@ -1,0 +1,59 @@
+//! What operators ask of stored results, answered in one place: for a server, whose journal and queues know more, and for
+//! results that notifiers stored by themselves.
+//!
+//! - [`why`]: what became of one
+//! - [`results`]: the newest that pass a filter
+
+pub(crate) mod results;
+pub(crate) mod why;
+
+use std::sync::Arc;
+
+use api::Fault;
+use bytes::Bytes;
+use delivery::result::Salt;
+use delivery::results::{ResultLog, Results};
+use delivery::why::Waiting;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// The answer of a call, as JSON.
+pub(crate) type Answer = Result<Vec<u8>, Fault>;
+
+/// Stored results, and what else knows of them.
+pub(crate) struct Known {
+    pub(crate) results: Results,
+    /// The journal that they are sealed from; `None` where there is none.
+    pub(crate) log: Option<Arc<dyn ResultLog>>,
+    pub(crate) waiting: Arc<dyn Waiting>,
+    pub(crate) salts: Vec<Salt>,
+}
+
+/// Reads a call's input; nothing stands for an empty object.
+pub(crate) fn read<T: DeserializeOwned>(input: &Bytes) -> Result<T, Fault> {
+    let text: &[u8] = if input.is_empty() { b"{}" } else { input };
+    serde_json::from_slice(text)
+        .map_err(|error| refuse(format!("the input is not in form: {error}")))
+}
+
+/// Writes a call's answer.
+pub(crate) fn write<T: Serialize>(value: &T) -> Answer {
+    serde_json::to_vec(value).map_err(|error| failed("the answer cannot be written", &error))
+}
+
+/// The call asks for what cannot be.
+pub(crate) fn refuse(message: impl Into<String>) -> Fault {
+    Fault::sender("InvalidRequest", message.into())
+}
+
+/// The call failed on our side; the operator is told why.
+pub(crate) fn failed(what: &str, error: &dyn std::error::Error) -> Fault {
+    let mut text = format!("{what}: {error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(&format!(": {cause}"));
+        source = cause.source();
+    }
+    tracing::error!(error = %text, "an operator's call failed");
+    Fault::unavailable(text)
+}

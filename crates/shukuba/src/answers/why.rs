@@ -1,0 +1,48 @@
+//! `why`: what became of a notification.
+
+use delivery::results::set::Window;
+use delivery::why::{Question, Why};
+use serde::Deserialize;
+
+use super::{Answer, Known, failed, write};
+
+/// What is asked.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Input {
+    /// A message id, a notification id or a URL.
+    what: String,
+    /// Of this route's results only.
+    #[serde(default)]
+    pub(crate) route: Option<String>,
+}
+
+impl Input {
+    /// The objects that are searched. `route` is by now the name of its results.
+    pub(crate) fn window(&self) -> Window {
+        Window {
+            route: self.route.clone(),
+            ..Window::default()
+        }
+    }
+}
+
+pub(crate) async fn why(known: &Known, input: &Input) -> Answer {
+    let answer = known
+        .why()
+        .ask(&Question::of(&input.what), &input.window())
+        .await;
+    write(&answer.map_err(|error| failed("the results cannot be searched", &error))?)
+}
+
+impl Known {
+    /// The search over all that is known.
+    pub(crate) fn why(&self) -> Why {
+        Why::new(
+            self.results.clone(),
+            self.log.clone(),
+            self.waiting.clone(),
+            self.salts.clone(),
+        )
+    }
+}

@@ -1,0 +1,149 @@
+//! Results that lone notifiers stored, asked without a server: a folder, or a bucket with the usual credentials.
+//!
+//! The calls have the names and the answers of the operator's API; what has no answer there says so.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use bytes::Bytes;
+use delivery::config::Settings;
+
+use delivery::result::Salt;
+use delivery::results::{ObjectResults, Results};
+use delivery::why::NotKnown;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::answers::{self, Answer, Known};
+use crate::app::{self, App, usage};
+use crate::{data, output};
+
+/// Fewer objects than this are read without a word. Chosen: a blink on a disk.
+const OBJECTS_UNSAID: u64 = 64;
+
+/// Does the call `name` on the results at `url`.
+pub(crate) fn call(
+    app: &App,
+    url: &str,
+    name: &str,
+    input: &impl Serialize,
+) -> anyhow::Result<Value> {
+    let input = Bytes::from(serde_json::to_vec(input)?);
+    let answer = app::block_on(async {
+        let place = Place::open(app, url).await?;
+        let answer = place.answer(name, &input).await?;
+        answer.map_err(|fault| anyhow::anyhow!("{}", fault.message))
+    })??;
+    Ok(serde_json::from_slice(&answer)?)
+}
+
+/// A place with results.
+struct Place {
+    url: String,
+    known: Known,
+    /// For the names that routes give their results.
+    settings: Option<Settings>,
+}
+
+impl Place {
+    async fn open(app: &App, url: &str) -> anyhow::Result<Self> {
+        let store = Arc::new(open_store(url).await?);
+        let mut salts: Vec<Salt> = Salt::found_in(store.as_ref()).await?.into_iter().collect();
+        // That of a notifier beside a server's data.
+        let dir = app.data_dir();
+        if dir.join("salt").exists() {
+            salts.push(data::salt(&dir)?);
+        }
+        let known = Known {
+            results: Results::new(store),
+            log: None,
+            waiting: Arc::new(NotKnown),
+            salts,
+        };
+        Ok(Self {
+            url: url.to_owned(),
+            known,
+            settings: app.config().ok().map(|loaded| loaded.config.delivery()),
+        })
+    }
+
+    async fn answer(&self, name: &str, input: &Bytes) -> anyhow::Result<Answer> {
+        Ok(match name {
+            "why" => self.why(input).await?,
+            "results" => self.results(input).await?,
+            _ => {
+                anyhow::bail!("this needs a server: stored results alone do not tell it")
+            }
+        })
+    }
+
+    async fn why(&self, input: &Bytes) -> anyhow::Result<Answer> {
+        let mut input: answers::why::Input = serde_json::from_slice(input)?;
+        input.route = self.results_of(input.route).await?;
+        let effort = self.known.why().effort(&input.window()).await?;
+        if effort.objects > OBJECTS_UNSAID || self.url.starts_with("s3:") {
+            output::complain(&format!(
+                "looking through {} objects ({}) at `{}`: the sidecar of each, then what may hold it",
+                output::count(effort.objects),
+                output::bytes(effort.bytes),
+                self.url
+            ));
+        }
+        Ok(answers::why::why(&self.known, &input).await)
+    }
+
+    async fn results(&self, input: &Bytes) -> anyhow::Result<Answer> {
+        let mut input: answers::results::Input = serde_json::from_slice(input)?;
+        input.route = self.results_of(input.route).await?;
+        Ok(answers::results::list(&self.known, &input).await)
+    }
+
+    /// The name of a route's results: as the settings say, else its own. One that has none here is a mistake.
+    async fn results_of(&self, route: Option<String>) -> anyhow::Result<Option<String>> {
+        let Some(route) = route else { return Ok(None) };
+        let rules = self
+            .settings
+            .as_ref()
+            .and_then(|all| all.routes.get(&route));
+        let name = rules
+            .and_then(|rules| rules.results.clone())
+            .unwrap_or(route);
+        let known = self.routes().await?;
+        if known.contains(&name) {
+            return Ok(Some(name));
+        }
+        Err(usage(format!(
+            "there are no results of route `{name}` at `{}`; there are: {}",
+            self.url,
+            listed(&known)
+        )))
+    }
+
+    /// The routes that have results here.
+    async fn routes(&self) -> anyhow::Result<Vec<String>> {
+        let routes = self.known.results.routes().await;
+        routes.with_context(|| format!("cannot list the results at `{}`", self.url))
+    }
+}
+
+fn listed(names: &[String]) -> String {
+    match names {
+        [] => "none".to_owned(),
+        _ => names.join(", "),
+    }
+}
+
+/// Opens a place that must be there.
+async fn open_store(url: &str) -> anyhow::Result<ObjectResults> {
+    let place = aws::Place::parse(url).map_err(|error| usage(error.to_string()))?;
+    if let aws::Place::Folder(folder) = &place {
+        anyhow::ensure!(
+            folder.is_dir(),
+            "there is no folder `{}`: give what the notifier was given with --results",
+            folder.display()
+        );
+    }
+    aws::results_at(url)
+        .await
+        .map_err(|error| usage(error.to_string()))
+}
