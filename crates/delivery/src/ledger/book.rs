@@ -132,7 +132,7 @@ impl Book {
                 LineState::Delivered => settled.delivered += 1,
                 LineState::Dead => settled.dead += 1,
                 LineState::Expired => settled.expired += 1,
-                LineState::Retry | LineState::Later => {}
+                LineState::Retry | LineState::Later | LineState::Paused => {}
             }
             self.outcome(line.destination, minute, outcome);
         }

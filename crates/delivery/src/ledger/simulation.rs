@@ -193,6 +193,7 @@ impl World {
                     LineState::Expired,
                     LineState::Retry,
                     LineState::Later,
+                    LineState::Paused,
                 ];
                 let state = if waits {
                     LineState::Retry
@@ -207,7 +208,7 @@ impl World {
                         dead += 1;
                     }
                     LineState::Expired => cell.expired += 1,
-                    LineState::Retry | LineState::Later => retry += 1,
+                    LineState::Retry | LineState::Later | LineState::Paused => retry += 1,
                 }
                 let destination = ["a.example", "b.example"][self.below(2) as usize];
                 lines.push(LineOutcome {

@@ -219,19 +219,18 @@ impl Message {
     /// New messages for the lines that go on: those of one attempt and about one time together.
     fn carries(&self, going: &[&LineOutcome], now: Timestamp) -> Vec<Carry> {
         let mut order: Vec<&LineOutcome> = going.to_vec();
-        order.sort_by_key(|line| (line.number, goes_on(line), line.line));
+        order.sort_by_key(|line| (line.number, rests(line), goes_on(line), line.line));
         let mut parts: Vec<Vec<&LineOutcome>> = Vec::new();
         for line in order {
             match parts.last_mut() {
                 Some(part)
-                    if part
-                        .first()
-                        .is_some_and(|first| first.number == line.number)
-                        && is_near(
-                            part.first().and_then(|first| goes_on(first)),
-                            goes_on(line),
-                            now,
-                        ) =>
+                    if part.first().is_some_and(|first| {
+                        (first.number, rests(first)) == (line.number, rests(line))
+                    }) && is_near(
+                        part.first().and_then(|first| goes_on(first)),
+                        goes_on(line),
+                        now,
+                    ) =>
                 {
                     part.push(line);
                 }
@@ -254,7 +253,8 @@ impl Message {
         let retry = travel::Retry {
             attempt,
             first: Some(self.accepted_at),
-            not_before: Some(not_before),
+            // Nobody shall keep it waiting when its destination goes on.
+            not_before: Some(not_before).filter(|_| !part.iter().all(|line| rests(line))),
             lines: part.iter().map(|line| line.line).collect(),
         };
         Carry {
@@ -277,9 +277,14 @@ enum Stay {
 /// When a line is to be tried again; `None` when it is finished.
 pub(super) fn goes_on(line: &LineOutcome) -> Option<Timestamp> {
     match line.verdict {
-        Verdict::RetryAt { at, .. } | Verdict::Later { at } => Some(at),
+        Verdict::RetryAt { at, .. } | Verdict::Later { at } | Verdict::Paused { at } => Some(at),
         Verdict::Delivered | Verdict::Dead { .. } | Verdict::Expired => None,
     }
+}
+
+/// Whether a line waits because its destination rests.
+fn rests(line: &LineOutcome) -> bool {
+    matches!(line.verdict, Verdict::Paused { .. })
 }
 
 /// When lines that wait as one are to be tried again: a retry not before its time, but untried lines with the first of
@@ -288,7 +293,7 @@ fn together<'a>(lines: impl Iterator<Item = &'a LineOutcome>) -> Option<Timestam
     let (mut first_turn, mut last_retry) = (None, None);
     for line in lines {
         match line.verdict {
-            Verdict::Later { at } => {
+            Verdict::Later { at } | Verdict::Paused { at } => {
                 first_turn = Some(first_turn.map_or(at, |first: Timestamp| first.min(at)))
             }
             Verdict::RetryAt { at, .. } => last_retry = last_retry.max(Some(at)),

@@ -143,6 +143,11 @@ impl Notifier {
         let mut may_change = true;
         let mut restless = 0;
         loop {
+            // Before all else: where work never rests, nobody would come to hear of orders below.
+            if self.orders.has_changed().unwrap_or(false) {
+                let orders = self.orders.borrow_and_update().clone();
+                shell.obey(&orders);
+            }
             let now = shell.now();
             let drops = shell.act(now, |send| sends.push(send_one(sender.clone(), send)));
             if drops {

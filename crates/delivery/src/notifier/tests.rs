@@ -15,6 +15,7 @@ use crate::contract::memory::{EMBEDDED, MemoryQueue, SQS};
 use crate::destinations::Destinations;
 use crate::format::Format;
 use crate::port::*;
+use crate::travel;
 use crate::verdict::tests::attempt;
 
 /// Answers by the URL's path: `/ok`, `/500`, `/hang`; counts the sends.
@@ -238,6 +239,63 @@ async fn sends_in_flight_at_the_end_are_recorded_and_the_rest_goes_back() {
         let back = model.receive(clock.now(), ask).len();
         assert!(back >= 18 - put_off, "what was not tried is there at once");
     });
+}
+
+/// A queue that always has something for a receiver that rests, and takes everything at once.
+#[derive(Debug, Default)]
+struct Endless {
+    received: AtomicU32,
+}
+
+impl Queue for Endless {
+    fn traits(&self) -> QueueTraits {
+        QueueTraits {
+            settle_max: 1,
+            ..EMBEDDED
+        }
+    }
+    fn receive(&self, _: Ask) -> BoxFuture<'_, Result<Vec<Received>, Error>> {
+        let n = self.received.fetch_add(1, Ordering::SeqCst);
+        let mut one = received(n, "", "http://a.example/ok");
+        one.lease_until = SystemClock::new().now().plus(Duration::from_secs(120));
+        Box::pin(std::future::ready(Ok(vec![one])))
+    }
+    fn extend<'a>(
+        &'a self,
+        _: &'a [Lease],
+        _: Duration,
+    ) -> BoxFuture<'a, Result<Vec<Lease>, Error>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+    fn release<'a>(&'a self, _: &'a [Lease], _: Duration) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+    fn settle<'a>(&'a self, _: &'a [Outcome]) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+#[tokio::test]
+async fn a_notifier_whose_work_never_rests_hears_of_orders() {
+    let unused = Arc::new(MemoryQueue::new(EMBEDDED, Arc::new(SystemClock::new())));
+    let queue = Arc::new(Endless::default());
+    let mut parts = parts(unused, Arc::default(), FormatKind::Url);
+    parts.queue = queue.clone();
+    let paused = Directives {
+        paused: Arc::new(["a.example".to_owned()].into()),
+        ..Directives::default()
+    };
+    let (notifier, handle) = Notifier::new(parts, paused);
+    let looked = async {
+        while queue.received.load(Ordering::SeqCst) < 100 {
+            tokio::task::yield_now().await;
+        }
+        handle.stop(Duration::ZERO);
+        queue.received.load(Ordering::SeqCst)
+    };
+    let (_, stopped_at) = tokio::join!(notifier.run(Duration::from_secs(5)), looked);
+    let after = queue.received.load(Ordering::SeqCst) - stopped_at;
+    assert!(after < 100, "{after} more were received");
 }
 
 fn at(millis: u64) -> Moment {
@@ -486,14 +544,29 @@ fn a_pause_by_host_means_all_of_its_ports_and_lines_come_back_soon() {
         .filter_map(|send| send.notification.request.url.host_str())
         .collect();
     assert_eq!(hosts, ["b.example"]);
-    let back = actions.iter().find_map(|action| match action {
-        Action::Settle { outcomes, .. } => Some(outcomes[0].next),
-        _ => None,
-    });
-    let Some(Next::RetryAt { at: back, .. }) = back else {
-        panic!("{actions:?}");
+    let settled = |actions: &[Action]| {
+        actions.iter().find_map(|action| match action {
+            Action::Settle { outcomes, .. } => Some(outcomes[0].clone()),
+            _ => None,
+        })
     };
-    assert!(back.since(at(2).wall) <= Duration::from_secs(2), "{back:?}");
+    let back = settled(&actions).unwrap();
+    let Next::RetryAt { at: until, .. } = back.next else {
+        panic!("{back:?}");
+    };
+    assert!(until.since(at(2).wall) <= Duration::from_secs(2));
+    // The queue is told why, so that it ends the wait when the destination goes on.
+    assert_eq!(back.lines[0].verdict, Verdict::Paused { at: until });
+
+    let packed = "http://a.example/1\nhttp://b.example/2";
+    dispatcher.received(at(20), vec![received(3, "", packed)], 10);
+    let job = sends(&act(&mut dispatcher, 20))[0].job;
+    dispatcher.finished(at(21), job, attempt(Some(200), None));
+    let mut actions = act(&mut dispatcher, 21);
+    actions.extend(act(&mut dispatcher, 30));
+    let carries = settled(&actions).unwrap().carries;
+    let retry = travel::Retry::parse(&carries[0].attributes[travel::RETRY]);
+    assert_eq!((carries.len(), retry.not_before), (1, None));
 }
 
 /// Works off messages for receivers that answer after so many milliseconds, the queue always giving what is asked for:

@@ -40,8 +40,8 @@ const TURNS_ESTIMATED: f64 = 1000.0;
 /// How long a receiver is left alone that answers 429 without saying how long.
 const LIMITED_PAUSE: Duration = Duration::from_secs(1);
 
-/// How long what waits for a paused destination is put off: as long as it has waited, between these. The second is the
-/// time after which a resume shows at the latest.
+/// How long what waits for a paused destination is put off: as long as it has waited, between these. The queues of this
+/// process make it due when the destination goes on; elsewhere nobody can, and the second is when that shows at the latest.
 const PAUSED_AWAY_MIN: Duration = Duration::from_secs(2);
 const PAUSED_AWAY_MAX: Duration = Duration::from_secs(60);
 

@@ -242,9 +242,14 @@ pub enum Verdict {
     },
     /// Its own deadline passed, or the queue's retention.
     Expired,
-    /// Not tried (limit, pause, end of a life): the attempt number does not change.
+    /// Not tried (limit, end of a life): the attempt number does not change.
     Later {
         /// When, at the earliest.
+        at: Timestamp,
+    },
+    /// Not tried because the destination rests: as [`Verdict::Later`], and due when the queue hears that it goes on.
+    Paused {
+        /// When at the latest.
         at: Timestamp,
     },
 }

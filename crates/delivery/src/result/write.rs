@@ -106,7 +106,7 @@ impl Writer {
             Verdict::RetryAt { .. } => Decision::Retry,
             Verdict::Dead { .. } => Decision::Dead,
             Verdict::Expired => Decision::Expired,
-            Verdict::Later { .. } => return None,
+            Verdict::Later { .. } | Verdict::Paused { .. } => return None,
         };
         self.put_head(out, at, outcome, line, decision);
         put_count(out, "line", line.line.into());
@@ -163,7 +163,10 @@ impl Writer {
                 }
                 put_member(out, "reason", &self.masking.text(&reason.to_string()));
             }
-            Verdict::Delivered | Verdict::Expired | Verdict::Later { .. } => {}
+            Verdict::Delivered
+            | Verdict::Expired
+            | Verdict::Later { .. }
+            | Verdict::Paused { .. } => {}
         }
     }
 

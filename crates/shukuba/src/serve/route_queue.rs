@@ -177,6 +177,7 @@ impl RouteQueue {
                 Verdict::Dead { .. } => LineState::Dead,
                 Verdict::Expired => LineState::Expired,
                 Verdict::Later { .. } => LineState::Later,
+                Verdict::Paused { .. } => LineState::Paused,
             },
             result: self.writer.packed(at, outcome, line),
         }

@@ -1,12 +1,13 @@
 //! Records to state. Nothing is refused here: what a record says has happened.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use base::Timestamp;
 use store::Position;
 use store::record::{
-    CarryKind, Dedup, MessageKey, MoveCause, NewMessage, Next, QueueId, Record, Settlement,
-    Subject, Touched,
+    CarryKind, Dedup, LineOutcome, LineState, MessageKey, MoveCause, NewMessage, Next, QueueId,
+    Record, Settlement, Subject, Touched,
 };
 
 use super::dedup::Fingerprint;
@@ -89,7 +90,9 @@ impl Engine {
                     }
                 });
             }
-            Record::Settled { queue, settlements } => self.settle(*queue, position, settlements),
+            Record::Settled { queue, settlements } => {
+                self.settle(*queue, position, at, settlements)
+            }
             Record::Purged { queue } => self.with(*queue, |queue, blocks| {
                 queue.clear(blocks);
                 queue.purged_at = Some(at);
@@ -115,6 +118,9 @@ impl Engine {
             }
             Record::Resumed { subject } => {
                 self.paused.remove(&paused(*subject));
+                if matches!(subject, Subject::Destination(_)) {
+                    self.queues.values_mut().for_each(QueueState::end_rests);
+                }
             }
             Record::Lost { from, to } => self.lost.push((*from, *to)),
         }
@@ -189,29 +195,69 @@ impl Engine {
         });
     }
 
-    fn settle(&mut self, id: QueueId, position: Position, settlements: &[Settlement<'_>]) {
+    fn settle(
+        &mut self,
+        id: QueueId,
+        position: Position,
+        at: Timestamp,
+        settlements: &[Settlement<'_>],
+    ) {
         let seed = self.seed;
         // INVARIANT: results of a lost lease change no state: the message is somebody else's by now, or has gone.
         let of_held = settlements.iter().filter(|each| each.lines_before > 0);
         for settlement in of_held {
+            let rest = self.rest_of(settlement);
             self.with(id, |queue, blocks| match settlement.next {
                 Next::Gone => {
                     queue.take(settlement.key, blocks);
                 }
-                Next::RetryAt { at, attempt } => {
+                Next::RetryAt { at: until, attempt } => {
                     let lines = u32::try_from(settlement.lines.len())
                         .ok()
                         .filter(|lines| *lines > 0);
-                    queue.retry_at(settlement.key, at, attempt, lines);
+                    // What was tried keeps its wait.
+                    let is_untried = |line: &LineOutcome<'_>| line.state != LineState::Retry;
+                    let rest = rest.filter(|_| settlement.lines.iter().all(is_untried));
+                    let until = shortened(rest, at, until);
+                    queue.retry_at(settlement.key, until, attempt, lines, rest.is_some());
                 }
             });
             for carry in &settlement.carries {
                 let key = MessageKey::of(position, carry.message.offset);
+                let mut message = carry.message;
+                let rest = rest.filter(|_| carry.kind == CarryKind::Retry);
+                message.delay_until = message.delay_until.map(|until| shortened(rest, at, until));
                 self.with(carry.queue, |queue, blocks| {
-                    put_message(queue, blocks, key, &carry.message, Some(carry.kind), seed);
+                    put_message(queue, blocks, key, &message, Some(carry.kind), seed);
+                    queue.mark_rest(key, rest.is_some());
                 });
             }
         }
+    }
+
+    /// Whether lines of a message wait because their destinations rest; and whether they still do, since a notifier hears
+    /// later than we that one goes on.
+    fn rest_of(&self, settlement: &Settlement<'_>) -> Option<Rest> {
+        let lines = settlement.lines.iter();
+        let mut waiting = lines
+            .filter(|line| line.state == LineState::Paused)
+            .peekable();
+        waiting.peek()?;
+        match waiting.all(|line| self.is_destination_paused(line.destination)) {
+            true => Some(Rest::Lasting),
+            false => Some(Rest::Over),
+        }
+    }
+
+    /// A pause names a destination as results do, or its host, which means all of its ports.
+    fn is_destination_paused(&self, destination: &str) -> bool {
+        let host = match destination.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => host,
+            _ => destination,
+        };
+        self.paused.iter().any(|paused| {
+            matches!(paused, Paused::Destination(name) if name == destination || name == host)
+        })
     }
 
     fn transfer(
@@ -257,6 +303,26 @@ impl Engine {
         for number in finished.iter().rev().skip(KEPT_MAX) {
             self.tasks.remove(number);
         }
+    }
+}
+
+/// What waits, untried, because its destination rests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rest {
+    /// It does.
+    Lasting,
+    /// It goes on already.
+    Over,
+}
+
+/// How long a notifier may take to hear that a destination goes on; chosen.
+const HEARD_WITHIN: Duration = Duration::from_millis(100);
+
+/// Until when something waits whose destination may have gone on meanwhile.
+fn shortened(rest: Option<Rest>, at: Timestamp, until: Timestamp) -> Timestamp {
+    match rest {
+        Some(Rest::Over) => until.min(at.plus(HEARD_WITHIN)),
+        _ => until,
     }
 }
 

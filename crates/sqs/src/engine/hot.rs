@@ -58,6 +58,7 @@ const STATE_BITS: u16 = 3 << STATE_SHIFT;
 const RESTAMPED: u16 = 1 << 12;
 const RETURNS: u16 = 1 << 13;
 const EMBEDDED: u16 = 1 << 14;
+const RESTS: u16 = 1 << 15;
 
 /// One hot message. 48 bytes.
 #[derive(Clone, Debug)]
@@ -205,6 +206,19 @@ impl Entry {
             self.meta | RETURNS
         } else {
             self.meta & !RETURNS
+        };
+    }
+
+    /// Whether it waits, untried, because its destination rests.
+    pub(crate) fn rests(&self) -> bool {
+        self.state() == State::Retry && self.meta & RESTS != 0
+    }
+
+    pub(crate) fn mark_rest(&mut self, rests: bool) {
+        self.meta = if rests {
+            self.meta | RESTS
+        } else {
+            self.meta & !RESTS
         };
     }
 

@@ -70,21 +70,45 @@ impl QueueState {
         });
     }
 
-    /// Applies a wait for a retry; the handle of the receive is spent.
+    /// Applies a wait for a retry; the handle of the receive is spent. `rests`: until its destination goes on, at most.
     pub(crate) fn retry_at(
         &mut self,
         key: MessageKey,
         at: Timestamp,
         attempt: u32,
         lines: Option<u32>,
+        rests: bool,
     ) {
         self.change(key, |entry| {
+            entry.mark_rest(rests);
             entry.attempt = u16::try_from(attempt).unwrap_or(u16::MAX);
             entry.nonce = entry.nonce.wrapping_add(1);
             entry.lines = lines.unwrap_or(entry.lines);
             entry.set_state(State::Retry);
             entry.set_until(at.as_millis());
         });
+    }
+
+    /// A message that was carried on waits until its destination goes on, at most.
+    pub(crate) fn mark_rest(&mut self, key: MessageKey, rests: bool) {
+        let slot = self.hot.find(key).filter(|_| rests);
+        if let Some(entry) = slot.and_then(|slot| self.hot.get_mut(slot)) {
+            entry.mark_rest(true);
+        }
+    }
+
+    /// Makes due what waits because its destination rests.
+    pub(crate) fn end_rests(&mut self) {
+        let resting = self.hot.iter().filter(|(_, entry)| entry.rests());
+        let mut keys: Vec<MessageKey> = resting.map(|(_, entry)| entry.key).collect();
+        keys.sort_unstable();
+        for key in keys {
+            self.change(key, |entry| {
+                entry.mark_rest(false);
+                entry.mark_retry(true);
+                entry.set_state(State::Ready);
+            });
+        }
     }
 
     pub(super) fn change(&mut self, key: MessageKey, change: impl FnOnce(&mut Entry)) {

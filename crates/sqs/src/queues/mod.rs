@@ -251,6 +251,10 @@ impl Queues {
             let at = engine.time(self.now());
             self.write(&mut engine, Class::Settle, at, &mut record)?.end
         };
+        if let Record::Resumed { .. } = record {
+            let views = self.views.read();
+            views.by_id.values().for_each(|queue| queue.wake());
+        }
         drop(record);
         Ok(self.journal.committed(end).await?)
     }

@@ -847,6 +847,66 @@ fn settle(message: &Message, next: Next, carries: Vec<Carried>) -> Settle {
     }
 }
 
+fn settle_as(message: &Message, state: LineState, next: Next, carries: Vec<Carried>) -> Settle {
+    let mut settle = settle(message, next, carries);
+    settle.lines[0].state = state;
+    settle
+}
+
+#[tokio::test]
+async fn what_waits_for_a_paused_destination_is_due_when_it_goes_on() {
+    let mut bench = Bench::new();
+    let queue = bench.create("q", &[]).await;
+    let subject = Subject::Destination("example.com");
+    bench
+        .queues
+        .record(Record::Paused { subject })
+        .await
+        .unwrap();
+    for body in ["rests", "packed", "tried", "limited", "stale"] {
+        bench.send(&queue, text(body)).await.unwrap();
+    }
+    let messages = bench.receive(&queue, 4).await;
+    let at = bench.clock.now().plus(Duration::from_secs(60));
+    let later = Next::RetryAt { at, attempt: 0 };
+    let carried = Carried {
+        queue: Arc::clone(&queue),
+        kind: CarryKind::Retry,
+        message: Outgoing {
+            delay: Some(Duration::from_secs(60)),
+            ..text("line")
+        },
+    };
+    let settles = vec![
+        settle_as(&messages[0], LineState::Paused, later, vec![]),
+        settle_as(&messages[1], LineState::Paused, Next::Gone, vec![carried]),
+        settle_as(&messages[2], LineState::Retry, later, vec![]),
+        settle_as(&messages[3], LineState::Later, later, vec![]),
+    ];
+    bench.queues.settle(&queue, settles).await.unwrap();
+    assert_eq!(bench.counts(&queue), (1, 0, 0, 4));
+    // What rests is known after a restart, from the records as from a snapshot.
+    bench.reopen();
+    bench.queues.snapshot().unwrap();
+    bench.reopen();
+    let queue = bench.queues.queue("q").unwrap();
+    let stale = bench.one(&queue).await;
+    bench
+        .queues
+        .record(Record::Resumed { subject })
+        .await
+        .unwrap();
+    assert_eq!(bench.counts(&queue), (2, 1, 0, 2));
+    let mut due = bodies(&bench.receive(&queue, 10).await);
+    due.sort();
+    assert_eq!(due, ["line", "rests"]);
+    // A notifier that has not heard of it yet puts off once more.
+    let settles = vec![settle_as(&stale, LineState::Paused, later, vec![])];
+    bench.queues.settle(&queue, settles).await.unwrap();
+    bench.clock.advance(Duration::from_millis(100));
+    assert_eq!(bodies(&bench.receive(&queue, 10).await), ["stale"]);
+}
+
 #[tokio::test]
 async fn a_settled_message_waits_for_its_retry_outside_of_flight_and_its_lines_go_on() {
     let mut bench = Bench::new();

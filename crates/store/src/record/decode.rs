@@ -208,6 +208,7 @@ impl<'a> Decoder<'a> {
             2 => LineState::Dead,
             3 => LineState::Expired,
             4 => LineState::Later,
+            5 => LineState::Paused,
             _ => return Err(self.reader.malformed("a line has an unknown state")),
         };
         Ok(LineOutcome {

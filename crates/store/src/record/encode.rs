@@ -292,5 +292,6 @@ fn line_code(state: LineState) -> u8 {
         LineState::Dead => 2,
         LineState::Expired => 3,
         LineState::Later => 4,
+        LineState::Paused => 5,
     }
 }

@@ -111,6 +111,8 @@ pub enum LineState {
     Expired,
     /// Not attempted; its attempt number stays.
     Later,
+    /// Not attempted because its destination rests: due when that goes on, if that is earlier.
+    Paused,
 }
 
 /// One line of a settled message.

@@ -467,7 +467,7 @@ fn count(counts: &mut Counts, verdict: &Verdict) {
         Verdict::RetryAt { .. } => counts.retried += 1,
         Verdict::Dead { .. } => counts.dead += 1,
         Verdict::Expired => counts.expired += 1,
-        Verdict::Later { .. } => counts.later += 1,
+        Verdict::Later { .. } | Verdict::Paused { .. } => counts.later += 1,
     }
 }
 

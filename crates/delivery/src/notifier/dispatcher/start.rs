@@ -158,17 +158,22 @@ impl Dispatcher {
             .get(job.message)
             .and_then(|message| message.line(job))
             .map(|line| line.unit);
+        let later = at.wall_after(wait);
+        let mut verdict = Verdict::Later { at: later };
         if let Some(unit) = unit.and_then(|id| self.units.get_mut(id)) {
             unit.counts.later += 1;
+            if unit.is_paused {
+                verdict = Verdict::Paused { at: later };
+            }
         }
-        let later = at.wall_after(wait);
-        self.decide(at, job, Verdict::Later { at: later });
+        self.decide(at, job, verdict);
     }
 
     /// Decides a line; concludes its message when it was the last.
     pub(super) fn decide(&mut self, at: Moment, job: JobKey, verdict: Verdict) {
-        let later = match verdict {
-            Verdict::RetryAt { at, .. } | Verdict::Later { at } => Some(at),
+        let rest = match verdict {
+            Verdict::RetryAt { at, .. } | Verdict::Later { at } => Some(Verdict::Later { at }),
+            Verdict::Paused { at } => Some(Verdict::Paused { at }),
             _ => None,
         };
         let Some(message) = self.messages.get_mut(job.message) else {
@@ -178,11 +183,11 @@ impl Dispatcher {
             return;
         };
         if self.setup.traits.is_fifo
-            && let Some(later) = later
+            && let Some(rest) = rest
         {
             // The rest of a FIFO message waits with the line that must be tried again.
             for place in message.waiting() {
-                is_last |= message.decide(place, Verdict::Later { at: later }) == Some(true);
+                is_last |= message.decide(place, rest.clone()) == Some(true);
             }
         }
         if is_last {
