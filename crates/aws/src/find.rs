@@ -1,6 +1,8 @@
-//! From a queue's name to its URL.
+//! From a queue's name to its URL, and what it says of its messages.
 
 use aws_sdk_sqs::operation::get_queue_url::GetQueueUrlError;
+use aws_sdk_sqs::types::QueueAttributeName as Name;
+use delivery::ledger::LiveCounts;
 
 use crate::account::{Account, Error};
 use crate::failure;
@@ -47,5 +49,35 @@ impl Account {
         answer
             .queue_url
             .ok_or_else(|| delivery::port::Error::refused(&what, "the answer has no URL").into())
+    }
+
+    /// How the messages of the queue at `url` divide, about: SQS counts behind what happens.
+    ///
+    /// # Errors
+    /// See [`FindError`].
+    pub async fn counts(&self, url: &str) -> Result<LiveCounts, FindError> {
+        let names = [
+            Name::ApproximateNumberOfMessages,
+            Name::ApproximateNumberOfMessagesNotVisible,
+            Name::ApproximateNumberOfMessagesDelayed,
+        ];
+        let asked = self.sqs(url)?.get_queue_attributes().queue_url(url);
+        let answer = asked
+            .set_attribute_names(Some(names.to_vec()))
+            .send()
+            .await
+            .map_err(|error| failure::of(&format!("queue `{url}`"), &error))?;
+        let count = |name: &Name| {
+            let all = answer.attributes();
+            let text = all.and_then(|all| all.get(name));
+            text.and_then(|text| text.parse().ok()).unwrap_or_default()
+        };
+        let [visible, in_flight, delayed] = names.each_ref().map(count);
+        Ok(LiveCounts {
+            visible,
+            in_flight,
+            delayed,
+            retry_wait: 0,
+        })
     }
 }

@@ -58,6 +58,7 @@ fn outcome(number: u64, at: Timestamp) -> (Outcome, LineOutcome) {
     let outcome = Outcome {
         lease: Lease("lease".into()),
         message_id: Arc::clone(&id),
+        base: Arc::clone(&id),
         sent_at: at.minus(Duration::from_millis(900)),
         receive_count: 1,
         origin: Some(

@@ -575,6 +575,7 @@ mod tests {
         let outcome = Outcome {
             lease: Lease("x".into()),
             message_id: "m".into(),
+            base: "m".into(),
             sent_at: Timestamp::from_secs(10),
             receive_count: 1,
             origin: Some("o".into()),

@@ -96,7 +96,7 @@ fn variable(name: &str) -> Option<String> {
 }
 
 /// Who calls, and where.
-async fn account(app: &App, server: &Server, queue: &str) -> anyhow::Result<Account> {
+pub(crate) async fn account(app: &App, server: &Server, queue: &str) -> anyhow::Result<Account> {
     let endpoint = variable("AWS_ENDPOINT_URL_SQS").or_else(|| variable("AWS_ENDPOINT_URL"));
     let local = data::local_url(app, server);
     let is_local = match (&endpoint, queue.contains("://")) {

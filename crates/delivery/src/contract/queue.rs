@@ -73,6 +73,7 @@ pub fn outcome(received: &Received, verdict: Verdict, next: Next) -> Outcome {
     Outcome {
         lease: received.lease.clone(),
         message_id: received.message_id.clone(),
+        base: received.message_id.clone(),
         sent_at: received.sent_at,
         receive_count: received.receive_count,
         origin: None,

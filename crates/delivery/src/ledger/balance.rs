@@ -94,6 +94,22 @@ pub enum Drift {
         /// Where in it.
         offset: u64,
     },
+    /// Results of notifications that no manifest names: somebody else sent them.
+    UnknownOrigin {
+        /// The queue.
+        queue: String,
+        /// How many.
+        notifications: u64,
+        /// Of these, accepted so short ago that their manifests may still come.
+        recent: u64,
+    },
+    /// Accepted, and neither ended nor in the queue.
+    Missing {
+        /// The queue.
+        queue: String,
+        /// How many.
+        notifications: u64,
+    },
     /// A damaged stretch of the journal was cut out: what it held is not known.
     Stretch {
         /// Where it began.
@@ -148,6 +164,21 @@ impl fmt::Display for Drift {
                     "`{file}` cannot be read at offset {offset}: see `shukuba check-data`"
                 )
             }
+            Self::UnknownOrigin {
+                queue,
+                notifications,
+                recent,
+            } => write!(
+                f,
+                "queue `{queue}`: {notifications} of unknown origin have results and are in no manifest, {recent} of them accepted within ten minutes: their manifests may still come"
+            ),
+            Self::Missing {
+                queue,
+                notifications,
+            } => write!(
+                f,
+                "queue `{queue}`: {notifications} were accepted and have not ended, and the queue is empty"
+            ),
             Self::Stretch { from, to } => {
                 write!(f, "the journal from {from} to {to} was damaged and cut out")
             }

@@ -14,23 +14,24 @@
 //! Stored as `manifests/queue=Q/dt=…/hour=HH/PART.ids.zst`; PART is the caller's: made of the file's fingerprint and the first
 //! offset it is the same after a crash, and the object replaces itself.
 
-use std::collections::HashMap;
+use std::collections::BTreeSet;
+use std::time::Duration;
 
 use base::Timestamp;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::port::ResultStore;
-use crate::result::{Decision, Head};
-use crate::results::index::Counts;
-use crate::results::set::{Window, lines_of};
-use crate::results::{Error, ObjectName, Results, bloom};
+use crate::results::{Error, ObjectName};
 
 /// The folder of all manifests.
 pub const FOLDER: &str = "manifests/";
 
 /// Ids that one manifest takes; then it is to be finished.
 pub const IDS_MAX: usize = 100_000;
+
+/// How much later than its name says a manifest's ids may have been accepted. Chosen.
+const LATE_MAX: Duration = Duration::from_secs(24 * 3600);
 
 /// The largest manifest that is read, decompressed.
 const BYTES_MAX: usize = 64 << 20;
@@ -141,74 +142,43 @@ pub fn read(name: &str, bytes: &[u8]) -> Result<Manifest, Error> {
     Ok((head, ids))
 }
 
-/// The balance of a queue elsewhere. Never `balanced` where something has an unknown origin.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Elsewhere {
-    /// Ids in the manifests, each once.
-    pub accepted: u64,
-    /// Of these, with a final result.
-    pub settled: Counts,
-    /// Of these, without one: in the queue, or expired there.
-    pub open: u64,
-    /// Notifications with a final result that are in no manifest.
-    pub unknown_origin: u64,
-    /// Final results beyond the first of a notification: second sends after a crash.
-    pub doubles: u64,
-}
-
-/// Counts the manifests of `queue` against the final results of `route`. Reads all of both; 16 bytes of memory an id.
+/// The manifests of `queue` that may hold ids accepted at or after `from`, in order of name. One that waited for its store
+/// is named by its first id, which may be a day older than its last.
 ///
 /// # Errors
-/// What the store says; [`Error::Damaged`] for what cannot be read.
-pub async fn elsewhere(
+/// What the store says.
+pub async fn names(
     store: &dyn ResultStore,
-    results: &Results,
     queue: &str,
-    route: &str,
-) -> Result<Elsewhere, Error> {
-    let mut seen: HashMap<u64, bool, foldhash::fast::FixedState> = HashMap::default();
-    for object in store.list(&format!("{FOLDER}queue={queue}/")).await? {
-        if let Some(bytes) = store.get(&object.name, None).await? {
-            let (_, ids) = read(&object.name, &bytes)?;
-            seen.extend(ids.iter().map(|(_, id)| (bloom::id_key(id), false)));
-        }
-    }
-    let mut answer = Elsewhere {
-        accepted: seen.len() as u64,
-        ..Elsewhere::default()
-    };
-    let mut unknown: HashMap<u64, (), foldhash::fast::FixedState> = HashMap::default();
-    let window = Window {
-        route: Some(route.to_owned()),
-        ..Window::default()
-    };
-    for entry in results.entries(&window).await? {
-        let Some(index) = results.index(&entry).await? else {
-            continue;
-        };
-        for frame in &index.frames {
-            let lines = results.lines(&entry, frame).await?.unwrap_or_default();
-            for head in lines_of(&lines).filter_map(Head::read).filter(is_final) {
-                let key = bloom::id_key(&head.notification_id);
-                match seen.get_mut(&key) {
-                    Some(is_settled) if *is_settled => answer.doubles += 1,
-                    Some(is_settled) => {
-                        *is_settled = true;
-                        answer.settled.add(head.decision, head.is_late);
-                    }
-                    None if unknown.insert(key, ()).is_some() => answer.doubles += 1,
-                    None => {}
-                }
-            }
-        }
-    }
-    answer.unknown_origin = unknown.len() as u64;
-    answer.open = answer.accepted - answer.settled.finals();
-    Ok(answer)
+    from: Option<Timestamp>,
+) -> Result<Vec<String>, Error> {
+    let prefix = format!("{FOLDER}queue={queue}/");
+    // Folders sort as their times do.
+    let first = from.map(|from| name(queue, from.minus(LATE_MAX), ""));
+    let first = first.as_deref().and_then(|name| name.rsplit_once('/'));
+    let objects = store.list(&prefix).await?.into_iter();
+    let names = objects.map(|object| object.name);
+    Ok(names
+        .filter(|name| name.ends_with(".ids.zst"))
+        .filter(|name| first.is_none_or(|(folder, _)| name.as_str() >= folder))
+        .collect())
 }
 
-fn is_final(head: &Head<'_>) -> bool {
-    head.decision != Decision::Retry && !head.is_late
+/// The queues that have manifests, in order of name.
+///
+/// # Errors
+/// What the store says.
+pub async fn queues(store: &dyn ResultStore) -> Result<Vec<String>, Error> {
+    let queue_of = |name: &str| {
+        let rest = name.strip_prefix(FOLDER)?.strip_prefix("queue=")?;
+        Some(rest.split_once('/')?.0.to_owned())
+    };
+    let objects = store.list(FOLDER).await?;
+    let names: BTreeSet<String> = objects
+        .iter()
+        .filter_map(|object| queue_of(&object.name))
+        .collect();
+    Ok(names.into_iter().collect())
 }
 
 #[cfg(test)]
@@ -218,8 +188,8 @@ mod tests {
     use object_store::memory::InMemory;
 
     use super::*;
-    use crate::results::tests::{FakeLog, at, result};
-    use crate::results::{ObjectResults, Sealer};
+    use crate::results::ObjectResults;
+    use crate::results::tests::at;
 
     #[test]
     fn a_manifest_is_read_as_it_was_written_and_is_small() {
@@ -248,44 +218,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_others_sent_is_of_unknown_origin() {
-        let store = Arc::new(ObjectResults::new(Arc::new(InMemory::new()), ""));
-        let results = Results::new(store.clone());
-        let mut manifest = ManifestBuilder::new("q", "h", "f");
-        (0..5).for_each(|number| manifest.add(at(0), &format!("own-{number}")));
-        store
-            .put(&name("q", at(0), "a"), manifest.finish().unwrap())
-            .await
-            .unwrap();
-        let log = Arc::new(FakeLog::default());
-        let of = |number, decision| result(at(1), number, decision, "");
-        log.settle(
-            at(1),
-            &[
-                of(0, Decision::Retry),
-                of(0, Decision::Delivered),
-                of(0, Decision::Delivered),
-            ],
-        );
-        log.settle(
-            at(1),
-            &[
-                of(1, Decision::Dead),
-                of(2, Decision::Retry),
-                of(77, Decision::Delivered),
-            ],
-        );
-        Sealer::new(log, results.clone()).all().await.unwrap();
-        let answer = elsewhere(store.as_ref(), &results, "q", "r").await.unwrap();
-        assert_eq!(
-            (
-                answer.accepted,
-                answer.open,
-                answer.unknown_origin,
-                answer.doubles
-            ),
-            (5, 3, 1, 1)
-        );
-        assert_eq!((answer.settled.delivered, answer.settled.dead), (1, 1));
+    async fn manifests_are_found_by_queue_and_time() {
+        let store = ObjectResults::new(Arc::new(InMemory::new()), "");
+        let day = Duration::from_secs(24 * 3600);
+        for (queue, days) in [("q", 0), ("q", 1), ("q", 3), ("q2", 3)] {
+            let name = name(queue, at(0).plus(day * days), "p");
+            store.put(&name, Bytes::from_static(b"x")).await.unwrap();
+        }
+        assert_eq!(queues(&store).await.unwrap(), ["q", "q2"]);
+        let count = async |from| names(&store, "q", from).await.unwrap().len();
+        assert_eq!(count(None).await, 3);
+        assert_eq!(count(Some(at(0).plus(day * 2))).await, 2);
+        assert_eq!(count(Some(at(0).plus(day * 9))).await, 0);
     }
 }

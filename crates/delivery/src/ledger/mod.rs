@@ -27,11 +27,12 @@
 //!
 //! - [`cell`]: the counts; [`history`]: by minute, hour and day; [`book`]: one queue
 //! - [`report`]: for showing; [`balance`](mod@balance): does it hold, and if not, where
-//! - [`manifest`]: what `ship` had accepted by a queue elsewhere
+//! - [`manifest`]: what `ship` had accepted by a queue elsewhere; [`elsewhere`]: that against the stored results
 
 pub mod balance;
 pub mod book;
 pub mod cell;
+pub mod elsewhere;
 pub mod history;
 pub mod manifest;
 mod pauses;

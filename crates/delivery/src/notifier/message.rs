@@ -199,6 +199,7 @@ impl Message {
         Outcome {
             lease: self.received.lease.clone(),
             message_id: self.received.message_id.clone(),
+            base: self.base.clone(),
             sent_at: self.accepted_at,
             receive_count: self.received.receive_count,
             origin: self.received.origin.clone(),

@@ -144,6 +144,8 @@ pub struct Outcome {
     pub lease: Lease,
     /// Its id.
     pub message_id: Arc<str>,
+    /// The base of its lines' ids, as its sender gave it; else the message's id.
+    pub base: Arc<str>,
     /// When its notifications were first accepted.
     pub sent_at: Timestamp,
     /// How often the message was received.

@@ -27,6 +27,8 @@ pub struct Head<'a> {
     pub queued_at: &'a str,
     /// Whether the lease was lost, so that it is not in the balance.
     pub is_late: bool,
+    /// The id that the sender gave, where the line bears another.
+    pub accepted_as: Option<Cow<'a, str>>,
 }
 
 impl<'a> Head<'a> {
@@ -43,6 +45,10 @@ impl<'a> Head<'a> {
         let (destination, rest) = member(rest, ",\"destination\":\"")?;
         let (verdict, rest) = member(rest, ",\"verdict\":\"")?;
         let (queued_at, rest) = plain(rest.strip_prefix(",\"queued_at\":\"")?)?;
+        let (is_late, rest) = match rest.strip_prefix(",\"late\":true") {
+            Some(rest) => (true, rest),
+            None => (false, rest),
+        };
         Some(Self {
             at,
             route,
@@ -52,7 +58,8 @@ impl<'a> Head<'a> {
             destination,
             decision: Decision::named(&verdict)?,
             queued_at,
-            is_late: rest.starts_with(",\"late\":true"),
+            is_late,
+            accepted_as: member(rest, ",\"accepted_as\":\"").map(|(id, _)| id),
         })
     }
 

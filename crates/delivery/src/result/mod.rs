@@ -16,6 +16,7 @@
 //! | `verdict` | `delivered` `retry` `dead` `expired` | what was decided |
 //! | `queued_at` | time | when the notification was first accepted |
 //! | `late` | true | the lease was lost: somebody else answers for the message, and this result is not in the balance |
+//! | `accepted_as` | text | the id that its sender gave it (`shukuba.id` and the line's number), where the line bears another |
 //! | `line` | number | its line in the message, from 1 |
 //! | `attempt` | number | number of this attempt; those made before where `sent_at` is missing |
 //! | `receive_count` | number | how often the message was received |

@@ -23,6 +23,8 @@ pub struct Stored {
     pub queued_at: String,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub late: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted_as: Option<String>,
     #[serde(default)]
     pub line: u32,
     #[serde(default)]

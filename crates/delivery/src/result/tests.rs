@@ -78,6 +78,7 @@ fn outcome(origin: Option<&str>) -> Outcome {
     Outcome {
         lease: Lease("l".into()),
         message_id: "m-1".into(),
+        base: "m-1".into(),
         sent_at: at(0),
         receive_count: 3,
         origin: origin.map(Into::into),
@@ -110,6 +111,29 @@ fn a_result_is_exactly_these_bytes() {
         )
     );
     assert_eq!(packed.source, b"https://app.example/p?idfa=AB-12&n=1");
+}
+
+#[test]
+fn a_line_with_an_id_of_its_own_says_what_its_sender_called_it() {
+    let accepted_as = |base: &str, notification: &str| {
+        let outcome = Outcome {
+            base: base.into(),
+            ..outcome(None)
+        };
+        let mut line = line(Verdict::Delivered);
+        line.notification = notification.into();
+        let packed = writer().packed(at(250), &outcome, &line);
+        let json = Packed::of(&packed).unwrap().json;
+        let head = Head::read(&marked_late(json))
+            .unwrap()
+            .accepted_as
+            .map(String::from);
+        assert_eq!(head, Stored::parse(json).unwrap().accepted_as);
+        head
+    };
+    assert_eq!(accepted_as("f1-40", "own").as_deref(), Some("f1-40/1"));
+    assert_eq!(accepted_as("f1-40", "f1-40/1"), None);
+    assert_eq!(accepted_as("m-1", "own"), None, "nobody gave it another id");
 }
 
 #[test]

@@ -12,6 +12,7 @@ use super::origin::OriginRef;
 use super::{Decision, Salt};
 use crate::masking::Masking;
 use crate::port::{Attempt, FailureClass, LineOutcome, Outcome, Reason, Timings, Verdict};
+use crate::travel;
 
 /// Who sent: the same for every result of a notifier.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -148,6 +149,7 @@ impl Writer {
         out.extend_from_slice(decision.name().as_bytes());
         out.extend_from_slice(b"\",\"queued_at\":");
         put_time(out, outcome.sent_at);
+        put_accepted_as(out, outcome, line);
     }
 
     fn put_verdict(&self, out: &mut Vec<u8>, verdict: &Verdict) {
@@ -255,6 +257,17 @@ pub fn expired_result(
     put_member(&mut out, "reason", "outlived the queue's retention");
     out.push(b'}');
     out
+}
+
+/// The id that its sender knows the line by, where the line bears one of its own.
+fn put_accepted_as(out: &mut Vec<u8>, outcome: &Outcome, line: &LineOutcome) {
+    if outcome.base == outcome.message_id {
+        return;
+    }
+    let sent_as = travel::line_id(&outcome.base, line.line);
+    if sent_as != line.notification {
+        put_member(out, "accepted_as", &sent_as);
+    }
 }
 
 fn class_of(reason: &Reason) -> Option<FailureClass> {

@@ -39,6 +39,11 @@ impl Results {
             merge_tables(table, &index.kept);
             merge_tables(table, &index.forgotten);
             retired.removing.insert(entry.name.data());
+            let before = retired
+                .before_hour
+                .entry(entry.name.route.clone())
+                .or_default();
+            *before = (*before).max(entry.name.hour + 1);
         }
         if results > 0 || !retired.removing.is_empty() {
             self.put_retired(&retired).await?;

@@ -28,6 +28,9 @@ pub struct Retired {
     pub routes: BTreeMap<String, CountTable>,
     /// Objects that are counted above and may still be there.
     pub removing: BTreeSet<String>,
+    /// By route the hour, counted from the epoch, before which something was removed.
+    #[serde(default)]
+    pub before_hour: BTreeMap<String, u64>,
 }
 
 /// An object of results.
@@ -154,6 +157,16 @@ impl Results {
             name: RETIRED.to_owned(),
             detail: error.to_string(),
         })
+    }
+
+    /// The time before which results of a route were removed by age; `None` when none were.
+    ///
+    /// # Errors
+    /// As [`Results::retired`].
+    pub async fn removed_before(&self, route: &str) -> Result<Option<Timestamp>, Error> {
+        let retired = self.retired().await?;
+        let hour = retired.before_hour.get(route);
+        Ok(hour.map(|hour| Timestamp::from_secs(hour.saturating_mul(3600))))
     }
 
     /// The sidecar of an object, made from the object when it is missing or does not fit.

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::operator::{At, list, number, text};
+use super::operator::{self, Of, list, number, text};
 use crate::app::App;
 use crate::output;
 
@@ -14,13 +14,31 @@ const COLUMNS: usize = 13;
 /// Shows where every accepted notification is, and whether it adds up: `balanced`, or what drifts (exit code 1).
 ///
 /// Compared at one position of the journal: the sums by state, the stored results, and the queues themselves.
+/// With --results, where notifiers run alone: what `ship` had accepted, one by one, against their results. Manifests lag
+/// by some minutes: while senders run, count up to a time (--to).
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    at: At,
+    of: Of,
+
+    /// With --results: where ship put its manifests (--manifests of ship, or its state directory); may be given again [default: the results' place]
+    #[arg(long, value_name = "URL|DIR", requires = "results")]
+    manifests: Vec<String>,
+    /// With --results: only this queue, and ask it how many messages are in it
+    #[arg(long, value_name = "URL|NAME", requires = "results")]
+    queue: Option<String>,
+    /// With --results: only this route
+    #[arg(long, value_name = "ROUTE", requires = "results")]
+    route: Option<String>,
+    /// With --results: only what was accepted at or after: 09:00 (UTC) or 2026-11-23T09:00:00Z
+    #[arg(long, value_name = "TIME", requires = "results", value_parser = operator::time)]
+    from: Option<u64>,
+    /// With --results: only what was accepted before
+    #[arg(long, value_name = "TIME", requires = "results", value_parser = operator::time)]
+    to: Option<u64>,
 
     /// By minute, hour and day as well (with --output json)
-    #[arg(long)]
+    #[arg(long, conflicts_with = "results")]
     history: bool,
 
     /// By destination as well
@@ -29,12 +47,16 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
-    let answer = args.at.show(
-        app,
-        "ledger",
-        &json!({ "history": args.history }),
-        |balance| table(balance, args.destinations),
-    )?;
+    let input = match args.of.results {
+        None => json!({ "history": args.history }),
+        Some(_) => json!({
+            "manifests": args.manifests, "queue": args.queue, "route": args.route,
+            "from_ms": args.from, "to_ms": args.to,
+        }),
+    };
+    let answer = args.of.show(app, "ledger", &input, |balance| {
+        table(balance, args.destinations)
+    })?;
     let is_balanced = answer.get("balanced") == Some(&Value::Bool(true));
     Ok(ExitCode::from(u8::from(!is_balanced)))
 }
@@ -63,9 +85,12 @@ fn table(balance: &Value, with_destinations: bool) -> String {
         "in-flight",
     ];
     let mut parts = vec![output::table(&head, rows)];
+    parts.extend(list(balance, "queues").iter().filter_map(in_words));
     let is_balanced = balance.get("balanced") == Some(&Value::Bool(true));
     let position = text(balance, "position");
-    if is_balanced {
+    if is_balanced && position.is_empty() {
+        parts.push(format!("balanced at {}", text(balance, "at")));
+    } else if is_balanced {
         parts.push(format!("balanced at {position} ({})", text(balance, "at")));
     } else {
         let drifts = list(balance, "drifts")
@@ -99,6 +124,36 @@ fn row(queue: &Value) -> [String; COLUMNS] {
         number(&live, "retry_wait"),
         number(&live, "in_flight"),
     ]
+}
+
+/// What the columns do not say of a queue elsewhere.
+fn in_words(queue: &Value) -> Option<String> {
+    let total = queue.get("total")?;
+    total.get("untried")?;
+    let count = |name: &str| number(total, name);
+    let mut words = format!(
+        "`{}`: of the open ones {} wait for their next attempt and {} have no result yet",
+        text(queue, "queue"),
+        count("retry_wait"),
+        count("untried")
+    );
+    for (name, what) in [
+        (
+            "second_results",
+            "ends beyond the first of a notification (replays, second sends)",
+        ),
+        ("unknown_origin", "of unknown origin"),
+    ] {
+        if total.get(name).and_then(Value::as_u64) != Some(0) {
+            words.push_str(&format!("; {} {what}", count(name)));
+        }
+    }
+    for (name, word) in [("from", "accepted from"), ("to", "accepted before")] {
+        if queue.get(name).is_some() {
+            words.push_str(&format!("; {word} {}", text(queue, name)));
+        }
+    }
+    Some(words)
 }
 
 fn destination(one: &Value) -> [String; COLUMNS] {

@@ -2,6 +2,8 @@
 //!
 //! The calls have the names and the answers of the operator's API; what has no answer there says so.
 
+mod ledger;
+
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -31,7 +33,7 @@ pub(crate) fn call(
     let input = Bytes::from(serde_json::to_vec(input)?);
     let answer = app::block_on(async {
         let place = Place::open(app, url).await?;
-        let answer = place.answer(name, &input).await?;
+        let answer = place.answer(app, name, &input).await?;
         answer.map_err(|fault| anyhow::anyhow!("{}", fault.message))
     })??;
     Ok(serde_json::from_slice(&answer)?)
@@ -67,10 +69,11 @@ impl Place {
         })
     }
 
-    async fn answer(&self, name: &str, input: &Bytes) -> anyhow::Result<Answer> {
+    async fn answer(&self, app: &App, name: &str, input: &Bytes) -> anyhow::Result<Answer> {
         Ok(match name {
             "why" => self.why(input).await?,
             "results" => self.results(input).await?,
+            "ledger" => Ok(self.ledger(app, input).await?),
             _ => {
                 anyhow::bail!("this needs a server: stored results alone do not tell it")
             }
@@ -101,13 +104,7 @@ impl Place {
     /// The name of a route's results: as the settings say, else its own. One that has none here is a mistake.
     async fn results_of(&self, route: Option<String>) -> anyhow::Result<Option<String>> {
         let Some(route) = route else { return Ok(None) };
-        let rules = self
-            .settings
-            .as_ref()
-            .and_then(|all| all.routes.get(&route));
-        let name = rules
-            .and_then(|rules| rules.results.clone())
-            .unwrap_or(route);
+        let name = self.results_name(&route);
         let known = self.routes().await?;
         if known.contains(&name) {
             return Ok(Some(name));
@@ -117,6 +114,13 @@ impl Place {
             self.url,
             listed(&known)
         )))
+    }
+
+    /// What a route's results are called.
+    fn results_name(&self, route: &str) -> String {
+        let rules = self.settings.as_ref().and_then(|all| all.routes.get(route));
+        let name = rules.and_then(|rules| rules.results.clone());
+        name.unwrap_or_else(|| route.to_owned())
     }
 
     /// The routes that have results here.

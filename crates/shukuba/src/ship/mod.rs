@@ -175,7 +175,7 @@ async fn open_manifests(options: &Options) -> anyhow::Result<(String, Arc<dyn Re
     let Some(place) = &options.manifests else {
         let folder = options.state_dir.clone();
         return Ok((
-            folder.join("manifests").display().to_string(),
+            folder.display().to_string(),
             Arc::new(ObjectResults::local(&folder)?),
         ));
     };

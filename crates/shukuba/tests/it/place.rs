@@ -96,3 +96,108 @@ fn what_became_of_one_is_told_from_stored_results_alone() {
         "{said}"
     );
 }
+
+/// Ships lines as a file of their own, with manifests beside them.
+fn ship(house: &House, name: &str, lines: &[String]) {
+    let path = house.path(name);
+    std::fs::write(&path, lines.join("\n") + "\n").unwrap();
+    let manifests = house.path("manifests").display().to_string();
+    let file = path.display().to_string();
+    let shipped = house.json(&[
+        "ship",
+        "--queue",
+        "q",
+        "--once",
+        "--pack",
+        "--manifests",
+        &manifests,
+        &file,
+    ]);
+    assert_eq!(shipped["accepted"], lines.len(), "{shipped}");
+}
+
+/// The ledger of the place, with its exit code.
+fn ledger(house: &House, more: &[&str]) -> (Option<i32>, serde_json::Value) {
+    let (results, manifests) = (place(house), house.path("manifests").display().to_string());
+    let arguments = [
+        "ledger",
+        "--results",
+        &results,
+        "--manifests",
+        &manifests,
+        "--output",
+        "json",
+    ];
+    let output = house.run(&[&arguments, more].concat());
+    let said = String::from_utf8_lossy(&output.stderr);
+    let answer = serde_json::from_slice(&output.stdout);
+    (
+        output.status.code(),
+        answer.unwrap_or_else(|_| panic!("{said}")),
+    )
+}
+
+#[test]
+fn what_was_shipped_balances_with_what_lone_notifiers_stored() {
+    let house = House::new(SETTINGS);
+    let (_sink, url) = house.sink();
+    let _server = house.serve();
+    // With ids of their own and without, which their sender knows by file and offset.
+    let own = (0..30).map(|n| {
+        line(
+            &url,
+            &format!("/flaky?p=0.3&times=1&n={n}"),
+            &format!("o{n}"),
+        )
+    });
+    let plain = (30..60).map(|n| format!("url:{url}/ok?n={n}"));
+    let bad = [line(&url, "/status/404", "bad"), "no url".to_owned()];
+    ship(
+        &house,
+        "a.log",
+        &own.chain(plain).chain(bad).collect::<Vec<_>>(),
+    );
+    std::thread::scope(|scope| {
+        scope.spawn(|| notify(&house, "4s"));
+        scope.spawn(|| notify(&house, "4s"));
+    });
+    let (code, answer) = ledger(&house, &["--queue", "q"]);
+    assert_eq!(
+        (code, &answer["balanced"]),
+        (Some(0), &true.into()),
+        "{answer}"
+    );
+    let total = &answer["queues"][0]["total"];
+    for (state, count) in [
+        ("accepted", 62),
+        ("delivered", 60),
+        ("dead", 2),
+        ("open", 0),
+        ("unknown_origin", 0),
+    ] {
+        assert_eq!(total[state], count, "{state} in {answer}");
+    }
+
+    ship(&house, "b.log", &[line(&url, "/ok", "late")]);
+    let (code, answer) = ledger(&house, &["--queue", "q"]);
+    assert_eq!(code, Some(0), "{answer}");
+    let queue = &answer["queues"][0];
+    assert_eq!(
+        (&queue["total"]["untried"], &queue["live"]["visible"]),
+        (&1.into(), &1.into())
+    );
+
+    house.send("q", [line(&url, "/ok", "stranger")]);
+    notify(&house, "3s");
+    let (code, answer) = ledger(&house, &[]);
+    assert_eq!(
+        (code, &answer["balanced"]),
+        (Some(1), &false.into()),
+        "{answer}"
+    );
+    assert_eq!(answer["drifts"][0]["kind"], "unknown-origin", "{answer}");
+    assert_eq!(
+        answer["queues"][0]["total"]["unknown_origin"], 1,
+        "{answer}"
+    );
+}

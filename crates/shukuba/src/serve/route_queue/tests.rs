@@ -135,6 +135,7 @@ impl Place {
         let outcome = Outcome {
             lease: received.lease.clone(),
             message_id: received.message_id.clone(),
+            base: received.message_id.clone(),
             sent_at: received.sent_at,
             receive_count: received.receive_count,
             origin: None,
