@@ -10,7 +10,7 @@
 //! - [`masking`]: what is hidden in results
 //! - [`result`]: the stored record of an attempt; [`results`]: where these records are kept; [`why`]: what became of one
 //! - [`replay`]: sends again what had ended; [`dead`]: dead notifications, kept with their reason
-//! - [`scaler`]: how many notifiers run
+//! - [`scaler`]: how many notifiers run; [`share`]: what of every limit each has
 //! - [`sender`]: the ways to send, a file per kind; [`dns`]: names to addresses; [`ssrf`]: which addresses may be reached
 
 pub mod config;
@@ -31,6 +31,7 @@ pub mod result;
 pub mod results;
 pub mod scaler;
 pub mod sender;
+pub mod share;
 pub mod ssrf;
 pub mod travel;
 pub mod verdict;

@@ -26,6 +26,13 @@ impl Bucket {
         }
     }
 
+    /// The same with so many tokens at its start: buckets that share a rate start with one together.
+    #[must_use]
+    pub fn with_tokens(self, tokens: f64) -> Self {
+        let tokens = tokens.min(self.burst);
+        Self { tokens, ..self }
+    }
+
     /// Changes the rate from `at` on.
     pub fn set_rate(&mut self, at: Duration, per_sec: f64, burst: f64) {
         self.fill(at);

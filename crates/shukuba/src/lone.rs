@@ -20,6 +20,7 @@ use delivery::result::{Salt, SentBy, Writer};
 use delivery::results::direct::DirectResults;
 use delivery::results::{ObjectResults, Results};
 use delivery::sender::{Senders, Tools};
+use delivery::share::Share;
 
 use crate::app::{App, usage};
 use crate::config::Server;
@@ -39,8 +40,8 @@ pub(crate) struct Order {
     pub(crate) results: Option<String>,
     /// How long it works; `None`: as the settings say.
     pub(crate) life: Option<Duration>,
-    /// Its share of every limit, over 0 up to 1 (contract 15).
-    pub(crate) share: f64,
+    /// Its share of every limit (contract 15).
+    pub(crate) share: Share,
 }
 
 /// Works until the life is over or a signal ends it; everything is then settled or handed back.

@@ -31,8 +31,8 @@ pub struct Destination {
     pub timeout_first_byte: Option<Span>,
     /// Longest time of a whole attempt. 10ms to 15m; default 15s.
     pub timeout_total: Option<Span>,
-    /// Sends at once, shared out among the notifiers of a plan; each has at least one. 1 to 10000; default a quarter of the
-    /// notifier's slots.
+    /// Sends at once to one host, shared out among the notifiers of a route: together never more. 1 to 10000; default a
+    /// quarter of each notifier's slots.
     pub in_flight_max: Option<u32>,
     /// Sends in a time, kept within 2 %. 1/h to 1000000/s; default no limit.
     pub rate: Option<Rate>,

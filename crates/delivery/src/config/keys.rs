@@ -255,7 +255,7 @@ pub const KEYS: &[Key] = &[
         Kind::Count,
         "1 to 10000",
         "a quarter of the notifier's slots",
-        "Sends at once, shared out among the notifiers of a plan; each has at least one",
+        "Sends at once to one host, shared out among the notifiers of a route: together never more",
     ),
     key(
         "destinations.\"HOST\"",

@@ -8,6 +8,7 @@ use base::{HISTOGRAM_BOUNDS, Timestamp};
 
 use crate::config::DestinationRules;
 use crate::port::{Ask, Lease, Notification, Outcome};
+use crate::share::Share;
 
 /// Now, on both clocks: the wall's for what is stored, the monotonic one for what runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,8 +98,8 @@ pub enum Action {
 /// What an operator or the scaler may change while a notifier runs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Directives {
-    /// The share of every limit, over 0.0 to 1.0 (contract 15).
-    pub share: f64,
+    /// The share of every limit (contract 15).
+    pub share: Share,
     /// Whether the route is paused: nothing is received, what is held is handed back.
     pub is_paused: bool,
     /// Destinations that are paused, by their name in results.
@@ -110,7 +111,7 @@ pub struct Directives {
 impl Default for Directives {
     fn default() -> Self {
         Self {
-            share: 1.0,
+            share: Share::WHOLE,
             is_paused: false,
             paused: Arc::default(),
             may_start: true,

@@ -325,8 +325,22 @@ fn dispatcher(is_fifo: bool) -> Dispatcher {
 }
 
 fn dispatcher_with(is_fifo: bool, slots: u32, kind: FormatKind) -> Dispatcher {
+    dispatcher_of(is_fifo, slots, unqueued(kind))
+}
+
+fn dispatcher_for(settings: &config::Settings) -> Dispatcher {
+    let mut parts = unqueued(FormatKind::Url);
+    let destinations = Destinations::new(settings, &config::SystemSecrets).unwrap();
+    parts.destinations = Arc::new(destinations);
+    dispatcher_of(false, 32, parts)
+}
+
+fn unqueued(kind: FormatKind) -> Parts {
     let queue = Arc::new(MemoryQueue::new(EMBEDDED, Arc::new(SystemClock::new())));
-    let mut parts = parts(queue, Arc::default(), kind);
+    parts(queue, Arc::default(), kind)
+}
+
+fn dispatcher_of(is_fifo: bool, slots: u32, mut parts: Parts) -> Dispatcher {
     parts.notifier.slots = slots;
     let setup = Setup {
         format: parts.format,
@@ -567,6 +581,66 @@ fn a_pause_by_host_means_all_of_its_ports_and_lines_come_back_soon() {
     let carries = settled(&actions).unwrap().carries;
     let retry = travel::Retry::parse(&carries[0].attributes[travel::RETRY]);
     assert_eq!((carries.len(), retry.not_before), (1, None));
+}
+
+#[test]
+fn a_notifier_without_a_part_of_a_bound_leaves_it_to_the_others_at_once() {
+    let mut settings = config::Settings::default();
+    let limited = config::Destination {
+        in_flight_max: Some(3),
+        ..config::Destination::default()
+    };
+    settings.destinations.insert("a.example".into(), limited);
+    let sent_by = |index: u32| {
+        let mut dispatcher = dispatcher_for(&settings);
+        let share = crate::share::Share::part(index, 5);
+        let directives = Directives {
+            share,
+            ..Directives::default()
+        };
+        dispatcher.direct(at(0), directives);
+        act(&mut dispatcher, 0);
+        let a = (0..10).map(|n| received(n, "", "http://a.example/ok"));
+        let b = (10..12).map(|n| received(n, "", "http://b.example/ok"));
+        dispatcher.received(at(1), a.chain(b).collect(), 12);
+        let mut actions = act(&mut dispatcher, 1);
+        actions.extend(act(&mut dispatcher, 10));
+        let hosts: Vec<String> = sends(&actions)
+            .iter()
+            .filter_map(|send| Some(send.notification.request.url.host_str()?.to_owned()))
+            .collect();
+        let count = |host: &str| hosts.iter().filter(|one| *one == host).count();
+        assert_eq!(count("b.example"), 2);
+        if count("a.example") == 0 {
+            assert_put_off_shortly(&actions, 10);
+        }
+        count("a.example")
+    };
+    assert_eq!((0..5).map(sent_by).sum::<usize>(), 3);
+}
+
+/// So many messages go back untried and can be received again within a tenth of a second.
+fn assert_put_off_shortly(actions: &[Action], count: usize) {
+    let settled = actions.iter().flat_map(|action| match action {
+        Action::Settle { outcomes, .. } => outcomes.clone(),
+        _ => Vec::new(),
+    });
+    let waits: Vec<Duration> = settled
+        .map(|outcome| {
+            assert!(matches!(outcome.lines[0].verdict, Verdict::Later { .. }));
+            assert_eq!(
+                (outcome.lines[0].number, &outcome.lines[0].attempt),
+                (0, &None)
+            );
+            let Next::RetryAt { at: until, .. } = outcome.next else {
+                panic!("{outcome:?}")
+            };
+            until.since(at(0).wall)
+        })
+        .collect();
+    assert_eq!(waits.len(), count);
+    let longest = waits.into_iter().max().unwrap();
+    assert!(longest <= Duration::from_millis(102), "{longest:?}");
 }
 
 /// Works off messages for receivers that answer after so many milliseconds, the queue always giving what is asked for:

@@ -116,8 +116,8 @@ impl Unit {
             is_paused: false,
             is_in_ring: false,
             counts: Counts::default(),
-            cap: cap.max(1),
-            window: f64::from(cap.max(1)).min(WINDOW_FIRST),
+            cap,
+            window: f64::from(cap).min(WINDOW_FIRST),
             calm: f64::INFINITY,
             latency_secs: None,
             failures: 0,
@@ -133,8 +133,16 @@ impl Unit {
 
     /// Changes the in-flight bound.
     pub(super) fn set_cap(&mut self, cap: u32) {
-        self.cap = cap.max(1);
+        if self.cap == 0 {
+            self.window = WINDOW_FIRST;
+        }
+        self.cap = cap;
         self.window = self.window.min(f64::from(self.cap));
+    }
+
+    /// Whether nothing may be sent to it here: it is paused, or other notifiers have all of its in-flight bound.
+    pub(super) fn is_shut(&self) -> bool {
+        self.is_paused || self.cap == 0
     }
 
     /// Whether it failed so often that it gets little.
@@ -149,7 +157,7 @@ impl Unit {
 
     /// Whether a send may start, the rate aside. `free`: slots of the notifier that are free.
     pub(super) fn gate(&self, mono: Duration, free: u32) -> Gate {
-        if self.is_paused {
+        if self.is_shut() {
             return Gate::Shut;
         }
         let not_before = self.blocked_until.max(self.paced_until);
@@ -181,7 +189,7 @@ impl Unit {
 
     /// How many may wait here; more are put off. `left`: places of the prefetch that are left.
     pub(super) fn room(&self, mono: Duration, bucket_per_sec: Option<f64>, left: usize) -> usize {
-        if self.is_paused {
+        if self.is_shut() {
             return 0;
         }
         let blocked = self.blocked_until.saturating_sub(mono);
@@ -210,7 +218,7 @@ impl Unit {
         bucket_per_sec: Option<f64>,
         lines: usize,
     ) -> bool {
-        self.is_paused
+        self.is_shut()
             || self.is_failing
             || self.blocked_until > mono
             || bucket_per_sec.is_some_and(|rate| rate * HOLD.as_secs_f64() < to_f64(lines))
@@ -235,8 +243,14 @@ impl Unit {
         random: &mut Random,
     ) -> Duration {
         self.put_off_at = Some(at.mono);
-        if self.is_paused {
-            let away = (age / 2).clamp(PAUSED_AWAY_MIN, PAUSED_AWAY_MAX);
+        if self.is_shut() {
+            // Who has a part of the bound can take it at once.
+            let least = if self.is_paused {
+                PAUSED_AWAY_MIN
+            } else {
+                HOLD_QUICK
+            };
+            let away = (age / 2).clamp(least, PAUSED_AWAY_MAX);
             return away / 2 + random.span(away / 2);
         }
         if bucket_per_sec.is_none() && self.is_unknown(at.mono) {

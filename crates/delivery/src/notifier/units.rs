@@ -123,25 +123,33 @@ impl Units {
         if let Some(known) = self.buckets_by_name.get(name) {
             return Some(*known);
         }
-        let share = self.directives.share;
+        let share = self.directives.share.size();
         let burst = f64::from(rules.rate_burst) * share;
-        self.buckets.push(Bucket::new(rate * share, burst, mono));
+        let bucket = Bucket::new(rate * share, burst, mono).with_tokens(share);
+        self.buckets.push(bucket);
         let index = self.buckets.len() - 1;
         self.buckets_by_name.insert(name.clone(), index);
         Some(index)
     }
 
+    /// 0 where this notifier has no part of a limit.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "a share of a u32 is not negative and fits"
     )]
     fn cap_of(&self, rules: &DestinationRules) -> u32 {
-        let cap = match rules.in_flight_max {
-            Some(max) => f64::from(max) * self.directives.share,
-            None => f64::from(self.slots) * self.destination_share,
-        };
-        (cap as u32).clamp(1, self.slots)
+        let share = self.directives.share;
+        if rules.rate_per_sec.is_some() && share.size() <= 0.0 {
+            return 0;
+        }
+        match rules.in_flight_max {
+            Some(max) => share.of(max).min(self.slots),
+            None => {
+                let part = f64::from(self.slots) * self.destination_share;
+                (part as u32).clamp(1, self.slots)
+            }
+        }
     }
 
     fn forget_idle(&mut self) {
@@ -165,7 +173,7 @@ impl Units {
     /// Takes new directives: shares, pauses.
     pub(super) fn direct(&mut self, directives: Directives, mono: Duration) {
         self.directives = directives;
-        let share = self.directives.share;
+        let share = self.directives.share.size();
         let mut units = std::mem::take(&mut self.units);
         for unit in units.iter_mut().flatten() {
             unit.is_paused = is_paused(&self.directives, &unit.name);

@@ -17,6 +17,7 @@ use futures_util::future::BoxFuture;
 use url::Url;
 
 use crate::config::DestinationRules;
+use crate::share::Share;
 
 mod attempt;
 
@@ -415,6 +416,9 @@ pub trait MetricSource: Send + Sync + fmt::Debug {
 
     /// Notifications of `route` that can be received now.
     fn backlog<'a>(&'a self, route: &'a str) -> BoxFuture<'a, Result<u64, Error>>;
+
+    /// Whether `route` rests: no notifier is started for it.
+    fn is_paused(&self, route: &str) -> bool;
 }
 
 /// What a notifier is told when it is started.
@@ -428,8 +432,8 @@ pub struct StartEvent {
     pub index: u32,
     /// How many the plan started.
     pub count: u32,
-    /// Its share of every rate and concurrency limit, over 0 up to 1 (contract 15).
-    pub share: f64,
+    /// Its share of every rate and concurrency limit (contract 15).
+    pub share: Share,
     /// When it must have ended, milliseconds since the epoch.
     pub deadline_ms: u64,
 }
@@ -442,10 +446,10 @@ pub trait Invoker: Send + Sync + fmt::Debug {
     /// How many run for `route`.
     fn running<'a>(&'a self, route: &'a str) -> BoxFuture<'a, Result<u32, Error>>;
 
-    /// Gives all that run for `route` a new share, where they can still be told; `false` where they cannot, so
-    /// that shares are fixed at the start.
-    fn share<'a>(&'a self, route: &'a str, share: f64) -> BoxFuture<'a, Result<bool, Error>> {
-        let _ = (route, share);
+    /// Divides every limit into `count` equal parts, of which those that run for `route` get the first, where they can
+    /// still be told; `false` where they cannot, so that shares are fixed at the start.
+    fn share_out<'a>(&'a self, route: &'a str, count: u32) -> BoxFuture<'a, Result<bool, Error>> {
+        let _ = (route, count);
         Box::pin(std::future::ready(Ok(false)))
     }
 }

@@ -12,6 +12,7 @@ use tracing::{info, warn};
 use super::{Inputs, Plan, Scaler};
 use crate::config;
 use crate::port::{Error, Invoker, MetricSource, StartEvent};
+use crate::share::Share;
 
 /// A route that is scaled.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +25,7 @@ pub struct RouteScale {
 
 #[derive(Clone, Copy, Debug)]
 struct Grant {
-    share: f64,
+    share: Share,
     until: Timestamp,
 }
 
@@ -127,8 +128,13 @@ impl Loop {
             notifier_per_minute: u64::from(self.settings.notifier_per_minute),
             drain_within_ms: millis(self.settings.drain_within.get()),
             running,
-            granted: self.granted(route, now),
+            granted: self
+                .grants(route, now)
+                .iter()
+                .map(|share| share.size())
+                .sum(),
             min: self.settings.notifiers_min,
+            is_paused: self.metrics.is_paused(route),
             max: scale.notifiers_max.unwrap_or(self.settings.notifiers_max),
         };
         let number = self.begin(route, now);
@@ -139,33 +145,36 @@ impl Loop {
         Ok(plan)
     }
 
-    /// Starts what the plan says. Where running notifiers can be told, all get the same share.
+    /// Starts what the plan says. Where running notifiers can be told, all get equal parts.
     async fn start(&self, plan: &mut Plan, now: Timestamp) -> Result<(), Error> {
-        let all = plan.inputs.running + plan.start;
-        let even = 1.0 / f64::from(all.max(1));
-        let is_live = all > 0 && self.invoker.share(&plan.route, even).await?;
-        if is_live {
-            plan.share = even;
-        }
+        let running = plan.inputs.running;
+        let all = running + plan.start;
+        let is_live = all > 0 && self.invoker.share_out(&plan.route, all).await?;
+        let shares = if is_live {
+            let parts = running..all;
+            parts.map(|index| Share::part(index, all)).collect()
+        } else {
+            Share::left(&self.grants(&plan.route, now), plan.start, plan.share)
+        };
+        plan.share = match is_live {
+            true => Share::part(0, all).size(),
+            false => plan.share,
+        };
         let until = now.plus(self.life);
-        for index in 0..plan.start {
+        for (index, share) in (0..).zip(shares) {
             let event = StartEvent {
                 route: plan.route.clone(),
                 plan: plan.number,
                 index,
                 count: plan.start,
-                share: plan.share,
+                share,
                 deadline_ms: until.as_millis(),
             };
             self.invoker.start(event).await?;
             if !is_live {
-                let share = plan.share;
                 let mut state = self.state.lock();
-                state
-                    .grants
-                    .entry(plan.route.clone())
-                    .or_default()
-                    .push(Grant { share, until });
+                let grants = state.grants.entry(plan.route.clone()).or_default();
+                grants.push(Grant { share, until });
             }
         }
         Ok(())
@@ -182,13 +191,14 @@ impl Loop {
         state.number
     }
 
-    fn granted(&self, route: &str, now: Timestamp) -> f64 {
+    /// The shares of notifiers that cannot be told another.
+    fn grants(&self, route: &str, now: Timestamp) -> Vec<Share> {
         let mut state = self.state.lock();
         let Some(grants) = state.grants.get_mut(route) else {
-            return 0.0;
+            return Vec::new();
         };
         grants.retain(|grant| grant.until > now);
-        grants.iter().map(|grant| grant.share).sum()
+        grants.iter().map(|grant| grant.share).collect()
     }
 
     fn keep(&self, plan: Plan) {

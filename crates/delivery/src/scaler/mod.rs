@@ -6,10 +6,8 @@
 //!
 //! - [`Scaler::plan`]: the law, pure; every [`Plan`] says its inputs and its reason
 //! - [`Loop`]: plans each interval for every route, and keeps the last plans
-//! - [`Tasks`]: an [`Invoker`](crate::port::Invoker) that runs notifiers as tasks of this process
 
 mod looping;
-mod tasks;
 
 use std::time::Duration;
 
@@ -17,10 +15,6 @@ use base::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use looping::{Loop, RouteScale};
-pub use tasks::{Ended, Make, Tasks};
-
-/// The least share that is given, so that no notifier is without any.
-const SHARE_MIN: f64 = 0.001;
 
 /// What a plan is made from.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,6 +37,9 @@ pub struct Inputs {
     pub min: u32,
     /// Most notifiers.
     pub max: u32,
+    /// Whether the route rests.
+    #[serde(default)]
+    pub is_paused: bool,
 }
 
 /// How many notifiers to start, and why.
@@ -60,7 +57,7 @@ pub struct Plan {
     pub wanted: u32,
     /// How many are to be started.
     pub start: u32,
-    /// The share of every limit that each of these gets (contract 15).
+    /// The share of every limit that each of these gets, 0.0 to 1.0 (contract 15); whole shares sum to the limit.
     pub share: f64,
     /// Why, in words.
     pub reason: String,
@@ -87,7 +84,10 @@ impl Scaler {
         let for_backlog = (old * minute).div_ceil(drain * per_minute);
         let least = inputs.min.min(inputs.max);
         let unbounded = u32::try_from(for_sent + for_backlog).unwrap_or(u32::MAX);
-        let wanted = unbounded.clamp(least, inputs.max);
+        let wanted = match inputs.is_paused {
+            true => 0,
+            false => unbounded.clamp(least, inputs.max),
+        };
         let start = wanted.saturating_sub(inputs.running);
         Plan {
             number,
@@ -97,7 +97,15 @@ impl Scaler {
             wanted,
             start,
             share: share(&inputs, wanted, start),
-            reason: reason(&inputs, for_sent, for_backlog, unbounded, wanted, start),
+            reason: reason(
+                route,
+                &inputs,
+                for_sent,
+                for_backlog,
+                unbounded,
+                wanted,
+                start,
+            ),
             failure: None,
         }
     }
@@ -107,10 +115,11 @@ impl Scaler {
 fn share(inputs: &Inputs, wanted: u32, start: u32) -> f64 {
     let all = f64::from(wanted.max(inputs.running).max(1));
     let left = (1.0 - inputs.granted).max(0.0) / f64::from(start.max(1));
-    (1.0 / all).min(left).max(SHARE_MIN)
+    (1.0 / all).min(left)
 }
 
 fn reason(
+    route: &str,
     inputs: &Inputs,
     for_sent: u128,
     for_backlog: u128,
@@ -120,6 +129,7 @@ fn reason(
 ) -> String {
     let secs = Duration::from_millis(inputs.interval_ms).as_secs_f64();
     let bound = match unbounded {
+        _ if inputs.is_paused => format!(" while it is paused (`shukuba resume route {route}`)"),
         count if count > wanted => format!(", at most {}", inputs.max),
         count if count < wanted => format!(", at least {}", inputs.min),
         _ => String::new(),

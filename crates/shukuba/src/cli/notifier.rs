@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use delivery::config::Span;
 use delivery::notifier::Summary;
+use delivery::share::Share;
 
 use crate::app::{self, App};
 use crate::lone::{self, Order};
@@ -35,9 +36,9 @@ pub(crate) struct Args {
     #[arg(long = "for", value_name = "SPAN", value_parser = life)]
     life: Option<Span>,
 
-    /// Its share of every rate and concurrency limit, over 0 up to 1; with four notifiers give each 0.25
-    #[arg(long, value_name = "SHARE", default_value_t = 1.0, value_parser = share)]
-    share: f64,
+    /// Its part of every rate and concurrency limit: of four notifiers give them 1/4, 2/4, 3/4 and 4/4
+    #[arg(long, value_name = "PLACE/COUNT", default_value = "1/1", value_parser = share)]
+    share: Share,
 }
 
 pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
@@ -63,14 +64,14 @@ fn life(text: &str) -> Result<Span, String> {
     }
 }
 
-fn share(text: &str) -> Result<f64, String> {
-    let share: f64 = text
-        .parse()
-        .map_err(|_| format!("`{text}` is not a number"))?;
-    if share > 0.0 && share <= 1.0 {
-        Ok(share)
-    } else {
-        Err(format!("{share} is out of range: over 0 up to 1"))
+fn share(text: &str) -> Result<Share, String> {
+    let parts = text.split_once('/');
+    let number = |text: &str| text.parse::<u32>().ok();
+    match parts.and_then(|(place, count)| Some((number(place)?, number(count)?))) {
+        Some((place, count)) if (1..=count).contains(&place) => Ok(Share::part(place - 1, count)),
+        _ => Err(format!(
+            "`{text}` is not a place and a count, such as 2/4 for the second of four"
+        )),
     }
 }
 
@@ -95,4 +96,19 @@ fn table(summary: &Summary) -> String {
         ("put off untried", output::count(counts.later)),
         ("messages not settled", output::count(summary.unsettled)),
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_a_place_and_a_count() {
+        assert_eq!(share("2/4"), Ok(Share::part(1, 4)));
+        assert_eq!(share("1/1"), Ok(Share::WHOLE));
+        for text in ["0.25", "0/4", "5/4", "/", "1/0", "1/2/3"] {
+            let error = share(text).unwrap_err();
+            assert!(error.contains("such as 2/4"), "{text}: {error}");
+        }
+    }
 }

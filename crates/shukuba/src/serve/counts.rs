@@ -136,6 +136,10 @@ impl MetricSource for Counts {
             Ok(counts.visible)
         })
     }
+
+    fn is_paused(&self, route: &str) -> bool {
+        self.ledger.is_route_paused(route)
+    }
 }
 
 #[cfg(test)]

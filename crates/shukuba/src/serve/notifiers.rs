@@ -11,6 +11,7 @@ use delivery::notifier::{Directives, Handle, Notifier, Parts};
 use delivery::port::{Error, Invoker, StartEvent};
 use delivery::result::{Salt, SentBy, Writer};
 use delivery::sender::Senders;
+use delivery::share::Share;
 use futures_util::future::BoxFuture;
 use parking_lot::{Mutex, RwLock};
 use sqs::Queues;
@@ -43,7 +44,7 @@ pub(super) struct Notifiers {
 pub(super) struct Running {
     pub(super) route: String,
     handle: Handle,
-    share: f64,
+    share: Share,
     task: JoinHandle<()>,
 }
 
@@ -56,19 +57,23 @@ impl Invoker for Notifiers {
         Box::pin(async move { Ok(self.count(route)) })
     }
 
-    fn share<'a>(&'a self, route: &'a str, share: f64) -> BoxFuture<'a, Result<bool, Error>> {
+    fn share_out<'a>(&'a self, route: &'a str, count: u32) -> BoxFuture<'a, Result<bool, Error>> {
         Box::pin(async move {
-            for running in self
-                .running
-                .lock()
-                .values_mut()
-                .filter(|running| running.route == route)
-            {
-                running.share = share;
-                running.handle.modify(|directives| directives.share = share);
+            let mut running = self.running.lock();
+            let of_route = running.values_mut().filter(|one| one.works_for(route));
+            for (index, one) in (0..).zip(of_route) {
+                one.share = Share::part(index, count);
+                let share = one.share;
+                one.handle.modify(|directives| directives.share = share);
             }
             Ok(true)
         })
+    }
+}
+
+impl Running {
+    fn works_for(&self, route: &str) -> bool {
+        self.route == route && !self.task.is_finished()
     }
 }
 
@@ -78,7 +83,7 @@ impl Notifiers {
         let running = self.running.lock();
         let count = running
             .values()
-            .filter(|running| running.route == route && !running.task.is_finished())
+            .filter(|running| running.works_for(route))
             .count();
         u32::try_from(count).unwrap_or(u32::MAX)
     }
@@ -146,7 +151,7 @@ impl Notifiers {
         }
     }
 
-    fn directives(&self, route: &str, share: f64) -> Directives {
+    fn directives(&self, route: &str, share: Share) -> Directives {
         let pauses = self.ledger.pauses();
         let paused = pauses
             .iter()

@@ -327,13 +327,13 @@ impl Dispatcher {
     /// New directives of the operator or the scaler.
     pub fn direct(&mut self, at: Moment, directives: Directives) {
         self.units.direct(directives, at.mono);
-        let paused: Vec<UnitId> = self
+        let shut: Vec<UnitId> = self
             .units
             .iter_mut()
-            .filter(|(_, unit)| unit.is_paused && !unit.ready.is_empty())
+            .filter(|(_, unit)| unit.is_shut() && !unit.ready.is_empty())
             .map(|(id, _)| id)
             .collect();
-        for id in paused {
+        for id in shut {
             self.shed_waiting(at, id);
         }
         if self.must_hand_back() {
