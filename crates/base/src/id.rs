@@ -40,15 +40,14 @@ pub fn as_version_4(mut bytes: [u8; 16]) -> [u8; 16] {
 #[must_use]
 pub fn format_uuid(bytes: [u8; 16]) -> String {
     const HEX: &[u8; 16] = b"0123456789abcdef";
-    let mut text = String::with_capacity(36);
-    for (index, byte) in bytes.iter().enumerate() {
-        if matches!(index, 4 | 6 | 8 | 10) {
-            text.push('-');
-        }
-        text.push(char::from(HEX[usize::from(byte >> 4)]));
-        text.push(char::from(HEX[usize::from(byte & 0x0f)]));
+    // The first digit of each byte; a group ends before 9, 14, 19 and 24.
+    const PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+    let mut text = [b'-'; 36];
+    for (place, byte) in PLACES.into_iter().zip(bytes) {
+        text[place] = HEX[usize::from(byte >> 4)];
+        text[place + 1] = HEX[usize::from(byte & 0x0f)];
     }
-    text
+    text.iter().map(|digit| char::from(*digit)).collect()
 }
 
 /// The 16 bytes of a UUID's text; `None` when it is not one.

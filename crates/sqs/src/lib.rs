@@ -22,5 +22,6 @@ pub use engine::Paused;
 pub use error::Error;
 pub use message::{Access, Message, Outgoing, Receive, Sender, Sent, Settle};
 pub use queues::{
-    Counts, Effort, Found, MoveTask, OpenFailed, Options, Page, Queue, Queues, Sought, Standing,
+    Counts, EMBEDDED_RECEIVE_MAX, Effort, Found, MoveTask, OpenFailed, Options, Page, Queue,
+    Queues, Sought, Standing,
 };

@@ -173,7 +173,7 @@ pub fn body_md5(body: &[u8]) -> String {
 #[derive(Clone, Debug)]
 pub struct Settle {
     /// The handle of the receive.
-    pub receipt_handle: String,
+    pub receipt_handle: Arc<str>,
     /// When the message was sent.
     pub sent_at: Timestamp,
     /// Its lines with their results.
@@ -190,7 +190,7 @@ pub struct SettledLine {
     /// Its number in the message, from 0.
     pub line: u32,
     /// The destination as the ledger names it.
-    pub destination: String,
+    pub destination: Arc<str>,
     /// What became of it.
     pub state: store::record::LineState,
     /// The stored result.

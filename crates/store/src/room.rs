@@ -4,13 +4,16 @@
 
 use base::ByteCount;
 
-/// What a record is for; decides whether it may use the reserve.
+/// What a record is for; decides whether it may use the reserve, and how soon it is committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
     /// Brings new data in (send, replay). Refused when only the reserve is left.
     Send,
-    /// Finishes or frees what is in (receive, settle, delete, move, expire). May use the reserve.
+    /// Finishes or frees what is in (delete, move, expire). May use the reserve.
     Settle,
+    /// As [`Class::Settle`], for what no caller's answer waits for (receives, a notifier's own settles): may wait
+    /// [`crate::Options::linger`] for others to share its commit.
+    Unhurried,
 }
 
 /// How much room is left, best first.

@@ -62,7 +62,7 @@ impl<'a> Found<'a> {
         let named = self.method.and_then(|name| method(&name).ok());
         Some(Parsed {
             request: Request {
-                url: parse_url(&self.url?).ok()?,
+                url: parse_url(format, &self.url?).ok()?,
                 method: named.or(format.method.clone()).unwrap_or_default(),
                 headers: Vec::new(),
                 body: Bytes::new(),
@@ -78,7 +78,7 @@ impl<'a> Found<'a> {
             let name = format.names.name(super::Field::Url);
             unparsable(format!("the line has no field `{name}`"))
         })?;
-        let url = parse_url(&url)?;
+        let url = parse_url(format, &url)?;
         let (body, kind) = self.body.unwrap_or_default();
         let method = match self.method {
             Some(name) => method(&name)?,
@@ -171,7 +171,7 @@ fn is_method(word: &str) -> bool {
     .contains(&word)
 }
 
-fn parse_url(text: &str) -> Result<Url, Error> {
+fn parse_url(format: &Format, text: &str) -> Result<Url, Error> {
     let trimmed = text.trim();
     let bare = ["\"\"", "''", "<>"]
         .iter()
@@ -184,7 +184,7 @@ fn parse_url(text: &str) -> Result<Url, Error> {
     if bare.bytes().any(|byte| byte < b' ' || byte == 0x7f) {
         return Err(refused("the URL holds CR, LF or another control character"));
     }
-    let url = Url::parse(bare).map_err(|error| {
+    let url = format.last_origin.parse(bare).map_err(|error| {
         let shown: String = bare.chars().take(80).collect();
         let hint = if bare.contains("://") || bare.starts_with("mailto:") {
             ""

@@ -21,10 +21,13 @@ mod header;
 mod json;
 mod lines;
 mod ltsv;
+mod origin;
 mod regex;
 
 use base::Timestamp;
 use bytes::Bytes;
+
+use self::origin::LastOrigin;
 
 use crate::config::route::{BodyKind, FIELDS};
 use crate::config::{FormatKind, RouteFormat};
@@ -141,6 +144,7 @@ pub struct Format {
     body: BodyKind,
     method: Option<http::Method>,
     line_bytes_max: usize,
+    last_origin: LastOrigin,
 }
 
 /// The longest line where the route does not say.
@@ -174,6 +178,7 @@ impl Format {
             line_bytes_max: settings
                 .line_bytes_max
                 .map_or(LINE_BYTES_MAX, |size| size.get()),
+            last_origin: LastOrigin::default(),
         })
     }
 

@@ -18,6 +18,26 @@ const CREDIT_MAX: f64 = 1000.0;
 const PER_SEC: f64 = 500.0;
 const PER_SEC_LOADED: f64 = 20.0;
 
+/// How fast the credit comes back by itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace {
+    /// Whether this notifier has better things to do.
+    pub(super) is_loaded: bool,
+    /// Its share among the route's notifiers, over 0 up to 1.
+    pub(super) share: f64,
+}
+
+impl Pace {
+    fn per_sec(self) -> f64 {
+        self.share
+            * if self.is_loaded {
+                PER_SEC_LOADED
+            } else {
+                PER_SEC
+            }
+    }
+}
+
 /// The credit of one notifier.
 #[derive(Debug)]
 pub(super) struct Probing {
@@ -45,8 +65,8 @@ impl Probing {
         clippy::cast_sign_loss,
         reason = "the credit is between 0 and some thousands"
     )]
-    pub(super) fn pay(&mut self, mono: Duration, is_loaded: bool, lines: usize) -> usize {
-        let per_sec = if is_loaded { PER_SEC_LOADED } else { PER_SEC };
+    pub(super) fn pay(&mut self, mono: Duration, pace: Pace, lines: usize) -> usize {
+        let per_sec = pace.per_sec();
         let span = mono.saturating_sub(self.filled_at).as_secs_f64();
         self.filled_at = self.filled_at.max(mono);
         self.credit = (self.credit + span * per_sec).min(CREDIT_MAX);
@@ -65,7 +85,11 @@ mod tests {
         let mut probing = Probing::new(Duration::ZERO);
         let paid_at = |probing: &mut Probing, secs, is_loaded| {
             let at = Duration::from_secs(secs);
-            probing.pay(at, is_loaded, 10_000)
+            let pace = Pace {
+                is_loaded,
+                share: 1.0,
+            };
+            probing.pay(at, pace, 10_000)
         };
         assert_eq!(paid_at(&mut probing, 0, false), 0);
         assert_eq!(paid_at(&mut probing, 1, false), 500);
@@ -75,5 +99,10 @@ mod tests {
         (0..100).for_each(|_| probing.found());
         assert_eq!(paid_at(&mut probing, 2, true), 1000);
         assert_eq!(paid_at(&mut probing, 3600, false), 1000);
+        let pace = Pace {
+            is_loaded: false,
+            share: 0.1,
+        };
+        assert_eq!(probing.pay(Duration::from_secs(3601), pace, 10_000), 50);
     }
 }

@@ -1,5 +1,8 @@
 //! The pieces of JSON that results are made of, appended to a buffer without detours.
 
+use std::io::Write as _;
+use std::net::SocketAddr;
+
 use base::Timestamp;
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
@@ -11,13 +14,26 @@ pub(super) fn put_text(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
-fn needs_escape(byte: u8) -> bool {
+/// Looks at 16 bytes at a time, which the compiler makes one step: most texts need none.
+fn first_to_escape(bytes: &[u8]) -> Option<usize> {
+    let (chunks, _) = bytes.as_chunks::<16>();
+    let is_plain = |chunk: &&[u8; 16]| {
+        !chunk
+            .iter()
+            .fold(false, |any, byte| any | needs_escape(*byte))
+    };
+    let plain = 16 * chunks.iter().take_while(is_plain).count();
+    let rest = bytes.get(plain..)?;
+    Some(plain + rest.iter().position(|byte| needs_escape(*byte))?)
+}
+
+const fn needs_escape(byte: u8) -> bool {
     byte < 0x20 || byte == b'"' || byte == b'\\'
 }
 
 fn put_escaped(out: &mut Vec<u8>, text: &str) {
     let mut rest = text.as_bytes();
-    while let Some(at) = rest.iter().position(|byte| needs_escape(*byte)) {
+    while let Some(at) = first_to_escape(rest) {
         let (plain, tail) = rest.split_at(at);
         out.extend_from_slice(plain);
         let Some((byte, tail)) = tail.split_first() else {
@@ -67,6 +83,26 @@ pub(super) fn put_number(out: &mut Vec<u8>, mut value: u64) {
         }
     }
     out.extend_from_slice(digits.get(20 - len..).unwrap_or_default());
+}
+
+/// Appends an address and its port in quotes.
+pub(super) fn put_address(out: &mut Vec<u8>, address: SocketAddr) {
+    out.push(b'"');
+    match address {
+        SocketAddr::V4(address) => {
+            for (place, octet) in address.ip().octets().into_iter().enumerate() {
+                if place > 0 {
+                    out.push(b'.');
+                }
+                put_number(out, octet.into());
+            }
+            out.push(b':');
+            put_number(out, address.port().into());
+        }
+        // Writing into a Vec does not fail.
+        SocketAddr::V6(address) => drop(write!(out, "{address}")),
+    }
+    out.push(b'"');
 }
 
 /// Appends a time in quotes, such as `"2026-11-23T05:03:10.250Z"`.
@@ -137,7 +173,14 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn texts_and_numbers_are_what_a_json_reader_reads(text in "\\PC{0,20}[\\x00-\\x22\\\\]{0,5}.{0,9}", number: u64) {
+        fn addresses_are_written_as_the_library_does(address: SocketAddr) {
+            let mut out = Vec::new();
+            put_address(&mut out, address);
+            proptest::prop_assert_eq!(String::from_utf8(out).unwrap(), format!("\"{address}\""));
+        }
+
+        #[test]
+        fn texts_and_numbers_are_what_a_json_reader_reads(text in "\\PC{0,40}[\\x00-\\x22\\\\]{0,5}.{0,9}", number: u64) {
             let mut out = Vec::new();
             put_text(&mut out, &text);
             proptest::prop_assert_eq!(serde_json::from_slice::<String>(&out).unwrap(), text);

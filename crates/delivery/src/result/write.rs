@@ -1,13 +1,12 @@
 //! Outcomes to results, on the hot path.
 
-use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use base::Timestamp;
 use bytes::Bytes;
 
-use super::json::{put_key, put_number, put_text, put_time};
+use super::json::{put_address, put_key, put_number, put_text, put_time};
 use super::origin::OriginRef;
 use super::{Decision, Salt};
 use crate::masking::Masking;
@@ -40,6 +39,9 @@ pub struct Writer {
 
 /// The longest excerpt that is stored by default.
 pub const EXCERPT_BYTES_DEFAULT: usize = 1024;
+
+/// What a result and its source usually have.
+const PACKED_BYTES_USUAL: usize = 1024;
 
 impl Writer {
     /// Writes results of `route`, excerpts of at most [`EXCERPT_BYTES_DEFAULT`], sources kept.
@@ -82,16 +84,41 @@ impl Writer {
     /// The result of one line in its [`super::Packed`] form; empty when nothing was tried and nothing decided.
     #[must_use]
     pub fn packed(&self, at: Timestamp, outcome: &Outcome, line: &LineOutcome) -> Bytes {
-        let mut out = Vec::with_capacity(960 + line.raw.len());
-        if let Some(decision) = self.put(&mut out, at, outcome, line)
+        let mut out = Vec::with_capacity(PACKED_BYTES_USUAL);
+        self.put_packed(&mut out, at, outcome, line);
+        out.into()
+    }
+
+    /// The same for all lines of `outcomes`, in order: slices of one buffer.
+    pub fn packed_all(
+        &self,
+        at: Timestamp,
+        outcomes: &[Outcome],
+    ) -> impl Iterator<Item = Bytes> + use<> {
+        let lines: usize = outcomes.iter().map(|outcome| outcome.lines.len()).sum();
+        let mut out = Vec::with_capacity(lines * PACKED_BYTES_USUAL);
+        let mut ends = Vec::with_capacity(lines);
+        for outcome in outcomes {
+            for line in &outcome.lines {
+                self.put_packed(&mut out, at, outcome, line);
+                ends.push(out.len());
+            }
+        }
+        let all = Bytes::from(out);
+        let mut start = 0;
+        ends.into_iter()
+            .map(move |end| all.slice(std::mem::replace(&mut start, end)..end))
+    }
+
+    fn put_packed(&self, out: &mut Vec<u8>, at: Timestamp, outcome: &Outcome, line: &LineOutcome) {
+        if let Some(decision) = self.put(out, at, outcome, line)
             && decision.is_final()
             && self.keeps_sources
-            && !line.raw.contains(&b'\n')
+            && memchr::memchr(b'\n', &line.raw).is_none()
         {
             out.push(b'\n');
             out.extend_from_slice(&line.raw);
         }
-        out.into()
     }
 
     /// Appends the JSON object of one line; `None` and nothing appended when nothing was tried and nothing decided.
@@ -192,10 +219,8 @@ impl Writer {
 
     fn put_attempt(&self, out: &mut Vec<u8>, attempt: &Attempt) {
         if let Some(address) = attempt.address {
-            out.extend_from_slice(b",\"address\":\"");
-            // Writing into a Vec does not fail.
-            let _ = write!(out, "{address}");
-            out.push(b'"');
+            out.extend_from_slice(b",\"address\":");
+            put_address(out, address);
         }
         if let Some(status) = attempt.status {
             put_count(out, "status", status.into());

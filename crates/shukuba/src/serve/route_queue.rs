@@ -22,11 +22,11 @@ use store::record::{CarryKind, LineState};
 mod tests;
 
 /// Messages that one receive gives.
-const RECEIVE_MAX: usize = 10;
+const RECEIVE_MAX: usize = sqs::EMBEDDED_RECEIVE_MAX as usize;
 /// Outcomes in one journal record. Chosen: a record of some 100 KiB.
 const SETTLE_MAX: usize = 100;
-/// How long outcomes gather. Chosen: about one commit.
-const SETTLE_WITHIN: Duration = Duration::from_millis(2);
+/// How long outcomes gather. Chosen: as long as the journal lets them wait for others.
+const SETTLE_WITHIN: Duration = Duration::from_millis(5);
 /// The longest delay of a carry: the longest that a notification is tried.
 const DELAY_MAX: Duration = Duration::from_secs(14 * 86_400);
 
@@ -103,9 +103,10 @@ impl port::Queue for RouteQueue {
     fn settle<'a>(&'a self, outcomes: &'a [Outcome]) -> BoxFuture<'a, Result<(), port::Error>> {
         Box::pin(async move {
             let at = self.clock.now();
+            let mut results = self.writer.packed_all(at, outcomes);
             let settles = outcomes
                 .iter()
-                .map(|outcome| self.settlement(at, outcome))
+                .map(|outcome| self.settlement(at, outcome, &mut results))
                 .collect();
             let settled = self
                 .queues
@@ -144,7 +145,13 @@ impl RouteQueue {
         failed(&self.queue, error)
     }
 
-    fn settlement(&self, at: Timestamp, outcome: &Outcome) -> Settle {
+    /// `results` holds those of this outcome's lines next.
+    fn settlement(
+        &self,
+        at: Timestamp,
+        outcome: &Outcome,
+        results: &mut impl Iterator<Item = Bytes>,
+    ) -> Settle {
         let dead = outcome
             .lines
             .iter()
@@ -155,32 +162,33 @@ impl RouteQueue {
             .iter()
             .map(|carry| carried(&self.queue, CarryKind::Retry, at, carry));
         Settle {
-            receipt_handle: outcome.lease.0.to_string(),
+            receipt_handle: Arc::clone(&outcome.lease.0),
             sent_at: outcome.sent_at,
             lines: outcome
                 .lines
                 .iter()
-                .map(|line| self.line(at, outcome, line))
+                .zip(results)
+                .map(|(line, result)| settled(line, result))
                 .collect(),
             next: next(at, outcome.next),
             carries: retries.chain(dead).collect(),
         }
     }
+}
 
-    fn line(&self, at: Timestamp, outcome: &Outcome, line: &LineOutcome) -> SettledLine {
-        SettledLine {
-            line: line.line.saturating_sub(1),
-            destination: line.destination.to_string(),
-            state: match line.verdict {
-                Verdict::Delivered => LineState::Delivered,
-                Verdict::RetryAt { .. } => LineState::Retry,
-                Verdict::Dead { .. } => LineState::Dead,
-                Verdict::Expired => LineState::Expired,
-                Verdict::Later { .. } => LineState::Later,
-                Verdict::Paused { .. } => LineState::Paused,
-            },
-            result: self.writer.packed(at, outcome, line),
-        }
+fn settled(line: &LineOutcome, result: Bytes) -> SettledLine {
+    SettledLine {
+        line: line.line.saturating_sub(1),
+        destination: Arc::clone(&line.destination),
+        state: match line.verdict {
+            Verdict::Delivered => LineState::Delivered,
+            Verdict::RetryAt { .. } => LineState::Retry,
+            Verdict::Dead { .. } => LineState::Dead,
+            Verdict::Expired => LineState::Expired,
+            Verdict::Later { .. } => LineState::Later,
+            Verdict::Paused { .. } => LineState::Paused,
+        },
+        result,
     }
 }
 

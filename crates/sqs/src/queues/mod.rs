@@ -50,6 +50,7 @@ pub use admin::{Counts, Page};
 pub use find::{Effort, Found, Sought, Standing};
 pub use moves::MoveTask;
 pub use queue::Queue;
+pub use receive::EMBEDDED_MAX as EMBEDDED_RECEIVE_MAX;
 
 /// What the queues are made with.
 #[derive(Clone, Debug)]

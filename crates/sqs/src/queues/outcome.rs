@@ -46,9 +46,11 @@ impl Queues {
             engine.queue(queue.id()).map_err(|_| queue.not_found())?;
             let (outcomes, messages) = engine.decide_delete(queue.id(), at, &known)?;
             let count = messages.len();
-            let end = self.write_some(&mut engine, at, messages, |messages| Record::Deleted {
-                queue: queue.id(),
-                messages,
+            let end = self.write_some(&mut engine, Class::Settle, at, messages, |messages| {
+                Record::Deleted {
+                    queue: queue.id(),
+                    messages,
+                }
             })?;
             self.wake_if_group_opened(&engine, queue, count);
             (outcomes, end, count)
@@ -88,7 +90,7 @@ impl Queues {
                 .collect();
             let (outcomes, changes) = engine.decide_visibility(queue.id(), at, &known)?;
             let is_sooner = !changes.is_empty();
-            let end = self.write_some(&mut engine, at, changes, |changes| {
+            let end = self.write_some(&mut engine, class_of(access), at, changes, |changes| {
                 Record::VisibilityChanged {
                     queue: queue.id(),
                     changes,
@@ -115,9 +117,11 @@ impl Queues {
             let at = engine.time(self.now());
             engine.queue(queue.id()).map_err(|_| queue.not_found())?;
             let (outcomes, messages) = engine.decide_release(queue.id(), at, &known)?;
-            let end = self.write_some(&mut engine, at, messages, |messages| Record::Released {
-                queue: queue.id(),
-                messages,
+            let end = self.write_some(&mut engine, Class::Unhurried, at, messages, |messages| {
+                Record::Released {
+                    queue: queue.id(),
+                    messages,
+                }
             })?;
             (outcomes, end)
         };
@@ -204,12 +208,16 @@ impl Queues {
                 });
                 outcomes.push(made.map(|settlement| settlements.push(settlement)));
             }
-            let end = self.write_some(&mut engine, at, settlements, |settlements| {
-                Record::Settled {
+            let end = self.write_some(
+                &mut engine,
+                Class::Unhurried,
+                at,
+                settlements,
+                |settlements| Record::Settled {
                     queue: queue.id(),
                     settlements,
-                }
-            })?;
+                },
+            )?;
             self.wake_carried(&settles, end);
             self.wake_if_group_opened(&engine, queue, outcomes.len());
             (outcomes, end)
@@ -230,6 +238,7 @@ impl Queues {
     fn write_some<'r, T>(
         &self,
         engine: &mut Engine,
+        class: Class,
         at: Timestamp,
         items: Vec<T>,
         make: impl FnOnce(Vec<T>) -> Record<'r>,
@@ -237,7 +246,7 @@ impl Queues {
         if items.is_empty() {
             return Ok(self.journal.end());
         }
-        Ok(self.write(engine, Class::Settle, at, &mut make(items))?.end)
+        Ok(self.write(engine, class, at, &mut make(items))?.end)
     }
 
     /// What leaves a FIFO queue may let the next of its group go.
@@ -268,6 +277,14 @@ impl Queues {
         {
             self.wake_at(&queue, end);
         }
+    }
+}
+
+/// A caller's answer waits for the commit; a notifier of this process has better things to do meanwhile.
+fn class_of(access: Access) -> Class {
+    match access {
+        Access::Embedded => Class::Unhurried,
+        Access::Outside | Access::Administrator | Access::Notifier => Class::Settle,
     }
 }
 

@@ -16,8 +16,10 @@ use crate::message::{Access, Message, Receive};
 
 const WAIT_MAX: Duration = Duration::from_secs(20);
 pub(super) const VISIBILITY_MAX: Duration = Duration::from_secs(43_200);
-/// Most messages of one receive, by a caller and by a notifier.
+/// Most messages of one receive by a caller.
 const MAX: u32 = 10;
+/// Most messages of one receive by a notifier of this process, so that more share what a record costs.
+pub const EMBEDDED_MAX: u32 = 64;
 /// How often one call looks again because what it found had gone on or was too old; each time it finds ten. Chosen.
 const LOOKS_MAX: u32 = 100;
 
@@ -149,7 +151,9 @@ impl Queues {
             let receiving = engine.decide_receive(queue.id(), at, &call)?;
             let has_moved = !receiving.records.is_empty();
             for mut record in receiving.records {
-                let end = self.write(&mut engine, Class::Settle, at, &mut record)?.end;
+                let end = self
+                    .write(&mut engine, Class::Unhurried, at, &mut record)?
+                    .end;
                 self.wake_target(&record, end);
             }
             leases.extend(
@@ -209,7 +213,11 @@ fn check(
     visibility: Duration,
     is_fifo: bool,
 ) -> Result<(), Error> {
-    if !(1..=MAX).contains(&receive.max) {
+    let max = match receive.access {
+        Access::Embedded => EMBEDDED_MAX,
+        Access::Outside | Access::Administrator | Access::Notifier => MAX,
+    };
+    if !(1..=max).contains(&receive.max) {
         let right = "it is an integer from 1 to 10";
         return Err(Error::parameter(
             "MaxNumberOfMessages",

@@ -834,11 +834,11 @@ async fn a_queue_of_a_route_is_for_notifiers_and_the_administrator() {
 
 fn settle(message: &Message, next: Next, carries: Vec<Carried>) -> Settle {
     Settle {
-        receipt_handle: message.receipt_handle.clone(),
+        receipt_handle: message.receipt_handle.as_str().into(),
         sent_at: message.sent_at,
         lines: vec![SettledLine {
             line: 0,
-            destination: "example.com".to_owned(),
+            destination: "example.com".into(),
             state: LineState::Retry,
             result: Bytes::from_static(b"{}"),
         }],

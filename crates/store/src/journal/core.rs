@@ -12,7 +12,7 @@ use base::Timestamp;
 use parking_lot::{Condvar, Mutex, RwLock};
 use tracing::{info, warn};
 
-use super::tail::{Flight, Group, Spare, Tail};
+use super::tail::{Committer, Flight, Group, Spare, Tail};
 use super::wait::Waiters;
 use super::{AppendError, Options};
 use crate::disk::Disk;
@@ -83,7 +83,7 @@ impl Core {
         has_rolled?;
         let start = Position::new(tail.push(header, payload));
         let end = Position::new(tail.end);
-        let wake = std::mem::take(&mut tail.committer_sleeps);
+        let wake = tail.hurry(class);
         drop(tail);
         if wake {
             self.work.notify_one();
@@ -122,6 +122,7 @@ impl Core {
     fn take_groups(&self) -> Vec<(Group, Flight)> {
         let mut tail = self.tail.lock();
         let groups = std::mem::take(&mut tail.groups);
+        tail.is_hurried = false;
         let mut taken = Vec::with_capacity(groups.len());
         for mut group in groups {
             let flight = Flight {
@@ -286,14 +287,20 @@ impl Core {
         self.commit();
     }
 
-    /// Waits until something waits for the disk; `false` when the journal closes.
+    /// Waits until something is to be written; `false` when the journal closes.
     fn await_work(&self) -> bool {
         let mut tail = self.tail.lock();
-        let poisoned = self.waiters.check().is_err();
-        while (tail.groups.is_empty() || poisoned) && !tail.stopping {
-            tail.committer_sleeps = true;
+        let is_poisoned = self.waiters.check().is_err();
+        while (tail.groups.is_empty() || is_poisoned) && !tail.stopping {
+            tail.committer = Committer::Idle;
             self.work.wait(&mut tail);
         }
+        // Only what hurries or ends wakes it before its time.
+        if !tail.is_hurried && !tail.stopping {
+            tail.committer = Committer::Lingers;
+            self.work.wait_for(&mut tail, self.options.linger);
+        }
+        tail.committer = Committer::Works;
         let goes_on = !tail.stopping;
         drop(tail);
         if goes_on && !self.options.gather.is_zero() {

@@ -83,6 +83,8 @@ pub struct Options {
     pub pending_max: ByteCount,
     /// How long the committer lets a group gather before it writes; 0 (at once) measured best, see `examples/commit.rs`.
     pub gather: Duration,
+    /// How long [`Class::Unhurried`] records wait for others to share a commit; 5 ms.
+    pub linger: Duration,
     /// How many dropped segment files are kept, beside the reserve, to be written over instead of allocating new ones.
     pub used_kept: usize,
 }
@@ -95,6 +97,7 @@ impl Default for Options {
             record_max: ByteCount::mib(16),
             pending_max: ByteCount::mib(64),
             gather: Duration::ZERO,
+            linger: Duration::from_millis(5),
             used_kept: 0,
         }
     }

@@ -70,8 +70,20 @@ pub(crate) struct Tail {
     pub(crate) sends_stopped: bool,
     pub(crate) sealed: u64,
     pub(crate) last_at: Timestamp,
-    pub(crate) committer_sleeps: bool,
+    pub(crate) committer: Committer,
+    /// Something in the groups is to be committed at once.
+    pub(crate) is_hurried: bool,
     pub(crate) stopping: bool,
+}
+
+/// What the committer is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Committer {
+    Works,
+    /// Waits for anything.
+    Idle,
+    /// Waits for company of what is unhurried.
+    Lingers,
 }
 
 impl Tail {
@@ -91,7 +103,8 @@ impl Tail {
             sends_stopped: false,
             sealed: 0,
             last_at: Timestamp::EPOCH,
-            committer_sleeps: false,
+            committer: Committer::Works,
+            is_hurried: false,
             stopping: false,
         }
     }
@@ -117,7 +130,7 @@ impl Tail {
         }
         let limit = match class {
             Class::Send => options.pending_max.get(),
-            Class::Settle => options.pending_max.get().saturating_mul(2),
+            Class::Settle | Class::Unhurried => options.pending_max.get().saturating_mul(2),
         };
         if self.pending >= limit {
             return Err(self.busy());
@@ -212,6 +225,21 @@ impl Tail {
         self.pending += u64::from(header.bytes);
         self.groups.push_back(group);
         start
+    }
+
+    /// Notes that a record of `class` was put at the end; whether the committer is to be woken for it.
+    pub(crate) fn hurry(&mut self, class: Class) -> bool {
+        let is_hurried = class != Class::Unhurried;
+        self.is_hurried |= is_hurried;
+        let wakes = match self.committer {
+            Committer::Works => false,
+            Committer::Idle => true,
+            Committer::Lingers => is_hurried,
+        };
+        if wakes {
+            self.committer = Committer::Works;
+        }
+        wakes
     }
 
     /// The committer is done with a flight.

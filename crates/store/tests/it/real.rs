@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use base::{ByteCount, Timestamp};
 use store::backup::restore;
@@ -64,6 +65,41 @@ fn many_writers_share_groups_and_all_of_it_is_there_afterwards() {
     assert_eq!((recovery.records, recovery.cut), (800, 0));
     assert_eq!(model.living.len(), 800);
     assert_eq!(journal.end(), end);
+}
+
+#[test]
+fn what_is_unhurried_waits_for_company_and_comes_without_it() {
+    let temporary = tempfile::tempdir().unwrap();
+    let open = |name: &str, linger| {
+        let linger = Options {
+            linger,
+            ..options()
+        };
+        Journal::open(&temporary.path().join(name), linger, &mut Model::default())
+            .unwrap()
+            .0
+    };
+    let append = |journal: &Journal, class, id| {
+        let at = Timestamp::from_millis(5);
+        journal.append(class, at, &[&payload(id, 0, 100)]).unwrap()
+    };
+    // Alone it is committed when its time is over.
+    let journal = open("soon", Duration::from_millis(1));
+    journal
+        .wait(append(&journal, Class::Unhurried, 1).end)
+        .unwrap();
+    // With a time that never ends: what hurries takes it along, and so does the end.
+    let journal = open("never", Duration::from_secs(86_400));
+    let first = append(&journal, Class::Unhurried, 1);
+    assert!(journal.durable() < first.end);
+    journal
+        .wait(append(&journal, Class::Settle, 2).end)
+        .unwrap();
+    assert!(journal.durable() > first.end);
+    append(&journal, Class::Unhurried, 3);
+    drop(journal);
+    let journal = open("never", Duration::ZERO);
+    assert_eq!(journal.scan(Position::ZERO).count(), 3);
 }
 
 #[test]

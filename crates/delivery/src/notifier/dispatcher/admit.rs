@@ -246,6 +246,7 @@ impl Dispatcher {
             message.received.receive_count > 1 || message.retry != travel::Retry::default();
         let age = self.age(at, job);
         let (left, lines) = (self.prefetch_left(), self.prefetch());
+        let pace = self.pace();
         let Some(unit_id) = message.line(job).map(|line| line.unit) else {
             return;
         };
@@ -260,7 +261,7 @@ impl Dispatcher {
         let has_room = unit.ready.len() < room && (is_returning || !unit.has_queue(at.mono));
         let has_room = has_room
             || (!unit.is_held_back(at.mono, per_sec, lines)
-                && self.probing.pay(at.mono, self.is_loaded, 1) == 0);
+                && self.probing.pay(at.mono, pace, 1) == 0);
         // Splitting a packed message costs a new one: its lines may wait longer, beside the prefetch.
         let may_park = is_packed
             && unit.ready.len() < room.saturating_mul(park_factor(unit))
@@ -279,6 +280,14 @@ impl Dispatcher {
             self.parked += 1;
         }
         self.wake(unit_id);
+    }
+
+    /// What looking behind receivers may cost.
+    fn pace(&self) -> Pace {
+        Pace {
+            is_loaded: self.is_loaded,
+            share: self.units.directives().share,
+        }
     }
 
     /// Lines that may wait here: a multiple of the free slots.
@@ -313,6 +322,7 @@ impl Dispatcher {
 
     pub(super) fn trim_one(&mut self, at: Moment, id: UnitId) {
         let (left, lines) = (self.prefetch_left(), self.prefetch());
+        let pace = self.pace();
         let Some((unit, bucket)) = self.units.with_bucket(id) else {
             return;
         };
@@ -323,7 +333,7 @@ impl Dispatcher {
         let excess = unit.ready.len().saturating_sub(room);
         let goes = match is_held_back {
             true => excess,
-            false => self.probing.pay(at.mono, self.is_loaded, excess),
+            false => self.probing.pay(at.mono, pace, excess),
         };
         let stays = unit.ready.len() - goes;
         for (place, ready) in (stays..).zip(unit.ready.split_off(stays)) {

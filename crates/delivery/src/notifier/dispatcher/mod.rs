@@ -21,7 +21,7 @@ use foldhash::fast::FixedState;
 use super::action::{Action, Counts, Directives, JobKey, MessageKey, Moment, Send};
 use super::leases::Leases;
 use super::message::{Conclusion, Line, LineState, Message, MessageState, Messages, Waiting};
-use super::probing::Probing;
+use super::probing::{Pace, Probing};
 use super::settling::Settling;
 use super::unit::{Gate, Ready, Unit};
 use super::units::{UnitId, Units};

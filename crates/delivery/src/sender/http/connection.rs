@@ -54,7 +54,10 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.poll_write_vectored(cx, &[IoSlice::new(bytes)])
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
     }
 
     fn poll_write_vectored(
@@ -256,14 +259,15 @@ impl Connection {
             let body = body
                 .get(self.written.saturating_sub(self.outbox.len())..)
                 .unwrap_or_default();
-            let parts = [IoSlice::new(head), IoSlice::new(body)];
-            let parts = if head.is_empty() {
-                parts.get(1..)
-            } else {
-                Some(parts.as_slice())
-            };
             let stream = Pin::new(&mut self.stream);
-            match std::task::ready!(stream.poll_write_vectored(cx, parts.unwrap_or_default()))? {
+            // One part costs the kernel less than two.
+            let count = match (head, body) {
+                (one, []) | ([], one) => stream.poll_write(cx, one),
+                (head, body) => {
+                    stream.poll_write_vectored(cx, &[IoSlice::new(head), IoSlice::new(body)])
+                }
+            };
+            match std::task::ready!(count)? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 count => self.written += count,
             }

@@ -164,13 +164,12 @@ impl Letters {
             destination: carry
                 .attributes
                 .get(dead::DESTINATION)
-                .cloned()
-                .unwrap_or_default(),
+                .map_or_else(Arc::default, |name| Arc::from(name.as_str())),
             state: LineState::Later,
             result: Bytes::new(),
         };
         Settle {
-            receipt_handle: lease.0.to_string(),
+            receipt_handle: Arc::clone(&lease.0),
             sent_at: carry.sent_at,
             lines: (0..carry.lines).map(line).collect(),
             next: Next::Gone,
