@@ -462,7 +462,7 @@ pub const KEYS: &[Key] = &[
         "slots",
         Kind::Count,
         "1 to 10000",
-        "512",
+        "1024",
         "Sends at once",
     ),
     key(
@@ -534,8 +534,8 @@ pub const KEYS: &[Key] = &[
         "notifier_per_minute",
         Kind::Count,
         "1 to 100000000",
-        "300000",
-        "Notifications that one notifier manages in a minute (512 slots at receivers that answer within 100ms); measure it with `status`",
+        "600000",
+        "Notifications that one notifier manages in a minute (1,024 slots at receivers that answer within 100ms); measure it with `status`",
     ),
     key(
         "scaler",

@@ -11,7 +11,7 @@ use super::value::Span;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Notifier {
-    /// Sends at once. 1 to 10000; default 512.
+    /// Sends at once. 1 to 10000; default 1024.
     pub slots: u32,
     /// The part of the slots that one destination may take. Over 0.0 to 1.0; default 0.25.
     pub destination_share: f64,
@@ -34,7 +34,7 @@ pub struct Notifier {
 impl Default for Notifier {
     fn default() -> Self {
         Self {
-            slots: 512,
+            slots: 1024,
             destination_share: 0.25,
             prefetch: 2.0,
             lease: Span::secs(120),
@@ -86,8 +86,8 @@ impl Notifier {
 pub struct Scaler {
     /// How often it plans. 1s to 1h; default 1m.
     pub interval: Span,
-    /// Notifications that one notifier manages in a minute (512 slots at receivers that answer within 100ms); measure it
-    /// with `status`. 1 to 100000000; default 300000.
+    /// Notifications that one notifier manages in a minute (1,024 slots at receivers that answer within 100ms); measure it
+    /// with `status`. 1 to 100000000; default 600000.
     pub notifier_per_minute: u32,
     /// Notifiers of a route that always run. 0 to 1000; default 0.
     pub notifiers_min: u32,
@@ -103,7 +103,7 @@ impl Default for Scaler {
     fn default() -> Self {
         Self {
             interval: Span::secs(60),
-            notifier_per_minute: 300_000,
+            notifier_per_minute: 600_000,
             notifiers_min: 0,
             notifiers_max: 16,
             drain_within: Span::secs(300),

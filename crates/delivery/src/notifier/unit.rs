@@ -49,6 +49,15 @@ const PAUSED_AWAY_MAX: Duration = Duration::from_secs(60);
 /// no storm of new connections, which overflows its backlog and costs those that are dropped a second. Chosen.
 const WINDOW_FIRST: f64 = 16.0;
 
+/// In flight while this thread is loaded, beside twice what the receiver's own latency asks for: what is above that waits
+/// for us, not for the receiver, and costs memory and care (the gradient of Netflix's concurrency limits). Chosen.
+const WINDOW_LOADED: f64 = 32.0;
+const LATENCY_TOLERATED: f64 = 2.0;
+
+/// By what part of the difference the least latency follows the mean; chosen: a receiver that became slower is known as
+/// such after some thousand sends.
+const LEAST_FOLLOWS: f64 = 1.0 / 4096.0;
+
 /// The latency that is assumed before the first answer; chosen.
 const LATENCY_ASSUMED_SECS: f64 = 0.1;
 
@@ -94,6 +103,7 @@ pub(super) struct Unit {
     /// Up to here the window grows by one each success, above by one each round.
     calm: f64,
     latency_secs: Option<f64>,
+    latency_least_secs: f64,
     failures: u32,
     is_failing: bool,
     paced_until: Duration,
@@ -120,6 +130,7 @@ impl Unit {
             window: f64::from(cap).min(WINDOW_FIRST),
             calm: f64::INFINITY,
             latency_secs: None,
+            latency_least_secs: f64::INFINITY,
             failures: 0,
             is_failing: false,
             paced_until: Duration::ZERO,
@@ -304,10 +315,11 @@ impl Unit {
         }
     }
 
-    /// A send ended. `class`: of its failure. `asked`: the pause that the receiver asked for.
+    /// A send ended. `is_loaded`: this thread is. `class`: of its failure. `asked`: the pause that the receiver asked for.
     pub(super) fn ended(
         &mut self,
         at: Moment,
+        is_loaded: bool,
         timings: &Timings,
         class: Option<FailureClass>,
         asked: Option<Duration>,
@@ -329,26 +341,40 @@ impl Unit {
             Some(FailureClass::Policy) => {}
             Some(FailureClass::Client | FailureClass::Redirect) | None => {
                 self.learn_latency(took);
-                self.answered();
+                self.answered(is_loaded);
             }
         }
     }
 
     fn learn_latency(&mut self, took: Duration) {
         let took = took.as_secs_f64();
-        self.latency_secs = Some(match self.latency_secs {
+        let latency = match self.latency_secs {
             Some(known) => known + (took - known) / 16.0,
             None => took,
-        });
+        };
+        self.latency_secs = Some(latency);
+        let least = self.latency_least_secs.min(took);
+        self.latency_least_secs = least + (latency - least) * LEAST_FOLLOWS;
     }
 
-    fn answered(&mut self) {
+    /// What in flight keeps the receiver busy, as far as one can tell on a loaded thread.
+    fn enough(&self) -> f64 {
+        let latency = self.latency_secs.unwrap_or(LATENCY_ASSUMED_SECS);
+        let own = (self.latency_least_secs / latency.max(1e-6)).min(1.0);
+        WINDOW_LOADED + LATENCY_TOLERATED * own * self.window
+    }
+
+    fn answered(&mut self, is_loaded: bool) {
         self.failures = 0;
         if std::mem::take(&mut self.is_failing) {
             // It is back: upwards again, doubling each round; what waits need not keep its turns.
             self.calm = f64::INFINITY;
             self.latency_secs = None;
             self.next_turn = Duration::ZERO;
+        }
+        if is_loaded && self.window > self.enough() {
+            self.window -= 1.0;
+            return;
         }
         let step = if self.window < self.calm {
             1.0
@@ -390,4 +416,41 @@ fn to_f64(count: usize) -> f64 {
 )]
 fn to_count(value: f64) -> usize {
     value as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The window of a receiver that answers within a millisecond, and then some rounds within `millis`.
+    fn window(millis: u64, is_loaded: bool) -> f64 {
+        let mut unit = Unit::new("a".into(), Arc::default(), 256);
+        let at = Moment {
+            wall: base::Timestamp::EPOCH,
+            mono: Duration::ZERO,
+        };
+        let mut ended = |millis, is_loaded| {
+            let timings = Timings {
+                total: Duration::from_millis(millis),
+                ..Timings::default()
+            };
+            unit.started(at.mono);
+            unit.ended(at, is_loaded, &timings, None, None);
+        };
+        (0..300).for_each(|_| ended(1, false));
+        (0..1000).for_each(|_| ended(millis, is_loaded));
+        unit.window
+    }
+
+    #[test]
+    fn a_loaded_thread_keeps_no_more_in_flight_than_brings_something() {
+        assert_eq!(window(50, false), 256.0);
+        let loaded = window(50, true);
+        assert!(
+            (WINDOW_LOADED..WINDOW_LOADED * 2.0).contains(&loaded),
+            "{loaded}"
+        );
+        // What the receiver itself takes is no reason to hold back.
+        assert_eq!(window(1, true), 256.0);
+    }
 }

@@ -266,7 +266,7 @@ impl Dispatcher {
         if attempt.error == Some(ErrorClass::Cancelled) {
             unit.in_flight = unit.in_flight.saturating_sub(1);
         } else {
-            unit.ended(at, &attempt.timings, class, asked);
+            unit.ended(at, self.is_loaded, &attempt.timings, class, asked);
         }
         count(&mut unit.counts, &verdict);
         if unit.is_failing() && !was_failing {
