@@ -47,7 +47,7 @@ pub fn format_uuid(bytes: [u8; 16]) -> String {
         text[place] = HEX[usize::from(byte >> 4)];
         text[place + 1] = HEX[usize::from(byte & 0x0f)];
     }
-    text.iter().map(|digit| char::from(*digit)).collect()
+    std::str::from_utf8(&text).unwrap_or_default().to_owned()
 }
 
 /// The 16 bytes of a UUID's text; `None` when it is not one.

@@ -166,7 +166,10 @@ impl Message {
 /// MD5 of a body in hex, as `MD5OfMessageBody` shows it.
 #[must_use]
 pub fn body_md5(body: &[u8]) -> String {
-    hex::encode(Md5::digest(body))
+    // `hex::encode` goes letter by letter, and this is a tenth of a small send.
+    let mut digits = [0; 32];
+    let _ = hex::encode_to_slice(Md5::digest(body), &mut digits);
+    std::str::from_utf8(&digits).unwrap_or_default().to_owned()
 }
 
 /// A notifier's outcome of one message.
