@@ -3,6 +3,7 @@
 //! - [`account`]: [`Account`], credentials and region by the usual chain, clients from it
 //! - [`find`]: from a queue's name to its URL
 //! - [`queue`]: [`SqsQueue`], the port `Queue` over SQS
+//! - [`outbox`]: [`Outbox`], what replays and retries of dead ones send to
 //! - [`objects`]: [`results_at`], the port `ResultStore` over `s3://` and folders
 //! - [`http`]: one pooled HTTP client for the SDK and the object store
 //!
@@ -15,8 +16,10 @@ mod failure;
 pub mod find;
 pub mod http;
 pub mod objects;
+pub mod outbox;
 pub mod queue;
 
 pub use account::Account;
 pub use objects::{Place, open_results, results_at};
+pub use outbox::Outbox;
 pub use queue::SqsQueue;

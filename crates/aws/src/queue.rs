@@ -30,6 +30,7 @@ use futures_util::stream::{StreamExt, TryStreamExt};
 use parking_lot::Mutex;
 
 use crate::account::{self, Account};
+use crate::outbox::{entry, entry_failed, size_of};
 use crate::{batch, failure};
 
 /// The longest long poll. Source: SQS quotas.
@@ -186,23 +187,10 @@ impl SqsQueue {
                 .and_then(|index: usize| leases.get(index));
             match lease {
                 Some(lease) if failure::is_lost(&entry.code) => lost.push(lease.clone()),
-                _ => return Err(self.entry_failed(entry)),
+                _ => return Err(entry_failed(&self.what(), entry)),
             }
         }
         Ok(lost)
-    }
-
-    fn entry_failed(&self, entry: &BatchResultErrorEntry) -> Error {
-        let detail = format!(
-            "{}: {}",
-            entry.code,
-            entry.message.as_deref().unwrap_or("no message")
-        );
-        if entry.sender_fault && !failure::is_passing(&entry.code) {
-            Error::refused(&self.what(), detail)
-        } else {
-            Error::unavailable(&self.what(), detail)
-        }
     }
 
     async fn settle_all(&self, outcomes: &[Outcome]) -> Result<(), Error> {
@@ -253,7 +241,9 @@ impl SqsQueue {
             let left = outcome.carries.iter().enumerate().skip(sent);
             carries.extend(left.map(|(index, carry)| (*outcome, index, carry)));
         }
-        for batch in batch::cut(carries, |(_, _, carry)| size_of(carry)) {
+        for batch in batch::cut(carries, |(_, _, carry)| {
+            size_of(&carry.body, &carry.attributes)
+        }) {
             let mut call = self.client.send_message_batch().queue_url(&self.retry_url);
             for (entry, (outcome, index, carry)) in batch.iter().enumerate() {
                 call = call.entries(self.entry(entry, outcome, *index, carry, now)?);
@@ -270,7 +260,7 @@ impl SqsQueue {
                 }
             }
             if let Some(failed) = answer.failed().first() {
-                return Err(self.entry_failed(failed));
+                return Err(entry_failed(&self.what(), failed));
             }
         }
         Ok(())
@@ -293,17 +283,7 @@ impl SqsQueue {
         now: Timestamp,
     ) -> Result<SendMessageBatchRequestEntry, Error> {
         let refused = |detail: &dyn fmt::Display| Error::refused(&self.what(), detail);
-        let body = std::str::from_utf8(&carry.body).map_err(|error| refused(&error))?;
-        let mut entry = SendMessageBatchRequestEntry::builder()
-            .id(id.to_string())
-            .message_body(body);
-        for (name, value) in travel::sendable(&carry.attributes) {
-            let value = MessageAttributeValue::builder()
-                .data_type("String")
-                .string_value(value)
-                .build();
-            entry = entry.message_attributes(name, value.map_err(|error| refused(&error))?);
-        }
+        let mut entry = entry(&self.what(), id, &carry.body, &carry.attributes)?;
         if self.retry_url.ends_with(".fifo") {
             // FIFO queues take no delay for one message; the attributes keep the time not to try before.
             let group = carry.group.as_deref().unwrap_or(&outcome.message_id);
@@ -437,15 +417,6 @@ impl Queue for SqsQueue {
 fn whole_secs(span: Duration) -> i32 {
     let secs = span.as_secs() + u64::from(span.subsec_nanos() > 0);
     i32::try_from(secs).unwrap_or(i32::MAX)
-}
-
-/// What a message counts towards the size of a batch.
-fn size_of(carry: &Carry) -> usize {
-    let attributes = carry.attributes.iter();
-    carry.body.len()
-        + attributes
-            .map(|(name, value)| name.len() + value.len() + "String".len())
-            .sum::<usize>()
 }
 
 /// A message as the port has it; `None` for one without the parts that SQS always gives.

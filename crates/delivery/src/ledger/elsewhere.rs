@@ -350,6 +350,7 @@ impl Count {
             }
             None => {
                 let accepted = head.queued_at_time();
+                let key = bloom::id_key(&head.notification_id);
                 if self.takes(accepted) {
                     self.unknown.add(key);
                     if accepted >= self.recent_from {

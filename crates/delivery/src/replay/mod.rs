@@ -167,7 +167,7 @@ pub struct Again {
 }
 
 /// Where replays send to: a route's queue.
-pub trait Target: Send + Sync {
+pub trait Target: Send + Sync + std::fmt::Debug {
     /// How many are sent at once; 10 on SQS.
     fn batch_max(&self) -> usize;
 
@@ -176,7 +176,9 @@ pub trait Target: Send + Sync {
     fn send<'a>(&'a self, batch: &'a [Again]) -> BoxFuture<'a, Result<(), port::Error>>;
 
     /// The journal that the messages go to, and its end; `None` elsewhere.
-    fn journal(&self) -> Option<(Arc<dyn ResultLog>, Position)>;
+    fn journal(&self) -> Option<(Arc<dyn ResultLog>, Position)> {
+        None
+    }
 }
 
 /// Plans and runs replays, whose plans lie beside the results.
@@ -191,6 +193,9 @@ pub struct Replays {
 struct Source {
     notification_id: String,
     line: u32,
+    /// The id that its sender gave, where the line bears another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    accepted_as: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -203,6 +208,7 @@ impl Source {
         Self {
             notification_id: result.notification_id.clone(),
             line: result.line,
+            accepted_as: result.accepted_as.clone(),
             base64: text.is_none().then(|| STANDARD.encode(raw)),
             text,
         }
@@ -216,11 +222,12 @@ impl Source {
         }
     }
 
-    /// The new message: its id is the source's when the id has the form `base/line`; an id of another form stands in the
-    /// line itself.
+    /// The new message: its id is that which the sender gave, of the form `base/line`; an id of another form stands in the
+    /// line itself. A new id is that of the replay.
     fn again(&self, replay: &Replay, number: u64) -> Again {
         let mut attributes = BTreeMap::new();
-        if let (Ids::Keep, Some(base)) = (replay.ids, bloom::without_line(&self.notification_id)) {
+        let sent_as = self.accepted_as.as_ref().unwrap_or(&self.notification_id);
+        if let (Ids::Keep, Some(base)) = (replay.ids, bloom::without_line(sent_as)) {
             let retry = Retry {
                 lines: vec![self.line],
                 ..Retry::default()
@@ -229,12 +236,26 @@ impl Source {
         }
         if replay.ids == Ids::New {
             attributes.insert(travel::NEW_ID.to_owned(), "yes".to_owned());
+            attributes.insert(travel::ID.to_owned(), new_base(&replay.id, number));
         }
         attributes.insert(travel::REPLAY.to_owned(), mark(&replay.id, number));
         Again {
             body: self.body(),
             attributes,
         }
+    }
+}
+
+/// The base of the id that a replay with new ids gives to its notification `number`.
+fn new_base(id: &str, number: u64) -> String {
+    format!("{id}-{number}")
+}
+
+impl Replay {
+    /// The ids that its first `count` notifications have when it gives new ones.
+    pub fn new_ids(&self, count: u64) -> impl Iterator<Item = String> + use<'_> {
+        let given = if self.ids == Ids::New { count } else { 0 };
+        (0..given).map(|number| travel::line_id(&new_base(&self.id, number), 1).to_string())
     }
 }
 

@@ -301,6 +301,7 @@ fn the_id_goes_on_or_is_new() {
     let source = |id: &str| Source {
         notification_id: id.to_owned(),
         line: 7,
+        accepted_as: None,
         text: None,
         base64: Some(STANDARD.encode([0xff, b'x'])),
     };
@@ -310,12 +311,25 @@ fn the_id_goes_on_or_is_new() {
     assert_eq!(Retry::parse(&again.attributes[travel::RETRY]).lines, [7]);
     assert_eq!(again.attributes[travel::REPLAY], "r-1#3.");
     for (id, ids, names) in [
-        ("m-1/7", Ids::New, &[travel::NEW_ID, travel::REPLAY][..]),
+        (
+            "m-1/7",
+            Ids::New,
+            &[travel::ID, travel::NEW_ID, travel::REPLAY][..],
+        ),
         ("own", Ids::Keep, &[travel::REPLAY][..]),
     ] {
         let again = source(id).again(&replay(ids), 3);
         assert_eq!(again.attributes.keys().collect::<Vec<_>>(), names);
     }
+    let own = Source {
+        accepted_as: Some("f1-40/7".to_owned()),
+        ..source("own")
+    };
+    let again = own.again(&replay(Ids::Keep), 3);
+    assert_eq!(again.attributes[travel::ID], "f1-40");
+    let again = own.again(&replay(Ids::New), 3);
+    let new: Vec<_> = replay(Ids::New).new_ids(4).collect();
+    assert_eq!(format!("{}/1", again.attributes[travel::ID]), new[3]);
 }
 
 #[test]

@@ -242,7 +242,7 @@ impl Results {
     }
 
     /// Stores an object: its sources, its sidecar, then the object itself.
-    pub(super) async fn put(&self, name: &ObjectName, built: Built) -> Result<(), Error> {
+    pub(crate) async fn put(&self, name: &ObjectName, built: Built) -> Result<(), Error> {
         if let Some(sources) = built.sources {
             self.store.put(&name.sources(), sources).await?;
         }

@@ -3,7 +3,11 @@
 //!
 //! - [`why`]: what became of one
 //! - [`results`]: the newest that pass a filter
+//! - [`dead`]: what was given up
+//! - [`replay`]: what is to be sent again
 
+pub(crate) mod dead;
+pub(crate) mod replay;
 pub(crate) mod results;
 pub(crate) mod why;
 

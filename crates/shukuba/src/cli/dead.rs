@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::operator::{self, At, number, text};
+use super::operator::{self, Of, number, text};
 use crate::app::App;
 use crate::output;
 use crate::progress::Progress;
@@ -39,6 +39,9 @@ enum What {
         /// At most so many a second; 0: as fast as it goes
         #[arg(long, value_name = "N", default_value_t = 0)]
         rate: u32,
+        /// Where they go, of stored results [default: the route's queue]
+        #[arg(long, value_name = "URL|NAME")]
+        queue: Option<String>,
         /// Do not ask
         #[arg(long)]
         yes: bool,
@@ -57,7 +60,7 @@ enum What {
 #[derive(Debug, clap::Args)]
 struct Which {
     #[command(flatten)]
-    at: At,
+    of: Of,
     /// The route; may be left out where there is only one
     #[arg(long, value_name = "ROUTE")]
     route: Option<String>,
@@ -95,7 +98,7 @@ impl Which {
     }
 
     fn count(&self, app: &App) -> anyhow::Result<u64> {
-        let answer = self.at.call(app, "dead-count", &self.input())?;
+        let answer = self.of.call(app, "dead-count", &self.input())?;
         Ok(answer.get("count").and_then(Value::as_u64).unwrap_or(0))
     }
 }
@@ -104,7 +107,7 @@ pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     match args.what {
         What::List { which, max } => {
             let answer = which
-                .at
+                .of
                 .show(app, "dead-list", &which.with("max", max), list)?;
             if let Some(name) = &which.destination
                 && answer.as_array().is_none_or(Vec::is_empty)
@@ -114,7 +117,7 @@ pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         }
         What::Show { which } => {
             let answer = which
-                .at
+                .of
                 .show(app, "dead-list", &which.with("max", 10), show)?;
             if answer.as_array().is_none_or(Vec::is_empty) {
                 output::complain(
@@ -123,17 +126,29 @@ pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
                 return Ok(ExitCode::FAILURE);
             }
         }
-        What::Retry { which, rate, yes } => {
+        What::Retry {
+            which,
+            rate,
+            queue,
+            yes,
+        } => {
+            which.of.takes_queue(queue.as_deref())?;
             let count = which.count(app)?;
-            if operator::confirm(&format!("send {} again", output::count(count)), yes)? {
-                let input = which.with("rate", rate);
-                work_off(app, &which.at, "dead-retry", input, count, "sent again")?;
+            let to = queue.as_ref();
+            let to = to.map_or_else(String::new, |queue| format!(" to `{queue}`"));
+            let question = format!("send {} again{to}", output::count(count));
+            if operator::confirm(&question, yes)? {
+                let mut input = which.with("rate", rate);
+                if let (Some(fields), Some(queue)) = (input.as_object_mut(), queue) {
+                    fields.insert("queue".to_owned(), queue.into());
+                }
+                work_off(app, &which.of, "dead-retry", input, count, "sent again")?;
             }
         }
         What::Drop { which, yes } => {
             let count = which.count(app)?;
             if operator::confirm(&format!("drop {} for ever", output::count(count)), yes)? {
-                work_off(app, &which.at, "dead-drop", which.input(), count, "dropped")?;
+                work_off(app, &which.of, "dead-drop", which.input(), count, "dropped")?;
             }
         }
     }
@@ -143,20 +158,20 @@ pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
 /// Calls until there is no more, so that it shows how far it is and ends with this process.
 fn work_off(
     app: &App,
-    at: &At,
+    of: &Of,
     call: &str,
     mut input: Value,
-    of: u64,
+    total: u64,
     verb: &'static str,
 ) -> anyhow::Result<()> {
     let progress = Progress::new(verb);
     let mut count = 0;
     loop {
-        let answer = at
+        let answer = of
             .call(app, call, &input)
             .with_context(|| format!("stopped after {} were {verb}", output::count(count)))?;
         count += answer.get("count").and_then(Value::as_u64).unwrap_or(0);
-        progress.show(count, of.max(count), "");
+        progress.show(count, total.max(count), "");
         if answer.get("more").and_then(Value::as_bool) != Some(true) {
             break;
         }

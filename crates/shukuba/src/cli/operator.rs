@@ -82,6 +82,16 @@ pub(super) struct Of {
 }
 
 impl Of {
+    /// Refuses a queue to send to where the server has its own.
+    pub(super) fn takes_queue(&self, queue: Option<&str>) -> anyhow::Result<()> {
+        match (&self.results, queue) {
+            (None, Some(_)) => Err(app::usage(
+                "--queue is for stored results (--results): a server sends to the queue of the route",
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// Calls `name` and gives its answer.
     pub(super) fn call(
         &self,

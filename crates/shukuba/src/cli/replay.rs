@@ -6,19 +6,21 @@ use std::time::Duration;
 use anyhow::Context;
 use serde_json::{Value, json};
 
-use super::operator::{self, At, number, text};
+use super::operator::{self, Of, number, text};
 use crate::app::{self, App};
 use crate::client::admin::Admin;
 use crate::output;
+use crate::place::{self, Place};
 use crate::progress::Progress;
 
 /// Sends notifications again, by id or by filter, after saying how many
 ///
-/// Exactly one new message for each. The run goes on in the server, can be stopped, and resumed.
+/// Exactly one new message for each. The run goes on in the server, can be stopped, and resumed. Of stored results
+/// (--results) it runs here until Ctrl-C: after a kill, a batch of ten may be sent twice, with equal ids.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    at: At,
+    of: Of,
 
     /// The route; may be left out where there is only one
     #[arg(long, value_name = "ROUTE")]
@@ -47,6 +49,9 @@ pub(crate) struct Args {
     /// At most so many a second; 0: as fast as it goes
     #[arg(long, value_name = "N", default_value_t = 100)]
     rate: u32,
+    /// Where they go, of stored results [default: the route's queue]
+    #[arg(long, value_name = "URL|NAME")]
+    queue: Option<String>,
     /// Do not ask
     #[arg(long)]
     yes: bool,
@@ -69,14 +74,41 @@ pub(crate) struct Args {
     ids: Vec<String>,
 }
 
-pub(super) fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
-    let admin = args.at.admin(app)?;
-    app::block_on(act(app, &admin, args))?
+/// Who keeps the replays.
+enum Desk<'a> {
+    Server(Box<Admin>),
+    Place(&'a App, Box<Place>),
 }
 
-async fn act(app: &App, admin: &Admin, args: &Args) -> anyhow::Result<ExitCode> {
+impl Desk<'_> {
+    async fn call(&self, name: &str, input: &Value) -> anyhow::Result<Value> {
+        match self {
+            Self::Server(admin) => Ok(admin.call(name, input).await?),
+            Self::Place(app, place) => place.call(app, name, input).await,
+        }
+    }
+}
+
+pub(super) fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
+    args.of.takes_queue(args.queue.as_deref())?;
+    match &args.of.results {
+        None => {
+            let desk = Desk::Server(Box::new(args.of.at.admin(app)?));
+            app::block_on(act(app, &desk, args))?
+        }
+        Some(_) if args.stop.is_some() => Err(app::usage(
+            "a replay of stored results runs in its own command: Ctrl-C stops it there",
+        )),
+        Some(url) => app::block_on(async {
+            let place = Box::new(Place::open(app, url).await?);
+            act(app, &Desk::Place(app, place), args).await
+        })?,
+    }
+}
+
+async fn act(app: &App, desk: &Desk<'_>, args: &Args) -> anyhow::Result<ExitCode> {
     if args.list {
-        let all: Value = admin.call("replay-list", &json!({})).await?;
+        let all = desk.call("replay-list", &json!({})).await?;
         output::show(app.output(), &all, table);
         return Ok(ExitCode::SUCCESS);
     }
@@ -85,26 +117,43 @@ async fn act(app: &App, admin: &Admin, args: &Args) -> anyhow::Result<ExitCode> 
         ("replay-discard", &args.discard),
     ] {
         if let Some(id) = id {
-            let answer: Value = admin.call(call, &json!({ "id": id })).await?;
+            let answer = desk.call(call, &json!({ "id": id })).await?;
             output::show(app.output(), &answer, |answer| answer.to_string());
             return Ok(ExitCode::SUCCESS);
         }
     }
     let id = match &args.resume {
         Some(id) => id.clone(),
-        None => match plan(admin, args).await? {
+        None => match plan(desk, args).await? {
             Some(id) => id,
             None => return Ok(ExitCode::SUCCESS),
         },
     };
-    admin
-        .call::<_, Value>("replay-run", &json!({ "id": id, "rate": args.rate }))
-        .await?;
-    follow(app, admin, &id).await
+    let progress = Progress::new("sent again");
+    let one = match desk {
+        Desk::Server(_) => {
+            desk.call("replay-run", &json!({ "id": id, "rate": args.rate }))
+                .await?;
+            follow(desk, &id, &progress).await?
+        }
+        Desk::Place(_, place) => {
+            let run = place::Run {
+                id: &id,
+                rate: args.rate,
+                queue: args.queue.as_deref(),
+            };
+            let shown = |replay: &delivery::replay::Replay| {
+                progress.show(replay.sent, replay.total, "");
+            };
+            place.run(app, run, shown).await?
+        }
+    };
+    progress.end();
+    Ok(ended(app, &id, &one))
 }
 
 /// Makes a plan and asks; its id when it is to be run.
-async fn plan(admin: &Admin, args: &Args) -> anyhow::Result<Option<String>> {
+async fn plan(desk: &Desk<'_>, args: &Args) -> anyhow::Result<Option<String>> {
     let is_narrow = !args.ids.is_empty()
         || args.destination.is_some()
         || args.from.is_some()
@@ -121,7 +170,7 @@ async fn plan(admin: &Admin, args: &Args) -> anyhow::Result<Option<String>> {
         "route": args.route.clone().unwrap_or_default(), "ids": args.ids, "destination": args.destination,
         "from_ms": args.from, "to_ms": args.to, "class": args.class, "status": args.status, "verdict": args.verdict,
     });
-    let plan: Value = admin
+    let plan = desk
         .call(
             "replay-plan",
             &json!({ "filter": filter, "new_ids": args.new_id }),
@@ -146,42 +195,49 @@ async fn plan(admin: &Admin, args: &Args) -> anyhow::Result<Option<String>> {
         output::complain("nothing passes the filter");
     }
     if is_empty || !operator::confirm(&question, args.yes)? {
-        admin
-            .call::<_, Value>("replay-discard", &json!({ "id": id }))
-            .await?;
+        desk.call("replay-discard", &json!({ "id": id })).await?;
         return Ok(None);
     }
     Ok(Some(id))
 }
 
-/// Shows the progress of a run until it ends. The run goes on when this command is ended.
-async fn follow(app: &App, admin: &Admin, id: &str) -> anyhow::Result<ExitCode> {
-    let progress = Progress::new("sent again");
+/// Shows the progress of a run until it ends, and gives how it ended. The run goes on when this command is ended.
+async fn follow(desk: &Desk<'_>, id: &str, progress: &Progress) -> anyhow::Result<Value> {
     loop {
-        let all: Value = admin.call("replay-list", &json!({ "id": id })).await?;
+        let all = desk.call("replay-list", &json!({ "id": id })).await?;
         let one = all.get(0).context("the replay is gone")?;
-        let replay = one.get("replay").cloned().unwrap_or_default();
-        let count = |name: &str| replay.get(name).and_then(Value::as_u64).unwrap_or(0);
-        progress.show(count("sent"), count("total"), "");
+        let (sent, total) = far(one);
+        progress.show(sent, total, "");
         if one.get("is_running") != Some(&Value::Bool(true)) {
-            progress.end();
-            output::show(app.output(), one, |one| {
-                let error = text(one, "error");
-                let end = if error.is_empty() {
-                    String::new()
-                } else {
-                    format!(": {error}; --resume {id} goes on")
-                };
-                format!(
-                    "replay {id}: {} of {} sent again{end}",
-                    output::count(count("sent")),
-                    output::count(count("total"))
-                )
-            });
-            return Ok(ExitCode::from(u8::from(count("sent") < count("total"))));
+            return Ok(one.clone());
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
+}
+
+/// How many were sent, and of how many.
+fn far(one: &Value) -> (u64, u64) {
+    let replay = one.get("replay");
+    let count = |name: &str| replay.and_then(|replay| replay.get(name)?.as_u64());
+    (count("sent").unwrap_or(0), count("total").unwrap_or(0))
+}
+
+fn ended(app: &App, id: &str, one: &Value) -> ExitCode {
+    let (sent, total) = far(one);
+    output::show(app.output(), one, |one| {
+        let error = text(one, "error");
+        let end = match (error.is_empty(), sent < total) {
+            (true, false) => String::new(),
+            (true, true) => format!("; --resume {id} goes on"),
+            (false, _) => format!(": {error}; --resume {id} goes on"),
+        };
+        format!(
+            "replay {id}: {} of {} sent again{end}",
+            output::count(sent),
+            output::count(total)
+        )
+    });
+    ExitCode::from(u8::from(sent < total))
 }
 
 fn table(all: &Value) -> String {

@@ -10,7 +10,7 @@ use delivery::ledger::manifest;
 use delivery::port::ResultStore;
 use serde::Deserialize;
 
-use super::{Place, listed, open_store};
+use super::{Place, last_part, listed, open_store};
 use crate::app::{App, usage};
 use crate::lone;
 
@@ -43,7 +43,8 @@ impl Place {
         }
         let mut manifests: Vec<&dyn ResultStore> = Vec::new();
         manifests.extend(stores.iter().map(|store| store as &dyn ResultStore));
-        if manifests.is_empty() {
+        // Those of replays that gave new ids lie beside the results, as do those of a place that both share.
+        if !input.manifests.contains(&self.url) {
             manifests.push(self.known.results.store());
         }
         let now = SystemClock::new().now();
@@ -166,9 +167,4 @@ fn answer(accounts: &[Account], now: Timestamp) -> serde_json::Value {
         "not_compared": not_compared,
         "queues": accounts,
     })
-}
-
-/// The name in a queue's URL.
-fn last_part(queue: &str) -> String {
-    queue.rsplit('/').next().unwrap_or(queue).to_owned()
 }

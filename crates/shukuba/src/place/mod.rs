@@ -2,7 +2,11 @@
 //!
 //! The calls have the names and the answers of the operator's API; what has no answer there says so.
 
+mod dead;
 mod ledger;
+mod replay;
+
+pub(crate) use replay::Run;
 
 use std::sync::Arc;
 
@@ -30,17 +34,11 @@ pub(crate) fn call(
     name: &str,
     input: &impl Serialize,
 ) -> anyhow::Result<Value> {
-    let input = Bytes::from(serde_json::to_vec(input)?);
-    let answer = app::block_on(async {
-        let place = Place::open(app, url).await?;
-        let answer = place.answer(app, name, &input).await?;
-        answer.map_err(|fault| anyhow::anyhow!("{}", fault.message))
-    })??;
-    Ok(serde_json::from_slice(&answer)?)
+    app::block_on(async { Place::open(app, url).await?.call(app, name, input).await })?
 }
 
 /// A place with results.
-struct Place {
+pub(crate) struct Place {
     url: String,
     known: Known,
     /// For the names that routes give their results.
@@ -48,7 +46,7 @@ struct Place {
 }
 
 impl Place {
-    async fn open(app: &App, url: &str) -> anyhow::Result<Self> {
+    pub(crate) async fn open(app: &App, url: &str) -> anyhow::Result<Self> {
         let store = Arc::new(open_store(url).await?);
         let mut salts: Vec<Salt> = Salt::found_in(store.as_ref()).await?.into_iter().collect();
         // That of a notifier beside a server's data.
@@ -69,11 +67,30 @@ impl Place {
         })
     }
 
+    /// Does the call `name`.
+    pub(crate) async fn call(
+        &self,
+        app: &App,
+        name: &str,
+        input: &impl Serialize,
+    ) -> anyhow::Result<Value> {
+        let input = Bytes::from(serde_json::to_vec(input)?);
+        let answer = self.answer(app, name, &input).await?;
+        let answer = answer.map_err(|fault| anyhow::anyhow!("{}", fault.message))?;
+        Ok(serde_json::from_slice(&answer)?)
+    }
+
     async fn answer(&self, app: &App, name: &str, input: &Bytes) -> anyhow::Result<Answer> {
+        if let Some(ask) = answers::dead::Ask::named(name) {
+            return self.dead(app, ask, input).await;
+        }
         Ok(match name {
             "why" => self.why(input).await?,
             "results" => self.results(input).await?,
             "ledger" => Ok(self.ledger(app, input).await?),
+            "replay-plan" => self.plan(input).await?,
+            "replay-list" => self.list_replays(input).await?,
+            "replay-discard" => self.discard(input).await?,
             _ => {
                 anyhow::bail!("this needs a server: stored results alone do not tell it")
             }
@@ -116,6 +133,33 @@ impl Place {
         )))
     }
 
+    /// The results' name of the route that is named, or of the only one.
+    async fn route_or_only(&self, route: Option<String>) -> anyhow::Result<String> {
+        if let Some(name) = self.results_of(route).await? {
+            return Ok(name);
+        }
+        let known = self.routes().await?;
+        match &known[..] {
+            [only] => Ok(only.clone()),
+            [] => anyhow::bail!("there are no results at `{}`", self.url),
+            _ => Err(usage(format!("say which route: {}", listed(&known)))),
+        }
+    }
+
+    /// The queue of a route, by its results' name: as `given`, else as the settings say.
+    fn queue_of(&self, route: &str, given: Option<&str>) -> anyhow::Result<String> {
+        let routes = self.settings.iter().flat_map(|all| &all.routes);
+        let mut of_route = routes.filter(|(name, _)| self.results_name(name) == route);
+        let queue = given
+            .map(str::to_owned)
+            .or_else(|| of_route.next().map(|(_, rules)| rules.queue.clone()));
+        queue.ok_or_else(|| {
+            usage(format!(
+                "nothing says where to send again: give --queue URL, or --config with route `{route}`"
+            ))
+        })
+    }
+
     /// What a route's results are called.
     fn results_name(&self, route: &str) -> String {
         let rules = self.settings.as_ref().and_then(|all| all.routes.get(route));
@@ -128,6 +172,11 @@ impl Place {
         let routes = self.known.results.routes().await;
         routes.with_context(|| format!("cannot list the results at `{}`", self.url))
     }
+}
+
+/// The name in a queue's URL.
+fn last_part(queue: &str) -> String {
+    queue.rsplit('/').next().unwrap_or(queue).to_owned()
 }
 
 fn listed(names: &[String]) -> String {

@@ -201,3 +201,91 @@ fn what_was_shipped_balances_with_what_lone_notifiers_stored() {
         "{answer}"
     );
 }
+
+#[test]
+fn dead_ones_and_others_of_lone_notifiers_are_sent_again() {
+    let house = House::new(SETTINGS);
+    let (_sink, url) = house.sink();
+    let _server = house.serve();
+    let lost = (0..3).map(|n| line(&url, &format!("/status/404?n={n}"), &format!("lost-{n}")));
+    let good = (3..8).map(|n| format!("url:{url}/ok?n={n}"));
+    ship(
+        &house,
+        "a.log",
+        &lost
+            .chain(good)
+            .chain(["no url".to_owned()])
+            .collect::<Vec<_>>(),
+    );
+    notify(&house, "3s");
+
+    let place = place(&house);
+    let dead = |arguments: &[&str]| {
+        let (verb, rest) = arguments.split_first().unwrap();
+        house.json(&[&["dead", *verb, "--results", place.as_str()], rest].concat())
+    };
+    let listed = dead(&["list"]);
+    assert_eq!(listed.as_array().unwrap().len(), 4, "{listed}");
+    let shown = dead(&["show", "lost-1"]);
+    assert_eq!(shown[0]["line"], line(&url, "/status/404?n=1", "lost-1"));
+    assert!(
+        shown[0]["reason"].as_str().unwrap().contains("404"),
+        "{shown}"
+    );
+
+    // Without --yes nothing is done; with it, each is sent once however often it is asked for.
+    let (code, said) = refused(&house, &["dead", "retry", "--results", &place, "lost-1"]);
+    assert_eq!(code, Some(0));
+    assert!(said.contains("send 1 again: nothing done"), "{said}");
+    assert_eq!(
+        dead(&["retry", "--yes", "--queue", "q", "lost-1"])["count"],
+        1
+    );
+    assert_eq!(dead(&["retry", "--yes", "--reason", "404"])["count"], 2);
+    assert_eq!(dead(&["drop", "--yes"])["count"], 1);
+    assert_eq!(dead(&["list"]), serde_json::json!([]));
+
+    notify(&house, "3s");
+    let again: Vec<u64> = (0..3).map(|n| house.seen()[&n]).collect();
+    assert_eq!(again, [2, 2, 2]);
+    assert_eq!(
+        dead(&["list"]).as_array().unwrap().len(),
+        3,
+        "they died again"
+    );
+    let (code, answer) = ledger(&house, &["--queue", "q"]);
+    assert_eq!(code, Some(0), "{answer}");
+    let total = &answer["queues"][0]["total"];
+    assert_eq!(
+        (&total["dead"], &total["second_results"]),
+        (&4.into(), &3.into())
+    );
+
+    let replay = |arguments: &[&str]| {
+        let all = [
+            "replay",
+            "--results",
+            place.as_str(),
+            "--rate",
+            "0",
+            "--yes",
+        ];
+        house.json(&[&all, arguments].concat())
+    };
+    assert_eq!(replay(&["--verdict", "delivered"])["replay"]["sent"], 5);
+    assert_eq!(replay(&["--new-id", "lost-2"])["replay"]["sent"], 1);
+    assert_eq!(
+        house
+            .json(&["replay", "--results", &place, "--list"])
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
+    notify(&house, "3s");
+    let again: Vec<u64> = (2..8).map(|n| house.seen()[&n]).collect();
+    assert_eq!(again, [3, 2, 2, 2, 2, 2]);
+    let (code, answer) = ledger(&house, &["--queue", "q"]);
+    assert_eq!(code, Some(0), "new ids are named too: {answer}");
+    assert_eq!(answer["queues"][0]["total"]["accepted"], 10, "{answer}");
+}

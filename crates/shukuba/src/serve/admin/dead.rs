@@ -5,80 +5,46 @@ use std::time::Duration;
 
 use base::{Clock, Timestamp};
 use bytes::Bytes;
-use delivery::dead::{self, Bounds, DeadQueue, Done, Filter};
+use delivery::dead::{self, DeadQueue, Filter};
 use delivery::port::{Carry, Error, Lease, Received};
 use futures_util::future::BoxFuture;
-use serde::Deserialize;
 use sqs::message::SettledLine;
 use sqs::{Access, Queue, Queues, Receive, Settle};
 use store::record::{CarryKind, LineState, Next};
 
-use super::{Answer, Desk, failed, read, refuse, write};
+use super::{Answer, Desk, failed, read};
+use crate::answers::dead::{Ask, Input};
 use crate::serve::route_queue::{carried, failed as queue_failed, received};
 use crate::serve::routes::LiveRoute;
 
-/// Letters in one answer.
-const LIST_MAX: usize = 1000;
-/// How long one call sends or drops; then the caller calls again. Chosen: often enough to show how far it is and to stop.
+/// How long one call sends or drops. Chosen: often enough to show how far it is and to stop.
 const WITHIN: Duration = Duration::from_secs(2);
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Input {
-    route: Option<String>,
-    ids: Vec<String>,
-    destination: Option<String>,
-    reason: Option<String>,
-    from_ms: Option<u64>,
-    to_ms: Option<u64>,
-    /// With `dead-list`: at most so many.
-    max: Option<usize>,
-    /// With `dead-retry`: at most so many a second; 0: as fast as it goes.
-    rate: u32,
-    /// With `dead-retry` and `dead-drop`: when the command began, as the first answer said; what died later is left alone.
-    began_ms: Option<u64>,
-}
-
-impl Input {
-    fn filter(&self) -> Filter {
-        Filter {
-            ids: self.ids.clone(),
-            destination: self.destination.clone(),
-            reason: self.reason.clone(),
-            from: self.from_ms.map(Timestamp::from_millis),
-            to: self.to_ms.map(Timestamp::from_millis),
-        }
-    }
-}
-
 pub(super) async fn list(desk: &Desk, input: Bytes) -> Answer {
-    let (input, queue) = open(desk, &input)?;
-    let max = input.max.unwrap_or(100).min(LIST_MAX);
-    let letters = dead::list(&queue, &input.filter(), max).await;
-    write(&letters.map_err(|error| failed("the dead letters cannot be read", &error))?)
+    answer(desk, Ask::List, &input).await
 }
 
 pub(super) async fn count(desk: &Desk, input: Bytes) -> Answer {
-    let (input, queue) = open(desk, &input)?;
-    let count = dead::count(&queue, &input.filter()).await;
-    let count = count.map_err(|error| failed("the dead letters cannot be counted", &error))?;
-    write(&serde_json::json!({ "count": count }))
+    answer(desk, Ask::Count, &input).await
 }
 
 pub(super) async fn retry(desk: &Desk, input: Bytes) -> Answer {
-    let (input, queue) = open(desk, &input)?;
-    let bounds = bounds(desk, &input).await;
-    let done = dead::retry(&queue, &input.filter(), bounds).await;
-    let done = done.map_err(|error| failed("not all dead letters could be sent again", &error))?;
-    write(&went(done, bounds))
+    answer(desk, Ask::Retry, &input).await
 }
 
 pub(super) async fn drop(desk: &Desk, input: Bytes) -> Answer {
-    let (input, queue) = open(desk, &input)?;
-    let bounds = bounds(desk, &input).await;
-    let done = dead::drop_letters(&queue, &input.filter(), bounds).await;
-    let done = done.map_err(|error| failed("not all dead letters could be dropped", &error))?;
-    write(&went(done, bounds))
+    answer(desk, Ask::Drop, &input).await
+}
+
+async fn answer(desk: &Desk, ask: Ask, input: &Bytes) -> Answer {
+    let input: Input = read(input)?;
+    let queue = Letters {
+        queues: desk.queues.clone(),
+        route: desk.route_or_only(input.route.as_deref())?,
+        clock: desk.work.clock.clone(),
+    };
+    let clock = desk.work.clock.as_ref();
+    ask.answer(&queue, &input, clock, WITHIN).await
 }
 
 /// How many dead notifications bear an id, by route.
@@ -103,42 +69,6 @@ pub(super) async fn bearing(desk: &Desk, id: &str) -> Result<Vec<(String, u64)>,
         }
     }
     Ok(found)
-}
-
-async fn bounds(desk: &Desk, input: &Input) -> Bounds {
-    let began = match input.began_ms {
-        Some(at) => Timestamp::from_millis(at),
-        None => {
-            // Times of death are in milliseconds: what died just now shall have died before.
-            tokio::time::sleep(Duration::from_millis(2)).await;
-            desk.work.clock.now()
-        }
-    };
-    Bounds {
-        began,
-        rate: input.rate,
-        within: WITHIN,
-    }
-}
-
-fn went(done: Done, bounds: Bounds) -> serde_json::Value {
-    serde_json::json!({
-        "count": done.count, "more": done.more, "began_ms": bounds.began.as_millis(),
-    })
-}
-
-fn open(desk: &Desk, input: &Bytes) -> Result<(Input, Letters), api::Fault> {
-    let input: Input = read(input)?;
-    if input.max == Some(0) {
-        return Err(refuse("`max` is 0; give 1 to 1000"));
-    }
-    let route = desk.route_or_only(input.route.as_deref())?;
-    let letters = Letters {
-        queues: desk.queues.clone(),
-        route,
-        clock: desk.work.clock.clone(),
-    };
-    Ok((input, letters))
 }
 
 /// A route's dead queue on this server.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use delivery::port;
-use delivery::replay::{Again, Filter, Ids, Replay, Replays, Target};
+use delivery::replay::{Again, Replay, Replays, Target};
 use delivery::results::ResultLog;
 use delivery::travel;
 use futures_util::future::BoxFuture;
@@ -18,6 +18,7 @@ use store::record::Cause;
 use tokio::sync::watch;
 
 use super::{Answer, Desk, failed, read, refuse, write};
+use crate::answers::replay::Plan;
 use crate::serve::route_queue::failed as queue_failed;
 use crate::serve::routes::LiveRoute;
 
@@ -35,26 +36,11 @@ struct Run {
     error: Arc<Mutex<Option<String>>>,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PlanInput {
-    filter: Filter,
-    /// New ids for all.
-    #[serde(default)]
-    new_ids: bool,
-}
-
 pub(super) async fn plan(desk: &Desk, input: Bytes) -> Answer {
-    let PlanInput {
-        mut filter,
-        new_ids,
-    } = read(&input)?;
-    let route = desk.route_or_only(Some(filter.route.as_str()).filter(|name| !name.is_empty()))?;
-    crate::answers::results::check_class(filter.class.as_deref())?;
-    filter.route.clone_from(&route.results);
-    let ids = if new_ids { Ids::New } else { Ids::Keep };
-    let replay = replays(desk).plan(filter, ids, desk.work.clock.now()).await;
-    write(&replay.map_err(|error| failed("the replay cannot be planned", &error))?)
+    let plan: Plan = read(&input)?;
+    let route = desk.route_or_only(plan.route())?;
+    let now = desk.work.clock.now();
+    plan.of(&route.results, &replays(desk), now).await
 }
 
 #[derive(Debug, Deserialize)]

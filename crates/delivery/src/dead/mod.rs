@@ -10,9 +10,13 @@
 //! shukuba.life         `attempts=3 died=1795410190250 first=1795410100000`: attempts made, when it died, when it was accepted
 //! ```
 //!
+//! Where notifiers run alone there is no dead queue: [`stored`] reads the same letters from their results.
+//!
 //! Listing receives and hands back, which counts nothing; others do not see the messages for that moment. A retry makes one new
 //! message in the route's queue, with the same id and a new life, which the ledger books as replayed; the embedded queue does
 //! both in one record, elsewhere the new one is acknowledged before the old one is deleted. Dropping deletes, which the ledger books as taken.
+
+pub mod stored;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -132,12 +136,11 @@ pub fn carry(at: Timestamp, outcome: &Outcome, line: &LineOutcome) -> Option<Car
     let Verdict::Dead { reason } = &line.verdict else {
         return None;
     };
-    let base = without_line(&line.notification).unwrap_or(&line.notification);
     let retry = Retry {
         lines: vec![line.line],
         ..Retry::default()
     };
-    let mut attributes = travel::carry(&BTreeMap::new(), base, 1, &retry);
+    let mut attributes = travel::carry(&BTreeMap::new(), &outcome.base, 1, &retry);
     let life = format!(
         "attempts={} died={} first={}",
         line.number,
@@ -230,7 +233,10 @@ impl Letter {
     fn reborn(&self, received: &Received, now: Timestamp) -> Carry {
         let lines = received.body.split(|byte| *byte == b'\n').count();
         let lines = u32::try_from(lines).unwrap_or(u32::MAX);
-        let base = without_line(&self.notification_id).unwrap_or(&self.notification_id);
+        // As its sender called it: the line may bear another id.
+        let of_id = || without_line(&self.notification_id).unwrap_or(&self.notification_id);
+        let base = received.attributes.get(travel::ID);
+        let base = base.map_or_else(of_id, String::as_str);
         let numbers = if lines == 1 {
             vec![self.number]
         } else {

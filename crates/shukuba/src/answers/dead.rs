@@ -1,0 +1,127 @@
+//! `dead-*`: what was given up, and what is to become of it; over any dead queue.
+
+use std::time::Duration;
+
+use base::{Clock, Timestamp};
+use delivery::dead::{self, Bounds, DeadQueue, Done, Filter};
+use serde::Deserialize;
+
+use super::{Answer, failed, refuse, write};
+
+/// Letters in one answer.
+const LIST_MAX: usize = 1000;
+
+/// What is asked, or to be done.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Input {
+    pub(crate) route: Option<String>,
+    pub(crate) ids: Vec<String>,
+    destination: Option<String>,
+    reason: Option<String>,
+    from_ms: Option<u64>,
+    to_ms: Option<u64>,
+    /// With `dead-list`: at most so many.
+    max: Option<usize>,
+    /// With `dead-retry`: at most so many a second; 0: as fast as it goes.
+    rate: u32,
+    /// With `dead-retry` and `dead-drop`: when the command began, as the first answer said; what died later is left alone.
+    began_ms: Option<u64>,
+}
+
+impl Input {
+    fn filter(&self) -> Filter {
+        Filter {
+            ids: self.ids.clone(),
+            destination: self.destination.clone(),
+            reason: self.reason.clone(),
+            from: self.from_ms.map(Timestamp::from_millis),
+            to: self.to_ms.map(Timestamp::from_millis),
+        }
+    }
+
+    async fn bounds(&self, clock: &dyn Clock, within: Duration) -> Bounds {
+        let began = match self.began_ms {
+            Some(at) => Timestamp::from_millis(at),
+            None => {
+                // Times of death are in milliseconds: what died just now shall have died before.
+                tokio::time::sleep(Duration::from_millis(2)).await;
+                clock.now()
+            }
+        };
+        Bounds {
+            began,
+            rate: self.rate,
+            within,
+        }
+    }
+}
+
+/// A call on a dead queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ask {
+    List,
+    Count,
+    Retry,
+    Drop,
+}
+
+impl Ask {
+    /// The call of that name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "dead-list" => Self::List,
+            "dead-count" => Self::Count,
+            "dead-retry" => Self::Retry,
+            "dead-drop" => Self::Drop,
+            _ => return None,
+        })
+    }
+
+    /// Does it; one call sends or drops for as long as `within`, then the caller calls again.
+    pub(crate) async fn answer(
+        self,
+        queue: &dyn DeadQueue,
+        input: &Input,
+        clock: &dyn Clock,
+        within: Duration,
+    ) -> Answer {
+        if input.max == Some(0) {
+            return Err(refuse("`max` is 0; give 1 to 1000"));
+        }
+        let filter = input.filter();
+        match self {
+            Self::List => {
+                let max = input.max.unwrap_or(100).min(LIST_MAX);
+                let letters = dead::list(queue, &filter, max).await;
+                write(&letters.map_err(|error| failed("the dead letters cannot be read", &error))?)
+            }
+            Self::Count => {
+                let count = dead::count(queue, &filter).await;
+                let count =
+                    count.map_err(|error| failed("the dead letters cannot be counted", &error))?;
+                write(&serde_json::json!({ "count": count }))
+            }
+            Self::Retry => {
+                let bounds = input.bounds(clock, within).await;
+                let done = dead::retry(queue, &filter, bounds).await;
+                let done = done
+                    .map_err(|error| failed("not all dead letters could be sent again", &error))?;
+                write(&went(done, bounds))
+            }
+            Self::Drop => {
+                let bounds = input.bounds(clock, within).await;
+                let done = dead::drop_letters(queue, &filter, bounds).await;
+                let done =
+                    done.map_err(|error| failed("not all dead letters could be dropped", &error))?;
+                write(&went(done, bounds))
+            }
+        }
+    }
+}
+
+fn went(done: Done, bounds: Bounds) -> serde_json::Value {
+    serde_json::json!({
+        "count": done.count, "more": done.more, "began_ms": bounds.began.as_millis(),
+    })
+}

@@ -1,0 +1,75 @@
+//! `dead-*` where notifiers run alone: their results hold the dead ones, with their lines.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use aws::Outbox;
+use base::SystemClock;
+use delivery::dead::stored::StoredDead;
+use delivery::replay::Target;
+use delivery::results::Range;
+use delivery::results::set::Window;
+use serde_json::Value;
+
+use super::Place;
+use crate::answers::Answer;
+use crate::answers::dead::{Ask, Input};
+use crate::app::App;
+use crate::{lone, output};
+
+/// How long one call sends or drops. Chosen: each looks through the results anew.
+const WITHIN: Duration = Duration::from_secs(10);
+
+impl Place {
+    pub(super) async fn dead(&self, app: &App, ask: Ask, input: &[u8]) -> anyhow::Result<Answer> {
+        let mut fields: Value = serde_json::from_slice(input)?;
+        let queue = fields
+            .as_object_mut()
+            .and_then(|fields| fields.remove("queue"));
+        let input: Input = serde_json::from_value(fields)?;
+        let route = self.route_or_only(input.route.clone()).await?;
+        let target = match ask {
+            Ask::Retry => {
+                let queue = queue.as_ref().and_then(Value::as_str);
+                Some(self.target(app, &route, queue).await?)
+            }
+            _ => None,
+        };
+        self.say_whose_dead(&route).await?;
+        let results = self.known.results.clone();
+        let dead = StoredDead::open(results, &route, &input.ids, target).await?;
+        if matches!(ask, Ask::Retry | Ask::Drop) {
+            dead.tidy().await?;
+        }
+        Ok(ask.answer(&dead, &input, &SystemClock::new(), WITHIN).await)
+    }
+
+    /// The queue that messages are sent to again: as it is named, else that of the route.
+    pub(super) async fn target(
+        &self,
+        app: &App,
+        route: &str,
+        queue: Option<&str>,
+    ) -> anyhow::Result<Arc<dyn Target>> {
+        let queue = self.queue_of(route, queue)?;
+        let account = lone::account(app, &app.server(), &queue).await?;
+        let url = account.queue_url(&queue).await.context("--queue")?;
+        Ok(Arc::new(Outbox::new(&account, &url)?))
+    }
+
+    async fn say_whose_dead(&self, route: &str) -> anyhow::Result<()> {
+        let window = Window {
+            route: Some(route.to_owned()),
+            ..Window::default()
+        };
+        let entries = self.known.results.entries(&window).await?;
+        let is_of_server = |range: &Range| matches!(range, Range::Journal { .. });
+        if entries.iter().any(|entry| is_of_server(&entry.name.range)) {
+            output::complain(
+                "a server stored some of these results: its dead ones are in its dead queue and not among those here",
+            );
+        }
+        Ok(())
+    }
+}
