@@ -286,7 +286,7 @@ impl Dispatcher {
     fn pace(&self) -> Pace {
         Pace {
             is_loaded: self.is_loaded,
-            share: self.units.directives().share,
+            share: self.units.directives().share.size(),
         }
     }
 
