@@ -63,6 +63,9 @@ pub struct WaitingAs {
     pub state: String,
     /// When it goes on, where that is known.
     pub until: Option<String>,
+    /// Which lines of the message that was accepted it holds, from 1; empty: all, or not known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<u32>,
 }
 
 /// What waits.
@@ -162,7 +165,7 @@ impl Wanted {
             return false;
         };
         match &self.id {
-            Some(id) => head.message_id == *id || head.notification_id == *id,
+            Some(id) => head.is_of(id),
             None => self.url_keys.contains(&head.url_key),
         }
     }
@@ -353,6 +356,7 @@ impl Why {
         for (story, ids) in stories.iter_mut().zip(&asked) {
             let of_story = waiting.messages.iter();
             let of_story = of_story.filter(|message| ids.contains(&message.asked));
+            let of_story = of_story.filter(|message| story.may_be_in(message));
             story.waiting = of_story.cloned().collect();
             story.settle_state();
         }
@@ -400,6 +404,16 @@ impl Story {
         ids
     }
 
+    /// Whether a message of one of its ids may hold it: not one with other lines of the message that it came in.
+    fn may_be_in(&self, message: &WaitingAs) -> bool {
+        let said = self.attempts.last().map(|attempt| attempt.line);
+        let named = || self.notification_id.rsplit_once('/')?.1.parse().ok();
+        match said.or_else(named) {
+            Some(line) => message.lines.is_empty() || message.lines.contains(&line),
+            None => true,
+        }
+    }
+
     /// The last result decides, unless a message of it still waits.
     fn settle_state(&mut self) {
         let last = self.attempts.iter().rev().find(|attempt| !attempt.late);
@@ -428,7 +442,8 @@ mod tests {
     use crate::results::tests::{FakeLog, at, result};
     use crate::results::{ObjectResults, Sealer};
 
-    struct InQueue(&'static str);
+    /// A message that waits, and the lines that it holds.
+    struct InQueue(&'static str, &'static [u32]);
 
     impl Waiting for InQueue {
         fn waiting<'a>(
@@ -441,6 +456,7 @@ mod tests {
                 queue: "s2s".to_owned(),
                 state: "retry-wait".to_owned(),
                 until: None,
+                lines: self.1.to_vec(),
             });
             let found = InQueues {
                 messages: found.collect(),
@@ -451,13 +467,17 @@ mod tests {
     }
 
     fn place(waiting: &'static str) -> (Arc<FakeLog>, Results, Why) {
+        place_with(waiting, &[])
+    }
+
+    fn place_with(waiting: &'static str, lines: &'static [u32]) -> (Arc<FakeLog>, Results, Why) {
         let log = Arc::new(FakeLog::default());
         let results = Results::new(Arc::new(ObjectResults::new(Arc::new(InMemory::new()), "")));
         let salt = Salt::new([7; 32]);
         let why = Why::new(
             results.clone(),
             Some(log.clone()),
-            Arc::new(InQueue(waiting)),
+            Arc::new(InQueue(waiting, lines)),
             vec![salt],
         );
         (log, results, why)
@@ -547,6 +567,22 @@ mod tests {
             ),
             ("retry-wait", 1)
         );
+    }
+
+    #[tokio::test]
+    async fn a_line_that_ended_does_not_wait_with_the_others_of_its_message() {
+        let (log, _, why) = place_with("m-5", &[2]);
+        log.settle(at(1), &[result(at(1), 5, Decision::Delivered, "")]);
+        let asked = Question::of("own-5");
+        let answer = why.ask(&asked, &Window::default()).await.unwrap();
+        let story = &answer.stories[0];
+        assert_eq!(
+            (story.state.as_str(), &story.waiting[..]),
+            ("delivered", &[][..])
+        );
+        let other = Question::of("m-5/2");
+        let answer = why.ask(&other, &Window::default()).await.unwrap();
+        assert_eq!(answer.stories[0].state, "retry-wait");
     }
 
     #[tokio::test]

@@ -28,7 +28,7 @@ use futures_util::future::BoxFuture;
 use serde::Serialize;
 
 use crate::port::{Carry, Error, Lease, LineOutcome, Outcome, Received, Verdict};
-use crate::results::bloom::without_line;
+use crate::results::bloom::{is_line_of, without_line};
 use crate::travel::{self, Retry};
 
 /// The attribute with the reason.
@@ -98,7 +98,7 @@ pub struct Letter {
 /// Which letters. What is not set is not asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// Notification ids, or ids of messages in the dead queue; empty: any.
+    /// Notification ids, ids of the messages that they came in, or of those in the dead queue; empty: any.
     pub ids: Vec<String>,
     /// The destination.
     pub destination: Option<String>,
@@ -114,9 +114,12 @@ impl Filter {
     /// Whether it takes a letter.
     #[must_use]
     pub fn takes(&self, letter: &Letter) -> bool {
-        (self.ids.is_empty()
-            || self.ids.contains(&letter.notification_id)
-            || self.ids.contains(&letter.message_id))
+        let is_of = |id: &String| {
+            *id == letter.notification_id
+                || *id == letter.message_id
+                || is_line_of(&letter.notification_id, id)
+        };
+        (self.ids.is_empty() || self.ids.iter().any(is_of))
             && self
                 .destination
                 .as_ref()

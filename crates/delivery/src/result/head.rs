@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use base::Timestamp;
 
 use super::{Decision, Stored};
+use crate::results::bloom;
 
 /// What the sealer and the search need of a result.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +62,14 @@ impl<'a> Head<'a> {
             is_late,
             accepted_as: member(rest, ",\"accepted_as\":\"").map(|(id, _)| id),
         })
+    }
+
+    /// Whether it is of this message or notification; of a message also where a line has gone on in another one.
+    #[must_use]
+    pub fn is_of(&self, id: &str) -> bool {
+        self.message_id == id
+            || self.notification_id == id
+            || bloom::is_line_of(&self.notification_id, id)
     }
 
     /// The whole result.

@@ -98,8 +98,11 @@ impl ObjectBuilder {
 
     fn add_keys(&mut self, head: &Head<'_>) {
         self.keys.push(bloom::id_key(&head.message_id));
-        if bloom::without_line(&head.notification_id) != Some(head.message_id.as_ref()) {
+        let first = bloom::without_line(&head.notification_id);
+        if first != Some(head.message_id.as_ref()) {
             self.keys.push(bloom::id_key(&head.notification_id));
+            let first = first.filter(|first| bloom::is_line_of(&head.notification_id, first));
+            self.keys.extend(first.map(bloom::id_key));
         }
         if head.url_key != 0 {
             self.keys.push(bloom::url_key(head.url_key));

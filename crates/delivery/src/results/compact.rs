@@ -204,7 +204,7 @@ pub fn id_keys(id: &str) -> Vec<u64> {
 /// Whether a result is of this message or notification.
 #[must_use]
 pub fn bears(json: &[u8], id: &str) -> bool {
-    Head::read(json).is_some_and(|head| head.message_id == id || head.notification_id == id)
+    Head::read(json).is_some_and(|head| head.is_of(id))
 }
 
 /// Each result with its source.

@@ -583,6 +583,45 @@ async fn what_expires_unread_gets_a_result_for_each_line() {
 }
 
 #[tokio::test]
+async fn a_message_is_forgotten_with_its_lines_that_went_on_in_others() {
+    let message = "5fea7756-0ea4-451a-a703-a558b933e274";
+    let named = |number: u64, message_id: &str, notification: &str| {
+        let json = String::from_utf8(result(at(number), number, Decision::Retry, "")).unwrap();
+        json.replace(&format!("\"m-{number}\""), &format!("\"{message_id}\""))
+            .replace(&format!("own-{number}"), notification)
+            .into_bytes()
+    };
+    let log = Arc::new(FakeLog::default());
+    for (number, message_id, notification) in [
+        (0, message, format!("{message}/1")),
+        (1, "m-2", format!("{message}/2")),
+        (2, "m-3", "order/2".to_owned()),
+    ] {
+        // Each in an object of its own.
+        log.settle(at(number), &[named(number, message_id, &notification)]);
+        let results = Results::new(Arc::new(FaultyStore::new()));
+        Sealer::new(log.clone(), results.clone())
+            .all()
+            .await
+            .unwrap();
+        let forgotten = async |id| {
+            results
+                .forget(&Window::default(), id)
+                .await
+                .unwrap()
+                .results
+        };
+        assert_eq!(
+            forgotten("order").await,
+            0,
+            "a part of a sender's own id is no message"
+        );
+        let is_of = u64::from(message_id == message || notification.starts_with(message));
+        assert_eq!(forgotten(message).await, is_of, "{notification}");
+    }
+}
+
+#[tokio::test]
 async fn results_of_a_lost_lease_are_kept_and_not_counted() {
     let log = Arc::new(FakeLog::default());
     let json = result(at(0), 1, Decision::Delivered, "");

@@ -44,7 +44,8 @@ impl InRoutes {
                 messages: Effort::default().messages,
                 ..effort
             };
-            self.look(&Sought::named(travel::ID, rest), &mut left, &mut messages);
+            let by_name = Sought::named(travel::ID, rest).telling(travel::RETRY);
+            self.look(&by_name, &mut left, &mut messages);
             effort.is_spent |= left.is_spent;
         }
         InQueues {
@@ -82,7 +83,9 @@ fn as_waiting(found: Found, queue: &Queue, is_dead: bool) -> WaitingAs {
         Standing::RetryWait(until) => ("retry-wait", Some(until)),
         Standing::InFlight(until) => ("in-flight", Some(until)),
     };
+    let retry = found.told.as_deref().map(travel::Retry::parse);
     WaitingAs {
+        lines: retry.unwrap_or_default().lines,
         asked: found.sought,
         message_id: found.message_id,
         queue: queue.name().to_owned(),

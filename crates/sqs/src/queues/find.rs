@@ -31,6 +31,7 @@ pub struct Sought {
     messages: HashMap<[u8; 16], String>,
     named: HashSet<String>,
     attribute: String,
+    told: String,
 }
 
 impl Sought {
@@ -54,6 +55,13 @@ impl Sought {
             attribute: attribute.to_owned(),
             ..Self::default()
         }
+    }
+
+    /// With another text attribute to be told of each message that is found by one.
+    #[must_use]
+    pub fn telling(self, attribute: &str) -> Self {
+        let told = attribute.to_owned();
+        Self { told, ..self }
     }
 
     fn is_answered_by(&self, found: &[Found]) -> bool {
@@ -105,6 +113,8 @@ pub struct Found {
     pub message_id: String,
     /// How it stands.
     pub standing: Standing,
+    /// The attribute that was to be told; `None` without one, and where it was found by its own id.
+    pub told: Option<String>,
 }
 
 /// A message in its queue.
@@ -223,9 +233,10 @@ impl Queues {
             for live in near {
                 let skip = usize::try_from(live.location - first).unwrap_or(usize::MAX);
                 let entry = chunk.get(skip..).unwrap_or_default();
-                if let Some(name) = self.name_of(live, entry, sought) {
+                if let Some((name, told)) = self.name_of(live, entry, sought) {
                     found.push(Found {
                         sought: name,
+                        told,
                         message_id: ids::message_id(self.seed, live.key),
                         standing: live.standing,
                     });
@@ -235,7 +246,7 @@ impl Queues {
     }
 
     /// Which of the ids a message bears as an attribute; `near`: what was read at its place.
-    fn name_of(&self, live: &Live, near: &[u8], sought: &Sought) -> Option<String> {
+    fn name_of(&self, live: &Live, near: &[u8], sought: &Sought) -> Option<Named> {
         if let Ok(Stored::Message { message, .. }) = Stored::read(near) {
             return name(&message, sought);
         }
@@ -258,20 +269,27 @@ fn by_id(seed: Seed, sought: &Sought, slice: &[Live]) -> Vec<Found> {
             sought: text.clone(),
             message_id: ids::message_id(seed, live.key),
             standing: live.standing,
+            told: None,
         })
     };
     slice.iter().filter_map(is_sought).collect()
 }
 
-fn name(message: &NewMessage<'_>, sought: &Sought) -> Option<String> {
+/// The id that is sought, and what was to be told.
+type Named = (String, Option<String>);
+
+fn name(message: &NewMessage<'_>, sought: &Sought) -> Option<Named> {
     if message.attributes.is_empty() {
         return None;
     }
     let mut attributes = attributes::decode(&Bytes::copy_from_slice(message.attributes))?;
-    match attributes.remove(&sought.attribute)?.value {
-        Value::Text(text) => sought.named.get(&text).cloned(),
+    let mut text = |name: &str| match attributes.remove(name)?.value {
+        Value::Text(text) => Some(text),
         Value::Binary(_) => None,
-    }
+    };
+    let id = text(&sought.attribute)?;
+    let id = sought.named.get(&id)?.clone();
+    Some((id, text(&sought.told)))
 }
 
 fn standing(entry: &Entry) -> Standing {
