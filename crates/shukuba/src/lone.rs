@@ -60,6 +60,10 @@ pub(crate) async fn run(app: &App, order: &Order) -> anyhow::Result<Summary> {
     let queue = queue(app, order, route, &settings, &account, &clock).await?;
     let parts = parts(order, route, &settings, queue, clock)?;
     let life = order.life.unwrap_or_else(|| settings.notifier.life.get());
+    let longest = parts.destinations.longest_attempt();
+    if longest * 2 > life {
+        tracing::warn!(?life, timeout_total = ?longest, "it works for less than two timeouts: sends near its end are cut off early");
+    }
     let (notifier, handle) = Notifier::new(
         parts,
         Directives {

@@ -104,7 +104,8 @@ impl Dispatcher {
     /// From when on no send may start that takes `attempt` at most.
     pub(super) fn drain_from(&self, attempt: Duration) -> Duration {
         let life = self.deadline.saturating_sub(self.started_at);
-        self.cancel_at().saturating_sub(attempt.min(life / 4))
+        self.cancel_at()
+            .saturating_sub(start::time_for(life, attempt))
     }
 
     pub(super) fn end_life(&mut self, at: Moment) {

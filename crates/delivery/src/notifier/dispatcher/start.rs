@@ -74,6 +74,7 @@ impl Dispatcher {
     /// Starts a send; `false` when the line cannot be sent now.
     pub(super) fn start(&mut self, at: Moment, job: JobKey) -> bool {
         let cancel_at = self.cancel_at();
+        let life = self.deadline.saturating_sub(self.started_at);
         let Some(message) = self.messages.get_mut(job.message) else {
             return false;
         };
@@ -96,10 +97,9 @@ impl Dispatcher {
             return false;
         }
         let timeout = unit.rules.timeout_total;
-        let life = self.deadline.saturating_sub(self.started_at);
         let budget = timeout.min(cancel_at.saturating_sub(at.mono));
         // INVARIANT: no send starts unless its worst end precedes the lease's end, and the life's.
-        let is_too_late = budget < timeout.min(life / 4);
+        let is_too_late = budget < time_for(life, timeout);
         if is_too_late || at.mono + budget + self.setup.traits.settle_within >= lease_end {
             let wait = if is_too_late {
                 Duration::ZERO
@@ -281,5 +281,28 @@ impl Dispatcher {
         for line in waiting {
             self.put_off(at, JobKey { message: key, line }, Duration::ZERO);
         }
+    }
+}
+
+/// How much of a life must be left for a send that takes `attempt` at most: all of it. A life that is shorter than twice that
+/// would hardly get round to sending; there a quarter of the life must do, and its end cuts the send off.
+pub(super) fn time_for(life: Duration, attempt: Duration) -> Duration {
+    match attempt.saturating_mul(2) <= life {
+        true => attempt,
+        false => attempt.min(life / 4),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_send_has_its_whole_timeout_unless_the_life_is_shorter_than_two() {
+        let secs = Duration::from_secs;
+        assert_eq!(time_for(secs(300), secs(15)), secs(15));
+        assert_eq!(time_for(secs(30), secs(15)), secs(15));
+        assert_eq!(time_for(secs(20), secs(15)), secs(5));
+        assert_eq!(time_for(secs(20), secs(900)), secs(5));
     }
 }
