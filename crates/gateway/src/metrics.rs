@@ -23,7 +23,11 @@ pub struct Registry {
     series: RwLock<HashMap<u64, Vec<Arc<Series>>, foldhash::fast::RandomState>>,
     count: AtomicU64,
     gauges: Mutex<Vec<Gauge>>,
+    help: RwLock<&'static [Help]>,
 }
+
+/// The name of a metric in the text, and what it says.
+pub type Help = (&'static str, &'static str);
 
 /// Reads one or more gauges at the moment of asking.
 type Gauge = Box<dyn Fn(&mut GaugeWriter<'_>) + Send + Sync>;
@@ -120,6 +124,7 @@ impl Default for Registry {
             series: RwLock::default(),
             count: AtomicU64::new(0),
             gauges: Mutex::default(),
+            help: RwLock::default(),
         }
     }
 }
@@ -136,6 +141,11 @@ impl Registry {
         self.gauges.lock().push(Box::new(read));
     }
 
+    /// Says what metrics mean, for the lines `# HELP`.
+    pub fn describe(&self, help: &'static [Help]) {
+        *self.help.write() = help;
+    }
+
     /// All series as Prometheus text, sorted.
     #[must_use]
     pub fn text(&self) -> String {
@@ -143,6 +153,7 @@ impl Registry {
         all.sort_by(|a, b| {
             (a.namespace, a.name, &a.dimensions).cmp(&(b.namespace, b.name, &b.dimensions))
         });
+        let help = *self.help.read();
         let mut text = String::with_capacity(256 * all.len());
         let mut last = String::new();
         for series in &all {
@@ -153,12 +164,15 @@ impl Registry {
                 } else {
                     "histogram"
                 };
-                push_line(&mut text, format_args!("# TYPE {name} {kind}"));
+                push_head(&mut text, help, &name, kind);
             }
             series.write(&name, &mut text);
             last = name;
         }
-        let mut writer = GaugeWriter { text: &mut text };
+        let mut writer = GaugeWriter {
+            text: &mut text,
+            help,
+        };
         for read in self.gauges.lock().iter() {
             read(&mut writer);
         }
@@ -344,6 +358,7 @@ impl Series {
 #[derive(Debug)]
 pub struct GaugeWriter<'a> {
     text: &'a mut String,
+    help: &'static [Help],
 }
 
 impl GaugeWriter<'_> {
@@ -353,7 +368,7 @@ impl GaugeWriter<'_> {
     pub fn gauge(&mut self, name: &str, dimensions: &[(&str, &str)], value: f64) {
         let head = format!("# TYPE {name} gauge\n");
         if !self.text.contains(&head) {
-            self.text.push_str(&head);
+            push_head(self.text, self.help, name, "gauge");
         }
         push_sample(self.text, name, dimensions, value);
     }
@@ -363,6 +378,13 @@ fn push_line(text: &mut String, line: std::fmt::Arguments<'_>) {
     // Writing to a `String` cannot fail.
     let _ = text.write_fmt(line);
     text.push('\n');
+}
+
+fn push_head(text: &mut String, help: &[Help], name: &str, kind: &str) {
+    if let Some((_, help)) = help.iter().find(|(known, _)| *known == name) {
+        push_line(text, format_args!("# HELP {name} {help}"));
+    }
+    push_line(text, format_args!("# TYPE {name} {kind}"));
 }
 
 fn push_sample(text: &mut String, name: &str, dimensions: &[(&str, &str)], value: f64) {
@@ -439,11 +461,17 @@ mod tests {
         registry.record("shukuba", "call_seconds", &[], 0.003);
         registry.record("shukuba", "call_seconds", &[], 1000.0);
         registry.gauges(|out| out.gauge("shukuba_backlog", &[("queue", "s2s")], 12.0));
+        registry.describe(&[
+            ("shukuba_call_seconds", "How long calls took"),
+            ("shukuba_backlog", "What waits"),
+        ]);
         let text = registry.text();
         for line in [
             "# TYPE aws_sqs_number_of_messages_sent_total counter",
             "aws_sqs_number_of_messages_sent_total{queue_name=\"a\\\"b\"} 5",
+            "# HELP shukuba_call_seconds How long calls took",
             "# TYPE shukuba_call_seconds histogram",
+            "# HELP shukuba_backlog What waits",
             "shukuba_call_seconds_bucket{le=\"0.0025\"} 0",
             "shukuba_call_seconds_bucket{le=\"0.005\"} 1",
             "shukuba_call_seconds_bucket{le=\"100\"} 1",

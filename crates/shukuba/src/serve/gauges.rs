@@ -4,11 +4,74 @@ use std::sync::{Arc, Weak};
 
 use delivery::ledger::{Detail, Ledger};
 use gateway::Registry;
-use gateway::metrics::GaugeWriter;
+use gateway::metrics::{GaugeWriter, Help};
 use sqs::Queues;
 use store::Room;
 
 use super::notifiers::Notifiers;
+
+/// What each metric of this process says.
+const HELP: [Help; 20] = [
+    (
+        "aws_sqs_number_of_messages_sent_total",
+        "Messages accepted by a queue",
+    ),
+    (
+        "aws_sqs_number_of_messages_received_total",
+        "Messages that receives answered with, each time",
+    ),
+    (
+        "aws_sqs_number_of_messages_deleted_total",
+        "Messages that callers deleted",
+    ),
+    (
+        "aws_sqs_number_of_empty_receives_total",
+        "Receives that found nothing",
+    ),
+    (
+        "shukuba_notifications_delivered_total",
+        "Notifications that a receiver took",
+    ),
+    (
+        "shukuba_notifications_retried_total",
+        "Attempts that failed and are followed by another",
+    ),
+    ("shukuba_notifications_dead_total", "Notifications given up"),
+    (
+        "shukuba_notifications_expired_total",
+        "Notifications whose own deadline passed",
+    ),
+    (
+        "shukuba_notifications_put_off_total",
+        "Notifications put back untried: a limit, a pause, a slow receiver",
+    ),
+    ("shukuba_attempts_total", "Attempts to send"),
+    ("shukuba_attempt_seconds", "How long attempts to send took"),
+    ("shukuba_calls_total", "Signed calls by their outcome"),
+    ("shukuba_call_seconds", "How long signed calls took"),
+    (
+        "shukuba_faults_total",
+        "Requests refused before a service had them, by code",
+    ),
+    (
+        "shukuba_messages",
+        "Messages in a route's queue by their state",
+    ),
+    (
+        "shukuba_oldest_age_seconds",
+        "Age of the oldest message in a route's queue",
+    ),
+    ("shukuba_connections", "Connections that are open"),
+    ("shukuba_notifiers", "Notifiers that run"),
+    (
+        "shukuba_lost_notifications",
+        "Notifications booked as lost; anything but 0 is an alarm",
+    ),
+    (
+        "shukuba_disk_room",
+        "Room for the journal: 0 normal, 1 low, 2 reserve (sends are refused), 3 full",
+    ),
+];
 
 /// Shows the gauges of this process in `registry`.
 pub(super) fn show(
@@ -17,6 +80,7 @@ pub(super) fn show(
     queues: &Arc<Queues>,
     ledger: &Arc<Ledger>,
 ) {
+    registry.describe(&HELP);
     // The registry must not keep alive what is to be closed.
     let parts = (
         Arc::downgrade(notifiers),
@@ -93,6 +157,5 @@ fn write(
         Room::Reserve { .. } => 2.0,
         Room::Full => 3.0,
     };
-    // 0 normal, 1 low, 2 reserve (sends are refused), 3 full.
     out.gauge("shukuba_disk_room", &[], room);
 }
