@@ -558,18 +558,17 @@ impl QueueState {
         expired
     }
 
-    /// When the oldest message was sent, to the minute for cold ones.
-    pub(crate) fn oldest(&self) -> Option<Timestamp> {
-        let cold = self
-            .cold
-            .runs()
-            .next()
-            .map(|run| u64::from(run.minute()) * 60);
-        let hot = self
-            .hot
-            .iter()
-            .map(|(_, entry)| u64::from(entry.sent_secs))
-            .min();
-        cold.into_iter().chain(hot).min().map(Timestamp::from_secs)
+    /// The first cold message and the start of its minute.
+    pub(crate) fn oldest_cold(&self) -> Option<(MessageKey, Timestamp)> {
+        let run = self.cold.runs().next()?;
+        let minute = Timestamp::from_secs(u64::from(run.minute()) * 60);
+        Some((run.keys().next()?, minute))
+    }
+
+    /// When the oldest hot message was sent; to the minute for what was cold.
+    pub(crate) fn oldest_hot(&self) -> Option<Timestamp> {
+        let hot = self.hot.iter();
+        let oldest = hot.map(|(_, entry)| u64::from(entry.sent_secs)).min();
+        oldest.map(Timestamp::from_secs)
     }
 }

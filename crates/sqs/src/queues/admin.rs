@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use base::Timestamp;
 use serde_json::{Value, json};
-use store::record::{QueueId, Record};
+use store::record::{QueueId, Record, Stored};
 use store::{Class, Position};
 
 use super::{Queue, Queues};
@@ -37,7 +37,7 @@ pub struct Counts {
     pub delayed: u64,
     /// Settled, to be tried again later.
     pub retry: u64,
-    /// When the oldest that is there was sent, to the minute.
+    /// When the oldest that is there was sent; to the minute for what was received and came back.
     pub oldest: Option<Timestamp>,
 }
 
@@ -120,6 +120,13 @@ impl Queues {
             end
         };
         queue.arrivals.notify_waiters();
+        if let Some(route) = queue.route() {
+            tracing::warn!(
+                queue = queue.name(),
+                route,
+                "the queue of a route was deleted, with all that waited in it: the route has none until the server starts again"
+            );
+        }
         Ok(self.journal.committed(end).await?)
     }
 
@@ -367,23 +374,40 @@ impl Queues {
     }
 
     fn count_messages(&self, queue: &Queue, oldest: Oldest) -> Result<Counts, Error> {
-        let mut engine = self.engine.lock();
-        let at = engine.time(self.now());
-        let state = engine
-            .queue_mut(queue.id())
-            .map_err(|_| queue.not_found())?;
-        state.advance(at);
-        Ok(Counts {
-            visible: state.visible(),
-            in_flight: u64::from(state.in_flight),
-            delayed: u64::from(state.delayed),
-            retry: u64::from(state.retry),
-            oldest: if oldest == Oldest::Find {
-                state.oldest()
-            } else {
-                None
-            },
-        })
+        let (counts, cold) = {
+            let mut engine = self.engine.lock();
+            let at = engine.time(self.now());
+            let state = engine
+                .queue_mut(queue.id())
+                .map_err(|_| queue.not_found())?;
+            state.advance(at);
+            let find = oldest == Oldest::Find;
+            let counts = Counts {
+                visible: state.visible(),
+                in_flight: u64::from(state.in_flight),
+                delayed: u64::from(state.delayed),
+                retry: u64::from(state.retry),
+                oldest: find.then(|| state.oldest_hot()).flatten(),
+            };
+            let cold = state.oldest_cold().filter(|_| find);
+            (
+                counts,
+                cold.map(|(key, minute)| (state.location(key), minute)),
+            )
+        };
+        // Of a cold message only the journal knows the second.
+        let cold = cold.map(|(location, minute)| self.sent_at(location).unwrap_or(minute));
+        let oldest = counts.oldest.into_iter().chain(cold).min();
+        Ok(Counts { oldest, ..counts })
+    }
+
+    /// When the message at a place in the log was sent; `None` when it cannot be read, or is not there any more.
+    fn sent_at(&self, location: u64) -> Option<Timestamp> {
+        let entry = self.entry(location).ok()?;
+        match Stored::read(&entry).ok()? {
+            Stored::Message { message, .. } => Some(message.sent_at),
+            Stored::Longer { .. } => None,
+        }
     }
 
     /// Messages sent in the minutes from that of `from` to that of `to` (exclusive). Kept for 24 h.

@@ -1653,3 +1653,15 @@ async fn messages_are_found_by_id_and_by_attribute_wherever_they_wait() {
         assert!(found.is_empty() && effort.is_spent, "{effort:?}");
     }
 }
+
+#[tokio::test]
+async fn the_age_of_the_oldest_is_exact_while_nobody_has_received_it() {
+    let bench = Bench::new();
+    let queue = bench.create("q", &[]).await;
+    bench.clock.advance(Duration::from_millis(37_250));
+    let sent_at = bench.clock.now();
+    bench.send(&queue, text("x")).await.unwrap();
+    bench.pass(1);
+    bench.send(&queue, text("y")).await.unwrap();
+    assert_eq!(bench.queues.counts(&queue).unwrap().oldest, Some(sent_at));
+}
