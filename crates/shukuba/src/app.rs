@@ -98,6 +98,20 @@ impl App {
             .map_err(|error| usage(error.to_string()))
     }
 
+    /// The settings for those who only read the data; a mistake elsewhere is said and stops nobody.
+    pub(crate) fn config_to_read(&self) -> anyhow::Result<crate::config::Loaded> {
+        let variables: Vec<_> = std::env::vars().collect();
+        let (loaded, wrong) =
+            crate::config::load_to_read(self.config_file().as_deref(), &variables)
+                .map_err(|error| usage(error.to_string()))?;
+        if let Some(wrong) = wrong {
+            crate::output::complain(&format!(
+                "warning: the settings have a mistake that reading does not mind: {wrong}"
+            ));
+        }
+        Ok(loaded)
+    }
+
     /// The settings for those who serve or send, with all that they name: what `config check` says is wrong stops them.
     pub(crate) fn config_to_serve(&self) -> anyhow::Result<crate::config::Loaded> {
         let loaded = self.config()?;

@@ -102,6 +102,34 @@ pub(crate) fn write_endpoint(dir: &Path, url: &str) -> anyhow::Result<()> {
         .with_context(|| format!("cannot write `{}`", path.display()))
 }
 
+/// The region that stands in the ARNs of this data; noted at the first start.
+const REGION_FILE: &str = "region";
+
+/// Refuses another region than the one that the data was made with: policies name dead-letter queues by ARN, and would
+/// name none.
+pub(crate) fn check_region(dir: &Path, region: &base::Region) -> anyhow::Result<()> {
+    let path = dir.join(REGION_FILE);
+    let known = match std::fs::read_to_string(&path) {
+        Ok(text) => text.trim().to_owned(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return std::fs::write(&path, format!("{region}\n"))
+                .with_context(|| format!("cannot write `{}`", path.display()));
+        }
+        Err(error) => {
+            return Err(error).with_context(|| format!("cannot read `{}`", path.display()));
+        }
+    };
+    if known == region.to_string() {
+        return Ok(());
+    }
+    Err(crate::app::usage(format!(
+        "server.region is `{region}`, and the queues in `{}` were made in `{known}`: put `region = \"{known}\"`, or remove `{}` \
+         and set the redrive policies anew, whose ARNs name the old one",
+        dir.display(),
+        path.display()
+    )))
+}
+
 /// The secret by which URLs are hashed in results; made at the first start.
 pub(crate) fn salt(dir: &Path) -> anyhow::Result<delivery::result::Salt> {
     use std::io::Write;
@@ -184,4 +212,22 @@ pub(crate) fn reachable(listen: SocketAddr) -> SocketAddr {
         });
     }
     address
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_region_than_that_of_the_data_is_refused_with_both_ways_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let region = |name: &str| name.parse::<base::Region>().unwrap();
+        check_region(dir.path(), &region("eu-west-1")).unwrap();
+        check_region(dir.path(), &region("eu-west-1")).unwrap();
+        let error = check_region(dir.path(), &region("us-east-1")).unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("put `region = \"eu-west-1\"`"), "{text}");
+        std::fs::remove_file(dir.path().join(REGION_FILE)).unwrap();
+        check_region(dir.path(), &region("us-east-1")).unwrap();
+    }
 }

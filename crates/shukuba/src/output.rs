@@ -83,6 +83,15 @@ pub(crate) fn pairs(rows: &[(&str, String)]) -> String {
         .join("\n")
 }
 
+/// A long value as a table shows it; JSON has the whole.
+pub(crate) fn cut(text: &str) -> String {
+    const CHARS_MAX: usize = 60;
+    match text.char_indices().nth(CHARS_MAX) {
+        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
 /// A count with thousands apart: `1,234,567`.
 pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use base::{Clock, Timestamp};
-use delivery::dead::{self, Bounds, DeadQueue, Done, Filter};
+use delivery::dead::{self, Bounds, DeadQueue, Done, Filter, Letter};
 use serde::Deserialize;
 
 use super::{Answer, failed, refuse, write};
@@ -38,6 +38,24 @@ impl Input {
             from: self.from_ms.map(Timestamp::from_millis),
             to: self.to_ms.map(Timestamp::from_millis),
         }
+    }
+
+    /// How many letters may be listed.
+    pub(crate) fn most(&self) -> Result<usize, api::Fault> {
+        match self.max {
+            Some(0) => Err(refuse("`max` is 0; give 1 to 1000")),
+            max => Ok(max.unwrap_or(100).min(LIST_MAX)),
+        }
+    }
+
+    /// The letters that are asked for, `most` of them.
+    pub(crate) async fn letters(
+        &self,
+        queue: &dyn DeadQueue,
+        most: usize,
+    ) -> Result<Vec<Letter>, api::Fault> {
+        let letters = dead::list(queue, &self.filter(), most).await;
+        letters.map_err(|error| failed("the dead letters cannot be read", &error))
     }
 
     async fn bounds(&self, clock: &dyn Clock, within: Duration) -> Bounds {
@@ -86,16 +104,10 @@ impl Ask {
         clock: &dyn Clock,
         within: Duration,
     ) -> Answer {
-        if input.max == Some(0) {
-            return Err(refuse("`max` is 0; give 1 to 1000"));
-        }
+        let most = input.most()?;
         let filter = input.filter();
         match self {
-            Self::List => {
-                let max = input.max.unwrap_or(100).min(LIST_MAX);
-                let letters = dead::list(queue, &filter, max).await;
-                write(&letters.map_err(|error| failed("the dead letters cannot be read", &error))?)
-            }
+            Self::List => write(&input.letters(queue, most).await?),
             Self::Count => {
                 let count = dead::count(queue, &filter).await;
                 let count =

@@ -23,7 +23,7 @@ pub(crate) struct Args {
 pub(super) fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
     let dir = app.data_dir();
     let checked = if args.quarantine {
-        check::quarantine(&dir, &app.config()?.config.store)?
+        check::quarantine(&dir, &app.config_to_read()?.config.store)?
     } else {
         check::verify(&dir)?
     };

@@ -61,7 +61,7 @@ enum What {
 struct Which {
     #[command(flatten)]
     of: Of,
-    /// The route; may be left out where there is only one
+    /// The route; may be left out where there is only one, and where ids are shown
     #[arg(long, value_name = "ROUTE")]
     route: Option<String>,
     /// For this destination
@@ -194,6 +194,7 @@ fn list(answer: &Value) -> String {
             text(letter, "notification_id"),
             text(letter, "destination"),
             number(letter, "attempts"),
+            output::cut(&text(letter, "url")),
             text(letter, "reason"),
         ]
     });
@@ -203,6 +204,7 @@ fn list(answer: &Value) -> String {
             "notification",
             "destination",
             "attempts",
+            "url",
             "reason",
         ],
         rows,
@@ -215,6 +217,7 @@ fn show(answer: &Value) -> String {
         let names = [
             "notification_id",
             "message_id",
+            "route",
             "reason",
             "destination",
             "attempts",

@@ -146,6 +146,7 @@ fn table(answer: &Value) -> String {
             text(result, "destination"),
             number(result, "attempt"),
             text(result, "verdict"),
+            output::cut(&text(result, "url")),
             answered,
         ]
     });
@@ -156,6 +157,7 @@ fn table(answer: &Value) -> String {
             "destination",
             "attempt",
             "verdict",
+            "url",
             "answer",
         ],
         rows,

@@ -50,8 +50,45 @@ const OTHER_VARIABLES: [&str; 9] = [
 ];
 const SECTIONS: [&str; 5] = ["server", "store", "notifier", "scaler", "results"];
 
+/// What nobody needs who only reads the data.
+const UNREAD: [&[&str]; 11] = [
+    &["destinations"],
+    &["secrets"],
+    &["notifier"],
+    &["scaler"],
+    &["server", "public_url"],
+    &["server", "tls_certificate"],
+    &["server", "tls_key"],
+    &["server", "insecure_http"],
+    &["server", "threads"],
+    &["server", "drain_within"],
+    &["server", "limits"],
+];
+
 /// Reads `file` and puts `variables` over it.
 pub(crate) fn load(file: Option<&Path>, variables: &[(String, String)]) -> Result<Loaded, Wrong> {
+    load_without(file, variables, &[])
+}
+
+/// The same for those who only read the data: a mistake where they need nothing stops nobody from looking. `Some` with it.
+pub(crate) fn load_to_read(
+    file: Option<&Path>,
+    variables: &[(String, String)],
+) -> Result<(Loaded, Option<Wrong>), Wrong> {
+    match load(file, variables) {
+        Ok(loaded) => Ok((loaded, None)),
+        Err(wrong) => match load_without(file, variables, &UNREAD) {
+            Ok(loaded) => Ok((loaded, Some(wrong))),
+            Err(_) => Err(wrong),
+        },
+    }
+}
+
+fn load_without(
+    file: Option<&Path>,
+    variables: &[(String, String)],
+    unread: &[&[&str]],
+) -> Result<Loaded, Wrong> {
     let text = match file {
         None => None,
         Some(path) => Some(std::fs::read_to_string(path).map_err(|error| Wrong {
@@ -64,7 +101,7 @@ pub(crate) fn load(file: Option<&Path>, variables: &[(String, String)]) -> Resul
     let name = file.map_or_else(|| "settings".to_owned(), |path| path.display().to_string());
     let (written, mut problems) = match &text {
         None => (Some(Config::without_file()), Vec::new()),
-        Some(text) => parse(&name, text),
+        Some(text) => parse(&name, text, unread),
     };
     let Some(written) = written else {
         return Err(Wrong { problems });
@@ -107,7 +144,7 @@ pub(crate) fn check_sources(loaded: &Loaded) -> Result<(), Wrong> {
 /// What a client needs of settings that have a mistake: where the server is, as far as that can be read.
 pub(crate) fn server_of(file: &Path) -> Server {
     let text = std::fs::read_to_string(file).unwrap_or_default();
-    let (config, _) = parse("", &text);
+    let (config, _) = parse("", &text, &[]);
     config.map(|config| config.server).unwrap_or_default()
 }
 
@@ -129,8 +166,9 @@ fn located(name: &str, text: &str, found: &[Invalid]) -> Vec<String> {
 /// Problems that one reading gives. Chosen: more than anybody reads.
 const PROBLEMS_MAX: usize = 100;
 
-/// What can be read of the text, and a line for each value that cannot: it is left out and the rest is read again.
-fn parse(name: &str, text: &str) -> (Option<Config>, Vec<String>) {
+/// What can be read of the text, and a line for each value that cannot: it is left out and the rest is read again. What is
+/// `unread` is left out without a word.
+fn parse(name: &str, text: &str, unread: &[&[&str]]) -> (Option<Config>, Vec<String>) {
     let of_byte = |at: Option<std::ops::Range<usize>>| {
         at.map_or_else(String::new, |span| {
             let Place { line, column } = place::of_byte(text, span.start);
@@ -138,7 +176,8 @@ fn parse(name: &str, text: &str) -> (Option<Config>, Vec<String>) {
         })
     };
     let mut problems = Vec::new();
-    let mut wrong: Vec<Vec<String>> = Vec::new();
+    let owned = |path: &&[&str]| path.iter().map(|key| (*key).to_owned()).collect();
+    let mut wrong: Vec<Vec<String>> = unread.iter().map(owned).collect();
     while problems.len() < PROBLEMS_MAX {
         let mut root = match DeTable::parse(text) {
             Ok(root) => root,
@@ -342,6 +381,26 @@ mod tests {
         ] {
             assert!(error.contains(part), "{part} in {error}");
         }
+    }
+
+    #[test]
+    fn a_mistake_where_a_reader_needs_nothing_does_not_stop_it() {
+        let read = |text: &str| {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(file.path(), text).unwrap();
+            load_to_read(Some(file.path()), &[])
+        };
+        let routes = "[routes.r]\nqueue = \"q\"\n";
+        let (loaded, wrong) = read(&format!(
+            "{routes}[scaler]\ninterval = 5\n[server]\ntls_key = \"key\"\n[secrets]\nt = 1\n[destinations.x]\ntimeout_total = \"99h\"\n"
+        ))
+        .unwrap();
+        assert!(loaded.config.routes.contains_key("r"));
+        let wrong = wrong.unwrap().to_string();
+        assert_eq!(wrong.lines().count(), 4, "{wrong}");
+        assert!(read(routes).unwrap().1.is_none());
+        let refused = read("[routes.r]\nqueue = 5\n[scaler]\ninterval = 5\n").unwrap_err();
+        assert!(refused.to_string().contains("routes.r.queue"), "{refused}");
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub(crate) struct Server {
     pub(crate) account_id: Option<String>,
     /// The region in ARNs and signatures. Default `ap-northeast-1`.
     pub(crate) region: String,
-    /// The URL that clients use, where it differs from `listen` (containers, proxies), such as `https://sqs.example.com`. Default made from the address.
+    /// The URL that clients use, where it differs from `listen` (containers, proxies), such as `https://sqs.example.com`: scheme, host and port, no path, since signed calls go to `/`. Default made from the address.
     pub(crate) public_url: Option<String>,
     /// PEM file of the certificate chain. Default none: plain HTTP, on loopback only.
     pub(crate) tls_certificate: Option<PathBuf>,
@@ -236,5 +236,30 @@ fn is_base_url(text: &str) -> bool {
             && url.has_host()
             && url.path() == "/"
             && url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty()
+            && url.password().is_none()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_public_url_is_scheme_host_and_port() {
+        for url in ["https://sqs.example.com", "http://10.0.0.1:5310/"] {
+            assert!(is_base_url(url), "{url}");
+        }
+        for url in [
+            "https://sqs.example.com/sqs",
+            "https://sqs.example.com/?a=b",
+            "https://sqs.example.com/#a",
+            "https://u:p@sqs.example.com",
+            "ftp://sqs.example.com",
+            "sqs.example.com",
+        ] {
+            assert!(!is_base_url(url), "{url}");
+        }
+    }
 }

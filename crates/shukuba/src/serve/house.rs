@@ -295,6 +295,8 @@ fn open_queues(
         "`{}` holds no journal although a server has run here: put its files back, or restore a backup with `shukuba restore`",
         dir.journal().display()
     );
+    let region: base::Region = config.server.region.parse().context("server.region")?;
+    data::check_region(dir.path(), &region)?;
     let journal = store::Options {
         segment: config.store.segment_bytes.0,
         reserve: config.store.reserve_bytes.0,
@@ -303,7 +305,7 @@ fn open_queues(
     let options = sqs::Options {
         journal,
         account: keys.account().clone(),
-        region: config.server.region.parse().context("server.region")?,
+        region,
         are_results_sealed: true,
         expire_interval: config.store.expire_interval.get(),
     };

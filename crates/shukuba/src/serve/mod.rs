@@ -78,7 +78,7 @@ pub(crate) fn run(app: &App, over: Over) -> anyhow::Result<()> {
 /// Does an operator's call on the data directory, which no server has open; `None` where the call makes no sense then.
 /// Opening reads the journal as a start does.
 pub(crate) fn offline(app: &App, name: &str, input: Vec<u8>) -> anyhow::Result<Option<Vec<u8>>> {
-    let loaded = app.config()?;
+    let loaded = app.config_to_read()?;
     let over = Over {
         listen: None,
         insecure_http: false,

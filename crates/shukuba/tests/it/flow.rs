@@ -168,3 +168,82 @@ fn settings_are_read_again_while_serving() {
         total(&house, "second", "delivered") == 1
     });
 }
+
+#[test]
+fn what_is_shown_says_the_masked_url_and_needs_no_route_for_an_id() {
+    let (house, server, _sink, url) = start();
+    drop(server);
+    house.settle(&format!(
+        "{SETTINGS}\n[routes.second]\nqueue = \"second\"\n"
+    ));
+    let _server = house.serve();
+    let long = "x".repeat(80);
+    house.send(
+        "second",
+        [format!("{url}/status?code=404&idfa=AB-12&n=1&{long}=1")],
+    );
+    house.until("it is given up", || total(&house, "second", "dead") == 1);
+    let text = |arguments: &[&str]| {
+        let output = house.run(arguments);
+        let text = [&output.stdout[..], &output.stderr[..]].concat();
+        (
+            output.status.success(),
+            String::from_utf8_lossy(&text).into_owned(),
+        )
+    };
+    let (_, listed) = text(&["dead", "list", "--route", "second"]);
+    assert!(
+        listed.contains("idfa=***") && listed.contains('…'),
+        "{listed}"
+    );
+    let (_, listed) = text(&["results", "list"]);
+    assert!(
+        listed.contains("idfa=***") && listed.contains('…'),
+        "{listed}"
+    );
+    let dead = house.json(&["dead", "list", "--route", "second"]);
+    let id = dead[0]["notification_id"].as_str().unwrap();
+    let (is_found, shown) = text(&["dead", "show", id]);
+    assert!(
+        is_found && shown.contains("route            second"),
+        "{shown}"
+    );
+
+    let (is_done, refused) = text(&[
+        "replay",
+        "--route",
+        "second",
+        "--destination",
+        "nowhere",
+        "--yes",
+    ]);
+    assert!(
+        !is_done && refused.contains("has sent nothing to `nowhere`; its destinations: 127.0.0.1:"),
+        "{refused}"
+    );
+
+    let endpoint = std::fs::read_to_string(house.path("data/endpoint")).unwrap();
+    let metrics = get(endpoint.trim(), "/_shukuba/metrics");
+    for line in metrics
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE "))
+    {
+        let name = line.split(' ').next().unwrap();
+        assert!(
+            metrics.contains(&format!("# HELP {name} ")),
+            "{name} says nothing"
+        );
+    }
+}
+
+/// The answer to a plain request.
+fn get(url: &str, path: &str) -> String {
+    use std::io::{Read, Write};
+    let address = url.strip_prefix("http://").unwrap();
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    let head = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}

@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use base::{Clock, Timestamp};
 use bytes::Bytes;
-use delivery::dead::{self, DeadQueue, Filter};
+use delivery::dead::{self, DeadQueue, Filter, Letter};
 use delivery::port::{Carry, Error, Lease, Received};
 use futures_util::future::BoxFuture;
+use serde::Serialize;
 use sqs::message::SettledLine;
 use sqs::{Access, Queue, Queues, Receive, Settle};
 use store::record::{CarryKind, LineState, Next};
 
-use super::{Answer, Desk, failed, read};
+use super::{Answer, Desk, failed, read, write};
 use crate::answers::dead::{Ask, Input};
 use crate::serve::route_queue::{carried, failed as queue_failed, received};
 use crate::serve::routes::LiveRoute;
@@ -20,8 +21,44 @@ use crate::serve::routes::LiveRoute;
 /// How long one call sends or drops. Chosen: often enough to show how far it is and to stop.
 const WITHIN: Duration = Duration::from_secs(2);
 
+/// A letter with its route and its URL, masked.
+#[derive(Debug, Serialize)]
+struct Shown {
+    route: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+    #[serde(flatten)]
+    letter: Letter,
+}
+
+/// Those of a route; where ids are asked for and no route is named, of all.
 pub(super) async fn list(desk: &Desk, input: Bytes) -> Answer {
-    answer(desk, Ask::List, &input).await
+    let input: Input = read(&input)?;
+    let most = input.most()?;
+    let routes = match (&input.route, input.ids.is_empty()) {
+        (None, false) => desk.notifiers.routes.read().values().cloned().collect(),
+        (named, _) => vec![desk.route_or_only(named.as_deref())?],
+    };
+    let mut shown = Vec::new();
+    for route in routes {
+        let queue = letters(desk, route.clone());
+        let left = most.saturating_sub(shown.len());
+        let found = input.letters(&queue, left).await?;
+        shown.extend(found.into_iter().map(|letter| Shown {
+            route: route.name.to_string(),
+            url: url_of(&route, &letter),
+            letter,
+        }));
+    }
+    write(&shown)
+}
+
+/// Where a letter should have gone, as results would show it; `None` when its line says no URL.
+fn url_of(route: &LiveRoute, letter: &Letter) -> Option<String> {
+    let line = Bytes::copy_from_slice(letter.line.as_bytes());
+    let parsed = route.format.bearing(&line)?;
+    let url = parsed.request.url.as_str();
+    Some(route.masking().url(url).into_owned())
 }
 
 pub(super) async fn count(desk: &Desk, input: Bytes) -> Answer {
@@ -38,11 +75,7 @@ pub(super) async fn drop(desk: &Desk, input: Bytes) -> Answer {
 
 async fn answer(desk: &Desk, ask: Ask, input: &Bytes) -> Answer {
     let input: Input = read(input)?;
-    let queue = Letters {
-        queues: desk.queues.clone(),
-        route: desk.route_or_only(input.route.as_deref())?,
-        clock: desk.work.clock.clone(),
-    };
+    let queue = letters(desk, desk.route_or_only(input.route.as_deref())?);
     let clock = desk.work.clock.as_ref();
     ask.answer(&queue, &input, clock, WITHIN).await
 }
@@ -57,18 +90,21 @@ pub(super) async fn bearing(desk: &Desk, id: &str) -> Result<Vec<(String, u64)>,
     let mut found = Vec::new();
     for route in routes {
         let name = route.name.to_string();
-        let letters = Letters {
-            queues: desk.queues.clone(),
-            route,
-            clock: desk.work.clock.clone(),
-        };
-        let count = dead::count(&letters, &filter).await;
+        let count = dead::count(&letters(desk, route), &filter).await;
         let count = count.map_err(|error| failed("the dead letters cannot be counted", &error))?;
         if count > 0 {
             found.push((name, count));
         }
     }
     Ok(found)
+}
+
+fn letters(desk: &Desk, route: Arc<LiveRoute>) -> Letters {
+    Letters {
+        queues: desk.queues.clone(),
+        route,
+        clock: desk.work.clock.clone(),
+    }
 }
 
 /// A route's dead queue on this server.

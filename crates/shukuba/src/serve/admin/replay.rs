@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use delivery::ledger::Detail;
+use delivery::ledger::book::OTHER;
 use delivery::port;
 use delivery::replay::{Again, Replay, Replays, Target};
 use delivery::results::ResultLog;
@@ -24,6 +26,8 @@ use crate::serve::routes::LiveRoute;
 
 /// Messages sent at once. Source: SendMessageBatch.
 const BATCH: usize = 10;
+/// Names that a refusal lists.
+const SHOWN_MAX: usize = 20;
 
 /// The runs of this process, by the replay's id.
 #[derive(Debug, Default)]
@@ -39,8 +43,28 @@ struct Run {
 pub(super) async fn plan(desk: &Desk, input: Bytes) -> Answer {
     let plan: Plan = read(&input)?;
     let route = desk.route_or_only(plan.route())?;
+    check_destination(desk, &route, plan.filter.destination.as_deref())?;
     let now = desk.work.clock.now();
     plan.of(&route.results, &replays(desk), now).await
+}
+
+/// Refuses a destination of which the route's ledger knows nothing: a replay of none is a slip of the pen.
+fn check_destination(desk: &Desk, route: &LiveRoute, name: Option<&str>) -> Result<(), api::Fault> {
+    let Some(name) = name else { return Ok(()) };
+    let report = desk.ledger.report(Some(route.queue.name()), Detail::Totals);
+    let books = report.queues.iter().flat_map(|book| &book.destinations);
+    let known: Vec<&str> = books.map(|book| book.destination.as_str()).collect();
+    // Beyond the bound the ledger does not know their names.
+    if known.contains(&name) || known.contains(&OTHER) {
+        return Ok(());
+    }
+    let shown = known.iter().take(SHOWN_MAX).copied().collect::<Vec<_>>();
+    let more = if known.len() > SHOWN_MAX { ", …" } else { "" };
+    Err(refuse(format!(
+        "route `{}` has sent nothing to `{name}`; its destinations: {}{more}",
+        route.name,
+        shown.join(", ")
+    )))
 }
 
 #[derive(Debug, Deserialize)]
