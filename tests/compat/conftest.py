@@ -102,6 +102,27 @@ class Server:
                 raise
 
 
+class Sink:
+    def __init__(self):
+        self.process = subprocess.Popen([BIN, "sink", "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE, text=True)
+        self.url = self.process.stdout.readline().strip()
+
+    def stats(self):
+        with urllib.request.urlopen(self.url + "/_sink/stats", timeout=10) as answer:
+            return json.load(answer)
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(10)
+
+
+@pytest.fixture
+def sink():
+    running = Sink()
+    yield running
+    running.stop()
+
+
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
     running = Server(tmp_path_factory.mktemp("server"))

@@ -2,13 +2,12 @@
 
 import gzip
 import json
-import subprocess
 import time
 import urllib.request
 import uuid
 
 import pytest
-from conftest import BIN, Server
+from conftest import Server
 
 CONFIG = """
 [routes.s2s]
@@ -26,27 +25,6 @@ allow_cidrs = ["127.0.0.1/32"]
 [destinations."127.0.0.1".retry]
 default = ["100ms", "300ms", "1s"]
 """
-
-
-class Sink:
-    def __init__(self):
-        self.process = subprocess.Popen([BIN, "sink", "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE, text=True)
-        self.url = self.process.stdout.readline().strip()
-
-    def stats(self):
-        with urllib.request.urlopen(self.url + "/_sink/stats", timeout=10) as answer:
-            return json.load(answer)
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait(10)
-
-
-@pytest.fixture
-def sink():
-    running = Sink()
-    yield running
-    running.stop()
 
 
 @pytest.fixture

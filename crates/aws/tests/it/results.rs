@@ -97,6 +97,12 @@ async fn answer(head: &str, body: Vec<u8>, range: Option<String>, objects: &Obje
         .to_owned();
     let mut objects = objects.lock().await;
     match method {
+        "PUT"
+            if objects.contains_key(&name) && head.to_lowercase().contains("if-none-match: *") =>
+        {
+            let body = b"<Error><Code>PreconditionFailed</Code></Error>";
+            written("412 Precondition Failed", "", body)
+        }
         "PUT" => {
             objects.insert(name, body);
             written("200 OK", "etag: \"e\"\r\n", b"")

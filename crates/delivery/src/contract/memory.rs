@@ -506,6 +506,16 @@ impl ResultStore for MemoryStore {
         Box::pin(std::future::ready(Ok(())))
     }
 
+    fn put_new<'a>(&'a self, name: &'a str, bytes: Bytes) -> BoxFuture<'a, Result<bool, Error>> {
+        let now = self.clock.now();
+        let mut objects = self.objects.lock();
+        let is_new = !objects.contains_key(name);
+        if is_new {
+            objects.insert(name.to_owned(), (bytes, now));
+        }
+        Box::pin(std::future::ready(Ok(is_new)))
+    }
+
     fn get<'a>(
         &'a self,
         name: &'a str,

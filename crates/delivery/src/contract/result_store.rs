@@ -51,7 +51,20 @@ pub async fn result_store(store: &dyn ResultStore) {
         "the same name replaces"
     );
 
-    for name in [a, b, "contract/r2/c"] {
+    let again = store.put_new(a, Bytes::from("second")).await.unwrap();
+    assert!(!again, "what is there is not stored anew");
+    let (one, other) = tokio::join!(
+        store.put_new("contract/r1/d", Bytes::from("one")),
+        store.put_new("contract/r1/d", Bytes::from("other")),
+    );
+    let (one, other) = (one.unwrap(), other.unwrap());
+    assert!(one != other, "one of two at once is stored");
+    let stored = store.get("contract/r1/d", None).await.unwrap().unwrap();
+    assert_eq!(stored, if one { "one" } else { "other" });
+    let kept = store.get(a, None).await.unwrap().unwrap();
+    assert_eq!(kept, "new", "and the first of a name stays");
+
+    for name in [a, b, "contract/r1/d", "contract/r2/c"] {
         store.delete(name).await.unwrap();
         assert_eq!(
             store.get(name, None).await.unwrap(),

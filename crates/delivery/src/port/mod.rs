@@ -390,6 +390,9 @@ pub trait ResultStore: Send + Sync + fmt::Debug {
     /// Stores an object; durable when it returns. An object of that name is replaced.
     fn put<'a>(&'a self, name: &'a str, bytes: Bytes) -> BoxFuture<'a, Result<(), Error>>;
 
+    /// Stores an object unless there is one of that name; whether it was stored. Of two at once, one is.
+    fn put_new<'a>(&'a self, name: &'a str, bytes: Bytes) -> BoxFuture<'a, Result<bool, Error>>;
+
     /// Reads `range` of an object, all of it with `None`; `Ok(None)` when there is none of that name.
     fn get<'a>(
         &'a self,

@@ -59,9 +59,7 @@ impl Salt {
         Ok(Some(Self(bytes)))
     }
 
-    /// The key kept in `store`, made at the first call.
-    ///
-    /// Two first calls at once may each make one; the later one stays, and URLs of the results written meanwhile are not found.
+    /// The key kept in `store`, made at the first call; of two at once, one makes it.
     ///
     /// # Errors
     /// What the store says; [`Error::Refused`] when the object is not 32 bytes.
@@ -70,10 +68,12 @@ impl Salt {
             return Ok(salt);
         }
         let salt = Self::random();
-        store
-            .put(SALT_OBJECT, Bytes::copy_from_slice(&salt.0))
-            .await?;
-        Ok(salt)
+        let bytes = Bytes::copy_from_slice(&salt.0);
+        if store.put_new(SALT_OBJECT, bytes).await? {
+            return Ok(salt);
+        }
+        let made = Self::found_in(store).await?;
+        made.ok_or_else(|| Error::unavailable("the results' `salt`", "it was there and is gone"))
     }
 
     /// The key of an exact URL, never 0.

@@ -10,7 +10,7 @@ use futures_util::TryStreamExt as _;
 use futures_util::future::BoxFuture;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as ObjectPath;
-use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt as _};
+use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt as _, PutMode};
 
 use crate::port::{Error, ResultStore, StoredObject};
 
@@ -71,6 +71,20 @@ impl ResultStore for ObjectResults {
             let path = self.path(name)?;
             let put = self.store.put(&path, bytes.into()).await;
             put.map(|_| ()).map_err(|error| Self::named(name, &error))
+        })
+    }
+
+    fn put_new<'a>(&'a self, name: &'a str, bytes: Bytes) -> BoxFuture<'a, Result<bool, Error>> {
+        Box::pin(async move {
+            let path = self.path(name)?;
+            let put = self
+                .store
+                .put_opts(&path, bytes.into(), PutMode::Create.into());
+            match put.await {
+                Ok(_) => Ok(true),
+                Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
+                Err(error) => Err(Self::named(name, &error)),
+            }
         })
     }
 

@@ -165,6 +165,14 @@ impl ResultStore for FaultyStore {
         })
     }
 
+    fn put_new<'a>(
+        &'a self,
+        name: &'a str,
+        bytes: Bytes,
+    ) -> BoxFuture<'a, Result<bool, port::Error>> {
+        self.inner.put_new(name, bytes)
+    }
+
     fn get<'a>(
         &'a self,
         name: &'a str,

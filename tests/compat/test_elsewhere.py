@@ -1,0 +1,113 @@
+"""The main job without our server: another implementation of SQS and S3 (moto) holds the queue and the results.
+
+Nothing here starts `shukuba serve`: `ship` and `send` fill the queue, a lone notifier empties it, and boto3 looks at
+what they left behind.
+"""
+
+import json
+import os
+import subprocess
+import threading
+
+import boto3
+import pytest
+from conftest import BIN
+from moto.server import ThreadedMotoServer
+
+CONFIG = """
+[routes.s2s]
+queue = "s2s"
+format = {{ kind = "ltsv" }}
+retry_for = "1h"
+
+[results]
+url = "s3://results/r"
+
+[destinations."127.0.0.1"]
+allow_cidrs = ["127.0.0.1/32"]
+
+[destinations."127.0.0.1".retry]
+default = ["100ms", "300ms", "1s"]
+"""
+
+# As long as the flaky ones need; the whole test waits for the last notifier.
+LIFE = "12s"
+
+
+class Elsewhere:
+    """Queues and a bucket that are not ours, and our commands against them."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.config = directory / "shukuba.toml"
+        self.config.write_text(CONFIG.format())
+        self.server = ThreadedMotoServer("127.0.0.1", 0)
+        self.server.start()
+        host, port = self.server.get_host_and_port()
+        self.environment = {
+            "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+            "AWS_ACCESS_KEY_ID": "AKIDELSEWHERE",
+            "AWS_SECRET_ACCESS_KEY": "secret-elsewhere",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
+        self.sqs, self.s3 = (self.client(service) for service in ("sqs", "s3"))
+        self.s3.create_bucket(Bucket="results")
+        self.urls = {name: self.sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("s2s", "s2s-retry", "s2s-dead")}
+
+    def client(self, service):
+        names = {"aws_access_key_id": "AWS_ACCESS_KEY_ID", "aws_secret_access_key": "AWS_SECRET_ACCESS_KEY", "region_name": "AWS_DEFAULT_REGION"}
+        values = {ours: self.environment[theirs] for ours, theirs in names.items()}
+        return boto3.client(service, endpoint_url=self.environment["AWS_ENDPOINT_URL"], **values)
+
+    def run(self, *arguments, **options):
+        command = [BIN, *arguments, "--config", str(self.config)]
+        environment = {**os.environ, **self.environment, "HOME": str(self.directory), "XDG_DATA_HOME": str(self.directory)}
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment, **options)
+        assert answer.returncode == 0, answer.stderr
+        return answer.stdout
+
+    def json(self, *arguments):
+        return json.loads(self.run(*arguments, "--output", "json"))
+
+    def left(self, name):
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed"]
+        answer = self.sqs.get_queue_attributes(QueueUrl=self.urls[name], AttributeNames=names)
+        return sum(int(answer["Attributes"][name]) for name in names)
+
+    def objects(self):
+        return [found["Key"] for found in self.s3.list_objects_v2(Bucket="results").get("Contents", [])]
+
+
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory):
+    running = Elsewhere(tmp_path_factory.mktemp("elsewhere"))
+    yield running
+    running.server.stop()
+
+
+def test_the_main_job_on_queues_and_a_bucket_of_others(elsewhere, sink):
+    log = elsewhere.directory / "postbacks.ltsv"
+    lines = [f"url:{sink.url}/ok?n={n}\tid:n{n}\n" for n in range(400)]
+    lines += [f"url:{sink.url}/flaky?p=1&times=1&f={n}\tid:f{n}\n" for n in range(5)]
+    lines += [f"url:{sink.url}/status/404?g={n}\tid:g{n}\n" for n in range(3)]
+    log.write_text("".join(lines))
+    url = elsewhere.urls["s2s"]
+    elsewhere.run("ship", "--queue", url, "--once", "--pack=8KiB", "--state", str(elsewhere.directory / "state"), str(log))
+    elsewhere.run("send", "--queue", url, input=f"url:{sink.url}/ok?sent=1\tid:sent\nno url\n")
+    assert 0 < elsewhere.left("s2s") < 20, "packed"
+
+    notify = ["notifier", "--route", "s2s", "--queue", url, "--for", LIFE]
+    notifiers = [threading.Thread(target=elsewhere.run, args=notify) for _ in range(2)]
+    for notifier in notifiers:
+        notifier.start()
+    for notifier in notifiers:
+        notifier.join()
+
+    assert elsewhere.left("s2s") == 0
+    paths = sink.stats()["paths"]
+    assert (paths["/ok"], paths["/flaky"], paths["/status/404"]) == (401, 10, 3)
+    assert elsewhere.objects(), "results lie in the bucket"
+    stories = {name: elsewhere.json("why", name, "--results", "s3://results/r")["stories"] for name in ("n7", "f2", "g1")}
+    states = {name: [story["state"] for story in found] for name, found in stories.items()}
+    assert states == {"n7": ["delivered"], "f2": ["delivered"], "g1": ["dead"]}
+    assert [attempt["status"] for attempt in stories["f2"][0]["attempts"]] == [503, 200]
