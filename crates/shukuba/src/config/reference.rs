@@ -77,6 +77,7 @@ One file, `shukuba.toml`: `--config FILE`, else `./shukuba.toml`, else `$XDG_CON
 Over the file stands the environment, over that the arguments. `SHUKUBA_<SECTION>_<KEY>` sets a key of `server`,
 `store`, `notifier`, `scaler` and `results`, such as `SHUKUBA_SCALER_INTERVAL=5s`.
 Unknown keys are refused with the nearest known name; `shukuba config check` says all that is wrong, with its line.
+What a line may hold, and which rules a receiver has: [lines.md](../lines.md).
 
 `systemctl reload` (SIGHUP) reads the file again: routes, destinations, secrets, the notifier's and the scaler's settings
 change at once; `[server]`, `[store]` and `results.url` need a restart, and a reload that changes them says so.

@@ -62,3 +62,63 @@ fn a_line_without_form_is_a_problem_in_words() {
     assert_eq!((code, &shown["is_sent"]), (Some(1), &json!(false)));
     assert!(!shown["problem"].as_str().unwrap().is_empty());
 }
+
+/// A shell word in `'…'` or `$'…'`.
+fn unquoted(word: &str) -> String {
+    let plain = word
+        .strip_prefix('\'')
+        .and_then(|rest| rest.strip_suffix('\''));
+    if let Some(plain) = plain {
+        return plain.to_owned();
+    }
+    let inner = word
+        .strip_prefix("$'")
+        .and_then(|rest| rest.strip_suffix('\''));
+    let inner = inner.unwrap_or_else(|| panic!("`{word}` is not quoted"));
+    inner.replace("\\t", "\t")
+}
+
+/// The settings of an example: what it says, and an address that needs no name server.
+fn settings_of(said: &str) -> String {
+    let everywhere =
+        "[destinations.\"*\"]\nconnect_to = \"127.0.0.1:9\"\nallow_cidrs = [\"127.0.0.0/8\"]\n";
+    let more = if said.contains("[destinations.\"*\"]") {
+        ""
+    } else {
+        everywhere
+    };
+    format!("[routes.r]\nqueue = \"q\"\n{said}\n{more}")
+}
+
+/// What `docs/lines.md` shows is what the command says: each line of an answer stands in it, blanks aside.
+#[test]
+fn the_page_on_lines_tells_the_truth() {
+    let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/lines.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let squeezed = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    let house = House::new("");
+    let mut calls = 0;
+    for block in page.split("```console\n").skip(1) {
+        let block = block.split("```").next().unwrap();
+        let said: Vec<&str> = block
+            .lines()
+            .filter_map(|line| line.strip_prefix("# "))
+            .collect();
+        house.settle(&settings_of(&said.join("\n")));
+        for call in block.split("$ shukuba route test ").skip(1) {
+            let (word, answer) = call.split_once('\n').unwrap();
+            let output = house.run(&["route", "test", &unquoted(word)]);
+            let text = [&output.stdout[..], &output.stderr[..]].concat();
+            let text = String::from_utf8_lossy(&text).into_owned();
+            let told: Vec<String> = text.lines().map(squeezed).collect();
+            for line in answer.lines().filter(|line| !line.is_empty()) {
+                assert!(
+                    told.contains(&squeezed(line)),
+                    "`{line}` of {word} is not in\n{text}"
+                );
+            }
+            calls += 1;
+        }
+    }
+    assert!(calls > 10, "{calls} examples were found");
+}
