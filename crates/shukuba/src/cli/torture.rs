@@ -64,6 +64,10 @@ fn table(verdict: &Verdict) -> String {
     output::pairs(&[
         ("kills", output::count(u64::from(verdict.kills))),
         ("acknowledged", output::count(verdict.acknowledged)),
+        (
+            "of these, to hostile receivers",
+            output::count(verdict.hostile),
+        ),
         ("lost", output::count(verdict.lost)),
         ("without a result", output::count(verdict.without_result)),
         (

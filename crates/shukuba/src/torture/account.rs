@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::Verdict;
 use super::child::{Child, Directory, SLOTS};
+use super::hostile;
 use super::load::Sent;
 
 /// What one notifier may have in hand when it is killed: its slots and twice as many received ahead (the default prefetch).
@@ -17,9 +18,9 @@ const IN_HAND_MAX: u64 = SLOTS * 3;
 /// What is known at the end.
 #[derive(Debug, Default)]
 pub(super) struct Account {
-    /// Stored results of each number.
+    /// Stored results of each number that say what became of it in the end.
     results: HashMap<u64, u64>,
-    /// Requests of each number that reached the sink.
+    /// Requests of each number that reached the sink and were to be answered 200.
     seen: HashMap<u64, u64>,
 }
 
@@ -58,6 +59,10 @@ impl Account {
         Verdict {
             kills,
             acknowledged: acknowledged.len() as u64,
+            hostile: acknowledged
+                .iter()
+                .filter(|n| hostile::is_hostile(**n))
+                .count() as u64,
             lost: acknowledged.iter().filter(is_unknown).count() as u64,
             without_result: (sent_without + acknowledged_without) as u64,
             duplicates: self.seen.values().map(|times| times - 1).sum(),
@@ -94,6 +99,7 @@ fn result_objects(dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
+/// The numbers whose last result lies here.
 fn numbers_of_object(path: &Path) -> anyhow::Result<Vec<u64>> {
     let Ok(bytes) = std::fs::read(path) else {
         return Ok(Vec::new());
@@ -102,6 +108,9 @@ fn numbers_of_object(path: &Path) -> anyhow::Result<Vec<u64>> {
         .with_context(|| format!("reading {}", path.display()))?;
     let number = |line: &[u8]| {
         let result: Value = serde_json::from_slice(line).ok()?;
+        if result.get("verdict")? == "retry" {
+            return None;
+        }
         result
             .get("notification_id")?
             .as_str()?
@@ -117,7 +126,11 @@ fn numbers_of_object(path: &Path) -> anyhow::Result<Vec<u64>> {
 
 /// The number in the target of a line of the sink's log: time, method, target, id.
 fn number_of_request(line: &str) -> Option<u64> {
-    line.split('\t').nth(2)?.split_once("n=")?.1.parse().ok()
+    line.split('\t')
+        .nth(2)?
+        .strip_prefix("/ok?n=")?
+        .parse()
+        .ok()
 }
 
 #[cfg(test)]

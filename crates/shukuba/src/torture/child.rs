@@ -11,7 +11,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::Command;
 
-use super::{Victim, require_empty, this_binary};
+use super::{Victim, hostile, require_empty, this_binary};
 
 /// How long a child may take to come up. Chosen: slow machines under load.
 const START_SECS_MAX: u64 = 60;
@@ -41,7 +41,7 @@ impl Directory {
         self.0.join("sink.log")
     }
 
-    /// The settings: one route; its receiver is on loopback, and retries come soon. The lease that a lone notifier leaves behind is
+    /// The settings: one route; its receivers are on loopback, and retries come soon. The lease that a lone notifier leaves behind is
     /// twice its longest attempt and a minute, so attempts are short; what a server's own notifiers hold ends with it.
     pub(super) fn write_config(&self, victim: Victim, sink: &str) -> anyhow::Result<()> {
         let is_embedded = victim == Victim::Server;
@@ -50,6 +50,7 @@ impl Directory {
 queue = "{QUEUE}"
 format = {{ kind = "ltsv" }}
 notifier = {is_embedded}
+retry_for = "{retry_for}"
 
 [scaler]
 interval = "1s"
@@ -67,7 +68,10 @@ timeout_total = "2s"
 
 [destinations."*".retry]
 default = ["100ms", "1s"]
-"#
+
+{hostile}"#,
+            retry_for = hostile::RETRY_FOR,
+            hostile = hostile::rules(sink),
         );
         std::fs::write(self.config(), text).context("writing the settings")
     }

@@ -20,6 +20,7 @@ use tokio::task::JoinSet;
 use wire::sigv4::{SecretKey, Signer};
 
 use super::child::{Access, QUEUE};
+use super::hostile;
 
 /// Messages of a batch, as many as SQS takes.
 const BATCH: u64 = 10;
@@ -112,7 +113,7 @@ impl Shared {
     }
 
     fn batch(&self, first: u64) -> Value {
-        let line = |n: u64| format!("url:http://{}/ok?n={n}\tid:n{n}", self.sink);
+        let line = |n: u64| format!("url:{}\tid:n{n}", hostile::url(n, &self.sink));
         let entry = |n: u64| json!({ "Id": (n - first).to_string(), "MessageBody": line(n) });
         let entries: Vec<Value> = (first..first + BATCH).map(entry).collect();
         json!({ "QueueUrl": *self.queue_url.lock(), "Entries": entries })

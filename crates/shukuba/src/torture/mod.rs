@@ -6,11 +6,13 @@
 //! are compared: the acknowledgements, the stored results, and what the sink saw.
 //!
 //! - [`child`]: the processes
+//! - [`hostile`]: receivers that misbehave
 //! - [`load`]: numbered sends and their acknowledgements
 //! - [`account`]: stored results, the sink's log, the comparison
 
 mod account;
 mod child;
+mod hostile;
 mod load;
 
 use std::path::{Path, PathBuf};
@@ -64,9 +66,11 @@ pub(crate) struct Verdict {
     pub(crate) kills: u32,
     /// Notifications whose send was acknowledged.
     pub(crate) acknowledged: u64,
+    /// Those of them that went to receivers which hang, drip, reset, answer garbage or 10 GB: they are tried for 5 s and end dead.
+    pub(crate) hostile: u64,
     /// Acknowledged, and neither the sink nor the results know them. Must be 0.
     pub(crate) lost: u64,
-    /// Acknowledged or sent, without a stored result. Must be 0.
+    /// Acknowledged or sent, without a stored result that says what became of it in the end. Must be 0.
     pub(crate) without_result: u64,
     /// Requests that the sink saw beyond the first for a notification.
     pub(crate) duplicates: u64,
