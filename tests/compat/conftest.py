@@ -25,10 +25,11 @@ START_SECS_MAX = 30
 class Server:
     """A running `shukuba serve` on `directory`."""
 
-    def __init__(self, directory, config=None):
+    def __init__(self, directory, config=None, surroundings=None):
         self.directory = pathlib.Path(directory)
         self.data = self.directory / "data"
         self.config = config
+        self.surroundings = {**os.environ, **(surroundings or {})}
         self.process = None
         self.start()
 
@@ -39,7 +40,7 @@ class Server:
     def start(self):
         log = open(self.directory / "serve.log", "ab")
         command = [BIN, "serve", *self.common(), "--listen", "127.0.0.1:0"]
-        self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=self.surroundings)
         deadline = time.monotonic() + START_SECS_MAX
         while not self.is_healthy():
             if self.process.poll() is not None or time.monotonic() > deadline:
