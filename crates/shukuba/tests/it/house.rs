@@ -89,9 +89,13 @@ impl House {
 
     /// Starts a server on the data directory `data` and waits until it says that it serves.
     pub(crate) fn serve_on(&self, data: &str) -> Process {
+        self.serve_by(self.command_on(data, &["serve", "--listen", "127.0.0.1:0"]))
+    }
+
+    /// The same by another command that becomes the server.
+    pub(crate) fn serve_by(&self, mut command: Command) -> Process {
         let socket = UnixDatagram::bind(self.path("notify")).unwrap();
         socket.set_read_timeout(Some(STEP_MAX)).unwrap();
-        let mut command = self.command_on(data, &["serve", "--listen", "127.0.0.1:0"]);
         let server = Process(
             command
                 .env("NOTIFY_SOCKET", self.path("notify"))

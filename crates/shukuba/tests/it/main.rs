@@ -13,6 +13,7 @@ mod backup;
 mod check_data;
 mod door;
 mod flow;
+mod full_disk;
 mod house;
 mod notifier;
 mod place;
