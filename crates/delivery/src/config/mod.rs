@@ -111,6 +111,15 @@ impl Problems {
 }
 
 impl Settings {
+    /// How long the results of that name are kept.
+    #[must_use]
+    pub fn retention_of(&self, results: &str) -> Duration {
+        let mut routes = self.routes.iter();
+        let route = routes.find(|(name, route)| route.results.as_ref().unwrap_or(name) == results);
+        let own = route.and_then(|(_, route)| route.retention);
+        own.unwrap_or(self.results.retention).get()
+    }
+
     /// Everything that is wrong with these settings, without any I/O. Empty when they can be used.
     #[must_use]
     pub fn problems(&self) -> Vec<Invalid> {

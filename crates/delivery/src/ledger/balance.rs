@@ -381,7 +381,7 @@ impl StoredResults {
         routes: &[(String, String)],
     ) -> Result<(Position, BTreeMap<String, CountTable>), Error> {
         // While compaction rests, no object reaches over the position.
-        let _upkeep = self.results.upkeep().await;
+        let _upkeep = self.results.upkeep().await?;
         let up_to = self.log.sealed_up_to();
         let mut tables: BTreeMap<String, CountTable> = BTreeMap::new();
         for (route, queue) in routes {

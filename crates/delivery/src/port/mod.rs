@@ -385,6 +385,10 @@ pub struct StoredObject {
     pub written_at: Timestamp,
 }
 
+/// Held while objects are replaced or removed; let go when dropped.
+#[derive(Debug, Default)]
+pub struct StoreLock(pub Option<std::fs::File>);
+
 /// Where result objects are kept.
 pub trait ResultStore: Send + Sync + fmt::Debug {
     /// Stores an object; durable when it returns. An object of that name is replaced.
@@ -405,6 +409,12 @@ pub trait ResultStore: Send + Sync + fmt::Debug {
 
     /// Removes an object; no error when there is none.
     fn delete<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), Error>>;
+
+    /// Waits until no other process replaces or removes objects, and keeps them from it while the answer lives. A store
+    /// that knows of no others answers at once.
+    fn lock(&self) -> BoxFuture<'_, Result<StoreLock, Error>> {
+        Box::pin(std::future::ready(Ok(StoreLock::default())))
+    }
 }
 
 /// How much was sent to a route's queue.

@@ -67,7 +67,7 @@ impl Filter {
             route: Some(self.route.clone()),
             from: self.from_ms.map(Timestamp::from_millis),
             to: self.to_ms.map(Timestamp::from_millis),
-            sealed_up_to: None,
+            ..Window::default()
         }
     }
 

@@ -1,7 +1,8 @@
 //! Many small objects of an hour to few large ones.
 //!
-//! Full frames are copied as they are; small ones are written anew. The new object's span holds those of the old ones,
-//! which replaces them at once; they are removed afterwards, and by the next compaction after a crash in between.
+//! Full frames are copied as they are; small ones are written anew. The new object stands for the old ones as soon as it is
+//! there. Those of a journal are removed afterwards, and by the next compaction after a crash in between; those of lone
+//! notifiers by the next one that comes a minute later ([`super::replaced`]).
 
 use std::collections::BTreeMap;
 
@@ -9,7 +10,7 @@ use base::Timestamp;
 
 use super::build::{FRAME_BYTES_FULL, ObjectBuilder};
 use super::index::{CountTable, Counts, Frame, Index};
-use super::name::{DATA, ObjectName, Range};
+use super::name::{ObjectName, Range};
 use super::set::{Entry, Results, Window, lines_of};
 use super::{Error, bloom};
 use crate::result::{Head, Packed};
@@ -21,7 +22,7 @@ pub const OBJECT_BYTES: u64 = 64 << 20;
 pub const OBJECTS_MAX: usize = 64;
 
 /// What a compaction did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Compacted {
     /// Objects that were replaced.
     pub before: u64,
@@ -30,24 +31,23 @@ pub struct Compacted {
 }
 
 impl Results {
-    /// Compacts every hour that is over, and those with many objects. Objects without journal positions stay as they are.
+    /// Compacts every hour that is over, and those with many objects.
     ///
     /// # Errors
     /// What the store says; [`Error::Damaged`] when an object cannot be read. What was done by then stays done.
     pub async fn compact(&self, window: &Window, now: Timestamp) -> Result<Compacted, Error> {
-        let _upkeep = self.upkeep.lock().await;
-        self.remove_replaced(window).await?;
-        let mut hours: BTreeMap<(String, u64), Vec<Entry>> = BTreeMap::new();
+        let _upkeep = self.upkeep().await?;
+        self.remove_replaced(window, Some(now)).await?;
+        let mut hours: BTreeMap<(String, u64, bool), Vec<Entry>> = BTreeMap::new();
         for entry in self.entries(window).await? {
-            if entry.name.range.first().is_some() {
-                hours
-                    .entry((entry.name.route.clone(), entry.name.hour))
-                    .or_default()
-                    .push(entry);
-            }
+            let has_journal = entry.name.range.first().is_some();
+            hours
+                .entry((entry.name.route.clone(), entry.name.hour, has_journal))
+                .or_default()
+                .push(entry);
         }
         let mut done = Compacted::default();
-        for ((_, hour), entries) in hours {
+        for ((_, hour, _), entries) in hours {
             let is_over = now.as_secs() / 3600 > hour;
             if is_over || entries.len() > OBJECTS_MAX {
                 for group in groups(entries) {
@@ -58,36 +58,6 @@ impl Results {
             }
         }
         Ok(done)
-    }
-
-    /// Removes objects that were replaced before a crash.
-    async fn remove_replaced(&self, window: &Window) -> Result<(), Error> {
-        let counting: Vec<ObjectName> = self
-            .entries(window)
-            .await?
-            .into_iter()
-            .map(|entry| entry.name)
-            .collect();
-        let prefix = window
-            .route
-            .as_deref()
-            .map_or("route=".to_owned(), ObjectName::route_folder);
-        for object in self.store.list(&prefix).await? {
-            let Some(name) = object
-                .name
-                .ends_with(DATA)
-                .then(|| ObjectName::parse(&object.name))
-                .flatten()
-            else {
-                continue;
-            };
-            if counting.binary_search(&name).is_err()
-                && counting.iter().any(|other| name.is_replaced_by(other))
-            {
-                self.remove(&name).await?;
-            }
-        }
-        Ok(())
     }
 
     async fn merge(&self, group: &[Entry]) -> Result<(), Error> {
@@ -105,7 +75,14 @@ impl Results {
             }
             builder.take_over(&index, &copied);
         }
+        let is_lone = name.range.first().is_none();
+        if is_lone {
+            self.put_list(&name, group).await?;
+        }
         self.put(&name, builder.finish()?).await?;
+        if is_lone {
+            return Ok(());
+        }
         for entry in group.iter().filter(|entry| entry.name != name) {
             self.remove(&entry.name).await?;
         }
@@ -249,7 +226,8 @@ fn groups(entries: Vec<Entry>) -> Vec<Vec<Entry>> {
 fn merged_name(group: &[Entry]) -> Option<ObjectName> {
     let first = group.first()?;
     let Range::Journal { first: from, .. } = first.name.range else {
-        return None;
+        let names: Vec<&ObjectName> = group.iter().map(|entry| &entry.name).collect();
+        return ObjectName::standing_for(&names);
     };
     let Range::Journal { last: to, .. } = group.last()?.name.range else {
         return None;

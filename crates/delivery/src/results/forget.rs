@@ -23,7 +23,8 @@ impl Results {
     /// # Errors
     /// What the store says; [`Error::Damaged`] when an object cannot be read. Call again: what is done stays done.
     pub async fn forget(&self, window: &Window, id: &str) -> Result<Forgotten, Error> {
-        let _upkeep = self.upkeep.lock().await;
+        let _upkeep = self.upkeep().await?;
+        self.remove_replaced(window, None).await?;
         let keys = id_keys(id);
         let mut forgotten = Forgotten::default();
         for entry in self.entries(window).await? {

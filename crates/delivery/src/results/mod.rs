@@ -8,7 +8,8 @@
 //! retired.json                                                                   counts of what was removed
 //! ```
 //! `dt` and `hour` are UTC, of the time of settling. The two numbers are the journal positions of the first result's and
-//! the last result's record. A lone notifier has no journal: there the name is time and notifier.
+//! the last result's record. A lone notifier has no journal: there the name is a time and a hash of what was settled, and what
+//! compaction makes of these has a list beside it, `….replaces.zst`.
 //!
 //! INVARIANTS
 //! - The `.ndjson.zst` is written last and removed first: where it stands, its sidecar and sources stand.
@@ -20,7 +21,8 @@
 //! - [`object`]: [`ObjectResults`], over `object_store`
 //! - [`set`]: the objects that count, and reading them
 //! - [`sealer`]: from the journal; [`direct`]: from outcomes, where there is no journal
-//! - [`compact`], [`retain`], [`forget`]: what happens to them later
+//! - [`replaced`]: which of them others stand for
+//! - [`compact`], [`retain`], [`forget`]: what happens to them later; [`upkeep`]: without a server
 
 pub mod bloom;
 pub mod build;
@@ -30,11 +32,13 @@ pub mod forget;
 pub mod index;
 pub mod name;
 pub mod object;
+pub mod replaced;
 pub mod retain;
 pub mod sealer;
 pub mod set;
 #[cfg(test)]
 pub(crate) mod tests;
+pub mod upkeep;
 
 pub use build::{Built, ObjectBuilder};
 pub use index::{Counts, Index};

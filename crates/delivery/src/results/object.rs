@@ -1,8 +1,10 @@
 //! [`ResultStore`] over `object_store`.
 
+use std::fs::{File, TryLockError};
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use base::Timestamp;
 use bytes::Bytes;
@@ -12,7 +14,7 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path as ObjectPath;
 use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt as _, PutMode};
 
-use crate::port::{Error, ResultStore, StoredObject};
+use crate::port::{Error, ResultStore, StoreLock, StoredObject};
 
 /// Results in a folder, a bucket, or memory.
 #[derive(Clone, Debug)]
@@ -20,7 +22,15 @@ pub struct ObjectResults {
     store: Arc<dyn ObjectStore>,
     /// In front of every name; empty, or ends in `/`.
     prefix: String,
+    /// The file by which processes on one folder keep apart.
+    lock: Option<PathBuf>,
 }
+
+/// The lock's name in a folder.
+const LOCK: &str = "upkeep.lock";
+
+/// How often a lock is asked for. Chosen.
+const LOCK_EVERY: Duration = Duration::from_millis(100);
 
 impl ObjectResults {
     /// Results below `prefix` in a store that is durable when a PUT is answered.
@@ -32,7 +42,11 @@ impl ObjectResults {
         } else {
             format!("{prefix}/")
         };
-        Self { store, prefix }
+        Self {
+            store,
+            prefix,
+            lock: None,
+        }
     }
 
     /// Results in a local folder, made when it is not there. File and folder are synced before a put returns.
@@ -45,7 +59,10 @@ impl ObjectResults {
         let store = LocalFileSystem::new_with_prefix(folder)
             .map_err(|error| Error::unavailable(&what(), error))?
             .with_fsync(true);
-        Ok(Self::new(Arc::new(store), ""))
+        Ok(Self {
+            lock: Some(folder.join(LOCK)),
+            ..Self::new(Arc::new(store), "")
+        })
     }
 
     fn path(&self, name: &str) -> Result<ObjectPath, Error> {
@@ -106,6 +123,29 @@ impl ResultStore for ObjectResults {
                 }
                 Err(object_store::Error::NotFound { .. }) => Ok(None),
                 Err(error) => Err(Self::named(name, &error)),
+            }
+        })
+    }
+
+    fn lock(&self) -> BoxFuture<'_, Result<StoreLock, Error>> {
+        Box::pin(async move {
+            let Some(path) = &self.lock else {
+                return Ok(StoreLock::default());
+            };
+            let failed =
+                |error| Error::unavailable(&format!("the lock `{}`", path.display()), error);
+            let file = File::options()
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(path)
+                .map_err(failed)?;
+            loop {
+                match file.try_lock() {
+                    Ok(()) => return Ok(StoreLock(Some(file))),
+                    Err(TryLockError::WouldBlock) => tokio::time::sleep(LOCK_EVERY).await,
+                    Err(TryLockError::Error(error)) => return Err(failed(error)),
+                }
             }
         })
     }

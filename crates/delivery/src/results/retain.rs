@@ -22,9 +22,11 @@ impl Results {
         now: Timestamp,
         keep: &(dyn Fn(&str) -> Duration + Sync),
     ) -> Result<u64, Error> {
-        let _upkeep = self.upkeep.lock().await;
+        let _upkeep = self.upkeep().await?;
         let mut retired = self.retired().await?;
         self.finish_removing(&mut retired).await?;
+        // With the object that stands for them gone, they would count.
+        self.remove_replaced(window, None).await?;
         let mut results = 0;
         for entry in self.entries(window).await? {
             let end = entry.name.begins().plus(Duration::from_secs(3600));
@@ -62,6 +64,7 @@ impl Results {
             .filter_map(|name| ObjectName::parse(name))
         {
             self.remove(&name).await?;
+            self.store.delete(&name.replaces()).await?;
         }
         retired.removing.clear();
         self.put_retired(retired).await

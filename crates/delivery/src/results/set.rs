@@ -10,9 +10,9 @@ use store::Position;
 use zstd::zstd_safe;
 
 use super::index::{CountTable, Frame, Index, IndexBuilder, merge_tables};
-use super::name::{DATA, ObjectName};
+use super::name::{ObjectName, Range};
 use super::{Built, Error, bloom};
-use crate::port::ResultStore;
+use crate::port::{ResultStore, StoreLock};
 use crate::result::Head;
 
 /// The largest frame that is decompressed: a frame holds at most one result beyond 256 KiB, and that was one record.
@@ -53,6 +53,27 @@ pub struct Window {
     pub to: Option<Timestamp>,
     /// Objects that begin at or after are leftovers of a crash; `None` where there is no journal.
     pub sealed_up_to: Option<Position>,
+    /// Of those who stored this way.
+    pub whose: Whose,
+}
+
+/// Who stored an object.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Whose {
+    /// Anybody.
+    #[default]
+    Any,
+    /// Notifiers without a journal. How far a journal is sealed is its server's to know.
+    Lone,
+}
+
+impl Whose {
+    fn takes(self, range: &Range) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Lone => matches!(range, Range::Named(_)),
+        }
+    }
 }
 
 impl Window {
@@ -65,13 +86,20 @@ impl Window {
         }
     }
 
-    fn holds(&self, name: &ObjectName) -> bool {
+    /// What the names of its objects begin with.
+    pub(super) fn prefix(&self) -> String {
+        let route = self.route.as_deref();
+        route.map_or("route=".to_owned(), ObjectName::route_folder)
+    }
+
+    pub(super) fn holds(&self, name: &ObjectName) -> bool {
         let is_sealed = match (self.sealed_up_to, name.range.first()) {
             (Some(up_to), Some(first)) => first < up_to.get(),
             _ => true,
         };
         let hour_of = |at: Timestamp| at.as_secs() / 3600;
         is_sealed
+            && self.whose.takes(&name.range)
             && self.route.as_ref().is_none_or(|route| *route == name.route)
             && self.from.is_none_or(|from| name.hour >= hour_of(from))
             && self.to.is_none_or(|to| name.begins() < to)
@@ -84,6 +112,12 @@ pub struct Results {
     pub(super) store: Arc<dyn ResultStore>,
     /// Held by whoever replaces or removes objects.
     pub(super) upkeep: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// Dropped when the upkeep is done.
+pub(crate) struct Upkeep<'a> {
+    _elsewhere: StoreLock,
+    _here: tokio::sync::MutexGuard<'a, ()>,
 }
 
 impl Results {
@@ -102,9 +136,14 @@ impl Results {
         self.store.as_ref()
     }
 
-    /// Holds back whoever replaces or removes objects, until the answer is dropped.
-    pub(crate) async fn upkeep(&self) -> tokio::sync::MutexGuard<'_, ()> {
-        self.upkeep.lock().await
+    /// Holds back whoever replaces or removes objects, in this process and, where the store can, in others, until the answer is
+    /// dropped.
+    pub(crate) async fn upkeep(&self) -> Result<Upkeep<'_>, Error> {
+        let here = self.upkeep.lock().await;
+        Ok(Upkeep {
+            _elsewhere: self.store.lock().await?,
+            _here: here,
+        })
     }
 
     /// The objects that count, by route, hour and span.
@@ -112,27 +151,7 @@ impl Results {
     /// # Errors
     /// What the store says.
     pub async fn entries(&self, window: &Window) -> Result<Vec<Entry>, Error> {
-        let removing = self.retired().await?.removing;
-        let prefix = window
-            .route
-            .as_deref()
-            .map_or("route=".to_owned(), ObjectName::route_folder);
-        let mut entries: Vec<Entry> = self
-            .store
-            .list(&prefix)
-            .await?
-            .into_iter()
-            .filter(|object| object.name.ends_with(DATA) && !removing.contains(&object.name))
-            .filter_map(|object| {
-                Some(Entry {
-                    name: ObjectName::parse(&object.name)?,
-                    bytes: object.bytes,
-                })
-            })
-            .filter(|entry| window.holds(&entry.name))
-            .collect();
-        entries.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(without_replaced(entries))
+        Ok(self.standing(window).await?.counting)
     }
 
     /// The routes that have objects, in order of name.
@@ -256,26 +275,6 @@ impl Results {
         self.store.delete(&name.sidecar()).await?;
         Ok(self.store.delete(&name.sources()).await?)
     }
-}
-
-/// The entries that nothing replaces. `entries` are in order.
-fn without_replaced(entries: Vec<Entry>) -> Vec<Entry> {
-    let mut kept: Vec<Entry> = Vec::with_capacity(entries.len());
-    for entry in entries {
-        while kept
-            .last()
-            .is_some_and(|last| last.name.is_replaced_by(&entry.name))
-        {
-            kept.pop();
-        }
-        if !kept
-            .last()
-            .is_some_and(|last| entry.name.is_replaced_by(&last.name))
-        {
-            kept.push(entry);
-        }
-    }
-    kept
 }
 
 fn decompressed(name: &ObjectName, bytes: &[u8]) -> Result<Vec<u8>, Error> {

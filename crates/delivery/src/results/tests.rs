@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use base::Timestamp;
+use base::{Clock, SystemClock, Timestamp};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use object_store::memory::InMemory;
@@ -422,6 +422,132 @@ async fn a_crash_at_any_point_of_compaction_loses_and_doubles_nothing() {
         is_through
     })
     .await;
+}
+
+/// 42 objects of three results each in one hour, as a lone notifier stores them.
+async fn lone_objects(results: &Results) {
+    for object in 0..42_u64 {
+        let mut builder = ObjectBuilder::new().unwrap();
+        for number in object * 3..object * 3 + 3 {
+            let time = at(number * 28_000);
+            let packed = result(time, number, Decision::Delivered, &format!("line {number}"));
+            builder.push(time, Packed::of(&packed).unwrap()).unwrap();
+        }
+        let first = at(object * 3 * 28_000);
+        let range = Range::Named(format!("{:013}-a", first.as_millis()));
+        let name = ObjectName::new("r", first.as_secs() / 3600, range);
+        let built = builder.finish().unwrap();
+        results.put(&name, built).await.unwrap();
+    }
+}
+
+/// Later than what replaced objects are kept for: stores write at the time of day.
+fn after_grace() -> Timestamp {
+    SystemClock::new().now().plus(Duration::from_secs(90))
+}
+
+#[tokio::test]
+async fn a_crash_at_any_point_of_lone_compaction_loses_and_doubles_nothing() {
+    with_crashes(|_, store| async move {
+        let fails_at = store.fails_at.swap(u64::MAX, Ordering::SeqCst);
+        let results = Results::new(store.clone());
+        lone_objects(&results).await;
+        let window = Window::default();
+        let before = results.tally(&window).await.unwrap();
+        store.operations.store(0, Ordering::SeqCst);
+        store.fails_at.store(fails_at, Ordering::SeqCst);
+        let first = results.compact(&window, at(9_600_000)).await;
+        // The second one removes what the first one replaced.
+        let second = results.compact(&window, after_grace()).await;
+        store.heal();
+        assert_eq!(all(&results, &window).await, expected(0..126));
+        for _ in 0..2 {
+            results.compact(&window, after_grace()).await.unwrap();
+            assert_eq!(all(&results, &window).await, expected(0..126));
+        }
+        assert_eq!(results.tally(&window).await.unwrap(), before);
+        let names = results.store.list("").await.unwrap();
+        // A crash may leave the sidecar and the sources of one.
+        assert!(names.len() <= 6, "{names:?}");
+        first.is_ok() && second.is_ok()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_stored_again_after_it_was_replaced_counts_once_and_what_is_new_is_taken_in() {
+    let results = Results::new(Arc::new(FaultyStore::new()));
+    let window = Window::default();
+    lone_objects(&results).await;
+    results.compact(&window, after_grace()).await.unwrap();
+    results.compact(&window, after_grace()).await.unwrap();
+    // An answer to a PUT was lost long ago: all of it comes again.
+    lone_objects(&results).await;
+    assert_eq!(all(&results, &window).await, expected(0..126));
+    let late = result(at(1), 126, Decision::Delivered, "line 126");
+    let mut builder = ObjectBuilder::new().unwrap();
+    builder.push(at(1), Packed::of(&late).unwrap()).unwrap();
+    let hour = at(126 * 28_000).as_secs() / 3600;
+    let name = ObjectName::new("r", hour, Range::Named("9999999999999-b".to_owned()));
+    results.put(&name, builder.finish().unwrap()).await.unwrap();
+    for _ in 0..2 {
+        results.compact(&window, after_grace()).await.unwrap();
+        lone_objects(&results).await;
+        assert_eq!(all(&results, &window).await, expected(0..127));
+    }
+    results.compact(&window, after_grace()).await.unwrap();
+    let names = results.store.list("route=").await.unwrap();
+    let data = names.iter().filter(|one| one.name.ends_with(".ndjson.zst"));
+    assert_eq!(data.count(), 1, "{names:?}");
+}
+
+#[tokio::test]
+async fn forgetting_leaves_nothing_in_what_was_replaced() {
+    let results = Results::new(Arc::new(FaultyStore::new()));
+    let window = Window::default();
+    lone_objects(&results).await;
+    results.compact(&window, at(9_600_000)).await.unwrap();
+    assert_eq!(results.forget(&window, "own-5").await.unwrap().results, 1);
+    let rest = (0..126).filter(|number| *number != 5);
+    assert_eq!(all(&results, &window).await, expected(rest));
+    results.compact(&window, after_grace()).await.unwrap();
+    assert_eq!(all(&results, &window).await.len(), 125);
+}
+
+#[tokio::test]
+async fn a_place_without_a_server_is_kept_when_it_is_due() {
+    let results = Results::new(Arc::new(FaultyStore::new()));
+    lone_objects(&results).await;
+    let (every, keep) = (Duration::from_secs(3600), Duration::from_secs(24 * 3600));
+    let at_hour = |hours: u64| at(hours * 3_600_000);
+    let keep_up = async |hours| {
+        results
+            .keep_up("r", at_hour(hours), every, keep)
+            .await
+            .unwrap()
+    };
+    assert_eq!(keep_up(1).await.unwrap().compacted.before, 42);
+    assert_eq!(keep_up(1).await, None, "it was done just now");
+    assert_eq!(keep_up(2).await.unwrap().compacted.before, 0);
+    assert_eq!(keep_up(24).await.unwrap().removed, 0);
+    assert_eq!(keep_up(25).await.unwrap().removed, 126);
+    assert!(all(&results, &Window::default()).await.is_empty());
+    assert!(results.store.list("route=").await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn one_at_a_time_replaces_objects_in_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || Results::new(Arc::new(ObjectResults::local(folder.path()).unwrap()));
+    let (one, other) = (open(), open());
+    let held = one.upkeep().await.unwrap();
+    let window = Window::default();
+    let waiting = other.compact(&window, at(0));
+    tokio::pin!(waiting);
+    let early = tokio::time::timeout(Duration::from_millis(1), &mut waiting).await;
+    assert!(early.is_err());
+    drop(held);
+    waiting.await.unwrap();
 }
 
 #[tokio::test]

@@ -1,13 +1,13 @@
-//! `shukuba results list | forget`.
+//! `shukuba results list | forget | compact`.
 
 use std::process::ExitCode;
 
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::operator::{self, At, Of, number, text};
+use super::operator::{self, Of, number, text};
 use crate::app::App;
-use crate::output;
+use crate::{output, place};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -46,20 +46,35 @@ enum What {
     /// Remove every stored result of a message or notification id, with its line (personal data)
     Forget {
         #[command(flatten)]
-        at: At,
+        of: Of,
         /// Do not ask
         #[arg(long)]
         yes: bool,
         /// The id
         id: String,
     },
+    /// Make few large objects of the many that lone notifiers stored; one at a time on a bucket
+    ///
+    /// Notifiers that store into a folder do it by themselves, a server does it for its own results.
+    Compact {
+        /// The results: s3://bucket/prefix, file:///folder or a path
+        #[arg(long, value_name = "URL|DIR")]
+        results: String,
+        /// Of this route
+        #[arg(long, value_name = "ROUTE")]
+        route: Option<String>,
+    },
 }
 
 pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     match args.what {
-        What::Forget { at, yes, id } => {
+        What::Compact { results, route } => {
+            let answer = place::call(app, &results, "compact", &json!({ "route": route }))?;
+            output::show(app.output(), &answer, compacted);
+        }
+        What::Forget { of, yes, id } => {
             if operator::confirm(&format!("remove all results of `{id}` for ever"), yes)? {
-                at.show(app, "forget", &json!({ "id": id }), |answer| {
+                of.show(app, "forget", &json!({ "id": id }), |answer| {
                     forgotten(answer, &id)
                 })?;
             }
@@ -91,6 +106,14 @@ pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn compacted(answer: &Value) -> String {
+    format!(
+        "{} objects became {}; what they replace is removed by the next compaction, a minute later at the earliest",
+        number(answer, "before"),
+        number(answer, "after")
+    )
 }
 
 fn forgotten(answer: &Value, id: &str) -> String {

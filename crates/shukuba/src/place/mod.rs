@@ -3,6 +3,7 @@
 //! The calls have the names and the answers of the operator's API; what has no answer there says so.
 
 mod dead;
+mod keep;
 mod ledger;
 mod replay;
 
@@ -87,6 +88,8 @@ impl Place {
         Ok(match name {
             "why" => self.why(input).await?,
             "results" => self.results(input).await?,
+            "compact" => self.compact(input).await?,
+            "forget" => self.forget(input).await?,
             "ledger" => Ok(self.ledger(app, input).await?),
             "replay-plan" => self.plan(input).await?,
             "replay-list" => self.list_replays(input).await?,

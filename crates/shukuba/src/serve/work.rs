@@ -113,17 +113,7 @@ impl Work {
 
     async fn retain(&self, window: &Window) -> Result<(), delivery::results::Error> {
         let now = self.live.now();
-        let keep = |results: &str| {
-            let route = now
-                .settings
-                .routes
-                .iter()
-                .find(|(name, route)| route.results.as_ref().unwrap_or(name) == results);
-            route
-                .and_then(|(_, route)| route.retention)
-                .unwrap_or(now.settings.results.retention)
-                .get()
-        };
+        let keep = |results: &str| now.settings.retention_of(results);
         let removed = self.results.retain(window, self.clock.now(), &keep).await?;
         if removed > 0 {
             tracing::info!(removed, "results removed by age");

@@ -289,3 +289,73 @@ fn dead_ones_and_others_of_lone_notifiers_are_sent_again() {
     assert_eq!(code, Some(0), "new ids are named too: {answer}");
     assert_eq!(answer["queues"][0]["total"]["accepted"], 10, "{answer}");
 }
+
+#[test]
+fn what_lone_notifiers_stored_is_compacted_and_tells_the_same() {
+    let house = House::new(SETTINGS);
+    let (_sink, url) = house.sink();
+    let _server = house.serve();
+    // A slow trickle makes an object now and then.
+    std::thread::scope(|scope| {
+        scope.spawn(|| notify(&house, "6s"));
+        for n in 0..3 {
+            house.send("q", [line(&url, &format!("/ok?n={n}"), &format!("o{n}"))]);
+            house.until("it was sent", || house.seen().contains_key(&n));
+        }
+    });
+    assert!(house.path("lone/upkeep/route=r.json").exists());
+    house.send("q", [line(&url, "/status/404?n=3", "o3")]);
+    notify(&house, "3s");
+    age(&house.path("lone/route=r"));
+    age(&house.path("lone/sources/route=r"));
+
+    let place = place(&house);
+    let list = || {
+        let listed = house.json(&["results", "list", "--results", &place]);
+        let mut ids: Vec<_> = listed.as_array().unwrap().iter().map(text_id).collect();
+        ids.sort();
+        ids
+    };
+    assert_eq!(list(), ["o0", "o1", "o2", "o3"]);
+    let done = house.json(&["results", "compact", "--results", &place]);
+    assert!(done["before"].as_u64() >= Some(2), "{done}");
+    assert_eq!(list(), ["o0", "o1", "o2", "o3"]);
+    let dead = house.json(&["dead", "list", "--results", &place]);
+    assert_eq!(dead[0]["notification_id"], "o3", "{dead}");
+    let why = house.json(&["why", "--results", &place, &format!("{url}/ok?n=1")]);
+    assert_eq!(why["stories"][0]["state"], "delivered", "{why}");
+
+    let forgotten = house.json(&["results", "forget", "--results", &place, "--yes", "o1"]);
+    assert_eq!(forgotten["results"], 1, "{forgotten}");
+    assert_eq!(list(), ["o0", "o2", "o3"]);
+    let objects = walk(&house.path("lone")).into_iter();
+    let objects = objects.filter(|name| name.ends_with(".ndjson.zst"));
+    assert_eq!(objects.count(), done["after"], "what was replaced is gone");
+}
+
+fn text_id(result: &serde_json::Value) -> String {
+    result["notification_id"].as_str().unwrap().to_owned()
+}
+
+/// Makes the days below a folder days of long ago, whose hours are over.
+fn age(folder: &std::path::Path) {
+    let days = std::fs::read_dir(folder).unwrap();
+    let mut days: Vec<_> = days.map(|day| day.unwrap().path()).collect();
+    days.sort();
+    for (number, day) in days.into_iter().enumerate() {
+        std::fs::rename(day, folder.join(format!("dt=2026-01-0{}", number + 1))).unwrap();
+    }
+}
+
+/// All files below a folder.
+fn walk(folder: &std::path::Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => found.extend(walk(&path)),
+            false => found.push(path.display().to_string()),
+        }
+    }
+    found
+}

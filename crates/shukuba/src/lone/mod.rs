@@ -5,6 +5,8 @@
 //!
 //! A pause of a route or a destination is known to the server alone: pause a lone notifier by not starting it.
 
+mod upkeep;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +27,7 @@ use delivery::share::Share;
 use crate::app::{App, usage};
 use crate::config::Server;
 use crate::data;
+use upkeep::Upkeep;
 
 /// What sends in flight may take after a signal. Chosen: half of what service managers wait before they kill.
 const STOP_GRACE: Duration = Duration::from_secs(20);
@@ -156,7 +159,19 @@ async fn queue(
     let salt = salt(app, &objects).await?;
     let writer = writer(order, route, settings, salt)?;
     let name = route.results.as_deref().unwrap_or(&order.route);
-    let results = DirectResults::new(Results::new(Arc::new(objects)), name, writer);
+    let results = Results::new(Arc::new(objects));
+    if let Ok(aws::Place::Folder(_)) = aws::Place::parse(place) {
+        let upkeep = Upkeep {
+            results: results.clone(),
+            route: name.to_owned(),
+            every: settings.results.compact_interval.get(),
+            keep: settings.retention_of(name),
+        };
+        upkeep
+            .start()
+            .context("cannot start the upkeep of the results")?;
+    }
+    let results = DirectResults::new(results, name, writer);
     Ok(SqsQueue::new(
         account,
         &url,
