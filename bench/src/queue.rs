@@ -9,7 +9,13 @@ use crate::sign;
 
 /// Makes the queue `name` (or finds it) and returns its URL.
 pub(crate) async fn create(access: &Access, name: &str) -> Result<String> {
-    let answer = call(access, "CreateQueue", &json!({ "QueueName": name })).await?;
+    create_with(access, name, json!({})).await
+}
+
+/// The same with attributes, which one that is there already must have.
+pub(crate) async fn create_with(access: &Access, name: &str, attributes: Value) -> Result<String> {
+    let body = json!({ "QueueName": name, "Attributes": attributes });
+    let answer = call(access, "CreateQueue", &body).await?;
     Ok(answer["QueueUrl"]
         .as_str()
         .context("an answer without QueueUrl")?
