@@ -14,21 +14,19 @@
     reason = "a tool for measuring stops at the first surprise"
 )]
 
+#[path = "../tests/it/setup.rs"]
+mod setup;
+
 use std::fmt::Write;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use api::{
-    Access, AnyOperation, Audit, Catalogue, CountingRecorder, Ctx, Fault, Operation,
-    RoleAuthorizer, Service, ServiceFacts,
-};
+use api::{Access, AnyOperation, Audit, Catalogue, Ctx, Fault, Operation};
 use base::{AccountId, Arn, Clock, MetricSink, Region, SystemClock};
 use http::{HeaderMap, HeaderValue};
-use shukuba_gateway::{
-    Door, DoorParts, KeyStore, Limits, Listen, MasterKeySource, NoAdmin, PlainHttp, Registry,
-    Server,
-};
+use setup::FACTS;
+use shukuba_gateway::{Door, Limits, Listen, NoAdmin, PlainHttp, Registry, Server};
 use wire::sigv4::Signer;
 use wire::{Protocol, Shape};
 
@@ -100,17 +98,6 @@ impl Operation<Nothing> for SendMessageBatch {
         async move { Ok(answer) }
     }
 }
-
-static FACTS: ServiceFacts = ServiceFacts {
-    name: "sqs",
-    json_target: Some("AmazonSQS"),
-    json_protocol: Protocol::Json10,
-    query_version: Some("2012-11-05"),
-    xml_namespace: "http://queue.amazonaws.com/doc/2012-11-05/",
-    error_namespace: "com.amazonaws.sqs",
-    is_query_compatible: true,
-    query_url_member: Some("QueueUrl"),
-};
 
 static OPERATIONS: &[&dyn AnyOperation<Nothing>] = &[&SendMessageBatch];
 
@@ -263,44 +250,22 @@ fn batch(queue_url: &str) -> String {
 
 fn door(dir: &std::path::Path) -> Arc<Door> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let keys = KeyStore::open(
-        dir,
-        &MasterKeySource::BesideTheData,
-        None,
-        Arc::clone(&clock),
-    )
-    .unwrap();
+    let keys = setup::keys(dir, &clock);
     let region: Region = "ap-northeast-1".parse().unwrap();
     let state = Arc::new(Nothing {
         region: region.clone(),
         account: keys.account().clone(),
     });
-    let metrics = Arc::new(Registry::new());
-    Door::new(DoorParts {
-        services: vec![Arc::new(Catalogue::new(&FACTS, state, OPERATIONS)) as Arc<dyn Service>],
-        keys: Arc::new(keys),
-        authorizer: Arc::new(RoleAuthorizer),
-        recorder: Arc::new(CountingRecorder::new(
-            Arc::clone(&metrics) as Arc<dyn MetricSink>
-        )),
-        admin: Arc::new(NoAdmin),
-        metrics,
-        clock,
-        region,
-        public_url: None,
-        limits: Limits::default(),
-    })
+    let service = Arc::new(Catalogue::new(&FACTS, state, OPERATIONS));
+    let admin = Arc::new(NoAdmin);
+    let limits = Limits::default();
+    let parts = setup::parts(service, Arc::new(keys), admin, clock, region, limits);
+    Door::new(parts)
 }
 
 fn write_script(dir: &std::path::Path, server: &Server) {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let keys = KeyStore::open(
-        dir,
-        &MasterKeySource::BesideTheData,
-        None,
-        Arc::clone(&clock),
-    )
-    .unwrap();
+    let keys = setup::keys(dir, &clock);
     let key = keys.administrator().unwrap();
     let url = server.url();
     let body = batch(&format!("{url}/{}/s2s", keys.account()));

@@ -5,25 +5,21 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use api::{
-    Access, AnyOperation, Audit, Catalogue, CountingRecorder, Ctx, Fault, Operation, Role,
-    RoleAuthorizer, Service, ServiceFacts,
-};
-use base::{AccountId, Arn, Clock, ManualClock, MetricSink, Region, Timestamp};
+use api::{Access, AnyOperation, Audit, Catalogue, Ctx, Fault, Operation, Role, Service};
+use base::{AccountId, Arn, Clock, ManualClock, Region, Timestamp};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use gateway::keys::Credentials;
-use gateway::{
-    Admin, Door, DoorParts, KeyStore, Limits, Listen, MasterKeySource, PlainHttp, Registry, Server,
-    Tls,
-};
+use gateway::{Admin, Door, KeyStore, Limits, Listen, PlainHttp, Server, Tls};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
+use wire::Shape;
 use wire::sigv4::Signer;
-use wire::{Protocol, Shape};
+
+use crate::setup::{self, FACTS};
 
 /// The server's time.
 pub(crate) const NOW: Timestamp = Timestamp::from_secs(1_795_410_190);
@@ -56,17 +52,6 @@ pub(crate) struct Output {
     message_body: Option<String>,
     queue_url: Option<String>,
 }
-
-static FACTS: ServiceFacts = ServiceFacts {
-    name: "sqs",
-    json_target: Some("AmazonSQS"),
-    json_protocol: Protocol::Json10,
-    query_version: Some("2012-11-05"),
-    xml_namespace: "http://queue.amazonaws.com/doc/2012-11-05/",
-    error_namespace: "com.amazonaws.sqs",
-    is_query_compatible: true,
-    query_url_member: Some("QueueUrl"),
-};
 
 macro_rules! operation {
     ($name:ident, |$toy:ident, $input:ident| $work:expr) => {
@@ -186,14 +171,7 @@ impl House {
     pub(crate) async fn open_with(limits: Limits, tls: Option<Arc<Tls>>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(NOW));
-        let keys = KeyStore::open(
-            dir.path(),
-            &MasterKeySource::BesideTheData,
-            None,
-            Arc::clone(&clock),
-        )
-        .unwrap();
-        let keys = Arc::new(keys);
+        let keys = Arc::new(setup::keys(dir.path(), &clock));
         let region: Region = REGION.parse().unwrap();
         let toy = Arc::new(Toy {
             account: keys.account().clone(),
@@ -203,21 +181,9 @@ impl House {
         });
         let service: Arc<dyn Service> =
             Arc::new(Catalogue::new(&FACTS, Arc::clone(&toy), OPERATIONS));
-        let metrics = Arc::new(Registry::new());
-        let door = Door::new(DoorParts {
-            services: vec![service],
-            keys: Arc::clone(&keys) as _,
-            authorizer: Arc::new(RoleAuthorizer),
-            recorder: Arc::new(CountingRecorder::new(
-                Arc::clone(&metrics) as Arc<dyn MetricSink>
-            )),
-            admin: Arc::new(ToyAdmin),
-            metrics,
-            clock,
-            region,
-            public_url: None,
-            limits,
-        });
+        let admin = Arc::new(ToyAdmin);
+        let parts = setup::parts(service, Arc::clone(&keys), admin, clock, region, limits);
+        let door = Door::new(parts);
         let listen = Listen {
             addr: SocketAddr::from(([127, 0, 0, 1], 0)),
             tls,

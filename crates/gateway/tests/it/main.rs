@@ -13,5 +13,6 @@ extern crate shukuba_gateway as gateway;
 mod bounds;
 mod harness;
 mod protocols;
+mod setup;
 mod tls;
 mod way_out;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
@@ -34,7 +34,7 @@ pub(crate) fn connector(own: Option<&Path>) -> anyhow::Result<TlsConnector> {
         others: WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
             .build()
             .ok(),
-        provider: provider.clone(),
+        algorithms: provider.signature_verification_algorithms,
     };
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -61,7 +61,7 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, PemError> {
 struct Verifier {
     own: Option<CertificateDer<'static>>,
     others: Option<Arc<WebPkiServerVerifier>>,
-    provider: Arc<CryptoProvider>,
+    algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl ServerCertVerifier for Verifier {
@@ -88,8 +88,7 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signature, algorithms)
+        verify_tls12_signature(message, certificate, signature, &self.algorithms)
     }
 
     fn verify_tls13_signature(
@@ -98,14 +97,11 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signature, algorithms)
+        verify_tls13_signature(message, certificate, signature, &self.algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider
-            .signature_verification_algorithms
-            .supported_schemes()
+        self.algorithms.supported_schemes()
     }
 }
 
@@ -221,7 +217,7 @@ mod tests {
         let verifier = Verifier {
             own: certificates(&path).unwrap().into_iter().next(),
             others: None,
-            provider: Arc::new(rustls::crypto::ring::default_provider()),
+            algorithms: rustls::crypto::ring::default_provider().signature_verification_algorithms,
         };
         for (text, is_taken) in [(own, true), (other, false)] {
             let certificate = CertificateDer::from_pem_slice(text.as_bytes()).unwrap();

@@ -16,6 +16,9 @@ use super::{LINE_BYTES_MAX, Shared};
 
 /// What one read gave.
 pub(super) struct Pulled {
+    /// Of which file, and the beginning of its lines' ids.
+    pub(super) file: usize,
+    pub(super) id: String,
     pub(super) packs: Vec<Pack>,
     pub(super) is_at_end: bool,
 }
@@ -41,6 +44,8 @@ pub(super) fn pull(
         };
     }
     Ok(Pulled {
+        file,
+        id: reading.id.clone(),
         packs: drain(reading, format, &shared.aside),
         is_at_end: count == 0,
     })

@@ -163,14 +163,9 @@ impl Reader {
             return Ok(late);
         };
         if let Some(reading) = follow.reading() {
-            let (file, id) = (reading.file, reading.id.clone());
-            let pulled = pull(
-                reading,
-                &mut self.handles,
-                self.format.as_ref(),
-                &self.shared,
-            )?;
-            self.take(file, &id, pulled.packs)?;
+            let format = self.format.as_ref();
+            let pulled = pull(reading, &mut self.handles, format, &self.shared)?;
+            self.take(pulled.file, &pulled.id, pulled.packs)?;
             if !pulled.is_at_end {
                 return Ok(Progress::Some);
             }
@@ -195,18 +190,13 @@ impl Reader {
             let Some(reading) = follow.late(number) else {
                 break;
             };
-            let (file, id) = (reading.file, reading.id.clone());
-            let pulled = pull(
-                reading,
-                &mut self.handles,
-                self.format.as_ref(),
-                &self.shared,
-            )?;
+            let format = self.format.as_ref();
+            let pulled = pull(reading, &mut self.handles, format, &self.shared)?;
             if !pulled.is_at_end {
                 follow.heard(number, now);
                 progress = Progress::Some;
             }
-            self.take(file, &id, pulled.packs)?;
+            self.take(pulled.file, &pulled.id, pulled.packs)?;
         }
         while let Some(ended) = self
             .follows

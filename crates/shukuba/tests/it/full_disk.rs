@@ -79,21 +79,6 @@ fn room(house: &House) -> String {
         .to_owned()
 }
 
-/// A `send` that goes on until all is accepted.
-fn sending(house: &House, queue: &str, lines: impl Iterator<Item = String>) -> Process {
-    let mut command = house.command(&["send", "--queue", queue]);
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut input = child.stdin.take().unwrap();
-    for line in lines {
-        writeln!(input, "{line}").unwrap();
-    }
-    Process(child)
-}
-
 #[test]
 fn sends_are_refused_settles_go_on_and_it_resumes_alone() {
     let house = House::new(SETTINGS);
@@ -114,8 +99,7 @@ fn sends_are_refused_settles_go_on_and_it_resumes_alone() {
     let filler = fill(&disk);
 
     // What is left of the segments takes some of these, until sends are refused.
-    let big = sending(
-        &house,
+    let big = house.sending(
         "big",
         (0..40).map(|n| format!("http://a.example/{n}/{}", "x".repeat(100_000))),
     );
@@ -127,7 +111,7 @@ fn sends_are_refused_settles_go_on_and_it_resumes_alone() {
     };
     let before = accepted("big");
     assert!(before < 40, "the disk took all of it");
-    let late = sending(&house, "q", (100..110).map(|n| format!("{url}/ok?n={n}")));
+    let late = house.sending("q", (100..110).map(|n| format!("{url}/ok?n={n}")));
 
     // What is there is sent, and its results are stored.
     house.json(&["resume", "route", "r"]);

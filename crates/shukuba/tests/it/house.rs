@@ -139,6 +139,11 @@ impl House {
 
     /// Sends lines, each in a message of its own; all are acknowledged when it returns.
     pub(crate) fn send(&self, queue: &str, lines: impl IntoIterator<Item = String>) {
+        assert_eq!(self.sending(queue, lines).wait(), Some(0), "sending");
+    }
+
+    /// The same, which goes on beside the test.
+    pub(crate) fn sending(&self, queue: &str, lines: impl IntoIterator<Item = String>) -> Process {
         let mut command = self.command(&["send", "--queue", queue]);
         let mut child = command
             .stdin(Stdio::piped())
@@ -149,8 +154,7 @@ impl House {
         for line in lines {
             writeln!(input, "{line}").unwrap();
         }
-        drop(input);
-        assert!(child.wait().unwrap().success(), "sending");
+        Process(child)
     }
 
     /// What the ledger says, balanced or not.

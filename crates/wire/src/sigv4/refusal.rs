@@ -167,17 +167,14 @@ impl Refusal {
                 | Self::NotYetCurrent { .. }
                 | Self::BodyHash { .. }
                 | Self::Mismatch { .. },
-                Dialect::Json,
-            ) => ("InvalidSignatureException", "SignatureDoesNotMatch", 403),
-            (
-                Self::Unsigned(_)
-                | Self::Scope(_)
-                | Self::Expired { .. }
-                | Self::NotYetCurrent { .. }
-                | Self::BodyHash { .. }
-                | Self::Mismatch { .. },
-                _,
-            ) => ("SignatureDoesNotMatch", "SignatureDoesNotMatch", 403),
+                dialect,
+            ) => {
+                let code = match dialect {
+                    Dialect::Json => "InvalidSignatureException",
+                    _ => "SignatureDoesNotMatch",
+                };
+                (code, "SignatureDoesNotMatch", 403)
+            }
         };
         RefusalCodes {
             code,
