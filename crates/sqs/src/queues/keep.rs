@@ -66,15 +66,17 @@ impl Queues {
             self.expire()?;
         }
         self.move_on()?;
-        let failed = |error: io::Error| Error::Stopped {
-            why: error.to_string(),
-        };
-        if self.journal.snapshot_due() {
-            self.snapshot().map_err(failed)?;
+        // A full disk refuses the snapshot; what may go by the last one makes room.
+        if self.journal.snapshot_due()
+            && let Err(error) = self.snapshot()
+        {
+            tracing::warn!(%error, "no snapshot could be written; it is tried again");
         }
         if ticks.is_multiple_of(SLOW_TICKS) {
             self.clean()?;
-            self.reclaim().map_err(failed)?;
+            if let Err(error) = self.reclaim() {
+                tracing::warn!(%error, "files of the journal could not be dropped; it is tried again");
+            }
         }
         Ok(())
     }

@@ -1518,6 +1518,31 @@ async fn files_smaller_than_the_stretches_that_are_counted_go_all_the_same() {
 }
 
 #[tokio::test]
+async fn a_snapshot_that_cannot_be_written_keeps_no_dead_file() {
+    let bench = Bench::with_segments(ByteCount::mib(1));
+    let queue = bench.create("q", &[]).await;
+    let send_some = async || {
+        for _ in 0..40 {
+            let large = text(&"x".repeat(100_000));
+            bench.send(&queue, large).await.unwrap();
+        }
+    };
+    send_some().await;
+    bench.queues.purge(&queue).await.unwrap();
+    bench.queues.snapshot().unwrap();
+    send_some().await;
+    let journal = bench.queues.journal();
+    let before = journal.segments().len();
+    // As if the disk were full.
+    let name = format!("journal/{}.snap.tmp", journal.end());
+    std::fs::create_dir(bench.dir.path().join(name)).unwrap();
+    assert!(journal.snapshot_due() && bench.queues.snapshot().is_err());
+    ticks(&bench, 30);
+    let after = journal.segments().len();
+    assert!(after < before, "{before} segments became {after}");
+}
+
+#[tokio::test]
 async fn nothing_is_copied_while_the_disk_is_short_of_room() {
     let bench = Bench::new();
     fill_mostly_dead(&bench).await;
