@@ -40,6 +40,9 @@ pub const DESTINATION: &str = "shukuba.destination";
 /// The attribute with what it went through.
 pub const LIFE: &str = "shukuba.life";
 
+/// The attribute with the masked URL, of letters that are read from results; others tell it from their line.
+const URL: &str = "shukuba.url";
+
 /// The longest reason that travels.
 const REASON_BYTES_MAX: usize = 1024;
 
@@ -85,6 +88,9 @@ pub struct Letter {
     pub died_at: String,
     /// When it was first accepted, RFC 3339.
     pub first_at: String,
+    /// Where it should have gone, masked, where results tell it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
     /// The line, byte for byte where it is UTF-8.
     pub line: String,
     #[serde(skip)]
@@ -225,6 +231,7 @@ impl Letter {
                 .unwrap_or(retry.attempt),
             died_at: died.rfc3339(),
             first_at: first.rfc3339(),
+            url: attribute(URL).map(str::to_owned),
             line: String::from_utf8_lossy(&received.body).into_owned(),
             died,
             body: received.body.clone(),
@@ -252,7 +259,7 @@ impl Letter {
             ..Retry::default()
         };
         let mut attributes = received.attributes.clone();
-        for name in [REASON, NOTIFICATION, DESTINATION, LIFE] {
+        for name in [REASON, NOTIFICATION, DESTINATION, LIFE, URL] {
             attributes.remove(name);
         }
         Carry {

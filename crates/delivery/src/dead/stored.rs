@@ -23,7 +23,7 @@ use parking_lot::Mutex as SyncMutex;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
-use super::{DESTINATION, DeadQueue, LIFE, NOTIFICATION, REASON};
+use super::{DESTINATION, DeadQueue, LIFE, NOTIFICATION, REASON, URL};
 use crate::port::{Carry, Error, Lease, Received};
 use crate::replay::{Again, Target};
 use crate::result::{Decision, Head, Origin, Stored};
@@ -340,6 +340,7 @@ fn letter(key: u64, died: Timestamp, result: &Stored, source: &[u8]) -> Received
         (NOTIFICATION, result.notification_id.clone()),
         (DESTINATION, result.destination.clone()),
         (LIFE, life),
+        (URL, result.url.clone().unwrap_or_default()),
         (travel::ORIGIN, origin_of(result)),
         (travel::REPLAY, result.replay.clone().unwrap_or_default()),
     ] {

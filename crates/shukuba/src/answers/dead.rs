@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base::{Clock, Timestamp};
 use delivery::dead::{self, Bounds, DeadQueue, Done, Filter, Letter};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Answer, failed, refuse, write};
 
@@ -27,6 +27,14 @@ pub(crate) struct Input {
     rate: u32,
     /// With `dead-retry` and `dead-drop`: when the command began, as the first answer said; what died later is left alone.
     began_ms: Option<u64>,
+}
+
+/// A letter with its route.
+#[derive(Debug, Serialize)]
+pub(crate) struct Shown {
+    pub(crate) route: String,
+    #[serde(flatten)]
+    pub(crate) letter: Letter,
 }
 
 impl Input {

@@ -131,12 +131,14 @@ fn in_words(queue: &Value) -> Option<String> {
     let total = queue.get("total")?;
     total.get("untried")?;
     let count = |name: &str| number(total, name);
-    let mut words = format!(
-        "`{}`: of the open ones {} wait for their next attempt and {} have no result yet",
-        text(queue, "queue"),
-        count("retry_wait"),
-        count("untried")
-    );
+    let mut words = Vec::new();
+    if total.get("open").and_then(Value::as_u64) != Some(0) {
+        words.push(format!(
+            "of the open ones {} wait for their next attempt and {} have no result yet",
+            count("retry_wait"),
+            count("untried")
+        ));
+    }
     for (name, what) in [
         (
             "second_results",
@@ -145,15 +147,15 @@ fn in_words(queue: &Value) -> Option<String> {
         ("unknown_origin", "of unknown origin"),
     ] {
         if total.get(name).and_then(Value::as_u64) != Some(0) {
-            words.push_str(&format!("; {} {what}", count(name)));
+            words.push(format!("{} {what}", count(name)));
         }
     }
     for (name, word) in [("from", "accepted from"), ("to", "accepted before")] {
         if queue.get(name).is_some() {
-            words.push_str(&format!("; {word} {}", text(queue, name)));
+            words.push(format!("{word} {}", text(queue, name)));
         }
     }
-    Some(words)
+    (!words.is_empty()).then(|| format!("`{}`: {}", text(queue, "queue"), words.join("; ")))
 }
 
 fn destination(one: &Value) -> [String; COLUMNS] {

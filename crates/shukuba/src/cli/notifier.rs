@@ -1,5 +1,6 @@
 //! `shukuba notifier`: a notifier of its own on any SQS queue.
 
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use delivery::config::Span;
@@ -39,6 +40,10 @@ pub(crate) struct Args {
     /// Its part of every rate and concurrency limit: of four notifiers give them 1/4, 2/4, 3/4 and 4/4
     #[arg(long, value_name = "PLACE/COUNT", default_value = "1/1", value_parser = share)]
     share: Share,
+
+    /// Show its counts for Prometheus: GET /metrics at this address of loopback
+    #[arg(long, value_name = "ADDR:PORT")]
+    metrics: Option<SocketAddr>,
 }
 
 pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
@@ -48,6 +53,7 @@ pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         results: args.results,
         life: args.life.map(Span::get),
         share: args.share,
+        metrics: args.metrics,
     };
     let summary = app::block_on(lone::run(app, &order))??;
     output::show(app.output(), &json(&summary), |_| table(&summary));

@@ -5,14 +5,16 @@
 //!
 //! A pause of a route or a destination is known to the server alone: pause a lone notifier by not starting it.
 
+mod metrics;
 mod upkeep;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use aws::{Account, SqsQueue};
-use base::{Clock, NoMetrics, SystemClock};
+use base::{Clock, MetricSink, NoMetrics, SystemClock};
 use delivery::config::{Route, Settings, SystemSecrets};
 use delivery::destinations::Destinations;
 use delivery::format::Format;
@@ -43,6 +45,8 @@ pub(crate) struct Order {
     pub(crate) results: Option<String>,
     /// How long it works; `None`: as the settings say.
     pub(crate) life: Option<Duration>,
+    /// Where its counts are shown.
+    pub(crate) metrics: Option<SocketAddr>,
     /// Its share of every limit (contract 15).
     pub(crate) share: Share,
 }
@@ -50,7 +54,11 @@ pub(crate) struct Order {
 /// Works until the life is over or a signal ends it; everything is then settled or handed back.
 pub(crate) async fn run(app: &App, order: &Order) -> anyhow::Result<Summary> {
     let mut stop = crate::signal::Stop::new()?;
-    let config = app.config_to_serve()?.config;
+    let loaded = app.config_to_serve()?;
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+    }
+    let config = loaded.config;
     let settings = config.delivery();
     let route = route_of(&settings, &order.route)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
@@ -61,7 +69,11 @@ pub(crate) async fn run(app: &App, order: &Order) -> anyhow::Result<Summary> {
     )
     .await?;
     let queue = queue(app, order, route, &settings, &account, &clock).await?;
-    let parts = parts(order, route, &settings, queue, clock)?;
+    let counts: Arc<dyn MetricSink> = match order.metrics {
+        Some(address) => metrics::show(address).await?,
+        None => Arc::new(NoMetrics),
+    };
+    let parts = parts(order, route, &settings, queue, clock, counts)?;
     let life = order.life.unwrap_or_else(|| settings.notifier.life.get());
     let longest = parts.destinations.longest_attempt();
     if longest * 2 > life {
@@ -224,6 +236,7 @@ fn parts(
     settings: &Settings,
     queue: SqsQueue,
     clock: Arc<dyn Clock>,
+    metrics: Arc<dyn MetricSink>,
 ) -> anyhow::Result<Parts> {
     let format = Format::new(&route.format)
         .map_err(|detail| usage(format!("routes.{}.format: {detail}", order.route)))?;
@@ -232,7 +245,7 @@ fn parts(
         queue: Arc::new(queue),
         sender: Arc::new(Senders::new(Tools::new(clock.clone()))),
         clock,
-        metrics: Arc::new(NoMetrics),
+        metrics,
         format,
         retry_for: route.retry_for.get(),
         notifier: settings.notifier.clone(),

@@ -13,8 +13,8 @@ use delivery::results::set::Window;
 use serde_json::Value;
 
 use super::Place;
-use crate::answers::Answer;
-use crate::answers::dead::{Ask, Input};
+use crate::answers::dead::{Ask, Input, Shown};
+use crate::answers::{Answer, write};
 use crate::app::App;
 use crate::{lone, output};
 
@@ -28,6 +28,9 @@ impl Place {
             .as_object_mut()
             .and_then(|fields| fields.remove("queue"));
         let input: Input = serde_json::from_value(fields)?;
+        if ask == Ask::List {
+            return self.list_dead(&input).await;
+        }
         let route = self.route_or_only(input.route.clone()).await?;
         let target = match ask {
             Ask::Retry => {
@@ -43,6 +46,35 @@ impl Place {
             dead.tidy().await?;
         }
         Ok(ask.answer(&dead, &input, &SystemClock::new(), WITHIN).await)
+    }
+
+    /// Those of a route; where ids are asked for and no route is named, of all.
+    async fn list_dead(&self, input: &Input) -> anyhow::Result<Answer> {
+        let most = match input.most() {
+            Ok(most) => most,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        let routes = match (&input.route, input.ids.is_empty()) {
+            (None, false) => self.routes().await?,
+            (named, _) => vec![self.route_or_only(named.clone()).await?],
+        };
+        let mut shown = Vec::new();
+        for route in routes {
+            self.say_whose_dead(&route).await?;
+            let results = self.known.results.clone();
+            let dead = StoredDead::open(results, &route, &input.ids, None).await?;
+            let left = most.saturating_sub(shown.len());
+            let found = match input.letters(&dead, left).await {
+                Ok(found) => found.into_iter(),
+                Err(fault) => return Ok(Err(fault)),
+            };
+            let route = || route.clone();
+            shown.extend(found.map(|letter| Shown {
+                route: route(),
+                letter,
+            }));
+        }
+        Ok(write(&shown))
     }
 
     /// The queue that messages are sent to again: as it is named, else that of the route.

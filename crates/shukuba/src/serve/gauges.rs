@@ -11,7 +11,7 @@ use store::Room;
 use super::notifiers::Notifiers;
 
 /// What each metric of this process says.
-const HELP: [Help; 20] = [
+pub(crate) static HELP: [Help; 20] = [
     (
         "aws_sqs_number_of_messages_sent_total",
         "Messages accepted by a queue",

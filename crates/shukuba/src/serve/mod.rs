@@ -30,6 +30,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::app::App;
 use crate::config::{self, Config};
 use crate::data;
+pub(crate) use gauges::HELP;
 use house::House;
 use live::Live;
 use notify::ServiceManager;

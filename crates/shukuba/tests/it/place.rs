@@ -1,6 +1,8 @@
 //! Results that lone notifiers stored, asked and acted on without a server of their own.
 
-use crate::house::House;
+use std::process::Stdio;
+
+use crate::house::{House, Process, queue_of};
 
 const SETTINGS: &str = "\
 [routes.r]
@@ -20,8 +22,8 @@ fn line(url: &str, path: &str, id: &str) -> String {
     format!("url:{url}{path}\tid:{id}")
 }
 
-/// Runs a lone notifier for `life` to its end; it stores into `lone`.
-fn notify(house: &House, life: &str) {
+/// Starts a lone notifier that stores into `lone`.
+fn notifier(house: &House) -> Process {
     let results = place(house);
     let arguments = [
         "notifier",
@@ -30,14 +32,24 @@ fn notify(house: &House, life: &str) {
         "--results",
         &results,
         "--for",
-        life,
+        "5m",
     ];
-    let output = house
-        .command(&arguments)
-        .env("SHUKUBA_LOG", "warn")
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{output:?}");
+    let mut command = house.command(&arguments);
+    command.env("SHUKUBA_LOG", "warn").stdout(Stdio::null());
+    Process(command.spawn().unwrap())
+}
+
+/// Lets lone notifiers work until the queue is empty.
+fn notify(house: &House, notifiers: usize) {
+    let working: Vec<Process> = (0..notifiers).map(|_| notifier(house)).collect();
+    house.until("the queue is empty", || {
+        let (_, live) = queue_of(&house.ledger(), "q");
+        let states = ["visible", "delayed", "retry_wait", "in_flight"];
+        states.iter().all(|state| live[*state] == 0)
+    });
+    for one in working {
+        assert_eq!(one.stop(), Some(0));
+    }
 }
 
 fn place(house: &House) -> String {
@@ -58,7 +70,7 @@ fn what_became_of_one_is_told_from_stored_results_alone() {
     let server = house.serve();
     let lost = "/status/404?n=2";
     house.send("q", [line(&url, "/ok?n=1", "a"), line(&url, lost, "b")]);
-    notify(&house, "3s");
+    notify(&house, 1);
     assert_eq!(server.stop(), Some(0));
 
     let place = place(&house);
@@ -157,10 +169,7 @@ fn what_was_shipped_balances_with_what_lone_notifiers_stored() {
         "a.log",
         &own.chain(plain).chain(bad).collect::<Vec<_>>(),
     );
-    std::thread::scope(|scope| {
-        scope.spawn(|| notify(&house, "4s"));
-        scope.spawn(|| notify(&house, "4s"));
-    });
+    notify(&house, 2);
     let (code, answer) = ledger(&house, &["--queue", "q"]);
     assert_eq!(
         (code, &answer["balanced"]),
@@ -188,7 +197,7 @@ fn what_was_shipped_balances_with_what_lone_notifiers_stored() {
     );
 
     house.send("q", [line(&url, "/ok", "stranger")]);
-    notify(&house, "3s");
+    notify(&house, 1);
     let (code, answer) = ledger(&house, &[]);
     assert_eq!(
         (code, &answer["balanced"]),
@@ -217,7 +226,7 @@ fn dead_ones_and_others_of_lone_notifiers_are_sent_again() {
             .chain(["no url".to_owned()])
             .collect::<Vec<_>>(),
     );
-    notify(&house, "3s");
+    notify(&house, 1);
 
     let place = place(&house);
     let dead = |arguments: &[&str]| {
@@ -228,6 +237,8 @@ fn dead_ones_and_others_of_lone_notifiers_are_sent_again() {
     assert_eq!(listed.as_array().unwrap().len(), 4, "{listed}");
     let shown = dead(&["show", "lost-1"]);
     assert_eq!(shown[0]["line"], line(&url, "/status/404?n=1", "lost-1"));
+    assert_eq!(shown[0]["url"], format!("{url}/status/404?n=1"));
+    assert_eq!(shown[0]["route"], "r");
     assert!(
         shown[0]["reason"].as_str().unwrap().contains("404"),
         "{shown}"
@@ -245,7 +256,7 @@ fn dead_ones_and_others_of_lone_notifiers_are_sent_again() {
     assert_eq!(dead(&["drop", "--yes"])["count"], 1);
     assert_eq!(dead(&["list"]), serde_json::json!([]));
 
-    notify(&house, "3s");
+    notify(&house, 1);
     let again: Vec<u64> = (0..3).map(|n| house.seen()[&n]).collect();
     assert_eq!(again, [2, 2, 2]);
     assert_eq!(
@@ -282,7 +293,7 @@ fn dead_ones_and_others_of_lone_notifiers_are_sent_again() {
             .len(),
         2
     );
-    notify(&house, "3s");
+    notify(&house, 1);
     let again: Vec<u64> = (2..8).map(|n| house.seen()[&n]).collect();
     assert_eq!(again, [3, 2, 2, 2, 2, 2]);
     let (code, answer) = ledger(&house, &["--queue", "q"]);
@@ -296,16 +307,15 @@ fn what_lone_notifiers_stored_is_compacted_and_tells_the_same() {
     let (_sink, url) = house.sink();
     let _server = house.serve();
     // A slow trickle makes an object now and then.
-    std::thread::scope(|scope| {
-        scope.spawn(|| notify(&house, "6s"));
-        for n in 0..3 {
-            house.send("q", [line(&url, &format!("/ok?n={n}"), &format!("o{n}"))]);
-            house.until("it was sent", || house.seen().contains_key(&n));
-        }
-    });
+    let working = notifier(&house);
+    for n in 0..3 {
+        house.send("q", [line(&url, &format!("/ok?n={n}"), &format!("o{n}"))]);
+        house.until("it was sent", || house.seen().contains_key(&n));
+    }
+    assert_eq!(working.stop(), Some(0));
     assert!(house.path("lone/upkeep/route=r.json").exists());
     house.send("q", [line(&url, "/status/404?n=3", "o3")]);
-    notify(&house, "3s");
+    notify(&house, 1);
     age(&house.path("lone/route=r"));
     age(&house.path("lone/sources/route=r"));
 

@@ -8,28 +8,17 @@ use bytes::Bytes;
 use delivery::dead::{self, DeadQueue, Filter, Letter};
 use delivery::port::{Carry, Error, Lease, Received};
 use futures_util::future::BoxFuture;
-use serde::Serialize;
 use sqs::message::SettledLine;
 use sqs::{Access, Queue, Queues, Receive, Settle};
 use store::record::{CarryKind, LineState, Next};
 
 use super::{Answer, Desk, failed, read, write};
-use crate::answers::dead::{Ask, Input};
+use crate::answers::dead::{Ask, Input, Shown};
 use crate::serve::route_queue::{carried, failed as queue_failed, received};
 use crate::serve::routes::LiveRoute;
 
 /// How long one call sends or drops. Chosen: often enough to show how far it is and to stop.
 const WITHIN: Duration = Duration::from_secs(2);
-
-/// A letter with its route and its URL, masked.
-#[derive(Debug, Serialize)]
-struct Shown {
-    route: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    url: Option<String>,
-    #[serde(flatten)]
-    letter: Letter,
-}
 
 /// Those of a route; where ids are asked for and no route is named, of all.
 pub(super) async fn list(desk: &Desk, input: Bytes) -> Answer {
@@ -44,10 +33,12 @@ pub(super) async fn list(desk: &Desk, input: Bytes) -> Answer {
         let queue = letters(desk, route.clone());
         let left = most.saturating_sub(shown.len());
         let found = input.letters(&queue, left).await?;
-        shown.extend(found.into_iter().map(|letter| Shown {
-            route: route.name.to_string(),
-            url: url_of(&route, &letter),
-            letter,
+        shown.extend(found.into_iter().map(|mut letter| {
+            letter.url = url_of(&route, &letter);
+            Shown {
+                route: route.name.to_string(),
+                letter,
+            }
         }));
     }
     write(&shown)
