@@ -69,6 +69,8 @@ struct Plain {
     receives_before: u32,
     /// Whether the process itself received it last.
     is_ours: bool,
+    /// Whether it was put off because its destination rests.
+    rests: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -79,6 +81,8 @@ struct Model {
     left: BTreeMap<&'static str, u64>,
     dedup: BTreeMap<String, (u64, u64)>,
     tasks: BTreeSet<u32>,
+    /// Whether the one destination rests.
+    is_paused: bool,
 }
 
 impl Model {
@@ -241,6 +245,7 @@ impl World {
             35 => self.snapshot = Some((self.log.len(), captured(&self.engine))),
             36 if self.random.one_in(3) => self.crash(),
             37 if self.is_fifo => self.change_delay(),
+            38 => self.rest_or_go_on(),
             _ => self.commit(),
         }
         self.models.push((self.log.len(), self.model.clone()));
@@ -338,6 +343,7 @@ impl World {
                 dead_from: None,
                 receives_before: 0,
                 is_ours: false,
+                rests: false,
             });
             if self.is_fifo {
                 self.model.dedup.insert(ids[*index].clone(), (self.at, key));
@@ -658,6 +664,21 @@ impl World {
         }
     }
 
+    /// What was put off for the destination is due when it goes on.
+    fn rest_or_go_on(&mut self) {
+        let subject = Subject::Destination("d");
+        self.model.is_paused = !self.model.is_paused;
+        if self.model.is_paused {
+            self.write(Record::Paused { subject });
+            return;
+        }
+        self.write(Record::Resumed { subject });
+        let resting = self.model.messages.iter_mut();
+        for message in resting.filter(|one| one.state == State::Retry && one.rests) {
+            message.state = State::Ready;
+        }
+    }
+
     fn release(&mut self) {
         let Some(handle) = self.handle() else { return };
         let (outcomes, messages) = self
@@ -734,12 +755,17 @@ impl World {
             return self.settle_late(handle);
         };
         let message = found.unwrap();
-        let retry_at = self.at + 1 + self.random.below(50_000);
-        let kind = self.random.below(5);
-        let state = if kind == 0 {
-            LineState::Delivered
+        let mut retry_at = self.at + 1 + self.random.below(50_000);
+        let rests = self.random.one_in(4);
+        let kind = if rests {
+            self.random.below(2) + 1
         } else {
-            LineState::Retry
+            self.random.below(5)
+        };
+        let state = match kind {
+            _ if rests => LineState::Paused,
+            0 => LineState::Delivered,
+            _ => LineState::Retry,
         };
         let line = LineOutcome {
             line: 0,
@@ -817,10 +843,15 @@ impl World {
             .first()
             .map(|carry| carry.message.offset);
         let position = self.write(record);
+        if rests && !self.model.is_paused {
+            // Its notifier has not heard of it yet.
+            retry_at = retry_at.min(self.at + 100);
+        }
         if kind == 1 {
             let plain = self.model.find(handle.key.0).unwrap();
             (plain.state, plain.until, plain.attempt, plain.lines) = (State::Retry, retry_at, 1, 1);
             plain.nonce = plain.nonce.wrapping_add(1);
+            plain.rests = rests;
             return;
         }
         let before = self.model.remove(handle.key.0, "settled");
@@ -853,6 +884,7 @@ impl World {
                 received: 0,
                 dead_from: None,
                 receives_before: 0,
+                rests,
                 ..before
             });
         }
@@ -1056,6 +1088,7 @@ impl World {
                     plain.until = 0;
                 }
                 plain.is_ours &= plain.state == State::InFlight;
+                plain.rests &= plain.state == State::Retry;
                 if plain.state != State::InFlight {
                     plain.received = 0;
                 }
@@ -1111,6 +1144,7 @@ fn dump(state: &super::state::QueueState) -> Vec<Plain> {
         dead_from: None,
         receives_before: 0,
         is_ours: false,
+        rests: false,
     });
     let hot = state.hot.iter().map(|(_, entry)| Plain {
         key: entry.key.0,
@@ -1141,6 +1175,7 @@ fn dump(state: &super::state::QueueState) -> Vec<Plain> {
             .get(&entry.key)
             .map_or(0, |source| source.receives),
         is_ours: entry.is_embedded_lease(),
+        rests: entry.rests(),
     });
     cold.chain(hot).collect()
 }

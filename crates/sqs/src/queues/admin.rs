@@ -124,7 +124,7 @@ impl Queues {
             tracing::warn!(
                 queue = queue.name(),
                 route,
-                "the queue of a route was deleted, with all that waited in it: the route has none until the server starts again"
+                "the queue of a route was deleted, with all that waited in it: the route has none until the settings are read again (SIGHUP) or the server starts anew"
             );
         }
         Ok(self.journal.committed(end).await?)
