@@ -111,3 +111,40 @@ def test_the_main_job_on_queues_and_a_bucket_of_others(elsewhere, sink):
     states = {name: [story["state"] for story in found] for name, found in stories.items()}
     assert states == {"n7": ["delivered"], "f2": ["delivered"], "g1": ["dead"]}
     assert [attempt["status"] for attempt in stories["f2"][0]["attempts"]] == [503, 200]
+
+
+def test_what_became_of_it_is_accounted_for_from_the_bucket(elsewhere, sink):
+    place, url = "s3://results/second", elsewhere.urls["s2s"]
+    log = elsewhere.directory / "second.ltsv"
+    lines = [f"url:{sink.url}/ok?second={n}\tid:s{n}\n" for n in range(50)]
+    log.write_text("".join([*lines, f"url:{sink.url}/status/404?second\n", "no url\n"]))
+    shipping = ["--once", "--state", str(elsewhere.directory / "second"), "--manifests", place]
+    elsewhere.run("ship", "--queue", url, *shipping, str(log))
+    notify = ["notifier", "--route", "s2s", "--queue", url, "--results", place, "--for", LIFE]
+    asked = ["--results", place]
+
+    def balance():
+        ledger = elsewhere.json("ledger", *asked, "--queue", url)
+        total = ledger["queues"][0]["total"]
+        return ledger["balanced"], {name: total[name] for name in ("accepted", "open", "delivered", "dead", "unknown_origin")}
+
+    waiting = {"accepted": 52, "open": 52, "delivered": 0, "dead": 0, "unknown_origin": 0}
+    assert balance() == (True, waiting)
+    elsewhere.run(*notify)
+    done = {"accepted": 52, "open": 0, "delivered": 50, "dead": 2, "unknown_origin": 0}
+    assert balance() == (True, done)
+
+    reasons = [letter["reason"] for letter in elsewhere.json("dead", "list", *asked)]
+    assert len(reasons) == 2 and any("404" in reason for reason in reasons)
+    assert elsewhere.json("dead", "retry", *asked, "--queue", url, "--reason", "404", "--yes")["count"] == 1
+    assert elsewhere.json("dead", "drop", *asked, "--yes")["count"] == 1
+    replay = elsewhere.json("replay", *asked, "--queue", url, "--new-id", "--yes", "s1", "s2")
+    assert replay["replay"]["sent"] == 2
+    assert elsewhere.left("s2s") == 3
+    elsewhere.run(*notify)
+    assert balance() == (True, {**done, "accepted": 54, "delivered": 52})
+    assert len(elsewhere.json("dead", "list", *asked)) == 1, "it died again"
+    elsewhere.run("results", "compact", *asked)
+    assert elsewhere.json("results", "forget", *asked, "--yes", "s3")["results"] == 1
+    stories = elsewhere.json("why", *asked, f"{sink.url}/ok?second=4")["stories"]
+    assert [story["state"] for story in stories] == ["delivered"]

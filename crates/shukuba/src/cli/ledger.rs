@@ -150,6 +150,12 @@ fn in_words(queue: &Value) -> Option<String> {
             words.push(format!("{} {what}", count(name)));
         }
     }
+    if total.get("recent").and_then(Value::as_u64) > Some(0) {
+        words.push(format!(
+            "{} of these accepted within ten minutes: their manifests may still come",
+            count("recent")
+        ));
+    }
     for (name, word) in [("from", "accepted from"), ("to", "accepted before")] {
         if queue.get(name).is_some() {
             words.push(format!("{word} {}", text(queue, name)));

@@ -39,7 +39,8 @@ impl Place {
         let input: Input = serde_json::from_slice(input)?;
         let mut stores = Vec::new();
         for url in &input.manifests {
-            stores.push(open_store(url).await.context("--manifests")?);
+            let given = "give what ship was given with --manifests, or its state directory";
+            stores.push(open_store(url, given).await.context("--manifests")?);
         }
         let mut manifests: Vec<&dyn ResultStore> = Vec::new();
         manifests.extend(stores.iter().map(|store| store as &dyn ResultStore));

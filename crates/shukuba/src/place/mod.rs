@@ -48,7 +48,8 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) async fn open(app: &App, url: &str) -> anyhow::Result<Self> {
-        let store = Arc::new(open_store(url).await?);
+        let given = "give what the notifier was given with --results";
+        let store = Arc::new(open_store(url, given).await?);
         let mut salts: Vec<Salt> = Salt::found_in(store.as_ref()).await?.into_iter().collect();
         // That of a notifier beside a server's data.
         let dir = app.data_dir();
@@ -189,13 +190,13 @@ fn listed(names: &[String]) -> String {
     }
 }
 
-/// Opens a place that must be there.
-async fn open_store(url: &str) -> anyhow::Result<ObjectResults> {
+/// Opens a place that must be there; `hint` says what would be right.
+async fn open_store(url: &str, hint: &str) -> anyhow::Result<ObjectResults> {
     let place = aws::Place::parse(url).map_err(|error| usage(error.to_string()))?;
     if let aws::Place::Folder(folder) = &place {
         anyhow::ensure!(
             folder.is_dir(),
-            "there is no folder `{}`: give what the notifier was given with --results",
+            "there is no folder `{}`: {hint}",
             folder.display()
         );
     }
