@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use store::Position;
 
 use super::report::{QueueReport, Row};
@@ -51,7 +51,7 @@ pub trait LiveQueues: Send + Sync {
 }
 
 /// Something that does not add up.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Drift {
     /// A span's states are not what was accepted.
@@ -72,7 +72,7 @@ pub enum Drift {
         /// The queue.
         queue: String,
         /// Which state.
-        state: &'static str,
+        state: String,
         /// What the ledger says.
         ledger: u64,
         /// How many results say so.
@@ -364,7 +364,7 @@ fn against_results(report: &Report, tables: &BTreeMap<String, CountTable>) -> Ve
             if ledger != results {
                 drifts.push(Drift::Results {
                     queue: queue.clone(),
-                    state,
+                    state: state.to_owned(),
                     ledger,
                     results,
                 });

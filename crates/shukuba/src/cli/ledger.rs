@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use delivery::ledger::Drift;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::operator::{self, Of, list, number, text};
@@ -95,7 +97,7 @@ fn table(balance: &Value, with_destinations: bool) -> String {
     } else {
         let drifts = list(balance, "drifts")
             .iter()
-            .map(|drift| format!("DRIFT {drift}"));
+            .map(|drift| format!("DRIFT: {}", said(drift)));
         parts.push(drifts.collect::<Vec<_>>().join("\n"));
     }
     let rest = list(balance, "not_compared")
@@ -103,6 +105,12 @@ fn table(balance: &Value, with_destinations: bool) -> String {
         .filter_map(Value::as_str);
     parts.extend(rest.map(|what| format!("not compared: {what}")));
     parts.join("\n\n")
+}
+
+/// A drift in words; as it came from a server that knows others.
+fn said(drift: &Value) -> String {
+    let known = Drift::deserialize(drift);
+    known.map_or_else(|_| drift.to_string(), |drift| drift.to_string())
 }
 
 /// Notifications first, which add up; then how the messages that hold the open ones are divided: one may hold many.
@@ -178,4 +186,20 @@ fn destination(one: &Value) -> [String; COLUMNS] {
         }
     }
     row
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_drifts_is_said_in_words() {
+        let drift = json!({ "kind": "stretch", "from": "0010", "to": "0020" });
+        assert_eq!(
+            said(&drift),
+            "the journal from 0010 to 0020 was damaged and cut out"
+        );
+        let unknown = json!({ "kind": "of-tomorrow" });
+        assert_eq!(said(&unknown), r#"{"kind":"of-tomorrow"}"#);
+    }
 }
