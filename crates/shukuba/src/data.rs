@@ -103,7 +103,7 @@ pub(crate) fn write_endpoint(dir: &Path, url: &str) -> anyhow::Result<()> {
 }
 
 /// The region that stands in the ARNs of this data; noted at the first start.
-const REGION_FILE: &str = "region";
+pub(crate) const REGION_FILE: &str = "region";
 
 /// Refuses another region than the one that the data was made with: policies name dead-letter queues by ARN, and would
 /// name none.

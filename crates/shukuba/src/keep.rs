@@ -11,8 +11,10 @@ use serde::{Deserialize, Serialize};
 use store::backup::Copied;
 use store::disk::RealDisk;
 
+use crate::data;
+
 /// Small files that belong to the data.
-const FILES: [&str; 3] = ["keys.json", "salt", "FORMAT"];
+const FILES: [&str; 4] = ["keys.json", "salt", data::REGION_FILE, "FORMAT"];
 
 /// How often results are walked through at most. Chosen: a compaction in each walk is beyond belief.
 const WALKS_MAX: usize = 10;

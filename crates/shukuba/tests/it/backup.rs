@@ -40,6 +40,8 @@ fn a_backup_made_while_sending_holds_what_was_acknowledged_before_it() {
         &["restore", house.path("copy").to_str().unwrap()],
     );
     assert_eq!(restored["journal_files"], backup["journal_files"]);
+    // The region that its ARNs name goes with it.
+    assert!(house.path("elsewhere/region").exists());
     std::fs::copy(
         house.path("data/master.key"),
         house.path("elsewhere/master.key"),
