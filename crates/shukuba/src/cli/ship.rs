@@ -194,6 +194,9 @@ pub(crate) fn show(app: &App, report: &Report) {
             let left = output::count(totals.unfinished);
             rows.push(("last lines left", format!("{left} (no newline yet)")));
         }
+        if let Some(place) = &report.manifests {
+            rows.push(("manifests", place.clone()));
+        }
         if let Some(path) = &report.set_aside_file {
             rows.push(("set-aside file", path.display().to_string()));
         }

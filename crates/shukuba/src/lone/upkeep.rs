@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use base::{Clock, SystemClock};
 use delivery::results::Results;
+use delivery::results::upkeep::KeptUp;
 
 /// How often it looks whether something is due. Chosen.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
@@ -39,13 +40,13 @@ impl Upkeep {
                 .results
                 .keep_up(&self.route, clock.now(), self.every, self.keep);
             match done.await {
-                Ok(Some(done)) => tracing::info!(
+                Ok(Some(done)) if done != KeptUp::default() => tracing::info!(
                     objects = done.compacted.before,
                     made = done.compacted.after,
                     removed = done.removed,
                     "results compacted"
                 ),
-                Ok(None) => {}
+                Ok(_) => {}
                 Err(error) => tracing::error!(%error, "results not compacted"),
             }
             tokio::time::sleep(self.every.min(LOOK_EVERY)).await;
