@@ -62,7 +62,19 @@ impl Replays {
             replay.phase = Phase::Done;
         }
         self.put(&replay).await?;
+        if replay.phase == Phase::Done {
+            self.remove_parts(&replay).await?;
+        }
         Ok(replay)
+    }
+
+    /// The lines that were copied: nobody needs them any more, and who asks to be forgotten should not be found in them.
+    async fn remove_parts(&self, replay: &Replay) -> Result<(), Error> {
+        for part in 0..replay.parts.len() {
+            let name = part_name(&replay.id, part);
+            self.results.store().delete(&name).await?;
+        }
+        Ok(())
     }
 
     /// The numbers of those of the batch in doubt whose messages are in the journal.

@@ -252,6 +252,8 @@ async fn a_kill_at_any_batch_leaves_exactly_one_message_for_each_source() {
             let place = Place { replays, ..place };
             let done = place.run(&plan.id, &target, false).await.unwrap();
             assert_eq!((done.phase, done.sent, done.total), (Phase::Done, 90, 90));
+            let kept = place.results.store().list("replays/").await.unwrap();
+            assert_eq!(kept.len(), 1, "its lines are gone: {kept:?}");
             let mut bodies: Vec<String> = target
                 .bodies
                 .lock()
