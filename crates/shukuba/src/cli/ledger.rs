@@ -147,21 +147,10 @@ fn in_words(queue: &Value) -> Option<String> {
             count("untried")
         ));
     }
-    for (name, what) in [
-        (
-            "second_results",
-            "ends beyond the first of a notification (replays, second sends)",
-        ),
-        ("unknown_origin", "of unknown origin"),
-    ] {
-        if total.get(name).and_then(Value::as_u64) != Some(0) {
-            words.push(format!("{} {what}", count(name)));
-        }
-    }
-    if total.get("recent").and_then(Value::as_u64) > Some(0) {
+    if total.get("second_results").and_then(Value::as_u64) != Some(0) {
         words.push(format!(
-            "{} of these accepted within ten minutes: their manifests may still come",
-            count("recent")
+            "{} ends beyond the first of a notification (replays, second sends)",
+            count("second_results")
         ));
     }
     for (name, word) in [("from", "accepted from"), ("to", "accepted before")] {
