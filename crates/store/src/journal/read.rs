@@ -12,7 +12,7 @@ use crate::Position;
 use crate::disk::FileRef;
 use crate::frame::{HEADER_BYTES, Header, Kind};
 use crate::segment::Span;
-use crate::walk::{Step, Walk};
+use crate::walk::{Step, Walk, look_behind};
 
 /// Why bytes could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -187,7 +187,9 @@ impl Core {
     }
 }
 
-/// The records in order, read in big pieces. Ends after the first error.
+/// The records in order, read in big pieces. What is damaged is noted ([`Journal::unreadable`](super::Journal::unreadable))
+/// and passed over: one bad place must not keep from sight what lies behind it. Ends after the first error, which
+/// only the disk makes.
 #[derive(Debug)]
 pub struct Scan {
     core: Arc<Core>,
@@ -219,29 +221,49 @@ impl Scan {
 
     /// The next record of the open segment; `None` at its end.
     fn step(&mut self) -> Result<Option<Record>, ReadError> {
-        let Some((span, walk)) = &mut self.walk else {
-            return Ok(None);
-        };
-        loop {
+        while let Some((span, walk)) = &mut self.walk {
             let step = walk.step().map_err(|source| ReadError::Disk {
                 file: span.name(),
                 source,
             })?;
-            return match step {
-                Step::Record(seen) => Ok(Some(Record {
-                    position: Position::new(seen.position),
-                    at: seen.at,
-                    payload: Bytes::copy_from_slice(seen.payload),
-                    end: Position::new(seen.end),
-                })),
-                Step::Filler { .. } => continue,
-                Step::Seal { .. } => Ok(None),
-                Step::Stop { position } if position >= self.limit => Ok(None),
-                // Dropped meanwhile, and its file perhaps used again.
-                Step::Stop { .. } if !self.core.shelf.holds(span.base) => Ok(None),
-                Step::Stop { position } => Err(self.core.corrupt(Position::new(position))),
-            };
+            match step {
+                Step::Record(seen) => {
+                    return Ok(Some(Record {
+                        position: Position::new(seen.position),
+                        at: seen.at,
+                        payload: Bytes::copy_from_slice(seen.payload),
+                        end: Position::new(seen.end),
+                    }));
+                }
+                Step::Filler { .. } => {}
+                Step::Seal { .. } => return Ok(None),
+                Step::Stop { position } if position >= self.limit => return Ok(None),
+                Step::Stop { position } => self.pass_over(position)?,
+            }
         }
+        Ok(None)
+    }
+
+    /// Goes on behind the damaged place at `position`: at the next whole frame of the segment, else with the next segment.
+    fn pass_over(&mut self, position: u64) -> Result<(), ReadError> {
+        let Some((span, _)) = self.walk.take() else {
+            return Ok(());
+        };
+        let failed = |source| ReadError::Disk {
+            file: span.name(),
+            source,
+        };
+        // Else dropped meanwhile, and its file perhaps used again.
+        let Some((span, file)) = self.core.shelf.find(span.base).map_err(failed)? else {
+            return Ok(());
+        };
+        let behind = look_behind(file.as_ref(), span, position).map_err(failed)?;
+        self.core.note_unreadable(Position::new(position));
+        let next = behind.map(|behind| behind.next);
+        self.walk = next
+            .filter(|next| *next < self.limit)
+            .map(|next| (span, Walk::new(file, span, next, self.limit)));
+        Ok(())
     }
 
     fn advance(&mut self) -> Result<Option<Record>, ReadError> {

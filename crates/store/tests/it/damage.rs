@@ -120,6 +120,40 @@ fn quarantine_cuts_out_what_is_damaged_and_nothing_else() {
 }
 
 #[test]
+fn a_scan_passes_over_what_is_damaged_and_says_where() {
+    for at in (64..2 * SEGMENT).step_by(57) {
+        let (disk, states) = log(120);
+        let (journal, model) = open(&disk).unwrap();
+        let before = journal.scan(Position::ZERO).count();
+        assert_eq!(before as u64, model.count);
+        let segment = format!("{:016x}.seg", at / SEGMENT * SEGMENT);
+        disk.flip(&segment, at % SEGMENT, 0x40);
+        let found: Vec<_> = journal.scan(Position::ZERO).map(Result::unwrap).collect();
+        let unreadable = journal.unreadable();
+        match found.len() + 1 {
+            count if count == before => {
+                let [place] = unreadable.as_slice() else {
+                    panic!("{unreadable:?}")
+                };
+                assert_eq!(place.file, segment);
+                assert!(place.position.get() <= at);
+                // What begins at a damaged place goes on behind it, as a reader does that came so far.
+                let behind = journal.scan(place.position).next().unwrap().unwrap();
+                let next = found.iter().find(|record| record.position > place.position);
+                assert_eq!(Some(&behind), next);
+            }
+            // A seal, or what lies behind it: no record is lost.
+            _ => assert_eq!(found.len(), before, "{at}"),
+        }
+        assert_eq!(
+            found.last().unwrap().end,
+            states.last().unwrap().0,
+            "the records behind it are there"
+        );
+    }
+}
+
+#[test]
 fn a_missing_segment_is_refused_and_cut_out() {
     let (disk, _) = log(120);
     disk.remove(&format!("{SEGMENT:016x}.seg")).unwrap();
