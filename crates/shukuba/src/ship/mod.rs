@@ -36,11 +36,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
+use delivery::format::Format;
 use delivery::port::ResultStore;
 use delivery::results::ObjectResults;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
+use crate::app;
 use crate::client::QueueClient;
 use aside::Aside;
 use flight::Flights;
@@ -74,6 +76,14 @@ pub(crate) struct Options {
 }
 
 impl Options {
+    /// The format that lines must have, if any.
+    fn line_format(&self) -> anyhow::Result<Option<Format>> {
+        let rules = self.format.as_ref();
+        rules
+            .map(|rules| Format::new(rules).map_err(|bad| app::usage(format!("--format: {bad}"))))
+            .transpose()
+    }
+
     fn limits(&self) -> pack::Limits {
         match self.pack_bytes {
             None => pack::Limits {

@@ -81,13 +81,7 @@ impl Reader {
     ) -> anyhow::Result<Self> {
         let mut state = State::open(&options.state_dir, queue_url)?;
         let manifests = Manifests::new(state.dir(), store, queue_url, &options.host)?;
-        let format = match &options.format {
-            None => None,
-            Some(rules) => Some(
-                Format::new(rules)
-                    .map_err(|detail| crate::app::usage(format!("--format: {detail}")))?,
-            ),
-        };
+        let format = options.line_format()?;
         let mode = match (options.is_once, options.is_last_line_whole) {
             (false, _) => Mode::On,
             (true, false) => Mode::Once,

@@ -6,6 +6,7 @@ use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
 use anyhow::Context;
+use delivery::format::Format;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
@@ -14,7 +15,8 @@ use super::flight::{Flights, Landed, Refused};
 use super::line;
 use super::pack::{Pack, Packer};
 use super::pipeline::{self, Batch, Place, Stop};
-use super::{LINE_BYTES_MAX, Options, Report};
+use super::pull::bad_line;
+use super::{Options, Report};
 use crate::client::{Message, QueueClient};
 
 /// Buffers between the reading and the packing thread.
@@ -49,6 +51,7 @@ pub(crate) async fn run(
         })
         .collect();
     let mut lines = Lines {
+        format: options.line_format()?,
         packer: Packer::new(options.limits(), []),
         batch: Batch::default(),
         batches,
@@ -78,6 +81,7 @@ pub(crate) async fn run(
 }
 
 struct Lines {
+    format: Option<Format>,
     packer: Packer,
     batch: Batch,
     batches: mpsc::Sender<Batch>,
@@ -145,7 +149,7 @@ impl Lines {
 
     fn line(&mut self, start: u64, end: u64, line: &[u8]) -> Option<Pack> {
         let text = line::without_cr(line);
-        if let Err(bad) = line::check(text, LINE_BYTES_MAX) {
+        if let Some(bad) = bad_line(text, self.format.as_ref()) {
             self.aside
                 .lock()
                 .note(Place { file: 0, start }, text.len(), text, &bad);

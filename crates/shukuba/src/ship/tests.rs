@@ -229,6 +229,22 @@ fn a_format_sets_aside_what_it_does_not_read() {
 }
 
 #[test]
+fn a_format_sets_aside_lines_of_standard_input_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options {
+        format: Some(delivery::config::RouteFormat::default()),
+        aside: Some(dir.path().join("aside")),
+        ..options(&[], dir.path(), None)
+    };
+    let input = std::io::Cursor::new("https://a.example/\n\nno url\n");
+    let sending = stdin::run(options, false, Arc::new(Memory::default()), input);
+    let report = crate::app::block_on(sending).unwrap().unwrap();
+    assert_eq!((report.totals.accepted, report.totals.set_aside), (1, 1));
+    let aside = std::fs::read_to_string(dir.path().join("aside")).unwrap();
+    assert!(aside.contains("no url"), "{aside}");
+}
+
+#[test]
 fn what_was_rotated_and_compressed_while_nobody_looked_is_sent_to_its_end() {
     let dir = tempfile::tempdir().unwrap();
     let (log, state) = (dir.path().join("app.log"), dir.path().join("state"));
