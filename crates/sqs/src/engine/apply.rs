@@ -52,6 +52,15 @@ impl Engine {
             Record::Received {
                 queue,
                 until,
+                attempt: Some(attempt),
+                messages,
+                ..
+            } if messages.is_empty() => {
+                self.with(*queue, |queue, _| queue.repeat(attempt, at, *until));
+            }
+            Record::Received {
+                queue,
+                until,
                 by,
                 attempt,
                 messages,

@@ -247,7 +247,8 @@ impl Engine {
         ))
     }
 
-    /// A receive request attempt that was made before gives the same messages again, as long as all are in flight.
+    /// A receive request attempt that was made before gives the same messages again, as long as all are in flight and
+    /// nobody changed their visibility. Source: API Reference, ReceiveMessage, ReceiveRequestAttemptId.
     fn repeat_attempt(
         &self,
         id: QueueId,
@@ -261,16 +262,30 @@ impl Engine {
             return Ok(None);
         };
         let is_held = |(key, nonce): &(MessageKey, u16)| {
-            find(queue, *key)
-                .is_some_and(|entry| entry.state() == State::InFlight && entry.nonce == *nonce)
+            let (key, nonce) = (*key, *nonce);
+            held(
+                queue,
+                Handle {
+                    queue: id,
+                    key,
+                    nonce,
+                },
+            )
+            .is_some_and(|entry| !entry.is_changed())
         };
         if given.is_empty() || !given.iter().all(is_held) {
             return Ok(None);
         }
         let keys: Vec<MessageKey> = given.iter().map(|(key, _)| *key).collect();
-        let changes = keys.iter().map(|key| (*key, call.until)).collect();
+        let again = Record::Received {
+            queue: id,
+            until: call.until,
+            by: call.by,
+            attempt,
+            messages: Vec::new(),
+        };
         Ok(Some(Receiving {
-            records: vec![Record::VisibilityChanged { queue: id, changes }],
+            records: vec![again],
             keys,
         }))
     }

@@ -58,6 +58,7 @@ const STATE_BITS: u16 = 3 << STATE_SHIFT;
 const RESTAMPED: u16 = 1 << 12;
 const RETURNS: u16 = 1 << 13;
 const EMBEDDED: u16 = 1 << 14;
+/// Of a retry: its destination rests. Of a message in flight: its visibility was changed.
 const RESTS: u16 = 1 << 15;
 
 /// One hot message. 48 bytes.
@@ -220,6 +221,15 @@ impl Entry {
         } else {
             self.meta & !RESTS
         };
+    }
+
+    /// Whether its receiver changed when it is visible again.
+    pub(crate) fn is_changed(&self) -> bool {
+        self.state() == State::InFlight && self.meta & RESTS != 0
+    }
+
+    pub(crate) fn mark_changed(&mut self, is_changed: bool) {
+        self.mark_rest(is_changed);
     }
 
     /// Whether the process itself holds it, or one before it did.

@@ -71,7 +71,12 @@ struct Plain {
     is_ours: bool,
     /// Whether it was put off because its destination rests.
     rests: bool,
+    /// Whether its receiver changed its visibility.
+    is_changed: bool,
 }
+
+/// When it was made first, and what it gave: each message and which receive of it.
+type Attempt = (u64, Vec<(u64, u16)>);
 
 #[derive(Clone, Debug, Default)]
 struct Model {
@@ -80,6 +85,8 @@ struct Model {
     accepted: u64,
     left: BTreeMap<&'static str, u64>,
     dedup: BTreeMap<String, (u64, u64)>,
+    /// The receive request attempts of each queue.
+    attempts: BTreeMap<(u32, &'static str), Attempt>,
     tasks: BTreeSet<u32>,
     /// Whether the one destination rests.
     is_paused: bool,
@@ -344,6 +351,7 @@ impl World {
                 receives_before: 0,
                 is_ours: false,
                 rests: false,
+                is_changed: false,
             });
             if self.is_fifo {
                 self.model.dedup.insert(ids[*index].clone(), (self.at, key));
@@ -369,11 +377,17 @@ impl World {
         let max = self.random.below(10) as usize + 1;
         let visibility = [0, 100, 5_000, 60_000][self.random.below(4) as usize];
         let by = [By::Consumer, By::Notifier, By::Embedded][self.random.below(3) as usize];
+        let attempt_id = match self.random.below(8) {
+            0 | 1 => Some("x"),
+            2 => Some("y"),
+            _ => None,
+        };
+        let attempt_id = attempt_id.filter(|_| self.is_fifo);
         let call = ReceiveCall {
             max,
             until: Timestamp::from_millis(self.at + visibility),
             by,
-            attempt_id: None,
+            attempt_id,
             durable: self.durable_position(),
         };
         let receiving = self
@@ -381,32 +395,69 @@ impl World {
             .decide_receive(queue, self.now(), &call)
             .unwrap();
         let given: Vec<u64> = receiving.keys.iter().map(|key| key.0).collect();
+        if let Some(repeated) = attempt_id.and_then(|id| self.repeated(queue.0, id)) {
+            assert_eq!(given, repeated);
+            for record in receiving.records {
+                self.write(record);
+            }
+            for key in &given {
+                self.hold(*key, self.at + visibility);
+            }
+            return;
+        }
         let dead = self.expected_dead(queue, &receiving.records);
         let available = self.available(queue.0, &dead);
         self.check_given(queue, max, &given, &available, dead.len() > 50);
         for record in receiving.records {
             self.write(record);
         }
+        let mut receives = Vec::new();
         for key in &given {
-            let until = self.at + visibility;
             let at = self.at;
-            let message = self.model.find(*key).unwrap();
+            let message = self.hold(*key, at + visibility);
             message.receives += 1;
+            message.is_changed = false;
             message.received = at;
             message.is_ours = by == By::Embedded;
             message.nonce = message.nonce.wrapping_add(1);
-            message.until = until;
-            message.state = if until > at {
-                State::InFlight
-            } else {
-                State::Ready
-            };
+            let nonce = message.nonce;
+            receives.push((*key, nonce));
             self.handles.push(Handle {
                 queue,
                 key: MessageKey(*key),
-                nonce: message.nonce,
+                nonce,
             });
         }
+        if let (Some(id), false) = (attempt_id, receives.is_empty()) {
+            let attempt = (self.at, receives);
+            self.model.attempts.insert((queue.0, id), attempt);
+        }
+    }
+
+    fn hold(&mut self, key: u64, until: u64) -> &mut Plain {
+        let at = self.at;
+        let message = self.model.find(key).unwrap();
+        message.until = until;
+        message.state = if until > at {
+            State::InFlight
+        } else {
+            State::Ready
+        };
+        message
+    }
+
+    /// What an attempt gives again: within five minutes, when nothing of it was deleted or had its visibility changed.
+    fn repeated(&self, queue: u32, id: &'static str) -> Option<Vec<u64>> {
+        let (first_at, given) = self.model.attempts.get(&(queue, id))?;
+        let is_untouched = |(key, nonce): &(u64, u16)| {
+            let mut there = self.model.of(queue);
+            let message = there.find(|message| message.key == *key);
+            message.is_some_and(|message| {
+                message.state == State::InFlight && message.nonce == *nonce && !message.is_changed
+            })
+        };
+        let may = self.at < first_at + 300_000 && given.iter().all(is_untouched);
+        may.then(|| given.iter().map(|(key, _)| *key).collect())
     }
 
     /// Follows the move of dead letters in the model.
@@ -608,14 +659,7 @@ impl World {
             Err(other) => panic!("{other}"),
         }
         if !changes.is_empty() {
-            let at = self.at;
-            let message = self.model.find(handle.key.0).unwrap();
-            message.until = until;
-            message.state = if until > at {
-                State::InFlight
-            } else {
-                State::Ready
-            };
+            self.hold(handle.key.0, until).is_changed = true;
             self.write(Record::VisibilityChanged {
                 queue: handle.queue,
                 changes,
@@ -1089,6 +1133,7 @@ impl World {
                 }
                 plain.is_ours &= plain.state == State::InFlight;
                 plain.rests &= plain.state == State::Retry;
+                plain.is_changed &= plain.state == State::InFlight;
                 if plain.state != State::InFlight {
                     plain.received = 0;
                 }
@@ -1145,6 +1190,7 @@ fn dump(state: &super::state::QueueState) -> Vec<Plain> {
         receives_before: 0,
         is_ours: false,
         rests: false,
+        is_changed: false,
     });
     let hot = state.hot.iter().map(|(_, entry)| Plain {
         key: entry.key.0,
@@ -1176,6 +1222,7 @@ fn dump(state: &super::state::QueueState) -> Vec<Plain> {
             .map_or(0, |source| source.receives),
         is_ours: entry.is_embedded_lease(),
         rests: entry.rests(),
+        is_changed: entry.is_changed(),
     });
     cold.chain(hot).collect()
 }

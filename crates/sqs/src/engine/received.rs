@@ -3,6 +3,7 @@
 use base::Timestamp;
 use store::record::{By, MessageKey};
 
+use super::dedup::Fingerprint;
 use super::hot::{Entry, Slot, State};
 use super::state::QueueState;
 
@@ -23,6 +24,7 @@ impl QueueState {
             entry.set_first_received(Some(at));
         }
         entry.mark_retry(false);
+        entry.mark_changed(false);
         entry.mark_receiver(by);
         entry.set_state(State::InFlight);
         entry.set_until(until.as_millis());
@@ -54,8 +56,17 @@ impl QueueState {
     pub(crate) fn set_visibility(&mut self, key: MessageKey, until: Timestamp) {
         self.change(key, |entry| {
             entry.set_state(State::InFlight);
+            entry.mark_changed(true);
             entry.set_until(until.as_millis());
         });
+    }
+
+    /// Applies the repetition of a receive request attempt: what it gave is held until another time.
+    pub(crate) fn repeat(&mut self, attempt: &Fingerprint, at: Timestamp, until: Timestamp) {
+        let given = self.attempts.get(attempt, at.as_millis());
+        for (key, _) in given.cloned().unwrap_or_default() {
+            self.change(key, |entry| entry.set_until(until.as_millis()));
+        }
     }
 
     /// Applies a release: visible at once, the receive does not count, and its handle is spent.

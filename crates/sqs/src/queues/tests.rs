@@ -451,6 +451,37 @@ async fn a_receive_request_attempt_gives_the_same_messages_again() {
 }
 
 #[tokio::test]
+async fn a_receive_request_attempt_is_over_once_a_visibility_was_changed() {
+    let bench = Bench::new();
+    let queue = bench.create("q.fifo", &[FIFO]).await;
+    bench.send(&queue, known("1", "g", "1")).await.unwrap();
+    let attempt = async || {
+        let receive = Receive {
+            max: 1,
+            attempt_id: Some("z".to_owned()),
+            ..Receive::default()
+        };
+        bench.queues.receive(&queue, receive).await.unwrap()
+    };
+    let first = attempt().await;
+    assert_eq!(bodies(&attempt().await), ["1"]);
+    let longer = [(first[0].receipt_handle.as_str(), Duration::from_secs(600))];
+    bench
+        .queues
+        .change_visibility(&queue, Access::Outside, &longer)
+        .await
+        .unwrap();
+    assert!(attempt().await.is_empty());
+    // The lease kept its length.
+    bench.pass(299);
+    assert!(bench.receive(&queue, 1).await.is_empty());
+    bench
+        .delete(&queue, &first[0].receipt_handle)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
 async fn a_message_received_too_often_becomes_a_dead_letter_and_comes_back_by_a_task() {
     let mut bench = Bench::new();
     let dead = bench.create("dead", &[]).await;

@@ -269,7 +269,7 @@ pub enum Record<'a> {
         by: By,
         /// A fingerprint of the receive request attempt id (FIFO).
         attempt: Option<[u8; 16]>,
-        /// The messages.
+        /// The messages. None: the attempt was made again, and holds what it gave until then.
         messages: Vec<ReceivedMessage>,
     },
     /// Messages in flight are visible at another time.
