@@ -89,8 +89,10 @@ impl Operation<State> for ChangeMessageVisibilityBatch {
         let outcomes = timeouts
             .into_iter()
             .map(|timeout| timeout.and_then(|_| changed.next().unwrap_or(Ok(()))));
-        let ids = input.entries.into_iter().map(|entry| entry.id);
-        let (successful, failed) = entry::sort(ids.zip(outcomes), |id, ()| ResultEntry { id });
+        let entries = input.entries.into_iter();
+        let handles = entries.map(|entry| (entry.id, entry.receipt_handle));
+        let outcomes = entry::of_handles(handles, outcomes);
+        let (successful, failed) = entry::sort(outcomes, |id, ()| ResultEntry { id });
         Ok(Response { successful, failed })
     }
 }
@@ -135,5 +137,20 @@ mod tests {
                 "MissingParameter"
             ]
         );
+    }
+
+    #[tokio::test]
+    async fn a_failed_entry_quotes_its_handle() {
+        let bench = Bench::with_queue("s2s").await;
+        let handle = bench.send_and_receive("s2s", "x").await;
+        let url = bench.url("s2s");
+        let one = json!({"QueueUrl": url, "ReceiptHandle": handle});
+        bench.ok("DeleteMessage", one).await;
+        let entries = json!([{"Id": "a", "ReceiptHandle": handle, "VisibilityTimeout": 1}]);
+        let input = json!({"QueueUrl": url, "Entries": entries});
+        let answer = bench.ok("ChangeMessageVisibilityBatch", input).await;
+        let message = answer["Failed"][0]["Message"].as_str().unwrap();
+        let quoted = format!("Value {handle} for parameter ReceiptHandle is invalid.");
+        assert!(message.starts_with(&quoted), "{message}");
     }
 }

@@ -67,8 +67,10 @@ impl Operation<State> for DeleteMessageBatch {
             .queues
             .delete(&queue, capacity(&ctx), &handles)
             .await?;
-        let ids = input.entries.into_iter().map(|entry| entry.id);
-        let (successful, failed) = entry::sort(ids.zip(outcomes), |id, ()| ResultEntry { id });
+        let entries = input.entries.into_iter();
+        let handles = entries.map(|entry| (entry.id, entry.receipt_handle));
+        let outcomes = entry::of_handles(handles, outcomes);
+        let (successful, failed) = entry::sort(outcomes, |id, ()| ResultEntry { id });
         Ok(Response { successful, failed })
     }
 }
@@ -111,5 +113,25 @@ mod tests {
             fault.message,
             "There should be at least one DeleteMessageBatchRequestEntry in the request."
         );
+    }
+
+    #[tokio::test]
+    async fn a_failed_entry_quotes_its_handle() {
+        let bench = Bench::with_fifo_queue("s2s.fifo").await;
+        let url = bench.url("s2s.fifo");
+        let message = json!({
+            "QueueUrl": url, "MessageBody": "x", "MessageGroupId": "g", "MessageDeduplicationId": "d",
+        });
+        bench.ok("SendMessage", message).await;
+        let received = bench.ok("ReceiveMessage", json!({"QueueUrl": url})).await;
+        let handle = received["Messages"][0]["ReceiptHandle"].as_str().unwrap();
+        bench.advance_secs(31).await;
+        let entries = json!([{"Id": "a", "ReceiptHandle": handle}]);
+        let input = json!({"QueueUrl": url, "Entries": entries});
+        let answer = bench.ok("DeleteMessageBatch", input).await;
+        let quoted = format!(
+            "Value {handle} for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired."
+        );
+        assert_eq!(answer["Failed"][0]["Message"], quoted);
     }
 }

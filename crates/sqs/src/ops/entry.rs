@@ -19,8 +19,7 @@ pub(super) struct BatchResultErrorEntry {
 }
 
 impl BatchResultErrorEntry {
-    pub(super) fn new(id: String, error: Error) -> Self {
-        let fault = Fault::from(error);
+    pub(super) fn new(id: String, fault: Fault) -> Self {
         Self {
             id,
             sender_fault: fault::is_senders(&fault),
@@ -30,16 +29,27 @@ impl BatchResultErrorEntry {
     }
 }
 
+/// The outcomes of entries about receipt handles; the texts of faults quote them. `entries`: ids and handles.
+pub(super) fn of_handles(
+    entries: impl Iterator<Item = (String, String)>,
+    outcomes: impl IntoIterator<Item = Result<(), Error>>,
+) -> impl Iterator<Item = (String, Result<(), Fault>)> {
+    entries.zip(outcomes).map(|((id, handle), outcome)| {
+        let outcome = outcome.map_err(|error| fault::of_handle(error, &handle));
+        (id, outcome)
+    })
+}
+
 /// Sorts the outcomes of a batch into what went well and what did not, each in the order of the request.
 pub(super) fn sort<T, S>(
-    outcomes: impl Iterator<Item = (String, Result<T, Error>)>,
+    outcomes: impl Iterator<Item = (String, Result<T, Fault>)>,
     mut done: impl FnMut(String, T) -> S,
 ) -> (Vec<S>, Vec<BatchResultErrorEntry>) {
     let (mut successful, mut failed) = (Vec::new(), Vec::new());
     for (id, outcome) in outcomes {
         match outcome {
             Ok(value) => successful.push(done(id, value)),
-            Err(error) => failed.push(BatchResultErrorEntry::new(id, error)),
+            Err(fault) => failed.push(BatchResultErrorEntry::new(id, fault)),
         }
     }
     (successful, failed)
@@ -51,10 +61,10 @@ mod tests {
 
     #[test]
     fn a_failed_entry_has_the_code_of_the_query_protocol() {
-        let entry = BatchResultErrorEntry::new("a".into(), Error::handle("x"));
+        let entry = BatchResultErrorEntry::new("a".into(), Error::handle("x").into());
         assert_eq!(entry.code, "ReceiptHandleIsInvalid");
         assert!(entry.sender_fault);
-        let ours = BatchResultErrorEntry::new("a".into(), Error::Busy);
+        let ours = BatchResultErrorEntry::new("a".into(), Error::Busy.into());
         assert!(!ours.sender_fault);
     }
 }

@@ -152,14 +152,14 @@ fn prepare_all(entries: Vec<Entry>) -> (Vec<Outgoing>, Vec<Prepared>) {
 fn outcomes(
     prepared: Vec<Prepared>,
     sent: Vec<Result<Sent, Error>>,
-) -> impl Iterator<Item = (String, Result<(Sent, Md5s), Error>)> {
+) -> impl Iterator<Item = (String, Result<(Sent, Md5s), Fault>)> {
     let mut sent = sent.into_iter();
     prepared.into_iter().map(move |(id, outcome)| {
         let outcome = outcome.and_then(|md5s| {
             let sent = sent.next().unwrap_or(Err(Error::Busy))?;
             Ok((sent, md5s))
         });
-        (id, outcome)
+        (id, outcome.map_err(Fault::from))
     })
 }
 
