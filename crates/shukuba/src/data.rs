@@ -1,82 +1,15 @@
-//! The data directory as commands see it without a server: the account's key and where the server listens.
+//! The data directory as commands see it without a server: what lies in it beside the keys, and where the server listens.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 
 use anyhow::Context;
-use base::SystemClock;
-use gateway::{KeyStore, MasterKeySource};
 
 use crate::app::App;
-use crate::client::endpoint::Credentials;
 use crate::config::Server;
 
 /// Where a running server writes the URL that it answers at.
 const ENDPOINT_FILE: &str = "endpoint";
-
-/// Where the master key comes from: the file that the service manager hands over, `SHUKUBA_MASTER_KEY_FILE`, the
-/// variable `SHUKUBA_MASTER_KEY`, else beside the data.
-pub(crate) fn master_key() -> MasterKeySource {
-    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-    let handed = variable("CREDENTIALS_DIRECTORY")
-        .map(|dir| PathBuf::from(dir).join("shukuba-master-key"))
-        .filter(|path| path.exists());
-    if let Some(path) = handed.or_else(|| variable("SHUKUBA_MASTER_KEY_FILE").map(PathBuf::from)) {
-        return MasterKeySource::File(path);
-    }
-    match std::env::var("SHUKUBA_MASTER_KEY") {
-        Ok(text) if !text.is_empty() => MasterKeySource::Hex(text),
-        _ => MasterKeySource::BesideTheData,
-    }
-}
-
-/// Opens the keys, and makes account and administrator in a new directory (mode 0700).
-pub(crate) fn open_keys(dir: &Path, server: &Server) -> anyhow::Result<KeyStore> {
-    make_private_dir(dir)?;
-    let account = server
-        .account_id
-        .as_deref()
-        .map(str::parse)
-        .transpose()
-        .context("server.account_id")?;
-    KeyStore::open(
-        dir,
-        &master_key(),
-        account.as_ref(),
-        Arc::new(SystemClock::new()),
-    )
-    .with_context(|| format!("cannot open the keys in `{}`", dir.display()))
-}
-
-fn make_private_dir(dir: &Path) -> anyhow::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    if dir.is_dir() {
-        return Ok(());
-    }
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir)
-        .with_context(|| format!("cannot make the data directory `{}`", dir.display()))
-}
-
-/// The administrator's key, where the data directory has one.
-pub(crate) fn administrator(app: &App) -> anyhow::Result<Option<Credentials>> {
-    let dir = app.data_dir();
-    if !dir.join(gateway::keys::KEYS_FILE).exists() {
-        return Ok(None);
-    }
-    let keys = open_keys(&dir, &app.server())?;
-    let key = keys
-        .administrator()
-        .context("the data directory has no administrator's key")?;
-    Ok(Some(Credentials {
-        key_id: key.key_id,
-        secret: Arc::new(key.secret),
-        token: None,
-    }))
-}
 
 /// The URL at which the server of this data directory answers on this machine: as the running one wrote it, else as
 /// the settings say.
@@ -130,11 +63,13 @@ pub(crate) fn check_region(dir: &Path, region: &base::Region) -> anyhow::Result<
     )))
 }
 
+const SALT_FILE: &str = "salt";
+
 /// The secret by which URLs are hashed in results; made at the first start.
 pub(crate) fn salt(dir: &Path) -> anyhow::Result<delivery::result::Salt> {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
-    let path = dir.join("salt");
+    let path = dir.join(SALT_FILE);
     let failed = || format!("cannot use `{}`", path.display());
     match std::fs::read(&path) {
         Ok(bytes) => {
@@ -163,6 +98,12 @@ pub(crate) fn salt(dir: &Path) -> anyhow::Result<delivery::result::Salt> {
     }
 }
 
+/// Whether a server has run here: all of this is made when the account stands.
+pub(crate) fn has_been_served(dir: &Path) -> bool {
+    let made = ["journal", REGION_FILE, SALT_FILE];
+    made.iter().any(|name| dir.join(name).exists())
+}
+
 /// Whether a server has run here and its journal is gone: the secret is made when the journal stands.
 pub(crate) fn has_lost_journal(dir: &Path) -> bool {
     let is_segment = |entry: std::fs::DirEntry| {
@@ -171,7 +112,7 @@ pub(crate) fn has_lost_journal(dir: &Path) -> bool {
     };
     let has_log = std::fs::read_dir(dir.join("journal"))
         .is_ok_and(|entries| entries.flatten().any(is_segment));
-    dir.join("salt").exists() && !has_log
+    dir.join(SALT_FILE).exists() && !has_log
 }
 
 /// This machine's name.

@@ -7,14 +7,16 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Context;
+use gateway::keys::KEYS_FILE;
 use serde::{Deserialize, Serialize};
+use store::DataDir;
 use store::backup::Copied;
 use store::disk::RealDisk;
 
-use crate::data;
+use crate::{account, data};
 
 /// Small files that belong to the data.
-const FILES: [&str; 4] = ["keys.json", "salt", data::REGION_FILE, "FORMAT"];
+const FILES: [&str; 4] = [KEYS_FILE, "salt", data::REGION_FILE, "FORMAT"];
 
 /// How often results are walked through at most. Chosen: a compaction in each walk is beyond belief.
 const WALKS_MAX: usize = 10;
@@ -66,6 +68,7 @@ pub(crate) fn restore(from: &Path, to: &Path) -> anyhow::Result<Report> {
         "`{}` is no backup: it has no `journal`",
         from.display()
     );
+    DataDir::check(from)?;
     backup_at_rest(from, to, true)
 }
 
@@ -76,6 +79,8 @@ fn copy(
     with_master_key: bool,
     copy_journal: impl FnOnce(&RealDisk) -> anyhow::Result<Copied>,
 ) -> anyhow::Result<Report> {
+    // Nobody can use a copy without keys.
+    account::ensure_not_lost(from)?;
     let is_new = !to.exists();
     make_empty(to)?;
     let copied = copy_all(from, to, with_master_key, copy_journal);
@@ -234,4 +239,28 @@ fn copy_file(from: &Path, to: &Path) -> anyhow::Result<u64> {
 fn sync_dir(dir: &Path) -> anyhow::Result<()> {
     let synced = fs::File::open(dir).and_then(|dir| dir.sync_all());
     synced.with_context(|| format!("cannot sync `{}`", dir.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backup_without_keys_or_of_a_later_format_is_refused() {
+        let house = tempfile::tempdir().unwrap();
+        let (from, to) = (house.path().join("copy"), house.path().join("new"));
+        fs::create_dir_all(from.join("journal")).unwrap();
+        for (format, keys, said) in [
+            ("shukuba-data 1", None, "keys.json` is missing"),
+            ("shukuba-data 9", Some("{}"), "holds `shukuba-data 9`"),
+        ] {
+            fs::write(from.join("FORMAT"), format).unwrap();
+            if let Some(keys) = keys {
+                fs::write(from.join(KEYS_FILE), keys).unwrap();
+            }
+            let error = format!("{:#}", restore(&from, &to).unwrap_err());
+            assert!(error.contains(said), "{error}");
+            assert!(!to.exists());
+        }
+    }
 }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+mod account;
 mod answers;
 mod app;
 mod check;

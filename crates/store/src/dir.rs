@@ -113,7 +113,9 @@ impl DataDir {
             std::thread::sleep(LOCK_POLL);
             waited += LOCK_POLL;
         }
-        check_format(path)?;
+        if find_format(path)? == Format::None {
+            write_format(path, &our_format()).map_err(failed)?;
+        }
         lock.set_len(0)
             .and_then(|()| writeln!(lock, "{} ({})", std::process::id(), to.name()))
             .map_err(failed)?;
@@ -121,6 +123,14 @@ impl DataDir {
             path: path.to_owned(),
             _lock: lock,
         })
+    }
+
+    /// Whether this program reads what `path` holds. Nothing is opened or made; there may be nothing yet.
+    ///
+    /// # Errors
+    /// [`DirError::Version`], [`DirError::NoFormat`], or when the disk refuses.
+    pub fn check(path: &Path) -> Result<(), DirError> {
+        find_format(path).map(drop)
     }
 
     /// The directory.
@@ -150,14 +160,17 @@ fn open_lock(path: &Path) -> io::Result<File> {
     options.open(path.join("LOCK"))
 }
 
-fn check_format(path: &Path) -> Result<(), DirError> {
-    let failed = |source| DirError::Disk {
-        path: path.to_owned(),
-        source,
-    };
-    let expected = format!("{FORMAT} {DATA_VERSION}");
+/// What a directory says of its version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    Ours,
+    /// There is nothing in it yet.
+    None,
+}
+
+fn find_format(path: &Path) -> Result<Format, DirError> {
     match fs::read_to_string(path.join("FORMAT")) {
-        Ok(found) if found.trim_end() == expected => Ok(()),
+        Ok(found) if found.trim_end() == our_format() => Ok(Format::Ours),
         Ok(found) => Err(DirError::Version {
             path: path.to_owned(),
             found: found.trim_end().chars().take(80).collect(),
@@ -168,10 +181,17 @@ fn check_format(path: &Path) -> Result<(), DirError> {
                     path: path.to_owned(),
                 });
             }
-            write_format(path, &expected).map_err(failed)
+            Ok(Format::None)
         }
-        Err(error) => Err(failed(error)),
+        Err(source) => Err(DirError::Disk {
+            path: path.to_owned(),
+            source,
+        }),
     }
+}
+
+fn our_format() -> String {
+    format!("{FORMAT} {DATA_VERSION}")
 }
 
 fn write_format(path: &Path, text: &str) -> io::Result<()> {
@@ -215,8 +235,18 @@ mod tests {
     fn another_version_is_refused_and_named() {
         let temporary = tempfile::tempdir().unwrap();
         fs::write(temporary.path().join("FORMAT"), "shukuba-data 2\n").unwrap();
+        let looked = DataDir::check(temporary.path()).unwrap_err();
         let error = DataDir::open(temporary.path(), Use::Serve).unwrap_err();
         assert!(error.to_string().contains("shukuba-data 2"), "{error}");
+        assert_eq!(looked.to_string(), error.to_string());
+    }
+
+    #[test]
+    fn looking_at_a_new_directory_makes_nothing_in_it() {
+        let temporary = tempfile::tempdir().unwrap();
+        DataDir::check(&temporary.path().join("none")).unwrap();
+        DataDir::check(temporary.path()).unwrap();
+        assert_eq!(fs::read_dir(temporary.path()).unwrap().count(), 0);
     }
 
     #[test]

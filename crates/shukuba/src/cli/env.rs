@@ -7,17 +7,25 @@ use anyhow::Context;
 use crate::app::App;
 use crate::client::tls::{self, Root};
 use crate::config::Server;
-use crate::{data, output};
+use crate::{account, data, output};
 
 /// Prints the variables for aws-cli and SDKs: `eval "$(shukuba env)"`
 ///
 /// Makes the account at the first time, so that it works before, during and after `serve`.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    /// Make a new account and administrator where `keys.json` is lost: keys that were handed out are taken no longer
+    #[arg(long)]
+    new_keys: bool,
+}
 
-pub(super) fn run(app: &App, _: Args) -> anyhow::Result<ExitCode> {
+pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     let server = app.server();
-    let keys = data::open_keys(&app.data_dir(), &server)?;
+    let dir = app.data_dir();
+    let keys = match args.new_keys {
+        true => account::make_anew(&dir, &server)?,
+        false => account::open_or_make(&dir, &server)?,
+    };
     let key = keys
         .administrator()
         .context("the data directory has no administrator's key")?;

@@ -12,7 +12,7 @@ use gateway::keys::Status;
 
 use crate::app::{self, App};
 use crate::output::Format;
-use crate::{data, output};
+use crate::{account, output};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -61,7 +61,7 @@ const RESTART: &str = "a running server takes the change within a second";
 
 pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     let server = app.server();
-    let keys = data::open_keys(&app.data_dir(), &server)?;
+    let keys = account::open_kept(&app.data_dir(), &server)?;
     match args.what {
         What::Create {
             name,
@@ -173,7 +173,7 @@ pub(super) fn password(app: &App, args: PasswordArgs) -> anyhow::Result<ExitCode
         .read_line(&mut line)
         .context("cannot read the password")?;
     let server = app.server();
-    let keys = data::open_keys(&app.data_dir(), &server)?;
+    let keys = account::open_kept(&app.data_dir(), &server)?;
     keys.set_root_password(line.trim_end_matches(['\n', '\r']))?;
     output::complain("the root password is set");
     Ok(ExitCode::SUCCESS)

@@ -71,7 +71,7 @@ impl Endpoint {
         let is_of_aws = region_of(&url).is_some();
         let of_data_dir = || match is_of_aws {
             true => Ok(None),
-            false => crate::data::administrator(app),
+            false => crate::account::administrator(app),
         };
         let fixed = match credentials_of_environment() {
             Some(credentials) => Some(credentials),
@@ -92,7 +92,7 @@ impl Endpoint {
 
     fn of_data_dir(app: &App) -> anyhow::Result<Self> {
         let server = app.server();
-        let Some(credentials) = crate::data::administrator(app)? else {
+        let Some(credentials) = crate::account::administrator(app)? else {
             return Err(app::usage(format!(
                 "no server's data in `{}`: give --data DIR, or --endpoint URL with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
                 app.data_dir().display()

@@ -28,7 +28,7 @@ use delivery::share::Share;
 
 use crate::app::{App, usage};
 use crate::config::Server;
-use crate::data;
+use crate::{account, data};
 use upkeep::Upkeep;
 
 /// What sends in flight may take after a signal. Chosen: half of what service managers wait before they kill.
@@ -127,7 +127,7 @@ pub(crate) async fn account(app: &App, server: &Server, queue: &str) -> anyhow::
     let has_own_key = variable("AWS_ACCESS_KEY_ID").is_some() || variable("AWS_PROFILE").is_some();
     if is_local
         && !has_own_key
-        && let Some(key) = data::administrator(app)?
+        && let Some(key) = account::administrator(app)?
     {
         return Ok(Account::with_key(&key.key_id, key.secret.expose(), &server.region)?.at(&local));
     }

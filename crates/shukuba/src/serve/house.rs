@@ -30,7 +30,7 @@ use super::routes;
 use super::runtimes::Runtimes;
 use super::work::{self, Work};
 use crate::config::Server;
-use crate::data;
+use crate::{account, data};
 
 /// What sends in flight may take when the settings change. Chosen: the longest attempt by default.
 const RENEW_GRACE: Duration = Duration::from_secs(15);
@@ -64,7 +64,7 @@ impl House {
         // A server that was killed left it behind.
         data::remove_endpoint(path);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-        let keys = Arc::new(data::open_keys(path, &now.config.server)?);
+        let keys = Arc::new(account::open_or_make(path, &now.config.server)?);
         let metrics = Arc::new(Registry::new());
         let ledger = Arc::new(Ledger::new());
         let queues = open_queues(&dir, &now.config, &keys, &clock, &metrics, &ledger)?;

@@ -59,6 +59,7 @@ fn config_check_looks_at_the_certificate() {
 fn a_secret_goes_to_a_file_of_its_owner_and_into_no_pipe() {
     let house = House::new("");
     let create = ["key", "create", "--role", "sender", "--name", "app"];
+    house.json(&["env"]);
     let refused = house.run(&create);
     assert_eq!(refused.status.code(), Some(2));
     assert_eq!(house.json(&["key", "list"]).as_array().unwrap().len(), 1);

@@ -1,0 +1,186 @@
+//! The account of a data directory and its keys, as the server and the commands open them.
+//!
+//! Only `serve` and `env` make an account, and only where nobody has served yet: new keys in the place of lost ones
+//! would turn everybody away without a word.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
+use base::SystemClock;
+use gateway::keys::KEYS_FILE;
+use gateway::{KeyStore, MasterKeySource};
+use store::{DataDir, Use};
+
+use crate::app::{self, App};
+use crate::client::endpoint::Credentials;
+use crate::config::Server;
+use crate::data;
+
+/// Opens the keys, and makes account and administrator in a new directory (mode 0700).
+pub(crate) fn open_or_make(dir: &Path, server: &Server) -> anyhow::Result<KeyStore> {
+    check(dir)?;
+    make_private_dir(dir)?;
+    open(dir, server)
+}
+
+/// Opens the keys that are there; makes none.
+pub(crate) fn open_kept(dir: &Path, server: &Server) -> anyhow::Result<KeyStore> {
+    check(dir)?;
+    if !has_keys(dir) {
+        return Err(app::usage(format!(
+            "`{}` has no account: give --data DIR; `shukuba serve` or `shukuba env` makes one in a new directory",
+            dir.display()
+        )));
+    }
+    open(dir, server)
+}
+
+/// Makes account and administrator anew in a directory, or a backup, whose keys are lost.
+pub(crate) fn make_anew(dir: &Path, server: &Server) -> anyhow::Result<KeyStore> {
+    DataDir::check(dir)?;
+    if has_keys(dir) || !data::has_been_served(dir) {
+        return Err(app::usage(format!(
+            "--new-keys is for a data directory whose `{KEYS_FILE}` is lost; that of `{}` is not",
+            dir.display()
+        )));
+    }
+    // A server that runs still knows the keys that are lost on the disk.
+    let _dir = DataDir::open(dir, Use::Read)?;
+    open(dir, server)
+}
+
+/// The administrator's key, where the data directory has one.
+pub(crate) fn administrator(app: &App) -> anyhow::Result<Option<Credentials>> {
+    let dir = app.data_dir();
+    check(&dir)?;
+    if !has_keys(&dir) {
+        return Ok(None);
+    }
+    let keys = open(&dir, &app.server())?;
+    let key = keys
+        .administrator()
+        .context("the data directory has no administrator's key")?;
+    Ok(Some(Credentials {
+        key_id: key.key_id,
+        secret: Arc::new(key.secret),
+        token: None,
+    }))
+}
+
+/// Refuses a directory, or a backup, whose keys are lost.
+pub(crate) fn ensure_not_lost(dir: &Path) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        has_keys(dir) || !data::has_been_served(dir),
+        "`{}` is missing, and with it the account and its keys: put it back, or restore a backup that has it; without one, \
+         `shukuba env --new-keys --data {}` makes new keys (set server.account_id to the old number first)",
+        dir.join(KEYS_FILE).display(),
+        dir.display()
+    );
+    Ok(())
+}
+
+/// Refuses what another version wrote, and what has lost its keys.
+fn check(dir: &Path) -> anyhow::Result<()> {
+    DataDir::check(dir)?;
+    ensure_not_lost(dir)
+}
+
+fn has_keys(dir: &Path) -> bool {
+    dir.join(KEYS_FILE).exists()
+}
+
+fn open(dir: &Path, server: &Server) -> anyhow::Result<KeyStore> {
+    let account = server
+        .account_id
+        .as_deref()
+        .map(str::parse)
+        .transpose()
+        .context("server.account_id")?;
+    KeyStore::open(
+        dir,
+        &master_key(),
+        account.as_ref(),
+        Arc::new(SystemClock::new()),
+    )
+    .with_context(|| format!("cannot open the keys in `{}`", dir.display()))
+}
+
+/// Where the master key comes from: the file that the service manager hands over, `SHUKUBA_MASTER_KEY_FILE`, the
+/// variable `SHUKUBA_MASTER_KEY`, else beside the data.
+fn master_key() -> MasterKeySource {
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let handed = variable("CREDENTIALS_DIRECTORY")
+        .map(|dir| PathBuf::from(dir).join("shukuba-master-key"))
+        .filter(|path| path.exists());
+    if let Some(path) = handed.or_else(|| variable("SHUKUBA_MASTER_KEY_FILE").map(PathBuf::from)) {
+        return MasterKeySource::File(path);
+    }
+    match std::env::var("SHUKUBA_MASTER_KEY") {
+        Ok(text) if !text.is_empty() => MasterKeySource::Hex(text),
+        _ => MasterKeySource::BesideTheData,
+    }
+}
+
+fn make_private_dir(dir: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    if dir.is_dir() {
+        return Ok(());
+    }
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .with_context(|| format!("cannot make the data directory `{}`", dir.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(opened: anyhow::Result<KeyStore>) -> String {
+        format!("{:#}", opened.unwrap_err())
+    }
+
+    #[test]
+    fn lost_keys_are_missed_and_made_anew_only_where_that_is_asked_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, server) = (dir.path(), Server::default());
+        let old = open_or_make(path, &server).unwrap().list();
+        std::fs::write(path.join(data::REGION_FILE), "eu-west-1\n").unwrap();
+        refused(make_anew(path, &server));
+        assert_eq!(open_kept(path, &server).unwrap().list(), old);
+        std::fs::remove_file(path.join(KEYS_FILE)).unwrap();
+        for open in [open_or_make, open_kept] {
+            let text = refused(open(path, &server));
+            assert!(text.contains("keys.json` is missing"), "{text}");
+            assert!(text.contains("restore a backup"), "{text}");
+            assert!(!has_keys(path));
+        }
+        let new = make_anew(path, &server).unwrap().list();
+        assert_ne!(new, old);
+        assert_eq!(open_or_make(path, &server).unwrap().list(), new);
+    }
+
+    #[test]
+    fn no_account_is_made_for_those_who_only_use_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("none");
+        let text = refused(open_kept(&path, &Server::default()));
+        assert!(text.contains("has no account"), "{text}");
+        refused(make_anew(&path, &Server::default()));
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn keys_of_a_later_format_are_not_touched() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path();
+        std::fs::write(path.join("FORMAT"), "shukuba-data 9\n").unwrap();
+        for open in [open_or_make, open_kept, make_anew] {
+            let text = refused(open(path, &Server::default()));
+            assert!(text.contains("holds `shukuba-data 9`"), "{text}");
+        }
+        assert_eq!(std::fs::read_dir(path).unwrap().count(), 1);
+    }
+}
