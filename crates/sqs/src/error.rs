@@ -140,6 +140,26 @@ pub enum Error {
         /// The bound.
         limit: usize,
     },
+    /// A policy is longer than one may be.
+    #[error("the policy has {bytes} bytes; the most is {limit}")]
+    PolicyTooLong {
+        /// Its bytes.
+        bytes: usize,
+        /// The bound.
+        limit: usize,
+    },
+    /// A policy has more of something than one may have.
+    #[error("{count} {what} were found in {place}, max allowed is {limit}")]
+    PolicyTooMany {
+        /// Of what.
+        what: &'static str,
+        /// In the policy, or in one of its statements.
+        place: &'static str,
+        /// How many.
+        count: usize,
+        /// The bound.
+        limit: usize,
+    },
     /// A message to a FIFO queue has no deduplication id, and the queue makes none.
     #[error(
         "the queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly"

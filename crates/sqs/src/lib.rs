@@ -3,7 +3,8 @@
 //! - [`queues`]: [`Queues`], what callers use: the engine with its journal, its clock and its waiting receivers
 //! - [`message`]: messages as callers give and get them
 //! - [`attributes`]: message attributes and their MD5
-//! - [`settings`]: a queue's attributes, tags and permissions
+//! - [`settings`]: a queue's attributes and tags
+//! - `policy`: its access policy, with the permissions in it
 //! - [`batch`] and [`name`]: the rules for batches and names
 //! - [`ops`]: the operations of the API on the wire
 //! - [`error`]: [`Error`], what can be wrong with a call
@@ -15,6 +16,7 @@ pub mod error;
 pub mod message;
 pub mod name;
 pub mod ops;
+mod policy;
 pub mod queues;
 pub mod settings;
 

@@ -1,4 +1,4 @@
-//! A queue's attributes, tags and permissions: their rules and their form in the journal.
+//! A queue's attributes and tags: their rules and their form in the journal.
 //!
 //! Source: SQS API Reference, CreateQueue and SetQueueAttributes.
 
@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use base::{Arn, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, name};
+use crate::{Error, name, policy};
 
 /// Most tags of a queue.
 pub const TAGS_MAX: usize = 50;
@@ -258,7 +258,7 @@ impl Settings {
                         .to_owned(),
                 });
             }
-            "Policy" => self.policy = parse_policy(attribute, value)?,
+            "Policy" => self.policy = policy::parse(value)?,
             "RedrivePolicy" => self.redrive = parse_redrive(value)?,
             "RedriveAllowPolicy" => self.redrive_allow = parse_redrive_allow(value)?,
             "ContentBasedDeduplication" => {
@@ -426,45 +426,6 @@ fn check_tag(key: &str, value: &str) -> Result<(), Error> {
         return Err(Error::parameter("TagValue", value, right));
     }
     Ok(())
-}
-
-fn parse_policy(attribute: &str, value: &str) -> Result<Option<String>, Error> {
-    if value.is_empty() {
-        return Ok(None);
-    }
-    let refuse = || {
-        let right = "it is a JSON object with a Statement: one or a list of objects with an Effect, `Allow` or `Deny`, a Principal or NotPrincipal, an Action or NotAction, and a Resource or NotResource";
-        Error::attribute(attribute, value, right)
-    };
-    let json: serde_json::Value = serde_json::from_str(value).map_err(|_| refuse())?;
-    let is_policy = match json.get("Statement") {
-        Some(serde_json::Value::Array(statements)) => statements.iter().all(is_statement),
-        Some(statement) => is_statement(statement),
-        None => false,
-    };
-    is_policy.then(|| Some(value.to_owned())).ok_or_else(refuse)
-}
-
-/// Whether it has what every statement of a resource's policy has. Source: IAM User Guide, "Grammar of the IAM JSON policy
-/// language"; that SQS refuses one without Principal or Resource: Developer Guide, "Basic examples of Amazon SQS policies".
-fn is_statement(json: &serde_json::Value) -> bool {
-    let is_texts = |value: &serde_json::Value| match value {
-        serde_json::Value::Array(texts) => texts.iter().all(serde_json::Value::is_string),
-        text => text.is_string(),
-    };
-    let is_principal = |value: &serde_json::Value| match value {
-        serde_json::Value::Object(kinds) => !kinds.is_empty() && kinds.values().all(is_texts),
-        text => text == "*",
-    };
-    let one_of = |names: [&str; 2]| {
-        let mut there = names.into_iter().filter_map(|name| json.get(name));
-        there.next().filter(|_| there.next().is_none())
-    };
-    let effect = json.get("Effect").and_then(serde_json::Value::as_str);
-    matches!(effect, Some("Allow" | "Deny"))
-        && one_of(["Action", "NotAction"]).is_some_and(is_texts)
-        && one_of(["Resource", "NotResource"]).is_some_and(is_texts)
-        && one_of(["Principal", "NotPrincipal"]).is_some_and(is_principal)
 }
 
 fn parse_redrive(value: &str) -> Result<Option<Redrive>, Error> {
@@ -663,31 +624,6 @@ mod tests {
         let json = serde_json::to_vec(&settings).unwrap();
         assert_eq!(serde_json::from_slice::<Settings>(&json).unwrap(), settings);
         assert_eq!(settings.dead_letter_queue(), Some(("d".to_owned(), 3)));
-    }
-
-    #[test]
-    fn a_statement_says_who_what_and_where() {
-        let whole = serde_json::json!({
-            "Effect": "Allow", "Principal": { "AWS": "123456789012" }, "Action": "sqs:SendMessage", "Resource": "q",
-        });
-        assert!(is_statement(&whole));
-        for (name, wrong) in [
-            ("Effect", serde_json::json!("Maybe")),
-            ("Action", 7.into()),
-            ("Resource", 7.into()),
-            ("Principal", "123456789012".into()),
-            ("Principal", serde_json::json!({})),
-            ("NotAction", "b".into()),
-        ] {
-            let mut one = whole.clone();
-            one[name] = wrong;
-            assert!(!is_statement(&one), "{one}");
-        }
-        for name in ["Effect", "Principal", "Action", "Resource"] {
-            let mut one = whole.clone();
-            one.as_object_mut().unwrap().remove(name);
-            assert!(!is_statement(&one), "{one}");
-        }
     }
 
     #[test]

@@ -92,6 +92,13 @@ impl From<Error> for Fault {
                 format!("{count} Actions were found, maximum allowed is {limit}."),
             )
             .with_status(403),
+            Error::PolicyTooLong { .. } => {
+                Self::sender("OverLimit", "Submitted policy is over max allowed size.")
+                    .with_status(403)
+            }
+            over @ Error::PolicyTooMany { .. } => {
+                Self::sender("OverLimit", over.to_string()).with_status(403)
+            }
             Error::OverLimit { limit } => Self::sender(
                 "OverLimit",
                 format!("The maximum number of in flight messages is reached: {limit}."),

@@ -4,18 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use base::Timestamp;
-use serde_json::{Value, json};
 use store::record::{QueueId, Record, Stored};
 use store::{Class, Position};
 
 use super::{Queue, Queues};
 use crate::engine::Engine;
 use crate::engine::decide::Creation;
+use crate::policy::Permission;
 use crate::settings::Settings;
-use crate::{Error, name};
-
-/// Most actions of a permission. Source: API Reference, AddPermission.
-const ACTIONS_MAX: usize = 7;
+use crate::{Error, name, policy};
 
 /// A page of queues.
 #[derive(Clone, Debug)]
@@ -260,10 +257,10 @@ impl Queues {
         .await
     }
 
-    /// Adds a statement to the queue's policy. `actions`: names of operations, or `*`.
+    /// Adds a statement to the queue's policy. `actions`: names of actions, or `*`.
     ///
     /// # Errors
-    /// When label, accounts or actions break a rule or the label exists.
+    /// When label, accounts or actions break a rule, the label exists, or the policy would be beyond a quota.
     pub async fn add_permission(
         &self,
         queue: &Queue,
@@ -271,28 +268,14 @@ impl Queues {
         accounts: &[String],
         actions: &[String],
     ) -> Result<(), Error> {
-        check_permission(label, accounts, actions)?;
-        let arn = self.arn(queue.name());
-        let statement = json!({
-            "Sid": label,
-            "Effect": "Allow",
-            "Principal": {"AWS": one_or_all(accounts.iter().map(|account| format!("arn:aws:iam::{account}:root")))},
-            "Action": one_or_all(actions.iter().map(|action| format!("SQS:{action}"))),
-            "Resource": arn,
-        });
-        self.change(queue, |_, settings, at| {
-            edit_policy(settings, &arn, at, |statements| {
-                if statements
-                    .iter()
-                    .any(|statement| has_label(statement, label))
-                {
-                    return Err(Error::parameter("Label", label, "already exists"));
-                }
-                statements.push(statement);
-                Ok(())
-            })
-        })
-        .await
+        let permission = Permission {
+            label,
+            accounts,
+            actions,
+        };
+        permission.check()?;
+        self.change_policy(queue, |policy, arn| policy::add(policy, arn, permission))
+            .await
     }
 
     /// Removes a statement of the queue's policy.
@@ -300,18 +283,21 @@ impl Queues {
     /// # Errors
     /// [`Error::NotFound`] when no statement has the label.
     pub async fn remove_permission(&self, queue: &Queue, label: &str) -> Result<(), Error> {
+        self.change_policy(queue, |policy, arn| policy::remove(policy, arn, label))
+            .await
+    }
+
+    async fn change_policy(
+        &self,
+        queue: &Queue,
+        change: impl FnOnce(Option<&str>, &str) -> Result<Option<String>, Error>,
+    ) -> Result<(), Error> {
         let arn = self.arn(queue.name());
         self.change(queue, |_, settings, at| {
-            edit_policy(settings, &arn, at, |statements| {
-                let before = statements.len();
-                statements.retain(|statement| !has_label(statement, label));
-                if statements.len() == before {
-                    return Err(Error::NotFound {
-                        what: "label",
-                        name: label.to_owned(),
-                    });
-                }
-                Ok(())
+            Ok(Settings {
+                policy: change(settings.policy.as_deref(), &arn)?,
+                modified_ms: at.as_millis(),
+                ..settings.clone()
             })
         })
         .await
@@ -434,79 +420,4 @@ enum Oldest {
 
 fn to_json(settings: &Settings) -> Vec<u8> {
     serde_json::to_vec(settings).unwrap_or_default()
-}
-
-fn check_permission(label: &str, accounts: &[String], actions: &[String]) -> Result<(), Error> {
-    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    if !(1..=80).contains(&label.len()) || !label.bytes().all(is_allowed) {
-        let right = "a label has 1 to 80 alphanumeric characters, hyphens and underscores";
-        return Err(Error::parameter("Label", label, right));
-    }
-    if accounts.is_empty() {
-        return Err(Error::MissingParameter {
-            name: "AWSAccountIds",
-        });
-    }
-    if actions.is_empty() {
-        return Err(Error::MissingParameter { name: "Actions" });
-    }
-    for account in accounts {
-        if account.parse::<base::AccountId>().is_err() {
-            return Err(Error::parameter(
-                "AWSAccountIds",
-                account,
-                "an account id has 12 digits",
-            ));
-        }
-    }
-    if actions.len() > ACTIONS_MAX {
-        let (count, limit) = (actions.len(), ACTIONS_MAX);
-        return Err(Error::TooManyActions { count, limit });
-    }
-    Ok(())
-}
-
-/// A list of one is that one: so SQS writes its policies (LocalStack's tests recorded it on 2023-06-22).
-fn one_or_all(items: impl Iterator<Item = String>) -> Value {
-    let mut items: Vec<Value> = items.map(Value::String).collect();
-    match items.len() {
-        1 => items.remove(0),
-        _ => Value::Array(items),
-    }
-}
-
-fn has_label(statement: &Value, label: &str) -> bool {
-    statement.get("Sid").and_then(Value::as_str) == Some(label)
-}
-
-/// The settings with another policy; a policy without statements is none.
-fn edit_policy(
-    settings: &Settings,
-    arn: &str,
-    at: Timestamp,
-    edit: impl FnOnce(&mut Vec<Value>) -> Result<(), Error>,
-) -> Result<Settings, Error> {
-    let parsed = settings
-        .policy
-        .as_deref()
-        .and_then(|policy| serde_json::from_str(policy).ok());
-    let mut policy: Value = parsed.unwrap_or_else(
-        || json!({"Version": "2008-10-17", "Id": format!("{arn}/SQSDefaultPolicy")}),
-    );
-    let mut statements = match policy.get_mut("Statement").map(Value::take) {
-        Some(Value::Array(statements)) => statements,
-        Some(Value::Null) | None => Vec::new(),
-        Some(single) => vec![single],
-    };
-    edit(&mut statements)?;
-    let is_empty = statements.is_empty();
-    if let Some(object) = policy.as_object_mut() {
-        object.insert("Statement".to_owned(), Value::Array(statements));
-    }
-    let policy = (!is_empty).then(|| policy.to_string());
-    Ok(Settings {
-        policy,
-        modified_ms: at.as_millis(),
-        ..settings.clone()
-    })
 }
