@@ -51,14 +51,16 @@ pub struct Destination {
     /// Headers sent with every request; they replace those of the line. Values may hold `${secret:NAME}`,
     /// `${env:NAME}` and `${file:/path}`. Default none.
     pub headers: BTreeMap<String, String>,
-    /// `host:port` to connect to in place of the URL's; TLS and `Host` keep the URL's name. Default none.
+    /// `host:port` to connect to in place of the URL's; TLS and `Host` keep the URL's name. Not beside `proxy`; takes the
+    /// place of one in `*`. Default none.
     pub connect_to: Option<String>,
     /// PEM file of the only authorities that are trusted for it. Default the system's.
     pub ca_file: Option<PathBuf>,
     /// Networks that are allowed although they are private or special. Default none.
     #[serde(deserialize_with = "networks")]
     pub allow_cidrs: Vec<IpNet>,
-    /// Proxy `http://host:port` for all requests (CONNECT for https). Default none.
+    /// Proxy `http://host:port` for all requests (CONNECT for https). Not beside `connect_to`; takes the place of one in
+    /// `*`. Default none.
     pub proxy: Option<Url>,
     /// Idle connections kept open. 0 to 10000; default 64.
     pub idle_connections_max: Option<u32>,
@@ -123,7 +125,7 @@ impl Destination {
             ),
             None => under.mail_relay.clone(),
         };
-        let proxy = self.proxy.clone().or_else(|| under.proxy.clone());
+        let (connect_to, proxy) = self.way(under);
         let hidden = hidden(&headers, mail_relay.as_ref(), proxy.as_ref());
         let rate_per_sec = self.rate.map(Rate::per_sec).or(under.rate_per_sec);
         Ok(DestinationRules {
@@ -157,7 +159,7 @@ impl Destination {
                 .request_bytes_max
                 .map_or(under.request_bytes_max, Size::get),
             headers,
-            connect_to: self.connect_to.clone().or_else(|| under.connect_to.clone()),
+            connect_to,
             ca_file: self.ca_file.clone().or_else(|| under.ca_file.clone()),
             allow_cidrs: if self.allow_cidrs.is_empty() {
                 under.allow_cidrs.clone()
@@ -177,6 +179,15 @@ impl Destination {
                 .as_deref()
                 .map_or_else(|| Arc::clone(&under.id_header), Arc::from),
         })
+    }
+
+    /// Where connections go in place of the URL's host: one of the two at most. Its own `connect_to` takes the place of a
+    /// `proxy` for all, and the other way round.
+    fn way(&self, under: &DestinationRules) -> (Option<String>, Option<Url>) {
+        match (&self.connect_to, &self.proxy) {
+            (None, None) => (under.connect_to.clone(), under.proxy.clone()),
+            (connect_to, proxy) => (connect_to.clone(), proxy.clone()),
+        }
     }
 
     /// Adds what is wrong with these rules to `problems`.
@@ -248,8 +259,14 @@ impl Destination {
                 format!("`{target}` is not `host:port`, such as `10.0.0.5:8443`"),
             );
         }
+        if self.connect_to.is_some() && self.proxy.is_some() {
+            problems.push(
+                &key("connect_to"),
+                "stands beside `proxy`, and a connection goes to one of them: leave one out",
+            );
+        }
         if let Some(proxy) = &self.proxy
-            && (proxy.scheme() != "http" || proxy.host_str().is_none())
+            && (proxy.scheme() != "http" || proxy.host_str().is_none() || has_more(proxy))
         {
             problems.push(
                 &key("proxy"),
@@ -406,7 +423,12 @@ fn without_password(url: &Url) -> Url {
     url
 }
 
-fn key_of(name: &str, key: &str) -> String {
+/// Whether a proxy's URL says what is not read.
+fn has_more(proxy: &Url) -> bool {
+    proxy.path() != "/" || proxy.query().is_some() || proxy.fragment().is_some()
+}
+
+pub(super) fn key_of(name: &str, key: &str) -> String {
     format!("destinations.\"{name}\".{key}")
 }
 

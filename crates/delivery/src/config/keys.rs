@@ -319,7 +319,7 @@ pub const KEYS: &[Key] = &[
         Kind::Text,
         "",
         "none",
-        "`host:port` to connect to in place of the URL's; TLS and `Host` keep the URL's name",
+        "`host:port` to connect to in place of the URL's; TLS and `Host` keep the URL's name. Not beside `proxy`; takes the place of one in `*`",
     ),
     key(
         "destinations.\"HOST\"",
@@ -343,7 +343,7 @@ pub const KEYS: &[Key] = &[
         Kind::Url,
         "",
         "none",
-        "Proxy `http://host:port` for all requests (CONNECT for https)",
+        "Proxy `http://host:port` for all requests (CONNECT for https). Not beside `connect_to`; takes the place of one in `*`",
     ),
     key(
         "destinations.\"HOST\"",

@@ -270,6 +270,36 @@ mod tests {
             rules.proxy = Some("https://u:SECRET@h/".parse().unwrap());
         });
         assert!(!found[0].contains("SECRET"), "{found:?}");
+        let found = with("proxy", |rules| {
+            rules.proxy = Some("http://h:1/path".parse().unwrap());
+        });
+        assert!(found[0].contains("`http://h:1/path` is not"), "{found:?}");
+    }
+
+    #[test]
+    fn a_connection_goes_to_one_place() {
+        let way = |connect_to: Option<&str>, proxy: Option<&str>| Destination {
+            connect_to: connect_to.map(str::to_owned),
+            proxy: proxy.map(|url| url.parse().unwrap()),
+            ..Destination::default()
+        };
+        let found = with("connect_to", |rules| {
+            *rules = way(Some("h:1"), Some("http://p:1"));
+        });
+        assert!(found[0].contains("beside `proxy`"), "{found:?}");
+        let of = |own: &Destination, all: &Destination| {
+            let none = BTreeMap::new();
+            let under = all.resolve("*", &DestinationRules::default(), &none, &SystemSecrets);
+            let rules = own.resolve("h", &under.unwrap(), &none, &SystemSecrets);
+            let rules = rules.unwrap();
+            (rules.connect_to, rules.proxy.map(String::from))
+        };
+        let (direct, proxied) = (way(Some("h:1"), None), way(None, Some("http://p:1")));
+        let nothing = Destination::default();
+        assert_eq!(of(&direct, &proxied), (Some("h:1".to_owned()), None));
+        assert_eq!(of(&proxied, &direct).0, None);
+        assert_eq!(of(&nothing, &direct).0.as_deref(), Some("h:1"));
+        assert_eq!(of(&nothing, &proxied).1.as_deref(), Some("http://p:1/"));
     }
 
     #[test]
