@@ -161,7 +161,6 @@ pub(super) fn write_head(
     );
     let mut has_agent = false;
     let mut has_accept = false;
-    let mut has_id = rules.id_header.is_empty();
     let from_rules = rules
         .headers
         .iter()
@@ -171,14 +170,17 @@ pub(super) fn write_head(
         .iter()
         .filter(|(name, _)| !is_in(rules, name))
         .map(|(name, value)| (name, value.as_str()));
-    for (name, value) in from_rules.chain(from_line) {
+    // The id is ours: a line that said another would make receivers take two for one.
+    let is_id =
+        |name: &str| !rules.id_header.is_empty() && name.eq_ignore_ascii_case(&rules.id_header);
+    let all = from_rules.chain(from_line);
+    for (name, value) in all.filter(|(name, _)| !is_id(name)) {
         check_header(name, value)?;
         has_agent |= name.eq_ignore_ascii_case("user-agent");
         has_accept |= name.eq_ignore_ascii_case("accept");
-        has_id |= name.eq_ignore_ascii_case(&rules.id_header);
         push(out, &[name, ": ", value, "\r\n"]);
     }
-    if !has_id {
+    if !rules.id_header.is_empty() {
         check_header(&rules.id_header, &notification.id)?;
         push(out, &[&rules.id_header, ": ", &notification.id, "\r\n"]);
     }
@@ -275,6 +277,21 @@ mod tests {
                  X-Id: 7\r\nx-notification-id: n-1\r\nuser-agent: shukuba/{version}\r\naccept: */*\r\ncontent-length: 3\r\n\r\n"
             )
         );
+    }
+
+    #[test]
+    fn the_id_is_ours_whatever_the_line_says() {
+        let mut line = request("http://h.example/");
+        line.request.headers = vec![("X-Notification-ID".into(), "forged".into())];
+        let text = written(&line, &DestinationRules::default(), Target::Origin);
+        assert!(text.contains("\r\nx-notification-id: n-1\r\n"), "{text}");
+        assert!(!text.contains("forged"), "{text}");
+        let none = DestinationRules {
+            id_header: "".into(),
+            ..DestinationRules::default()
+        };
+        let text = written(&line, &none, Target::Origin);
+        assert!(text.contains("X-Notification-ID: forged"), "{text}");
     }
 
     #[test]
