@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use foldhash::fast::FixedState;
+use percent_encoding::percent_decode_str;
 use url::Url;
 
 use crate::config::{DestinationRules, Invalid, Secrets, Settings};
@@ -114,14 +115,28 @@ pub(crate) fn write_authority(url: &Url, name: &mut String) {
     name.clear();
     match url.host_str() {
         Some(host) => name.push_str(host.strip_suffix('.').unwrap_or(host)),
-        None => {
-            let domain = url.path().rsplit_once('@').map_or("", |(_, domain)| domain);
-            name.push_str(&domain.to_ascii_lowercase());
-        }
+        None => name.push_str(&mail_domain(url).unwrap_or_default()),
     }
     if let Some(port) = url.port() {
         let _ = write!(name, ":{port}");
     }
+}
+
+/// The domain of a `mailto` URL's last address, or of the last one in its `to` (RFC 6068 has both).
+pub(crate) fn mail_domain(url: &Url) -> Option<String> {
+    let of = |addresses: &str| {
+        let text = percent_decode_str(addresses).decode_utf8().ok()?;
+        let (_, domain) = text.trim().rsplit_once('@')?;
+        let domain = domain.trim_end_matches('>');
+        let is_domain = !domain.is_empty() && domain.bytes().all(|byte| byte.is_ascii_graphic());
+        is_domain.then(|| domain.to_ascii_lowercase())
+    };
+    let to = |pair: &str| {
+        let (name, value) = pair.split_once('=')?;
+        name.eq_ignore_ascii_case("to").then(|| of(value))?
+    };
+    let in_query = || url.query()?.split('&').find_map(to);
+    of(url.path()).or_else(in_query)
 }
 
 /// The host of an authority, without its port.
@@ -167,6 +182,8 @@ mod tests {
             ("http://127.0.0.1:82/", "127.0.0.1"),
             ("http://[::1]:82/", "[::1]"),
             ("mailto:a@X.appsflyer.com", "*.appsflyer.com"),
+            ("mailto:a%40x.appsflyer.com", "*.appsflyer.com"),
+            ("mailto:?subject=x&To=b@x.appsflyer.com", "*.appsflyer.com"),
         ] {
             let url = Url::parse(url).unwrap();
             assert_eq!(&*all.of_url(&url).name, name, "{url}");

@@ -234,16 +234,13 @@ impl Masking {
             Some(at) => address.split_at(at),
             None => (address, ""),
         };
-        let masked: Vec<String> = to
-            .split(',')
-            .map(|one| {
-                format!(
-                    "{MASK}{}",
-                    one.rfind('@').and_then(|at| one.get(at..)).unwrap_or("")
-                )
-            })
-            .collect();
-        Cow::Owned(format!("mailto:{}{}", masked.join(","), self.pairs(query)))
+        let query = self.pairs(query);
+        let pairs: Vec<Cow<'_, str>> = query.split('&').map(without_receivers).collect();
+        Cow::Owned(format!(
+            "mailto:{}{}",
+            without_mailboxes(to),
+            pairs.join("&")
+        ))
     }
 
     /// Hides values in an answer's or a request's text: JSON members and `name=value` pairs.
@@ -331,6 +328,32 @@ impl Masking {
 /// The bit of a length; names of 63 and more share one.
 fn length_bit(len: usize) -> u64 {
     1 << len.min(63)
+}
+
+/// `to=ann@b.example`, also of `cc` and `bcc`, without the mailboxes.
+fn without_receivers(pair: &str) -> Cow<'_, str> {
+    let parts = pair.split_once('=');
+    match parts.map(|(name, value)| (name, name.trim_start_matches('?'), value)) {
+        Some((written, name, value))
+            if ["to", "cc", "bcc"]
+                .iter()
+                .any(|own| name.eq_ignore_ascii_case(own)) =>
+        {
+            Cow::Owned(format!("{written}={}", without_mailboxes(value)))
+        }
+        _ => Cow::Borrowed(pair),
+    }
+}
+
+/// Mail addresses without what stands before the `@`.
+fn without_mailboxes(addresses: &str) -> String {
+    let hidden = |one: &str| match one.rfind('@').and_then(|at| one.get(at..)) {
+        Some(domain) => format!("{MASK}{domain}"),
+        None if one.is_empty() => String::new(),
+        None => MASK.to_owned(),
+    };
+    let all: Vec<String> = addresses.split(',').map(hidden).collect();
+    all.join(",")
 }
 
 /// `scheme://user:password@host` without the user and password; `None` when there is none.
@@ -457,6 +480,10 @@ mod tests {
             (
                 "mailto:a@b.example,c@d.example?subject=hi",
                 "mailto:***@b.example,***@d.example?subject=hi",
+            ),
+            (
+                "mailto:?To=a@b.example,c%40d.example&subject=hi&bcc=e@f.example",
+                "mailto:?To=***@b.example,***&subject=hi&bcc=***@f.example",
             ),
         ] {
             assert_eq!(masking.url(url), masked);

@@ -12,6 +12,8 @@ use url::Url;
 
 use super::{Error, Format, Parsed, header, refused, unparsable};
 use crate::config::route::BodyKind;
+use crate::destinations;
+use crate::masking::Masking;
 use crate::port::Request;
 
 /// The fields of a line, not yet judged.
@@ -37,7 +39,7 @@ impl<'a> Found<'a> {
     /// A line that is a URL, with a method before it or not.
     pub(super) fn of_url_line(line: &'a str) -> Self {
         let (method, url) = match line.split_once([' ', '\t']) {
-            Some((first, rest)) if is_method(first) => (Some(Cow::Borrowed(first)), rest),
+            Some((first, rest)) if is_word(first) => (Some(Cow::Borrowed(first)), rest),
             _ => (None, line),
         };
         Self {
@@ -154,21 +156,32 @@ pub(super) fn method(name: &str) -> Result<http::Method, Error> {
                 "method CONNECT is not allowed: it opens a tunnel, it does not notify",
             ));
         }
+        "TRACE" => {
+            return Err(refused(
+                "method TRACE is not allowed: it asks for an echo, it does not notify",
+            ));
+        }
         _ => {}
     }
-    http::Method::from_bytes(upper.as_bytes()).map_err(|_| {
+    let known = METHODS.contains(&upper.as_str());
+    let method = http::Method::from_bytes(upper.as_bytes()).ok();
+    method.filter(|_| known).ok_or_else(|| {
+        let shown: String = name.chars().take(20).collect();
         unparsable(format!(
-            "`{}` is no method, such as GET or POST",
-            name.escape_debug()
+            "`{}` is no method; those that are sent: {}",
+            shown.escape_debug(),
+            METHODS.join(", ")
         ))
     })
 }
 
-fn is_method(word: &str) -> bool {
-    [
-        "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "CONNECT", "TRACE",
-    ]
-    .contains(&word)
+/// The methods that are sent: those of RFC 9110 and PATCH (RFC 5789). A slip of the pen would be refused by the receiver
+/// for as long as it is tried.
+const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
+
+/// What stands before a URL and is meant as a method: one word of letters.
+fn is_word(first: &str) -> bool {
+    !first.is_empty() && first.bytes().all(|byte| byte.is_ascii_alphabetic())
 }
 
 fn parse_url(format: &Format, text: &str) -> Result<Url, Error> {
@@ -185,7 +198,8 @@ fn parse_url(format: &Format, text: &str) -> Result<Url, Error> {
         return Err(refused("the URL holds CR, LF or another control character"));
     }
     let url = format.last_origin.parse(bare).map_err(|error| {
-        let shown: String = bare.chars().take(80).collect();
+        let masked = Masking::default();
+        let shown: String = masked.url(bare).chars().take(80).collect();
         let hint = if bare.contains("://") || bare.starts_with("mailto:") {
             ""
         } else {
@@ -196,10 +210,25 @@ fn parse_url(format: &Format, text: &str) -> Result<Url, Error> {
             shown.escape_debug()
         ))
     })?;
-    if matches!(url.scheme(), "http" | "https") && url.host_str().is_none_or(str::is_empty) {
-        return Err(unparsable("the URL has no host"));
-    }
+    check_receiver(&url)?;
     Ok(url)
+}
+
+/// Refuses a URL that names nobody: it would be a destination without a name.
+fn check_receiver(url: &Url) -> Result<(), Error> {
+    if url.host_str().is_some_and(|host| !host.is_empty()) {
+        return Ok(());
+    }
+    match url.scheme() {
+        "http" | "https" => Err(unparsable("the URL has no host")),
+        "mailto" if destinations::mail_domain(url).is_some() => Ok(()),
+        "mailto" => Err(refused(
+            "the mailto URL names no mail address, such as `mailto:ops@example.com`",
+        )),
+        scheme => Err(refused(format!(
+            "a `{scheme}:` URL names no host; those that can be sent are `https://host/…` and `mailto:…`"
+        ))),
+    }
 }
 
 /// Checks the headers; drops `host` and `content-length` where they say what is sent anyway.

@@ -43,6 +43,7 @@ fn a_bare_url_is_a_request() {
     check(Url, &format!("\u{feff}\"{url}\""), "GET", url, &[], "");
     check(Url, &format!("<{url}>"), "GET", url, &[], "");
     check(Url, &format!("POST {url}"), "POST", url, &[], "");
+    check(Url, &format!("post {url}"), "POST", url, &[], "");
     check(
         Url,
         "mailto:a@example.com?subject=x",
@@ -51,6 +52,56 @@ fn a_bare_url_is_a_request() {
         &[],
         "",
     );
+}
+
+#[test]
+fn a_method_is_one_that_is_sent() {
+    for (kind, line, says) in [
+        (
+            FormatKind::Url,
+            "PSOT https://a.example/",
+            "`PSOT` is no method",
+        ),
+        (
+            FormatKind::Url,
+            "trace https://a.example/",
+            "TRACE is not allowed",
+        ),
+        (
+            FormatKind::Url,
+            "Connect https://a.example/",
+            "CONNECT is not allowed",
+        ),
+        (
+            FormatKind::Ltsv,
+            "url:https://a.example/\tmethod:G3T",
+            "`G3T` is no method",
+        ),
+    ] {
+        let error = parse(kind, line).unwrap_err().to_string();
+        assert!(error.contains(says), "{line}: {error}");
+    }
+}
+
+#[test]
+fn a_url_that_names_nobody_is_refused_and_shows_no_secret() {
+    for (line, says) in [
+        ("mailto:?subject=x", "names no mail address"),
+        ("mailto:ops", "names no mail address"),
+        ("tel:+81312345678", "a `tel:` URL names no host"),
+        ("file:///etc/passwd", "a `file:` URL names no host"),
+        ("https:///", "no URL"),
+        ("https://ann:SECRET@:1/?token=SECRET", "no URL"),
+    ] {
+        let error = parse(FormatKind::Url, line).unwrap_err().to_string();
+        assert!(error.contains(says), "{line}: {error}");
+        assert!(
+            !error.contains("SECRET") && !error.contains("8131"),
+            "{error}"
+        );
+    }
+    let to = parse(FormatKind::Url, "mailto:?to=a@b.example").unwrap();
+    assert_eq!(crate::destinations::authority(&to.request.url), "b.example");
 }
 
 #[test]
