@@ -15,9 +15,10 @@ use super::hidden::{hidden, is_secret_header};
 use super::rules::{DestinationRules, RetryRules};
 use super::secret::{self, Secrets};
 use super::value::{Rate, Schedule, Size, Span, Statuses};
-use super::{Invalid, Problems};
+use super::{Invalid, Problems, unmet};
 use crate::format::check_static_header;
 use crate::masking::{MASK, Masking};
+use crate::sender::mail;
 
 /// `[destinations."host"]`: the rules for receivers, matched by host. Every key may be left out.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -71,7 +72,7 @@ pub struct Destination {
     /// Sender's address of mails, such as `Shukuba <noreply@example.com>`. Default none.
     pub mail_from: Option<String>,
     /// Header that bears the notification's id, equal in every attempt, so that the receiver can recognise a second one;
-    /// empty for none. Default `x-notification-id`.
+    /// one of the line's own is left out; empty for none. Default `x-notification-id`.
     pub id_header: Option<String>,
 }
 
@@ -233,6 +234,13 @@ impl Destination {
         {
             problems.push(&key("success"), "holds 3xx, which is never a success: redirects are not followed; give other statuses, such as `[\"200-299\"]`");
         }
+        let success = self.success.as_deref().unwrap_or_default();
+        if let Some(range) = unmet::of_no_answer(success) {
+            problems.push(
+                &key("success"),
+                format!("`{range}` is of no answer: 1xx only says that one will come; give 2xx, 4xx or 5xx"),
+            );
+        }
         if self.success.as_ref().is_some_and(Vec::is_empty) {
             problems.push(
                 &key("success"),
@@ -273,6 +281,19 @@ impl Destination {
                 format!("`{}` is not `http://host:port`", without_password(proxy)),
             );
         }
+        if let Some(relay) = self
+            .mail_relay
+            .as_deref()
+            .filter(|text| !text.contains("${"))
+            && let Err(detail) = mail::check_relay(relay)
+        {
+            problems.push(&key("mail_relay"), detail);
+        }
+        if let Some(from) = &self.mail_from
+            && let Err(detail) = mail::check_from(from)
+        {
+            problems.push(&key("mail_from"), detail);
+        }
         self.retry.check(name, problems);
     }
 
@@ -298,12 +319,19 @@ impl Destination {
                 Ok(_) => {}
             }
         }
-        if let Some(Err(error)) = self
+        if let Some(text) = self
             .mail_relay
             .as_deref()
-            .map(|text| secret::expand(text, named, secrets))
+            .filter(|text| text.contains("${"))
         {
-            problems.push(&key("mail_relay"), error);
+            match secret::expand(text, named, secrets) {
+                Err(error) => problems.push(&key("mail_relay"), error),
+                Ok(relay) => {
+                    if let Err(detail) = mail::check_relay(relay.expose()) {
+                        problems.push(&key("mail_relay"), detail);
+                    }
+                }
+            }
         }
         if let Some(path) = &self.ca_file
             && let Err(detail) = crate::sender::http::check_ca_file(path)
@@ -456,7 +484,23 @@ fn check_pattern(name: &str) -> Result<(), String> {
         && port.parse::<u16>().is_ok()
         && (!host.contains(':') || host.starts_with('['))
         && domain == domain.to_lowercase();
-    is_host.then_some(()).ok_or_else(|| {
-        format!("`{name}` is not a host in lower case, such as `api2.appsflyer.com`, `*.appsflyer.com`, `[::1]`, or `*` for the defaults")
-    })
+    if !is_host {
+        return Err(format!(
+            "`{name}` is not a host in lower case, such as `api2.appsflyer.com`, `*.appsflyer.com`, `[::1]`, or `*` for the defaults"
+        ));
+    }
+    match as_in_urls(host) {
+        None => Err(format!("`{host}` is no host that a URL can have")),
+        Some(written) if written != host => Err(format!(
+            "`{host}` is never met: URLs are read as `{written}`; write that"
+        )),
+        Some(_) => Ok(()),
+    }
+}
+
+/// A host as [`crate::destinations::authority`] names it.
+fn as_in_urls(host: &str) -> Option<String> {
+    let url = Url::parse(&format!("http://{host}/")).ok()?;
+    let host = url.host_str()?;
+    Some(host.strip_suffix('.').unwrap_or(host).to_owned())
 }

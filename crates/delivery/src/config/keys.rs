@@ -383,7 +383,7 @@ pub const KEYS: &[Key] = &[
         Kind::Text,
         "",
         "x-notification-id",
-        "Header that bears the notification's id, equal in every attempt; empty for none",
+        "Header that bears the notification's id, equal in every attempt; one of the line's own is left out; empty for none",
     ),
     key(
         "destinations.\"HOST\".retry",

@@ -7,6 +7,7 @@
 //! - [`secret`]: secrets by reference
 //! - [`destination`]: the rules for receivers
 //! - [`route`]: queue, format and rules of a route
+//! - `unmet`: rules that never take effect
 //! - [`work`]: notifier, scaler, results
 //! - [`keys`]: the table of all keys, for the generated reference
 
@@ -16,6 +17,7 @@ pub mod keys;
 pub mod route;
 mod rules;
 pub mod secret;
+mod unmet;
 pub mod value;
 pub mod work;
 
@@ -160,9 +162,19 @@ impl Settings {
         problems.0
     }
 
-    /// What holds otherwise than it is written.
+    /// What holds otherwise than it is written, or not at all.
     #[must_use]
     pub fn warnings(&self) -> Vec<Invalid> {
+        let mut problems = Problems::default();
+        unmet::of_destinations(&self.destinations, &mut problems);
+        for (name, route) in &self.routes {
+            unmet::of_route(name, route, &mut problems);
+        }
+        self.check_lease(&mut problems);
+        problems.0
+    }
+
+    fn check_lease(&self, problems: &mut Problems) {
         let longest = self
             .destinations
             .values()
@@ -172,16 +184,16 @@ impl Settings {
         let needed = longest + LEASE_MARGIN;
         let lease = self.notifier.lease;
         if lease.get() >= needed || lease == Notifier::default().lease {
-            return Vec::new();
+            return;
         }
-        vec![Invalid::new(
+        problems.push(
             "notifier.lease",
             format!(
                 "{lease} is shorter than the longest attempt and {} ({}); a lease that is long enough is taken instead",
                 Span(LEASE_MARGIN),
                 Span(needed)
             ),
-        )]
+        );
     }
 
     /// A queue belongs to one route, and so does what it gave up.
@@ -300,6 +312,61 @@ mod tests {
         assert_eq!(of(&proxied, &direct).0, None);
         assert_eq!(of(&nothing, &direct).0.as_deref(), Some("h:1"));
         assert_eq!(of(&nothing, &proxied).1.as_deref(), Some("http://p:1/"));
+    }
+
+    #[test]
+    fn what_no_url_and_no_queue_can_be_is_refused() {
+        for (host, says) in [
+            ("127.1", "URLs are read as `127.0.0.1`"),
+            (
+                "b\u{fc}cher.example",
+                "URLs are read as `xn--bcher-kva.example`",
+            ),
+            ("a.example.", "URLs are read as `a.example`"),
+            ("*.B.example", "lower case"),
+            ("[0::1]:81", "URLs are read as `[::1]`"),
+        ] {
+            let settings = Settings {
+                destinations: [(host.to_owned(), Destination::default())].into(),
+                ..Settings::default()
+            };
+            let found = settings.problems();
+            assert!(
+                found.len() == 1 && found[0].detail.contains(says),
+                "{host}: {found:?}"
+            );
+        }
+        let found = with("success", |rules| {
+            rules.success = Some(vec![Statuses::range(100, 199)]);
+        });
+        assert!(found[0].contains("of no answer"), "{found:?}");
+        with("mail_relay", |rules| {
+            rules.mail_relay = Some("smtp:/h".into())
+        });
+        with("mail_from", |rules| rules.mail_from = Some("nobody".into()));
+        for (url, is_good) in [
+            ("s3://", false),
+            ("s3:///prefix", false),
+            ("s3://bucket/prefix", true),
+            ("file:///folder", true),
+            ("file://host/folder", false),
+            ("/folder", false),
+        ] {
+            let mut settings = Settings::default();
+            settings.results.url = Some(url.to_owned());
+            assert_eq!(settings.problems().is_empty(), is_good, "{url}");
+        }
+        for (queue, is_good) in [
+            ("https://sqs.x/1/q", true),
+            ("ftp://sqs.x/1/q", false),
+            ("https://", false),
+        ] {
+            let settings = Settings {
+                routes: [("r".to_owned(), Route::of(queue))].into(),
+                ..Settings::default()
+            };
+            assert_eq!(settings.problems().is_empty(), is_good, "{queue}");
+        }
     }
 
     #[test]

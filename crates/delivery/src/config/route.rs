@@ -94,6 +94,11 @@ impl Route {
         }
         if self.queue.is_empty() {
             problems.push(&key("queue"), "is empty; give a queue's name or URL");
+        } else if !self.is_embedded() && !is_queue_url(&self.queue) {
+            problems.push(
+                &key("queue"),
+                format!("`{}` is not the URL of a queue, such as `https://sqs.eu-west-1.amazonaws.com/123456789012/s2s`", self.queue),
+            );
         } else if let Some(dead) = self.dead_queue() {
             let stem = self.queue.strip_suffix(".fifo").unwrap_or(&self.queue);
             if !is_name(stem) || self.queue.len() > 80 || dead.len() > 80 {
@@ -126,6 +131,12 @@ impl Route {
         self.format.check(name, problems);
         self.mask.check(name, problems);
     }
+}
+
+fn is_queue_url(text: &str) -> bool {
+    url::Url::parse(text).is_ok_and(|url| {
+        matches!(url.scheme(), "http" | "https") && url.has_host() && url.path().len() > 1
+    })
 }
 
 /// The kinds of lines.

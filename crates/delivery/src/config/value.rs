@@ -213,6 +213,18 @@ impl Statuses {
         (self.first..=self.last).contains(&status)
     }
 
+    /// Whether all of `other` are among them.
+    #[must_use]
+    pub fn holds(self, other: Self) -> bool {
+        self.first <= other.first && other.last <= self.last
+    }
+
+    /// Whether all of them are 1xx, with which no answer ends.
+    #[must_use]
+    pub fn is_informational(self) -> bool {
+        self.last < 200
+    }
+
     /// Whether any of them is a redirect (3xx).
     #[must_use]
     pub fn has_redirects(self) -> bool {

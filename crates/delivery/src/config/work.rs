@@ -195,15 +195,20 @@ impl Results {
             second * 60,
             day,
         );
-        if let Some(url) = self.url.as_deref().filter(|url| {
-            !["file:///", "s3://"]
-                .iter()
-                .any(|scheme| url.starts_with(scheme))
-        }) {
+        if let Some(url) = self.url.as_deref().filter(|url| !is_place(url)) {
             problems.push(
                 "results.url",
                 format!("`{url}` is not `file:///path` or `s3://bucket/prefix`"),
             );
         }
     }
+}
+
+/// Whether objects can be there: a folder, or a bucket with a name.
+fn is_place(text: &str) -> bool {
+    url::Url::parse(text).is_ok_and(|url| match url.scheme() {
+        "file" => text.starts_with("file:///"),
+        "s3" => url.host_str().is_some_and(|bucket| !bucket.is_empty()),
+        _ => false,
+    })
 }

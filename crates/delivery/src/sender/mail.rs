@@ -90,6 +90,23 @@ impl Sender for MailSender {
     }
 }
 
+/// Whether a `mail_relay` can be read, its secrets filled in.
+///
+/// # Errors
+/// Words for the operator, without the password.
+pub(crate) fn check_relay(text: &str) -> Result<(), String> {
+    let relay = Relay::read(text).map(|_| ());
+    relay.map_err(|refused| refused.detail)
+}
+
+/// Whether a `mail_from` is a mail address.
+///
+/// # Errors
+/// Words for the operator.
+pub(crate) fn check_from(text: &str) -> Result<(), String> {
+    mailbox(text).map(|_| ()).map_err(|refused| refused.detail)
+}
+
 /// What ended an attempt early.
 type Failure = (ErrorClass, Option<u16>, String);
 
@@ -214,13 +231,17 @@ impl Relay {
                 "no mail server: add `mail_relay = \"smtp://host:587\"` under [destinations.\"{name}\"]"
             )));
         };
+        Self::read(text.expose())
+    }
+
+    fn read(text: &str) -> Result<Self, NotSendable> {
         // The text may hold a password: it is never shown.
         let wrong = || {
             not_sendable(
                 "mail_relay is not of the form `smtp://[user:password@]host[:port][?tls=required|none]` or `smtps://...`",
             )
         };
-        let url = Url::parse(text.expose()).map_err(|_| wrong())?;
+        let url = Url::parse(text).map_err(|_| wrong())?;
         let host = url
             .host_str()
             .filter(|host| !host.is_empty())

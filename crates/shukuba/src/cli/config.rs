@@ -2,11 +2,12 @@
 
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::Subcommand;
 
 use crate::app::{self, App};
-use crate::config::reference;
-use crate::output;
+use crate::config::{Server, reference};
+use crate::{data, output};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -42,7 +43,14 @@ fn check(app: &App) -> anyhow::Result<()> {
         gateway::Tls::open(certificate, key)
             .map_err(|error| app::usage(format!("server.tls_certificate: {}", chain(&error))))?;
     }
-    for warning in &loaded.warnings {
+    let dir = app.data_dir();
+    if dir.join(data::REGION_FILE).exists() {
+        let region = server.region.parse().context("server.region")?;
+        data::check_region(&dir, &region)?;
+    }
+    let mut warnings = loaded.warnings.clone();
+    warnings.extend(beyond_loopback(server));
+    for warning in &warnings {
         output::complain(&format!("warning: {warning}"));
     }
     let file = loaded.file.as_ref().map(|path| path.display().to_string());
@@ -51,7 +59,7 @@ fn check(app: &App) -> anyhow::Result<()> {
         "file": file,
         "routes": loaded.config.routes.keys().collect::<Vec<_>>(),
         "destinations": loaded.config.destinations.keys().collect::<Vec<_>>(),
-        "warnings": loaded.warnings,
+        "warnings": warnings,
     });
     output::show(app.output(), &answer, |_| {
         let file = file.as_deref().unwrap_or("no file, built-in settings");
@@ -61,6 +69,19 @@ fn check(app: &App) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What `serve` refuses unless its own argument accepts it.
+fn beyond_loopback(server: &Server) -> Option<String> {
+    let is_open = !server.listen.ip().is_loopback()
+        && server.tls_certificate.is_none()
+        && !server.insecure_http;
+    is_open.then(|| {
+        format!(
+            "server.listen: `{}` is not a loopback address, and there is no certificate: `serve` refuses that without --insecure-http",
+            server.listen
+        )
+    })
+}
+
 /// An error with what caused it.
 fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
@@ -68,4 +89,22 @@ fn chain(error: &dyn std::error::Error) -> String {
         .map(ToString::to_string)
         .collect::<Vec<_>>()
         .join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_open_door_is_said() {
+        let server = |listen: &str, insecure_http| Server {
+            listen: listen.parse().unwrap(),
+            insecure_http,
+            ..Server::default()
+        };
+        assert_eq!(beyond_loopback(&server("127.0.0.1:1", false)), None);
+        assert_eq!(beyond_loopback(&server("0.0.0.0:1", true)), None);
+        let said = beyond_loopback(&server("0.0.0.0:1", false)).unwrap();
+        assert!(said.contains("--insecure-http"), "{said}");
+    }
 }
