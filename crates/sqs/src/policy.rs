@@ -246,6 +246,15 @@ fn check_actions(statement: &Value) -> Result<(), Error> {
     }
 }
 
+/// Whether a policy forbids something.
+pub(crate) fn has_deny(policy: &str) -> bool {
+    let policy: Value = serde_json::from_str(policy).unwrap_or_default();
+    let statements = policy.get("Statement").map(items).unwrap_or_default();
+    statements
+        .iter()
+        .any(|statement| statement["Effect"] == "Deny")
+}
+
 /// A policy with one more statement.
 ///
 /// # Errors
@@ -458,5 +467,12 @@ mod tests {
             let error = parsed(with("Action", json!(["sqs:SendMessage", wrong]))).unwrap_err();
             assert!(error.to_string().contains("ActionName"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_deny_is_found() {
+        let policy = |effect: &str| json!({"Statement": [whole(), with("Effect", effect.into())]});
+        assert!(has_deny(&policy("Deny").to_string()));
+        assert!(!has_deny(&policy("Allow").to_string()));
     }
 }

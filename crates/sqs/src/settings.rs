@@ -45,7 +45,7 @@ pub struct Settings {
     /// `KmsDataKeyReusePeriodSeconds`, 60 to 86,400; kept, and shown when it was given.
     #[serde(rename = "kms_reuse", default, skip_serializing_if = "Option::is_none")]
     pub kms_reuse_secs: Option<u32>,
-    /// `SqsManagedSseEnabled`; kept and shown.
+    /// `SqsManagedSseEnabled`; kept and shown. False by default, unlike with SQS: nothing is encrypted here.
     pub has_managed_sse: bool,
     /// At most 50.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -165,7 +165,7 @@ impl Settings {
             redrive_allow: None,
             policy: None,
             kms_reuse_secs: None,
-            has_managed_sse: true,
+            has_managed_sse: false,
             tags: BTreeMap::new(),
             created_ms: at.as_millis(),
             modified_ms: at.as_millis(),
@@ -382,6 +382,16 @@ impl Settings {
         Ok(())
     }
 
+    /// What is kept and shown but not done, as one would say it in a log.
+    pub(crate) fn unmet(&self) -> impl Iterator<Item = &'static str> {
+        let has_deny = self.policy.as_deref().is_some_and(policy::has_deny);
+        let sse = "SqsManagedSseEnabled is kept and shown, but nothing is encrypted: messages lie in plain text in the data directory";
+        let deny = "the policy denies something, but policies are kept and shown only: the roles of keys decide";
+        [(self.has_managed_sse, sse), (has_deny, deny)]
+            .into_iter()
+            .filter_map(|(is_set, what)| is_set.then_some(what))
+    }
+
     /// The name of the dead-letter queue, when it is one of this account and region.
     #[must_use]
     pub fn dead_letter_queue(&self) -> Option<(String, u32)> {
@@ -494,7 +504,7 @@ mod tests {
     }
 
     #[test]
-    fn defaults_are_the_documented_ones() {
+    fn defaults_are_the_documented_ones_but_for_encryption() {
         let all = create("q", &[]).unwrap().all();
         let expected = map(&[
             ("VisibilityTimeout", "30"),
@@ -502,11 +512,24 @@ mod tests {
             ("MessageRetentionPeriod", "345600"),
             ("DelaySeconds", "0"),
             ("ReceiveMessageWaitTimeSeconds", "0"),
-            ("SqsManagedSseEnabled", "true"),
+            ("SqsManagedSseEnabled", "false"),
             ("CreatedTimestamp", "7"),
             ("LastModifiedTimestamp", "7"),
         ]);
         assert_eq!(all, expected);
+    }
+
+    #[test]
+    fn what_is_kept_and_not_done_is_said() {
+        let deny = r#"{"Statement":{"Effect":"Deny","Principal":"*","Action":"*","Resource":"*"}}"#;
+        for (attributes, count) in [
+            (vec![], 0),
+            (vec![("SqsManagedSseEnabled", "true")], 1),
+            (vec![("SqsManagedSseEnabled", "true"), ("Policy", deny)], 2),
+        ] {
+            let settings = create("q", &attributes).unwrap();
+            assert_eq!(settings.unmet().count(), count);
+        }
     }
 
     #[test]

@@ -81,6 +81,7 @@ impl Queues {
             settings: &bytes,
         };
         let end = self.write(engine, Class::Send, at, &mut record)?.end;
+        warn_of_unmet(name, None, &settings);
         let queue = Arc::new(Queue::new(id, name, Arc::new(settings)));
         let mut views = self.views.write();
         views.by_name.insert(name.to_owned(), Arc::clone(&queue));
@@ -324,6 +325,7 @@ impl Queues {
                 settings: &bytes,
             };
             let end = self.write(&mut engine, Class::Settle, at, &mut record)?.end;
+            warn_of_unmet(queue.name(), Some(&before), &changed);
             queue.set_settings(Arc::new(changed));
             end
         };
@@ -416,6 +418,14 @@ impl Queues {
 enum Oldest {
     Find,
     Skip,
+}
+
+/// Says once what a queue is set to and does not do.
+fn warn_of_unmet(queue: &str, before: Option<&Settings>, settings: &Settings) {
+    let was_said = |what| before.is_some_and(|before| before.unmet().any(|said| said == what));
+    for what in settings.unmet().filter(|what| !was_said(*what)) {
+        tracing::warn!(queue, "{what}");
+    }
 }
 
 fn to_json(settings: &Settings) -> Vec<u8> {
