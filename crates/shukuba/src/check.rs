@@ -3,6 +3,7 @@
 //! What is cut out is booked as `lost` in the journal itself, so that the ledger says so for ever. The ranges stand in
 //! `quarantine.json` from before the first cut until they are booked: a crash in between loses no entry.
 
+use std::fmt;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -10,13 +11,13 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use base::{Clock, SystemClock, Timestamp};
 use serde::{Deserialize, Serialize};
-use store::check::{self, Damage, Report};
+use store::check::{self, Damage, DamageKind, Report};
 use store::disk::RealDisk;
 use store::record::{Record, encode};
 use store::{BoxError, Capture, Class, DataDir, Fold, Journal, Position};
 
 use crate::config::Store;
-use crate::data;
+use crate::{data, output};
 
 /// Ranges that were cut out, or are being, and are not booked yet.
 const PENDING_FILE: &str = "quarantine.json";
@@ -26,6 +27,57 @@ const PENDING_FILE: &str = "quarantine.json";
 pub(crate) struct Stretch {
     pub(crate) from: u64,
     pub(crate) to: u64,
+}
+
+/// A damaged place, for people and programs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Place {
+    kind: String,
+    file: String,
+    offset: u64,
+    from: u64,
+    to: u64,
+}
+
+impl Place {
+    /// All that `report` names, in order.
+    pub(crate) fn all(report: &Report) -> Vec<Self> {
+        report.damage.iter().map(Self::of).collect()
+    }
+
+    fn of(damage: &Damage) -> Self {
+        let kind = match damage.kind {
+            DamageKind::SegmentHeader => "segment-header",
+            DamageKind::Frames => "records",
+            DamageKind::SegmentEnd => "end-of-segment",
+            DamageKind::Missing => "missing-segments",
+        };
+        Self {
+            kind: kind.to_owned(),
+            file: damage.file.clone(),
+            offset: damage.offset,
+            from: damage.from.get(),
+            to: damage.to.get(),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            kind,
+            file,
+            offset,
+            from,
+            to,
+        } = self;
+        let bytes = output::bytes(to.saturating_sub(*from));
+        let (from, to) = (Position::new(*from), Position::new(*to));
+        write!(
+            f,
+            "{kind} at offset {offset} of journal/{file}: {bytes} ({from} to {to})"
+        )
+    }
 }
 
 /// What was found, and what was done about it.
@@ -105,7 +157,7 @@ fn report(dir: &DataDir) -> anyhow::Result<Report> {
 }
 
 fn holds_records(damage: &Damage) -> bool {
-    damage.kind != check::DamageKind::SegmentHeader
+    damage.kind != DamageKind::SegmentHeader
 }
 
 fn stretch(damage: &Damage) -> Stretch {

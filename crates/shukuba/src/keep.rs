@@ -13,6 +13,7 @@ use store::DataDir;
 use store::backup::Copied;
 use store::disk::RealDisk;
 
+use crate::check::Place;
 use crate::{account, data};
 
 /// Small files that belong to the data.
@@ -34,6 +35,8 @@ pub(crate) struct Report {
     pub(crate) result_bytes: u64,
     /// Whether the master key is in it; without it, the keys' secrets cannot be read.
     pub(crate) has_master_key: bool,
+    /// Damaged places of the journal, which are in the copy as they are.
+    pub(crate) damage: Vec<Place>,
 }
 
 /// Copies `from` with its open `journal` into `to`, which must be empty or new.
@@ -48,8 +51,7 @@ pub(crate) fn backup(
     })
 }
 
-/// Copies `from`, which no server has open (the caller holds its lock), into `to`, which must be empty or new. Every byte of
-/// the journal is checked on the way.
+/// Copies `from`, which no server has open (the caller holds its lock), into `to`, which must be empty or new.
 pub(crate) fn backup_at_rest(
     from: &Path,
     to: &Path,
@@ -57,7 +59,7 @@ pub(crate) fn backup_at_rest(
 ) -> anyhow::Result<Report> {
     copy(from, to, with_master_key, |target| {
         let source = RealDisk::at(&from.join("journal"))?;
-        Ok(store::backup::restore(&source, target)?)
+        store::backup::copy_at_rest(&source, target).context("cannot copy the journal")
     })
 }
 
@@ -69,7 +71,15 @@ pub(crate) fn restore(from: &Path, to: &Path) -> anyhow::Result<Report> {
         from.display()
     );
     DataDir::check(from)?;
-    backup_at_rest(from, to, true)
+    copy(from, to, true, |target| {
+        let source = RealDisk::at(&from.join("journal"))?;
+        store::backup::restore(&source, target).with_context(|| {
+            format!(
+                "`{0}` is not restored; `shukuba check-data --data {0}` says what is damaged and what can be done",
+                from.display()
+            )
+        })
+    })
 }
 
 /// Copies everything, the journal by `copy_journal`. What was made is removed when that fails, so that it can be tried again.
@@ -101,13 +111,21 @@ fn copy_all(
     let target = to.join("journal");
     fs::create_dir(&target).with_context(|| format!("cannot make `{}`", target.display()))?;
     // The journal first: a result that is sealed meanwhile is then in both, and counted once.
-    let copied = copy_journal(&RealDisk::at(&target)?)?;
+    let target = RealDisk::at(&target)?;
+    let copied = copy_journal(&target)?;
+    // Every byte of the copy is read: what nobody looked at for months shows here, not when the copy is needed.
+    let found = store::check::check(&target).context("cannot read the copy of the journal")?;
+    anyhow::ensure!(
+        !found.is_beyond_repair,
+        "the journal cannot be read back from a copy of it: `shukuba check-data`, once the server is stopped, says why"
+    );
     let mut report = Report {
         journal_files: copied.files,
         journal_bytes: copied.bytes.get(),
         result_files: 0,
         result_bytes: 0,
         has_master_key: false,
+        damage: Place::all(&found),
     };
     let results = from.join("results");
     if results.is_dir() {

@@ -11,13 +11,11 @@ use base::ByteCount;
 use crate::check::{check, copy};
 use crate::disk::Disk;
 use crate::segment::{self, Span};
-use crate::{Journal, Position, snapshot};
+use crate::{Journal, snapshot};
 
 /// What was copied.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Copied {
-    /// Where the copied log ends.
-    pub end: Position,
     /// Files copied.
     pub files: u64,
     /// Their bytes.
@@ -31,7 +29,7 @@ pub enum RestoreError {
     #[error("there is a journal already; restore into an empty directory")]
     NotEmpty,
     /// The copy is damaged.
-    #[error("the backup is damaged in {places} places, first `{file}` at offset {offset}")]
+    #[error("the backup is damaged in {places} places, the first in `{file}` at offset {offset}")]
     Damaged {
         /// How many.
         places: usize,
@@ -55,11 +53,7 @@ impl Journal {
         self.holding_files(|from| {
             // INVARIANT: read before the segments, so that each of its bytes lies in one of them.
             let end = self.durable();
-            let mut copied = Copied {
-                end,
-                files: 0,
-                bytes: ByteCount::new(0),
-            };
+            let mut copied = Copied::default();
             // Oldest first: a copy that ends early has a hole or no snapshot, and does not pass for whole.
             for span in self.spans() {
                 if span.base < end.get() {
@@ -105,8 +99,7 @@ fn copy_file(from: &dyn Disk, to: &dyn Disk, name: &str) -> io::Result<u64> {
 /// # Errors
 /// See [`RestoreError`]; `to` is then to be emptied.
 pub fn restore(from: &dyn Disk, to: &dyn Disk) -> Result<Copied, RestoreError> {
-    let is_journal = |name: &String| name.ends_with(".seg") || name.ends_with(".snap");
-    if to.list()?.iter().any(is_journal) {
+    if to.list()?.iter().any(|name| is_journal(name)) {
         return Err(RestoreError::NotEmpty);
     }
     let report = check(from)?;
@@ -118,17 +111,25 @@ pub fn restore(from: &dyn Disk, to: &dyn Disk) -> Result<Copied, RestoreError> {
             offset: first.map_or(0, |damage| damage.offset),
         });
     }
-    let mut copied = Copied {
-        end: report.end,
-        files: 0,
-        bytes: ByteCount::new(0),
-    };
+    Ok(copy_at_rest(from, to)?)
+}
+
+/// Copies a journal that nobody has open into an empty directory, damaged or not: [`check`] says which.
+///
+/// # Errors
+/// When one of the disks refuses; `to` is then to be emptied.
+pub fn copy_at_rest(from: &dyn Disk, to: &dyn Disk) -> io::Result<Copied> {
+    let mut copied = Copied::default();
     let mut names = from.list()?;
-    names.retain(is_journal);
+    names.retain(|name| is_journal(name));
     names.sort_unstable_by_key(|name| segment::base_of(name).unwrap_or(u64::MAX));
     for name in names {
         copied.add(copy_file(from, to, &name)?);
     }
     to.sync_names()?;
     Ok(copied)
+}
+
+fn is_journal(name: &str) -> bool {
+    name.ends_with(".seg") || name.ends_with(".snap")
 }

@@ -13,6 +13,8 @@ use crate::{keep, output};
 
 /// Copies the data into an empty directory: through the running server, without stopping it (the directory is then one of
 /// the server's machine), or directly when no server runs.
+///
+/// Every byte of the copied journal is read back. What is damaged is named (exit code 1) and copied as it is, with all else.
 #[derive(Debug, clap::Args)]
 pub(crate) struct BackupArgs {
     #[command(flatten)]
@@ -48,6 +50,13 @@ pub(super) fn backup(app: &App, args: &BackupArgs) -> anyhow::Result<ExitCode> {
     output::show(app.output(), &report, |report| {
         table("copied to", &to.display().to_string(), report)
     });
+    if !report.damage.is_empty() {
+        output::complain(&format!(
+            "error: the journal is damaged, here and so in the copy; all else is copied. Before it is restored: `shukuba check-data --quarantine --data {}`",
+            to.display()
+        ));
+        return Ok(ExitCode::FAILURE);
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -79,7 +88,7 @@ fn table(verb: &str, to: &str, report: &keep::Report) -> String {
     } else {
         "no: keep it where you keep secrets, or the keys are lost"
     };
-    output::pairs(&[
+    let mut rows = vec![
         (verb, to.to_owned()),
         (
             "journal",
@@ -98,5 +107,12 @@ fn table(verb: &str, to: &str, report: &keep::Report) -> String {
             ),
         ),
         ("master key", key.to_owned()),
-    ])
+    ];
+    rows.extend(
+        report
+            .damage
+            .iter()
+            .map(|place| ("damaged", place.to_string())),
+    );
+    output::pairs(&rows)
 }

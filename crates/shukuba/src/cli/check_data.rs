@@ -3,10 +3,9 @@
 use std::process::ExitCode;
 
 use serde_json::json;
-use store::check::{Damage, DamageKind};
 
 use crate::app::App;
-use crate::check::{self, Checked};
+use crate::check::{self, Checked, Place};
 use crate::output;
 
 /// Reads every byte of the data directory's journal and says what is damaged (exit code 1). The server must not run.
@@ -36,16 +35,6 @@ pub(super) fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
 
 fn json(checked: &Checked) -> serde_json::Value {
     let report = &checked.report;
-    let damage: Vec<_> = report
-        .damage
-        .iter()
-        .map(|damage| {
-            json!({
-                "kind": kind(damage.kind), "file": damage.file, "offset": damage.offset,
-                "from": damage.from.get(), "to": damage.to.get(),
-            })
-        })
-        .collect();
     json!({
         "sound": report.is_sound(),
         "segments": report.segments,
@@ -56,19 +45,10 @@ fn json(checked: &Checked) -> serde_json::Value {
         "bad_snapshots": report.bad_snapshots,
         "torn_tail": report.has_torn_tail,
         "cut_out_earlier_bytes": report.filler,
-        "damage": damage,
+        "damage": Place::all(report),
         "beyond_repair": report.is_beyond_repair,
         "booked_as_lost": checked.booked,
     })
-}
-
-fn kind(kind: DamageKind) -> &'static str {
-    match kind {
-        DamageKind::SegmentHeader => "segment-header",
-        DamageKind::Frames => "records",
-        DamageKind::SegmentEnd => "end-of-segment",
-        DamageKind::Missing => "missing-segments",
-    }
 }
 
 fn table(checked: &Checked, is_cut: bool) -> String {
@@ -95,12 +75,8 @@ fn table(checked: &Checked, is_cut: bool) -> String {
     if report.filler > 0 {
         rows.push(("cut out earlier", output::bytes(report.filler)));
     }
-    rows.extend(
-        report
-            .damage
-            .iter()
-            .map(|damage| ("damaged", place(damage))),
-    );
+    let damage = Place::all(report);
+    rows.extend(damage.iter().map(|place| ("damaged", place.to_string())));
     let verdict = match (report.is_sound(), report.is_beyond_repair, is_cut) {
         (true, ..) => "sound",
         (_, true, _) => "beyond repair: restore a backup with `shukuba restore`",
@@ -122,16 +98,4 @@ fn snapshots(report: &store::check::Report) -> String {
             bad.join(", ")
         ),
     }
-}
-
-fn place(damage: &Damage) -> String {
-    let bytes = output::bytes(damage.to.since(damage.from));
-    format!(
-        "{} at offset {} of journal/{}: {bytes} ({} to {})",
-        kind(damage.kind),
-        damage.offset,
-        damage.file,
-        damage.from,
-        damage.to
-    )
 }

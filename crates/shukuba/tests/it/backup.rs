@@ -1,5 +1,6 @@
 //! `shukuba backup` while messages are sent, `restore` elsewhere, and a server on the copy.
 
+use std::os::unix::fs::FileExt;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
@@ -109,7 +110,6 @@ fn without_a_server_the_directory_itself_is_copied() {
 
 #[test]
 fn a_copy_that_failed_leaves_nothing_and_can_be_made_again() {
-    use std::os::unix::fs::FileExt;
     let house = House::new(SETTINGS);
     let server = house.serve();
     house.send("q", (0..200).map(line));
@@ -117,22 +117,11 @@ fn a_copy_that_failed_leaves_nothing_and_can_be_made_again() {
     let copy = house.path("copy");
     let copy = copy.to_str().unwrap();
     house.json(&["backup", copy]);
-    let segment = |data: &str| {
-        let segments = std::fs::read_dir(house.path(data).join("journal")).unwrap();
-        let paths = segments.map(|entry| entry.unwrap().path());
-        let name = |path: &std::path::PathBuf| path.extension().is_some_and(|kind| kind == "seg");
-        let path = paths.filter(name).min().unwrap();
-        std::fs::File::options()
-            .read(true)
-            .write(true)
-            .open(path)
-            .unwrap()
-    };
     for data in ["copy", "data"] {
-        let file = segment(data);
-        let mut kept = [0; 8];
-        file.read_exact_at(&mut kept, 4096).unwrap();
-        file.write_at(b"damaged!", 4096).unwrap();
+        // What is copied last cannot be: it is no file.
+        let (keys, aside) = (house.path(data).join("keys.json"), house.path("aside"));
+        std::fs::rename(&keys, &aside).unwrap();
+        std::fs::create_dir(&keys).unwrap();
         let make = |to: &str| match data {
             "copy" => house.command_on(to, &["restore", copy]),
             _ => house.command(&["backup", house.path(to).to_str().unwrap()]),
@@ -143,13 +132,52 @@ fn a_copy_that_failed_leaves_nothing_and_can_be_made_again() {
             assert_eq!(refused.code(), Some(1));
         }
         assert!(!house.path("new").exists());
-        file.write_at(&kept, 4096).unwrap();
+        std::fs::remove_dir(&keys).unwrap();
+        std::fs::rename(&aside, &keys).unwrap();
         assert!(make("new").status().unwrap().success());
         assert!(make("empty").status().unwrap().success());
         for made in ["new", "empty"] {
             std::fs::remove_dir_all(house.path(made)).unwrap();
         }
     }
+}
+
+#[test]
+fn what_is_damaged_is_named_copied_with_the_rest_and_not_restored_as_whole() {
+    let house = House::new(SETTINGS);
+    let server = house.serve();
+    house.send("q", (0..200).map(line));
+    let journal = std::fs::read_dir(house.path("data/journal")).unwrap();
+    let mut files = journal.map(|entry| entry.unwrap().path());
+    let segment = files.find(|path| path.extension().is_some_and(|kind| kind == "seg"));
+    let file = std::fs::File::options().write(true).open(segment.unwrap());
+    file.unwrap().write_at(b"damaged!", 4096).unwrap();
+    let running = house.path("running");
+    let running = running.to_str().unwrap();
+    let backup = |to: &str| {
+        let output = house.run(&["backup", to, "--with-master-key", "--output", "json"]);
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(
+            said.contains(&format!("check-data --quarantine --data {to}")),
+            "{said}"
+        );
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(report["damage"][0]["kind"], "records", "{report}");
+    };
+    backup(running);
+    assert_eq!(server.stop(), Some(0));
+    backup(house.path("at-rest").to_str().unwrap());
+
+    let restore = |to| house.command_on(to, &["restore", running]);
+    let refused = restore("new").stderr(Stdio::piped()).output().unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("the backup is damaged"), "{said}");
+    house.json_on("running", &["check-data", "--quarantine"]);
+    assert!(restore("new").status().unwrap().success());
+    let _server = house.serve_on("new");
+    assert!(visible(&house.ledger_on("new")) > 0);
 }
 
 #[test]
