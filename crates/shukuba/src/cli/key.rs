@@ -96,29 +96,66 @@ fn create(
             "a secret is printed to a terminal only: give --secret-file PATH, a file that is made for its owner alone",
         ));
     }
-    // Before the key: what cannot be handed over is not made.
-    let file = secret_file.map(|path| Ok::<_, anyhow::Error>((path, new_file(path)?)));
-    let file = file.transpose()?;
-    let key = keys.create(name, role)?;
-    let (id, role, secret) = (&key.key_id, role.to_string(), key.secret.expose());
-    let whole = serde_json::json!({ "AccessKeyId": id, "SecretAccessKey": secret, "Role": role });
-    let lines = format!("export AWS_ACCESS_KEY_ID={id}\nexport AWS_SECRET_ACCESS_KEY={secret}");
-    let Some((path, mut file)) = file else {
+    let Some(path) = secret_file else {
+        let key = make(keys, name, role)?;
+        let (whole, lines) = forms(&key, role);
         output::show(app.output(), &whole, |_| lines);
         return Ok(());
     };
-    let text = match app.output() {
-        Format::Json => output::json(&whole),
-        Format::Table => lines,
-    };
-    writeln!(file, "{text}")
-        .and_then(|()| file.sync_all())
-        .with_context(|| format!("cannot write `{}`", path.display()))?;
-    let shown = serde_json::json!({ "AccessKeyId": id, "Role": role });
+    // Before the key: what cannot be handed over is not made.
+    let file = new_file(path)?;
+    let made = make_into(file, path, app.output(), keys, name, role);
+    if made.is_err()
+        && let Err(error) = std::fs::remove_file(path)
+    {
+        output::complain(&format!("warning: `{}` is left: {error}", path.display()));
+    }
+    let id = made?;
+    let shown = serde_json::json!({ "AccessKeyId": id, "Role": role.to_string() });
     output::show(app.output(), &shown, |_| {
         format!("export AWS_ACCESS_KEY_ID={id}")
     });
     Ok(())
+}
+
+/// Makes a key and writes it into `file`; gives its id. A key that cannot be written is not left.
+fn make_into(
+    mut file: File,
+    path: &Path,
+    format: Format,
+    keys: &gateway::KeyStore,
+    name: &str,
+    role: Role,
+) -> anyhow::Result<String> {
+    let key = make(keys, name, role)?;
+    let (whole, lines) = forms(&key, role);
+    let text = match format {
+        Format::Json => output::json(&whole),
+        Format::Table => lines,
+    };
+    let written = writeln!(file, "{text}").and_then(|()| file.sync_all());
+    if written.is_err() {
+        keys.remove(&key.key_id)?;
+    }
+    written.with_context(|| format!("cannot write `{}`", path.display()))?;
+    Ok(key.key_id)
+}
+
+fn make(keys: &gateway::KeyStore, name: &str, role: Role) -> anyhow::Result<gateway::Credentials> {
+    keys.create(name, role).map_err(|error| match error {
+        gateway::keys::Error::Name { .. } => app::usage(format!("--name {error}")),
+        error => error.into(),
+    })
+}
+
+/// A key with its secret as JSON and as lines for a shell.
+fn forms(key: &gateway::Credentials, role: Role) -> (serde_json::Value, String) {
+    let (id, secret) = (&key.key_id, key.secret.expose());
+    let whole = serde_json::json!({
+        "AccessKeyId": id, "SecretAccessKey": secret, "Role": role.to_string(),
+    });
+    let lines = format!("export AWS_ACCESS_KEY_ID={id}\nexport AWS_SECRET_ACCESS_KEY={secret}");
+    (whole, lines)
 }
 
 fn new_file(path: &Path) -> anyhow::Result<File> {

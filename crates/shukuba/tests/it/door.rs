@@ -71,6 +71,12 @@ fn a_secret_goes_to_a_file_of_its_owner_and_into_no_pipe() {
     assert_eq!(mode & 0o777, 0o600);
     let written: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     assert_eq!(written["SecretAccessKey"].as_str().unwrap().len(), 40);
+    let failed = house.path("failed");
+    let nameless = ["key", "create", "--role", "sender", "--name", "a b"];
+    let file = ["--secret-file", failed.to_str().unwrap()];
+    let refused = house.run(&[&nameless[..], &file].concat());
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(!failed.exists(), "no key, no file");
     let again = house.run(&[&create[..], &["--secret-file", path]].concat());
     assert_eq!(again.status.code(), Some(1), "no file is written over");
     assert_eq!(house.json(&["key", "list"]).as_array().unwrap().len(), 2);
