@@ -5,6 +5,7 @@
 //! - [`attributes`]: message attributes and their MD5
 //! - [`settings`]: a queue's attributes and tags
 //! - `policy`: its access policy, with the permissions in it
+//! - [`redrive`]: where its dead letters go, and whose it takes
 //! - [`batch`] and [`name`]: the rules for batches and names
 //! - [`ops`]: the operations of the API on the wire
 //! - [`error`]: [`Error`], what can be wrong with a call
@@ -18,6 +19,7 @@ pub mod name;
 pub mod ops;
 mod policy;
 pub mod queues;
+pub mod redrive;
 pub mod settings;
 
 pub use engine::Paused;

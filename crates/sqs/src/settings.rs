@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use base::{Arn, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::redrive::{Redrive, RedriveAllow, whole};
 use crate::{Error, name, policy};
 
 /// Most tags of a queue.
@@ -54,56 +55,6 @@ pub struct Settings {
     pub created_ms: u64,
     /// When its attributes last changed.
     pub modified_ms: u64,
-}
-
-/// A redrive policy.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Redrive {
-    /// The dead-letter queue's ARN.
-    #[serde(rename = "deadLetterTargetArn")]
-    pub target: String,
-    /// After how many receives a message goes there: 1 to 1,000.
-    #[serde(rename = "maxReceiveCount", deserialize_with = "number_or_text")]
-    pub receives_max: u32,
-}
-
-/// A redrive-allow policy.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RedriveAllow {
-    /// Who may.
-    #[serde(rename = "redrivePermission")]
-    pub permission: RedrivePermission,
-    /// With `byQueue`: 1 to 10 ARNs.
-    #[serde(
-        rename = "sourceQueueArns",
-        default,
-        skip_serializing_if = "Vec::is_empty"
-    )]
-    pub sources: Vec<String>,
-}
-
-/// Which queues may use a queue as their dead-letter queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum RedrivePermission {
-    /// All of the account and region.
-    AllowAll,
-    /// None.
-    DenyAll,
-    /// Those that are listed.
-    ByQueue,
-}
-
-impl RedriveAllow {
-    /// Whether the queue with ARN `source` may.
-    #[must_use]
-    pub fn allows(&self, source: &str) -> bool {
-        match self.permission {
-            RedrivePermission::AllowAll => true,
-            RedrivePermission::DenyAll => false,
-            RedrivePermission::ByQueue => self.sources.iter().any(|arn| arn == source),
-        }
-    }
 }
 
 /// The attributes that can be set, in the order in which they are shown.
@@ -222,10 +173,7 @@ impl Settings {
 
     fn set(&mut self, attribute: &str, value: &str) -> Result<(), Error> {
         let number = |range: std::ops::RangeInclusive<u32>| {
-            let parsed = value
-                .parse::<u32>()
-                .ok()
-                .filter(|number| range.contains(number));
+            let parsed = whole(value).filter(|number| range.contains(number));
             parsed.ok_or_else(|| {
                 Error::attribute(
                     attribute,
@@ -259,8 +207,8 @@ impl Settings {
                 });
             }
             "Policy" => self.policy = policy::parse(value)?,
-            "RedrivePolicy" => self.redrive = parse_redrive(value)?,
-            "RedriveAllowPolicy" => self.redrive_allow = parse_redrive_allow(value)?,
+            "RedrivePolicy" => self.redrive = Redrive::parse(value)?,
+            "RedriveAllowPolicy" => self.redrive_allow = RedriveAllow::parse(value)?,
             "ContentBasedDeduplication" => {
                 self.only_fifo(attribute)?;
                 self.has_content_dedup = boolean()?;
@@ -438,56 +386,6 @@ fn check_tag(key: &str, value: &str) -> Result<(), Error> {
     Ok(())
 }
 
-fn parse_redrive(value: &str) -> Result<Option<Redrive>, Error> {
-    if value.is_empty() || value == "{}" {
-        return Ok(None);
-    }
-    let refuse = |right: &str| Error::parameter("RedrivePolicy", value, right);
-    let right = r#"it is JSON such as {"deadLetterTargetArn":"arn:aws:sqs:REGION:ACCOUNT:NAME","maxReceiveCount":5}"#;
-    let redrive: Redrive = serde_json::from_str(value).map_err(|_| refuse(right))?;
-    if !(1..=1000).contains(&redrive.receives_max) {
-        let given = redrive.receives_max;
-        return Err(refuse(&format!(
-            "Invalid value for maxReceiveCount: {given}, valid values are from 1 to 1000 both inclusive"
-        )));
-    }
-    match redrive.target.parse::<Arn>() {
-        Ok(arn) if arn.service == "sqs" => Ok(Some(redrive)),
-        _ => Err(refuse("Invalid value for deadLetterTargetArn")),
-    }
-}
-
-fn parse_redrive_allow(value: &str) -> Result<Option<RedriveAllow>, Error> {
-    if value.is_empty() || value == "{}" {
-        return Ok(None);
-    }
-    let refuse = |right: &str| Error::attribute("RedriveAllowPolicy", value, right);
-    let allow: RedriveAllow = serde_json::from_str(value).map_err(|_| {
-        refuse(r#"it is JSON such as {"redrivePermission":"byQueue","sourceQueueArns":["arn:aws:sqs:REGION:ACCOUNT:NAME"]}"#)
-    })?;
-    let is_by_queue = allow.permission == RedrivePermission::ByQueue;
-    if is_by_queue == allow.sources.is_empty() || allow.sources.len() > 10 {
-        return Err(refuse(
-            "sourceQueueArns lists 1 to 10 queues with `byQueue` and is left out otherwise",
-        ));
-    }
-    Ok(Some(allow))
-}
-
-/// `5` and `"5"` are both in use.
-fn number_or_text<'de, D: serde::Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Either {
-        Number(u32),
-        Text(String),
-    }
-    match Either::deserialize(from)? {
-        Either::Number(number) => Ok(number),
-        Either::Text(text) => text.parse().map_err(serde::de::Error::custom),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -548,6 +446,7 @@ mod tests {
             ),
             ("ReceiveMessageWaitTimeSeconds", ["0", "20"], ["21", "x"]),
             ("VisibilityTimeout", ["0", "43200"], ["43201", ""]),
+            ("VisibilityTimeout", ["5", "05"], ["+5", " 5"]),
             (
                 "KmsDataKeyReusePeriodSeconds",
                 ["60", "86400"],
@@ -562,28 +461,6 @@ mod tests {
                     r#"{"Statement":[{"Effect":"Allow","Principal":"*","Action":"sqs:*","Resource":["q"]}]}"#,
                 ],
                 [r#"{"Statement":5}"#, r#"{"Statement":["x"]}"#],
-            ),
-            (
-                "RedrivePolicy",
-                [
-                    r#"{"deadLetterTargetArn":"arn:aws:sqs:r:123456789012:d","maxReceiveCount":"3"}"#,
-                    r#"{"deadLetterTargetArn":"arn:aws:sqs:r:123456789012:d","maxReceiveCount":1000}"#,
-                ],
-                [
-                    r#"{"deadLetterTargetArn":"d","maxReceiveCount":3}"#,
-                    r#"{"deadLetterTargetArn":"arn:aws:sqs:r:123456789012:d","maxReceiveCount":1001}"#,
-                ],
-            ),
-            (
-                "RedriveAllowPolicy",
-                [
-                    r#"{"redrivePermission":"denyAll"}"#,
-                    r#"{"redrivePermission":"byQueue","sourceQueueArns":["a"]}"#,
-                ],
-                [
-                    r#"{"redrivePermission":"byQueue"}"#,
-                    r#"{"redrivePermission":"all"}"#,
-                ],
             ),
         ] {
             for value in good {

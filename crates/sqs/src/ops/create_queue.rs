@@ -136,6 +136,10 @@ mod tests {
             ),
             (
                 json!({"QueueName": "a", "Attributes": {"RedrivePolicy": "x"}}),
+                "InvalidAttributeValue",
+            ),
+            (
+                json!({"QueueName": "a", "Attributes": {"RedrivePolicy": "{}"}}),
                 "InvalidParameterValue",
             ),
         ] {
