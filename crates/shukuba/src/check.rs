@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use base::{Clock, SystemClock, Timestamp};
 use serde::{Deserialize, Serialize};
-use store::check::{self, Damage, DamageKind, Report};
+use store::check::{self, BeyondRepair, Damage, DamageKind, Report};
+use store::dir::DirError;
 use store::disk::RealDisk;
 use store::record::{Record, encode};
 use store::{BoxError, Capture, Class, DataDir, Fold, Journal, Position};
@@ -107,10 +108,9 @@ pub(crate) fn verify(dir: &Path) -> anyhow::Result<Checked> {
 pub(crate) fn quarantine(dir: &Path, store: &Store) -> anyhow::Result<Checked> {
     let dir = open(dir)?;
     let report = report(&dir)?;
-    anyhow::ensure!(
-        !report.is_beyond_repair,
-        "the log's beginning or the snapshot that stands for it is gone: only `shukuba restore` from a backup helps"
-    );
+    if let Some(why) = report.beyond_repair {
+        anyhow::bail!("{}", only_a_backup(why));
+    }
     let pending = dir.path().join(PENDING_FILE);
     let mut stretches = read_pending(&pending)?;
     stretches.extend(
@@ -145,15 +145,27 @@ fn open(dir: &Path) -> anyhow::Result<DataDir> {
         "`{}` is no data directory: it has no `journal`",
         dir.display()
     );
-    DataDir::open(dir, store::Use::Read)
-        .context("cannot be checked while it is in use; stop the server first")
+    match DataDir::open(dir, store::Use::Read) {
+        Err(error @ DirError::InUse { .. }) => Err(anyhow::Error::new(error)
+            .context("cannot be checked while it is in use; stop the server first")),
+        opened => Ok(opened?),
+    }
 }
 
 fn report(dir: &DataDir) -> anyhow::Result<Report> {
     let journal = RealDisk::at(&dir.journal())?;
     let mut report = check::check(&journal).context("cannot read the journal")?;
-    report.is_beyond_repair |= data::has_lost_journal(dir.path());
+    if data::has_lost_journal(dir.path()) {
+        report.beyond_repair = Some(BeyondRepair::NoLog);
+    }
     Ok(report)
+}
+
+/// What can be done where cutting out does not help.
+pub(crate) fn only_a_backup(why: BeyondRepair) -> String {
+    format!(
+        "beyond repair: {why}; put missing files back, or restore a backup with `shukuba restore`"
+    )
 }
 
 fn holds_records(damage: &Damage) -> bool {
@@ -331,7 +343,14 @@ mod tests {
         assert!(error.contains("no data directory"), "{error}");
         let open = journal(temporary.path(), 1);
         let error = format!("{:#}", verify(temporary.path()).unwrap_err());
+        assert!(error.contains("stop the server first"), "{error}");
         assert!(error.contains("is in use by process"), "{error}");
         drop(open);
+        fs::write(temporary.path().join("FORMAT"), "shukuba-data 9").unwrap();
+        let error = format!("{:#}", verify(temporary.path()).unwrap_err());
+        assert!(
+            error.contains("holds `shukuba-data 9`") && !error.contains("in use"),
+            "{error}"
+        );
     }
 }

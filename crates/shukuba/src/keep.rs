@@ -115,10 +115,9 @@ fn copy_all(
     let copied = copy_journal(&target)?;
     // Every byte of the copy is read: what nobody looked at for months shows here, not when the copy is needed.
     let found = store::check::check(&target).context("cannot read the copy of the journal")?;
-    anyhow::ensure!(
-        !found.is_beyond_repair,
-        "the journal cannot be read back from a copy of it: `shukuba check-data`, once the server is stopped, says why"
-    );
+    if let Some(why) = found.beyond_repair {
+        anyhow::bail!("no copy of the journal can be restored: {why}");
+    }
     let mut report = Report {
         journal_files: copied.files,
         journal_bytes: copied.bytes.get(),

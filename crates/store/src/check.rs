@@ -71,15 +71,29 @@ pub struct Report {
     pub end: Position,
     /// See `end`.
     pub has_torn_tail: bool,
-    /// No snapshot is whole and the log's beginning is gone: only a backup helps.
-    pub is_beyond_repair: bool,
+    /// Why only a backup helps, where it does.
+    pub beyond_repair: Option<BeyondRepair>,
+}
+
+/// Why cutting out does not help: what is left says nothing of the state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BeyondRepair {
+    /// The records behind a snapshot are no state without it.
+    #[error("no snapshot is whole, and the log does not go back to its beginning")]
+    NoSnapshot,
+    /// Nobody knows how it went on.
+    #[error("the log ends before the newest snapshot, and how it went on is gone")]
+    NoEnd,
+    /// Nothing of it is there.
+    #[error("the log is gone")]
+    NoLog,
 }
 
 impl Report {
     /// Whether the journal opens with everything that was ever acknowledged.
     #[must_use]
     pub fn is_sound(&self) -> bool {
-        self.damage.is_empty() && !self.is_beyond_repair
+        self.damage.is_empty() && self.beyond_repair.is_none()
     }
 }
 
@@ -97,25 +111,39 @@ pub fn check(disk: &dyn Disk) -> io::Result<Report> {
         .collect();
     bases.sort_unstable();
     let replayed_from = report.snapshots.last().copied().unwrap_or_default();
-    if report.snapshots.is_empty() {
-        report.is_beyond_repair = match bases.first() {
-            Some(base) => *base != 0,
-            None => has_begun(disk)?,
-        };
-    }
     let mut headers = Vec::new();
     for base in &bases {
         let is_last = Some(base) == bases.last();
         headers.push(check_segment(disk, *base, is_last, &mut report)?);
     }
-    for (from, to) in segment::missing(&headers, replayed_from.get()) {
-        report.note(DamageKind::Missing, from, from, to);
+    let missing = segment::missing(&headers, replayed_from.get());
+    for (from, to) in &missing {
+        report.note(DamageKind::Missing, *from, *from, *to);
     }
     report.damage.sort_by_key(|damage| damage.from);
-    // The log continues where the snapshot stands; without that segment nobody knows how it went on.
-    let end = headers.last().map_or(0, |header| header.span.end());
-    report.is_beyond_repair |= replayed_from.get() > end;
+    report.beyond_repair = beyond_repair(disk, &report, &headers, &missing)?;
     Ok(report)
+}
+
+fn beyond_repair(
+    disk: &dyn Disk,
+    report: &Report,
+    headers: &[SegmentHeader],
+    missing: &[(u64, u64)],
+) -> io::Result<Option<BeyondRepair>> {
+    let has_snapshot = !report.snapshots.is_empty();
+    let (Some(first), Some(last)) = (headers.first(), headers.last()) else {
+        let was_there = has_snapshot || !report.bad_snapshots.is_empty() || has_begun(disk)?;
+        return Ok(was_there.then_some(BeyondRepair::NoLog));
+    };
+    let from = report.snapshots.last().map_or(0, |position| position.get());
+    // The log continues where the snapshot stands; without that segment nobody knows how it went on.
+    if from >= last.span.end() {
+        return Ok(Some(BeyondRepair::NoEnd));
+    }
+    let begins = has_snapshot || first.span.base == 0;
+    let is_whole = begins && segment::is_joined(headers, missing, from);
+    Ok((!is_whole).then_some(BeyondRepair::NoSnapshot))
 }
 
 fn check_snapshots(disk: &dyn Disk, report: &mut Report) -> io::Result<()> {

@@ -2,7 +2,7 @@
 //!
 //! A kill leaves a torn tail: part of the one commit group that was being written. It was never acknowledged and is cut
 //! off. A place that does not check although a *later* group lies behind it had been synced and has been damaged
-//! since: recovery refuses it and names it, `check-data --quarantine` cuts it out.
+//! since: recovery refuses it and names it, and `check-data`, which reads all of it, says what can be done.
 //! The last group is written and synced once more before anything counts as durable: it may stand in the kernel's
 //! memory only, after a kill or after a failed sync.
 
@@ -32,7 +32,7 @@ pub enum OpenError {
     },
     /// A record that had been acknowledged is damaged.
     #[error(
-        "`{file}` is corrupt at offset {offset} (log position {position}); `shukuba check-data --quarantine` cuts it out"
+        "`{file}` is corrupt at offset {offset} (log position {position}); `shukuba check-data` says what is damaged and what can be done"
     )]
     Corrupt {
         /// The segment file.
@@ -54,7 +54,7 @@ pub enum OpenError {
     },
     /// A segment that nobody dropped is not there.
     #[error(
-        "`{file}` is missing: the log from position {from} to {} is not there; put the file back, or `shukuba check-data --quarantine` books what was in it as lost",
+        "`{file}` is missing: the log from position {from} to {} is not there; put the file back; `shukuba check-data` says what else can be done",
         to.map_or_else(|| "its end".to_owned(), |to| to.to_string())
     )]
     Missing {
@@ -65,13 +65,17 @@ pub enum OpenError {
         /// One past the last; `None` when nothing follows.
         to: Option<Position>,
     },
-    /// No snapshot is whole and the log's beginning has been dropped.
+    /// No snapshot is whole and part of the log is gone, most likely dropped.
     #[error(
-        "no snapshot is whole (the newest is `{file}`) and the log does not begin at its beginning"
+        "{}, and the log does not go back to its beginning; `shukuba check-data` says what can be done",
+        newest.as_ref().map_or_else(
+            || "there is no snapshot".to_owned(),
+            |newest| format!("no snapshot is whole (the newest is `{newest}`)")
+        )
     )]
     NoSnapshot {
-        /// The newest snapshot.
-        file: String,
+        /// The newest snapshot's file.
+        newest: Option<String>,
     },
     /// A whole snapshot was not understood.
     #[error("the state in `{file}` was not understood")]
@@ -186,8 +190,14 @@ fn check_gaps(
     snapshot: Option<u64>,
 ) -> Result<(), OpenError> {
     let headers: Vec<_> = segments.iter().map(|(header, _)| *header).collect();
-    if let Some((from, to)) = segment::missing(&headers, snapshot.unwrap_or(0)).first() {
+    let from = snapshot.unwrap_or(0);
+    if let Some((from, to)) = segment::missing(&headers, from).first() {
         return Err(missing(*from, Some(*to)));
+    }
+    if !segment::is_joined(&headers, &[], from) {
+        let snapshots = snapshot::list(disk).map_err(disk_error("list snapshots"))?;
+        let newest = snapshots.last().copied().map(snapshot::name);
+        return Err(OpenError::NoSnapshot { newest });
     }
     let has_begun = || has_begun(disk).map_err(disk_error("list the journal"));
     if segments.is_empty() && snapshot.is_none() && has_begun()? {
@@ -264,7 +274,7 @@ fn restore(
         let begins = segments.first().is_none_or(|(span, _)| span.base == 0);
         return match positions.last() {
             Some(newest) if !begins || segments.is_empty() => Err(OpenError::NoSnapshot {
-                file: snapshot::name(*newest),
+                newest: Some(snapshot::name(*newest)),
             }),
             _ => Ok((whole, None)),
         };
@@ -296,7 +306,12 @@ impl Replay<'_> {
         let Some(first) = holding else {
             return match segments.last() {
                 None if !from_snapshot => Ok(None),
-                _ => Err(missing(self.end, None)),
+                // The file that held it goes on where the last one ends.
+                last => Err(OpenError::Missing {
+                    file: segment::name(last.map_or(self.end, |(span, _)| span.end())),
+                    from: Position::new(self.end),
+                    to: None,
+                }),
             };
         };
         for (index, (span, file)) in segments.iter().enumerate().skip(first) {

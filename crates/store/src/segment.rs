@@ -113,6 +113,20 @@ pub(crate) fn missing(segments: &[SegmentHeader], snapshot: u64) -> Vec<(u64, u6
     found
 }
 
+/// Whether the log goes on from `from` through `segments` (in order), but for what is `missing`: elsewhere something was dropped,
+/// and only a snapshot knows what was in it.
+pub(crate) fn is_joined(segments: &[SegmentHeader], missing: &[(u64, u64)], from: u64) -> bool {
+    let mut end = from;
+    let behind = segments.iter().filter(|header| header.span.end() > from);
+    behind.fold(true, |is_joined, header| {
+        let base = header.span.base;
+        let is_missing = missing.iter().any(|(from, to)| *from <= end && base <= *to);
+        let goes_on = base <= end || is_missing;
+        end = header.span.end();
+        is_joined && goes_on
+    })
+}
+
 pub(crate) fn name(base: u64) -> String {
     format!("{base:016x}.seg")
 }

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use serde_json::json;
+use store::check::Report;
 
 use crate::app::App;
 use crate::check::{self, Checked, Place};
@@ -46,7 +47,8 @@ fn json(checked: &Checked) -> serde_json::Value {
         "torn_tail": report.has_torn_tail,
         "cut_out_earlier_bytes": report.filler,
         "damage": Place::all(report),
-        "beyond_repair": report.is_beyond_repair,
+        "beyond_repair": report.beyond_repair.is_some(),
+        "beyond_repair_because": report.beyond_repair.map(|why| why.to_string()),
         "booked_as_lost": checked.booked,
     })
 }
@@ -77,19 +79,25 @@ fn table(checked: &Checked, is_cut: bool) -> String {
     }
     let damage = Place::all(report);
     rows.extend(damage.iter().map(|place| ("damaged", place.to_string())));
-    let verdict = match (report.is_sound(), report.is_beyond_repair, is_cut) {
-        (true, ..) => "sound",
-        (_, true, _) => "beyond repair: restore a backup with `shukuba restore`",
-        (_, _, true) => "damaged parts are cut out and booked as lost; the server starts again",
-        (_, _, false) => {
-            "DAMAGED: restore a backup, or cut it out with `shukuba check-data --quarantine`"
-        }
-    };
-    rows.push(("verdict", verdict.to_owned()));
+    rows.push(("verdict", verdict(report, is_cut)));
     output::pairs(&rows)
 }
 
-fn snapshots(report: &store::check::Report) -> String {
+fn verdict(report: &Report, is_cut: bool) -> String {
+    let is_without_snapshot = report.snapshots.is_empty() && !report.bad_snapshots.is_empty();
+    match (report.beyond_repair, report.is_sound()) {
+        (Some(why), _) => return check::only_a_backup(why),
+        (_, true) if is_without_snapshot => {
+            "sound: no snapshot is whole, but the log goes back to its beginning and rebuilds the state alone"
+        }
+        (_, true) => "sound",
+        _ if is_cut => "damaged parts are cut out and booked as lost; the server starts again",
+        _ => "DAMAGED: restore a backup, or cut it out with `shukuba check-data --quarantine`",
+    }
+    .to_owned()
+}
+
+fn snapshots(report: &Report) -> String {
     match report.bad_snapshots.as_slice() {
         [] => report.snapshots.len().to_string(),
         bad => format!(

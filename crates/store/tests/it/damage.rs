@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use base::{ByteCount, Timestamp};
-use store::check::{DamageKind, check, quarantine};
+use store::check::{BeyondRepair, DamageKind, check, quarantine};
 use store::disk::{Disk, SimDisk};
 use store::{Class, Fold, Journal, OpenError, Options, Position};
 
@@ -219,7 +219,10 @@ fn a_log_whose_files_are_all_gone_does_not_begin_anew() {
         }
         let error = open(&disk).unwrap_err();
         assert!(matches!(error, OpenError::Missing { .. }), "{error}");
-        assert!(check(&disk).unwrap().is_beyond_repair);
+        assert_eq!(
+            check(&disk).unwrap().beyond_repair,
+            Some(BeyondRepair::NoLog)
+        );
     }
 }
 
@@ -263,6 +266,44 @@ fn an_older_snapshot_stands_in_for_a_damaged_one() {
     disk.flip(&format!("{end}.snap"), 30, 1);
     assert_eq!(open(&disk).unwrap().1, model);
     assert_eq!(check(&disk).unwrap().bad_snapshots.len(), 1);
+}
+
+#[test]
+fn without_a_whole_snapshot_opening_and_checking_say_the_same() {
+    for vacant in [&[][..], &[0], &[1], &[0, 1, 2], &[0, 2]] {
+        let (disk, whole) = snapped(vacant);
+        let mut snapshots = disk.list().unwrap();
+        snapshots.retain(|name| name.ends_with(".snap"));
+        for name in &snapshots {
+            disk.flip(name, 30, 1);
+        }
+        let report = check(&disk).unwrap();
+        assert_eq!(report.bad_snapshots, snapshots);
+        match open(&disk) {
+            Ok((_, model)) => {
+                assert_eq!((model, vacant), (whole, &[][..]), "the log alone");
+                assert!(report.is_sound());
+            }
+            Err(error) => {
+                assert!(matches!(error, OpenError::NoSnapshot { .. }), "{error}");
+                assert_eq!(report.beyond_repair, Some(BeyondRepair::NoSnapshot));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_log_that_ends_before_its_snapshot_names_the_file_that_went_on() {
+    let (disk, _) = snapped(&[]);
+    let name = format!("{:016x}.seg", 4 * SEGMENT);
+    disk.remove(&name).unwrap();
+    let error = open(&disk).unwrap_err();
+    assert!(
+        matches!(&error, OpenError::Missing { file, to: None, .. } if *file == name),
+        "{error}"
+    );
+    let report = check(&disk).unwrap();
+    assert_eq!(report.beyond_repair, Some(BeyondRepair::NoEnd));
 }
 
 #[test]
