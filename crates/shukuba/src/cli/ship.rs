@@ -10,18 +10,22 @@ use delivery::config::{FormatKind, RouteFormat, Span};
 use sha2::{Digest, Sha256};
 
 use crate::app::{self, App};
+use crate::client;
 use crate::client::endpoint::Endpoint;
 use crate::client::http::Http;
 use crate::client::sqs::SqsQueue;
 use crate::output;
 use crate::progress::Progress;
+use crate::ship::away::{Away, wait_before};
 use crate::ship::{self, Options, Report};
+use crate::signal::Stop;
 
 /// Follows log files and sends their lines to any SQS queue, without loss
 ///
 /// Rotation by rename and by truncation, restarts and kill -9 lose nothing, and a line that is sent again keeps its id.
 /// A renamed file is listened to until it was silent for 60 seconds. Files that were rotated away unseen (NAME.1,
 /// NAME-20261123, NAME.2026-11-23, also .gz and .zst) are read before the file that has the name now.
+/// A queue that is not there yet or goes away is waited for.
 /// Credentials as in the AWS CLI (variables, profile), else the key of the data directory.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -82,8 +86,11 @@ pub(crate) struct Sending {
 }
 
 pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
+    let is_once = args.once;
     let report = app::block_on(async {
-        let queue = args.sending.open(app).await?;
+        let Some(queue) = args.sending.open_when_there(app).await? else {
+            return Ok(None);
+        };
         let (url, is_fifo) = (queue.url().to_owned(), queue.is_fifo());
         let options = args
             .sending
@@ -99,8 +106,12 @@ pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         })
         .await;
         progress.end();
-        report
+        report.map(Some)
     })??;
+    let Some(report) = report else {
+        output::complain("ended before the queue was there: nothing was read");
+        return Ok(ExitCode::from(u8::from(is_once)));
+    };
     show(app, &report);
     Ok(ExitCode::from(u8::from(report.pending > 0)))
 }
@@ -111,6 +122,30 @@ impl Sending {
         let endpoint = Endpoint::for_queue(app, self.endpoint.as_deref(), &self.queue)?;
         let http = Http::new(endpoint, "sqs")?;
         Ok(SqsQueue::open(http, &self.queue).await?)
+    }
+
+    /// Opens the queue, and waits for a server that is not there yet: log shippers are started first. What waiting does not
+    /// heal is an error. `None`: a signal came.
+    async fn open_when_there(&self, app: &App) -> anyhow::Result<Option<SqsQueue>> {
+        let (mut signals, away) = (Stop::new()?, Away::default());
+        for tries in 1.. {
+            let error = match self.open(app).await {
+                Ok(queue) => {
+                    away.answered();
+                    return Ok(Some(queue));
+                }
+                Err(error) => error,
+            };
+            match error.downcast_ref() {
+                Some(client::Error::Unavailable { url, detail }) => away.failed(url, detail),
+                _ => return Err(error),
+            }
+            tokio::select! {
+                () = signals.wait() => break,
+                () = tokio::time::sleep(wait_before(tries)) => {}
+            }
+        }
+        Ok(None)
     }
 
     pub(crate) fn options(

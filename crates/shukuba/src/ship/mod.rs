@@ -8,12 +8,14 @@
 //! - [`state`]: what has been sent, on disk
 //! - [`flight`]: what is under way
 //! - [`pipeline`]: batches out
+//! - [`away`]: telling of a queue that does not take messages now
 //! - [`aside`]: lines that cannot travel
 //! - [`manifest`]: the ids that were accepted
 //! - [`reader`]: from files to batches, and the order of what is written when
 //! - [`stdin`]: the same from standard input
 
 mod aside;
+pub(crate) mod away;
 mod flight;
 mod follow;
 mod known;
@@ -40,14 +42,13 @@ use delivery::format::Format;
 use delivery::port::ResultStore;
 use delivery::results::ObjectResults;
 use parking_lot::Mutex;
-use tokio::sync::mpsc;
 
 use crate::app;
 use crate::client::QueueClient;
 use aside::Aside;
 use flight::Flights;
 pub(crate) use flight::Totals;
-use pipeline::Stop;
+use pipeline::{Senders, Stop};
 
 /// The longest message body of one line: what SQS takes, without room for attributes.
 pub(crate) const LINE_BYTES_MAX: usize = (1 << 20) - 2048;
@@ -142,21 +143,15 @@ pub(crate) async fn run(
     };
     // One call at a time keeps the order that a FIFO queue is for.
     let calls = if is_fifo { 1 } else { options.calls };
-    let (batches, received) = mpsc::channel(calls);
-    let received = Arc::new(tokio::sync::Mutex::new(received));
+    let senders = Senders {
+        client,
+        flights: shared.flights.clone(),
+        aside: shared.aside.clone(),
+        stop: shared.stop.clone(),
+    };
+    let (batches, senders) = senders.start(calls);
     let (place, store) = open_manifests(&options).await?;
     let reader = reader::Reader::open(options, queue_url, is_fifo, store, batches, shared.clone())?;
-    let senders: Vec<_> = (0..calls)
-        .map(|_| {
-            tokio::spawn(pipeline::send_all(
-                client.clone(),
-                received.clone(),
-                shared.flights.clone(),
-                shared.aside.clone(),
-                shared.stop.clone(),
-            ))
-        })
-        .collect();
     let mut reading = tokio::task::spawn_blocking(move || reader.run());
     let finished = watch(&mut reading, &shared, show).await;
     for sender in senders {

@@ -1,12 +1,13 @@
 //! Batches out, several calls at once, until each message has an answer.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use super::aside::Aside;
+use super::away::{Away, wait_before};
 use super::flight::{Flights, Refused};
 use super::line::Bad;
 use crate::client::{Answer, Error, Message, QueueClient};
@@ -15,8 +16,6 @@ use crate::client::{Answer, Error, Message, QueueClient};
 pub(crate) const BATCH_MESSAGES: usize = 10;
 /// Bytes of a call's messages, attributes included. Source: the same.
 pub(crate) const BATCH_BYTES: usize = 1 << 20;
-/// The first and the longest wait before a call is tried again. Chosen.
-const WAITS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(30));
 
 /// Where the lines of a message lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,30 +52,50 @@ impl Batch {
 /// Why nothing more is sent.
 pub(crate) type Stop = Arc<Mutex<Option<Error>>>;
 
-/// Sends batches from `batches` until it is closed, or a call is refused as a whole.
-pub(crate) async fn send_all(
-    client: Arc<dyn QueueClient>,
-    batches: Arc<tokio::sync::Mutex<mpsc::Receiver<Batch>>>,
-    flights: Arc<Flights>,
-    aside: Arc<Mutex<Aside>>,
-    stop: Stop,
-) {
-    loop {
-        let next = batches.lock().await.recv().await;
-        let Some(mut batch) = next else { return };
-        let mut tries = 0;
-        while !batch.is_empty() {
-            if tries > 0 {
-                flights.count_retry();
-                tokio::time::sleep(wait_before(tries)).await;
-            }
-            tries += 1;
-            match send_once(client.as_ref(), batch, &flights, &aside).await {
-                Ok(rest) => batch = rest,
-                Err(error) => {
-                    stop.lock().get_or_insert(error);
-                    batches.lock().await.close();
-                    return;
+/// What the senders of a queue work with.
+#[derive(Clone)]
+pub(crate) struct Senders {
+    pub(crate) client: Arc<dyn QueueClient>,
+    pub(crate) flights: Arc<Flights>,
+    pub(crate) aside: Arc<Mutex<Aside>>,
+    pub(crate) stop: Stop,
+}
+
+impl Senders {
+    /// Starts `calls` of them. They end when the batches do, or a call is refused as a whole.
+    pub(crate) fn start(self, calls: usize) -> (mpsc::Sender<Batch>, Vec<JoinHandle<()>>) {
+        let (batches, received) = mpsc::channel(calls);
+        let received = Arc::new(tokio::sync::Mutex::new(received));
+        let away = Arc::<Away>::default();
+        let start = |_| {
+            let sending = self.clone().send_all(received.clone(), away.clone());
+            tokio::spawn(sending)
+        };
+        (batches, (0..calls).map(start).collect())
+    }
+
+    async fn send_all(
+        self,
+        batches: Arc<tokio::sync::Mutex<mpsc::Receiver<Batch>>>,
+        away: Arc<Away>,
+    ) {
+        loop {
+            let next = batches.lock().await.recv().await;
+            let Some(mut batch) = next else { return };
+            let mut tries = 0;
+            while !batch.is_empty() {
+                if tries > 0 {
+                    self.flights.count_retry();
+                    tokio::time::sleep(wait_before(tries)).await;
+                }
+                tries += 1;
+                match send_once(&self, batch, &away).await {
+                    Ok(rest) => batch = rest,
+                    Err(error) => {
+                        self.stop.lock().get_or_insert(error);
+                        batches.lock().await.close();
+                        return;
+                    }
                 }
             }
         }
@@ -84,16 +103,12 @@ pub(crate) async fn send_all(
 }
 
 /// Sends a batch and gives back what has to be sent again.
-async fn send_once(
-    client: &dyn QueueClient,
-    batch: Batch,
-    flights: &Flights,
-    aside: &Mutex<Aside>,
-) -> Result<Batch, Error> {
-    let answers = match client.send_batch(&batch.messages).await {
+async fn send_once(to: &Senders, batch: Batch, away: &Away) -> Result<Batch, Error> {
+    let (flights, aside) = (&to.flights, &to.aside);
+    let answers = match to.client.send_batch(&batch.messages).await {
         Ok(answers) => answers,
         Err(Error::Unavailable { url, detail }) => {
-            tracing::warn!(%url, %detail, "the queue does not take messages now; trying again");
+            away.failed(&url, &detail);
             return Ok(batch);
         }
         Err(error) => return Err(error),
@@ -105,7 +120,7 @@ async fn send_once(
         match answer {
             Answer::Accepted { .. } => flights.land(place, bytes, Refused::No),
             Answer::Later { code, detail } => {
-                tracing::warn!(%code, %detail, "the queue does not take a message now; trying again");
+                away.failed("the queue", &format!("{code}: {detail}"));
                 rest.push(place, message);
             }
             Answer::Refused { code, detail } => {
@@ -115,13 +130,8 @@ async fn send_once(
             }
         }
     }
+    if rest.is_empty() {
+        away.answered();
+    }
     Ok(rest)
-}
-
-/// Doubles up to the longest wait, with full jitter above a half.
-fn wait_before(tries: u32) -> Duration {
-    let (first, longest) = WAITS;
-    let full = first.saturating_mul(1 << tries.min(16)).min(longest);
-    let [byte] = base::id::random_bytes::<1>();
-    full / 2 + full.mul_f64(f64::from(byte) / 512.0)
 }

@@ -14,7 +14,7 @@ use super::aside::Aside;
 use super::flight::{Flights, Landed, Refused};
 use super::line;
 use super::pack::{Pack, Packer};
-use super::pipeline::{self, Batch, Place, Stop};
+use super::pipeline::{Batch, Place, Senders, Stop};
 use super::pull::bad_line;
 use super::{Options, Report};
 use crate::client::{Message, QueueClient};
@@ -37,19 +37,13 @@ pub(crate) async fn run(
     let aside = Arc::new(Mutex::new(Aside::new(aside_path)));
     let (flights, stop) = (Arc::<Flights>::default(), Stop::default());
     let calls = if is_fifo { 1 } else { options.calls };
-    let (batches, received) = mpsc::channel(calls);
-    let received = Arc::new(tokio::sync::Mutex::new(received));
-    let senders: Vec<_> = (0..calls)
-        .map(|_| {
-            tokio::spawn(pipeline::send_all(
-                client.clone(),
-                received.clone(),
-                flights.clone(),
-                aside.clone(),
-                stop.clone(),
-            ))
-        })
-        .collect();
+    let senders = Senders {
+        client,
+        flights: flights.clone(),
+        aside: aside.clone(),
+        stop: stop.clone(),
+    };
+    let (batches, senders) = senders.start(calls);
     let mut lines = Lines {
         format: options.line_format()?,
         packer: Packer::new(options.limits(), []),

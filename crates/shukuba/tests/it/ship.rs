@@ -79,3 +79,26 @@ fn killed_and_started_again_it_sends_every_line_with_its_id() {
     let again = house.json(&[&arguments[..], &["--once"]].concat());
     assert_eq!(again["lines_read"], 0, "{again}");
 }
+
+#[test]
+fn started_before_the_server_it_waits_for_it() {
+    let house = House::new(SETTINGS);
+    drop(house.serve()); // makes the data
+    let log = house.path("app.log");
+    std::fs::write(&log, "https://a.example/\n").unwrap();
+    let (log, state) = (log.to_str().unwrap(), house.path("ship"));
+    let arguments = ["ship", "--queue", "q", "--once", "--state"];
+    let arguments = [&arguments[..], &[state.to_str().unwrap(), log]].concat();
+    let mut command = house.command(&arguments);
+    command
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped());
+    let mut shipper = Process(command.spawn().unwrap());
+    let mut said = std::io::BufReader::new(shipper.0.stderr.take().unwrap());
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut said, &mut line).unwrap();
+    assert!(line.contains("does not take messages now"), "{line}");
+    let _server = house.serve();
+    house.until("the line is accepted", || accepted(&house) == 1);
+    assert!(shipper.0.wait().unwrap().success());
+}
