@@ -15,6 +15,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
 
+use crate::ledger::Pause;
 use crate::port;
 use crate::result::{Decision, Head, Salt, Stored};
 use crate::results::compact::id_keys;
@@ -59,6 +60,8 @@ pub struct WaitingAs {
     pub message_id: String,
     /// Its queue.
     pub queue: String,
+    /// The route that reads it.
+    pub route: String,
     /// `waiting`, `delayed`, `retry-wait`, `in-flight`, or `dead` when it lies among the dead.
     pub state: String,
     /// When it goes on, where that is known.
@@ -75,6 +78,8 @@ pub struct InQueues {
     pub messages: Vec<WaitingAs>,
     /// Whether there were more messages in the queues than are looked through.
     pub is_cut: bool,
+    /// What rests now: messages of it wait.
+    pub rests: Vec<Pause>,
 }
 
 /// The queue's part of the answer.
@@ -82,6 +87,9 @@ pub trait Waiting: Send + Sync {
     /// The messages in the queue of any of these ids: message ids and ids that senders gave. Those of other queues are not
     /// known.
     fn waiting<'a>(&'a self, ids: &'a [String]) -> BoxFuture<'a, Result<InQueues, port::Error>>;
+
+    /// Whether what was given up lies in queues that it knows.
+    fn knows_dead(&self) -> bool;
 }
 
 /// Knows of no message: for results elsewhere than the queue.
@@ -91,6 +99,10 @@ pub struct NotKnown;
 impl Waiting for NotKnown {
     fn waiting<'a>(&'a self, _: &'a [String]) -> BoxFuture<'a, Result<InQueues, port::Error>> {
         Box::pin(std::future::ready(Ok(InQueues::default())))
+    }
+
+    fn knows_dead(&self) -> bool {
+        false
     }
 }
 
@@ -108,6 +120,9 @@ pub struct Story {
     pub attempts: Vec<Stored>,
     /// Where it waits.
     pub waiting: Vec<WaitingAs>,
+    /// Dead, and no longer kept among the dead: dropped, sent again, or past its retention there.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub left_dead: bool,
 }
 
 /// What a search cost.
@@ -126,7 +141,8 @@ pub struct Effort {
 /// The whole answer.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Answer {
-    /// One for each notification that bears what was asked, in order of id.
+    /// One for each notification that bears what was asked, in order of id. Ids are their senders': those of one id that
+    /// went to different receivers, or came from different hosts, are different notifications.
     pub stories: Vec<Story>,
     /// What it cost.
     pub effort: Effort,
@@ -134,6 +150,9 @@ pub struct Answer {
     pub is_cut: bool,
     /// Whether there were more messages in the queues than were looked through, so that one that waits may be missing.
     pub is_waiting_cut: bool,
+    /// Routes and destinations that rest now.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rests: Vec<Pause>,
 }
 
 /// Searches the results of a place.
@@ -218,12 +237,13 @@ impl Why {
         }
         found.extend(self.sealed(&wanted, &window, &mut effort).await?);
         let is_cut = found.len() > ATTEMPTS_MAX;
-        let (stories, is_waiting_cut) = self.stories(question, found).await?;
+        let (stories, in_queues) = self.stories(question, found).await?;
         Ok(Answer {
             stories,
             effort,
             is_cut,
-            is_waiting_cut,
+            is_waiting_cut: in_queues.is_cut,
+            rests: in_queues.rests,
         })
     }
 
@@ -320,13 +340,13 @@ impl Why {
         Ok((found, frames))
     }
 
-    /// The stories, and whether messages may wait that were not looked at.
+    /// The stories, and what is known of the queues.
     async fn stories(
         &self,
         question: &Question,
         found: Vec<Vec<u8>>,
-    ) -> Result<(Vec<Story>, bool), Error> {
-        let mut by_id: BTreeMap<String, Vec<Stored>> = BTreeMap::new();
+    ) -> Result<(Vec<Story>, InQueues), Error> {
+        let mut by_id: BTreeMap<String, Vec<Vec<Stored>>> = BTreeMap::new();
         let mut results: Vec<Stored> = found
             .iter()
             .filter_map(|json| Stored::parse(json))
@@ -336,14 +356,15 @@ impl Why {
         results.dedup();
         let surplus = results.len().saturating_sub(ATTEMPTS_MAX);
         for result in results.into_iter().skip(surplus) {
-            by_id
-                .entry(result.notification_id.clone())
-                .or_default()
-                .push(result);
+            let of_id = by_id.entry(result.notification_id.clone()).or_default();
+            match of_id.iter_mut().find(|known| is_of_one(known, &result)) {
+                Some(known) => known.push(result),
+                None => of_id.push(vec![result]),
+            }
         }
         let mut stories: Vec<Story> = by_id
             .into_iter()
-            .map(|(id, attempts)| Story::of(id, attempts))
+            .flat_map(|(id, all)| all.into_iter().map(move |one| Story::of(id.clone(), one)))
             .collect();
         if let (Question::Id(id), true) = (question, stories.is_empty()) {
             stories.push(Story::of(id.clone(), Vec::new()));
@@ -359,10 +380,38 @@ impl Why {
             let of_story = of_story.filter(|message| story.may_be_in(message));
             story.waiting = of_story.cloned().collect();
             story.settle_state();
+            story.left_dead = self.waiting.knows_dead()
+                && !waiting.is_cut
+                && story.waiting.is_empty()
+                && story.state == Decision::Dead.name();
         }
         stories.retain(|story| story.state != UNKNOWN);
-        Ok((stories, waiting.is_cut))
+        Ok((stories, waiting))
     }
+}
+
+/// Whether a result is of the notification that `known`, never empty, are results of; all bear the same id. One line of one
+/// message is, and what went to the same receiver from the same host: a replay comes from nowhere, a line that was never
+/// read goes nowhere.
+fn is_of_one(known: &[Stored], result: &Stored) -> bool {
+    let is_line = |one: &Stored| one.message_id == result.message_id && one.line == result.line;
+    let is_like = |one: &Stored| {
+        let to = (one.url_key.as_str(), result.url_key.as_str());
+        let from = (host_of(one), host_of(result));
+        one.route == result.route
+            && (to.0 == to.1 || to.0 == NO_URL || to.1 == NO_URL)
+            && (from.0 == from.1 || from.0.is_none() || from.1.is_none())
+    };
+    known.iter().any(is_line) || known.iter().all(is_like)
+}
+
+/// The key of a result without a URL.
+const NO_URL: &str = "0000000000000000";
+
+/// The host that shipped it, or all that is said of where it came from.
+fn host_of(result: &Stored) -> Option<&serde_json::Value> {
+    let origin = result.origin.as_ref()?;
+    origin.get("host").or(Some(origin))
 }
 
 /// The state of what nobody knows.
@@ -382,6 +431,7 @@ impl Story {
             state: String::new(),
             attempts,
             waiting: Vec::new(),
+            left_dead: false,
         }
     }
 
@@ -454,15 +504,20 @@ mod tests {
                 asked: id.clone(),
                 message_id: id.clone(),
                 queue: "s2s".to_owned(),
+                route: "s2s".to_owned(),
                 state: "retry-wait".to_owned(),
                 until: None,
                 lines: self.1.to_vec(),
             });
             let found = InQueues {
                 messages: found.collect(),
-                is_cut: false,
+                ..InQueues::default()
             };
             Box::pin(std::future::ready(Ok(found)))
+        }
+
+        fn knows_dead(&self) -> bool {
+            true
         }
     }
 
@@ -583,6 +638,57 @@ mod tests {
         let other = Question::of("m-5/2");
         let answer = why.ask(&other, &Window::default()).await.unwrap();
         assert_eq!(answer.stories[0].state, "retry-wait");
+    }
+
+    /// A result of `own-5` in the message `m-N` to the receiver `key`, from `host`.
+    fn one_of(number: u64, key: u64, host: &str, decision: Decision) -> Vec<u8> {
+        let json = String::from_utf8(result(at(number), 5, decision, "")).unwrap();
+        let mut json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        json["message_id"] = format!("m-{number}").into();
+        json["url_key"] = format!("{key:016x}").into();
+        if !host.is_empty() {
+            json["origin"] = serde_json::json!({ "host": host, "file": "/l", "offset": 0 });
+        }
+        let stored: Stored = serde_json::from_value(json).unwrap();
+        serde_json::to_vec(&stored).unwrap()
+    }
+
+    #[tokio::test]
+    async fn different_notifications_of_one_id_are_told_apart() {
+        let (log, _, why) = place("");
+        let all = [
+            one_of(1, 7, "web-1", Decision::Retry),
+            one_of(2, 8, "web-1", Decision::Delivered),
+            one_of(3, 7, "web-2", Decision::Dead),
+            one_of(4, 7, "web-1", Decision::Delivered),
+        ];
+        for (number, json) in all.into_iter().enumerate() {
+            log.settle(at(number as u64 + 1), &[json]);
+        }
+        let asked = Question::of("own-5");
+        let answer = why.ask(&asked, &Window::default()).await.unwrap();
+        let told = answer.stories.iter().map(|story| {
+            let ids = story.message_ids.join(" ");
+            (ids, story.state.as_str(), story.left_dead)
+        });
+        assert_eq!(
+            told.collect::<Vec<_>>(),
+            [
+                ("m-1 m-4".to_owned(), "delivered", false),
+                ("m-2".to_owned(), "delivered", false),
+                ("m-3".to_owned(), "dead", true),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_replay_and_an_unread_line_are_of_the_notification_that_they_repeat() {
+        let of =
+            |number, key, host| Stored::parse(&one_of(number, key, host, Decision::Dead)).unwrap();
+        let known = [of(1, 7, "web-1")];
+        assert!(is_of_one(&known, &of(2, 7, "")), "replayed");
+        assert!(is_of_one(&known, &of(1, 0, "web-1")), "not read");
+        assert!(!is_of_one(&known, &of(2, 8, "")), "another receiver");
     }
 
     #[tokio::test]

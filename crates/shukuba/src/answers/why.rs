@@ -28,11 +28,14 @@ impl Input {
 }
 
 pub(crate) async fn why(known: &Known, input: &Input) -> Answer {
-    let answer = known
-        .why()
-        .ask(&Question::of(&input.what), &input.window())
-        .await;
-    write(&answer.map_err(|error| failed("the results cannot be searched", &error))?)
+    write(&ask(known, input).await?)
+}
+
+/// The answer before it is written.
+pub(crate) async fn ask(known: &Known, input: &Input) -> Result<delivery::why::Answer, api::Fault> {
+    let question = Question::of(&input.what);
+    let answer = known.why().ask(&question, &input.window()).await;
+    answer.map_err(|error| failed("the results cannot be searched", &error))
 }
 
 impl Known {

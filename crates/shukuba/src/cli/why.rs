@@ -33,9 +33,18 @@ pub(super) fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
 
 fn table(answer: &Value) -> String {
     let stories = list(answer, "stories");
-    let mut parts: Vec<String> = stories.iter().map(story).collect();
+    let rests = list(answer, "rests");
+    let told = stories.iter().enumerate();
+    let mut parts: Vec<String> = told
+        .map(|(place, one)| story(one, &of_several(stories, place), rests))
+        .collect();
     if stories.is_empty() {
-        parts.push("nothing bears that id or URL: it was not accepted here, is not tried yet, or is past its retention".to_owned());
+        parts.push("nothing bears that id or URL: it was not accepted here, is not tried yet (the id in a line is known from its first attempt on, that of its message at once), or is past its retention".to_owned());
+        parts.extend(
+            rests
+                .iter()
+                .map(|pause| format!("{}: what waits for that is not tried", resting(pause))),
+        );
     }
     if answer.get("is_cut") == Some(&Value::Bool(true)) {
         parts.push("there are more; narrow it with --route or by id".to_owned());
@@ -46,10 +55,22 @@ fn table(answer: &Value) -> String {
     parts.join("\n\n")
 }
 
-fn story(story: &Value) -> String {
+/// ` (1 of 2 that bear this id)`, where an id was given to several.
+fn of_several(stories: &[Value], place: usize) -> String {
+    let id_of = |one: &Value| text(one, "notification_id");
+    let own = stories.get(place).map(id_of);
+    let is_same = |one: &&Value| Some(id_of(one)) == own;
+    let before = stories.iter().take(place).filter(is_same).count();
+    match stories.iter().filter(is_same).count() {
+        0 | 1 => String::new(),
+        all => format!(" ({} of {all} notifications that bear this id)", before + 1),
+    }
+}
+
+fn story(story: &Value, several: &str, rests: &[Value]) -> String {
     let attempts = list(story, "attempts");
     let mut lines = vec![format!(
-        "{}: {}",
+        "{}: {}{several}",
         text(story, "notification_id"),
         text(story, "state")
     )];
@@ -62,7 +83,8 @@ fn story(story: &Value) -> String {
             text(first, "url")
         ));
         if let Some(origin) = first.get("origin") {
-            lines.push(format!("  from {}", from(origin)));
+            let line = first.get("line").and_then(Value::as_u64);
+            lines.push(format!("  from {}", from(origin, line.unwrap_or(1))));
         }
     }
     lines.extend(attempts.iter().map(attempt));
@@ -72,7 +94,48 @@ fn story(story: &Value) -> String {
             .iter()
             .map(|one| waiting(&state, one)),
     );
+    lines.extend(held_back(story, rests));
+    if story.get("left_dead") == Some(&Value::Bool(true)) {
+        lines.push("  no longer among the dead: dropped, sent again and not tried yet, or past its retention there".to_owned());
+    }
     lines.join("\n")
+}
+
+/// What rests of that which a waiting message may need.
+fn held_back(story: &Value, rests: &[Value]) -> Vec<String> {
+    let waiting = list(story, "waiting").iter();
+    let alive: Vec<&Value> = waiting.filter(|one| text(one, "state") != "dead").collect();
+    let attempts = list(story, "attempts");
+    let receiver = attempts.last().map(|last| text(last, "destination"));
+    let host = |name: &str| {
+        name.rsplit_once(':')
+            .map_or(name, |(host, _)| host)
+            .to_owned()
+    };
+    let said = |pause: &Value| {
+        let (name, word) = (text(pause, "name"), resting(pause));
+        let is_route = text(pause, "kind") == "route";
+        match (is_route, &receiver) {
+            (true, _) => alive
+                .iter()
+                .any(|one| text(one, "route") == name)
+                .then_some(word),
+            (false, Some(to)) => (*to == name || host(to) == name).then_some(word),
+            (false, None) => Some(format!("{word}: it waits if it goes there")),
+        }
+    };
+    let found = rests.iter().filter(|_| !alive.is_empty()).filter_map(said);
+    found.map(|word| format!("  {word}")).collect()
+}
+
+/// ``route `r` rests since …``
+fn resting(pause: &Value) -> String {
+    format!(
+        "{} `{}` rests since {}",
+        text(pause, "kind"),
+        text(pause, "name"),
+        text(pause, "since")
+    )
 }
 
 /// A message in a queue. Lines of one message share the id by which it was found: of a notification that has ended it
@@ -92,11 +155,16 @@ fn waiting(state: &str, one: &Value) -> String {
     )
 }
 
-fn from(origin: &Value) -> String {
+/// The place is that of the message's first line.
+fn from(origin: &Value, line: u64) -> String {
+    let at = match line {
+        0 | 1 => "at byte".to_owned(),
+        _ => format!("line {line} of the package from byte"),
+    };
     match origin {
         Value::String(text) => text.clone(),
         _ => format!(
-            "{}:{} at byte {}, shipped {}",
+            "{}:{} {at} {}, shipped {}",
             text(origin, "host"),
             text(origin, "file"),
             number(origin, "offset"),
@@ -166,6 +234,41 @@ mod tests {
             waiting("retry-wait", &one),
             "  in `q`: retry-wait then as m"
         );
+    }
+
+    #[test]
+    fn a_line_of_a_package_is_counted_from_its_beginning() {
+        let origin = json!({ "host": "h", "file": "/l", "offset": 64, "shipped_at": "then" });
+        assert_eq!(from(&origin, 1), "h:/l at byte 64, shipped then");
+        assert_eq!(
+            from(&origin, 7),
+            "h:/l line 7 of the package from byte 64, shipped then"
+        );
+    }
+
+    #[test]
+    fn what_rests_is_said_where_it_may_hold_a_message_back() {
+        let rests = [
+            json!({ "kind": "route", "name": "r", "since": "then" }),
+            json!({ "kind": "destination", "name": "a.example", "since": "then" }),
+        ];
+        let waiting = json!([{ "state": "waiting", "route": "r" }]);
+        let untried = json!({ "waiting": waiting, "attempts": [] });
+        let said = held_back(&untried, &rests);
+        assert_eq!(said[0], "  route `r` rests since then");
+        assert!(said[1].ends_with("it waits if it goes there"), "{said:?}");
+        let tried = |to| json!({ "waiting": waiting, "attempts": [{ "destination": to }] });
+        assert_eq!(held_back(&tried("a.example:81"), &rests).len(), 2);
+        assert_eq!(held_back(&tried("b.example"), &rests).len(), 1);
+        let ended = json!({ "waiting": [], "attempts": [] });
+        assert!(held_back(&ended, &rests).is_empty());
+    }
+
+    #[test]
+    fn several_of_one_id_are_numbered() {
+        let stories = ["a", "b", "a"].map(|id| json!({ "notification_id": id }));
+        assert_eq!(of_several(&stories, 1), "");
+        assert!(of_several(&stories, 2).starts_with(" (2 of 2"));
     }
 
     #[test]

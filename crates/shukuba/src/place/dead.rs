@@ -6,10 +6,12 @@ use std::time::Duration;
 use anyhow::Context;
 use aws::Outbox;
 use base::SystemClock;
+use delivery::dead::Filter;
 use delivery::dead::stored::StoredDead;
 use delivery::replay::Target;
 use delivery::results::Range;
 use delivery::results::set::Window;
+use delivery::why::Story;
 use serde_json::Value;
 
 use super::Place;
@@ -46,6 +48,21 @@ impl Place {
             dead.tidy().await?;
         }
         Ok(ask.answer(&dead, &input, &SystemClock::new(), WITHIN).await)
+    }
+
+    /// Whether nobody has decided yet on a dead notification.
+    pub(super) async fn is_among_dead(&self, story: &Story) -> anyhow::Result<bool> {
+        let ids = [story.notification_id.clone()];
+        let Some(last) = story.attempts.last() else {
+            return Ok(false);
+        };
+        let results = self.known.results.clone();
+        let dead = StoredDead::open(results, &last.route, &ids, None).await?;
+        let filter = Filter {
+            ids: ids.into(),
+            ..Filter::default()
+        };
+        Ok(delivery::dead::count(&dead, &filter).await? > 0)
     }
 
     /// Those of a route; where ids are asked for and no route is named, of all.

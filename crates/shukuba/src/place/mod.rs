@@ -113,7 +113,16 @@ impl Place {
                 self.url
             ));
         }
-        Ok(answers::why::why(&self.known, &input).await)
+        let mut answer = match answers::why::ask(&self.known, &input).await {
+            Ok(answer) => answer,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        for story in &mut answer.stories {
+            if story.state == "dead" {
+                story.left_dead = !self.is_among_dead(story).await?;
+            }
+        }
+        Ok(answers::write(&answer))
     }
 
     async fn results(&self, input: &Bytes) -> anyhow::Result<Answer> {

@@ -2,17 +2,29 @@
 
 use std::sync::Arc;
 
+use delivery::ledger::Pause;
 use delivery::port;
 use delivery::travel;
 use delivery::why::{InQueues, Waiting, WaitingAs};
 use futures_util::future::BoxFuture;
 use sqs::{Effort, Found, Queue, Queues, Sought, Standing};
 
-/// The queues that routes have, each with whether it keeps what was given up.
+/// The queues that routes have.
 #[derive(Clone, Debug)]
 pub(super) struct InRoutes {
     pub(super) queues: Arc<Queues>,
-    pub(super) among: Vec<(Arc<Queue>, bool)>,
+    pub(super) among: Vec<Among>,
+    /// What rests.
+    pub(super) rests: Vec<Pause>,
+}
+
+/// A queue of a route.
+#[derive(Clone, Debug)]
+pub(super) struct Among {
+    pub(super) route: Arc<str>,
+    pub(super) queue: Arc<Queue>,
+    /// Whether it keeps what was given up.
+    pub(super) is_dead: bool,
 }
 
 impl Waiting for InRoutes {
@@ -24,6 +36,10 @@ impl Waiting for InRoutes {
             let stopped = |error| port::Error::unavailable("the queues", error);
             search.await.map_err(stopped)
         })
+    }
+
+    fn knows_dead(&self) -> bool {
+        true
     }
 }
 
@@ -51,18 +67,16 @@ impl InRoutes {
         InQueues {
             messages,
             is_cut: effort.is_spent,
+            rests: self.rests.clone(),
         }
     }
 
     fn look(&self, sought: &Sought, effort: &mut Effort, messages: &mut Vec<WaitingAs>) {
-        for (queue, is_dead) in &self.among {
+        for place in &self.among {
             // A queue that was deleted meanwhile holds nothing.
-            let found = self.queues.find(queue, sought, effort).unwrap_or_default();
-            messages.extend(
-                found
-                    .into_iter()
-                    .map(|one| as_waiting(one, queue, *is_dead)),
-            );
+            let found = self.queues.find(&place.queue, sought, effort);
+            let found = found.unwrap_or_default().into_iter();
+            messages.extend(found.map(|one| as_waiting(one, place)));
         }
     }
 }
@@ -76,7 +90,7 @@ fn base_of(id: &str) -> &str {
     }
 }
 
-fn as_waiting(found: Found, queue: &Queue, is_dead: bool) -> WaitingAs {
+fn as_waiting(found: Found, place: &Among) -> WaitingAs {
     let (state, until) = match found.standing {
         Standing::Waiting => ("waiting", None),
         Standing::Delayed(until) => ("delayed", Some(until)),
@@ -88,8 +102,9 @@ fn as_waiting(found: Found, queue: &Queue, is_dead: bool) -> WaitingAs {
         lines: retry.unwrap_or_default().lines,
         asked: found.sought,
         message_id: found.message_id,
-        queue: queue.name().to_owned(),
-        state: if is_dead { "dead" } else { state }.to_owned(),
+        queue: place.queue.name().to_owned(),
+        route: place.route.to_string(),
+        state: if place.is_dead { "dead" } else { state }.to_owned(),
         until: until.map(base::Timestamp::rfc3339),
     }
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{Answer, Desk, read};
 use crate::answers::{self, Known};
-use crate::serve::waiting::InRoutes;
+use crate::serve::waiting::{Among, InRoutes};
 
 pub(super) async fn why(desk: &Desk, input: Bytes) -> Answer {
     let mut input: answers::why::Input = read(&input)?;
@@ -39,11 +39,17 @@ impl Desk {
     /// The queues of the routes, with those of their dead notifications.
     fn waiting(&self) -> InRoutes {
         let routes = self.log.routes.read();
-        let alive = routes.values().map(|route| (route.queue.clone(), false));
-        let dead = routes.values().map(|route| (route.dead.clone(), true));
+        let both = |is_dead| {
+            routes.values().map(move |route| Among {
+                route: route.name.clone(),
+                queue: if is_dead { &route.dead } else { &route.queue }.clone(),
+                is_dead,
+            })
+        };
         InRoutes {
             queues: self.queues.clone(),
-            among: alive.chain(dead).collect(),
+            among: both(false).chain(both(true)).collect(),
+            rests: self.ledger.pauses(),
         }
     }
 }
