@@ -3,6 +3,7 @@
 //! Results go to standard output and everything else to standard error, so that a pipe holds results alone.
 //! A reader that goes away (`| head`) ends the printing, not the program.
 
+use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 
 use serde::Serialize;
@@ -29,8 +30,30 @@ pub(crate) fn print(text: &str) {
         .and_then(|()| out.flush());
 }
 
+/// `text` with its control characters written out (`\u{1b}`), and with those that turn the direction of text: what others
+/// wrote must not steer a terminal. Those in `but` stay.
+pub(crate) fn plain<'a>(text: &'a str, but: &[char]) -> Cow<'a, str> {
+    let steers = |c: char| {
+        let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        (c.is_control() || turns) && !but.contains(&c)
+    };
+    if !text.contains(steers) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        match c {
+            _ if !steers(c) => out.push(c),
+            '\n' | '\r' | '\t' => out.extend(c.escape_default()),
+            _ => out.extend(c.escape_unicode()),
+        }
+    }
+    Cow::Owned(out)
+}
+
 /// Writes `text` and a newline to standard error.
 pub(crate) fn complain(text: &str) {
+    let text = plain(text, &['\n', '\t']);
     let mut out = std::io::stderr().lock();
     let _ = out
         .write_all(text.as_bytes())
@@ -41,7 +64,7 @@ pub(crate) fn complain(text: &str) {
 pub(crate) fn show<T: Serialize>(format: Format, value: &T, table: impl FnOnce(&T) -> String) {
     match format {
         Format::Json => print(&json(value)),
-        Format::Table => print(table(value).trim_end()),
+        Format::Table => print(plain(table(value).trim_end(), &['\n', '\t']).as_ref()),
     }
 }
 
@@ -59,7 +82,8 @@ where
     let mut builder = Builder::default();
     builder.push_record(head.iter().map(|name| (*name).to_owned()));
     for row in rows {
-        builder.push_record(row);
+        let cells = row.into_iter();
+        builder.push_record(cells.map(|cell| plain(&cell, &[]).into_owned()));
     }
     let mut table = builder.build();
     table.with(Style::empty()).with(Padding::new(0, 2, 0, 0));
@@ -78,7 +102,7 @@ pub(crate) fn pairs(rows: &[(&str, String)]) -> String {
         .max()
         .unwrap_or(0);
     rows.iter()
-        .map(|(name, value)| format!("{name:width$}  {value}"))
+        .map(|(name, value)| format!("{name:width$}  {}", plain(value, &['\t'])))
         .collect::<Vec<_>>()
         .join("\n")
 }
@@ -155,6 +179,22 @@ mod tests {
         assert_eq!(span(Duration::from_millis(450)), "450ms");
         assert_eq!(span(Duration::from_secs(200)), "3m20s");
         assert_eq!(span(Duration::from_secs(93_600 * 4)), "4d08h");
+    }
+
+    #[test]
+    fn what_others_wrote_steers_no_terminal() {
+        assert_eq!(plain("a é 日本\t\n", &['\n', '\t']), "a é 日本\t\n");
+        let evil = "\u{1b}]0;x\u{7}\u{9b}2J\u{7f}\r\u{202e}";
+        let shown = "\\u{1b}]0;x\\u{7}\\u{9b}2J\\u{7f}\\r\\u{202e}";
+        assert_eq!(plain(evil, &['\n', '\t']), shown);
+        assert_eq!(
+            pairs(&[("line", format!("{evil}\na\tb"))]),
+            format!("line  {shown}\\na\tb")
+        );
+        assert_eq!(
+            table(&["url"], [[evil.to_owned()]]),
+            format!("url\n{shown}")
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base::SystemClock;
+use base::{Clock, SystemClock};
 use bytes::Bytes;
 use delivery::config::{DestinationRules, Route, Schedule, Span};
 use delivery::destinations::{self, Destinations};
@@ -52,13 +52,19 @@ pub(crate) async fn run(
         Err(problem) => tested.problem = Some(problem),
         Ok(parsed) => {
             let rules = destinations.of_url(&parsed.request.url).clone();
-            let senders = Senders::new(Tools::new(Arc::new(SystemClock::new())));
-            match senders.addresses(&parsed.request, &rules).await {
-                Ok(addresses) => {
+            let clock = Arc::new(SystemClock::new());
+            let over = parsed.expires_at.filter(|end| *end <= clock.now());
+            let senders = Senders::new(Tools::new(clock));
+            match (over, senders.addresses(&parsed.request, &rules).await) {
+                (None, Ok(addresses)) => {
                     tested.is_sent = true;
                     tested.addresses = addresses.iter().map(ToString::to_string).collect();
                 }
-                Err(refused) => tested.problem = Some(refused.to_string()),
+                // Looked at first by notifiers as well.
+                (Some(end), _) => {
+                    tested.problem = Some(format!("its time was over at {}", end.rfc3339()))
+                }
+                (None, Err(refused)) => tested.problem = Some(refused.to_string()),
             }
             let is_default = matches!(rules.name.as_ref(), "*" | "(default)" | "");
             tested.destination = Some(match is_default {
@@ -93,12 +99,12 @@ fn tell(tested: &mut Tested, parsed: Parsed, rules: &DestinationRules) {
             );
         (name, if is_secret { MASK.to_owned() } else { value })
     };
-    let replaced = |name: &str| {
-        rules
-            .headers
-            .iter()
-            .any(|(own, _)| own.eq_ignore_ascii_case(name))
-    };
+    let is_http = matches!(request.url.scheme(), "http" | "https");
+    let id_header = Some(&*rules.id_header).filter(|name| is_http && !name.is_empty());
+    let is_id = |name: &str| id_header.is_some_and(|own| own.eq_ignore_ascii_case(name));
+    let own = rules.headers.iter().map(|(name, _)| name);
+    let own: Vec<&String> = own.filter(|name| !is_id(name)).collect();
+    let replaced = |name: &str| is_id(name) || own.iter().any(|own| own.eq_ignore_ascii_case(name));
     tested.headers = request
         .headers
         .into_iter()
@@ -106,12 +112,13 @@ fn tell(tested: &mut Tested, parsed: Parsed, rules: &DestinationRules) {
         .map(shown)
         .collect();
     // Static headers may hold secrets: their names only.
-    tested.headers.extend(
-        rules
-            .headers
-            .iter()
-            .map(|(name, _)| (name.clone(), "(set by the destination)".to_owned())),
-    );
+    let set = |name: &String| (name.clone(), "(set by the destination)".to_owned());
+    tested.headers.extend(own.into_iter().map(set));
+    tested.headers.extend(id_header.map(|name| {
+        let id = tested.id.clone();
+        let id = id.unwrap_or_else(|| "(the message's id)/1".to_owned());
+        (name.to_owned(), id)
+    }));
     tested.rules = rules_of(rules);
     tested.body_bytes = request.body.len();
     tested.body =

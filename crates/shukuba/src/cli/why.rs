@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::operator::{Of, list, number, text};
 use super::results::said;
 use crate::app::App;
+use crate::output;
 
 /// Tells what became of a notification: every attempt with its result (exit code 1 when nothing bears that id).
 #[derive(Debug, clap::Args)]
@@ -98,7 +99,8 @@ fn story(story: &Value, several: &str, rests: &[Value]) -> String {
     if story.get("left_dead") == Some(&Value::Bool(true)) {
         lines.push("  no longer among the dead: dropped, sent again and not tried yet, or past its retention there".to_owned());
     }
-    lines.join("\n")
+    let plain = |line: &String| output::plain(line, &[]).into_owned();
+    lines.iter().map(plain).collect::<Vec<_>>().join("\n")
 }
 
 /// What rests of that which a waiting message may need.
@@ -262,6 +264,17 @@ mod tests {
         assert_eq!(held_back(&tried("b.example"), &rests).len(), 1);
         let ended = json!({ "waiting": [], "attempts": [] });
         assert!(held_back(&ended, &rests).is_empty());
+    }
+
+    #[test]
+    fn an_answer_makes_no_lines_of_its_own() {
+        let attempts = json!([{ "url": "https://a.example/", "detail": "no\n  delivered" }]);
+        let told = story(
+            &json!({ "notification_id": "a", "attempts": attempts }),
+            "",
+            &[],
+        );
+        assert_eq!(told.lines().count(), 3, "{told}");
     }
 
     #[test]

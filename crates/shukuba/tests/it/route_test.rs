@@ -56,6 +56,29 @@ fn a_refused_address_comes_with_the_line_that_would_allow_it() {
 }
 
 #[test]
+fn a_line_whose_time_is_over_would_expire_and_steers_no_terminal() {
+    let house = House::new(&settings(
+        "[destinations.\"*\"]\nconnect_to = \"127.0.0.1:9\"\n",
+    ));
+    let line =
+        "url:https://a.example/x\texpires_at:1700000000\tid:7\theader.X-Notification-Id:forged";
+    let (code, shown) = test(&house, line);
+    assert_eq!((code, &shown["is_sent"]), (Some(1), &json!(false)));
+    assert_eq!(
+        shown["problem"],
+        "its time was over at 2023-11-14T22:13:20.000Z"
+    );
+    assert_eq!(shown["headers"], json!([["x-notification-id", "7"]]));
+    let line = "url:https://a.example/x\tbody:\u{1b}[2J";
+    let output = house.run(&["route", "test", line]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        text.contains("\\u{1b}[2J") && !text.contains('\u{1b}'),
+        "{text}"
+    );
+}
+
+#[test]
 fn a_line_without_form_is_a_problem_in_words() {
     let house = House::new(&settings(""));
     let (code, shown) = test(&house, "no labels here");
