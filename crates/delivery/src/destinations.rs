@@ -140,7 +140,8 @@ pub(crate) fn mail_domain(url: &Url) -> Option<String> {
 }
 
 /// The host of an authority, without its port.
-pub(crate) fn host_of(authority: &str) -> &str {
+#[must_use]
+pub fn host_of(authority: &str) -> &str {
     match authority.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => host,
         _ => authority,

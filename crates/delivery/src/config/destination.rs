@@ -469,8 +469,11 @@ fn burst_of(rate: Rate) -> u32 {
     (rate.per_sec() / 10.0).ceil().max(1.0) as u32
 }
 
-/// A host, `*.` and a domain, or `*`; lower case, no port.
-fn check_pattern(name: &str) -> Result<(), String> {
+/// Whether it can name receivers: a host with or without a port, `*.` and a domain, or `*`; as URLs are read.
+///
+/// # Errors
+/// Words for the operator.
+pub fn check_pattern(name: &str) -> Result<(), String> {
     let domain = name.strip_prefix("*.").unwrap_or(name);
     if name == "*" {
         return Ok(());

@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub use destination::{Destination, Retry};
+pub use destination::{Destination, Retry, check_pattern as check_host};
 pub use route::{FormatKind, Route, RouteFormat, RouteMask};
 pub use rules::{DestinationRules, RetryRules};
 pub use secret::{SecretText, Secrets, SystemSecrets};

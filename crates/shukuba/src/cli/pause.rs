@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::operator::{At, list, text};
 use crate::app::App;
+use crate::output;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -37,7 +38,10 @@ pub(super) fn run(app: &App, args: Args, call: &str) -> anyhow::Result<ExitCode>
         What::Route { at, name } => (at, json!({ "route": name })),
         What::Destination { at, name } => (at, json!({ "destination": name })),
     };
-    at.show(app, call, &input, table)?;
+    let answer = at.show(app, call, &input, table)?;
+    for note in list(&answer, "notes").iter().filter_map(Value::as_str) {
+        output::complain(&format!("note: {note}"));
+    }
     Ok(ExitCode::SUCCESS)
 }
 
