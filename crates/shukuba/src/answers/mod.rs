@@ -33,6 +33,18 @@ pub(crate) struct Known {
     pub(crate) salts: Vec<Salt>,
 }
 
+/// The route where ids are found, which must be one.
+pub(crate) fn only_route(found: &[String]) -> Result<&str, Fault> {
+    match found {
+        [only] => Ok(only),
+        [] => Err(refuse("nothing bears these ids")),
+        _ => Err(refuse(format!(
+            "these ids are on several routes, say which: --route {}",
+            found.join(" | ")
+        ))),
+    }
+}
+
 /// Reads a call's input; nothing stands for an empty object.
 pub(crate) fn read<T: DeserializeOwned>(input: &Bytes) -> Result<T, Fault> {
     let text: &[u8] = if input.is_empty() { b"{}" } else { input };

@@ -1,10 +1,14 @@
 //! `replay-plan`: which notifications a replay takes.
 
+use std::collections::BTreeSet;
+
 use base::Timestamp;
 use delivery::replay::{Filter, Ids, Replays};
+use delivery::results::set::Window;
+use delivery::why::Question;
 use serde::Deserialize;
 
-use super::{Answer, failed, results, write};
+use super::{Answer, Known, failed, results, write};
 
 /// What is to be planned.
 #[derive(Debug, Deserialize)]
@@ -25,6 +29,25 @@ impl Plan {
         let ids = if self.new_ids { Ids::New } else { Ids::Keep };
         let replay = replays.plan(filter, ids, now).await;
         write(&replay.map_err(|error| failed("the replay cannot be planned", &error))?)
+    }
+
+    /// The results' names of the routes on which its ids are, where no route was named. None: it names no ids either.
+    pub(crate) async fn routes_of_ids(
+        &self,
+        known: &Known,
+    ) -> Result<Option<Vec<String>>, api::Fault> {
+        if self.route().is_some() || self.filter.ids.is_empty() {
+            return Ok(None);
+        }
+        let (why, mut found) = (known.why(), BTreeSet::new());
+        for id in &self.filter.ids {
+            let answer = why.ask(&Question::Id(id.clone()), &Window::default()).await;
+            let answer =
+                answer.map_err(|error| failed("the results cannot be searched", &error))?;
+            let attempts = answer.stories.into_iter().flat_map(|story| story.attempts);
+            found.extend(attempts.map(|attempt| attempt.route));
+        }
+        Ok(Some(found.into_iter().collect()))
     }
 
     /// The route that was named.

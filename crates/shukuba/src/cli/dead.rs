@@ -61,7 +61,7 @@ enum What {
 struct Which {
     #[command(flatten)]
     of: Of,
-    /// The route; may be left out where there is only one, and where ids are shown
+    /// The route; may be left out where there is only one, and where ids say it
     #[arg(long, value_name = "ROUTE")]
     route: Option<String>,
     /// For this destination

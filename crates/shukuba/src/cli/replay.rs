@@ -22,7 +22,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     of: Of,
 
-    /// The route; may be left out where there is only one
+    /// The route; may be left out where there is only one, and where ids say it
     #[arg(long, value_name = "ROUTE")]
     route: Option<String>,
     /// For this destination

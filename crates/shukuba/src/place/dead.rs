@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use super::Place;
 use crate::answers::dead::{Ask, Input, Shown};
-use crate::answers::{Answer, write};
+use crate::answers::{Answer, only_route, write};
 use crate::app::App;
 use crate::{lone, output};
 
@@ -33,7 +33,10 @@ impl Place {
         if ask == Ask::List {
             return self.list_dead(&input).await;
         }
-        let route = self.route_or_only(input.route.clone()).await?;
+        let route = match self.route_of_dead(&input).await? {
+            Ok(route) => route,
+            Err(fault) => return Ok(Err(fault)),
+        };
         let target = match ask {
             Ask::Retry => {
                 let queue = queue.as_ref().and_then(Value::as_str);
@@ -50,19 +53,43 @@ impl Place {
         Ok(ask.answer(&dead, &input, &SystemClock::new(), WITHIN).await)
     }
 
-    /// Whether nobody has decided yet on a dead notification.
-    pub(super) async fn is_among_dead(&self, story: &Story) -> anyhow::Result<bool> {
-        let ids = [story.notification_id.clone()];
-        let Some(last) = story.attempts.last() else {
-            return Ok(false);
+    /// The route that is named, or that of the ids, or the only one.
+    async fn route_of_dead(&self, input: &Input) -> anyhow::Result<Result<String, api::Fault>> {
+        let mut routes = match (&input.route, input.ids.is_empty()) {
+            (None, false) => self.routes().await?,
+            (named, _) => return Ok(Ok(self.route_or_only(named.clone()).await?)),
         };
+        let mut found = Vec::new();
+        for route in &routes {
+            if self.has_dead(route, &input.ids).await? {
+                found.push(route.clone());
+            }
+        }
+        if found.is_empty() {
+            // None of any route: the first one says so.
+            routes.truncate(1);
+            found = routes;
+        }
+        Ok(only_route(&found).map(str::to_owned))
+    }
+
+    async fn has_dead(&self, route: &str, ids: &[String]) -> anyhow::Result<bool> {
         let results = self.known.results.clone();
-        let dead = StoredDead::open(results, &last.route, &ids, None).await?;
+        let dead = StoredDead::open(results, route, ids, None).await?;
         let filter = Filter {
-            ids: ids.into(),
+            ids: ids.to_vec(),
             ..Filter::default()
         };
         Ok(delivery::dead::count(&dead, &filter).await? > 0)
+    }
+
+    /// Whether nobody has decided yet on a dead notification.
+    pub(super) async fn is_among_dead(&self, story: &Story) -> anyhow::Result<bool> {
+        let ids = [story.notification_id.clone()];
+        match story.attempts.last() {
+            Some(last) => self.has_dead(&last.route, &ids).await,
+            None => Ok(false),
+        }
     }
 
     /// Those of a route; where ids are asked for and no route is named, of all.

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::{Place, last_part};
 use crate::answers::replay::Plan;
-use crate::answers::{Answer, refuse, write};
+use crate::answers::{Answer, only_route, refuse, write};
 use crate::app::App;
 use crate::data;
 use crate::signal::Stop;
@@ -36,7 +36,14 @@ impl Place {
 
     pub(super) async fn plan(&self, input: &[u8]) -> anyhow::Result<Answer> {
         let plan: Plan = serde_json::from_slice(input)?;
-        let route = self.route_or_only(plan.route().map(str::to_owned)).await?;
+        let route = match plan.routes_of_ids(&self.known).await {
+            Err(fault) => return Ok(Err(fault)),
+            Ok(None) => self.route_or_only(plan.route().map(str::to_owned)).await?,
+            Ok(Some(found)) => match only_route(&found) {
+                Err(fault) => return Ok(Err(fault)),
+                Ok(route) => route.to_owned(),
+            },
+        };
         let now = SystemClock::new().now();
         Ok(plan.of(&route, &self.replays(), now).await)
     }

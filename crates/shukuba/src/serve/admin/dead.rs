@@ -14,6 +14,7 @@ use store::record::{CarryKind, LineState, Next};
 
 use super::{Answer, Desk, failed, read, write};
 use crate::answers::dead::{Ask, Input, Shown};
+use crate::answers::only_route;
 use crate::serve::route_queue::{carried, failed as queue_failed, received};
 use crate::serve::routes::LiveRoute;
 
@@ -35,6 +36,7 @@ pub(super) async fn list(desk: &Desk, input: Bytes) -> Answer {
         let found = input.letters(&queue, left).await?;
         shown.extend(found.into_iter().map(|mut letter| {
             letter.url = url_of(&route, &letter);
+            letter.reason = route.masking().text(&letter.reason).into_owned();
             Shown {
                 route: route.name.to_string(),
                 letter,
@@ -66,16 +68,31 @@ pub(super) async fn drop(desk: &Desk, input: Bytes) -> Answer {
 
 async fn answer(desk: &Desk, ask: Ask, input: &Bytes) -> Answer {
     let input: Input = read(input)?;
-    let queue = letters(desk, desk.route_or_only(input.route.as_deref())?);
+    let queue = letters(desk, route_of(desk, &input).await?);
     let clock = desk.work.clock.as_ref();
     ask.answer(&queue, &input, clock, WITHIN).await
 }
 
-/// How many dead notifications bear an id, by route.
-pub(super) async fn bearing(desk: &Desk, id: &str) -> Result<Vec<(String, u64)>, api::Fault> {
+/// The route that is named, or that of the ids, or the only one.
+async fn route_of(desk: &Desk, input: &Input) -> Result<Arc<LiveRoute>, api::Fault> {
+    if input.route.is_some() || input.ids.is_empty() {
+        return desk.route_or_only(input.route.as_deref());
+    }
+    let found = bearing(desk, &input.ids).await?;
+    let mut names: Vec<String> = found.into_iter().map(|(name, _)| name).collect();
+    if names.is_empty() {
+        // None of any route: the first one says so.
+        let routes = desk.notifiers.routes.read();
+        names.extend(routes.keys().next().cloned());
+    }
+    only_route(&names).and_then(|name| desk.route(name))
+}
+
+/// How many dead notifications bear one of these ids, by route.
+pub(super) async fn bearing(desk: &Desk, ids: &[String]) -> Result<Vec<(String, u64)>, api::Fault> {
     let routes: Vec<_> = desk.notifiers.routes.read().values().cloned().collect();
     let filter = Filter {
-        ids: vec![id.to_owned()],
+        ids: ids.to_vec(),
         ..Filter::default()
     };
     let mut found = Vec::new();

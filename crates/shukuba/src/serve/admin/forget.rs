@@ -23,7 +23,7 @@ pub(super) async fn forget(desk: &Desk, input: Bytes) -> Answer {
     let forgotten = desk.results().forget(&window, &id).await;
     let forgotten = forgotten.map_err(|error| failed("results cannot be removed", &error))?;
     // A dead one keeps its line in the route's dead queue, whatever its results.
-    let dead: Vec<_> = super::dead::bearing(desk, &id)
+    let dead: Vec<_> = super::dead::bearing(desk, std::slice::from_ref(&id))
         .await?
         .into_iter()
         .map(|(route, count)| serde_json::json!({ "route": route, "count": count }))

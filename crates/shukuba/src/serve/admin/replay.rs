@@ -20,6 +20,7 @@ use store::record::Cause;
 use tokio::sync::watch;
 
 use super::{Answer, Desk, failed, read, refuse, write};
+use crate::answers::only_route;
 use crate::answers::replay::Plan;
 use crate::serve::route_queue::failed as queue_failed;
 use crate::serve::routes::LiveRoute;
@@ -42,7 +43,20 @@ struct Run {
 
 pub(super) async fn plan(desk: &Desk, input: Bytes) -> Answer {
     let plan: Plan = read(&input)?;
-    let route = desk.route_or_only(plan.route())?;
+    let route = match plan.routes_of_ids(&desk.known()).await? {
+        None => desk.route_or_only(plan.route())?,
+        Some(found) => {
+            let routes = desk.notifiers.routes.read();
+            let is_found = |route: &&Arc<LiveRoute>| found.contains(&route.results);
+            let names: Vec<String> = routes
+                .values()
+                .filter(is_found)
+                .map(|route| route.name.to_string())
+                .collect();
+            drop(routes);
+            desk.route(only_route(&names)?)?
+        }
+    };
     check_destination(desk, &route, plan.filter.destination.as_deref())?;
     let now = desk.work.clock.now();
     plan.of(&route.results, &replays(desk), now).await

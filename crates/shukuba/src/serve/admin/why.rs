@@ -21,7 +21,7 @@ pub(super) async fn results(desk: &Desk, input: Bytes) -> Answer {
 }
 
 impl Desk {
-    fn known(&self) -> Known {
+    pub(super) fn known(&self) -> Known {
         Known {
             results: self.results().clone(),
             log: Some(self.log.clone()),
