@@ -21,6 +21,7 @@
 mod answer;
 mod connect;
 mod connection;
+mod dialing;
 mod pool;
 mod proxy;
 mod request;
@@ -43,6 +44,7 @@ use url::{Position, Url};
 use self::answer::{Body, Head};
 use self::connect::{Dialer, Failure};
 use self::connection::{Broken, Connection, Ended};
+use self::dialing::Dialing;
 use self::pool::Pool;
 use self::request::Target;
 use super::{Tools, blank, not_sendable};
@@ -78,6 +80,7 @@ pub(super) async fn addresses(
 pub struct HttpSender {
     clock: Arc<dyn Clock>,
     dialer: Dialer,
+    dialing: Dialing,
     pool: Pool,
 }
 
@@ -117,6 +120,7 @@ impl HttpSender {
         Self {
             clock: Arc::clone(&tools.clock),
             dialer,
+            dialing: Dialing::default(),
             pool: Pool::default(),
         }
     }
@@ -147,19 +151,36 @@ impl HttpSender {
         end: Instant,
         attempt: &mut Attempt,
     ) -> Result<(), Failure> {
-        let origin = &notification.request.url[..Position::BeforePath];
-        if let Some(connection) = self.pool.take(origin, rules) {
-            match self
-                .exchange_on(connection, notification, rules, end, attempt)
-                .await
-            {
-                Err(Failed::Stale) => {}
-                Err(Failed::For(failure)) => return Err(failure),
-                Ok(()) => return Ok(()),
-            }
+        if self
+            .exchange_kept(notification, rules, end, attempt)
+            .await?
+        {
+            return Ok(());
         }
         // Rare and large: boxed, so that the usual future stays small.
         Box::pin(self.exchange_afresh(notification, rules, end, attempt)).await
+    }
+
+    /// On a connection that was kept; `false` when there is none, or it had been closed.
+    async fn exchange_kept(
+        &self,
+        notification: &Notification,
+        rules: &DestinationRules,
+        end: Instant,
+        attempt: &mut Attempt,
+    ) -> Result<bool, Failure> {
+        let origin = &notification.request.url[..Position::BeforePath];
+        let Some(connection) = self.pool.take(origin, rules) else {
+            return Ok(false);
+        };
+        match self
+            .exchange_on(connection, notification, rules, end, attempt)
+            .await
+        {
+            Err(Failed::Stale) => Ok(false),
+            Err(Failed::For(failure)) => Err(failure),
+            Ok(()) => Ok(true),
+        }
     }
 
     async fn exchange_afresh(
@@ -171,12 +192,27 @@ impl HttpSender {
     ) -> Result<(), Failure> {
         let refused = |refused: NotSendable| failure(ErrorClass::Refused, refused);
         request::check(&notification.request, rules).map_err(refused)?;
-        let connection = self
+        let url = &notification.request.url;
+        let begun = Instant::now();
+        let place = self.dialing.place(&url[..Position::BeforePath]).await;
+        let waited = begun.elapsed();
+        attempt.timings.connect = waited;
+        // Another may be done with its connection meanwhile.
+        if waited >= Duration::from_millis(1)
+            && self
+                .exchange_kept(notification, rules, end, attempt)
+                .await?
+        {
+            return Ok(());
+        }
+        let dialed = self
             .dialer
-            .dial(&notification.request.url, rules, end, &mut attempt.timings)
-            .await?;
+            .dial(url, rules, end, &mut attempt.timings)
+            .await;
+        attempt.timings.connect += waited;
+        drop(place);
         match self
-            .exchange_on(Box::new(connection), notification, rules, end, attempt)
+            .exchange_on(Box::new(dialed?), notification, rules, end, attempt)
             .await
         {
             Err(Failed::For(failure)) => Err(failure),
