@@ -14,7 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 const AT_ONCE: usize = 16;
 
 /// Who waited for so long goes on all the same: where connecting itself takes long, places would not become free. Chosen.
-const WAIT_MAX: Duration = Duration::from_millis(100);
+const WAIT_MAX: Duration = Duration::from_millis(500);
 
 /// From so many origins on, those that nobody connects to are forgotten. Chosen.
 const ORIGINS_KEPT: usize = 1024;
