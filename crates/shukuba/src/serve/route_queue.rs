@@ -102,29 +102,62 @@ impl port::Queue for RouteQueue {
 
     fn settle<'a>(&'a self, outcomes: &'a [Outcome]) -> BoxFuture<'a, Result<(), port::Error>> {
         Box::pin(async move {
-            let at = self.clock.now();
-            let mut results = self.writer.packed_all(at, outcomes);
-            let settles = outcomes
-                .iter()
-                .map(|outcome| self.settlement(at, outcome, &mut results))
-                .collect();
-            let settled = self
-                .queues
-                .settle(&self.queue, settles)
-                .await
-                .map_err(|error| self.failed(&error))?;
-            for (outcome, settled) in outcomes.iter().zip(settled) {
-                if let Err(error) = settled {
-                    // Somebody else has the message by now and answers for it. The results are kept, marked as late.
-                    tracing::warn!(message = %outcome.message_id, %error, "a lease was lost before its result");
-                }
+            let refused = self.settle_with(outcomes, Letters::Kept).await?;
+            if refused.is_empty() {
+                return Ok(());
+            }
+            // Without its result a message would come again and be sent for ever; the result says why it is dead.
+            for (outcome, error) in &refused {
+                tracing::error!(message = %outcome.message_id, %error, "a dead letter cannot be kept: settled without it");
+            }
+            let outcomes: Vec<Outcome> = refused.into_iter().map(|(one, _)| one).collect();
+            for (outcome, error) in self.settle_with(&outcomes, Letters::Dropped).await? {
+                tracing::error!(message = %outcome.message_id, %error, "not settled: it comes again when its lease ends");
             }
             Ok(())
         })
     }
 }
 
+/// Whether lines that are given up go to the dead queue.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Letters {
+    Kept,
+    Dropped,
+}
+
 impl RouteQueue {
+    /// Settles; returns those outcomes that the queue refuses, and why.
+    async fn settle_with(
+        &self,
+        outcomes: &[Outcome],
+        letters: Letters,
+    ) -> Result<Vec<(Outcome, sqs::Error)>, port::Error> {
+        let at = self.clock.now();
+        let mut results = self.writer.packed_all(at, outcomes);
+        let settles = outcomes
+            .iter()
+            .map(|outcome| self.settlement(at, outcome, letters, &mut results))
+            .collect();
+        let settled = self
+            .queues
+            .settle(&self.queue, settles)
+            .await
+            .map_err(|error| self.failed(&error))?;
+        let mut refused = Vec::new();
+        for (outcome, settled) in outcomes.iter().zip(settled) {
+            match settled {
+                Ok(()) => {}
+                // Somebody else has the message by now and answers for it. The results are kept, marked as late.
+                Err(error @ sqs::Error::HandleExpired) => {
+                    tracing::warn!(message = %outcome.message_id, %error, "a lease was lost before its result");
+                }
+                Err(error) => refused.push((outcome.clone(), error)),
+            }
+        }
+        Ok(refused)
+    }
+
     async fn change(
         &self,
         leases: &[Lease],
@@ -150,11 +183,13 @@ impl RouteQueue {
         &self,
         at: Timestamp,
         outcome: &Outcome,
+        letters: Letters,
         results: &mut impl Iterator<Item = Bytes>,
     ) -> Settle {
         let dead = outcome
             .lines
             .iter()
+            .filter(|_| letters == Letters::Kept)
             .filter_map(|line| dead::carry(at, outcome, line));
         let dead = dead.map(|carry| carried(&self.dead, CarryKind::Dead, at, &carry));
         let retries = outcome

@@ -287,21 +287,25 @@ fn check(settings: &Settings, message: &Outgoing, sent_at: Timestamp) -> Result<
     check_content(message, delay, sent_at)
 }
 
-/// What every message has to be like, whoever sends it and however long it waits.
-pub(super) fn check_content(
+/// What every sent message has to be like, however long it waits.
+fn check_content(
     message: &Outgoing,
     delay: Duration,
     sent_at: Timestamp,
 ) -> Result<Checked, Error> {
     check_body(&message.body)?;
     attributes::check(&message.attributes)?;
+    Ok(checked(message, delay, sent_at))
+}
+
+fn checked(message: &Outgoing, delay: Duration, sent_at: Timestamp) -> Checked {
     let mut encoded = Vec::new();
     attributes::encode(&message.attributes, &mut encoded);
-    Ok(Checked {
+    Checked {
         attributes: encoded,
         lines: lines(message),
         delay_until: (!delay.is_zero()).then(|| sent_at.plus(delay)),
-    })
+    }
 }
 
 fn lines(message: &Outgoing) -> u32 {
@@ -350,23 +354,20 @@ pub(super) fn check_id(parameter: &'static str, id: &str) -> Result<(), Error> {
 }
 
 impl Queues {
-    /// A carried message's number of sender and checked form.
+    /// A carried message as it goes into the journal. What it is made of was accepted once, and what is added (why it is dead,
+    /// which line it was) must not be the reason that a settle is refused and the message sent for ever: an empty line is a
+    /// letter without a body, and a line of 1 MiB a longer one.
     pub(super) fn check_carried(
         &self,
         to: &Queue,
         message: &Outgoing,
         at: Timestamp,
     ) -> Result<Checked, Error> {
-        let settings = to.settings();
-        let (bytes, limit) = (size(message), BYTES_MAX);
-        if bytes > limit {
-            return Err(Error::MessageTooLong { bytes, limit });
-        }
-        if settings.is_fifo && message.group.is_none() {
+        if to.settings().is_fifo && message.group.is_none() {
             return Err(Error::MissingParameter {
                 name: "MessageGroupId",
             });
         }
-        check_content(message, message.delay.unwrap_or_default(), at)
+        Ok(checked(message, message.delay.unwrap_or_default(), at))
     }
 }

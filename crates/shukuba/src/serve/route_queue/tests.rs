@@ -8,7 +8,7 @@ use bytes::Bytes;
 use delivery::ledger::balance::StoredResults;
 use delivery::ledger::{Detail, Ledger, balance};
 use delivery::masking::Masking;
-use delivery::port::{Ask, LineOutcome, Next, Outcome, Queue as _, Received, Verdict};
+use delivery::port::{Ask, LineOutcome, Next, Outcome, Queue as _, Reason, Received, Verdict};
 use delivery::result::{Salt, SentBy, Stored, Writer};
 use delivery::results::set::{Window, lines_of};
 use delivery::results::{ObjectResults, Results, Sealer};
@@ -17,6 +17,12 @@ use store::record::Cause;
 
 use super::RouteQueue;
 use crate::serve::log::Log;
+
+/// As long as a message may be, so that a letter with its reason is longer.
+const LONGEST: &str = match str::from_utf8(&[b'x'; 1 << 20]) {
+    Ok(text) => text,
+    Err(_) => "",
+};
 
 const LEASE: Duration = Duration::from_secs(30);
 
@@ -232,4 +238,54 @@ async fn a_result_after_the_lease_is_stored_as_late_and_the_ledger_stays_balance
     // Now from the sealed objects instead of the journal.
     assert_eq!(place.assert_balanced().await, 1);
     assert!(place.clock.now() > first.sent_at);
+}
+
+fn unparsable() -> Verdict {
+    Verdict::Dead {
+        reason: Reason::Unparsable {
+            detail: "the line is empty".to_owned(),
+        },
+    }
+}
+
+#[tokio::test]
+async fn a_line_that_no_sender_could_send_alone_is_a_dead_letter() {
+    let place = Place::new().await;
+    for body in ["\n", LONGEST] {
+        place.send(body).await;
+        let mut received = place.receive().await;
+        received.body = received.body.slice(..received.body.len() - 1);
+        place.settle(&received, unparsable()).await;
+    }
+    let counts = |queue| place.route.queues.counts(queue).unwrap();
+    assert_eq!(counts(&place.route.queue).in_flight, 0);
+    assert_eq!(counts(&place.route.dead).visible, 2);
+    place.assert_balanced().await;
+    assert_eq!(place.stored().await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_result_is_stored_where_the_dead_queue_is_gone() {
+    let place = Place::new().await;
+    place.send("nothing").await;
+    let received = place.receive().await;
+    place
+        .route
+        .queues
+        .delete_queue(&place.route.dead)
+        .await
+        .unwrap();
+    place.settle(&received, unparsable()).await;
+    assert_eq!(
+        place
+            .route
+            .queues
+            .counts(&place.route.queue)
+            .unwrap()
+            .in_flight,
+        0
+    );
+    let reasons: Vec<_> = place.stored().await;
+    assert_eq!(reasons.len(), 1);
+    place.assert_balanced().await;
 }
