@@ -1,6 +1,8 @@
 //! Risk (b) without sockets: one dead, one slow, one rate-limited and 50 healthy receivers, three notifiers with short
 //! lives of which some are killed, a queue with SQS's limits or the embedded rules. A seed decides everything.
 
+mod scenes;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,9 +19,12 @@ use crate::destinations::Destinations;
 use crate::format::Format;
 use crate::port::*;
 use crate::random::Random;
+use crate::share::Share;
 use crate::verdict::tests::attempt;
 
 const HEALTHY: u64 = 50;
+/// The healthy one whose rules may have a limit.
+const LIMITED: u64 = 3;
 const START: Timestamp = Timestamp::from_secs(1_795_410_190);
 
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +37,17 @@ struct Scene {
     dead_backlog: usize,
     in_flight_max: usize,
     kills: u32,
+    notifiers: usize,
+    life: Duration,
+    limited: Option<Limited>,
+}
+
+/// A limit in the rules, and what waits for its receiver in the beginning.
+#[derive(Clone, Copy, Debug)]
+struct Limited {
+    backlog: usize,
+    per_sec: Option<u64>,
+    in_flight_max: Option<u32>,
 }
 
 #[derive(Debug, Default)]
@@ -102,8 +118,6 @@ struct World {
     sheds: u64,
 }
 
-const NOTIFIERS: usize = 3;
-const LIFE: Duration = Duration::from_secs(40);
 const SLOTS: u32 = 64;
 const TICK: Duration = Duration::from_millis(10);
 
@@ -130,17 +144,21 @@ impl World {
         for _ in 0..scene.dead_backlog {
             world.send_lines(&[0]);
         }
-        for n in 0..NOTIFIERS {
+        for _ in 0..scene.limited.map_or(0, |limited| limited.backlog) {
+            world.send_lines(&[LIMITED]);
+        }
+        for n in 0..scene.notifiers {
             world.running.push(Running {
                 dispatcher: None,
                 life: 0,
                 wake: Duration::MAX,
             });
-            world.after(ms(n as u64 * 700), Event::Start(n));
+            let apart = if scene.limited.is_some() { 7 } else { 700 };
+            world.after(ms(n as u64 * apart), Event::Start(n));
         }
         for kill in 0..scene.kills {
             let at = Duration::from_secs(7 + 13 * u64::from(kill));
-            world.after(at, Event::Kill(kill as usize % NOTIFIERS));
+            world.after(at, Event::Kill(kill as usize % scene.notifiers));
         }
         world.after(Duration::ZERO, Event::Traffic);
         world
@@ -215,7 +233,7 @@ impl World {
     }
 
     fn start(&mut self, n: usize) {
-        let rules = Destinations::default();
+        let destinations = self.destinations();
         let format = RouteFormat {
             kind: config::FormatKind::Json,
             ..RouteFormat::default()
@@ -227,19 +245,45 @@ impl World {
                 slots: SLOTS,
                 ..config::Notifier::default()
             },
-            destinations: Arc::new(rules),
+            destinations: Arc::new(destinations),
             traits: self.scene.traits,
             sender: Arc::new(Always),
             seed: self.random.next_u64(),
-            deadline: self.now + LIFE,
+            deadline: self.now + self.scene.life,
         };
         let at = self.moment();
         self.running[n].life += 1;
         self.running[n].wake = Duration::MAX;
         let mut dispatcher = Dispatcher::new(setup, at);
-        dispatcher.direct(at, Directives::default());
+        let share = match self.scene.limited {
+            Some(_) => Share::part(n as u32, self.scene.notifiers as u32),
+            None => Share::WHOLE,
+        };
+        dispatcher.direct(
+            at,
+            Directives {
+                share,
+                ..Directives::default()
+            },
+        );
         self.running[n].dispatcher = Some(dispatcher);
         self.act(n);
+    }
+
+    fn destinations(&self) -> Destinations {
+        let Some(limited) = self.scene.limited else {
+            return Destinations::default();
+        };
+        let own = config::Destination {
+            rate: limited.per_sec.map(config::Rate::per_sec_of),
+            in_flight_max: limited.in_flight_max,
+            ..config::Destination::default()
+        };
+        let mut settings = config::Settings::default();
+        settings
+            .destinations
+            .insert(format!("h{LIMITED}.example"), own);
+        Destinations::new(&settings, &config::SystemSecrets).unwrap()
     }
 
     fn is_over(&self) -> bool {
@@ -392,7 +436,12 @@ impl World {
                 let batch = self.model.receive(wall, ask);
                 if batch.is_empty() && self.now < ends_at && !self.is_over() {
                     // A long poll; the steps may be coarse once nothing new is sent.
-                    let step = if self.traffic_left > 0 { ms(1) } else { ms(50) };
+                    let coarse = 1 + self.random.next_u64() % 40;
+                    let step = if self.traffic_left > 0 {
+                        ms(1)
+                    } else {
+                        ms(coarse)
+                    };
                     self.after(step, Event::Receive(n, life, ask, ends_at));
                 } else {
                     self.after(ms(1), Event::Received(n, life, batch, ask.max));
@@ -476,100 +525,6 @@ impl World {
             self.duplicates <= bound,
             "{} duplicates, at most {bound}",
             self.duplicates
-        );
-    }
-}
-
-fn scene(traits: QueueTraits) -> Scene {
-    Scene {
-        seed: 1,
-        traits,
-        has_bad: true,
-        lines: 1,
-        dead_backlog: 0,
-        in_flight_max: 120_000,
-        kills: 0,
-    }
-}
-
-fn play(scene: Scene, traffic_secs: u64) -> World {
-    let world = World::new(scene, Duration::from_secs(traffic_secs)).run();
-    println!(
-        "{:?} bad {} lines {}: {} notifications, {:?} simulated, healthy p99 {:?}, duplicates {}, put off {}, in flight at most {}, capped receives {}",
-        scene.traits.retry_wait,
-        scene.has_bad,
-        scene.lines,
-        world.stories.len(),
-        world.now,
-        world.healthy_p99(),
-        world.duplicates,
-        world.sheds,
-        world.model.in_flight_peak,
-        world.model.capped_receives,
-    );
-    world.check();
-    world
-}
-
-/// Healthy receivers do not notice the bad ones: their p99 moves by less than a tenth.
-fn check_isolation(scene: Scene) {
-    let alone = play(
-        Scene {
-            has_bad: false,
-            ..scene
-        },
-        20,
-    )
-    .healthy_p99();
-    let beside = play(scene, 20).healthy_p99();
-    assert!(
-        beside < alone.mul_f64(1.1),
-        "healthy p99 {alone:?} alone, {beside:?} beside bad receivers"
-    );
-}
-
-#[test]
-fn bad_receivers_do_not_move_the_healthy_p99_embedded() {
-    check_isolation(scene(EMBEDDED));
-}
-
-#[test]
-fn bad_receivers_do_not_move_the_healthy_p99_on_sqs() {
-    check_isolation(scene(SQS));
-}
-
-#[test]
-fn bad_lines_in_packed_messages_do_not_hold_the_healthy_ones() {
-    for traits in [EMBEDDED, SQS] {
-        check_isolation(Scene {
-            lines: 5,
-            ..scene(traits)
-        });
-    }
-}
-
-/// A backlog for a dead receiver far beyond the in-flight cap (scaled: 6,000 for 120,000) does not fill it.
-#[test]
-fn the_in_flight_cap_is_never_reached() {
-    let scene = Scene {
-        dead_backlog: 5_000,
-        in_flight_max: 6_000,
-        ..scene(SQS)
-    };
-    let world = play(scene, 10);
-    assert_eq!(world.model.capped_receives, 0);
-}
-
-#[test]
-fn killed_notifiers_lose_nothing() {
-    for (seed, traits) in [(1, EMBEDDED), (2, SQS)] {
-        play(
-            Scene {
-                seed,
-                kills: 4,
-                ..scene(traits)
-            },
-            20,
         );
     }
 }

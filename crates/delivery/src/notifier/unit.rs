@@ -5,18 +5,24 @@
 //! comes anew stands behind those whose turn was given, so that a limited receiver costs each message few trips. A
 //! receiver that would work off the whole prefetch within [`HOLD`] is busy, not slow: see [`super::probing`].
 
+mod turns;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(super) use self::turns::Waiter;
 use super::action::{Counts, JobKey, Moment};
 use crate::config::DestinationRules;
 use crate::port::{FailureClass, Timings};
-use crate::random::Random;
 
 /// What waits for one receiver must be able to start within this time; chosen: short against a lease, long
 /// against a receive.
 pub(super) const HOLD: Duration = Duration::from_secs(1);
+
+/// The same where notifiers share a rate: chance brings one of them more than its part and another less, and who holds too
+/// little is soon idle. Chosen.
+const HOLD_SHARED: Duration = Duration::from_secs(3);
 
 /// Failures in a row, without a success between them, after which a receiver counts as failing; chosen: 16 in a
 /// row are 1 in 65,000 where every second send fails.
@@ -30,20 +36,8 @@ const FAILING_GAP: Duration = Duration::from_millis(10);
 /// What can start within this time always has room; chosen: a receive of real SQS takes about as long.
 const HOLD_QUICK: Duration = Duration::from_millis(100);
 
-/// The furthest turn on the virtual schedule; beyond it turns are drawn at random. SQS delays 15 minutes at most.
-const TURN_MAX: Duration = Duration::from_secs(600);
-
-/// Turns that are given ahead where the rate is an estimate from latency, which a moment of load may spoil; or as long
-/// as the message has waited already, so that the number of trips grows with the logarithm of the queue. Chosen.
-const TURNS_ESTIMATED: f64 = 1000.0;
-
 /// How long a receiver is left alone that answers 429 without saying how long.
 const LIMITED_PAUSE: Duration = Duration::from_secs(1);
-
-/// How long what waits for a paused destination is put off: as long as it has waited, between these. The queues of this
-/// process make it due when the destination goes on; elsewhere nobody can, and the second is when that shows at the latest.
-const PAUSED_AWAY_MIN: Duration = Duration::from_secs(2);
-const PAUSED_AWAY_MAX: Duration = Duration::from_secs(60);
 
 /// Sends in flight before the first answer; each success lets one more follow, up to the bound. A receiver then meets
 /// no storm of new connections, which overflows its backlog and costs those that are dropped a second. Chosen.
@@ -101,6 +95,8 @@ pub(super) struct Unit {
     pub(super) is_in_ring: bool,
     pub(super) counts: Counts,
     cap: u32,
+    /// This notifier's part of every limit.
+    share: f64,
     window: f64,
     /// Up to here the window grows by one each success, above by one each round.
     calm: f64,
@@ -118,7 +114,7 @@ pub(super) struct Unit {
 }
 
 impl Unit {
-    pub(super) fn new(name: Arc<str>, rules: Arc<DestinationRules>, cap: u32) -> Self {
+    pub(super) fn new(name: Arc<str>, rules: Arc<DestinationRules>) -> Self {
         Self {
             name,
             rules,
@@ -128,8 +124,9 @@ impl Unit {
             is_paused: false,
             is_in_ring: false,
             counts: Counts::default(),
-            cap,
-            window: f64::from(cap).min(WINDOW_FIRST),
+            cap: 0,
+            share: 1.0,
+            window: WINDOW_FIRST,
             calm: f64::INFINITY,
             latency_secs: None,
             latency_least_secs: f64::INFINITY,
@@ -144,8 +141,9 @@ impl Unit {
         }
     }
 
-    /// Changes the in-flight bound.
-    pub(super) fn set_cap(&mut self, cap: u32) {
+    /// Changes the in-flight bound, and the part of all limits that it comes of.
+    pub(super) fn set_limits(&mut self, cap: u32, share: f64) {
+        self.share = share;
         if self.cap == 0 {
             self.window = WINDOW_FIRST;
         }
@@ -156,6 +154,11 @@ impl Unit {
     /// Whether nothing may be sent to it here: it is paused, or other notifiers have all of its in-flight bound.
     pub(super) fn is_shut(&self) -> bool {
         self.is_paused || self.cap == 0
+    }
+
+    /// Whether other notifiers have parts of its limits.
+    pub(super) fn is_shared(&self) -> bool {
+        self.share < 1.0
     }
 
     /// Whether it failed so often that it gets little.
@@ -212,9 +215,13 @@ impl Unit {
             Some(_) => within(HOLD_QUICK),
             None => 0,
         };
+        let hold = match bucket_per_sec {
+            Some(_) if self.is_shared() => HOLD_SHARED,
+            _ => HOLD,
+        };
         // Beyond the quick ones, no receiver holds more of the prefetch than it leaves to the others.
         quick
-            .max(within(HOLD).min(left))
+            .max(within(hold).min(left))
             .max(usize::from(self.in_flight == 0))
     }
 
@@ -245,57 +252,6 @@ impl Unit {
             && f64::from(self.in_flight) * 4.0 < self.window
             && !self.is_failing
             && !was_put_off
-    }
-
-    /// How long a message that has waited for `age` is put off when it finds no room: its turn on the virtual schedule.
-    pub(super) fn turn(
-        &mut self,
-        at: Moment,
-        age: Duration,
-        bucket_per_sec: Option<f64>,
-        random: &mut Random,
-    ) -> Duration {
-        self.put_off_at = Some(at.mono);
-        if self.is_shut() {
-            // Who has a part of the bound can take it at once.
-            let least = if self.is_paused {
-                PAUSED_AWAY_MIN
-            } else {
-                HOLD_QUICK
-            };
-            let away = (age / 2).clamp(least, PAUSED_AWAY_MAX);
-            return away / 2 + random.span(away / 2);
-        }
-        if bucket_per_sec.is_none() && self.is_unknown(at.mono) {
-            return self.short_turn(at.mono, random);
-        }
-        let step = (1.0 / self.rate_per_sec(at.mono, bucket_per_sec)).min(60.0);
-        let queued = Duration::from_secs_f64((step * to_f64(self.ready.len() + 1)).min(3600.0));
-        let earliest = at.mono.max(self.blocked_until) + queued;
-        self.next_turn = self.next_turn.max(earliest) + Duration::from_secs_f64(step);
-        let wait = self.next_turn.saturating_sub(at.mono);
-        let furthest = match bucket_per_sec {
-            None if !self.is_failing => Duration::from_secs_f64(step * TURNS_ESTIMATED).max(age),
-            _ => TURN_MAX,
-        };
-        let furthest = furthest.clamp(HOLD, TURN_MAX);
-        if wait <= furthest {
-            return wait;
-        }
-        self.next_turn = at.mono + furthest;
-        furthest / 2 + random.span(furthest / 2)
-    }
-
-    /// Whether nothing has come back yet, so that its rate would be a guess.
-    fn is_unknown(&self, mono: Duration) -> bool {
-        self.latency_secs.is_none() && !self.is_failing && self.blocked_until <= mono
-    }
-
-    /// Back soon, since turns made of a guess would bind thousands before the first answer comes; the longer it lets us
-    /// wait for that, the later, so that a receiver that never answers costs each message few trips.
-    fn short_turn(&self, mono: Duration, random: &mut Random) -> Duration {
-        let wait = self.silent_for(mono).clamp(HOLD_QUICK, TURN_MAX / 2);
-        wait + random.span(wait)
     }
 
     /// For how long nothing has ended, though something is in flight.
@@ -433,7 +389,8 @@ mod tests {
 
     /// The window of a receiver that answers within a millisecond, and then some rounds within `millis`.
     fn window(millis: u64, is_loaded: bool) -> f64 {
-        let mut unit = Unit::new("a".into(), Arc::default(), 256);
+        let mut unit = Unit::new("a".into(), Arc::default());
+        unit.set_limits(256, 1.0);
         let at = Moment {
             wall: base::Timestamp::EPOCH,
             mono: Duration::ZERO,

@@ -98,7 +98,8 @@ impl Units {
             "*" => Arc::from(authority),
             _ => rules.name.clone(),
         };
-        let mut unit = Unit::new(name, rules.clone(), self.cap_of(&rules));
+        let mut unit = Unit::new(name, rules.clone());
+        unit.set_limits(self.cap_of(&rules), self.directives.share.size());
         unit.is_paused = is_paused(&self.directives, &unit.name);
         unit.bucket = self.bucket_of(&rules, &unit.name, mono);
         let id = match self.unused.pop() {
@@ -177,7 +178,7 @@ impl Units {
         let mut units = std::mem::take(&mut self.units);
         for unit in units.iter_mut().flatten() {
             unit.is_paused = is_paused(&self.directives, &unit.name);
-            unit.set_cap(self.cap_of(&unit.rules));
+            unit.set_limits(self.cap_of(&unit.rules), share);
             if let (Some(rate), Some(index)) = (unit.rules.rate_per_sec, unit.bucket)
                 && let Some(bucket) = self.buckets.get_mut(index)
             {

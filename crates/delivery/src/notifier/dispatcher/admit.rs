@@ -242,11 +242,10 @@ impl Dispatcher {
             return;
         };
         let is_packed = message.lines.len() > 1;
-        let is_returning =
-            message.received.receive_count > 1 || message.retry != travel::Retry::default();
-        let age = self.age(at, job);
+        let waiter = self.waiter(at, job);
         let (left, lines) = (self.prefetch_left(), self.prefetch());
         let pace = self.pace();
+        let retry_wait = self.setup.traits.retry_wait;
         let Some(unit_id) = message.line(job).map(|line| line.unit) else {
             return;
         };
@@ -258,16 +257,16 @@ impl Dispatcher {
             self.probing.found();
         }
         let room = unit.room(at.mono, per_sec, left);
-        let has_room = unit.ready.len() < room && (is_returning || !unit.has_queue(at.mono));
+        let has_room = unit.ready.len() < room && (waiter.is_returning || !unit.has_queue(at.mono));
         let has_room = has_room
             || (!unit.is_held_back(at.mono, per_sec, lines)
                 && self.probing.pay(at.mono, pace, 1) == 0);
         // Splitting a packed message costs a new one: its lines may wait longer, beside the prefetch.
         let may_park = is_packed
-            && unit.ready.len() < room.saturating_mul(park_factor(unit))
+            && unit.ready.len() < room.saturating_mul(park_factor(unit, retry_wait))
             && self.parked < self.setup.notifier.slots.saturating_mul(PARKED_MAX);
         if !has_room && !may_park {
-            let wait = unit.turn(at, age, per_sec, &mut self.random);
+            let wait = unit.turn(at, waiter, per_sec, &mut self.random);
             return self.put_off(at, job, wait);
         }
         unit.ready.push_back(Ready {
@@ -323,13 +322,14 @@ impl Dispatcher {
     pub(super) fn trim_one(&mut self, at: Moment, id: UnitId) {
         let (left, lines) = (self.prefetch_left(), self.prefetch());
         let pace = self.pace();
+        let retry_wait = self.setup.traits.retry_wait;
         let Some((unit, bucket)) = self.units.with_bucket(id) else {
             return;
         };
         let per_sec = bucket.map(|bucket| bucket.per_sec());
         let room = unit.room(at.mono, per_sec, left);
         let is_held_back = unit.is_held_back(at.mono, per_sec, lines);
-        let parked = room.saturating_mul(park_factor(unit));
+        let parked = room.saturating_mul(park_factor(unit, retry_wait));
         let excess = unit.ready.len().saturating_sub(room);
         let goes = match is_held_back {
             true => excess,
@@ -340,7 +340,7 @@ impl Dispatcher {
             let message = self.messages.get(ready.job.message);
             let is_packed = message.is_some_and(|message| message.lines.len() > 1);
             let may_park = is_packed && place < parked;
-            let age = self.age(at, ready.job);
+            let waiter = self.waiter(at, ready.job);
             let Some((unit, bucket)) = self.units.with_bucket(id) else {
                 return;
             };
@@ -354,7 +354,7 @@ impl Dispatcher {
                 continue;
             }
             let per_sec = bucket.map(|bucket| bucket.per_sec());
-            let wait = unit.turn(at, age, per_sec, &mut self.random);
+            let wait = unit.turn(at, waiter, per_sec, &mut self.random);
             self.left_line(ready);
             self.put_off(at, ready.job, wait);
         }
@@ -372,9 +372,11 @@ impl Dispatcher {
 }
 
 /// How many times longer than single lines those of packed messages may wait for a receiver.
-fn park_factor(unit: &Unit) -> usize {
+fn park_factor(unit: &Unit, retry_wait: RetryWait) -> usize {
     match unit.bucket {
-        Some(_) if !unit.is_failing() => PARK_FACTOR_KNOWN,
-        _ => PARK_FACTOR,
+        Some(_) if unit.is_failing() => PARK_FACTOR,
+        Some(_) if unit.is_shared() && retry_wait == RetryWait::Native => PARK_FACTOR_SHARED,
+        Some(_) => PARK_FACTOR_KNOWN,
+        None => PARK_FACTOR,
     }
 }

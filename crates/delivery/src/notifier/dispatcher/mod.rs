@@ -23,7 +23,7 @@ use super::leases::Leases;
 use super::message::{Conclusion, Line, LineState, Message, MessageState, Messages, Waiting};
 use super::probing::{Pace, Probing};
 use super::settling::Settling;
-use super::unit::{Gate, Ready, Unit};
+use super::unit::{Gate, Ready, Unit, Waiter};
 use super::units::{UnitId, Units};
 use crate::config;
 use crate::destinations::Destinations;
@@ -79,8 +79,10 @@ const IN_FLIGHT_SHARE_MAX: f64 = 0.95;
 const LOADED: f64 = 0.7;
 
 /// Lines of packed messages may wait so many times longer than single ones; chosen. Where the rate is known, and not a
-/// failing receiver's, a minute: what is split comes back in lumps, between which the receiver would be idle.
+/// failing receiver's, a minute: what is split comes back in lumps, between which the receiver would be idle. Not where other
+/// notifiers have parts of that rate, which only split lines reach, and splitting costs no requests.
 const PARK_FACTOR_KNOWN: usize = 60;
+const PARK_FACTOR_SHARED: usize = 1;
 const PARK_FACTOR: usize = 10;
 
 /// Parked lines at most, for each slot; chosen.

@@ -135,20 +135,25 @@ impl Dispatcher {
         };
         for ready in std::mem::take(&mut unit.ready) {
             self.left_line(ready);
-            let age = self.age(at, ready.job);
+            let waiter = self.waiter(at, ready.job);
             let Some((unit, bucket)) = self.units.with_bucket(id) else {
                 return;
             };
             let per_sec = bucket.map(|bucket| bucket.per_sec());
-            let wait = unit.turn(at, age, per_sec, &mut self.random);
+            let wait = unit.turn(at, waiter, per_sec, &mut self.random);
             self.put_off(at, ready.job, wait);
         }
     }
 
-    /// How long ago a line's message was accepted.
-    pub(super) fn age(&self, at: Moment, job: JobKey) -> Duration {
+    /// What a line that may have to be put off has been through.
+    pub(super) fn waiter(&self, at: Moment, job: JobKey) -> Waiter {
         let message = self.messages.get(job.message);
-        message.map_or(Duration::ZERO, |message| at.wall.since(message.accepted_at))
+        Waiter {
+            age: message.map_or(Duration::ZERO, |message| at.wall.since(message.accepted_at)),
+            is_returning: message.is_some_and(|message| {
+                message.received.receive_count > 1 || message.retry != travel::Retry::default()
+            }),
+        }
     }
 
     /// Decides a waiting line: later, untried.

@@ -1,0 +1,158 @@
+//! The scenes that are played, and what must be true of them.
+
+use super::*;
+
+fn scene(traits: QueueTraits) -> Scene {
+    Scene {
+        seed: 1,
+        traits,
+        has_bad: true,
+        lines: 1,
+        dead_backlog: 0,
+        in_flight_max: 120_000,
+        kills: 0,
+        notifiers: 3,
+        life: Duration::from_secs(40),
+        limited: None,
+    }
+}
+
+fn play(scene: Scene, traffic_secs: u64) -> World {
+    let world = World::new(scene, Duration::from_secs(traffic_secs)).run();
+    println!(
+        "{:?} bad {} lines {}: {} notifications, {:?} simulated, healthy p99 {:?}, duplicates {}, put off {}, in flight at most {}, capped receives {}",
+        scene.traits.retry_wait,
+        scene.has_bad,
+        scene.lines,
+        world.stories.len(),
+        world.now,
+        world.healthy_p99(),
+        world.duplicates,
+        world.sheds,
+        world.model.in_flight_peak,
+        world.model.capped_receives,
+    );
+    world.check();
+    world
+}
+
+/// Healthy receivers do not notice the bad ones: their p99 moves by less than a tenth.
+fn check_isolation(scene: Scene) {
+    let alone = play(
+        Scene {
+            has_bad: false,
+            ..scene
+        },
+        20,
+    )
+    .healthy_p99();
+    let beside = play(scene, 20).healthy_p99();
+    assert!(
+        beside < alone.mul_f64(1.1),
+        "healthy p99 {alone:?} alone, {beside:?} beside bad receivers"
+    );
+}
+
+#[test]
+fn bad_receivers_do_not_move_the_healthy_p99_embedded() {
+    check_isolation(scene(EMBEDDED));
+}
+
+#[test]
+fn bad_receivers_do_not_move_the_healthy_p99_on_sqs() {
+    check_isolation(scene(SQS));
+}
+
+#[test]
+fn bad_lines_in_packed_messages_do_not_hold_the_healthy_ones() {
+    for traits in [EMBEDDED, SQS] {
+        check_isolation(Scene {
+            lines: 5,
+            ..scene(traits)
+        });
+    }
+}
+
+/// A backlog for a dead receiver far beyond the in-flight cap (scaled: 6,000 for 120,000) does not fill it.
+#[test]
+fn the_in_flight_cap_is_never_reached() {
+    let scene = Scene {
+        dead_backlog: 5_000,
+        in_flight_max: 6_000,
+        ..scene(SQS)
+    };
+    let world = play(scene, 10);
+    assert_eq!(world.model.capped_receives, 0);
+}
+
+#[test]
+fn killed_notifiers_lose_nothing() {
+    for (seed, traits) in [(1, EMBEDDED), (2, SQS)] {
+        play(
+            Scene {
+                seed,
+                kills: 4,
+                ..scene(traits)
+            },
+            20,
+        );
+    }
+}
+
+/// How much of its limit a backlog uses until 95 in 100 of it are sent, and how often each message is put off.
+fn use_of_limit(traits: QueueTraits, notifiers: usize, limited: Limited) -> (f64, f64) {
+    let scene = Scene {
+        has_bad: false,
+        notifiers,
+        life: Duration::from_secs(3600),
+        limited: Some(limited),
+        ..scene(traits)
+    };
+    let world = World::new(scene, TICK).run();
+    world.check();
+    let stories = world.stories.values();
+    let mut answered: Vec<Duration> = stories.filter_map(|story| story.answered).collect();
+    answered.sort_unstable();
+    let most = answered.len() * 95 / 100;
+    let per_sec = limited.per_sec.map_or_else(
+        || f64::from(limited.in_flight_max.unwrap()) / 0.025,
+        |count| count as f64,
+    );
+    let used = most as f64 / answered[most - 1].as_secs_f64() / per_sec;
+    let put_off = world.sheds as f64 / answered.len() as f64;
+    println!("{traits:?} {notifiers} notifiers, {limited:?}: used {used:.3}, put off {put_off:.2}");
+    (used, put_off)
+}
+
+#[test]
+fn a_rate_shared_out_is_used_up() {
+    let limited = Limited {
+        backlog: 1000,
+        per_sec: Some(50),
+        in_flight_max: None,
+    };
+    for traits in [EMBEDDED, SQS] {
+        for notifiers in [1, 2, 3, 16] {
+            let (used, put_off) = use_of_limit(traits, notifiers, limited);
+            assert!((0.95..1.02).contains(&used), "{used}");
+            assert!(put_off < 2.5, "{put_off}");
+        }
+    }
+}
+
+/// Where there are more notifiers than places, most of what is received meets one without.
+#[test]
+fn an_in_flight_bound_shared_out_is_used() {
+    let limited = Limited {
+        backlog: 1000,
+        per_sec: None,
+        in_flight_max: Some(4),
+    };
+    for traits in [EMBEDDED, SQS] {
+        for (notifiers, least, most) in [(1, 0.95, 2.0), (2, 0.95, 2.0), (16, 0.3, 10.0)] {
+            let (used, put_off) = use_of_limit(traits, notifiers, limited);
+            assert!((least..1.1).contains(&used), "{used}");
+            assert!(put_off < most, "{put_off}");
+        }
+    }
+}

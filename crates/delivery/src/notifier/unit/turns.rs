@@ -1,0 +1,116 @@
+//! When what finds no room comes again: its turn on a virtual schedule.
+
+use std::time::Duration;
+
+use super::super::action::Moment;
+use super::{HOLD, HOLD_QUICK, Unit, to_f64};
+use crate::random::Random;
+
+/// The furthest turn on the virtual schedule; beyond it turns are drawn at random. SQS delays 15 minutes at most.
+const TURN_MAX: Duration = Duration::from_secs(600);
+
+/// Turns that are given ahead where the rate is an estimate from latency, which a moment of load may spoil; or as long
+/// as the message has waited already, so that the number of trips grows with the logarithm of the queue. Chosen.
+const TURNS_ESTIMATED: f64 = 1000.0;
+
+/// How long what waits for a paused destination is put off: as long as it has waited, between these. The queues of this
+/// process make it due when the destination goes on; elsewhere nobody can, and the second is when that shows at the latest.
+const PAUSED_AWAY_MIN: Duration = Duration::from_secs(2);
+const PAUSED_AWAY_MAX: Duration = Duration::from_secs(60);
+
+/// Of a limit that is shared out, more turns are given than sends: what comes back goes to any notifier, as chance has it,
+/// and one that gets nothing in a while leaves its part unused. Chosen: a quarter more trips.
+const TURNS_SHARED: f64 = 1.25;
+
+/// What a message has been through that finds no room.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct Waiter {
+    /// For how long it has waited.
+    pub(in super::super) age: Duration,
+    /// Whether it was put off before.
+    pub(in super::super) is_returning: bool,
+}
+
+impl Unit {
+    /// How long a message is put off when it finds no room: its turn on the virtual schedule.
+    pub(in super::super) fn turn(
+        &mut self,
+        at: Moment,
+        waiter: Waiter,
+        bucket_per_sec: Option<f64>,
+        random: &mut Random,
+    ) -> Duration {
+        self.put_off_at = Some(at.mono);
+        if self.is_shut() {
+            return self.away(waiter.age, random);
+        }
+        if bucket_per_sec.is_none() && self.is_unknown(at.mono) {
+            return self.short_turn(at.mono, random);
+        }
+        let step = (1.0 / self.turns_per_sec(at.mono, waiter, bucket_per_sec)).min(60.0);
+        let queued = Duration::from_secs_f64((step * to_f64(self.ready.len() + 1)).min(3600.0));
+        let earliest = at.mono.max(self.blocked_until) + queued;
+        self.next_turn = self.next_turn.max(earliest) + Duration::from_secs_f64(step);
+        let wait = self.next_turn.saturating_sub(at.mono);
+        let furthest = match bucket_per_sec {
+            None if !self.is_failing => {
+                Duration::from_secs_f64(step * TURNS_ESTIMATED).max(waiter.age)
+            }
+            _ => TURN_MAX,
+        };
+        let furthest = furthest.clamp(HOLD, TURN_MAX);
+        if wait <= furthest {
+            return wait;
+        }
+        self.next_turn = at.mono + furthest;
+        furthest / 2 + random.span(furthest / 2)
+    }
+
+    /// The wait for a receiver that nothing is sent to from here.
+    fn away(&self, age: Duration, random: &mut Random) -> Duration {
+        let away = if self.is_paused {
+            (age / 2).max(PAUSED_AWAY_MIN)
+        } else {
+            // Who has a part of the bound can take it at once; the fewer they are, the more often it must be looked for one.
+            age.mul_f64(self.chance().min(0.5)).max(HOLD_QUICK)
+        };
+        let away = away.min(PAUSED_AWAY_MAX);
+        away / 2 + random.span(away / 2)
+    }
+
+    /// How probable it is that who receives a message has a part of the in-flight bound.
+    fn chance(&self) -> f64 {
+        let max = self.rules.in_flight_max.map_or(f64::INFINITY, f64::from);
+        (max * self.share).min(1.0)
+    }
+
+    /// How many turns are given a second. Where a limit is shared out among notifiers, what comes back goes to any of them:
+    /// the first time as if all of it had come here, since one may have received all; then this notifier's part of it, since
+    /// by then all have received alike.
+    fn turns_per_sec(&self, mono: Duration, waiter: Waiter, bucket_per_sec: Option<f64>) -> f64 {
+        let own = self.rate_per_sec(mono, bucket_per_sec);
+        let is_limited = bucket_per_sec.is_some() || self.rules.in_flight_max.is_some();
+        if !is_limited || !self.is_shared() {
+            return own;
+        }
+        // Here are `cap` of the bound, and that is one of `1 / share` notifiers, or of as many as have a part at all.
+        let whole = own / self.share.max(1e-6) * TURNS_SHARED;
+        if waiter.is_returning {
+            whole * self.share
+        } else {
+            whole
+        }
+    }
+
+    /// Whether nothing has come back yet, so that its rate would be a guess.
+    fn is_unknown(&self, mono: Duration) -> bool {
+        self.latency_secs.is_none() && !self.is_failing && self.blocked_until <= mono
+    }
+
+    /// Back soon, since turns made of a guess would bind thousands before the first answer comes; the longer it lets us
+    /// wait for that, the later, so that a receiver that never answers costs each message few trips.
+    fn short_turn(&self, mono: Duration, random: &mut Random) -> Duration {
+        let wait = self.silent_for(mono).clamp(HOLD_QUICK, TURN_MAX / 2);
+        wait + random.span(wait)
+    }
+}
