@@ -7,7 +7,7 @@ use base::ByteCount;
 /// Bounds on what a client may ask of the door.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The most bytes of a request's head; 8 KiB to 1 MiB. Beyond it: 431 and the end of the connection.
+    /// The most bytes of a request's head, with the empty line at its end. Beyond it: 431 and the end of the connection.
     pub header_bytes: ByteCount,
     /// The most bytes of a request's body. A message of 1 MiB in JSON escapes needs up to 2, in a form up to 3.
     pub body_bytes: ByteCount,

@@ -25,6 +25,9 @@ use crate::limits::Limits;
 use crate::peers::{Order, Peer, Peers, Seat};
 use crate::tls::Tls;
 
+/// The least that hyper reads at a time, in bytes.
+const BUFFER_MIN: usize = 8192;
+
 /// Whether plain HTTP may leave the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PlainHttp {
@@ -247,7 +250,8 @@ where
     let mut connection = pin!(
         http1::Builder::new()
             .header_read_timeout(None)
-            .max_buf_size(limits.header_bytes.as_usize().max(8192))
+            .max_header_size(limits.header_bytes.as_usize())
+            .max_buf_size(limits.header_bytes.as_usize().max(BUFFER_MIN))
             .serve_connection(io, service)
     );
     let mut is_draining = false;

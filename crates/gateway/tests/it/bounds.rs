@@ -75,19 +75,23 @@ async fn a_body_that_does_not_come_is_timed_out() {
 }
 
 #[tokio::test]
-async fn a_head_that_is_too_large_is_refused() {
-    let house = House::open(Limits {
-        header_bytes: ByteCount::kib(8),
-        ..Limits::default()
-    })
-    .await;
-    let mut client = house.connect().await;
-    let head = format!(
-        "GET / HTTP/1.1\r\nhost: x\r\nx-long: {}\r\n\r\n",
-        "x".repeat(20_000)
-    );
-    client.send(head.as_bytes()).await;
-    assert_eq!(client.answer().await.unwrap().status, 431);
+async fn a_head_is_refused_from_the_first_byte_too_many() {
+    for bytes in [1024, 20_000] {
+        let house = House::open(Limits {
+            header_bytes: ByteCount::new(bytes),
+            ..Limits::default()
+        })
+        .await;
+        for (more, status) in [(0, 200), (1, 431), (20_000, 431)] {
+            let mut client = house.connect().await;
+            let rest = "GET /_shukuba/health HTTP/1.1\r\nhost: x\r\nx-long: \r\n\r\n";
+            let long = "x".repeat(usize::try_from(bytes).unwrap() + more - rest.len());
+            let head = rest.replace("x-long: ", &format!("x-long: {long}"));
+            client.send(head.as_bytes()).await;
+            let got = client.answer().await.unwrap();
+            assert_eq!(got.status, status, "{bytes} + {more}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -39,7 +39,7 @@ pub(crate) struct Server {
 pub(crate) struct Limits {
     /// Open connections. 1 to 1000000; default 10000.
     pub(crate) connections: u32,
-    /// Bytes of a request's head. 1KiB to 1MiB; default 64KiB.
+    /// Bytes of a request's head, with the empty line at its end. At most 100 headers, and 65534 bytes of URL, whatever this says. 1KiB to 1MiB; default 64KiB.
     pub(crate) head_bytes: Size,
     /// Bytes of a request's body. 64KiB to 64MiB; default 4MiB.
     pub(crate) body_bytes: Size,
