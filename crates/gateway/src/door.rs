@@ -143,6 +143,7 @@ impl Door {
             at: self.parts.clock.now(),
         };
         let answered = match route {
+            _ if !route::names_host(&head) => Err(unnamed_host()),
             Route::Health => Ok(self.health(&visit)),
             Route::Metrics => self.metrics(&visit),
             _ => self.walk(&visit, &mut tongue, route, body).await,
@@ -484,6 +485,14 @@ async fn run(call: Box<dyn Call>, ctx: Ctx) -> Result<Bytes, Fault> {
     let operation = call.name();
     let answered = AssertUnwindSafe(call.run(ctx)).catch_unwind().await;
     answered.unwrap_or_else(|_| Err(panicked(operation)))
+}
+
+fn unnamed_host() -> Fault {
+    answer::front(
+        "MalformedHttpRequestException",
+        400,
+        "a request has one Host header, with a host and its port",
+    )
 }
 
 fn panicked(operation: &str) -> Fault {

@@ -8,7 +8,8 @@
 //! | a form, or `?Action=…` | the service that the signature is for |
 
 use http::request::Parts;
-use http::{Method, header};
+use http::uri::Authority;
+use http::{Method, Version, header};
 use wire::Protocol;
 
 /// Where a request goes.
@@ -92,6 +93,23 @@ impl Route<'_> {
     }
 }
 
+/// Whether the request names its host as HTTP/1.1 wants it: once, and as a host with or without a port.
+///
+/// Source: RFC 9112, 3.2.
+pub(crate) fn names_host(head: &Parts) -> bool {
+    let mut hosts = head.headers.get_all(header::HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (None, _) => head.version < Version::HTTP_11,
+        (Some(host), None) => is_host(host.as_bytes()),
+        (Some(_), Some(_)) => false,
+    }
+}
+
+fn is_host(host: &[u8]) -> bool {
+    let parsed = Authority::try_from(host);
+    parsed.is_ok_and(|authority| !authority.host().is_empty() && !host.contains(&b'@'))
+}
+
 /// A header's value, or nothing.
 pub(crate) fn text<'h>(head: &'h Parts, name: &str) -> &'h str {
     head.headers
@@ -110,6 +128,32 @@ fn is_type(content_type: &str, wanted: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_host_is_named_once_and_is_one() {
+        for (version, hosts, is_right) in [
+            (Version::HTTP_11, &["x"][..], true),
+            (Version::HTTP_11, &["127.0.0.1:5310"], true),
+            (Version::HTTP_11, &["[::1]:5310"], true),
+            (Version::HTTP_11, &["sqs_1.example"], true),
+            (Version::HTTP_11, &[], false),
+            (Version::HTTP_10, &[], true),
+            (Version::HTTP_11, &["x", "x"], false),
+            (Version::HTTP_10, &["x", "y"], false),
+            (Version::HTTP_11, &[""], false),
+            (Version::HTTP_11, &[":80"], false),
+            (Version::HTTP_11, &["a b"], false),
+            (Version::HTTP_11, &["user@x"], false),
+            (Version::HTTP_11, &["x/path"], false),
+        ] {
+            let mut request = http::Request::builder().version(version);
+            for host in hosts {
+                request = request.header("host", *host);
+            }
+            let (head, ()) = request.body(()).unwrap().into_parts();
+            assert_eq!(names_host(&head), is_right, "{version:?} {hosts:?}");
+        }
+    }
 
     #[test]
     fn requests_go_where_their_head_says() {

@@ -103,6 +103,22 @@ async fn a_fault_carries_the_shape_and_the_old_code() {
     assert!(got.body.contains("<Type>Sender</Type>"), "{got:?}");
 }
 
+// RFC 9112, 3.2.
+#[tokio::test]
+async fn a_request_without_one_host_is_malformed() {
+    let house = House::open(Limits::default()).await;
+    for (hosts, status) in [
+        ("host: x\r\n", 200),
+        ("", 400),
+        ("host: x\r\nhost: y\r\n", 400),
+    ] {
+        let mut client = house.connect().await;
+        let request = format!("GET /_shukuba/health HTTP/1.1\r\n{hosts}\r\n");
+        let got = client.ask(request.as_bytes()).await;
+        assert_eq!(got.status, status, "{hosts}: {got:?}");
+    }
+}
+
 #[tokio::test]
 async fn what_is_unknown_gets_the_protocols_own_error() {
     let house = House::open(Limits::default()).await;
