@@ -38,11 +38,17 @@ enum What {
     /// List the keys, without their secrets
     List,
     /// Take a key's signatures again
-    On { key_id: String },
+    On(Which),
     /// Take a key's signatures no longer
-    Off { key_id: String },
+    Off(Which),
     /// Remove a key for ever
-    Delete { key_id: String },
+    Delete(Which),
+}
+
+#[derive(Debug, clap::Args)]
+struct Which {
+    /// Which one, such as AKIA0123456789ABCDEF: the first column of `shukuba key list`
+    key_id: String,
 }
 
 #[derive(Debug, clap::Args)]
@@ -77,9 +83,9 @@ pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
             output::complain(RESTART);
         }
         What::List => list(app, &keys),
-        What::On { key_id } => keys.set_status(&key_id, Status::Active)?,
-        What::Off { key_id } => keys.set_status(&key_id, Status::Inactive)?,
-        What::Delete { key_id } => keys.remove(&key_id)?,
+        What::On(key) => keys.set_status(&key.key_id, Status::Active)?,
+        What::Off(key) => keys.set_status(&key.key_id, Status::Inactive)?,
+        What::Delete(key) => keys.remove(&key.key_id)?,
     }
     Ok(ExitCode::SUCCESS)
 }

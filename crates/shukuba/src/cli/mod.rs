@@ -146,4 +146,22 @@ mod tests {
     fn the_arguments_are_consistent() {
         super::Cli::command().debug_assert();
     }
+
+    #[test]
+    fn every_argument_says_what_it_is() {
+        check_help(&super::Cli::command(), "");
+    }
+
+    fn check_help(command: &clap::Command, above: &str) {
+        let path = format!("{above} {}", command.get_name());
+        for argument in command.get_arguments() {
+            let is_shown = !argument.is_hide_set();
+            let has_help = argument.get_help().is_some();
+            assert!(has_help || !is_shown, "{path}: {}", argument.get_id());
+        }
+        for below in command.get_subcommands() {
+            assert!(below.get_about().is_some(), "{path} {}", below.get_name());
+            check_help(below, &path);
+        }
+    }
 }
