@@ -59,6 +59,11 @@ impl<'a> Found<'a> {
         Ok(())
     }
 
+    /// The id alone, where it is good.
+    pub(super) fn own_id(self) -> Option<String> {
+        check_id(&self.id?).ok()
+    }
+
     /// Id, URL and method, as far as they are good; nothing that could be sent.
     pub(super) fn bearing(self, format: &Format) -> Option<Parsed> {
         let named = self.method.and_then(|name| method(&name).ok());

@@ -196,6 +196,12 @@ impl Format {
         self.find(line).ok()?.bearing(self)
     }
 
+    /// The id of a line that is refused, as far as it can be read.
+    #[must_use]
+    pub fn own_id(&self, line: &Bytes) -> Option<String> {
+        self.find(line).ok()?.own_id()
+    }
+
     fn find<'l>(&self, line: &'l Bytes) -> Result<fields::Found<'l>, Error> {
         if line.len() > self.line_bytes_max {
             return Err(unparsable(format!(

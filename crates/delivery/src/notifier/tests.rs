@@ -508,7 +508,10 @@ fn a_refused_line_keeps_its_id_and_its_receiver() {
     let body = r#"{"url":"http://a.example/x","id":"own","headers":{"Connection":"x"}}"#;
     dispatcher.received(
         at(1),
-        vec![received(1, "", body), received(2, "", "no")],
+        vec![
+            received(1, "", body),
+            received(2, "", r#"{"url":"tel:1","id":"nobody's"}"#),
+        ],
         10,
     );
     let mut counted = BTreeMap::new();
@@ -524,7 +527,9 @@ fn a_refused_line_keeps_its_id_and_its_receiver() {
         Action::Settle { outcomes, .. } => Some(outcomes),
         _ => None,
     });
-    let line = &outcomes.unwrap()[0].lines[0];
+    let outcomes = outcomes.unwrap();
+    assert_eq!(&*outcomes[1].lines[0].notification, "nobody's");
+    let line = &outcomes[0].lines[0];
     assert_eq!(
         (&*line.notification, &*line.destination),
         ("own", "a.example")

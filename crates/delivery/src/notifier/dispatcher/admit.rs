@@ -88,6 +88,8 @@ impl Dispatcher {
         raw: Bytes,
         not_before: Option<Timestamp>,
     ) -> Line {
+        // Of a line without a receiver; else its request bears it.
+        let mut own = None;
         let (unit, request, verdict) = match not_before {
             Some(at) => (None, None, Some(Verdict::Later { at })),
             None => match self.setup.format.parse(&raw) {
@@ -99,7 +101,10 @@ impl Dispatcher {
                             let (unit, request, _) = self.judge_line(at, key, index, parsed);
                             (unit, request)
                         }
-                        None => (None, None),
+                        None => {
+                            own = self.setup.format.own_id(&raw);
+                            (None, None)
+                        }
                     };
                     (unit, request, Some(Verdict::Dead { reason }))
                 }
@@ -108,7 +113,7 @@ impl Dispatcher {
         let (number, attempts) = self.number_of(key, index);
         let notification = match &request {
             Some(request) => request.id.clone(),
-            None => self.id_of(key, number, None),
+            None => self.id_of(key, number, own.as_deref()),
         };
         let destination = unit
             .and_then(|id| self.units.get(id))
