@@ -11,7 +11,7 @@ use crate::app::{self, App};
 use crate::lone::{self, Order};
 use crate::output;
 
-/// Sends what waits in a queue, on any SQS endpoint, and stores a result for each.
+/// Send what waits in a queue, on any SQS endpoint, and store a result for each
 ///
 /// Results are stored first, then retries are sent, then messages are deleted. When its time is over or SIGTERM comes,
 /// nothing new starts and what it cannot finish goes back to the queue. Credentials as in the AWS CLI (variables,
@@ -33,7 +33,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "URL")]
     results: Option<String>,
 
-    /// How long it works, 1s to 7d [default: notifier.life of the settings]
+    /// How long it lives at most, 1s to 7d [default: notifier.life of the settings]
+    ///
+    /// It takes nothing new once less is left than a `timeout_total` and a tenth of its life (5s at most) for storing
+    /// results, and ends when what it holds is done: with the default timeout of 15s, --for 40s takes messages for 21s.
     #[arg(long = "for", value_name = "SPAN", value_parser = life)]
     life: Option<Span>,
 
