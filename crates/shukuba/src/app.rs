@@ -11,6 +11,7 @@ use crate::output::Format;
 
 /// Arguments that every command takes.
 #[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Options of every command")]
 pub(crate) struct Global {
     /// The data directory [default: $STATE_DIRECTORY, else $XDG_DATA_HOME/shukuba, else ~/.local/share/shukuba]
     #[arg(

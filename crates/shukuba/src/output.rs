@@ -129,6 +129,12 @@ pub(crate) fn count(number: u64) -> String {
     text
 }
 
+/// A count of things: `1 route`, `2,000 routes`.
+pub(crate) fn of(number: u64, thing: &str) -> String {
+    let end = if number == 1 { "" } else { "s" };
+    format!("{} {thing}{end}", count(number))
+}
+
 /// A number of bytes for people: `12.3 MiB`.
 #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
 pub(crate) fn bytes(number: u64) -> String {
@@ -174,6 +180,8 @@ mod tests {
         assert_eq!(count(0), "0");
         assert_eq!(count(999), "999");
         assert_eq!(count(1_234_567), "1,234,567");
+        assert_eq!(of(1, "route"), "1 route");
+        assert_eq!(of(2000, "route"), "2,000 routes");
         assert_eq!(bytes(1023), "1023 B");
         assert_eq!(bytes(12_897_485), "12.3 MiB");
         assert_eq!(span(Duration::from_millis(450)), "450ms");

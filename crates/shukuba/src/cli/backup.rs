@@ -11,10 +11,9 @@ use super::operator::At;
 use crate::app::{self, App};
 use crate::{keep, output};
 
-/// Copies the data into an empty directory: through the running server, without stopping it (the directory is then one of
-/// the server's machine), or directly when no server runs.
+/// Copy the data into an empty directory, also while the server runs
 ///
-/// Every byte of the copied journal is read back. What is damaged is named (exit code 1) and copied as it is, with all else.
+/// A running server copies by itself, and the directory is one of its machine. Every byte of the copied journal is read back. What is damaged is named (exit code 1) and copied as it is, with all else.
 #[derive(Debug, clap::Args)]
 pub(crate) struct BackupArgs {
     #[command(flatten)]
@@ -29,7 +28,7 @@ pub(crate) struct BackupArgs {
     to: PathBuf,
 }
 
-/// Copies a backup into the data directory, which must be empty or new, after checking every byte of its journal.
+/// Copy a backup into the data directory, which must be empty or new, after checking every byte of its journal.
 #[derive(Debug, clap::Args)]
 pub(crate) struct RestoreArgs {
     /// The backup

@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::check::{self, Checked, Place};
 use crate::output;
 
-/// Reads every byte of the data directory's journal and says what is damaged (exit code 1). The server must not run.
+/// Read every byte of the data directory's journal and say what is damaged (exit code 1). The server must not run.
 ///
 /// With --quarantine, what is damaged is cut out so that the server starts again; the bytes are kept beside the journal in
 /// POSITION.lost, and the ledger shows the stretch as lost for ever. A backup, where there is one, is the better way.

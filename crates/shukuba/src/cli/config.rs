@@ -63,8 +63,10 @@ fn check(app: &App) -> anyhow::Result<()> {
     });
     output::show(app.output(), &answer, |_| {
         let file = file.as_deref().unwrap_or("no file, built-in settings");
-        let (routes, destinations) = (loaded.config.routes.len(), loaded.config.destinations.len());
-        format!("ok: {file}: {routes} routes, {destinations} destinations")
+        let of = |count: usize, thing| output::of(count as u64, thing);
+        let routes = of(loaded.config.routes.len(), "route");
+        let destinations = of(loaded.config.destinations.len(), "destination");
+        format!("ok: {file}: {routes}, {destinations}")
     });
     Ok(())
 }

@@ -220,6 +220,7 @@ fn show(answer: &Value) -> String {
             "route",
             "reason",
             "destination",
+            "url",
             "attempts",
             "first_at",
             "died_at",

@@ -9,7 +9,7 @@ use crate::client::tls::{self, Root};
 use crate::config::Server;
 use crate::{account, data, output};
 
-/// Prints the variables for aws-cli and SDKs: `eval "$(shukuba env)"`
+/// Print the variables for aws-cli and SDKs: `eval "$(shukuba env)"`
 ///
 /// Makes the account at the first time, so that it works before, during and after `serve`.
 #[derive(Debug, clap::Args)]

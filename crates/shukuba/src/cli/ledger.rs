@@ -13,7 +13,7 @@ use crate::output;
 /// Those of the table.
 const COLUMNS: usize = 13;
 
-/// Shows where every accepted notification is, and whether it adds up: `balanced`, or what drifts (exit code 1).
+/// Show where every accepted notification is, and whether it adds up: `balanced`, or what drifts (exit code 1).
 ///
 /// Compared at one position of the journal: the sums by state, the stored results, and the queues themselves.
 /// With --results, where notifiers run alone: what `ship` had accepted, one by one, against their results. Manifests lag

@@ -75,7 +75,7 @@ pub(crate) enum Command {
     Scaler(scaler::Args),
     /// Try a line on a route without sending it
     Route(route::Args),
-    /// List or remove stored results
+    /// List, remove or compact stored results
     Results(results::Args),
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),

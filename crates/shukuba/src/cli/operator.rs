@@ -135,6 +135,12 @@ pub(super) fn number(value: &Value, name: &str) -> String {
     }
 }
 
+/// A count of things, such as `2 objects`.
+pub(super) fn counted(value: &Value, name: &str, thing: &str) -> String {
+    let found = value.get(name).and_then(Value::as_u64);
+    output::of(found.unwrap_or(0), thing)
+}
+
 /// A rate with one digit.
 pub(super) fn rate(value: &Value, name: &str) -> String {
     value

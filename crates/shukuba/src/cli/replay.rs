@@ -6,14 +6,14 @@ use std::time::Duration;
 use anyhow::Context;
 use serde_json::{Value, json};
 
-use super::operator::{self, Of, number, text};
+use super::operator::{self, Of, counted, number, text};
 use crate::app::{self, App};
 use crate::client::admin::Admin;
 use crate::output;
 use crate::place::{self, Place};
 use crate::progress::Progress;
 
-/// Sends notifications again, by id or by filter, after saying how many
+/// Send notifications again, by id or by filter, after saying how many
 ///
 /// Exactly one new message for each. The run goes on in the server, can be stopped, and resumed. Of stored results
 /// (--results) it runs here until Ctrl-C: after a kill, a batch of ten may be sent twice, with equal ids.
@@ -187,8 +187,8 @@ async fn plan(desk: &Desk<'_>, args: &Args) -> anyhow::Result<Option<String>> {
         String::new()
     };
     let question = format!(
-        "send {} notifications again{rest}, replay {id}",
-        number(&plan, "total")
+        "send {} again{rest}, replay {id}",
+        counted(&plan, "total", "notification")
     );
     let is_empty = plan.get("total").and_then(Value::as_u64) == Some(0);
     if is_empty {

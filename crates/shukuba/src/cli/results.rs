@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::operator::{self, Of, number, text};
+use super::operator::{self, Of, counted, number, text};
 use crate::app::App;
 use crate::{output, place};
 
@@ -110,17 +110,17 @@ pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
 
 fn compacted(answer: &Value) -> String {
     format!(
-        "{} objects became {}; what they replace is removed by the next compaction, a minute later at the earliest",
-        number(answer, "before"),
+        "{} became {}; what they replace is removed by the next compaction, a minute later at the earliest",
+        counted(answer, "before", "object"),
         number(answer, "after")
     )
 }
 
 fn forgotten(answer: &Value, id: &str) -> String {
     let mut lines = vec![format!(
-        "{} results removed from {} objects",
-        number(answer, "results"),
-        number(answer, "objects")
+        "{} removed from {}",
+        counted(answer, "results", "result"),
+        counted(answer, "objects", "object")
     )];
     lines.extend(operator::list(answer, "dead").iter().map(|dead| {
         let route = text(dead, "route");

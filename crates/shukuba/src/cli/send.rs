@@ -7,7 +7,7 @@ use super::ship::{self as ship_command, Sending};
 use crate::app::{self, App};
 use crate::ship;
 
-/// Sends each line of standard input to a queue and ends when all are acknowledged.
+/// Send each line of standard input to a queue and end when all are acknowledged.
 ///
 ///   echo 'https://example.com/?event=install' | shukuba send --queue s2s
 #[derive(Debug, clap::Args)]

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use crate::app::App;
 use crate::serve;
 
-/// Keeps serving: the SQS wire, notifiers, scaler, results and the operator's API.
+/// Keep serving: the SQS wire, notifiers, scaler, results and the operator's API.
 ///
 /// SIGHUP reads the settings again; SIGTERM ends it after what is under way. Everything lies in the data directory.
 #[derive(Debug, clap::Args)]

@@ -20,7 +20,7 @@ use crate::ship::away::{Away, wait_before};
 use crate::ship::{self, Options, Report};
 use crate::signal::Stop;
 
-/// Follows log files and sends their lines to any SQS queue, without loss
+/// Follow log files and send their lines to any SQS queue, without loss
 ///
 /// Rotation by rename and by truncation, restarts and kill -9 lose nothing, and a line that is sent again keeps its id.
 /// A renamed file is listened to until it was silent for 60 seconds. Files that were rotated away unseen (NAME.1,

@@ -14,7 +14,7 @@ use crate::app::{self, App};
 use crate::output;
 use crate::sink::{self, SinkOptions};
 
-/// A receiver that is fast, slow, flaky or hostile, as the path or `--default` says; prints where it listens.
+/// Receive: fast, slow, flaky or hostile, as the path or `--default` says; prints where it listens
 ///
 ///   /ok  /slow?ms=100  /flaky?p=0.3&times=1  /status/503?retry_after=7  /limited?rate=10  /drip?ms=50
 ///   /reset  /hang  /close  /garbage  /huge?bytes=1000000  /redirect?to=/ok

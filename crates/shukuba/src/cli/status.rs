@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::operator::{At, list, number, rate, secs, text};
+use super::operator::{At, counted, list, number, rate, secs, text};
 use crate::app::App;
 use crate::output;
 
-/// Shows backlog, oldest age, rates, notifiers, the worst destinations and the disk.
+/// Show backlog, oldest age, rates, notifiers, the worst destinations and the disk.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -111,6 +111,7 @@ fn table(status: &Value) -> String {
         .map(|one| {
             [
                 text(one, "destination"),
+                text(one, "route"),
                 number(one, "delivered"),
                 number(one, "retries"),
                 number(one, "dead"),
@@ -122,6 +123,7 @@ fn table(status: &Value) -> String {
         parts.push(output::table(
             &[
                 "destination (worst first)",
+                "route",
                 "delivered",
                 "retries",
                 "dead",
@@ -146,10 +148,10 @@ fn table(status: &Value) -> String {
                 .map_or_else(|| "?".to_owned(), output::bytes)
         };
         parts.push(format!(
-            "disk: room {}, journal {} in {} files, {} free",
+            "disk: room {}, journal {} in {}, {} free",
             text(disk, "room"),
             bytes("journal_bytes"),
-            number(disk, "journal_segments"),
+            counted(disk, "journal_segments", "file"),
             bytes("free_bytes")
         ));
         let unreadable = number(disk, "unreadable");

@@ -9,7 +9,7 @@ use super::results::said;
 use crate::app::App;
 use crate::output;
 
-/// Tells what became of a notification: every attempt with its result (exit code 1 when nothing bears that id).
+/// Tell what became of a notification: every attempt with its result (exit code 1 when nothing bears that id).
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
