@@ -10,6 +10,7 @@ use wire::Shape;
 
 use super::Nothing;
 use super::state::State;
+use crate::Error;
 
 #[derive(Debug)]
 pub(super) struct TagQueue;
@@ -38,6 +39,9 @@ impl Operation<State> for TagQueue {
 
     async fn call(&self, state: &Arc<State>, _ctx: Ctx, input: Request) -> Result<Nothing, Fault> {
         let queue = state.queue(&input.queue_url)?;
+        if input.tags.is_empty() {
+            return Err(Error::MissingParameter { name: "Tags" }.into());
+        }
         state.queues.tag(&queue, &input.tags).await?;
         Ok(Nothing {})
     }
@@ -68,5 +72,9 @@ mod tests {
             .fault("TagQueue", json!({"QueueUrl": url, "Tags": {"aws:a": "1"}}))
             .await;
         assert_eq!(fault.query_code, "InvalidParameterValue");
+        let fault = bench
+            .fault("TagQueue", json!({"QueueUrl": url, "Tags": {}}))
+            .await;
+        assert_eq!(fault.query_code, "MissingParameter");
     }
 }

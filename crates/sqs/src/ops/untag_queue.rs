@@ -9,6 +9,7 @@ use wire::Shape;
 
 use super::Nothing;
 use super::state::State;
+use crate::Error;
 
 #[derive(Debug)]
 pub(super) struct UntagQueue;
@@ -37,6 +38,9 @@ impl Operation<State> for UntagQueue {
 
     async fn call(&self, state: &Arc<State>, _ctx: Ctx, input: Request) -> Result<Nothing, Fault> {
         let queue = state.queue(&input.queue_url)?;
+        if input.tag_keys.is_empty() {
+            return Err(Error::MissingParameter { name: "TagKeys" }.into());
+        }
         state.queues.untag(&queue, &input.tag_keys).await?;
         Ok(Nothing {})
     }
@@ -68,5 +72,9 @@ mod tests {
             bench.ok("ListQueueTags", json!({"QueueUrl": url})).await,
             json!({"Tags": {"b": "2"}})
         );
+        let fault = bench
+            .fault("UntagQueue", json!({"QueueUrl": url, "TagKeys": []}))
+            .await;
+        assert_eq!(fault.query_code, "MissingParameter");
     }
 }
