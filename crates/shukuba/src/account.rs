@@ -103,7 +103,11 @@ fn open(dir: &Path, server: &Server) -> anyhow::Result<KeyStore> {
         account.as_ref(),
         Arc::new(SystemClock::new()),
     )
-    .with_context(|| format!("cannot open the keys in `{}`", dir.display()))
+    .map_err(|error| match error {
+        gateway::keys::Error::Account { .. } => app::usage(error.to_string()),
+        error => anyhow::Error::new(error)
+            .context(format!("cannot open the keys in `{}`", dir.display())),
+    })
 }
 
 /// Where the master key comes from: the file that the service manager hands over, `SHUKUBA_MASTER_KEY_FILE`, the

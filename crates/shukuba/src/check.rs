@@ -18,7 +18,7 @@ use store::record::{Record, encode};
 use store::{BoxError, Capture, Class, DataDir, Fold, Journal, Position};
 
 use crate::config::Store;
-use crate::{data, output};
+use crate::{app, data, output};
 
 /// Ranges that were cut out, or are being, and are not booked yet.
 const PENDING_FILE: &str = "quarantine.json";
@@ -140,11 +140,12 @@ pub(crate) fn quarantine(dir: &Path, store: &Store) -> anyhow::Result<Checked> {
 
 /// Opens what is there; makes nothing.
 fn open(dir: &Path) -> anyhow::Result<DataDir> {
-    anyhow::ensure!(
-        dir.join("journal").is_dir(),
-        "`{}` is no data directory: it has no `journal`",
-        dir.display()
-    );
+    if !dir.join("journal").is_dir() {
+        return Err(app::usage(format!(
+            "`{}` is no data directory: it has no `journal`",
+            dir.display()
+        )));
+    }
     match DataDir::open(dir, store::Use::Read) {
         Err(error @ DirError::InUse { .. }) => Err(anyhow::Error::new(error)
             .context("cannot be checked while it is in use; stop the server first")),

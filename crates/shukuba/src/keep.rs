@@ -14,7 +14,7 @@ use store::backup::Copied;
 use store::disk::RealDisk;
 
 use crate::check::Place;
-use crate::{account, data};
+use crate::{account, app, data};
 
 /// Small files that belong to the data.
 const FILES: [&str; 4] = [KEYS_FILE, "salt", data::REGION_FILE, "FORMAT"];
@@ -65,11 +65,12 @@ pub(crate) fn backup_at_rest(
 
 /// Copies a backup into `to`, which must be empty or new, after checking every byte of its journal.
 pub(crate) fn restore(from: &Path, to: &Path) -> anyhow::Result<Report> {
-    anyhow::ensure!(
-        from.join("journal").is_dir(),
-        "`{}` is no backup: it has no `journal`",
-        from.display()
-    );
+    if !from.join("journal").is_dir() {
+        return Err(app::usage(format!(
+            "`{}` is no backup: it has no `journal`",
+            from.display()
+        )));
+    }
     DataDir::check(from)?;
     copy(from, to, true, |target| {
         let source = RealDisk::at(&from.join("journal"))?;
@@ -92,7 +93,7 @@ fn copy(
     // Nobody can use a copy without keys.
     account::ensure_not_lost(from)?;
     let is_new = !to.exists();
-    make_empty(to)?;
+    make_empty(from, to)?;
     let copied = copy_all(from, to, with_master_key, copy_journal);
     if copied.is_err()
         && let Err(error) = remove_copy(to, is_new)
@@ -151,19 +152,37 @@ fn remove_copy(to: &Path, is_new: bool) -> std::io::Result<()> {
     Ok(())
 }
 
-fn make_empty(dir: &Path) -> anyhow::Result<()> {
+/// Makes a place for the copy of `from`. What is wrong with it is the caller's slip.
+fn make_empty(from: &Path, dir: &Path) -> anyhow::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     let is_taken = fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some());
-    anyhow::ensure!(
-        !is_taken,
-        "`{}` is not empty; give an empty or a new directory",
-        dir.display()
-    );
+    if is_taken {
+        return Err(app::usage(format!(
+            "`{}` is not empty; give an empty or a new directory",
+            dir.display()
+        )));
+    }
+    if is_inside(from, dir) {
+        return Err(app::usage(format!(
+            "`{}` lies in what is copied, `{}`; give a directory elsewhere",
+            dir.display(),
+            from.display()
+        )));
+    }
     let made = fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(dir);
-    made.with_context(|| format!("cannot make `{}`", dir.display()))
+    made.map_err(|error| app::usage(format!("cannot make `{}`: {error}", dir.display())))
+}
+
+/// Whether `dir`, which may not be there yet, lies in `from`.
+fn is_inside(from: &Path, dir: &Path) -> bool {
+    let known = dir.ancestors().find_map(|dir| dir.canonicalize().ok());
+    let from = from.canonicalize().ok();
+    known
+        .zip(from)
+        .is_some_and(|(dir, from)| dir.starts_with(from))
 }
 
 fn copy_small(

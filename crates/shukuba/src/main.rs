@@ -1,6 +1,7 @@
 //! The command line of Shukuba: reads the arguments, runs one command, gives its exit code.
 //!
-//! Exit codes: 0 done, 1 failed, 2 the arguments or the settings are wrong.
+//! Exit codes: 0 done; 1 failed, or found what somebody must look at; 2 the arguments or the settings are wrong, with what
+//! they name: a directory that is none, a route that the settings do not have.
 
 use std::process::ExitCode;
 

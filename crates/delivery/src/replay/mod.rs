@@ -285,6 +285,9 @@ impl Replays {
     /// # Errors
     /// What the store says; [`Error::Damaged`] when it cannot be read.
     pub async fn get(&self, id: &str) -> Result<Option<Replay>, Error> {
+        if !is_id(id) {
+            return Ok(None);
+        }
         let Some(bytes) = self.results.store().get(&state_name(id), None).await? else {
             return Ok(None);
         };
@@ -312,17 +315,27 @@ impl Replays {
         Ok(replays)
     }
 
-    /// Removes a plan or a finished replay, with the sources that it copied.
+    /// Removes a plan or a finished replay, with the sources that it copied; says whether there was one.
     ///
     /// # Errors
     /// What the store says.
-    pub async fn discard(&self, id: &str) -> Result<(), Error> {
+    pub async fn discard(&self, id: &str) -> Result<bool, Error> {
+        if !is_id(id) {
+            return Ok(false);
+        }
         let folder = format!("replays/{id}/");
-        for object in self.results.store().list(&folder).await? {
+        let objects = self.results.store().list(&folder).await?;
+        for object in &objects {
             self.results.store().delete(&object.name).await?;
         }
-        Ok(())
+        Ok(!objects.is_empty())
     }
+}
+
+/// Whether a replay may be called so: what somebody typed goes into the names of objects.
+fn is_id(id: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    !id.is_empty() && id.bytes().all(is_plain)
 }
 
 fn state_name(id: &str) -> String {

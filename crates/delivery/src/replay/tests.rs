@@ -224,7 +224,11 @@ async fn a_plan_counts_each_notification_once_by_its_filter() {
             "{filter:?}"
         );
         assert_eq!((plan.phase, plan.sent), (Phase::Planned, 0));
-        place.replays.discard(&plan.id).await.unwrap();
+        assert!(place.replays.discard(&plan.id).await.unwrap());
+        for id in [&plan.id, "", "../x", "r/x"] {
+            assert!(!place.replays.discard(id).await.unwrap(), "{id}");
+            assert!(place.replays.get(id).await.unwrap().is_none(), "{id}");
+        }
     }
     assert_eq!(place.replays.list().await.unwrap(), []);
 }

@@ -21,6 +21,8 @@ use delivery::why::Waiting;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::app;
+
 /// The answer of a call, as JSON.
 pub(crate) type Answer = Result<Vec<u8>, Fault>;
 
@@ -57,9 +59,30 @@ pub(crate) fn write<T: Serialize>(value: &T) -> Answer {
     serde_json::to_vec(value).map_err(|error| failed("the answer cannot be written", &error))
 }
 
-/// The call asks for what cannot be.
+/// The code of what is wrong with a call itself.
+pub(crate) const INVALID: &str = "InvalidRequest";
+
+/// The call asks for what cannot be: a slip in its arguments.
 pub(crate) fn refuse(message: impl Into<String>) -> Fault {
-    Fault::sender("InvalidRequest", message.into())
+    Fault::sender(INVALID, message.into())
+}
+
+/// The call is in form, and things here are not so that it could be done.
+pub(crate) fn not_now(message: impl Into<String>) -> Fault {
+    Fault::sender("Conflict", message.into())
+}
+
+/// Nothing here is called so.
+pub(crate) fn no_replay(id: &str) -> Fault {
+    Fault::sender("NotFound", format!("there is no replay `{id}`"))
+}
+
+/// A fault as the command ends with it, whoever answered.
+pub(crate) fn told(fault: &Fault) -> anyhow::Error {
+    match fault.code {
+        INVALID => app::usage(fault.message.as_ref()),
+        _ => anyhow::anyhow!("{}", fault.message),
+    }
 }
 
 /// The call failed on our side; the operator is told why.

@@ -168,9 +168,12 @@ fn new_file(path: &Path) -> anyhow::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
     let mut options = File::options();
     options.write(true).create_new(true).mode(0o600);
-    options
-        .open(path)
-        .with_context(|| format!("cannot make `{}`", path.display()))
+    options.open(path).map_err(|error| {
+        app::usage(format!(
+            "--secret-file: cannot make `{}`: {error}",
+            path.display()
+        ))
+    })
 }
 
 fn list(app: &App, keys: &gateway::KeyStore) {

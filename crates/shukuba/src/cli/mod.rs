@@ -38,7 +38,8 @@ First steps:
   echo 'https://example.com/?a=1' | shukuba send --queue s2s
   shukuba status; shukuba ledger; shukuba why URL
 
-Exit codes: 0 done, 1 failed, 2 the arguments or the settings are wrong.
+Exit codes: 0 done; 1 failed, or found what somebody must look at (not balanced, damaged, nothing found);
+2 the arguments or the settings are wrong.
 Variables: SHUKUBA_DATA, SHUKUBA_CONFIG, SHUKUBA_LISTEN, SHUKUBA_LOG (such as `debug`), SHUKUBA_LOG_FORMAT=json,
 SHUKUBA_<SECTION>_<KEY> for settings (`shukuba config reference`).";
 

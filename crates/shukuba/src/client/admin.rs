@@ -9,6 +9,8 @@ use serde::de::DeserializeOwned;
 
 use super::Error;
 use super::http::Http;
+use crate::answers::INVALID;
+use crate::app;
 
 /// Longest time that a copy of all data may take. Chosen.
 const COPY_TIME: Duration = Duration::from_secs(12 * 3600);
@@ -47,10 +49,12 @@ impl Admin {
         if answer.status == 200 {
             return Ok(serde_json::from_slice(&answer.body)?);
         }
-        Err(anyhow::Error::new(self.fault(answer.status, &answer.body)))
-    }
-
-    fn fault(&self, status: u16, body: &[u8]) -> Error {
-        super::sqs::fault(self.http.url(), status, body)
+        // What is wrong with the arguments is said as any other slip in them is.
+        Err(
+            match super::sqs::fault(self.http.url(), answer.status, &answer.body) {
+                Error::Refused { code, detail, .. } if code == INVALID => app::usage(detail),
+                error => anyhow::Error::new(error),
+            },
+        )
     }
 }

@@ -14,7 +14,7 @@ use delivery::results::set::Window;
 use delivery::why::Story;
 use serde_json::Value;
 
-use super::Place;
+use super::{Place, given};
 use crate::answers::dead::{Ask, Input, Shown};
 use crate::answers::{Answer, only_route, write};
 use crate::app::App;
@@ -25,11 +25,11 @@ const WITHIN: Duration = Duration::from_secs(10);
 
 impl Place {
     pub(super) async fn dead(&self, app: &App, ask: Ask, input: &[u8]) -> anyhow::Result<Answer> {
-        let mut fields: Value = serde_json::from_slice(input)?;
+        let mut fields: Value = given(input)?;
         let queue = fields
             .as_object_mut()
             .and_then(|fields| fields.remove("queue"));
-        let input: Input = serde_json::from_value(fields)?;
+        let input: Input = given(fields.to_string().as_bytes())?;
         if ask == Ask::List {
             return self.list_dead(&input).await;
         }

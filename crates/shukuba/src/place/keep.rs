@@ -22,7 +22,7 @@ struct Forget {
 
 impl Place {
     pub(super) async fn compact(&self, input: &[u8]) -> anyhow::Result<Answer> {
-        let input: Compact = serde_json::from_slice(input)?;
+        let input: Compact = super::given(input)?;
         let window = Window {
             route: self.results_of(input.route).await?,
             whose: Whose::Lone,
@@ -36,7 +36,7 @@ impl Place {
     }
 
     pub(super) async fn forget(&self, input: &[u8]) -> anyhow::Result<Answer> {
-        let Forget { id } = serde_json::from_slice(input)?;
+        let Forget { id } = super::given(input)?;
         let window = Window {
             whose: Whose::Lone,
             ..Window::default()

@@ -10,7 +10,7 @@ use delivery::ledger::manifest;
 use delivery::port::ResultStore;
 use serde::Deserialize;
 
-use super::{Place, last_part, listed, open_store};
+use super::{Place, given, last_part, listed, open_store};
 use crate::app::{App, usage};
 use crate::lone;
 
@@ -36,7 +36,7 @@ struct Pair {
 
 impl Place {
     pub(super) async fn ledger(&self, app: &App, input: &[u8]) -> anyhow::Result<Vec<u8>> {
-        let input: Input = serde_json::from_slice(input)?;
+        let input: Input = given(input)?;
         let mut stores = Vec::new();
         for url in &input.manifests {
             let given = "give what ship was given with --manifests, or its state directory";

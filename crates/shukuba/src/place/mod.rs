@@ -19,6 +19,7 @@ use delivery::result::Salt;
 use delivery::results::{ObjectResults, Results};
 use delivery::why::NotKnown;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::answers::{self, Answer, Known};
@@ -78,7 +79,7 @@ impl Place {
     ) -> anyhow::Result<Value> {
         let input = Bytes::from(serde_json::to_vec(input)?);
         let answer = self.answer(app, name, &input).await?;
-        let answer = answer.map_err(|fault| anyhow::anyhow!("{}", fault.message))?;
+        let answer = answer.map_err(|fault| answers::told(&fault))?;
         Ok(serde_json::from_slice(&answer)?)
     }
 
@@ -102,7 +103,7 @@ impl Place {
     }
 
     async fn why(&self, input: &Bytes) -> anyhow::Result<Answer> {
-        let mut input: answers::why::Input = serde_json::from_slice(input)?;
+        let mut input: answers::why::Input = given(input)?;
         input.route = self.results_of(input.route).await?;
         let effort = self.known.why().effort(&input.window()).await?;
         if effort.objects > OBJECTS_UNSAID || self.url.starts_with("s3:") {
@@ -126,7 +127,7 @@ impl Place {
     }
 
     async fn results(&self, input: &Bytes) -> anyhow::Result<Answer> {
-        let mut input: answers::results::Input = serde_json::from_slice(input)?;
+        let mut input: answers::results::Input = given(input)?;
         input.route = self.results_of(input.route).await?;
         Ok(answers::results::list(&self.known, &input).await)
     }
@@ -187,6 +188,12 @@ impl Place {
     }
 }
 
+/// Reads a call's input, which is made of the command's arguments.
+fn given<T: DeserializeOwned>(input: &[u8]) -> anyhow::Result<T> {
+    serde_json::from_slice(input)
+        .map_err(|error| usage(format!("the input is not in form: {error}")))
+}
+
 /// The name in a queue's URL.
 fn last_part(queue: &str) -> String {
     queue.rsplit('/').next().unwrap_or(queue).to_owned()
@@ -202,12 +209,13 @@ fn listed(names: &[String]) -> String {
 /// Opens a place that must be there; `hint` says what would be right.
 async fn open_store(url: &str, hint: &str) -> anyhow::Result<ObjectResults> {
     let place = aws::Place::parse(url).map_err(|error| usage(error.to_string()))?;
-    if let aws::Place::Folder(folder) = &place {
-        anyhow::ensure!(
-            folder.is_dir(),
+    if let aws::Place::Folder(folder) = &place
+        && !folder.is_dir()
+    {
+        return Err(usage(format!(
             "there is no folder `{}`: {hint}",
             folder.display()
-        );
+        )));
     }
     aws::results_at(url)
         .await

@@ -7,9 +7,9 @@ use delivery::replay::{Replay, Replays};
 use serde::Deserialize;
 use tokio::sync::watch;
 
-use super::{Place, last_part};
+use super::{Place, given, last_part};
 use crate::answers::replay::Plan;
-use crate::answers::{Answer, only_route, refuse, write};
+use crate::answers::{Answer, no_replay, only_route, refuse, write};
 use crate::app::App;
 use crate::data;
 use crate::signal::Stop;
@@ -35,7 +35,7 @@ impl Place {
     }
 
     pub(super) async fn plan(&self, input: &[u8]) -> anyhow::Result<Answer> {
-        let plan: Plan = serde_json::from_slice(input)?;
+        let plan: Plan = given(input)?;
         let route = match plan.routes_of_ids(&self.known).await {
             Err(fault) => return Ok(Err(fault)),
             Ok(None) => self.route_or_only(plan.route().map(str::to_owned)).await?,
@@ -49,12 +49,12 @@ impl Place {
     }
 
     pub(super) async fn list_replays(&self, input: &[u8]) -> anyhow::Result<Answer> {
-        let Which { id } = serde_json::from_slice(input)?;
+        let Which { id } = given(input)?;
         let all = match id {
             None => self.replays().list().await?,
             Some(id) => match self.replays().get(&id).await? {
                 Some(replay) => vec![replay],
-                None => return Ok(Err(refuse(format!("there is no replay `{id}`")))),
+                None => return Ok(Err(no_replay(&id))),
             },
         };
         let shown: Vec<_> = all.iter().map(|replay| shown(replay, None)).collect();
@@ -62,11 +62,13 @@ impl Place {
     }
 
     pub(super) async fn discard(&self, input: &[u8]) -> anyhow::Result<Answer> {
-        let Which { id } = serde_json::from_slice(input)?;
+        let Which { id } = given(input)?;
         let Some(id) = id else {
             return Ok(Err(refuse("say which replay: `id`")));
         };
-        self.replays().discard(&id).await?;
+        if !self.replays().discard(&id).await? {
+            return Ok(Err(no_replay(&id)));
+        }
         Ok(write(&serde_json::json!({ "discarded": id })))
     }
 

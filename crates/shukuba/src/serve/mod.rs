@@ -98,7 +98,7 @@ pub(crate) fn offline(app: &App, name: &str, input: Vec<u8>) -> anyhow::Result<O
         match answer {
             None => Ok(None),
             Some(Ok(answer)) => Ok(Some(answer)),
-            Some(Err(fault)) => anyhow::bail!("{}", fault.message),
+            Some(Err(fault)) => Err(crate::answers::told(&fault)),
         }
     })
 }

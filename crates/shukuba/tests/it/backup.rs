@@ -186,16 +186,23 @@ fn what_is_not_empty_is_left_alone() {
     let server = house.serve();
     std::fs::create_dir(house.path("copy")).unwrap();
     std::fs::write(house.path("copy/mine"), "mine").unwrap();
-    for arguments in [["backup", "copy"], ["restore", "copy"]] {
+    for arguments in [
+        ["backup", "copy"],
+        ["restore", "copy"],
+        ["backup", "data/in"],
+    ] {
         let output = house
             .command(&arguments)
             .current_dir(house.path(""))
             .stderr(Stdio::piped())
             .output()
             .unwrap();
-        assert_eq!(output.status.code(), Some(1));
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(!said.contains("ServiceUnavailable"), "{said}");
     }
     assert_eq!(server.stop(), Some(0));
+    assert!(!house.path("data/in").exists());
     let entries = Command::new("ls").arg(house.path("copy")).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&entries.stdout), "mine\n");
 }

@@ -95,7 +95,7 @@ fn a_damaged_journal_is_found_cut_out_and_booked_as_lost() {
 fn what_is_no_data_directory_is_refused_and_nothing_is_made() {
     let house = House::new(SETTINGS);
     let output = house.run(&["check-data"]);
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("no data directory"));
     assert!(!house.path("data").exists());
 }

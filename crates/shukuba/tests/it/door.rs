@@ -78,6 +78,6 @@ fn a_secret_goes_to_a_file_of_its_owner_and_into_no_pipe() {
     assert_eq!(refused.status.code(), Some(2));
     assert!(!failed.exists(), "no key, no file");
     let again = house.run(&[&create[..], &["--secret-file", path]].concat());
-    assert_eq!(again.status.code(), Some(1), "no file is written over");
+    assert_eq!(again.status.code(), Some(2), "no file is written over");
     assert_eq!(house.json(&["key", "list"]).as_array().unwrap().len(), 2);
 }

@@ -102,7 +102,7 @@ fn what_became_of_one_is_told_from_stored_results_alone() {
         "{said}"
     );
     let (code, said) = refused(&house, &["why", "--results", "no-such-folder", "b"]);
-    assert_eq!(code, Some(1));
+    assert_eq!(code, Some(2));
     assert!(
         said.contains("there is no folder `no-such-folder`"),
         "{said}"

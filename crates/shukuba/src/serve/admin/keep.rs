@@ -6,6 +6,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 
 use super::{Answer, Desk, failed, read, refuse, write};
+use crate::app::Usage;
 use crate::keep;
 
 #[derive(Debug, Deserialize)]
@@ -34,6 +35,7 @@ pub(super) async fn backup(desk: &Desk, input: Bytes) -> Answer {
             .await;
     match copied {
         Ok(Ok(report)) => write(&report),
+        Ok(Err(error)) if error.is::<Usage>() => Err(refuse(format!("{error:#}"))),
         Ok(Err(error)) => Err(failed("the backup failed", error.as_ref())),
         Err(error) => Err(failed("the backup failed", &error)),
     }

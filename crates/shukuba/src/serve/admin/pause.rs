@@ -26,12 +26,23 @@ impl Input {
                 desk.route(route)?;
                 Ok(Subject::Route(route))
             }
-            (None, Some(destination)) if !destination.is_empty() => {
+            (None, Some(destination)) if may_be_destination(destination) => {
                 Ok(Subject::Destination(destination))
             }
+            (None, Some(_)) => Err(refuse(format!(
+                "that is no destination: a host such as `a.example` or `a.example:8443`, at most {DESTINATION_BYTES} bytes"
+            ))),
             _ => Err(refuse("say either `route` or `destination`")),
         }
     }
+}
+
+/// Bytes of a destination's name. Source: 253 of a host's name (RFC 1035), a port.
+const DESTINATION_BYTES: usize = 260;
+
+fn may_be_destination(name: &str) -> bool {
+    let is_out_of_form = |c: char| c.is_whitespace() || c.is_control();
+    (1..=DESTINATION_BYTES).contains(&name.len()) && !name.contains(is_out_of_form)
 }
 
 pub(super) async fn pause(desk: &Desk, input: Bytes) -> Answer {

@@ -22,6 +22,7 @@ use tokio::sync::watch;
 use super::{Answer, Desk, failed, read, refuse, write};
 use crate::answers::only_route;
 use crate::answers::replay::Plan;
+use crate::answers::{no_replay, not_now};
 use crate::serve::route_queue::failed as queue_failed;
 use crate::serve::routes::LiveRoute;
 
@@ -101,14 +102,14 @@ pub(super) async fn run(desk: &Desk, input: Bytes) -> Answer {
             .cloned()
     };
     let route = route.ok_or_else(|| {
-        refuse(format!(
+        not_now(format!(
             "no route has the results `{}` any more",
             replay.filter.route
         ))
     })?;
     let mut runs = desk.replays.0.lock();
     if runs.get(&id).is_some_and(|run| !run.task.is_finished()) {
-        return Err(refuse(format!("replay `{id}` runs already")));
+        return Err(not_now(format!("replay `{id}` runs already")));
     }
     let (stop, stopped) = watch::channel(false);
     let target = Here {
@@ -196,12 +197,12 @@ pub(super) async fn discard(desk: &Desk, input: Bytes) -> Answer {
         .get(&id)
         .is_some_and(|run| !run.task.is_finished())
     {
-        return Err(refuse(format!("replay `{id}` runs; stop it first")));
+        return Err(not_now(format!("replay `{id}` runs; stop it first")));
     }
-    replays(desk)
-        .discard(&id)
-        .await
-        .map_err(|error| failed("the replay cannot be removed", &error))?;
+    let was_there = replays(desk).discard(&id).await;
+    if !was_there.map_err(|error| failed("the replay cannot be removed", &error))? {
+        return Err(no_replay(&id));
+    }
     write(&serde_json::json!({ "discarded": id }))
 }
 
@@ -210,7 +211,7 @@ async fn find(desk: &Desk, id: &str) -> Result<Replay, api::Fault> {
         .get(id)
         .await
         .map_err(|error| failed("the replay cannot be read", &error))?;
-    found.ok_or_else(|| refuse(format!("there is no replay `{id}`")))
+    found.ok_or_else(|| no_replay(id))
 }
 
 fn replays(desk: &Desk) -> Replays {

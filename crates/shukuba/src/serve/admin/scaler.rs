@@ -16,6 +16,9 @@ struct Input {
 
 pub(super) async fn history(desk: &Desk, input: Bytes) -> Answer {
     let Input { route, max } = read(&input)?;
+    if let Some(route) = &route {
+        desk.route(route)?;
+    }
     let plans = desk.work.plans.borrow().history(route.as_deref());
     let skip = plans.len().saturating_sub(max.unwrap_or(20));
     let running: Vec<_> = {
