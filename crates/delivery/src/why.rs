@@ -7,7 +7,7 @@
 //! The tail is read whole: at most one interval of the sealer. Objects are asked by sidecar, a few frames of 256 KiB
 //! are decompressed. Answers are at most [`ATTEMPTS_MAX`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use base::Timestamp;
@@ -377,6 +377,8 @@ impl Why {
         for (story, ids) in stories.iter_mut().zip(&asked) {
             let of_story = waiting.messages.iter();
             let of_story = of_story.filter(|message| ids.contains(&message.asked));
+            let mut seen = HashSet::new();
+            let of_story = of_story.filter(|message| seen.insert(message.message_id.as_str()));
             let of_story = of_story.filter(|message| story.may_be_in(message));
             story.waiting = of_story.cloned().collect();
             story.settle_state();

@@ -40,7 +40,8 @@ fn table(answer: &Value) -> String {
         .map(|(place, one)| story(one, &of_several(stories, place), rests))
         .collect();
     if stories.is_empty() {
-        let nothing = "nothing bears that id or URL: it was not accepted here, is not tried yet (the id in a line is known from its first attempt on, that of its message at once), or is past its retention";
+        let nothing =
+            "nothing bears that id or URL: it was not accepted here, or is past its retention";
         let rests = rests.iter().map(resting);
         let rests = rests.map(|word| format!("{word}: what waits for that is not tried"));
         let said: Vec<String> = std::iter::once(nothing.to_owned()).chain(rests).collect();

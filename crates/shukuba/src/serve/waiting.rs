@@ -1,7 +1,10 @@
 //! Which messages of routes still wait, by any of their ids.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
+use bytes::Bytes;
+use delivery::format::{Format, split_lines};
 use delivery::ledger::Pause;
 use delivery::port;
 use delivery::travel;
@@ -25,6 +28,8 @@ pub(super) struct Among {
     pub(super) queue: Arc<Queue>,
     /// Whether it keeps what was given up.
     pub(super) is_dead: bool,
+    /// How its lines are read.
+    pub(super) format: Format,
 }
 
 impl Waiting for InRoutes {
@@ -48,20 +53,23 @@ impl InRoutes {
     fn search(&self, ids: &[String], mut effort: Effort) -> InQueues {
         let mut messages = Vec::new();
         let by_id = Sought::messages(ids.iter().map(|id| base_of(id)));
-        self.look(&by_id, &mut effort, &mut messages);
+        self.look(&mut effort, &mut messages, |_| by_id.clone());
         let is_known = |id: &str| messages.iter().any(|known: &WaitingAs| known.asked == id);
-        let rest: Vec<&str> = ids
-            .iter()
-            .map(String::as_str)
-            .filter(|id| !is_known(base_of(id)))
-            .collect();
+        let rest = ids.iter().filter(|id| !is_known(base_of(id)));
+        let rest: Vec<String> = rest.cloned().collect();
         if !rest.is_empty() {
             let mut left = Effort {
                 messages: Effort::default().messages,
                 ..effort
             };
-            let by_name = Sought::named(travel::ID, rest).telling(travel::RETRY);
-            self.look(&by_name, &mut left, &mut messages);
+            let by_name =
+                Sought::named(travel::ID, rest.iter().map(String::as_str)).telling(travel::RETRY);
+            self.look(&mut left, &mut messages, |place| {
+                let (format, rest) = (place.format.clone(), rest.clone());
+                by_name
+                    .clone()
+                    .or_in_body(move |body| id_in(&format, body, &rest))
+            });
             effort.is_spent |= left.is_spent;
         }
         InQueues {
@@ -71,14 +79,31 @@ impl InRoutes {
         }
     }
 
-    fn look(&self, sought: &Sought, effort: &mut Effort, messages: &mut Vec<WaitingAs>) {
+    fn look(
+        &self,
+        effort: &mut Effort,
+        messages: &mut Vec<WaitingAs>,
+        sought: impl Fn(&Among) -> Sought,
+    ) {
         for place in &self.among {
             // A queue that was deleted meanwhile holds nothing.
-            let found = self.queues.find(&place.queue, sought, effort);
+            let found = self.queues.find(&place.queue, &sought(place), effort);
             let found = found.unwrap_or_default().into_iter();
             messages.extend(found.map(|one| as_waiting(one, place)));
         }
     }
+}
+
+/// Which of `ids` a line of `body` bears as its own. Lines are read only where an id stands in the body at all.
+fn id_in(format: &Format, body: &[u8], ids: &[String]) -> Option<String> {
+    let is_there = |id: &&String| memchr::memmem::find(body, id.as_bytes()).is_some();
+    let mut there = ids.iter().filter(is_there).peekable();
+    there.peek()?;
+    let body = Bytes::copy_from_slice(body);
+    let own: HashSet<String> = split_lines(&body)
+        .filter_map(|line| format.own_id(&line))
+        .collect();
+    there.find(|id| own.contains(*id)).cloned()
 }
 
 /// The id of the message in `MESSAGE/n`.
@@ -106,5 +131,33 @@ fn as_waiting(found: Found, place: &Among) -> WaitingAs {
         route: place.route.to_string(),
         state: if place.is_dead { "dead" } else { state }.to_owned(),
         until: until.map(base::Timestamp::rfc3339),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use delivery::config::{FormatKind, RouteFormat};
+
+    use super::*;
+
+    #[test]
+    fn an_id_is_found_where_a_line_bears_it_as_its_own() {
+        let rules = RouteFormat {
+            kind: FormatKind::Ltsv,
+            ..RouteFormat::default()
+        };
+        let format = Format::new(&rules).unwrap();
+        let body = b"url:https://a.example/?id=c\tid:a\nno line\nid:b\turl:tel:1\n";
+        let find = |ids: &[&str]| {
+            let ids: Vec<String> = ids.iter().map(|id| (*id).to_owned()).collect();
+            id_in(&format, body, &ids)
+        };
+        assert_eq!(find(&["x", "a"]).as_deref(), Some("a"));
+        assert_eq!(
+            find(&["b"]).as_deref(),
+            Some("b"),
+            "a refused line has one too"
+        );
+        assert_eq!(find(&["c", "example"]), None, "it only stands there");
     }
 }

@@ -1,13 +1,15 @@
 //! Messages by an id, wherever they wait: for operators who ask after one, never on the path of a message.
 //!
 //! Nothing is indexed by id. A message's id is made of its key, so a search makes the ids of all keys; an id that its
-//! sender gave is an attribute in the log, so a search reads the entries. Keys are copied out in slices of
+//! sender gave is an attribute in the log, or stands in the body, so a search reads the entries. Keys are copied out in slices of
 //! [`SLICE`], so that the lock is held for some 100 µs at a time; [`Effort`] bounds the whole.
 //!
 //! Cold messages are walked by key, then hot ones by place. A message that turns hot meanwhile is met at its new place; one
 //! that leaves is met or not; one that comes meanwhile may be missed.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
+use std::sync::Arc;
 
 use base::{Timestamp, id};
 use bytes::Bytes;
@@ -32,6 +34,19 @@ pub struct Sought {
     named: HashSet<String>,
     attribute: String,
     told: String,
+    body: Option<BodyTest>,
+}
+
+/// Which of the ids a body bears, by the word of somebody who can read it.
+#[derive(Clone)]
+struct BodyTest(Arc<IdIn>);
+
+type IdIn = dyn Fn(&[u8]) -> Option<String> + Send + Sync;
+
+impl fmt::Debug for BodyTest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BodyTest")
+    }
 }
 
 impl Sought {
@@ -62,6 +77,16 @@ impl Sought {
     pub fn telling(self, attribute: &str) -> Self {
         let told = attribute.to_owned();
         Self { told, ..self }
+    }
+
+    /// Also messages whose attribute says none of the ids and whose body does, by `test`.
+    #[must_use]
+    pub fn or_in_body(
+        self,
+        test: impl Fn(&[u8]) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        let body = Some(BodyTest(Arc::new(test)));
+        Self { body, ..self }
     }
 
     fn is_answered_by(&self, found: &[Found]) -> bool {
@@ -279,16 +304,17 @@ fn by_id(seed: Seed, sought: &Sought, slice: &[Live]) -> Vec<Found> {
 type Named = (String, Option<String>);
 
 fn name(message: &NewMessage<'_>, sought: &Sought) -> Option<Named> {
-    if message.attributes.is_empty() {
-        return None;
-    }
-    let mut attributes = attributes::decode(&Bytes::copy_from_slice(message.attributes))?;
+    let mut attributes = match message.attributes.is_empty() {
+        true => BTreeMap::new(),
+        false => attributes::decode(&Bytes::copy_from_slice(message.attributes))?,
+    };
     let mut text = |name: &str| match attributes.remove(name)?.value {
         Value::Text(text) => Some(text),
         Value::Binary(_) => None,
     };
-    let id = text(&sought.attribute)?;
-    let id = sought.named.get(&id)?.clone();
+    let by_name = text(&sought.attribute).filter(|id| sought.named.contains(id));
+    let by_body = || (sought.body.as_ref()?.0)(message.body);
+    let id = by_name.or_else(by_body)?;
     Some((id, text(&sought.told)))
 }
 

@@ -1696,6 +1696,16 @@ async fn messages_are_found_by_id_and_by_attribute_wherever_they_wait() {
         let sought = Sought::named("shukuba.id", names.iter().copied());
         assert_eq!(find(sought), expected(messages), "{names:?}");
     }
+    let in_body = Sought::named("shukuba.id", ["twice"])
+        .or_in_body(|body| (body == b"cold 3").then(|| "twice".to_owned()));
+    assert_eq!(
+        find(in_body),
+        expected(&[
+            (&cold[3], Standing::Waiting),
+            (&cold[7], Standing::Waiting),
+            (&cold[27], Standing::Waiting),
+        ])
+    );
     for bound in [
         Effort {
             messages: 5,

@@ -44,6 +44,7 @@ impl Desk {
                 route: route.name.clone(),
                 queue: if is_dead { &route.dead } else { &route.queue }.clone(),
                 is_dead,
+                format: route.format.clone(),
             })
         };
         InRoutes {
