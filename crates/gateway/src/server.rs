@@ -55,7 +55,7 @@ pub struct Listen {
 pub enum Error {
     /// Plain HTTP beyond loopback.
     #[error(
-        "`{addr}` is not a loopback address, and there is no certificate: set `server.tls_certificate` and `server.tls_key`, listen on 127.0.0.1, or accept plain HTTP with --insecure-http"
+        "`{addr}` is not a loopback address, and there is no certificate: set `server.tls_certificate` and `server.tls_key`, listen on 127.0.0.1, or accept plain HTTP with `server.insecure_http = true` or --insecure-http"
     )]
     Insecure {
         /// Where it should have listened.
@@ -69,6 +69,20 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+}
+
+impl Listen {
+    /// Refuses plain HTTP beyond loopback, unless it is accepted.
+    ///
+    /// # Errors
+    /// [`Error::Insecure`].
+    pub fn check(&self) -> Result<(), Error> {
+        let is_safe = self.addr.ip().to_canonical().is_loopback() || self.tls.is_some();
+        match is_safe || self.plain_http == PlainHttp::Anywhere {
+            true => Ok(()),
+            false => Err(Error::Insecure { addr: self.addr }),
+        }
+    }
 }
 
 /// A server that listens and does not answer yet.
@@ -88,10 +102,7 @@ impl Server {
     /// [`Error::Insecure`] for plain HTTP beyond loopback, [`Error::Bind`] when the address cannot be taken.
     pub async fn bind(listen: Listen) -> Result<Self, Error> {
         let asked = listen.addr;
-        let is_safe = asked.ip().to_canonical().is_loopback() || listen.tls.is_some();
-        if !is_safe && listen.plain_http == PlainHttp::LoopbackOnly {
-            return Err(Error::Insecure { addr: asked });
-        }
+        listen.check()?;
         let failed = |source| Error::Bind {
             addr: asked,
             source,

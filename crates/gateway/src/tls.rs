@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 /// A certificate and its key, as files that are read again on demand.
@@ -16,25 +16,66 @@ pub struct Tls {
     config: RwLock<Arc<ServerConfig>>,
 }
 
-/// Why a certificate cannot be used.
+/// Why a certificate or its key cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A file cannot be read as PEM.
-    #[error("`{}` cannot be read as PEM", path.display())]
-    Pem {
+    /// The certificate's file cannot be read as PEM.
+    #[error("`{}` cannot be read as a certificate chain in PEM", path.display())]
+    Certificate {
         /// Which.
         path: PathBuf,
         /// Why.
-        source: rustls::pki_types::pem::Error,
+        source: pem::Error,
     },
-    /// Certificate and key are no pair, or of a kind that is not supported.
-    #[error("the certificate `{}` cannot be used with its key", path.display())]
-    Pair {
-        /// The certificate's file.
+    /// There is something else in it, a key perhaps.
+    #[error("`{}` holds no certificate in PEM", path.display())]
+    NoCertificate {
+        /// Which.
+        path: PathBuf,
+    },
+    /// It is in PEM, and no certificate that serves.
+    #[error("the certificate in `{}` cannot be used", path.display())]
+    BadCertificate {
+        /// Which.
         path: PathBuf,
         /// Why.
         source: rustls::Error,
     },
+    /// The key's file cannot be read as PEM.
+    #[error("`{}` cannot be read as a private key in PEM", path.display())]
+    Key {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: pem::Error,
+    },
+    /// It is in PEM, and of a kind that is not supported.
+    #[error("the private key in `{}` cannot be used", path.display())]
+    BadKey {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: rustls::Error,
+    },
+    /// The two are no pair.
+    #[error("`{}` is not the key of the certificate in `{}`", key.display(), certificate.display())]
+    NoPair {
+        /// The key's file.
+        key: PathBuf,
+        /// The certificate's.
+        certificate: PathBuf,
+    },
+}
+
+impl Error {
+    /// Whether the key is to be looked at, not the certificate.
+    #[must_use]
+    pub fn is_of_key(&self) -> bool {
+        matches!(
+            self,
+            Self::Key { .. } | Self::BadKey { .. } | Self::NoPair { .. }
+        )
+    }
 }
 
 impl Tls {
@@ -75,25 +116,37 @@ impl fmt::Debug for Tls {
 }
 
 fn read(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, Error> {
-    let in_file = |path: &Path| {
-        let path = path.to_owned();
-        |source| Error::Pem { path, source }
-    };
+    let path = certificate.to_owned();
     let chain = CertificateDer::pem_file_iter(certificate)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(in_file(certificate))?;
-    let secret = PrivateKeyDer::from_pem_file(key).map_err(in_file(key))?;
-    let no_pair = |source| Error::Pair {
-        path: certificate.to_owned(),
-        source,
-    };
+        .map_err(|source| Error::Certificate { path, source })?;
+    if chain.is_empty() {
+        let path = certificate.to_owned();
+        return Err(Error::NoCertificate { path });
+    }
+    let path = key.to_owned();
+    let secret = PrivateKeyDer::from_pem_file(key).map_err(|source| Error::Key { path, source })?;
+    let not_used = |source| why(source, certificate, key);
     let mut config =
         ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
-            .map_err(no_pair)?
+            .map_err(not_used)?
             .with_no_client_auth()
             .with_single_cert(chain, secret)
-            .map_err(no_pair)?;
+            .map_err(not_used)?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
+}
+
+/// Which of the two files rustls speaks of.
+fn why(source: rustls::Error, certificate: &Path, key: &Path) -> Error {
+    let (path, key) = (certificate.to_owned(), key.to_owned());
+    match source {
+        rustls::Error::InconsistentKeys(_) => Error::NoPair {
+            key,
+            certificate: path,
+        },
+        rustls::Error::InvalidCertificate(_) => Error::BadCertificate { path, source },
+        source => Error::BadKey { path: key, source },
+    }
 }

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Subcommand;
 
-use crate::app::{self, App};
-use crate::config::{Server, reference};
-use crate::{data, output};
+use crate::app::App;
+use crate::config::reference;
+use crate::{data, output, serve};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -18,7 +18,12 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 enum What {
     /// Say what is wrong with the settings, each with its line and what would be right (exit code 2 if anything is)
-    Check,
+    ///
+    /// What `serve` is given besides the settings can be given here too.
+    Check {
+        #[command(flatten)]
+        over: serve::Over,
+    },
     /// Print the settings that hold, all defaults filled in
     Show,
     /// Print the reference page of all settings, in Markdown
@@ -31,26 +36,22 @@ pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         What::Show => output::show(app.output(), &app.config()?.config.shown(), |config| {
             toml::to_string(config).unwrap_or_else(|error| error.to_string())
         }),
-        What::Check => check(app)?,
+        What::Check { over } => check(app, over)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn check(app: &App) -> anyhow::Result<()> {
-    let loaded = app.config_to_serve()?;
+fn check(app: &App, over: serve::Over) -> anyhow::Result<()> {
+    let mut loaded = app.config_to_serve()?;
+    over.apply(&mut loaded.config);
+    serve::listening(&loaded, over)?;
     let server = &loaded.config.server;
-    if let (Some(certificate), Some(key)) = (&server.tls_certificate, &server.tls_key) {
-        gateway::Tls::open(certificate, key)
-            .map_err(|error| app::usage(format!("server.tls_certificate: {}", chain(&error))))?;
-    }
     let dir = app.data_dir();
     if dir.join(data::REGION_FILE).exists() {
         let region = server.region.parse().context("server.region")?;
         data::check_region(&dir, &region)?;
     }
-    let mut warnings = loaded.warnings.clone();
-    warnings.extend(beyond_loopback(server));
-    for warning in &warnings {
+    for warning in &loaded.warnings {
         output::complain(&format!("warning: {warning}"));
     }
     let file = loaded.file.as_ref().map(|path| path.display().to_string());
@@ -59,7 +60,7 @@ fn check(app: &App) -> anyhow::Result<()> {
         "file": file,
         "routes": loaded.config.routes.keys().collect::<Vec<_>>(),
         "destinations": loaded.config.destinations.keys().collect::<Vec<_>>(),
-        "warnings": warnings,
+        "warnings": loaded.warnings,
     });
     output::show(app.output(), &answer, |_| {
         let file = file.as_deref().unwrap_or("no file, built-in settings");
@@ -69,44 +70,4 @@ fn check(app: &App) -> anyhow::Result<()> {
         format!("ok: {file}: {routes}, {destinations}")
     });
     Ok(())
-}
-
-/// What `serve` refuses unless its own argument accepts it.
-fn beyond_loopback(server: &Server) -> Option<String> {
-    let is_open = !server.listen.ip().is_loopback()
-        && server.tls_certificate.is_none()
-        && !server.insecure_http;
-    is_open.then(|| {
-        format!(
-            "server.listen: `{}` is not a loopback address, and there is no certificate: `serve` refuses that without --insecure-http",
-            server.listen
-        )
-    })
-}
-
-/// An error with what caused it.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_open_door_is_said() {
-        let server = |listen: &str, insecure_http| Server {
-            listen: listen.parse().unwrap(),
-            insecure_http,
-            ..Server::default()
-        };
-        assert_eq!(beyond_loopback(&server("127.0.0.1:1", false)), None);
-        assert_eq!(beyond_loopback(&server("0.0.0.0:1", true)), None);
-        let said = beyond_loopback(&server("0.0.0.0:1", false)).unwrap();
-        assert!(said.contains("--insecure-http"), "{said}");
-    }
 }

@@ -130,15 +130,20 @@ fn load_without(
 /// What stops those who serve and send: secrets and files that the settings name and this process cannot read.
 pub(crate) fn check_sources(loaded: &Loaded) -> Result<(), Wrong> {
     let missing = loaded.config.delivery().missing(&SystemSecrets);
-    if missing.is_empty() {
-        return Ok(());
+    match &missing[..] {
+        [] => Ok(()),
+        _ => Err(wrong(loaded, &missing)),
     }
+}
+
+/// What was `found` wrong later than in reading, with its lines.
+pub(crate) fn wrong(loaded: &Loaded, found: &[Invalid]) -> Wrong {
     let file = loaded.file.as_deref();
     let name = file.map_or_else(|| "settings".to_owned(), |path| path.display().to_string());
     let text = file.and_then(|path| std::fs::read_to_string(path).ok());
-    Err(Wrong {
-        problems: located(&name, &text.unwrap_or_default(), &missing),
-    })
+    Wrong {
+        problems: located(&name, &text.unwrap_or_default(), found),
+    }
 }
 
 /// What a client needs of settings that have a mistake: where the server is, as far as that can be read.

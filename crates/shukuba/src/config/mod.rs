@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use delivery::config::{Destination, Notifier, Results, Route, Scaler, Settings};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use load::{Loaded, check_sources, load, load_to_read, server_of};
+pub(crate) use load::{Loaded, check_sources, load, load_to_read, server_of, wrong};
 pub(crate) use server::{Server, Store};
 
 /// The whole file.

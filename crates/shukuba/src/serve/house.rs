@@ -13,7 +13,7 @@ use delivery::ledger::Ledger;
 use delivery::port::ResultStore;
 use delivery::results::{ObjectResults, Results};
 use delivery::sender::Tools;
-use gateway::{Door, DoorParts, KeyStore, Limits, Registry, Tls};
+use gateway::{Door, DoorParts, KeyStore, Limits, Registry};
 use parking_lot::{Mutex, RwLock};
 use sqs::Queues;
 use store::{DataDir, Use};
@@ -350,13 +350,5 @@ pub(super) fn limits(server: &Server) -> Limits {
         idle_time: limits.idle_time.get(),
         drain_time: server.drain_within.get().max(Duration::from_millis(1)),
         ..Limits::default()
-    }
-}
-
-/// The certificate, where the settings name one.
-pub(super) fn tls(server: &Server) -> anyhow::Result<Option<Arc<Tls>>> {
-    match (&server.tls_certificate, &server.tls_key) {
-        (Some(certificate), Some(key)) => Ok(Some(Arc::new(Tls::open(certificate, key)?))),
-        _ => Ok(None),
     }
 }

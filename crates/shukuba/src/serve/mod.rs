@@ -22,12 +22,14 @@ mod waiting;
 mod work;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use anyhow::Context;
-use gateway::{Listen, PlainHttp, Server};
+use delivery::config::Invalid;
+use gateway::{Listen, PlainHttp, Server, Tls};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::app::App;
+use crate::app::{App, usage};
 use crate::config::{self, Config};
 use crate::data;
 pub(crate) use gauges::HELP;
@@ -37,18 +39,60 @@ use notify::ServiceManager;
 use store::Use;
 
 /// Arguments that stand over the settings.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, clap::Args)]
 pub(crate) struct Over {
-    pub(crate) listen: Option<SocketAddr>,
-    pub(crate) insecure_http: bool,
+    /// Where to listen; port 0 takes a free one [default: 127.0.0.1:5310]
+    #[arg(
+        long,
+        env = "SHUKUBA_LISTEN",
+        value_name = "ADDR:PORT",
+        hide_env_values = true
+    )]
+    listen: Option<SocketAddr>,
+
+    /// Offer plain HTTP beyond loopback: somebody else encrypts, or nobody listens
+    #[arg(long)]
+    insecure_http: bool,
 }
 
 impl Over {
-    fn apply(self, config: &mut Config) {
+    pub(crate) fn apply(self, config: &mut Config) {
         if let Some(listen) = self.listen {
             config.server.listen = listen;
         }
         config.server.insecure_http |= self.insecure_http;
+    }
+}
+
+/// Where and how the settings, with `over` applied, say to listen; the certificate is read. What cannot be is said with its line.
+pub(crate) fn listening(loaded: &config::Loaded, over: Over) -> anyhow::Result<Listen> {
+    let server = &loaded.config.server;
+    let wrong = |key: &str, error: anyhow::Error| {
+        usage(config::wrong(loaded, &[Invalid::new(key, format!("{error:#}"))]).to_string())
+    };
+    let tls = match (&server.tls_certificate, &server.tls_key) {
+        (Some(certificate), Some(key)) => Some(Tls::open(certificate, key).map_err(|error| {
+            let key = match error.is_of_key() {
+                true => "server.tls_key",
+                false => "server.tls_certificate",
+            };
+            wrong(key, error.into())
+        })?),
+        _ => None,
+    };
+    let listen = Listen {
+        addr: server.listen,
+        tls: tls.map(Arc::new),
+        plain_http: match server.insecure_http {
+            true => PlainHttp::Anywhere,
+            false => PlainHttp::LoopbackOnly,
+        },
+        limits: house::limits(server),
+    };
+    match (listen.check(), over.listen) {
+        (Ok(()), _) => Ok(listen),
+        (Err(error), Some(_)) => Err(usage(format!("--listen: {error}"))),
+        (Err(error), None) => Err(wrong("server.listen", error.into())),
     }
 }
 
@@ -106,20 +150,10 @@ pub(crate) fn offline(app: &App, name: &str, input: Vec<u8>) -> anyhow::Result<O
 async fn serve(app: &App, over: Over, loaded: config::Loaded) -> anyhow::Result<()> {
     let dir = app.data_dir();
     let manager = ServiceManager::from_environment();
+    let listen = listening(&loaded, over)?;
     let live = Live::new(app.clone(), over, loaded)?;
-    let server_settings = live.now().config.server.clone();
-    let tls = house::tls(&server_settings)?;
-    let server = Server::bind(Listen {
-        addr: server_settings.listen,
-        tls: tls.clone(),
-        plain_http: if server_settings.insecure_http {
-            PlainHttp::Anywhere
-        } else {
-            PlainHttp::LoopbackOnly
-        },
-        limits: house::limits(&server_settings),
-    })
-    .await?;
+    let tls = listen.tls.clone();
+    let server = Server::bind(listen).await?;
     let house = House::open(&dir, live, server.local_addr(), Use::Serve).await?;
     let url = server.url();
     data::write_endpoint(&dir, &url)?;
@@ -187,7 +221,8 @@ async fn watch(
                 manager.reloading();
                 house.reload().await;
                 if let Some(Err(error)) = tls.map(gateway::Tls::reload) {
-                    tracing::error!(%error, "the certificate was not read again; the old one stays");
+                    let error = format!("{:#}", anyhow::Error::new(error));
+                    tracing::error!(error, "the certificate was not read again; the old one stays");
                 }
                 manager.ready(&house.url());
             }

@@ -37,13 +37,25 @@ fn commands_reach_their_own_server_under_any_certificate() {
 #[test]
 fn config_check_looks_at_the_certificate() {
     let house = House::new("");
-    let settings = certify(&house);
-    house.settle(&settings);
     let other = rcgen::generate_simple_self_signed(vec!["b.example".to_owned()]).unwrap();
-    for (name, text) in [
-        ("key.pem", Some(other.signing_key.serialize_pem())),
-        ("cert.pem", None),
+    let garbage = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    for (name, text, setting) in [
+        (
+            "key.pem",
+            Some(other.signing_key.serialize_pem()),
+            "tls_key",
+        ),
+        ("key.pem", Some(other.cert.pem()), "tls_key"),
+        ("key.pem", None, "tls_key"),
+        (
+            "cert.pem",
+            Some(other.signing_key.serialize_pem()),
+            "tls_certificate",
+        ),
+        ("cert.pem", Some(garbage.to_owned()), "tls_certificate"),
+        ("cert.pem", None, "tls_certificate"),
     ] {
+        house.settle(&certify(&house));
         match text {
             Some(text) => std::fs::write(house.path(name), text).unwrap(),
             None => std::fs::remove_file(house.path(name)).unwrap(),
@@ -51,8 +63,31 @@ fn config_check_looks_at_the_certificate() {
         let refused = house.run(&["config", "check"]);
         let text = String::from_utf8_lossy(&refused.stderr).into_owned();
         assert_eq!(refused.status.code(), Some(2), "{text}");
-        assert!(text.contains("server.tls_certificate"), "{text}");
+        let line = if setting == "tls_key" { 3 } else { 2 };
+        let place = format!("shukuba.toml:{line}:1: server.{setting}: ");
+        assert!(text.contains(&place), "{text}");
+        let refused = house.run(&["serve", "--listen", "127.0.0.1:0"]);
+        assert_eq!(refused.status.code(), Some(2));
+        assert_eq!(String::from_utf8_lossy(&refused.stderr), text);
     }
+}
+
+#[test]
+fn plain_http_beyond_loopback_is_no_more_for_config_check_than_for_serve() {
+    let house = House::new("[server]\nlisten = \"0.0.0.0:0\"\n");
+    for command in [&["config", "check"][..], &["serve"]] {
+        let refused = house.run(command);
+        let text = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert_eq!(refused.status.code(), Some(2), "{text}");
+        assert!(text.contains("shukuba.toml:2:1: server.listen: "), "{text}");
+    }
+    house.json(&["config", "check", "--insecure-http"]);
+    house.json(&["config", "check", "--listen", "127.0.0.1:0"]);
+    let refused = house.run(&["config", "check", "--listen", "0.0.0.0:1"]);
+    let text = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(text.starts_with("error: --listen: `0.0.0.0:1`"), "{text}");
+    house.settle("[server]\nlisten = \"0.0.0.0:0\"\ninsecure_http = true\n");
+    house.json(&["config", "check"]);
 }
 
 #[test]
