@@ -247,9 +247,17 @@ impl Destination {
                 "is empty; give at least one status, such as `[\"200-299\"]`",
             );
         }
+        let mut known: BTreeMap<String, &String> = BTreeMap::new();
         for (header, value) in &self.headers {
+            let at = key(&format!("headers.{header}"));
             if let Err(detail) = check_static_header(header, value) {
-                problems.push(&key(&format!("headers.{header}")), detail);
+                problems.push(&at, detail);
+            }
+            if let Some(other) = known.insert(header.to_ascii_lowercase(), header) {
+                problems.push(
+                    &at,
+                    format!("is given as `{other}` as well; headers know no case"),
+                );
             }
         }
         if let Some(header) = self.id_header.as_deref().filter(|name| !name.is_empty())

@@ -133,6 +133,8 @@ impl Settings {
             destination.check(name, &mut problems);
         }
         self.check_queues(&mut problems);
+        self.check_results(&mut problems);
+        self.check_secrets(&mut problems);
         if self.routes.len() > 1_000 {
             problems.push(
                 "routes",
@@ -168,7 +170,7 @@ impl Settings {
         let mut problems = Problems::default();
         unmet::of_destinations(&self.destinations, &mut problems);
         for (name, route) in &self.routes {
-            unmet::of_route(name, route, &mut problems);
+            unmet::of_route(name, route, &self.scaler, &mut problems);
         }
         self.check_lease(&mut problems);
         problems.0
@@ -226,6 +228,33 @@ impl Settings {
                 problems.push(
                     &format!("routes.{name}.queue"),
                     format!("`{}` keeps what route `{other}` gave up: `shukuba dead retry --route {other}` sends that again", route.queue),
+                );
+            }
+        }
+    }
+
+    /// The name of results belongs to one route: who asks or sends again by it means that one.
+    fn check_results(&self, problems: &mut Problems) {
+        let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
+        for (name, route) in &self.routes {
+            let results = route.results.as_deref().unwrap_or(name);
+            if let Some(other) = owners.insert(results, name) {
+                problems.push(
+                    &format!("routes.{name}.results"),
+                    format!("`{results}` is where the results of route `{other}` are; give each route its own"),
+                );
+            }
+        }
+    }
+
+    fn check_secrets(&self, problems: &mut Problems) {
+        for (name, place) in &self.secrets {
+            // What stands there instead may be the secret itself: it is not shown.
+            if !place.starts_with("env:") && !place.starts_with("file:/") {
+                let key = format!("secrets.{name}");
+                problems.push(
+                    &key,
+                    "is not where a secret is: give `env:NAME` or `file:/path`",
                 );
             }
         }
@@ -390,6 +419,44 @@ mod tests {
         assert_eq!(problems(&[("a", "q"), ("b", "q.fifo")]), ["routes.b.queue"]);
         assert_eq!(problems(&[("a", "q-dead"), ("b", "q")]), ["routes.a.queue"]);
         assert_eq!(problems(&[("a", "a b")]), ["routes.a.queue"]);
+    }
+
+    #[test]
+    fn results_belong_to_one_route_and_secrets_lie_elsewhere() {
+        let problems = |text: &str| -> Vec<String> {
+            let settings: Settings = toml::from_str(text).unwrap();
+            let found = settings.problems();
+            found.iter().map(ToString::to_string).collect()
+        };
+        let two = "[routes.a]\nqueue = \"qa\"\n[routes.b]\nqueue = \"qb\"\n";
+        let queue = "[routes.r]\nqueue = \"https://h/1/q\"\n";
+        let retry = |url: &str| format!("{queue}retry_queue = \"{url}\"\n");
+        for text in [two, &retry("https://h/1/r")] {
+            assert!(problems(text).is_empty(), "{text}");
+        }
+        for (text, says) in [
+            (
+                format!("{two}results = \"a\"\n"),
+                "routes.b.results: `a` is where",
+            ),
+            (retry("ftp://h/r"), "routes.r.retry_queue: `ftp://h/r`"),
+            (
+                "[secrets]\nA = \"env:A\"\nB = \"file:/b\"\nC = \"TOP\"\n".to_owned(),
+                "secrets.C: is not where a secret is",
+            ),
+            (
+                "[destinations.\"h.example\"]\nheaders = { A = \"1\", a = \"2\" }\n".to_owned(),
+                "is given as `A` as well",
+            ),
+            (
+                "[routes.r]\nqueue = \"q\"\nformat = { method = \"PSOT\" }\n".to_owned(),
+                "routes.r.format.method: `PSOT`",
+            ),
+        ] {
+            let found = problems(&text);
+            let is_said = found.len() == 1 && found[0].contains(says) && !found[0].contains("TOP");
+            assert!(is_said, "{text}: {found:?}");
+        }
     }
 
     #[test]

@@ -108,6 +108,13 @@ impl Route {
                 );
             }
         }
+        let retry = self.retry_queue.as_deref();
+        if let Some(queue) = retry.filter(|queue| queue.contains("://") && !is_queue_url(queue)) {
+            problems.push(
+                &key("retry_queue"),
+                format!("`{queue}` is not the URL of a queue, such as `https://sqs.eu-west-1.amazonaws.com/123456789012/s2s-retry`"),
+            );
+        }
         if let Some(results) = self.results.as_deref().filter(|results| !is_name(results)) {
             problems.push(
                 &key("results"),
@@ -224,7 +231,9 @@ impl RouteFormat {
                 format!("{size} is out of range: 1KiB to 1MiB"),
             );
         }
-        if let Err(detail) = crate::format::Format::new(self) {
+        if let Some(Err(detail)) = self.method.as_deref().map(crate::format::check_method) {
+            problems.push(&key("method"), detail);
+        } else if let Err(detail) = crate::format::Format::new(self) {
             problems.push(&key("kind"), detail);
         }
     }

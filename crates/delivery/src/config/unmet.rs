@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::destination::{Destination, key_of};
 use super::value::{Schedule, Span, Statuses};
-use super::{DestinationRules, FormatKind, Problems, Route};
+use super::{DestinationRules, FormatKind, Problems, Route, Scaler};
+use crate::format::group_names;
 
 /// Adds what is written for `destinations` and never takes effect.
 pub(super) fn of_destinations(all: &BTreeMap<String, Destination>, problems: &mut Problems) {
@@ -30,8 +31,29 @@ pub(super) fn of_destinations(all: &BTreeMap<String, Destination>, problems: &mu
 }
 
 /// Adds what is written for a route and never takes effect.
-pub(super) fn of_route(name: &str, route: &Route, problems: &mut Problems) {
+pub(super) fn of_route(name: &str, route: &Route, scaler: &Scaler, problems: &mut Problems) {
     let format = &route.format;
+    if let Some(max) = route
+        .notifiers_max
+        .filter(|max| *max < scaler.notifiers_min)
+    {
+        let least = scaler.notifiers_min;
+        problems.push(
+            &format!("routes.{name}.notifiers_max"),
+            format!(
+                "{max} is less than scaler.notifiers_min ({least}), which is never reached here"
+            ),
+        );
+    }
+    let groups = format.pattern.as_deref().map(group_names);
+    for (field, own) in &format.fields {
+        if groups.as_ref().is_some_and(|groups| !groups.contains(own)) {
+            problems.push(
+                &format!("routes.{name}.format.fields"),
+                format!("`{field}` is never read: the pattern has no group `{own}`"),
+            );
+        }
+    }
     if format.kind == FormatKind::Url && !format.fields.is_empty() {
         problems.push(
             &format!("routes.{name}.format.fields"),
@@ -223,17 +245,28 @@ mod tests {
             found.len() == 1 && found[0].contains("met by http alone"),
             "{found:?}"
         );
-        let route = |format: &str| said(&format!("[routes.r]\nqueue = \"q\"\nformat = {format}\n"));
-        let found = route("{ fields = { id = \"x\" } }");
-        assert!(
-            found.len() == 1 && found[0].contains("is not read with kind = \"url\""),
-            "{found:?}"
-        );
-        let found = route("{ kind = \"ltsv\", fields = { id = \"x\", url = \"x\" } }");
-        assert!(
-            found.len() == 1 && found[0].contains("`url` is never read: `x` is `id` already"),
-            "{found:?}"
-        );
+        for (format, says) in [
+            (
+                "{ fields = { id = \"x\" } }",
+                "is not read with kind = \"url\"",
+            ),
+            (
+                "{ kind = \"regex\", pattern = \"(?P<url>.*)\", fields = { id = \"evt\" } }",
+                "the pattern has no group `evt`",
+            ),
+            (
+                "{ kind = \"ltsv\", fields = { id = \"x\", url = \"x\" } }",
+                "`url` is never read: `x` is `id` already",
+            ),
+            (
+                "{}\nnotifiers_max = 2\n[scaler]\nnotifiers_min = 5",
+                "less than scaler.notifiers_min (5)",
+            ),
+        ] {
+            let found = said(&format!("[routes.r]\nqueue = \"q\"\nformat = {format}\n"));
+            let is_said = found.len() == 1 && found[0].contains(says);
+            assert!(is_said, "{format}: {found:?}");
+        }
     }
 
     #[test]

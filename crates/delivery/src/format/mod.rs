@@ -33,6 +33,7 @@ use crate::config::route::{BodyKind, FIELDS};
 use crate::config::{FormatKind, RouteFormat};
 use crate::port::{Reason, Request};
 
+pub(crate) use self::regex::group_names;
 pub use header::{check as check_header, check_static as check_static_header};
 pub use lines::{count as count_lines, split as split_lines};
 
@@ -145,6 +146,15 @@ pub struct Format {
     method: Option<http::Method>,
     line_bytes_max: usize,
     last_origin: LastOrigin,
+}
+
+/// Whether a method is one that is sent.
+///
+/// # Errors
+/// Words for the operator.
+pub(crate) fn check_method(name: &str) -> Result<(), String> {
+    let method = fields::method(name).map(|_| ());
+    method.map_err(|error| error.to_string())
 }
 
 /// The longest line where the route does not say.

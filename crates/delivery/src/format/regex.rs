@@ -62,6 +62,15 @@ impl Pattern {
     }
 }
 
+/// The names of the groups of an expression; none of one that is no expression.
+pub(crate) fn group_names(pattern: &str) -> Vec<String> {
+    let regex = RegexBuilder::new(pattern)
+        .size_limit(COMPILED_BYTES_MAX)
+        .build();
+    let names = regex.iter().flat_map(Regex::capture_names).flatten();
+    names.map(str::to_owned).collect()
+}
+
 fn take<'a>(
     found: &mut Found<'a>,
     line: &Bytes,

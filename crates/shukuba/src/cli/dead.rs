@@ -134,6 +134,9 @@ pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         } => {
             which.of.takes_queue(queue.as_deref())?;
             let count = which.count(app)?;
+            if count == 0 {
+                return Ok(nothing(app, "sent again"));
+            }
             let to = queue.as_ref();
             let to = to.map_or_else(String::new, |queue| format!(" to `{queue}`"));
             let question = format!("send {} again{to}", output::count(count));
@@ -147,12 +150,24 @@ pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         }
         What::Drop { which, yes } => {
             let count = which.count(app)?;
+            if count == 0 {
+                return Ok(nothing(app, "dropped"));
+            }
             if operator::confirm(&format!("drop {} for ever", output::count(count)), yes)? {
                 work_off(app, &which.of, "dead-drop", which.input(), count, "dropped")?;
             }
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// There is nothing to ask about.
+fn nothing(app: &App, verb: &str) -> ExitCode {
+    output::complain("nothing dead passes the filter");
+    output::show(app.output(), &json!({ "count": 0 }), |_| {
+        format!("0 {verb}")
+    });
+    ExitCode::SUCCESS
 }
 
 /// Calls until there is no more, so that it shows how far it is and ends with this process.
