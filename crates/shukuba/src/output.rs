@@ -33,10 +33,7 @@ pub(crate) fn print(text: &str) {
 /// `text` with its control characters written out (`\u{1b}`), and with those that turn the direction of text: what others
 /// wrote must not steer a terminal. Those in `but` stay.
 pub(crate) fn plain<'a>(text: &'a str, but: &[char]) -> Cow<'a, str> {
-    let steers = |c: char| {
-        let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        (c.is_control() || turns) && !but.contains(&c)
-    };
+    let steers = |c: char| steers(c) && !but.contains(&c);
     if !text.contains(steers) {
         return Cow::Borrowed(text);
     }
@@ -68,9 +65,27 @@ pub(crate) fn show<T: Serialize>(format: Format, value: &T, table: impl FnOnce(&
     }
 }
 
-/// `value` as indented JSON.
+/// `value` as indented JSON, in which nothing steers a terminal either: JSON writes most control characters as `\u001b`, and
+/// may write any character so.
 pub(crate) fn json<T: Serialize>(value: &T) -> String {
-    serde_json::to_string_pretty(value).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"))
+    let text = serde_json::to_string_pretty(value)
+        .unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"));
+    let steers = |c: char| steers(c) && c != '\n';
+    if !text.contains(steers) {
+        return text;
+    }
+    let written = |c: char| match steers(c) {
+        true => format!("\\u{:04x}", u32::from(c)),
+        false => c.to_string(),
+    };
+    text.chars().map(written).collect()
+}
+
+/// Whether it is a control character or turns the direction of text.
+fn steers(c: char) -> bool {
+    let turns =
+        matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || turns
 }
 
 /// Rows under a head, in aligned columns.
