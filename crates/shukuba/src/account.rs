@@ -36,6 +36,17 @@ pub(crate) fn open_kept(dir: &Path, server: &Server) -> anyhow::Result<KeyStore>
     open(dir, server)
 }
 
+/// Refuses another account than that of the data, as `serve` does. Other trouble with the keys is none of the settings.
+pub(crate) fn check_account(dir: &Path, server: &Server) -> anyhow::Result<()> {
+    if server.account_id.is_none() || !has_keys(dir) {
+        return Ok(());
+    }
+    match open(dir, server) {
+        Err(error) if error.is::<app::Usage>() => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// Makes account and administrator anew in a directory, or a backup, whose keys are lost.
 pub(crate) fn make_anew(dir: &Path, server: &Server) -> anyhow::Result<KeyStore> {
     DataDir::check(dir)?;

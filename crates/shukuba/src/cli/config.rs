@@ -7,7 +7,7 @@ use clap::Subcommand;
 
 use crate::app::App;
 use crate::config::reference;
-use crate::{data, output, serve};
+use crate::{account, data, output, serve};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -51,6 +51,7 @@ fn check(app: &App, over: serve::Over) -> anyhow::Result<()> {
         let region = server.region.parse().context("server.region")?;
         data::check_region(&dir, &region)?;
     }
+    account::check_account(&dir, server)?;
     for warning in &loaded.warnings {
         output::complain(&format!("warning: {warning}"));
     }

@@ -116,3 +116,14 @@ fn a_secret_goes_to_a_file_of_its_owner_and_into_no_pipe() {
     assert_eq!(again.status.code(), Some(2), "no file is written over");
     assert_eq!(house.json(&["key", "list"]).as_array().unwrap().len(), 2);
 }
+
+#[test]
+fn config_check_refuses_another_account_than_that_of_the_data() {
+    let house = House::new("");
+    drop(house.serve()); // makes the data
+    house.settle("[server]\naccount_id = \"000000000001\"\n");
+    let output = house.run(&["config", "check"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("000000000001"), "{said}");
+}
