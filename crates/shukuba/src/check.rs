@@ -87,6 +87,15 @@ pub(crate) struct Checked {
     pub(crate) report: Report,
     /// Booked as lost in this run.
     pub(crate) booked: Vec<Stretch>,
+    /// Cut out by a run that ended before it booked them.
+    pub(crate) unbooked: Vec<Stretch>,
+}
+
+impl Checked {
+    /// Whether the journal opens with everything that was ever acknowledged, or the ledger says what is lost.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.report.is_sound() && self.unbooked.is_empty()
+    }
 }
 
 /// Checks every byte of the journal in `dir`; nothing is changed.
@@ -98,7 +107,19 @@ pub(crate) fn verify(dir: &Path) -> anyhow::Result<Checked> {
     Ok(Checked {
         report: report(&dir)?,
         booked: Vec::new(),
+        unbooked: read_pending(&dir.path().join(PENDING_FILE))?,
     })
+}
+
+/// Refuses a directory in which a quarantine did not come to its end: the ledger would never know of what was cut out.
+pub(crate) fn ensure_booked(dir: &Path) -> anyhow::Result<()> {
+    let pending = dir.join(PENDING_FILE);
+    anyhow::ensure!(
+        !pending.exists(),
+        "`{}` says that a quarantine did not come to its end: run `shukuba check-data --quarantine` again",
+        pending.display()
+    );
+    Ok(())
 }
 
 /// As [`verify`], then cuts out what is damaged and books it as lost.
@@ -125,6 +146,7 @@ pub(crate) fn quarantine(dir: &Path, store: &Store) -> anyhow::Result<Checked> {
         return Ok(Checked {
             report,
             booked: stretches,
+            unbooked: Vec::new(),
         });
     }
     write_pending(&pending, &stretches)?;
@@ -135,6 +157,7 @@ pub(crate) fn quarantine(dir: &Path, store: &Store) -> anyhow::Result<Checked> {
     Ok(Checked {
         report,
         booked: stretches,
+        unbooked: Vec::new(),
     })
 }
 
@@ -328,13 +351,17 @@ mod tests {
         drop(journal(temporary.path(), 5));
         let cut = [Stretch { from: 100, to: 200 }];
         write_pending(&temporary.path().join(PENDING_FILE), &cut).unwrap();
+        assert!(!verify(temporary.path()).unwrap().is_sound());
+        ensure_booked(temporary.path()).unwrap_err();
         assert_eq!(
             quarantine(temporary.path(), &Store::default())
                 .unwrap()
                 .booked,
             cut
         );
-        assert_eq!(verify(temporary.path()).unwrap().report.records, 6);
+        let after = verify(temporary.path()).unwrap();
+        assert_eq!((after.is_sound(), after.report.records), (true, 6));
+        ensure_booked(temporary.path()).unwrap();
     }
 
     #[test]

@@ -79,6 +79,12 @@ pub(crate) fn salt(dir: &Path) -> anyhow::Result<delivery::result::Salt> {
             Ok(delivery::result::Salt::new(bytes))
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            if has_results(dir) {
+                tracing::warn!(
+                    path = %path.display(),
+                    "the secret of the results is lost, a new one is made: `why` finds none of the older results by URL until it is put back"
+                );
+            }
             let salt = delivery::result::Salt::random();
             let temporary = dir.join("salt.new");
             let mut file = std::fs::File::options()
@@ -96,6 +102,10 @@ pub(crate) fn salt(dir: &Path) -> anyhow::Result<delivery::result::Salt> {
         }
         Err(error) => Err(error).with_context(failed),
     }
+}
+
+fn has_results(dir: &Path) -> bool {
+    std::fs::read_dir(dir.join("results")).is_ok_and(|mut entries| entries.next().is_some())
 }
 
 /// Whether a server has run here: all of this is made when the account stands.

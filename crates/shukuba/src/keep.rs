@@ -13,7 +13,7 @@ use store::DataDir;
 use store::backup::Copied;
 use store::disk::RealDisk;
 
-use crate::check::Place;
+use crate::check::{self, Place};
 use crate::{account, app, data};
 
 /// Small files that belong to the data.
@@ -92,6 +92,7 @@ fn copy(
 ) -> anyhow::Result<Report> {
     // Nobody can use a copy without keys.
     account::ensure_not_lost(from)?;
+    check::ensure_booked(from)?;
     let is_new = !to.exists();
     make_empty(from, to)?;
     let copied = copy_all(from, to, with_master_key, copy_journal);

@@ -30,14 +30,14 @@ pub(super) fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
     output::show(app.output(), &json(&checked), |_| {
         table(&checked, args.quarantine)
     });
-    let is_well = checked.report.is_sound() || args.quarantine;
+    let is_well = checked.is_sound() || args.quarantine;
     Ok(ExitCode::from(u8::from(!is_well)))
 }
 
 fn json(checked: &Checked) -> serde_json::Value {
     let report = &checked.report;
     json!({
-        "sound": report.is_sound(),
+        "sound": checked.is_sound(),
         "segments": report.segments,
         "records": report.records,
         "bytes": report.bytes,
@@ -50,6 +50,7 @@ fn json(checked: &Checked) -> serde_json::Value {
         "beyond_repair": report.beyond_repair.is_some(),
         "beyond_repair_because": report.beyond_repair.map(|why| why.to_string()),
         "booked_as_lost": checked.booked,
+        "not_booked_yet": checked.unbooked,
     })
 }
 
@@ -79,19 +80,26 @@ fn table(checked: &Checked, is_cut: bool) -> String {
     }
     let damage = Place::all(report);
     rows.extend(damage.iter().map(|place| ("damaged", place.to_string())));
-    rows.push(("verdict", verdict(report, is_cut)));
+    rows.push(("verdict", verdict(checked, is_cut)));
     output::pairs(&rows)
 }
 
-fn verdict(report: &Report, is_cut: bool) -> String {
+const CUT: &str = "damaged parts are cut out and booked as lost; the server starts again";
+
+fn verdict(checked: &Checked, is_cut: bool) -> String {
+    let report = &checked.report;
     let is_without_snapshot = report.snapshots.is_empty() && !report.bad_snapshots.is_empty();
     match (report.beyond_repair, report.is_sound()) {
         (Some(why), _) => return check::only_a_backup(why),
+        (_, true) if !checked.booked.is_empty() => CUT,
+        (_, true) if !checked.unbooked.is_empty() => {
+            "cut out and not booked as lost yet: run `shukuba check-data --quarantine` again"
+        }
         (_, true) if is_without_snapshot => {
             "sound: no snapshot is whole, but the log goes back to its beginning and rebuilds the state alone"
         }
         (_, true) => "sound",
-        _ if is_cut => "damaged parts are cut out and booked as lost; the server starts again",
+        _ if is_cut => CUT,
         _ => "DAMAGED: restore a backup, or cut it out with `shukuba check-data --quarantine`",
     }
     .to_owned()

@@ -30,7 +30,7 @@ use super::routes;
 use super::runtimes::Runtimes;
 use super::work::{self, Work};
 use crate::config::Server;
-use crate::{account, data};
+use crate::{account, check, data};
 
 /// What sends in flight may take when the settings change. Chosen: the longest attempt by default.
 const RENEW_GRACE: Duration = Duration::from_secs(15);
@@ -61,6 +61,7 @@ impl House {
     ) -> anyhow::Result<Self> {
         let now = live.now();
         let dir = DataDir::open(path, to)?;
+        check::ensure_booked(path)?;
         // A server that was killed left it behind.
         data::remove_endpoint(path);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
