@@ -10,9 +10,11 @@
 //! - [`masking`]: what is hidden in results
 //! - [`result`]: the stored record of an attempt; [`results`]: where these records are kept; [`why`]: what became of one
 //! - [`replay`]: sends again what had ended; [`dead`]: dead notifications, kept with their reason
-//! - [`scaler`]: how many notifiers run; [`share`]: what of every limit each has
+//! - [`scaler`]: how many notifiers run; [`share`]: what of every limit each has; [`apportion`]: what
+//!   each route has of a destination's
 //! - [`sender`]: the ways to send, a file per kind; [`dns`]: names to addresses; [`ssrf`]: which addresses may be reached
 
+pub mod apportion;
 pub mod config;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;

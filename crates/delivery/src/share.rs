@@ -19,6 +19,27 @@ impl Share {
     /// All of it.
     pub const WHOLE: Self = Self { from: 0.0, to: 1.0 };
 
+    /// Nothing of it.
+    pub const NONE: Self = Self { from: 0.0, to: 0.0 };
+
+    /// The stretch from one place of the whole to another.
+    #[must_use]
+    pub fn between(from: f64, to: f64) -> Self {
+        let from = from.clamp(0.0, 1.0);
+        let to = to.clamp(from, 1.0);
+        Self { from, to }
+    }
+
+    /// The same stretch of `outer` as this is of the whole.
+    #[must_use]
+    pub fn within(self, outer: Self) -> Self {
+        let place = |end: f64| outer.from + end * outer.size();
+        Self {
+            from: place(self.from),
+            to: place(self.to),
+        }
+    }
+
     /// Part number `index`, from 0, of `count` equal ones; nothing when there is no such part.
     #[must_use]
     pub fn part(index: u32, count: u32) -> Self {

@@ -32,10 +32,10 @@ pub struct Destination {
     pub timeout_first_byte: Option<Span>,
     /// Longest time of a whole attempt. 10ms to 15m; default 15s.
     pub timeout_total: Option<Span>,
-    /// Sends at once to one host, shared out among the notifiers of a route: together never more. 1 to 10000; default a
+    /// Sends at once to one host, shared out among the notifiers of all routes: together never more. 1 to 10000; default a
     /// quarter of each notifier's slots.
     pub in_flight_max: Option<u32>,
-    /// Sends in a time, kept within 2 %. 1/h to 1000000/s; default no limit.
+    /// Sends in a time, all routes together, kept within 2 %. 1/h to 1000000/s; default no limit.
     pub rate: Option<Rate>,
     /// Sends that a destination which stood idle may take at once. 1 to 100000; default a tenth of a second's rate.
     pub rate_burst: Option<u32>,

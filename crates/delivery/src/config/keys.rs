@@ -255,7 +255,7 @@ pub const KEYS: &[Key] = &[
         Kind::Count,
         "1 to 10000",
         "a quarter of the notifier's slots",
-        "Sends at once to one host, shared out among the notifiers of a route: together never more",
+        "Sends at once to one host, shared out among the notifiers of all routes: together never more",
     ),
     key(
         "destinations.\"HOST\"",
@@ -263,7 +263,7 @@ pub const KEYS: &[Key] = &[
         Kind::Rate,
         "1/h to 1000000/s",
         "no limit",
-        "Sends in a time, kept within 2 %",
+        "Sends in a time, all routes together, kept within 2 %",
     ),
     key(
         "destinations.\"HOST\"",

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use base::{HISTOGRAM_BOUNDS, Timestamp};
 
+use crate::apportion::Parts;
 use crate::config::DestinationRules;
 use crate::port::{Ask, Lease, Notification, Outcome};
 use crate::share::Share;
@@ -100,6 +101,8 @@ pub enum Action {
 pub struct Directives {
     /// The share of every limit (contract 15).
     pub share: Share,
+    /// What part of a destination's limits its route has, where other routes send there too.
+    pub parts: Parts,
     /// Whether the route is paused: nothing is received, what is held is handed back.
     pub is_paused: bool,
     /// Destinations that are paused, by their name in results.
@@ -112,6 +115,7 @@ impl Default for Directives {
     fn default() -> Self {
         Self {
             share: Share::WHOLE,
+            parts: Parts::default(),
             is_paused: false,
             paused: Arc::default(),
             may_start: true,

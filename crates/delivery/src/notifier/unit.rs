@@ -95,7 +95,7 @@ pub(super) struct Unit {
     pub(super) is_in_ring: bool,
     pub(super) counts: Counts,
     cap: u32,
-    /// This notifier's part of every limit.
+    /// This notifier's part of its limits.
     share: f64,
     window: f64,
     /// Up to here the window grows by one each success, above by one each round.

@@ -13,6 +13,7 @@ use super::unit::Unit;
 use crate::config::DestinationRules;
 use crate::destinations::{Destinations, host_of, write_authority};
 use crate::limit::Bucket;
+use crate::share::Share;
 
 /// Receivers that are known at once; beyond it those with nothing to do are forgotten.
 const UNITS_MAX: usize = 10_000;
@@ -99,7 +100,8 @@ impl Units {
             _ => rules.name.clone(),
         };
         let mut unit = Unit::new(name, rules.clone());
-        unit.set_limits(self.cap_of(&rules), self.directives.share.size());
+        let share = self.share_of(&unit.name);
+        unit.set_limits(self.cap_of(&rules, share), share.size());
         unit.is_paused = is_paused(&self.directives, &unit.name);
         unit.bucket = self.bucket_of(&rules, &unit.name, mono);
         let id = match self.unused.pop() {
@@ -124,7 +126,7 @@ impl Units {
         if let Some(known) = self.buckets_by_name.get(name) {
             return Some(*known);
         }
-        let share = self.directives.share.size();
+        let share = self.share_of(name).size();
         let burst = f64::from(rules.rate_burst) * share;
         let bucket = Bucket::new(rate * share, burst, mono).with_tokens(share);
         self.buckets.push(bucket);
@@ -139,8 +141,7 @@ impl Units {
         clippy::cast_sign_loss,
         reason = "a share of a u32 is not negative and fits"
     )]
-    fn cap_of(&self, rules: &DestinationRules) -> u32 {
-        let share = self.directives.share;
+    fn cap_of(&self, rules: &DestinationRules, share: Share) -> u32 {
         if rules.rate_per_sec.is_some() && share.size() <= 0.0 {
             return 0;
         }
@@ -150,6 +151,15 @@ impl Units {
                 let part = f64::from(self.slots) * self.destination_share;
                 (part as u32).clamp(1, self.slots)
             }
+        }
+    }
+
+    /// This notifier's part of a destination's limits.
+    fn share_of(&self, name: &str) -> Share {
+        let own = self.directives.share;
+        match self.directives.parts.get(name) {
+            Some(of_route) => own.within(*of_route),
+            None => own,
         }
     }
 
@@ -174,14 +184,18 @@ impl Units {
     /// Takes new directives: shares, pauses.
     pub(super) fn direct(&mut self, directives: Directives, mono: Duration) {
         self.directives = directives;
-        let share = self.directives.share.size();
         let mut units = std::mem::take(&mut self.units);
         for unit in units.iter_mut().flatten() {
             unit.is_paused = is_paused(&self.directives, &unit.name);
-            unit.set_limits(self.cap_of(&unit.rules), share);
+            let share = self.share_of(&unit.name);
+            unit.set_limits(
+                self.cap_of(&unit.rules, share),
+                self.directives.share.size(),
+            );
             if let (Some(rate), Some(index)) = (unit.rules.rate_per_sec, unit.bucket)
                 && let Some(bucket) = self.buckets.get_mut(index)
             {
+                let share = share.size();
                 let burst = f64::from(unit.rules.rate_burst) * share;
                 bucket.set_rate(mono, rate * share, burst);
             }

@@ -22,6 +22,7 @@ use tokio::task::JoinSet;
 
 use super::admin::{Desk, Runs};
 use super::counts::Counts;
+use super::demand::Demand;
 use super::gauges;
 use super::live::{Live, Now};
 use super::log::Log;
@@ -76,7 +77,7 @@ impl House {
             routes: routes.clone(),
             queues: queues.clone(),
             ledger: ledger.clone(),
-            metrics: metrics.clone(),
+            demand: Arc::new(Demand::new(metrics.clone())),
             clock: clock.clone(),
             runtimes: Runtimes::start(
                 threads(&now.config.server),

@@ -9,6 +9,7 @@
 
 mod admin;
 mod counts;
+mod demand;
 mod gauges;
 mod house;
 mod live;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use base::{Clock, MetricSink};
+use base::Clock;
 use delivery::ledger::Ledger;
 use delivery::notifier::{Directives, Handle, Notifier, Parts};
 use delivery::port::{Error, Invoker, StartEvent};
@@ -18,6 +18,7 @@ use sqs::Queues;
 use store::Room;
 use tokio::task::JoinHandle;
 
+use super::demand::Demand;
 use super::live::Live;
 use super::route_queue::RouteQueue;
 use super::routes::{LiveRoute, Routes};
@@ -30,7 +31,7 @@ pub(super) struct Notifiers {
     pub(super) routes: Arc<RwLock<Routes>>,
     pub(super) queues: Arc<Queues>,
     pub(super) ledger: Arc<Ledger>,
-    pub(super) metrics: Arc<dyn MetricSink>,
+    pub(super) demand: Arc<Demand>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) runtimes: Runtimes,
     pub(super) salt: Salt,
@@ -142,7 +143,7 @@ impl Notifiers {
             queue: Arc::new(queue),
             sender: Arc::new(senders),
             clock: self.clock.clone(),
-            metrics: self.metrics.clone(),
+            metrics: self.demand.clone(),
             format: route.format.clone(),
             retry_for: route.rules.retry_for.get(),
             notifier: now.settings.notifier.clone(),
@@ -159,15 +160,18 @@ impl Notifiers {
             .map(|pause| pause.name.clone());
         Directives {
             share,
+            parts: self.demand.parts_of(route),
             is_paused: self.ledger.is_route_paused(route),
             paused: Arc::new(paused.collect::<BTreeSet<_>>()),
             may_start: may_start(self.queues.journal().room()),
         }
     }
 
-    /// Tells all that run what rests and whether the disk has room.
+    /// Tells all that run what rests, what their routes have of each limit, and whether the disk has room.
     pub(super) fn direct(&self) {
         self.reap();
+        self.demand
+            .decide(self.clock.monotonic(), &self.live.now().destinations);
         for running in self.running.lock().values() {
             running
                 .handle

@@ -1,0 +1,315 @@
+//! What part of a destination's limits each route has, where several routes send to it.
+//!
+//! The notifiers of a route share out what their route has (contract 15); this decides what that is. A route that sends less
+//! than its part keeps half more than it needs; those that put something off have the rest in equal parts. A route that does not
+//! send there has nothing until it puts something off, so that the sum is never more than the limit but for the moment in
+//! which the first two begin.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::DestinationRules;
+use crate::destinations::Destinations;
+use crate::share::Share;
+
+/// How long a route has a part after it last sent; chosen.
+const KEPT: Duration = Duration::from_secs(30);
+
+/// What a route is left of a rate that put nothing off, over what it used; chosen: more is used up within a few seconds.
+const SPARE: f64 = 1.5;
+
+/// The least part of who sends at all; chosen.
+const PART_MIN: f64 = 0.02;
+
+/// Where there are fewer sends at once than routes, they take turns of this length; chosen.
+const TURN: Duration = Duration::from_secs(5);
+
+/// What part of a destination's limits the notifiers of one route share out: the whole where it says nothing.
+pub type Parts = Arc<BTreeMap<String, Share>>;
+
+/// The parts of all routes. Times are monotonic.
+#[derive(Debug, Default)]
+pub struct Apportionment {
+    /// By the destination's name in results, and by route.
+    claims: HashMap<String, BTreeMap<String, Claim>>,
+    decided_at: Duration,
+}
+
+/// What a route does at one destination.
+#[derive(Clone, Copy, Debug)]
+struct Claim {
+    attempts: u64,
+    put_off: u64,
+    used_at: Duration,
+    part: Share,
+}
+
+impl Apportionment {
+    /// Notes that a route sent, or put off what it could not send.
+    pub fn used(&mut self, route: &str, destination: &str, attempts: u64, put_off: u64) {
+        let known = self
+            .claims
+            .get_mut(destination)
+            .and_then(|claims| claims.get_mut(route));
+        if let Some(claim) = known {
+            claim.attempts += attempts;
+            claim.put_off += put_off;
+            return;
+        }
+        let claim = Claim {
+            attempts,
+            put_off,
+            used_at: self.decided_at,
+            part: Share::NONE,
+        };
+        let claims = self.claims.entry(destination.to_owned()).or_default();
+        claims.insert(route.to_owned(), claim);
+    }
+
+    /// Decides anew by what was used since the last time.
+    pub fn decide(&mut self, at: Duration, destinations: &Destinations) {
+        let span = at.saturating_sub(self.decided_at);
+        self.decided_at = at;
+        self.claims.retain(|destination, claims| {
+            let rules = destinations.find(destination);
+            claims.retain(|_, claim| claim.is_kept(at));
+            if is_limited(rules) {
+                share_out(claims, rules, at, span);
+            }
+            is_limited(rules) && !claims.is_empty()
+        });
+    }
+
+    /// What a route has.
+    #[must_use]
+    pub fn of_route(&self, route: &str) -> Parts {
+        let part = |claims: &BTreeMap<String, Claim>| match claims.get(route) {
+            Some(_) if claims.len() == 1 => None,
+            Some(claim) => Some(claim.part),
+            None => Some(Share::NONE),
+        };
+        let parts = self.claims.iter();
+        let parts = parts
+            .filter_map(|(destination, claims)| Some((destination.clone(), part(claims)?)))
+            .collect();
+        Arc::new(parts)
+    }
+}
+
+impl Claim {
+    fn is_kept(&mut self, at: Duration) -> bool {
+        if self.attempts + self.put_off > 0 {
+            self.used_at = at;
+        }
+        at.saturating_sub(self.used_at) < KEPT
+    }
+
+    /// The part that it needs of a rate; all of it when it put something off. Of sends at once it is not known how many are
+    /// used.
+    fn need(&self, span: Duration, rate: Option<f64>) -> f64 {
+        match rate {
+            Some(rate) if self.put_off == 0 => {
+                let per_sec = to_f64(self.attempts) / span.as_secs_f64().max(1e-3);
+                (per_sec / rate.max(f64::MIN_POSITIVE) * SPARE).clamp(PART_MIN, 1.0)
+            }
+            _ => 1.0,
+        }
+    }
+}
+
+fn is_limited(rules: &DestinationRules) -> bool {
+    rules.rate_per_sec.is_some() || rules.in_flight_max.is_some()
+}
+
+fn share_out(
+    claims: &mut BTreeMap<String, Claim>,
+    rules: &DestinationRules,
+    at: Duration,
+    span: Duration,
+) {
+    let needs: Vec<f64> = claims
+        .values()
+        .map(|claim| claim.need(span, rules.rate_per_sec))
+        .collect();
+    let mut parts = in_order(&sizes(&needs));
+    let few = rules
+        .in_flight_max
+        .is_some_and(|max| (max as usize) < parts.len());
+    if few && !parts.is_empty() {
+        let turn = at.as_secs() / TURN.as_secs() % parts.len() as u64;
+        parts.rotate_left(usize::try_from(turn).unwrap_or(0));
+    }
+    for (claim, part) in claims.values_mut().zip(parts) {
+        claim.part = part;
+        claim.attempts = 0;
+        claim.put_off = 0;
+    }
+}
+
+/// Sizes that sum to one: who needs less than an equal part has that, the others share what is left alike (max-min fairness).
+/// What nobody needs goes to all in proportion.
+fn sizes(needs: &[f64]) -> Vec<f64> {
+    let mut sizes = needs.to_vec();
+    let mut by_need: Vec<&mut f64> = sizes.iter_mut().collect();
+    by_need.sort_by(|a, b| a.total_cmp(b));
+    let (mut left, mut others) = (1.0, to_f64(needs.len() as u64));
+    for size in by_need {
+        *size = size.min(left / others);
+        left -= *size;
+        others -= 1.0;
+    }
+    let given = 1.0 - left;
+    sizes
+        .iter()
+        .map(|size| size / given.max(PART_MIN))
+        .collect()
+}
+
+/// Stretches of these sizes, one behind the other.
+fn in_order(sizes: &[f64]) -> Vec<Share> {
+    let mut from = 0.0;
+    let mut next = |size: &f64| {
+        let start = from;
+        from += size;
+        Share::between(start, from)
+    };
+    sizes.iter().map(&mut next).collect()
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of a second, far below 2^53"
+)]
+fn to_f64(count: u64) -> f64 {
+    count as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::config::{self, Rate, Settings, SystemSecrets};
+
+    fn destinations(rate: Option<u64>, in_flight_max: Option<u32>) -> Destinations {
+        let mut settings = Settings::default();
+        let own = config::Destination {
+            rate: rate.map(Rate::per_sec_of),
+            in_flight_max,
+            ..config::Destination::default()
+        };
+        settings.destinations.insert("a.example".into(), own);
+        Destinations::new(&settings, &SystemSecrets).unwrap()
+    }
+
+    /// Lets routes send what their parts of 100/s allow, or less, for some seconds; their parts then.
+    fn after(seconds: u64, wants: &[(&str, u64)]) -> Vec<f64> {
+        let rules = destinations(Some(100), None);
+        let mut all = Apportionment::default();
+        for second in 1..=seconds {
+            for (route, want) in wants.iter().filter(|(_, want)| *want > 0) {
+                let part = part_of(&all, route);
+                let sent = (part * 100.0) as u64;
+                all.used(
+                    route,
+                    "a.example",
+                    sent.min(*want),
+                    want.saturating_sub(sent),
+                );
+            }
+            all.decide(Duration::from_secs(second), &rules);
+        }
+        wants
+            .iter()
+            .map(|(route, _)| part_of(&all, route))
+            .collect()
+    }
+
+    fn part_of(all: &Apportionment, route: &str) -> f64 {
+        let parts = all.of_route(route);
+        parts.get("a.example").map_or(1.0, |part| part.size())
+    }
+
+    fn assert_near(parts: &[f64], wanted: &[f64]) {
+        let is_near = |(a, b): (&f64, &f64)| (a - b).abs() < 0.01;
+        assert!(parts.iter().zip(wanted).all(is_near), "{parts:?}");
+    }
+
+    #[test]
+    fn those_that_want_more_have_equal_parts_of_what_others_leave() {
+        assert_near(&after(5, &[("a", 500), ("b", 500)]), &[0.5, 0.5]);
+        assert_near(&after(5, &[("a", 500), ("b", 10)]), &[0.85, 0.15]);
+        assert_near(&after(5, &[("a", 500), ("b", 0)]), &[1.0, 0.0]);
+        assert_near(
+            &after(5, &[("a", 500), ("b", 500), ("c", 8)]),
+            &[0.44, 0.44, 0.12],
+        );
+        assert_near(&after(5, &[("a", 20), ("b", 10)]), &[0.67, 0.33]);
+        // A route that nobody else shares with has all, whatever it sends.
+        assert_near(&after(5, &[("a", 3)]), &[1.0]);
+    }
+
+    #[test]
+    fn a_route_that_begins_waits_for_its_part_and_one_that_ended_gives_it_back() {
+        let rules = destinations(Some(100), None);
+        let mut all = Apportionment::default();
+        let second = Duration::from_secs;
+        all.used("a", "a.example", 100, 5);
+        all.decide(second(1), &rules);
+        assert_near(&[part_of(&all, "a"), part_of(&all, "b")], &[1.0, 0.0]);
+        all.used("a", "a.example", 100, 5);
+        all.used("b", "a.example", 0, 1);
+        all.decide(second(2), &rules);
+        assert_near(&[part_of(&all, "a"), part_of(&all, "b")], &[0.5, 0.5]);
+        for at in 3..40 {
+            all.used("a", "a.example", 100, 5);
+            all.decide(second(at), &rules);
+        }
+        assert_near(&[part_of(&all, "a"), part_of(&all, "b")], &[1.0, 0.0]);
+    }
+
+    #[test]
+    fn where_there_are_fewer_sends_at_once_than_routes_they_take_turns() {
+        let rules = destinations(None, Some(1));
+        let mut all = Apportionment::default();
+        let mut had = [0; 3];
+        for at in 1..=60 {
+            for route in ["a", "b", "c"] {
+                all.used(route, "a.example", 1, 0);
+            }
+            all.decide(Duration::from_secs(at), &rules);
+            let parts = ["a", "b", "c"].map(|route| all.of_route(route)["a.example"].of(1));
+            assert_eq!(parts.iter().sum::<u32>(), 1);
+            for (had, part) in had.iter_mut().zip(parts) {
+                *had += part;
+            }
+        }
+        assert!(had.iter().all(|seconds| *seconds >= 15), "{had:?}");
+    }
+
+    #[test]
+    fn what_has_no_limit_is_not_kept() {
+        let mut all = Apportionment::default();
+        all.used("a", "b.example", 100, 5);
+        all.decide(Duration::from_secs(1), &destinations(Some(1), None));
+        assert!(all.claims.is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn parts_never_exceed_the_limit(steps in prop::collection::vec((0u8..5, 0u64..200, 0u64..3), 1..200)) {
+            let rules = destinations(Some(100), Some(7));
+            let mut all = Apportionment::default();
+            for (at, (route, attempts, put_off)) in steps.into_iter().enumerate() {
+                all.used(&format!("r{route}"), "a.example", attempts, put_off);
+                if at % 3 == 0 {
+                    all.decide(Duration::from_secs(at as u64), &rules);
+                    let parts = || all.claims["a.example"].values().map(|claim| claim.part);
+                    prop_assert!(parts().map(Share::size).sum::<f64>() <= 1.0 + 1e-9);
+                    prop_assert!(parts().map(|part| part.of(7)).sum::<u32>() <= 7);
+                }
+            }
+        }
+    }
+}
