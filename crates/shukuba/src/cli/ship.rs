@@ -113,7 +113,8 @@ pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::from(u8::from(is_once)));
     };
     show(app, &report);
-    Ok(ExitCode::from(u8::from(report.pending > 0)))
+    let is_left = report.pending > 0 || report.totals.unreadable > 0;
+    Ok(ExitCode::from(u8::from(is_left)))
 }
 
 impl Sending {
@@ -228,6 +229,13 @@ pub(crate) fn show(app: &App, report: &Report) {
         if totals.unfinished > 0 {
             let left = output::count(totals.unfinished);
             rows.push(("last lines left", format!("{left} (no newline yet)")));
+        }
+        if totals.unreadable > 0 {
+            let count = output::count(totals.unreadable);
+            rows.push((
+                "not read",
+                format!("{count} of the files, or not to the end"),
+            ));
         }
         if let Some(place) = &report.manifests {
             rows.push(("manifests", place.clone()));

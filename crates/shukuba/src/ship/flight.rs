@@ -52,6 +52,8 @@ pub(crate) struct Totals {
     pub(crate) retries: u64,
     /// Last lines without a newline that were left for the next run.
     pub(crate) unfinished: u64,
+    /// Files that could not be read, or not to their end.
+    pub(crate) unreadable: u64,
 }
 
 impl Totals {
@@ -122,6 +124,11 @@ impl Flights {
     /// A last line was left for the next run.
     pub(crate) fn count_unfinished(&self) {
         self.0.lock().totals.unfinished += 1;
+    }
+
+    /// A file cannot be read on.
+    pub(crate) fn count_unreadable(&self) {
+        self.0.lock().totals.unreadable += 1;
     }
 
     /// Takes the unbroken runs that are answered, file by file in order.

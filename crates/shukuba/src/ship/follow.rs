@@ -7,6 +7,8 @@
 //! before the checkpoint. At each of these turns, what was rotated away in between and was never seen under the name
 //! ([`rotated`](super::rotated)) is read before the file that has the name now.
 
+mod missed;
+
 use std::collections::VecDeque;
 use std::fs;
 use std::io;
@@ -18,7 +20,7 @@ use base::{Clock, SystemClock};
 
 use super::known::{compressed_of, find, is_still, on_disk, register};
 use super::pack::{Limits, Packer};
-use super::rotated::{self, Rotated};
+use super::rotated;
 use super::source::{self, Node, Source, Tail};
 use super::state::{FileState, OnDisk, State};
 
@@ -27,8 +29,6 @@ use super::state::{FileState, OnDisk, State};
 pub(crate) const SILENCE: Duration = Duration::from_secs(60);
 /// Renamed files of one name that are listened to at once; with one more, the first counts as finished. Chosen.
 const LATE_LIMIT: usize = 16;
-/// Rotated files that are opened at once; the others follow when these are read. Chosen.
-const MISSED_LIMIT: usize = 64;
 /// Looks at files that are renamed just now. Chosen.
 const LOOKS: usize = 20;
 
@@ -69,17 +69,6 @@ struct Named {
     compressed: Option<OnDisk>,
 }
 
-/// What became of a file that was rotated away.
-enum Missed {
-    Taken,
-    /// It is being read, or all of it was.
-    Known,
-    /// Its name went to another one.
-    Shifted,
-    /// It may be a copy of the current file, of which nothing is accepted that would tell.
-    Unclear,
-}
-
 /// How a name is followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
@@ -104,6 +93,8 @@ pub(crate) struct Follow {
     seen: Option<u64>,
     /// More was rotated away since then than is open.
     more_since: Option<u64>,
+    /// What has the name cannot be read, and somebody was told.
+    is_unreadable: bool,
     mode: Mode,
 }
 
@@ -120,6 +111,7 @@ impl Follow {
             late: VecDeque::new(),
             seen: None,
             more_since: None,
+            is_unreadable: false,
             mode: match mode {
                 Mode::On if !is_growing => Mode::Once,
                 mode => mode,
@@ -217,7 +209,7 @@ impl Follow {
         let Some(reading) = &self.current else {
             // With `--once`, what is not read is finished already: opened again it would be another file.
             if self.mode == Mode::On {
-                self.turn(state)?;
+                self.turn(state);
             }
             return Ok(None);
         };
@@ -240,8 +232,19 @@ impl Follow {
             .current
             .take()
             .and_then(|reading| self.listen(reading, now));
-        self.turn(state)?;
+        self.turn(state);
         Ok(evicted)
+    }
+
+    /// Lets go of the file to read now, which cannot be read on; `None` for one that is written to, which must be.
+    pub(crate) fn give_up(&mut self) -> Option<Reading> {
+        let older = self.older.pop_front();
+        older.or_else(|| self.current.take_if(|_| self.mode != Mode::On))
+    }
+
+    /// The same of a renamed file, by its number.
+    pub(crate) fn give_up_late(&mut self, number: usize) -> Option<Reading> {
+        self.late.remove(number).map(|late| late.reading)
     }
 
     /// Everything that is open, when nothing more will be read.
@@ -303,14 +306,25 @@ impl Follow {
         }
     }
 
-    /// The name may have gone to another file, and to others before that.
-    fn turn(&mut self, state: &mut State) -> anyhow::Result<()> {
+    /// The name may have gone to another file, and to others before that. One that cannot be read now (made by a rotation
+    /// that gives it its owner later) is tried again at the next look.
+    fn turn(&mut self, state: &mut State) {
         let since = self.seen;
-        self.open_current(state)?;
+        if let Err(error) = self.open_current(state) {
+            if !std::mem::replace(&mut self.is_unreadable, true) {
+                tracing::warn!(
+                    error = format!("{error:#}"),
+                    "a followed file cannot be read now; trying again"
+                );
+            }
+            return;
+        }
+        if std::mem::take(&mut self.is_unreadable) {
+            tracing::warn!(path = %self.path.display(), "the file can be read again");
+        }
         if let Some(since) = since {
             self.find_missed(state, since);
         }
-        Ok(())
     }
 
     /// The file was cut in place: what was cut off may lie in a copy beside it.
@@ -333,7 +347,7 @@ impl Follow {
                 Some(Ended::Gone(old))
             }
         };
-        self.turn(state)?;
+        self.turn(state);
         Ok(ended)
     }
 
@@ -366,10 +380,10 @@ impl Follow {
         known.is_done = false;
         let mut source = source;
         // With the first bytes in hand a cut shows, however early.
-        source
-            .skip_to(known.offset)
-            .and_then(|_| source.fill())
-            .with_context(|| format!("cannot read `{}`", self.path.display()))?;
+        if let Err(error) = source.skip_to(known.offset).and_then(|_| source.fill()) {
+            state.in_use.remove(&file);
+            return Err(error).with_context(|| format!("cannot read `{}`", self.path.display()));
+        }
         let packer = Packer::new(self.limits, known.planned.iter().copied());
         let id = known.id.clone();
         self.current = Some(Reading {
@@ -436,28 +450,6 @@ impl Follow {
         open.into_iter().min().or_else(|| done().into_iter().max())
     }
 
-    /// What an earlier run left of the file `index`, which is no longer under its name. Gives its last change.
-    fn find_rest(&mut self, state: &mut State, index: usize) -> Option<u64> {
-        let known = state.files.get(index)?;
-        let (at, planned, id) = (known.offset, known.planned.clone(), known.id.clone());
-        let proof = known.proof().map(|(at, tail)| (at, tail.clone()));
-        let proof = proof.as_ref().map(|(at, tail)| (*at, tail));
-        let Some((path, source, reached)) = self.copy_of(state, index, at, proof) else {
-            tracing::warn!(path = %self.path.display(), offset = at, %id, "the rest of a file that was rotated away is not beside it; if it was moved, ship it by its new name");
-            if let Some(known) = state.files.get_mut(index) {
-                known.is_done = true;
-                state.is_changed = true;
-            }
-            return None;
-        };
-        tracing::info!(path = %path.display(), offset = at, "going on with a rotated file");
-        let packer = Packer::new(self.limits, planned);
-        self.adopt(state, index, source, (at, reached), packer);
-        fs::metadata(&path)
-            .ok()
-            .map(|metadata| rotated::written(&metadata))
-    }
-
     /// Reads the file `index` on from `source`, before the current one. `reached`: the offset and the hash of the text
     /// before it, by which it is known again even if there is nothing more to send of it.
     fn adopt(
@@ -484,115 +476,5 @@ impl Follow {
             packer,
             id: known.id.clone(),
         });
-    }
-
-    /// What was rotated away at `since` or later and is not read: it was under the name while nobody looked.
-    fn find_missed(&mut self, state: &mut State, since: u64) {
-        if compressed_of(&self.path) {
-            return;
-        }
-        let mut opened = 0;
-        for _ in 0..LOOKS {
-            let mut is_shifted = false;
-            for rotated in rotated::rotated_since(&self.path, since) {
-                if opened == MISSED_LIMIT {
-                    self.more_since = Some(since);
-                    return;
-                }
-                match self.take_missed(state, &rotated) {
-                    Ok(Missed::Taken) => opened += 1,
-                    Ok(Missed::Known) => {}
-                    Ok(Missed::Unclear) => self.more_since = Some(since),
-                    Ok(Missed::Shifted) => is_shifted = true,
-                    Err(_) if !is_still(&rotated.path, rotated.node) => is_shifted = true,
-                    Err(error) => {
-                        tracing::warn!(path = %rotated.path.display(), %error, "a rotated file cannot be read; ship it by its name once it can");
-                    }
-                }
-                if is_shifted {
-                    break;
-                }
-            }
-            if !is_shifted {
-                return;
-            }
-        }
-        self.more_since = Some(since);
-    }
-
-    fn take_missed(&mut self, state: &mut State, rotated: &Rotated) -> io::Result<Missed> {
-        let path = &rotated.path;
-        let mut source = Source::open(path, self.line_limit)?;
-        let print = source::fingerprint(path, true)?;
-        let known = print
-            .as_ref()
-            .and_then(|print| rotated::known(state, rotated, print));
-        let compressed = on_disk(path).ok().flatten();
-        let at = known
-            .and_then(|index| state.files.get(index))
-            .map_or(0, |file| file.offset);
-        let is_known = known.is_some_and(|index| state.in_use.contains(&index));
-        // A known one: all of it was sent, unless its writer came back to it.
-        let reached = if is_known { None } else { source.skip_to(at)? };
-        let has_more = reached.is_some() && source.fill()? > 0;
-        if source.node() != rotated.node || !is_still(path, rotated.node) {
-            return Ok(Missed::Shifted);
-        }
-        let (Some(print), Some(reached), true) = (print, reached, has_more) else {
-            return Ok(Missed::Known);
-        };
-        let current = self.current.as_ref().map(|reading| reading.file);
-        let is_unclear = known.is_none()
-            && self.mode == Mode::On
-            && current
-                .and_then(|index| state.files.get(index))
-                .is_some_and(|file| file.proof().is_none() && file.fingerprint == print);
-        if is_unclear {
-            return Ok(Missed::Unclear);
-        }
-        let index = known.unwrap_or_else(|| {
-            tracing::info!(path = %path.display(), "reading a file that was rotated away unseen");
-            register(state, &self.path, print, rotated.node, compressed)
-        });
-        let Some(file) = state.files.get_mut(index) else {
-            return Ok(Missed::Known);
-        };
-        file.written = Some(rotated.written);
-        let packer = Packer::new(self.limits, file.planned.clone());
-        self.adopt(state, index, source, (at, reached), packer);
-        Ok(Missed::Taken)
-    }
-
-    /// The file beside this one that goes on where `index` was at `offset`, known by `proof`.
-    fn copy_of(
-        &self,
-        state: &State,
-        index: usize,
-        offset: u64,
-        proof: Option<(u64, &Tail)>,
-    ) -> Option<(PathBuf, Source, Tail)> {
-        let known = state.files.get(index)?;
-        let look = || {
-            let mut found = rotated::siblings(&self.path);
-            found.sort_by_key(|path| {
-                fs::metadata(path)
-                    .map(|data| Node::of(&data) != known.node)
-                    .unwrap_or(true)
-            });
-            found.into_iter().find_map(|path| {
-                let mut source = Source::open(&path, self.line_limit).ok()?;
-                let print = source::fingerprint(&path, true).ok()??;
-                let is_same = print == known.fingerprint
-                    && proof.is_none_or(|(at, tail)| {
-                        rotated::text_tail(&path, at).as_ref() == Some(tail)
-                    });
-                if !is_same {
-                    return None;
-                }
-                let reached = source.skip_to(offset).ok()??;
-                is_still(&path, source.node()).then_some((path, source, reached))
-            })
-        };
-        (0..LOOKS).find_map(|_| look())
     }
 }

@@ -26,6 +26,7 @@ pub(super) fn find(
         file.fingerprint == fingerprint
             // Nothing of it is acknowledged, so there are no bytes to know it by.
             && (file.tail.is_some() || file.node == node)
+            && !is_another(file, node, compressed, path)
             && match (&file.compressed, compressed) {
                 (Some(known), Some(now)) => known == now,
                 (None, None) => {
@@ -49,6 +50,16 @@ pub(super) fn find(
         .find(|(_, file)| file.node == node)
         .or_else(|| candidates().next())
         .map(|(index, _)| index)
+}
+
+/// Whether `path` is a second file that holds the same: the known one is still under its own name, as it was left.
+/// Compressed, it is its copy.
+fn is_another(file: &FileState, node: Node, compressed: Option<&OnDisk>, path: &Path) -> bool {
+    compressed.is_none()
+        && file.node != node
+        && file.path != path
+        && is_still(&file.path, file.node)
+        && File::open(&file.path).is_ok_and(|open| rotated::goes_on(&open, file))
 }
 
 pub(super) fn register(

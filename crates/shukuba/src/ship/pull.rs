@@ -23,7 +23,7 @@ pub(super) struct Pulled {
     pub(super) is_at_end: bool,
 }
 
-/// Reads one buffer of a file.
+/// Reads one buffer of a file. An error is the file's: it cannot be read on.
 pub(super) fn pull(
     reading: &mut Reading,
     handles: &mut HashMap<usize, (Node, File)>,

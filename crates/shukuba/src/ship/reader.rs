@@ -92,7 +92,14 @@ impl Reader {
             let path =
                 std::path::absolute(path).with_context(|| format!("`{}`", path.display()))?;
             let mut follow = Follow::new(&path, options.limits(), LINE_BYTES_MAX, mode);
-            follow.open(&mut state)?;
+            // Of one that ends, the other files are sent all the same.
+            match follow.open(&mut state) {
+                Err(error) if options.is_once => {
+                    tell_unreadable(&shared, &error, 0);
+                    continue;
+                }
+                opened => opened?,
+            }
             if follow.has_only_a_rest() {
                 shared.flights.count_unfinished();
             }
@@ -158,7 +165,13 @@ impl Reader {
         };
         if let Some(reading) = follow.reading() {
             let format = self.format.as_ref();
-            let pulled = pull(reading, &mut self.handles, format, &self.shared)?;
+            let pulled = match pull(reading, &mut self.handles, format, &self.shared) {
+                Ok(pulled) => pulled,
+                Err(error) => {
+                    let broken = follow.give_up();
+                    return self.broke(broken, error);
+                }
+            };
             self.take(pulled.file, &pulled.id, pulled.packs)?;
             if !pulled.is_at_end {
                 return Ok(Progress::Some);
@@ -185,7 +198,13 @@ impl Reader {
                 break;
             };
             let format = self.format.as_ref();
-            let pulled = pull(reading, &mut self.handles, format, &self.shared)?;
+            let pulled = match pull(reading, &mut self.handles, format, &self.shared) {
+                Ok(pulled) => pulled,
+                Err(error) => {
+                    let broken = follow.give_up_late(number);
+                    return self.broke(broken, error);
+                }
+            };
             if !pulled.is_at_end {
                 follow.heard(number, now);
                 progress = Progress::Some;
@@ -200,6 +219,17 @@ impl Reader {
             progress = self.ended(ended)?;
         }
         Ok(progress)
+    }
+
+    /// A file that cannot be read on. What was read of it is sent, and it stays open in the state: the next run tries again.
+    fn broke(&mut self, broken: Option<Reading>, error: anyhow::Error) -> anyhow::Result<Progress> {
+        let Some(mut reading) = broken else {
+            return Err(error); // It is written to: nobody else will read what comes.
+        };
+        tell_unreadable(&self.shared, &error, reading.source.offset());
+        let packs = reading.packer.flush().into_iter().collect();
+        self.take(reading.file, &reading.id, packs)?;
+        Ok(Progress::Some)
     }
 
     /// A file of which no more is read.
@@ -483,4 +513,14 @@ impl Reader {
         }
         Ok(())
     }
+}
+
+fn tell_unreadable(shared: &Shared, error: &anyhow::Error, offset: u64) {
+    shared.flights.count_unreadable();
+    let error = format!("{error:#}");
+    tracing::error!(
+        error,
+        offset,
+        "a file cannot be read on; the others are sent"
+    );
 }

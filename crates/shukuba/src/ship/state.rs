@@ -6,6 +6,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -206,7 +207,7 @@ impl Appender {
         let file = match &mut self.file {
             Some(file) => file,
             None => {
-                let opened = File::options().create(true).append(true).open(&self.path);
+                let opened = open_whole(&self.path);
                 self.file
                     .insert(opened.with_context(|| failed(&self.path))?)
             }
@@ -215,6 +216,21 @@ impl Appender {
             .and_then(|()| file.sync_data())
             .with_context(|| failed(&self.path))
     }
+}
+
+/// Opens a file of lines to append to it. A last line that a crash tore gets its end, so that the next is one of its own.
+fn open_whole(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    let mut file = options.create(true).read(true).append(true).open(path)?;
+    let length = file.metadata()?.len();
+    let mut last = [b'\n'];
+    if length > 0 {
+        file.read_exact_at(&mut last, length - 1)?;
+    }
+    if last != *b"\n" {
+        file.write_all(b"\n")?;
+    }
+    Ok(file)
 }
 
 #[cfg(test)]

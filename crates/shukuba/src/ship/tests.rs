@@ -283,6 +283,52 @@ fn two_files_with_the_same_first_line_are_two_files() {
     assert_eq!(memory.lines().len(), 6);
 }
 
+#[test]
+fn two_files_that_hold_the_same_are_two_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = dir.path().join("state");
+    let (one, two) = (
+        dir.path().join("worker-1.log"),
+        dir.path().join("worker-2.log"),
+    );
+    std::fs::write(&one, "started\n").unwrap();
+    std::fs::write(&two, "started\nb\n").unwrap();
+    let memory = Arc::new(Memory::default());
+    for (log, lines) in [(&one, 1), (&two, 2), (&one, 0), (&two, 0)] {
+        let report = ship(options(&[log], &state, None), &memory);
+        assert_eq!(report.totals.accepted, lines, "{}", log.display());
+    }
+    std::fs::rename(&one, dir.path().join("old")).unwrap();
+    let moved = ship(options(&[&dir.path().join("old")], &state, None), &memory);
+    assert_eq!(moved.totals.accepted, 0);
+    assert_eq!(memory.lines().len(), 3);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_stops_no_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    let (broken, log, state) = (at("old.gz"), at("log"), at("state"));
+    gzip(&broken, &text(0..20_000));
+    let whole = std::fs::read(&broken).unwrap();
+    std::fs::write(&broken, &whole[..whole.len() - 100]).unwrap();
+    std::fs::write(at("no.gz"), "plain").unwrap();
+    std::fs::write(&log, text(50_000..54_000)).unwrap();
+    let (memory, no) = (Arc::new(Memory::default()), at("no.gz"));
+    let missing = at("missing");
+    let report = ship(
+        options(&[&no, &missing, &broken, &log], &state, None),
+        &memory,
+    );
+    assert_eq!(report.totals.unreadable, 3);
+    let sent = u64::try_from(memory.taken.lock().len()).unwrap();
+    assert!((4001..24_000).contains(&sent), "{sent}");
+    assert_eq!((report.totals.accepted, report.pending), (sent, 0));
+
+    let again = ship(options(&[&broken, &log], &state, None), &memory);
+    assert_eq!((again.totals.accepted, again.totals.unreadable), (0, 1));
+}
+
 fn gzip(path: &Path, text: &str) {
     let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gz.write_all(text.as_bytes()).unwrap();
@@ -444,6 +490,18 @@ fn a_rotated_file_is_not_done_while_its_writer_may_hold_it() {
     assert_eq!(memory.lines().len(), 4);
 }
 
+#[test]
+fn a_line_that_a_crash_tore_takes_no_other_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("lines");
+    std::fs::write(&path, "one\ntwo, tor").unwrap();
+    let mut lines = state::Appender::new(path.clone());
+    lines.append(b"two\n").unwrap();
+    lines.append(b"three\n").unwrap();
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(text, "one\ntwo, tor\ntwo\nthree\n");
+}
+
 mod following {
     use super::*;
     use crate::ship::follow::{Ended, Follow, Mode, SILENCE};
@@ -497,6 +555,22 @@ mod following {
 
     fn at(secs: u64) -> Duration {
         Duration::from_secs(secs)
+    }
+
+    #[test]
+    fn a_name_that_cannot_be_read_is_tried_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("log");
+        let mut state = State::open(&dir.path().join("state"), URL).unwrap();
+        std::fs::write(&log, "one\n").unwrap();
+        let mut follow = begin(&log, &mut state);
+        assert_eq!(read(&mut follow), ["one"]);
+        std::fs::rename(&log, dir.path().join("log.1")).unwrap();
+        std::fs::create_dir(&log).unwrap();
+        assert!(read_all(&mut follow, &mut state, 1).is_empty());
+        std::fs::remove_dir(&log).unwrap();
+        std::fs::write(&log, "two\n").unwrap();
+        assert_eq!(read_all(&mut follow, &mut state, 2), ["two"]);
     }
 
     #[test]
