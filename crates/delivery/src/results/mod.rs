@@ -20,6 +20,7 @@
 //! - [`name`]: the layout; [`bloom`], [`index`]: the sidecar; [`build`]: writing an object
 //! - [`object`]: [`ObjectResults`], over `object_store`
 //! - [`set`]: the objects that count, and reading them
+//! - [`sealing`]: how that stands
 //! - [`sealer`]: from the journal; [`direct`]: from outcomes, where there is no journal
 //! - [`replaced`]: which of them others stand for
 //! - [`compact`], [`retain`], [`forget`]: what happens to them later; [`upkeep`]: without a server
@@ -35,6 +36,7 @@ pub mod object;
 pub mod replaced;
 pub mod retain;
 pub mod sealer;
+pub mod sealing;
 pub mod set;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -45,6 +47,7 @@ pub use index::{Counts, Index};
 pub use name::{ObjectName, Range};
 pub use object::ObjectResults;
 pub use sealer::{ResultLog, Sealer};
+pub use sealing::Sealing;
 pub use set::{Entry, Results};
 
 /// Why results could not be stored or read.

@@ -20,6 +20,7 @@ use tokio::sync::watch;
 
 use super::index::CountTable;
 use super::name::{DATA, ObjectName, Range};
+use super::sealing::Sealing;
 use super::{Error, ObjectBuilder, Results};
 use crate::port;
 use crate::result::{Head, Packed, expired_result, marked_late};
@@ -74,6 +75,8 @@ pub struct Sealer {
     scanned_up_to: Position,
     /// Whether leftovers may lie behind `sealed_up_to`.
     may_have_leftovers: bool,
+    /// How it stands, for others.
+    pub sealing: Arc<Sealing>,
 }
 
 /// What a pass has gathered.
@@ -95,6 +98,7 @@ impl Sealer {
             results,
             scanned_up_to: Position::ZERO,
             may_have_leftovers: true,
+            sealing: Arc::default(),
         }
     }
 
@@ -102,16 +106,29 @@ impl Sealer {
     pub async fn run(mut self, interval: Duration, mut stop: watch::Receiver<bool>) {
         loop {
             let is_last = *stop.borrow();
-            match self.all().await {
-                Ok(results) => tracing::debug!(results, "results sealed"),
-                Err(error) => tracing::error!(error = %chain(&error), "results not sealed"),
-            }
+            self.round().await;
             if is_last {
                 return;
             }
             tokio::select! {
                 () = tokio::time::sleep(interval) => {}
                 changed = stop.changed() => if changed.is_err() { return },
+            }
+        }
+    }
+
+    /// Seals all that there is, and says how it went.
+    pub(super) async fn round(&mut self) {
+        self.sealing.begin();
+        match self.all().await {
+            Ok(results) => {
+                tracing::debug!(results, "results sealed");
+                self.sealing.done();
+            }
+            Err(error) => {
+                let error = chain(&error);
+                tracing::error!(%error, "results not sealed; they wait in the journal");
+                self.sealing.failed(error);
             }
         }
     }

@@ -338,6 +338,32 @@ async fn a_sealed_object_is_plain_zstd_and_its_sources_lie_apart() {
     assert_eq!(all(&results, &window).await, expected(0..3000));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_away_is_told_of_until_it_is_back() {
+    let (log, store) = (Arc::new(FakeLog::default()), Arc::new(FaultyStore::new()));
+    filled(&log, 0..10, 1);
+    let mut sealer = Sealer::new(log.clone(), Results::new(store.clone()));
+    let sealing = sealer.sealing.clone();
+    let asked = sealing.next_round();
+    assert!(sealing.outcome(asked).is_none());
+    store.fails_at.store(0, Ordering::SeqCst);
+    sealer.round().await;
+    tokio::time::advance(Duration::from_secs(7)).await;
+    sealer.round().await;
+    let failing = sealing.failing().unwrap();
+    assert_eq!(failing.lasts, Duration::from_secs(7));
+    assert!(failing.error.contains("crash"), "{}", failing.error);
+    assert!(matches!(sealing.outcome(asked), Some(Err(_))));
+
+    let again = sealing.next_round();
+    store.heal();
+    assert!(sealing.outcome(again).is_none());
+    sealer.round().await;
+    assert!(sealing.failing().is_none());
+    assert!(matches!(sealing.outcome(again), Some(Ok(()))));
+    assert!(matches!(sealing.outcome(asked), Some(Ok(()))));
+}
+
 /// Runs `work` with a crash at every operation of the store, before and after it, until it gets through.
 async fn with_crashes<F, Fut>(check: F)
 where

@@ -41,7 +41,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "STATUS")]
     status: Option<u16>,
     /// That ended so: delivered, dead or expired
-    #[arg(long, value_name = "VERDICT")]
+    #[arg(long, value_name = "VERDICT", value_parser = ["delivered", "dead", "expired"])]
     verdict: Option<String>,
     /// Give each a new id: receivers that deduplicate take it as another one
     #[arg(long)]

@@ -28,7 +28,7 @@ enum What {
         #[arg(long, value_name = "NAME")]
         destination: Option<String>,
         /// With this verdict: delivered, retry, dead or expired
-        #[arg(long, value_name = "VERDICT")]
+        #[arg(long, value_name = "VERDICT", value_parser = ["delivered", "retry", "dead", "expired"])]
         verdict: Option<String>,
         /// Answered with this status
         #[arg(long, value_name = "STATUS")]
@@ -126,6 +126,11 @@ fn forgotten(answer: &Value, id: &str) -> String {
         let route = text(dead, "route");
         let count = number(dead, "count");
         format!("{count} dead of route `{route}` still hold the line; drop them: shukuba dead drop --route {route} {id}")
+    }));
+    lines.extend(operator::list(answer, "waiting").iter().map(|waiting| {
+        let route = text(waiting, "route");
+        let count = counted(waiting, "count", "message");
+        format!("{count} of route `{route}` with it is still to be sent and will have results: forget it again then")
     }));
     lines.join("\n")
 }

@@ -154,6 +154,14 @@ fn table(status: &Value) -> String {
             counted(disk, "journal_segments", "file"),
             bytes("free_bytes")
         ));
+        let results = status.get("results").unwrap_or(&Value::Null);
+        if results.get("error").is_some_and(|error| !error.is_null()) {
+            parts.push(format!(
+                "RESULTS NOT STORED for {}s; they wait in the journal: {}",
+                number(results, "not_stored_secs"),
+                text(results, "error")
+            ));
+        }
         let unreadable = number(disk, "unreadable");
         if unreadable != "0" {
             parts.push(format!(

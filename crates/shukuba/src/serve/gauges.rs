@@ -1,8 +1,10 @@
 //! What is not counted but stands: backlogs, ages, notifiers, room. Read when `/_shukuba/metrics` is asked for.
 
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use delivery::ledger::{Detail, Ledger};
+use delivery::results::Sealing;
 use gateway::Registry;
 use gateway::metrics::{GaugeWriter, Help};
 use sqs::Queues;
@@ -11,7 +13,7 @@ use store::Room;
 use super::notifiers::Notifiers;
 
 /// What each metric of this process says.
-pub(crate) static HELP: [Help; 20] = [
+pub(crate) static HELP: [Help; 21] = [
     (
         "aws_sqs_number_of_messages_sent_total",
         "Messages accepted by a queue",
@@ -71,6 +73,10 @@ pub(crate) static HELP: [Help; 20] = [
         "shukuba_disk_room",
         "Room for the journal: 0 normal, 1 low, 2 reserve (sends are refused), 3 full",
     ),
+    (
+        "shukuba_results_not_stored_seconds",
+        "For how long results could not be stored; 0 while they can. They wait in the journal",
+    ),
 ];
 
 /// Shows the gauges of this process in `registry`.
@@ -79,6 +85,7 @@ pub(super) fn show(
     notifiers: &Arc<Notifiers>,
     queues: &Arc<Queues>,
     ledger: &Arc<Ledger>,
+    sealing: &Arc<Sealing>,
 ) {
     registry.describe(&HELP);
     // The registry must not keep alive what is to be closed.
@@ -87,9 +94,13 @@ pub(super) fn show(
         Arc::downgrade(queues),
         Arc::downgrade(ledger),
     );
+    let sealing = sealing.clone();
     registry.gauges(move |out| {
         let (notifiers, queues, ledger) = &parts;
         write(out, notifiers, queues, ledger);
+        let failing = sealing.failing().map_or(Duration::ZERO, |it| it.lasts);
+        let seconds = failing.as_secs_f64();
+        out.gauge("shukuba_results_not_stored_seconds", &[], seconds);
     });
 }
 

@@ -109,11 +109,18 @@ impl House {
             counts,
             log: Arc::new(log),
             results,
+            sealing: Arc::default(),
             plans: Arc::new(watch::Sender::new(plans)),
             clock: clock.clone(),
             stop: stopped,
         };
-        gauges::show(&metrics, &notifiers, &queues, &ledger_of_gauges);
+        gauges::show(
+            &metrics,
+            &notifiers,
+            &queues,
+            &ledger_of_gauges,
+            &work.sealing,
+        );
         let desk = Desk {
             dir: path.to_owned(),
             live: live.clone(),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base::{Clock, Timestamp};
+use delivery::results::sealing::{Failing, Sealing};
 use delivery::results::set::Window;
 use delivery::results::{ResultLog, Results, Sealer};
 use delivery::scaler::{Loop, RouteScale};
@@ -19,6 +20,9 @@ use super::routes::Routes;
 const DIRECT_EVERY: Duration = Duration::from_millis(250);
 /// The least time between a plan and one that is made early. Chosen.
 const EARLY_PLANS_APART: Duration = Duration::from_secs(1);
+/// How long a round of sealing may take, for somebody who waits for it, and how often that one looks. Chosen.
+const SEALED_WITHIN: Duration = Duration::from_secs(30);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How often results are looked through for what is too old. Chosen.
 const RETAIN_EVERY: Duration = Duration::from_secs(600);
 
@@ -30,6 +34,8 @@ pub(super) struct Work {
     pub(super) counts: Arc<Counts>,
     pub(super) log: Arc<Log>,
     pub(super) results: Results,
+    /// How far results became objects.
+    pub(super) sealing: Arc<Sealing>,
     /// The loop that plans, replaced when settings change.
     pub(super) plans: Arc<watch::Sender<Arc<Loop>>>,
     pub(super) clock: Arc<dyn Clock>,
@@ -77,18 +83,23 @@ impl Work {
     pub(super) async fn seal(self) {
         let interval = self.live.now().settings.results.seal_interval.get();
         let log: Arc<dyn ResultLog> = self.log.clone();
-        Sealer::new(log, self.results.clone())
-            .run(interval, self.stop.clone())
-            .await;
+        let mut sealer = Sealer::new(log, self.results.clone());
+        sealer.sealing = self.sealing.clone();
+        sealer.run(interval, self.stop.clone()).await;
     }
 
-    /// Waits until the sealer has passed `position`, or for three of its intervals.
-    pub(super) async fn sealed_through(&self, position: store::Position) {
+    /// Waits until all that is settled by now is stored; `Ok(false)` when that takes too long.
+    pub(super) async fn sealed(&self) -> Result<bool, Failing> {
         let interval = self.live.now().settings.results.seal_interval.get();
-        let until = self.clock.monotonic() + interval * 3;
-        while self.log.sealed_up_to() < position && self.clock.monotonic() < until {
-            tokio::time::sleep(interval / 10).await;
+        let until = self.clock.monotonic() + interval + SEALED_WITHIN;
+        let round = self.sealing.next_round();
+        while self.clock.monotonic() < until {
+            if let Some(outcome) = self.sealing.outcome(round) {
+                return outcome.map(|()| true);
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
         }
+        Ok(false)
     }
 
     /// Makes small objects into large ones, and removes old ones.

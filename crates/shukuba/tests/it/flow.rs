@@ -128,6 +128,24 @@ fn why_knows_each_attempt_and_forgets_when_told() {
     assert_eq!(forgotten["results"], 2, "{forgotten}");
     assert_eq!(house.run(&["why", id]).status.code(), Some(1));
     assert_eq!(total(&house, "q", "delivered"), 1);
+
+    let failing = format!("{url}/status/503?n=2");
+    house.send("q", [failing.clone()]);
+    house.until("it was tried", || {
+        house.run(&["why", &failing]).status.success()
+    });
+    let why = house.json(&["why", &failing]);
+    let id = why["stories"][0]["notification_id"].as_str().unwrap();
+    let forgotten = house.json(&["results", "forget", id, "--yes"]);
+    let waiting = serde_json::json!([{ "route": "r", "count": 1 }]);
+    assert_eq!(forgotten["waiting"], waiting, "{forgotten}");
+    assert_eq!(
+        house
+            .run(&["results", "list", "--verdict", "deliverd"])
+            .status
+            .code(),
+        Some(2)
+    );
 }
 
 #[test]

@@ -64,6 +64,14 @@ struct Disk {
     unreadable: usize,
 }
 
+/// How results are stored.
+#[derive(Debug, Serialize)]
+struct Results {
+    /// For how many seconds they could not be; 0 and no error while they can. They wait in the journal.
+    not_stored_secs: u64,
+    error: Option<String>,
+}
+
 pub(super) async fn status(desk: &Desk, input: Bytes) -> Answer {
     let Input {} = read(&input)?;
     let now = desk.work.clock.now();
@@ -85,6 +93,7 @@ pub(super) async fn status(desk: &Desk, input: Bytes) -> Answer {
         "destinations": destinations,
         "pauses": desk.ledger.pauses(),
         "disk": disk(desk),
+        "results": results(desk),
     }))
 }
 
@@ -127,6 +136,16 @@ fn of_destinations(route: &LiveRoute, book: &QueueReport) -> Vec<DestinationStat
         expired: one.total.expired,
     };
     book.destinations.iter().map(of).collect()
+}
+
+fn results(desk: &Desk) -> Results {
+    let failing = desk.work.sealing.failing();
+    Results {
+        not_stored_secs: failing
+            .as_ref()
+            .map_or(0, |failing| failing.lasts.as_secs()),
+        error: failing.map(|failing| failing.error),
+    }
 }
 
 fn disk(desk: &Desk) -> Disk {

@@ -37,7 +37,7 @@ impl Desk {
     }
 
     /// The queues of the routes, with those of their dead notifications.
-    fn waiting(&self) -> InRoutes {
+    pub(super) fn waiting(&self) -> InRoutes {
         let routes = self.log.routes.read();
         let both = |is_dead| {
             routes.values().map(move |route| Among {
