@@ -219,6 +219,7 @@ impl Queues {
                 },
             )?;
             self.wake_carried(&settles, end);
+            self.wake_if_due_already(&engine, queue, &settles, end);
             self.wake_if_group_opened(&engine, queue, outcomes.len());
             (outcomes, end)
         };
@@ -257,6 +258,24 @@ impl Queues {
                 .is_ok_and(|state| state.is_fifo() && state.visible() > 0)
         {
             queue.wake();
+        }
+    }
+
+    /// A retry whose time came while its settle was on the way is no deadline that a sleeping receiver learns of.
+    fn wake_if_due_already(
+        &self,
+        engine: &Engine,
+        queue: &Arc<Queue>,
+        settles: &[Settle],
+        end: Position,
+    ) {
+        let is_retry = |settle: &Settle| matches!(settle.next, Next::RetryAt { .. });
+        if settles.iter().any(is_retry)
+            && engine
+                .queue(queue.id())
+                .is_ok_and(|state| state.visible() > 0)
+        {
+            self.wake_at(queue, end);
         }
     }
 

@@ -1254,6 +1254,32 @@ async fn a_waiting_receiver_gets_a_message_as_soon_as_it_is_there() {
 }
 
 #[tokio::test]
+async fn a_waiting_receiver_gets_a_retry_that_was_due_before_it_was_settled() {
+    let bench = Bench::new();
+    let queue = bench.create("q", &[]).await;
+    bench.send(&queue, text("again")).await.unwrap();
+    let messages = bench.receive(&queue, 1).await;
+    let (queues, place) = (Arc::clone(&bench.queues), Arc::clone(&queue));
+    let waiting = tokio::spawn(async move {
+        let receive = Receive {
+            wait: Some(Duration::from_secs(20)),
+            ..Receive::default()
+        };
+        queues.receive(&place, receive).await
+    });
+    while queue.waiting.load(std::sync::atomic::Ordering::SeqCst) == 0 {
+        tokio::task::yield_now().await;
+    }
+    let at = bench.clock.now();
+    let retry = settle(&messages[0], Next::RetryAt { at, attempt: 1 }, vec![]);
+    bench.queues.settle(&queue, vec![retry]).await.unwrap()[0]
+        .clone()
+        .unwrap();
+    let came = tokio::time::timeout(Duration::from_secs(10), waiting).await;
+    assert_eq!(bodies(&came.unwrap().unwrap().unwrap()), ["again"]);
+}
+
+#[tokio::test]
 async fn sizes_are_bound() {
     let bench = Bench::new();
     let queue = bench.create("q", &[("MaximumMessageSize", "1024")]).await;
