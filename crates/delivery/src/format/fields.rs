@@ -202,6 +202,9 @@ fn parse_url(format: &Format, text: &str) -> Result<Url, Error> {
     if bare.bytes().any(|byte| byte < b' ' || byte == 0x7f) {
         return Err(refused("the URL holds CR, LF or another control character"));
     }
+    if is_host_left_out(bare) {
+        return Err(unparsable("the URL has no host"));
+    }
     let url = format.last_origin.parse(bare).map_err(|error| {
         let masked = Masking::default();
         let shown: String = masked.url(bare).chars().take(80).collect();
@@ -217,6 +220,19 @@ fn parse_url(format: &Format, text: &str) -> Result<Url, Error> {
     })?;
     check_receiver(&url)?;
     Ok(url)
+}
+
+/// `https:///path` and the like, where a template had no host to put in: browsers take the path's first part for it, and the
+/// notification would go to whoever has that name.
+fn is_host_left_out(text: &str) -> bool {
+    let is_web =
+        |scheme: &str| scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
+    match text.split_once(':') {
+        Some((scheme, rest)) if is_web(scheme) => rest
+            .strip_prefix("//")
+            .is_none_or(|host| host.starts_with(['/', '\\'])),
+        _ => false,
+    }
 }
 
 /// Refuses a URL that names nobody: it would be a destination without a name.

@@ -194,7 +194,7 @@ fn scalar<'a>(raw: &'a RawValue, what: &str) -> Result<Cow<'a, str>, Error> {
 /// An object as a form: numbers with their own digits, a list as a repeated name, null as nothing.
 fn form(raw: &RawValue) -> Result<Bytes, Error> {
     let mut out = url::form_urlencoded::Serializer::new(String::new());
-    for (name, value) in pairs(raw.get())? {
+    for (name, value) in pairs("form", raw.get())? {
         if value.get().starts_with('[') {
             for item in parse::<Vec<&RawValue>>(value.get())? {
                 out.append_pair(&name, &scalar(item, "an item of form")?);
@@ -213,7 +213,7 @@ pub(super) fn headers_of(text: &str) -> Result<Vec<(String, String)>, Error> {
         return serde_json::from_str(text).map_err(wrong);
     }
     let mut headers = Vec::new();
-    for (name, value) in pairs(text)? {
+    for (name, value) in pairs("headers", text)? {
         if value.get().starts_with('[') {
             for item in parse::<Vec<&RawValue>>(value.get())? {
                 headers.push((
@@ -232,7 +232,7 @@ pub(super) fn headers_of(text: &str) -> Result<Vec<(String, String)>, Error> {
 }
 
 /// The names and values of an object, in its order.
-fn pairs(text: &str) -> Result<Vec<(Cow<'_, str>, &RawValue)>, Error> {
+fn pairs<'a>(what: &str, text: &'a str) -> Result<Vec<(Cow<'a, str>, &'a RawValue)>, Error> {
     struct Pairs;
     impl<'a> Visitor<'a> for Pairs {
         type Value = Vec<(Cow<'a, str>, &'a RawValue)>;
@@ -251,5 +251,5 @@ fn pairs(text: &str) -> Result<Vec<(Cow<'_, str>, &RawValue)>, Error> {
     }
     let mut deserializer = serde_json::Deserializer::from_str(text);
     serde::Deserializer::deserialize_map(&mut deserializer, Pairs)
-        .map_err(|error| unparsable(format!("not a JSON object: {error}")))
+        .map_err(|error| unparsable(format!("{what} is not a JSON object: {error}")))
 }

@@ -90,7 +90,11 @@ fn a_url_that_names_nobody_is_refused_and_shows_no_secret() {
         ("mailto:ops", "names no mail address"),
         ("tel:+81312345678", "a `tel:` URL names no host"),
         ("file:///etc/passwd", "a `file:` URL names no host"),
-        ("https:///", "no URL"),
+        ("https:///", "no host"),
+        ("https:///postback?token=SECRET", "no host"),
+        ("HTTP:/postback", "no host"),
+        ("http:postback", "no host"),
+        ("http:\\\\postback", "no host"),
         ("https://ann:SECRET@:1/?token=SECRET", "no URL"),
     ] {
         let error = parse(FormatKind::Url, line).unwrap_err().to_string();
@@ -321,6 +325,11 @@ fn what_is_not_allowed_is_refused_and_what_is_no_line_is_unparsable() {
             parse(kind, line)
         );
     }
+    let text = parse(Json, r#"{"url":"http://a.example","form":"a=b"}"#).unwrap_err();
+    assert!(
+        text.to_string().contains("form is not a JSON object"),
+        "{text}"
+    );
     check(
         Json,
         r#"{"url":"http://a.example:81/","body":"ab","headers":{"Host":"a.example:81","content-length":"2"}}"#,
