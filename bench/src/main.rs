@@ -8,7 +8,7 @@
 //! - [`figure`]: one file per figure of `docs/benchmarks.md`
 //! - [`load`]: connections that send signed requests as fast as they are answered
 //! - [`sign`]: signs with an implementation that is not ours
-//! - [`server`], [`sink`], [`wrk`]: the processes that take part, and what the kernel says of them
+//! - [`server`], [`sink`], [`wrk`]: the processes that take part; [`process`]: what the kernel says of them
 //! - [`disk`]: what the disk itself can do
 
 use std::process::ExitCode;
@@ -17,6 +17,7 @@ mod disk;
 mod figure;
 mod http;
 mod load;
+mod process;
 mod queue;
 mod server;
 mod sign;

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use crate::process;
+
 /// What a signed call needs.
 #[derive(Clone, Debug)]
 pub(crate) struct Access {
@@ -44,8 +46,6 @@ pub(crate) struct Memory {
     pub(crate) anonymous: u64,
 }
 
-/// The clock ticks of /proc/PID/stat: 100 a second on every Linux that we know.
-const TICKS_PER_SEC: f64 = 100.0;
 const START_SECS_MAX: u64 = 60;
 
 impl Server {
@@ -126,16 +126,9 @@ impl Server {
     /// CPU time and bytes written so far.
     pub(crate) fn usage(&self) -> Result<Usage> {
         let pid = self.child.id();
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-        let after_name = stat
-            .rsplit_once(')')
-            .context("the form of /proc/PID/stat")?
-            .1;
-        let fields: Vec<&str> = after_name.split_whitespace().collect();
-        let ticks: f64 = fields[11].parse::<f64>()? + fields[12].parse::<f64>()?;
         let io = std::fs::read_to_string(format!("/proc/{pid}/io")).unwrap_or_default();
         Ok(Usage {
-            cpu_secs: ticks / TICKS_PER_SEC,
+            cpu_secs: process::cpu_secs(pid)?,
             written_bytes: number_after(&io, "\nwrite_bytes:"),
         })
     }

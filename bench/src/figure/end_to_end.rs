@@ -7,6 +7,7 @@ use anyhow::{Result, bail};
 use super::show;
 use crate::server::{Server, parent};
 use crate::sink::Sink;
+use crate::wrk::Floor;
 use crate::{Size, load, queue, wrk};
 
 /// How the notifications are sent: one route each, so that nothing of one run is left for the next.
@@ -38,15 +39,30 @@ const FORMS: &[Form] = &[
     },
 ];
 
-const STORED_SECS_MAX: u64 = 180;
-const SENDERS: usize = 8;
+const DRAIN: &str = "draining";
 
-pub(crate) async fn run(size: Size) -> Result<()> {
+const STORED_SECS_MAX: u64 = 180;
+/// As many connections as `wrk` has.
+const SENDERS: usize = 64;
+
+/// All forms and the drain, or only those whose name begins with `part`.
+pub(crate) async fn run(size: Size, part: &str) -> Result<()> {
     let sink = Sink::start()?;
     let secs = if size == Size::Full { 5 } else { 1 };
-    let floor = wrk::requests_per_sec(&format!("http://{}/ok", sink.host), secs)?;
-    show("wrk -t1 -c64 on the sink, before", floor, "requests/s", "");
-    for form in FORMS {
+    let floor = wrk::measure(&format!("http://{}/ok", sink.host), secs)?;
+    show(
+        "wrk -t1 -c64 on the sink, before",
+        floor.requests_per_sec,
+        "requests/s",
+        "",
+    );
+    show(
+        "wrk's own CPU",
+        floor.cpu_secs_per_million,
+        "CPU s / 1 M",
+        "",
+    );
+    for form in FORMS.iter().filter(|form| form.name.starts_with(part)) {
         let server = Server::fresh(&parent(), "e2e", &settings())?;
         let sent = size.of(if form.lines_per_call == 1 {
             60_000
@@ -55,14 +71,27 @@ pub(crate) async fn run(size: Size) -> Result<()> {
         });
         measure(&server, &sink, form, sent, floor).await?;
     }
-    let server = Server::fresh(&parent(), "drain", &settings())?;
-    drain(&server, &sink, size.of(400_000), floor).await?;
-    let after = wrk::requests_per_sec(&format!("http://{}/ok", sink.host), secs)?;
-    show("wrk -t1 -c64 on the sink, after", after, "requests/s", "");
+    if DRAIN.starts_with(part) {
+        let server = Server::fresh(&parent(), "drain", &settings())?;
+        drain(&server, &sink, size.of(400_000), floor).await?;
+    }
+    let after = wrk::measure(&format!("http://{}/ok", sink.host), secs)?;
+    show(
+        "wrk -t1 -c64 on the sink, after",
+        after.requests_per_sec,
+        "requests/s",
+        "",
+    );
     Ok(())
 }
 
-async fn measure(server: &Server, sink: &Sink, form: &Form, count: u64, floor: f64) -> Result<()> {
+async fn measure(
+    server: &Server,
+    sink: &Sink,
+    form: &Form,
+    count: u64,
+    floor: Floor,
+) -> Result<()> {
     let access = server.access()?;
     let url = queue::create(&access, "bench").await?;
     let line = line(sink);
@@ -111,7 +140,7 @@ async fn measure(server: &Server, sink: &Sink, form: &Form, count: u64, floor: f
     );
     show(
         &format!("{}: end to end over wrk", form.name),
-        rate / floor,
+        rate / floor.requests_per_sec,
         "",
         form.wanted,
     );
@@ -121,10 +150,16 @@ async fn measure(server: &Server, sink: &Sink, form: &Form, count: u64, floor: f
         "CPU s / 1 M",
         form.wanted_cpu,
     );
+    show(
+        &format!("{}: server CPU over wrk's", form.name),
+        cpu * 1e6 / count as f64 / floor.cpu_secs_per_million,
+        "",
+        "",
+    );
     Ok(())
 }
 
-async fn drain(server: &Server, sink: &Sink, count: u64, floor: f64) -> Result<()> {
+async fn drain(server: &Server, sink: &Sink, count: u64, floor: Floor) -> Result<()> {
     let access = server.access()?;
     let url = queue::create(&access, "bench").await?;
     server.run(&["pause", "route", "bench"])?;
@@ -140,7 +175,7 @@ async fn drain(server: &Server, sink: &Sink, count: u64, floor: f64) -> Result<(
     show("draining a stored backlog", rate, "notifications/s", "");
     show(
         "draining a stored backlog over wrk",
-        rate / floor,
+        rate / floor.requests_per_sec,
         "",
         ">= 0.50 (0.75)",
     );

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
 use super::show;
@@ -97,6 +98,7 @@ async fn send_all(
     }
     warm_up(access, url, &lanes).await?;
     let begun = Instant::now() + Duration::from_secs(2);
+    let mut ticks = ticks(begun, pace, count);
     let mut due = Vec::new();
     let mut sends = Vec::new();
     for n in 0..count {
@@ -107,7 +109,7 @@ async fn send_all(
             &queue::single(url, &format!("http://{receiver}/n/{n}")),
         )?;
         let lane = lanes[usize::try_from(n % CONNECTIONS)?].clone();
-        tokio::time::sleep_until(at.into()).await;
+        ticks.recv().await;
         sends.push(tokio::task::spawn_local(async move {
             lane.lock().await.call(&request).await
         }));
@@ -117,6 +119,22 @@ async fn send_all(
         send.await??;
     }
     Ok(due)
+}
+
+/// `count` ticks from `begun` on. The runtime's own timers go by whole milliseconds, which would be charged to the server.
+fn ticks(begun: Instant, pace: Duration, count: u64) -> mpsc::UnboundedReceiver<()> {
+    let (sender, ticks) = mpsc::unbounded_channel();
+    std::thread::spawn(move || {
+        let mut at = begun;
+        for _ in 0..count {
+            std::thread::sleep(at.saturating_duration_since(Instant::now()));
+            if sender.send(()).is_err() {
+                return;
+            }
+            at += pace;
+        }
+    });
+    ticks
 }
 
 async fn warm_up(

@@ -21,13 +21,14 @@ const NAMES: &[&str] = &[
     "idle",
 ];
 
-/// Runs the named figures, or all.
+/// Runs the named figures, or all; `end-to-end:packed` is a part of one.
 pub(crate) async fn run(names: &[&str], size: Size) -> Result<()> {
     let chosen = if names.is_empty() { NAMES } else { names };
     for name in chosen {
         println!("\n# {name}");
-        match *name {
-            "end-to-end" => end_to_end::run(size).await?,
+        let (figure, part) = name.split_once(':').unwrap_or((name, ""));
+        match figure {
+            "end-to-end" => end_to_end::run(size, part).await?,
             "cycle" => cycle::run(size).await?,
             "latency" => latency::run(size).await?,
             "durable" => durable::run(size).await?,
