@@ -78,6 +78,10 @@ const IN_FLIGHT_SHARE_MAX: f64 = 0.95;
 /// The share of its time that a thread may work before latencies tell more of it than of the receivers; chosen.
 const LOADED: f64 = 0.7;
 
+/// The share from which on latencies may tell of this thread, so that what waits for a receiver that only seems slow is looked at
+/// again soon: at the end of a burst nobody should wait for a turn that was made of the burst. Chosen.
+const BUSY: f64 = 0.3;
+
 /// Lines of packed messages may wait so many times longer than single ones; chosen. Where the rate is known, and not a
 /// failing receiver's, a minute: what is split comes back in lumps, between which the receiver would be idle. Not where other
 /// notifiers have parts of that rate, which only split lines reach, and splitting costs no requests.
@@ -140,6 +144,7 @@ pub struct Dispatcher {
     lines_mean: Option<f64>,
     in_flight_share: f64,
     is_loaded: bool,
+    is_busy: bool,
     hints: HashMap<Arc<str>, u32, FixedState>,
     is_closing: bool,
     is_cancelled: bool,
@@ -189,6 +194,7 @@ impl Dispatcher {
             lines_mean: None,
             in_flight_share: 0.0,
             is_loaded: false,
+            is_busy: false,
             hints: HashMap::default(),
             is_closing: false,
             is_cancelled: false,
@@ -354,6 +360,7 @@ impl Dispatcher {
     /// slow receivers are cannot be told.
     pub fn set_load(&mut self, share: f64) {
         self.is_loaded = share >= LOADED;
+        self.is_busy = share >= BUSY;
     }
 
     /// Ends the life at `deadline` if that is earlier than planned.

@@ -153,6 +153,7 @@ impl Dispatcher {
             is_returning: message.is_some_and(|message| {
                 message.received.receive_count > 1 || message.retry != travel::Retry::default()
             }),
+            is_busy: self.is_busy,
         }
     }
 

@@ -29,6 +29,8 @@ pub(in super::super) struct Waiter {
     pub(in super::super) age: Duration,
     /// Whether it was put off before.
     pub(in super::super) is_returning: bool,
+    /// Whether this thread is busy, so that latencies may tell of it more than of the receiver.
+    pub(in super::super) is_busy: bool,
 }
 
 impl Unit {
@@ -44,7 +46,7 @@ impl Unit {
         if self.is_shut() {
             return self.away(waiter.age, random);
         }
-        if bucket_per_sec.is_none() && self.is_unknown(at.mono) {
+        if bucket_per_sec.is_none() && self.is_guessed(at.mono, waiter.is_busy) {
             return self.short_turn(at.mono, random);
         }
         let step = (1.0 / self.turns_per_sec(at.mono, waiter, bucket_per_sec)).min(60.0);
@@ -102,15 +104,56 @@ impl Unit {
         }
     }
 
-    /// Whether nothing has come back yet, so that its rate would be a guess.
-    fn is_unknown(&self, mono: Duration) -> bool {
-        self.latency_secs.is_none() && !self.is_failing && self.blocked_until <= mono
+    /// Whether its rate would be a guess: nothing has come back yet, or what did tells of our own load.
+    fn is_guessed(&self, mono: Duration, is_busy: bool) -> bool {
+        let is_guess = self.latency_secs.is_none() || is_busy;
+        is_guess && !self.is_failing && self.blocked_until <= mono
     }
 
-    /// Back soon, since turns made of a guess would bind thousands before the first answer comes; the longer it lets us
-    /// wait for that, the later, so that a receiver that never answers costs each message few trips.
+    /// Back soon, since turns made of a guess would bind thousands before the first answer comes, and be waited for long after
+    /// the load is over; the longer it lets us wait for an answer, the later, so that a receiver that never answers costs
+    /// each message few trips.
     fn short_turn(&self, mono: Duration, random: &mut Random) -> Duration {
         let wait = self.silent_for(mono).clamp(HOLD_QUICK, TURN_MAX / 2);
         wait + random.span(wait)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::port::Timings;
+
+    /// The turn of a message that has waited for ten seconds, before a receiver that answered within a second lately and has a
+    /// thousand waiting.
+    fn turn(is_busy: bool) -> Duration {
+        let mut unit = Unit::new("a".into(), Arc::default());
+        unit.set_limits(64, 1.0);
+        let at = Moment {
+            wall: base::Timestamp::EPOCH,
+            mono: Duration::from_secs(100),
+        };
+        let timings = Timings {
+            total: Duration::from_secs(1),
+            ..Timings::default()
+        };
+        unit.started(at.mono);
+        unit.ended(at, is_busy, &timings, None, None);
+        let waiter = Waiter {
+            age: Duration::from_secs(10),
+            is_returning: false,
+            is_busy,
+        };
+        let mut random = Random::of_seed(1);
+        let turns = (0..1000).map(|_| unit.turn(at, waiter, None, &mut random));
+        turns.last().unwrap_or_default()
+    }
+
+    #[test]
+    fn turns_made_of_a_burst_do_not_outlast_it() {
+        assert!(turn(false) > Duration::from_secs(5), "{:?}", turn(false));
+        assert!(turn(true) <= HOLD_QUICK * 2, "{:?}", turn(true));
     }
 }
