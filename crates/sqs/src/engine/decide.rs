@@ -205,13 +205,14 @@ impl Engine {
             .dead_letters
             .as_ref()
             .and_then(|(name, max)| Some((*self.names.get(name)?, *max)));
-        let picked = queue.pick(Bounds {
+        let mut picked = queue.pick(Bounds {
             at,
             durable: call.durable,
             max: call.max.min(room as usize),
             dead_after: dead_to.map(|(_, max)| max),
         });
         let mut receiving = Receiving::default();
+        receiving.records.extend(picked.expired_record(id));
         if let (Some((to, _)), false) = (dead_to, picked.dead.is_empty()) {
             let cause = MoveCause::DeadLetter;
             receiving.records.push(Record::Moved {

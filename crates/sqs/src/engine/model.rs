@@ -23,7 +23,9 @@ use super::task::{Progress, task_json};
 use crate::Error;
 use crate::settings::Settings;
 
-const RETENTION_SECS: u64 = 3600;
+/// How long messages are kept: in some runs so long that most are received before, in others so short that many expire.
+const RETENTIONS_SECS: [u64; 2] = [3600, 240];
+const DEAD_RETENTION_SECS: u64 = 86_400;
 const RECEIVES_MAX: u32 = 4;
 
 /// SplitMix64.
@@ -137,6 +139,7 @@ struct World {
     snapshot: Option<(usize, Vec<u8>)>,
     random: Random,
     is_fifo: bool,
+    retention_secs: u64,
 }
 
 const MAIN: QueueId = QueueId(2);
@@ -163,17 +166,18 @@ impl World {
             snapshot: None,
             random: Random(seed),
             is_fifo,
+            retention_secs: RETENTIONS_SECS[(seed % 2) as usize],
         };
         world.write(Record::Started { seed: [3; 16] });
         let suffix = if is_fifo { ".fifo" } else { "" };
         world.create(
             &format!("dead{suffix}"),
-            &[("MessageRetentionPeriod", "86400".to_owned())],
+            &[("MessageRetentionPeriod", DEAD_RETENTION_SECS.to_string())],
         );
         let arn = world.engine.arn(&format!("dead{suffix}"));
         let redrive =
             format!(r#"{{"deadLetterTargetArn":"{arn}","maxReceiveCount":{RECEIVES_MAX}}}"#);
-        let retention = RETENTION_SECS.to_string();
+        let retention = world.retention_secs.to_string();
         world.create(
             &format!("main{suffix}"),
             &[
@@ -405,6 +409,7 @@ impl World {
             }
             return;
         }
+        self.follow_expired(queue, &receiving.records);
         let dead = self.expected_dead(queue, &receiving.records);
         let available = self.available(queue.0, &dead);
         self.check_given(queue, max, &given, &available, dead.len() > 50);
@@ -460,10 +465,35 @@ impl World {
         may.then(|| given.iter().map(|(key, _)| *key).collect())
     }
 
+    /// What a look met and took out had outlived its retention.
+    fn follow_expired(&mut self, queue: QueueId, records: &[Record<'_>]) {
+        for record in records {
+            let Record::Expired { messages, .. } = record else {
+                continue;
+            };
+            for touched in messages {
+                let message = self.model.remove(touched.key.0, "expired at a look");
+                assert_eq!((message.queue, message.state), (queue.0, State::Ready));
+                assert!(message.sent_secs + self.retention_of(queue.0) <= self.at / 1000);
+                assert!(message.key < self.durable_position());
+            }
+        }
+    }
+
+    fn retention_of(&self, queue: u32) -> u64 {
+        match queue == MAIN.0 {
+            true => self.retention_secs,
+            false => DEAD_RETENTION_SECS,
+        }
+    }
+
     /// Follows the move of dead letters in the model.
     fn expected_dead(&mut self, queue: QueueId, records: &[Record<'_>]) -> BTreeSet<u64> {
         let mut dead = BTreeSet::new();
-        if let Some(Record::Moved { to, messages, .. }) = records.first() {
+        for record in records {
+            let Record::Moved { to, messages, .. } = record else {
+                continue;
+            };
             assert_eq!((queue, *to), (MAIN, DEAD));
             let (at, minute) = (self.at, self.at / 60_000);
             for touched in messages {
@@ -485,11 +515,7 @@ impl World {
 
     /// What may be received of a queue, in the order of keys.
     fn available(&self, queue: u32, moved: &BTreeSet<u64>) -> Vec<Plain> {
-        let retention = if queue == MAIN.0 {
-            RETENTION_SECS
-        } else {
-            86_400
-        };
+        let retention = self.retention_of(queue);
         let durable = self.durable_position();
         let mut all: Vec<&Plain> = self
             .model
@@ -498,18 +524,32 @@ impl World {
             .collect();
         all.sort_by_key(|message| message.key);
         let mut blocked: BTreeSet<&str> = BTreeSet::new();
+        let mut delayed: BTreeSet<&str> = BTreeSet::new();
         let mut available = Vec::new();
         for message in all {
             let group = message.group.as_deref().unwrap_or_default();
             let is_locked = matches!(message.state, State::InFlight | State::Retry);
-            // Cold messages know their minute only and live to its end; the run's times stay clear of the difference.
-            let is_old = message.sent_minute * 60 + 60 + retention <= self.at / 1000;
-            let may = message.state == State::Ready && message.key < durable && !is_old;
+            // Cold messages know their minute only and live to its end.
+            let is_old = match self.is_fifo {
+                true => message.sent_secs + retention <= self.at / 1000,
+                false => message.sent_minute * 60 + 59 + retention <= self.at / 1000,
+            };
+            let may = message.state == State::Ready && message.key < durable;
+            let is_new = message.nonce == 0 && message.attempt == 0;
+            // What comes back is older than a new message that is delayed, and may overtake it.
+            if self.is_fifo && message.state == State::Delayed {
+                delayed.insert(group);
+                continue;
+            }
+            if self.is_fifo && is_new && delayed.contains(group) {
+                blocked.insert(group);
+            }
             if self.is_fifo && (is_locked || !may || blocked.contains(group)) {
                 blocked.insert(group);
                 continue;
             }
-            if may {
+            // Nothing waits for what nobody may receive any more.
+            if may && !is_old {
                 available.push(message.clone());
             }
         }
@@ -544,18 +584,14 @@ impl World {
             given.len(),
             "one is given twice"
         );
-        // Within a minute of the end of its retention a message may or may not be given.
-        let retention = if queue == MAIN {
-            RETENTION_SECS
-        } else {
-            86_400
+        // On a standard queue a message may or may not be given within a minute of the end of its retention.
+        let retention = self.retention_of(queue.0);
+        let is_sure = |message: &&Plain| {
+            self.is_fifo || message.sent_minute * 60 + retention > self.at / 1000
         };
-        let sure = available
-            .iter()
-            .filter(|message| message.sent_minute * 60 + retention > self.at / 1000)
-            .count();
+        let sure = available.iter().filter(is_sure).count();
         // A receive moves at most 100 dead letters, and looks past as many.
-        if !has_many_dead && (!self.is_fifo || sure == available.len()) {
+        if !has_many_dead {
             assert!(
                 given.len() >= max.min(sure),
                 "{} of {sure} given at {}, durable {}: {available:?}",
@@ -943,7 +979,7 @@ impl World {
         let keys: BTreeSet<u64> = messages.iter().map(|message| message.key.0).collect();
         let secs = self.at / 1000;
         for message in self.model.of(MAIN.0) {
-            if message.sent_minute * 60 + 59 + RETENTION_SECS <= secs {
+            if message.sent_minute * 60 + 59 + self.retention_secs <= secs {
                 assert!(
                     keys.contains(&message.key),
                     "{message:?} outlived its retention"
@@ -951,7 +987,7 @@ impl World {
             }
             if keys.contains(&message.key) {
                 assert!(
-                    message.sent_minute * 60 + RETENTION_SECS <= secs,
+                    message.sent_minute * 60 + self.retention_secs <= secs,
                     "{message:?} expired early"
                 );
             }
@@ -1012,9 +1048,11 @@ impl World {
             .decide_move(number, self.now(), self.durable_position(), 3)
         {
             Progress::Moves(records) => {
+                self.follow_expired(DEAD, &records);
                 for record in records {
                     let Record::Moved { to, messages, .. } = &record else {
-                        panic!("{record:?}")
+                        self.write(record);
+                        continue;
                     };
                     assert_eq!(*to, MAIN);
                     let minute = self.at / 60_000;
@@ -1238,6 +1276,10 @@ fn run(seed: u64, steps: usize, is_fifo: bool) {
     }
     let all: u64 = world.model.left.values().sum();
     assert!(all > 0, "seed {seed} moved nothing");
+    if world.retention_secs == RETENTIONS_SECS[1] {
+        let met = world.model.left.get("expired at a look");
+        assert!(met.is_some(), "seed {seed} met nothing that had expired");
+    }
 }
 
 /// `SHUKUBA_SEEDS=from-to` runs more of them.

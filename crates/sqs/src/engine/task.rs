@@ -66,7 +66,7 @@ const NO_SOURCE: &str = "CouldNotDetermineMessageSource";
 /// How a task goes on.
 #[derive(Debug)]
 pub(crate) enum Progress {
-    /// With these moves; none when it does not run.
+    /// With these moves, and what was met and has expired; none when it does not run.
     Moves(Vec<Record<'static>>),
     /// Not at all: this is its last state.
     Ended(Task),
@@ -176,13 +176,17 @@ impl Engine {
         };
         queue.advance(at);
         let left = usize::try_from(task.to_move.saturating_sub(task.moved)).unwrap_or(usize::MAX);
-        let picked = queue.pick(Bounds {
+        let mut picked = queue.pick(Bounds {
             at,
             durable,
             max: max.min(left),
             dead_after: None,
         });
+        let expired = picked.expired_record(from);
         let messages: Vec<Touched> = picked.messages.iter().map(|each| each.message).collect();
+        if messages.is_empty() && expired.is_some() {
+            return Progress::Moves(expired.into_iter().collect());
+        }
         if messages.is_empty() {
             return Progress::Ended(Task {
                 status: Status::Completed,
@@ -212,17 +216,13 @@ impl Engine {
         if moves.is_empty() {
             return Progress::failed(task, if has_target { NO_QUEUE } else { NO_SOURCE });
         }
-        Progress::Moves(
-            moves
-                .into_iter()
-                .map(|(to, messages)| Record::Moved {
-                    from,
-                    to,
-                    cause,
-                    messages,
-                })
-                .collect(),
-        )
+        let moves = moves.into_iter().map(|(to, messages)| Record::Moved {
+            from,
+            to,
+            cause,
+            messages,
+        });
+        Progress::Moves(expired.into_iter().chain(moves).collect())
     }
 
     /// The handle by which a task is cancelled.

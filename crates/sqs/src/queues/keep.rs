@@ -110,6 +110,11 @@ impl Queues {
                 messages,
             },
         )?;
+        drop(engine);
+        // What left may have held back others of its group.
+        if let Some(queue) = self.queue_by_id(id) {
+            queue.wake();
+        }
         Ok(is_full)
     }
 

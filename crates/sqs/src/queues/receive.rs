@@ -149,7 +149,7 @@ impl Queues {
             };
             engine.queue(queue.id()).map_err(|_| queue.not_found())?;
             let receiving = engine.decide_receive(queue.id(), at, &call)?;
-            let has_moved = !receiving.records.is_empty();
+            let has_changed = !receiving.records.is_empty();
             for mut record in receiving.records {
                 let end = self
                     .write(&mut engine, Class::Unhurried, at, &mut record)?
@@ -166,7 +166,7 @@ impl Queues {
                 .queue_mut(queue.id())
                 .map_err(|_| queue.not_found())?;
             if leases.is_empty() {
-                return Ok((!has_moved).then(|| Look::Nothing(state.sleep_until())));
+                return Ok((!has_changed).then(|| Look::Nothing(state.sleep_until())));
             }
             if state.visible() > 0 {
                 queue.wake();
@@ -203,6 +203,7 @@ impl Queues {
             messages: there.collect(),
         };
         self.write(&mut engine, Class::Settle, at, &mut record)?;
+        queue.wake();
         Ok(())
     }
 }

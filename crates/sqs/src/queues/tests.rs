@@ -727,6 +727,95 @@ async fn no_receiver_gets_a_message_beyond_its_retention() {
     }
 }
 
+/// What is held back by messages that nobody may receive any more: behind one of each kind, and behind many.
+#[tokio::test]
+async fn what_is_too_old_holds_nothing_back() {
+    let later = |body: &str| Outgoing {
+        delay: Some(Duration::from_secs(1)),
+        ..text(body)
+    };
+    let kinds: [(&str, usize, &dyn Fn(&str) -> Outgoing); 7] = [
+        ("cold", 1, &text),
+        ("many-cold", 2500, &text),
+        ("tenant", 1, &|body| grouped(body, "t")),
+        ("many-of-a-tenant", 2500, &|body| grouped(body, "t")),
+        ("many-hot", 2500, &later),
+        ("group.fifo", 1, &|body| known(body, "g", body)),
+        ("many-of-a-group.fifo", 2500, &|body| known(body, "g", body)),
+    ];
+    for (name, count, make) in kinds {
+        let bench = Bench::new();
+        let fifo = if name.ends_with(".fifo") { "true" } else { "" };
+        let attributes = [("MessageRetentionPeriod", "60"), ("FifoQueue", fifo)];
+        let given = if fifo.is_empty() { 1 } else { 2 };
+        let queue = bench.create(name, &attributes[..given]).await;
+        let old = (0..count).map(|n| make(&format!("old {n}"))).collect();
+        let sender = Sender {
+            id: "",
+            cause: Cause::Sent,
+        };
+        bench.queues.send(&queue, sender, old).await.unwrap();
+        bench.pass(120);
+        bench.send(&queue, make("new")).await.unwrap();
+        bench.pass(1);
+        let found = bench.receive(&queue, 10).await;
+        assert_eq!(bodies(&found), ["new"], "{name}");
+        assert_eq!(bench.counts(&queue), (0, 1, 0, 0), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_task_moves_what_lies_behind_too_old_ones() {
+    let bench = Bench::new();
+    let retention = ("MessageRetentionPeriod", "60");
+    let dead = bench.create("dead.fifo", &[FIFO, retention]).await;
+    let arn = bench.queues.arn("dead.fifo");
+    let redrive = format!(r#"{{"deadLetterTargetArn":"{arn}","maxReceiveCount":"2"}}"#);
+    let attributes = [FIFO, ("RedrivePolicy", &redrive)];
+    let queue = bench.create("q.fifo", &attributes).await;
+    bench.send(&dead, known("old", "g", "1")).await.unwrap();
+    bench.pass(60);
+    bench.send(&dead, known("new", "g", "2")).await.unwrap();
+    let to = bench.queues.arn("q.fifo");
+    let task = bench.queues.start_move(&arn, Some(&to), None);
+    task.await.unwrap();
+    ticks(&bench, 2);
+    assert_eq!(bodies(&bench.receive(&queue, 10).await), ["new"]);
+    let task = bench.queues.list_moves(&arn, 1).unwrap().remove(0);
+    assert_eq!((task.status, task.moved), ("COMPLETED", 1));
+    assert_eq!(bench.counts(&dead), (0, 0, 0, 0));
+}
+
+/// A message in flight that is taken out opens its group.
+#[tokio::test]
+async fn a_waiting_receiver_gets_what_an_expired_message_held_back() {
+    let bench = Bench::new();
+    let attributes = [
+        FIFO,
+        ("MessageRetentionPeriod", "60"),
+        ("VisibilityTimeout", "43200"),
+    ];
+    let queue = bench.create("q.fifo", &attributes).await;
+    bench.send(&queue, known("old", "g", "1")).await.unwrap();
+    bench.one(&queue).await;
+    bench.pass(60);
+    bench.send(&queue, known("new", "g", "2")).await.unwrap();
+    let (queues, place) = (Arc::clone(&bench.queues), Arc::clone(&queue));
+    let waiting = tokio::spawn(async move {
+        let receive = Receive {
+            wait: Some(Duration::from_secs(20)),
+            ..Receive::default()
+        };
+        queues.receive(&place, receive).await
+    });
+    while queue.waiting.load(std::sync::atomic::Ordering::SeqCst) == 0 {
+        tokio::task::yield_now().await;
+    }
+    ticks(&bench, 10);
+    let came = tokio::time::timeout(Duration::from_secs(10), waiting).await;
+    assert_eq!(bodies(&came.unwrap().unwrap().unwrap()), ["new"]);
+}
+
 #[tokio::test]
 async fn what_is_too_old_goes_once_in_the_interval() {
     let bench = Bench::new();
