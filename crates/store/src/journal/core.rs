@@ -178,7 +178,9 @@ impl Core {
             }
             Err(error) => {
                 let mut tail = self.tail.lock();
-                if !std::mem::replace(&mut tail.is_short, true) {
+                let was_short = std::mem::replace(&mut tail.is_short, true);
+                tail.keep_reserve();
+                if !was_short {
                     warn!(%error, room = ?tail.room(), "no room for the next segment");
                 }
                 false

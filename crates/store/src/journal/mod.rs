@@ -159,6 +159,7 @@ impl Journal {
         };
         let disk = RealDisk::at(dir).map_err(failed("create the journal's directory"))?;
         let (mut journal, recovery) = Self::open_on(Arc::new(disk), options, fold)?;
+        journal.fill_reserve();
         journal
             .start()
             .map_err(failed("start the journal's threads"))?;
@@ -199,6 +200,11 @@ impl Journal {
             },
             recovery,
         ))
+    }
+
+    /// Before the first send is taken it is known whether the disk has room for the reserve.
+    fn fill_reserve(&self) {
+        while self.core.tail.lock().lacks_reserve() && self.core.keep() {}
     }
 
     fn start(&mut self) -> io::Result<()> {

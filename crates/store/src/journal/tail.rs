@@ -66,7 +66,7 @@ pub(crate) struct Tail {
     pub(crate) reserve: usize,
     /// The last try to allocate a spare failed.
     pub(crate) is_short: bool,
-    /// Only the reserve is left; over when all spares are there again.
+    /// Only the reserve is left, or part of it; over when all spares are there again.
     pub(crate) sends_stopped: bool,
     pub(crate) sealed: u64,
     pub(crate) last_at: Timestamp,
@@ -123,6 +123,15 @@ impl Tail {
         self.spares.len() < self.spares_wanted()
     }
 
+    pub(crate) fn lacks_reserve(&self) -> bool {
+        self.spares.len() < self.reserve
+    }
+
+    /// Refuses sends from now on when part of the reserve is gone and nothing replaces it.
+    pub(crate) fn keep_reserve(&mut self) {
+        self.sends_stopped |= self.is_short && self.lacks_reserve();
+    }
+
     /// Refuses a send while only the reserve is left, and anybody while too much waits.
     pub(crate) fn admit(&self, class: Class, options: &Options) -> Result<(), AppendError> {
         if class == Class::Send && self.sends_stopped {
@@ -170,7 +179,7 @@ impl Tail {
                 self.busy()
             });
         };
-        self.sends_stopped |= self.is_short && self.spares.len() < self.reserve;
+        self.keep_reserve();
         self.push(Header::of(Kind::Seal, self.last_at, 0, &[]), &[]);
         self.sealed += 1;
         let span = Span {

@@ -73,6 +73,39 @@ fn a_full_disk_refuses_sends_then_settles_and_resumes_alone() {
     assert_eq!(recovered.count, sent + settled + 1);
 }
 
+/// A restart gives nobody what is left for settles.
+#[test]
+fn a_reserve_that_was_begun_takes_no_sends_after_a_restart() {
+    let disk = SimDisk::new(1, 4 * SEGMENT);
+    let journal = open(&disk, &mut Model::default());
+    while journal.keep_now() {}
+    disk.set_size(0);
+    while append(&journal, Class::Send).is_ok() {
+        journal.keep_now();
+    }
+    let Room::Reserve { left: before, size } = journal.room() else {
+        panic!("{:?}", journal.room());
+    };
+    while journal.segments().len() < 3 {
+        append(&journal, Class::Settle).unwrap();
+        journal.commit_now();
+    }
+    drop(journal);
+    let journal = open(&disk, &mut Model::default());
+    assert!(!journal.keep_now());
+    let Room::Reserve { left, size: same } = journal.room() else {
+        panic!("{:?}", journal.room());
+    };
+    assert!(left < before && size == same, "{left} of {before}");
+    assert_eq!(append_all(&journal, Class::Send), 0);
+    append_all(&journal, Class::Settle);
+    journal.commit_now();
+    drop(journal);
+    let journal = open(&disk, &mut Model::default());
+    assert!(!journal.keep_now());
+    assert_eq!(journal.room(), Room::Full);
+}
+
 #[test]
 fn a_failed_sync_ends_every_wait_and_every_append() {
     let disk = SimDisk::new(1, 1 << 20);
