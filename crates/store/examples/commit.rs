@@ -2,7 +2,6 @@
 //!
 //! ```text
 //! cargo run --release -p shukuba-store --example commit -- commit DIR [SECONDS]    appends/s at W = 1, 16, 64, 256
-//! cargo run --release -p shukuba-store --example commit -- gather DIR [SECONDS]    the same for several gather windows
 //! cargo run --release -p shukuba-store --example commit -- reuse DIR [SECONDS]     new segments against used ones
 //! cargo run --release -p shukuba-store --example commit -- paced DIR [SECONDS]     latency at 200/s
 //! cargo run --release -p shukuba-store --example commit -- recover DIR [MILLIONS]  fill, evict, open
@@ -142,10 +141,9 @@ fn floor(dir: &Path, bytes: usize, kind: &str) {
     );
 }
 
-fn commit(dir: &Path, writers: usize, gather: Duration, span: Duration, reuse: Option<usize>) {
+fn commit(dir: &Path, writers: usize, span: Duration, reuse: Option<usize>) {
     let path = dir.join("journal");
     let options = Options {
-        gather,
         used_kept: reuse.unwrap_or(0),
         ..Options::default()
     };
@@ -204,8 +202,7 @@ fn commit(dir: &Path, writers: usize, gather: Duration, span: Duration, reuse: O
     let messages = times.len() as f64 * MESSAGES as f64;
     let groups = groups.load(Ordering::Relaxed) as f64;
     println!(
-        "W={writers:<3} gather {:>4} us: {:>7.0} msgs/s, {:>6.0} groups/s, {:>5.1} msgs/group, ack median {:.3} p99 {:.3} ms, CPU {:.2} s per 1M, {:.3} disk bytes per byte",
-        gather.as_micros(),
+        "W={writers:<3}: {:>7.0} msgs/s, {:>6.0} groups/s, {:>5.1} msgs/group, ack median {:.3} p99 {:.3} ms, CPU {:.2} s per 1M, {:.3} disk bytes per byte",
         messages / seconds,
         groups / seconds,
         messages / groups,
@@ -353,15 +350,7 @@ fn main() {
                 }
             }
             for writers in [1, 16, 64, 256] {
-                commit(dir, writers, Duration::ZERO, span, None);
-            }
-        }
-        "gather" => {
-            for writers in [1, 16, 64, 256] {
-                for micros in [0, 20, 100, 500] {
-                    floor(dir, 32 << 10, "allocated");
-                    commit(dir, writers, Duration::from_micros(micros), span, None);
-                }
+                commit(dir, writers, span, None);
             }
         }
         "reuse" => {
@@ -369,7 +358,7 @@ fn main() {
                 for writers in [1, 16, 64, 256] {
                     for used_kept in [0, 2] {
                         print!("used segments kept: {used_kept}; ");
-                        commit(dir, writers, Duration::ZERO, span, Some(used_kept));
+                        commit(dir, writers, span, Some(used_kept));
                     }
                 }
             }
@@ -380,7 +369,7 @@ fn main() {
             recover(dir, number.unwrap_or(1), true);
         }
         "read" => read(dir, number.unwrap_or(1)),
-        other => println!("`{other}` is none of commit, gather, reuse, paced, recover, read"),
+        other => println!("`{other}` is none of commit, reuse, paced, recover, read"),
     }
     fs::remove_dir_all(dir).unwrap();
 }

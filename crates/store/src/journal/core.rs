@@ -303,12 +303,7 @@ impl Core {
             self.work.wait_for(&mut tail, self.options.linger);
         }
         tail.committer = Committer::Works;
-        let goes_on = !tail.stopping;
-        drop(tail);
-        if goes_on && !self.options.gather.is_zero() {
-            std::thread::sleep(self.options.gather);
-        }
-        goes_on
+        !tail.stopping
     }
 
     /// The keeper's thread.

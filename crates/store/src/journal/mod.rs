@@ -81,8 +81,6 @@ pub struct Options {
     pub record_max: ByteCount,
     /// Most that may wait for the disk; 64 MiB for sends, twice that for settles.
     pub pending_max: ByteCount,
-    /// How long the committer lets a group gather before it writes; 0 (at once) measured best, see `examples/commit.rs`.
-    pub gather: Duration,
     /// How long [`Class::Unhurried`] records wait for others to share a commit; 5 ms.
     pub linger: Duration,
     /// How many dropped segment files are kept, beside the reserve, to be written over instead of allocating new ones.
@@ -96,7 +94,6 @@ impl Default for Options {
             reserve: ByteCount::mib(64),
             record_max: ByteCount::mib(16),
             pending_max: ByteCount::mib(64),
-            gather: Duration::ZERO,
             linger: Duration::from_millis(5),
             used_kept: 0,
         }

@@ -35,13 +35,6 @@ pub fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
-/// How many bytes a varint takes.
-#[must_use]
-pub fn varint_len(value: u64) -> usize {
-    let bits = 64 - (value | 1).leading_zeros() as usize;
-    bits.div_ceil(7)
-}
-
 fn low_byte(value: u64) -> u8 {
     (value & 0xff) as u8
 }
