@@ -33,13 +33,4 @@ impl Protocol {
             Self::RpcV2Cbor => "application/cbor",
         }
     }
-
-    /// The content type of a request.
-    #[must_use]
-    pub const fn request_type(self) -> &'static str {
-        match self {
-            Self::Query | Self::Ec2Query => "application/x-www-form-urlencoded; charset=utf-8",
-            _ => self.response_type(),
-        }
-    }
 }

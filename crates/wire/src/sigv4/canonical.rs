@@ -53,7 +53,8 @@ impl PathStyle {
 /// The query parameter that a canonical query leaves out.
 const SIGNATURE: &str = "X-Amz-Signature";
 
-/// Writes the canonical request.
+/// Writes the canonical request: text, but for values of headers that are none, which stay as they came. Read as text, values
+/// that differ would become the same.
 ///
 /// `signed_headers`: lower case, in order. `payload`: the hash in hex, or what stands in for it.
 #[must_use]
@@ -62,7 +63,7 @@ pub fn request(
     style: PathStyle,
     signed_headers: &[&str],
     payload: &str,
-) -> String {
+) -> Vec<u8> {
     let mut text = String::with_capacity(768);
     text.push_str(parts.method);
     text.push('\n');
@@ -70,25 +71,26 @@ pub fn request(
     text.push('\n');
     push_query(&mut text, parts.query);
     text.push('\n');
+    let mut bytes = text.into_bytes();
     for name in signed_headers {
-        text.push_str(name);
-        text.push(':');
-        push_values(&mut text, parts.headers, name);
-        text.push('\n');
+        bytes.extend_from_slice(name.as_bytes());
+        bytes.push(b':');
+        push_values(&mut bytes, parts.headers, name);
+        bytes.push(b'\n');
     }
-    text.push('\n');
-    push_joined(&mut text, signed_headers);
-    text.push('\n');
-    text.push_str(payload);
-    text
+    bytes.push(b'\n');
+    push_joined(&mut bytes, signed_headers);
+    bytes.push(b'\n');
+    bytes.extend_from_slice(payload.as_bytes());
+    bytes
 }
 
-fn push_joined(text: &mut String, names: &[&str]) {
+fn push_joined(bytes: &mut Vec<u8>, names: &[&str]) {
     for (index, name) in names.iter().enumerate() {
         if index > 0 {
-            text.push(';');
+            bytes.push(b';');
         }
-        text.push_str(name);
+        bytes.extend_from_slice(name.as_bytes());
     }
 }
 
@@ -202,39 +204,23 @@ fn is_unreserved(byte: u8) -> bool {
 }
 
 /// All values of a header with outer blanks cut and inner ones made one, joined by commas.
-fn push_values(text: &mut String, headers: &HeaderMap, name: &str) {
+fn push_values(bytes: &mut Vec<u8>, headers: &HeaderMap, name: &str) {
     for (index, value) in headers.get_all(name).iter().enumerate() {
         if index > 0 {
-            text.push(',');
+            bytes.push(b',');
         }
-        push_value(text, &String::from_utf8_lossy(value.as_bytes()));
+        push_value(bytes, value.as_bytes());
     }
 }
 
-fn push_value(text: &mut String, value: &str) {
-    let value = value.trim_matches(is_blank);
-    let mut was_blank = false;
-    let is_tidy = value.bytes().all(|byte| {
-        let is_double = was_blank && byte == b' ';
-        was_blank = byte == b' ';
-        !is_double && byte != b'\t'
-    });
-    if is_tidy {
-        text.push_str(value);
-        return;
-    }
-    for (index, word) in value
-        .split(is_blank)
-        .filter(|word| !word.is_empty())
-        .enumerate()
-    {
+fn push_value(bytes: &mut Vec<u8>, value: &[u8]) {
+    let words = value
+        .split(|byte| matches!(byte, b' ' | b'\t'))
+        .filter(|word| !word.is_empty());
+    for (index, word) in words.enumerate() {
         if index > 0 {
-            text.push(' ');
+            bytes.push(b' ');
         }
-        text.push_str(word);
+        bytes.extend_from_slice(word);
     }
-}
-
-fn is_blank(c: char) -> bool {
-    matches!(c, ' ' | '\t')
 }

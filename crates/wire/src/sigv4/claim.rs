@@ -196,14 +196,14 @@ impl<'a> Claim<'a> {
             return Ok(());
         }
         Err(Refusal::Mismatch {
-            canonical,
+            canonical: String::from_utf8_lossy(&canonical).into_owned(),
             string_to_sign,
         })
     }
 
     /// The canonical request with `payload` as its last line.
     #[must_use]
-    pub fn canonical_request(&self, payload: &str) -> String {
+    pub fn canonical_request(&self, payload: &str) -> Vec<u8> {
         let names: Vec<&str> = self.signed_headers.split(';').collect();
         canonical::request(&self.parts, self.rules.path, &names, payload)
     }
@@ -309,7 +309,7 @@ impl<'a> Claim<'a> {
 }
 
 /// The text whose HMAC is the signature.
-pub(super) fn string_to_sign(signed_at: &str, scope: &Scope<'_>, canonical: &str) -> String {
+pub(super) fn string_to_sign(signed_at: &str, scope: &Scope<'_>, canonical: &[u8]) -> String {
     let mut text = String::with_capacity(192);
     for part in [
         ALGORITHM,
@@ -325,7 +325,7 @@ pub(super) fn string_to_sign(signed_at: &str, scope: &Scope<'_>, canonical: &str
         text.push_str(part);
     }
     text.push_str("/aws4_request\n");
-    text.push_str(&hex_digest(&sha256(canonical.as_bytes())));
+    text.push_str(&hex_digest(&sha256(canonical)));
     text
 }
 

@@ -78,7 +78,7 @@ pub enum Refusal {
         "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.\n\nThe Canonical String for this request should have been\n'{canonical}'\n\nThe String-to-Sign should have been\n'{string_to_sign}'\n"
     )]
     Mismatch {
-        /// Our canonical request.
+        /// Our canonical request; what is no text in it is shown as `\u{fffd}`.
         canonical: String,
         /// Our string to sign.
         string_to_sign: String,
