@@ -9,7 +9,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::limits::Limits;
 
-/// Bodies up to here take nothing from the budget of large ones.
+/// Bodies up to here take nothing from the budget of large ones; larger ones take from it in steps of this size.
 const SMALL_BYTES: u64 = 64 * 1024;
 
 /// Why a body is not there.
@@ -29,11 +29,20 @@ pub(crate) enum Trouble {
 #[derive(Debug)]
 pub(crate) struct Budget(Semaphore);
 
+/// What a body holds of the budget.
+///
+/// INVARIANT: it covers what has arrived, and grows as it arrives: who has announced a body and sends none holds nothing.
+#[derive(Debug)]
+struct Share<'a> {
+    budget: &'a Budget,
+    permit: Option<SemaphorePermit<'a>>,
+}
+
 /// A body, with its share of the budget while it lives.
 #[derive(Debug)]
 pub(crate) struct Read<'a> {
     pub(crate) bytes: Bytes,
-    _share: Option<SemaphorePermit<'a>>,
+    _share: Share<'a>,
 }
 
 impl Budget {
@@ -43,16 +52,28 @@ impl Budget {
             usize::try_from(kib).unwrap_or(Semaphore::MAX_PERMITS),
         ))
     }
+}
 
-    fn share(&self, bytes: u64) -> Result<Option<SemaphorePermit<'_>>, Trouble> {
+impl Share<'_> {
+    /// Takes what `bytes` need beyond what it has.
+    fn grow_to(&mut self, bytes: u64) -> Result<(), Trouble> {
         if bytes <= SMALL_BYTES {
-            return Ok(None);
+            return Ok(());
         }
-        let kib = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX);
-        self.0
-            .try_acquire_many(kib)
-            .map(Some)
-            .map_err(|_| Trouble::Busy)
+        let kib = bytes.next_multiple_of(SMALL_BYTES) / 1024;
+        let held = self.permit.as_ref().map_or(0, SemaphorePermit::num_permits);
+        let more = kib.saturating_sub(held as u64);
+        if more == 0 {
+            return Ok(());
+        }
+        let more = u32::try_from(more).unwrap_or(u32::MAX);
+        let taken = self.budget.0.try_acquire_many(more);
+        let taken = taken.map_err(|_| Trouble::Busy)?;
+        match &mut self.permit {
+            Some(permit) => permit.merge(taken),
+            None => self.permit = Some(taken),
+        }
+        Ok(())
     }
 }
 
@@ -68,9 +89,13 @@ pub(crate) async fn read<'a>(
     if most > limit {
         return Err(Trouble::TooLarge);
     }
-    let share = budget.share(most)?;
+    let mut share = Share {
+        budget,
+        permit: None,
+    };
     let capacity = usize::try_from(most.min(SMALL_BYTES)).unwrap_or_default();
-    let bytes = in_time(limits.body_time, collect(body, limit, capacity)).await?;
+    let collected = collect(body, limit, capacity, &mut share);
+    let bytes = in_time(limits.body_time, collected).await?;
     Ok(Read {
         bytes,
         _share: share,
@@ -109,7 +134,12 @@ async fn in_time<T>(
         .unwrap_or(Err(Trouble::TooSlow))
 }
 
-async fn collect(mut body: Incoming, limit: u64, capacity: usize) -> Result<Bytes, Trouble> {
+async fn collect(
+    mut body: Incoming,
+    limit: u64,
+    capacity: usize,
+    share: &mut Share<'_>,
+) -> Result<Bytes, Trouble> {
     let mut first = Bytes::new();
     let mut whole: Option<BytesMut> = None;
     while let Some(frame) = body.frame().await {
@@ -120,6 +150,7 @@ async fn collect(mut body: Incoming, limit: u64, capacity: usize) -> Result<Byte
         if (so_far + data.len()) as u64 > limit {
             return Err(Trouble::TooLarge);
         }
+        share.grow_to((so_far + data.len()) as u64)?;
         match &mut whole {
             Some(whole) => whole.extend_from_slice(&data),
             // Most bodies come in one piece, which is then not copied.

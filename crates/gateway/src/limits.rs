@@ -11,7 +11,8 @@ pub struct Limits {
     pub header_bytes: ByteCount,
     /// The most bytes of a request's body. A message of 1 MiB in JSON escapes needs up to 2, in a form up to 3.
     pub body_bytes: ByteCount,
-    /// The most bytes of all large bodies (beyond 64 KiB each) that are being read or worked on at a time.
+    /// The most bytes of all large bodies (beyond 64 KiB each) that have arrived and are being read or worked on at a time, in
+    /// steps of 64 KiB. Beyond it: 503, to whoever sends the next step.
     pub bodies_bytes: ByteCount,
     /// The most connections. A newcomer beyond it takes the place of one that has proven nothing or rests.
     pub connections: usize,

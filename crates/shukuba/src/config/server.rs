@@ -43,6 +43,8 @@ pub(crate) struct Limits {
     pub(crate) head_bytes: Size,
     /// Bytes of a request's body. 64KiB to 64MiB; default 4MiB.
     pub(crate) body_bytes: Size,
+    /// Bytes of all bodies beyond 64KiB that have arrived and are being read or worked on; what comes beyond it is refused (503). At least `body_bytes`. 1MiB to 16GiB; default 256MiB.
+    pub(crate) bodies_bytes: Size,
     /// Longest time for a request's head. 1s to 10m; default 30s.
     pub(crate) head_time: Span,
     /// Longest time for a request's body. 1s to 10m; default 60s.
@@ -87,6 +89,7 @@ impl Default for Limits {
             connections: 10_000,
             head_bytes: Size(base::ByteCount::kib(64)),
             body_bytes: Size(base::ByteCount::mib(4)),
+            bodies_bytes: Size(base::ByteCount::mib(256)),
             head_time: Span::secs(30),
             body_time: Span::secs(60),
             idle_time: Span::secs(75),
@@ -159,6 +162,7 @@ impl Limits {
         let sizes = [
             ("head_bytes", self.head_bytes, 1 << 10, 1 << 20),
             ("body_bytes", self.body_bytes, 64 << 10, 64 << 20),
+            ("bodies_bytes", self.bodies_bytes, 1 << 20, 16 << 30),
         ];
         let times = [
             ("head_time", self.head_time, minutes(10)),
@@ -179,6 +183,12 @@ impl Limits {
                 max,
             )
         }));
+        if self.bodies_bytes.0 < self.body_bytes.0 {
+            found.push(Invalid::new(
+                "server.limits.bodies_bytes",
+                "is less than `body_bytes`: the largest body would never be taken",
+            ));
+        }
         if !(1..=1_000_000).contains(&self.connections) {
             found.push(Invalid::new(
                 "server.limits.connections",

@@ -353,6 +353,7 @@ pub(super) fn limits(server: &Server) -> Limits {
     Limits {
         header_bytes: limits.head_bytes.0,
         body_bytes: limits.body_bytes.0,
+        bodies_bytes: limits.bodies_bytes.0,
         connections: usize::try_from(limits.connections).unwrap_or(usize::MAX),
         header_time: limits.head_time.get(),
         body_time: limits.body_time.get(),
