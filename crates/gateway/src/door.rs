@@ -210,8 +210,11 @@ impl Door {
         } = match self.claim(visit, tongue, route) {
             Ok(known) => known,
             Err(fault) => {
-                // The answer matters more than this body; what is wrong with it is no news.
-                let _ = body::discard(body, &self.parts.limits).await;
+                // Who asks before sending a body is answered instead of being asked for it.
+                if !asks_first(visit.head) {
+                    // The answer matters more than this body; what is wrong with it is no news.
+                    let _ = body::discard(body, &self.parts.limits).await;
+                }
                 return Err(fault);
             }
         };
@@ -430,7 +433,8 @@ impl Door {
             .metrics
             .add("shukuba", "faults", &[("code", fault.code)], 1.0);
         let mut answer = answer::fault(tongue, visit.request_id, fault);
-        if matches!(fault.status, 408 | 413) {
+        // Whether a body still comes after a refusal, only the end of the connection makes clear.
+        if matches!(fault.status, 408 | 413) || asks_first(visit.head) {
             answer
                 .headers_mut()
                 .insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -485,6 +489,11 @@ async fn run(call: Box<dyn Call>, ctx: Ctx) -> Result<Bytes, Fault> {
     let operation = call.name();
     let answered = AssertUnwindSafe(call.run(ctx)).catch_unwind().await;
     answered.unwrap_or_else(|_| Err(panicked(operation)))
+}
+
+/// Whether the client waits for a word before it sends the body: `Expect: 100-continue`. Reading the body gives it.
+fn asks_first(head: &Parts) -> bool {
+    head.headers.contains_key(header::EXPECT)
 }
 
 fn unnamed_host() -> Fault {

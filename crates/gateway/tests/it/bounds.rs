@@ -147,6 +147,29 @@ async fn the_body_of_an_unknown_caller_is_dropped_and_answered() {
 }
 
 #[tokio::test]
+async fn who_asks_before_sending_a_body_is_refused_at_once() {
+    let house = House::open(Limits::default()).await;
+    let signed = String::from_utf8(house.json("SendMessage", SEND)).unwrap();
+    let signed = signed.split("content-length").next().unwrap();
+    let unknown = signed.replace("Credential=", "Credential=X");
+    for head in ["POST / HTTP/1.1\r\nhost: x\r\n", &unknown] {
+        let mut client = house.connect().await;
+        let request = format!("{head}content-length: 1000000\r\nexpect: 100-continue\r\n\r\n");
+        let got = client.ask(request.as_bytes()).await;
+        assert_eq!(got.status, 403, "{got:?}");
+        assert_eq!(got.headers["connection"], "close");
+        assert!(client.is_closed().await);
+    }
+    let mut client = house.connect().await;
+    let head = format!(
+        "{signed}content-length: {}\r\nexpect: 100-continue\r\n\r\n",
+        SEND.len()
+    );
+    assert_eq!(client.ask(head.as_bytes()).await.status, 100);
+    assert_eq!(client.ask(SEND.as_bytes()).await.status, 200);
+}
+
+#[tokio::test]
 async fn large_bodies_share_a_budget() {
     let limits = Limits {
         bodies_bytes: ByteCount::kib(256),
