@@ -1,7 +1,7 @@
 //! Counts and measurements of this process, as Prometheus text.
 //!
-//! INVARIANT: at most [`SERIES_LIMIT`] series exist. What comes after is counted in a series whose dimensions are all
-//! `(other)`, so that no caller can fill the memory with names.
+//! INVARIANT: at most [`SERIES_LIMIT`] series exist, and one more for each metric of the program's own: what comes after is
+//! counted there, all its dimensions `(other)`, so that no caller can fill the memory with names.
 //!
 //! Source: Prometheus text exposition format 0.0.4.
 
@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use base::{HISTOGRAM_BOUNDS as BOUNDS, MetricSink};
 use parking_lot::{Mutex, RwLock};
 
-/// The most series of a process. Chosen: 10,000 take about 4 MB.
+/// The most series of a process, those of `(other)` aside. Chosen: 10,000 take about 4 MB.
 pub const SERIES_LIMIT: usize = 10_000;
 
 /// Takes counts from the whole process and shows them.
@@ -172,6 +172,7 @@ impl Registry {
         let mut writer = GaugeWriter {
             text: &mut text,
             help,
+            last: String::new(),
         };
         for read in self.gauges.lock().iter() {
             read(&mut writer);
@@ -359,6 +360,8 @@ impl Series {
 pub struct GaugeWriter<'a> {
     text: &'a mut String,
     help: &'static [Help],
+    /// The name of the value before.
+    last: String,
 }
 
 impl GaugeWriter<'_> {
@@ -366,9 +369,9 @@ impl GaugeWriter<'_> {
     ///
     /// Write all values of one `name` one after the other.
     pub fn gauge(&mut self, name: &str, dimensions: &[(&str, &str)], value: f64) {
-        let head = format!("# TYPE {name} gauge\n");
-        if !self.text.contains(&head) {
+        if self.last != name {
             push_head(self.text, self.help, name, "gauge");
+            name.clone_into(&mut self.last);
         }
         push_sample(self.text, name, dimensions, value);
     }
@@ -460,7 +463,10 @@ mod tests {
         );
         registry.record("shukuba", "call_seconds", &[], 0.003);
         registry.record("shukuba", "call_seconds", &[], 1000.0);
-        registry.gauges(|out| out.gauge("shukuba_backlog", &[("queue", "s2s")], 12.0));
+        registry.gauges(|out| {
+            out.gauge("shukuba_backlog", &[("queue", "s2s")], 12.0);
+            out.gauge("shukuba_backlog", &[("queue", "other")], 3.0);
+        });
         registry.describe(&[
             ("shukuba_call_seconds", "How long calls took"),
             ("shukuba_backlog", "What waits"),
@@ -480,11 +486,10 @@ mod tests {
             "shukuba_call_seconds_count 2",
             "# TYPE shukuba_backlog gauge",
             "shukuba_backlog{queue=\"s2s\"} 12",
+            "shukuba_backlog{queue=\"other\"} 3",
         ] {
-            assert!(
-                text.lines().any(|one| one == line),
-                "{line} is not in\n{text}"
-            );
+            let times = text.lines().filter(|one| *one == line).count();
+            assert_eq!(times, 1, "{line} in\n{text}");
         }
     }
 
