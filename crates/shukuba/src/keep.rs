@@ -4,6 +4,7 @@
 //! secret of the results, and the format version. The master key stays out unless it is asked for.
 
 use std::fs;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 
 use anyhow::Context;
@@ -155,7 +156,6 @@ fn remove_copy(to: &Path, is_new: bool) -> std::io::Result<()> {
 
 /// Makes a place for the copy of `from`. What is wrong with it is the caller's slip.
 fn make_empty(from: &Path, dir: &Path) -> anyhow::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
     let is_taken = fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some());
     if is_taken {
         return Err(app::usage(format!(
@@ -267,7 +267,10 @@ fn copy_if_there(from: &Path, to: &Path) -> anyhow::Result<Option<u64>> {
 fn copy_file(from: &Path, to: &Path) -> anyhow::Result<u64> {
     let copy = || {
         let bytes = fs::copy(from, to)?;
-        fs::File::open(to)?.sync_all()?;
+        let copied = fs::File::open(to)?;
+        // A copy has the mode of what it copies, which may be from before files were private.
+        copied.set_permissions(fs::Permissions::from_mode(0o600))?;
+        copied.sync_all()?;
         Ok::<u64, std::io::Error>(bytes)
     };
     copy().with_context(|| format!("cannot copy `{}` to `{}`", from.display(), to.display()))

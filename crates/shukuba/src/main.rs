@@ -34,6 +34,8 @@ mod torture;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // Bodies, results and keys are for the owner alone, wherever they are put: files 0600, folders 0700.
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     let cli = cli::Cli::parse();
     let app = app::App::new(cli.global);
     app::start_log(cli.command.log_level());

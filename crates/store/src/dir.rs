@@ -6,6 +6,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,6 +14,9 @@ use std::time::Duration;
 pub const DATA_VERSION: u32 = 1;
 
 const FORMAT: &str = "shukuba-data";
+
+/// What holds bodies.
+const PRIVATE: [&str; 2] = ["journal", "results"];
 
 /// Why a data directory was not opened.
 #[derive(Debug, thiserror::Error)]
@@ -81,7 +85,8 @@ const LOOK_WAIT: Duration = Duration::from_millis(500);
 const LOCK_POLL: Duration = Duration::from_millis(10);
 
 impl DataDir {
-    /// Opens `path`, creates it (mode 0700) when there is none, and locks it.
+    /// Opens `path`, creates it (mode 0700) when there is none, and locks it. What holds bodies in it, `journal` and `results`,
+    /// is closed to other users, whatever mode `path` itself came with.
     ///
     /// # Errors
     /// See [`DirError`].
@@ -116,6 +121,9 @@ impl DataDir {
         if find_format(path)? == Format::None {
             write_format(path, &our_format()).map_err(failed)?;
         }
+        for name in PRIVATE {
+            make_private(&path.join(name)).map_err(failed)?;
+        }
         lock.set_len(0)
             .and_then(|()| writeln!(lock, "{} ({})", std::process::id(), to.name()))
             .map_err(failed)?;
@@ -147,11 +155,27 @@ impl DataDir {
 }
 
 fn create(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(path)
+}
+
+/// Takes away what others may do with a directory, if it is there.
+fn make_private(path: &Path) -> io::Result<()> {
+    let mode = match fs::metadata(path) {
+        Ok(data) => data.permissions().mode(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    if mode & 0o077 == 0 {
+        return Ok(());
+    }
+    // Some file systems know no modes, and refuse.
+    if let Err(error) = fs::set_permissions(path, fs::Permissions::from_mode(0o700)) {
+        tracing::warn!(path = %path.display(), %error, "other users may read what lies here: its mode stays as it is");
+    }
+    Ok(())
 }
 
 fn open_lock(path: &Path) -> io::Result<File> {
@@ -217,6 +241,28 @@ mod tests {
         assert!(error.to_string().contains(&me), "{error}");
         drop(first);
         DataDir::open(&path, Use::Read).unwrap();
+    }
+
+    #[test]
+    fn what_holds_bodies_is_for_its_owner_alone() {
+        use crate::disk::{Disk as _, RealDisk};
+        let temporary = tempfile::tempdir().unwrap();
+        let mode = |name: &str| {
+            let data = fs::metadata(temporary.path().join(name)).unwrap();
+            data.permissions().mode() & 0o777
+        };
+        let open = || drop(DataDir::open(temporary.path(), Use::Serve).unwrap());
+        open();
+        let disk = RealDisk::at(&temporary.path().join("journal")).unwrap();
+        disk.create("a").unwrap();
+        assert_eq!((mode("journal"), mode("journal/a")), (0o700, 0o600));
+        fs::create_dir(temporary.path().join("results")).unwrap();
+        for name in PRIVATE {
+            let wide = fs::Permissions::from_mode(0o755);
+            fs::set_permissions(temporary.path().join(name), wide).unwrap();
+        }
+        open();
+        assert_eq!((mode("journal"), mode("results")), (0o700, 0o700));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `shukuba backup` while messages are sent, `restore` elsewhere, and a server on the copy.
 
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
@@ -66,6 +67,10 @@ fn results_and_keys_come_back() {
         "[routes.r]\nqueue = \"q\"\n[scaler]\ninterval = \"1s\"\nnotifiers_min = 1\n\
          [destinations.\"127.0.0.1\"]\nallow_cidrs = [\"127.0.0.1/32\"]\n",
     );
+    // Directories that somebody made are open to all; what is put into them is not.
+    for name in ["data", "copy", "elsewhere"] {
+        std::fs::create_dir(house.path(name)).unwrap();
+    }
     let server = house.serve();
     house.send("q", (0..300).map(|number| format!("{sink}/ok?n={number}")));
     let delivered = |ledger: &Value| queue_of(ledger, "q").0["delivered"].clone();
@@ -86,6 +91,24 @@ fn results_and_keys_come_back() {
     );
     let why = house.json_on("elsewhere", &["why", &format!("{sink}/ok?n=7")]);
     assert!(why.to_string().contains("delivered"), "{why}");
+    for name in ["data", "copy", "elsewhere"] {
+        assert!(open_to_others(&house.path(name)).is_empty());
+    }
+}
+
+/// What lies in `folder` and more than its owner may read or write.
+fn open_to_others(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        if entry.metadata().unwrap().permissions().mode() & 0o077 != 0 {
+            found.push(entry.path());
+        }
+        if entry.path().is_dir() {
+            found.extend(open_to_others(&entry.path()));
+        }
+    }
+    found
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -21,12 +21,15 @@ pub struct RealDisk {
 }
 
 impl RealDisk {
-    /// The directory `dir`, which is created when there is none.
+    /// The directory `dir`, which is created (mode 0700) when there is none. Files in it are created with mode 0600.
     ///
     /// # Errors
     /// When it cannot be created.
     pub fn at(dir: &Path) -> io::Result<Self> {
-        fs::create_dir_all(dir)?;
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(dir)?;
         Ok(Self {
             dir: dir.to_owned(),
         })
@@ -54,6 +57,7 @@ impl Disk for RealDisk {
     fn create(&self, name: &str) -> io::Result<FileRef> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(true);
+        options.mode(0o600);
         let file = options.open(self.dir.join(name))?;
         Ok(Arc::new(RealFile { file }))
     }
