@@ -70,7 +70,22 @@ fn brief(status: &Value) -> String {
             number(route, "notifiers"),
         )
     });
-    lines.collect::<Vec<_>>().join("\n")
+    lines.chain(missing(status)).collect::<Vec<_>>().join("\n")
+}
+
+/// A line for each queue of a route that was deleted.
+fn missing(status: &Value) -> Vec<String> {
+    let routes = list(status, "routes").iter();
+    let lines = routes.flat_map(|route| {
+        let queues = list(route, "missing_queues").iter().filter_map(Value::as_str);
+        queues.map(|queue| {
+            format!(
+                "QUEUE MISSING: `{queue}` of route `{}` was deleted; the route goes on when it is created again",
+                text(route, "route")
+            )
+        })
+    });
+    lines.collect()
 }
 
 fn table(status: &Value) -> String {
@@ -93,6 +108,7 @@ fn table(status: &Value) -> String {
             number(route, "dead"),
         ]
     });
+    let missing = missing(status);
     let head = [
         "route",
         "waiting",
@@ -106,6 +122,7 @@ fn table(status: &Value) -> String {
         "dead",
     ];
     let mut parts = vec![output::table(&head, routes)];
+    parts.extend(missing);
     let destinations: Vec<_> = list(status, "destinations")
         .iter()
         .map(|one| {

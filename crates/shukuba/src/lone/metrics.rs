@@ -30,7 +30,7 @@ pub(super) async fn show(address: SocketAddr) -> anyhow::Result<Arc<Registry>> {
     let address = listener.local_addr()?;
     tracing::info!("metrics at http://{address}/metrics");
     let registry = Arc::new(Registry::new());
-    registry.describe(&HELP);
+    registry.describe(HELP);
     tokio::spawn(serve(listener, registry.clone()));
     Ok(registry)
 }

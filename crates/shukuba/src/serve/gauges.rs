@@ -13,7 +13,7 @@ use store::Room;
 use super::notifiers::Notifiers;
 
 /// What each metric of this process says.
-pub(crate) static HELP: [Help; 21] = [
+pub(crate) static HELP: &[Help] = &[
     (
         "aws_sqs_number_of_messages_sent_total",
         "Messages accepted by a queue",
@@ -63,6 +63,10 @@ pub(crate) static HELP: [Help; 21] = [
         "shukuba_oldest_age_seconds",
         "Age of the oldest message in a route's queue",
     ),
+    (
+        "shukuba_missing_queues",
+        "Queues of a route that were deleted; anything but 0 is an alarm",
+    ),
     ("shukuba_connections", "Connections that are open"),
     ("shukuba_notifiers", "Notifiers that run"),
     (
@@ -87,7 +91,7 @@ pub(super) fn show(
     ledger: &Arc<Ledger>,
     sealing: &Arc<Sealing>,
 ) {
-    registry.describe(&HELP);
+    registry.describe(HELP);
     // The registry must not keep alive what is to be closed.
     let parts = (
         Arc::downgrade(notifiers),
@@ -145,6 +149,13 @@ fn write(
             .oldest
             .map_or(0.0, |oldest| now.since(oldest).as_secs_f64());
         out.gauge("shukuba_oldest_age_seconds", &[("route", &route.name)], age);
+    }
+    for route in &routes {
+        out.gauge(
+            "shukuba_missing_queues",
+            &[("route", &route.name)],
+            route.missing(&queues).count() as f64,
+        );
     }
     for route in &routes {
         out.gauge(

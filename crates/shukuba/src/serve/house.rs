@@ -33,9 +33,6 @@ use super::work::{self, Work};
 use crate::config::Server;
 use crate::{account, check, data};
 
-/// What sends in flight may take when the settings change. Chosen: the longest attempt by default.
-const RENEW_GRACE: Duration = Duration::from_secs(15);
-
 /// What runs.
 #[derive(Debug)]
 pub(super) struct House {
@@ -225,11 +222,7 @@ impl House {
             }
         };
         match routes::open(&self.queues, &self.live.now()).await {
-            Ok(new) => {
-                let mut routes = self.notifiers.routes.write();
-                routes::unbind(&routes, &new);
-                *routes = new;
-            }
+            Ok(new) => *self.notifiers.routes.write() = new,
             Err(error) => tracing::error!(
                 error = format!("{error:#}"),
                 "the new routes cannot be opened; the old ones stay"
@@ -243,7 +236,7 @@ impl House {
         );
         self.work.plans.send_replace(plans);
         // Those that run know the old rules; they end what is in flight, and others take over.
-        self.notifiers.renew(RENEW_GRACE);
+        self.notifiers.renew();
         if needing.is_empty() {
             tracing::info!("settings read again");
         } else {

@@ -52,7 +52,7 @@ impl Live {
 }
 
 impl Now {
-    fn of(config: Config) -> anyhow::Result<Self> {
+    pub(super) fn of(config: Config) -> anyhow::Result<Self> {
         let settings = config.delivery();
         let destinations = Destinations::new(&settings, &SystemSecrets)
             .map_err(|error| usage(error.to_string()))?;

@@ -21,8 +21,11 @@ use tokio::task::JoinHandle;
 use super::demand::Demand;
 use super::live::Live;
 use super::route_queue::RouteQueue;
-use super::routes::{LiveRoute, Routes};
+use super::routes::{self, LiveRoute, Routes};
 use super::runtimes::Runtimes;
+
+/// What sends in flight may take when the settings or the queue change. Chosen: the longest attempt by default.
+const RENEW_GRACE: Duration = Duration::from_secs(15);
 
 /// What notifiers are made of, and those that run.
 #[derive(Debug)]
@@ -170,6 +173,7 @@ impl Notifiers {
     /// Tells all that run what rests, what their routes have of each limit, and whether the disk has room.
     pub(super) fn direct(&self) {
         self.reap();
+        self.follow();
         self.demand
             .decide(self.clock.monotonic(), &self.live.now().destinations);
         for running in self.running.lock().values() {
@@ -179,16 +183,28 @@ impl Notifiers {
         }
     }
 
+    /// Where the queue of a route was created again, notifiers that know the old one end; the scaler starts others.
+    fn follow(&self) {
+        for route in routes::follow(&self.queues, &mut self.routes.write()) {
+            self.end(RENEW_GRACE, |running| *running.route == *route);
+        }
+    }
+
     /// Ends those that run by old settings; the scaler starts others.
-    pub(super) fn renew(&self, grace: Duration) {
-        for running in self.running.lock().values() {
+    pub(super) fn renew(&self) {
+        self.end(RENEW_GRACE, |_| true);
+    }
+
+    fn end(&self, grace: Duration, is_meant: impl Fn(&Running) -> bool) {
+        let running = self.running.lock();
+        for running in running.values().filter(|running| is_meant(running)) {
             running.handle.stop(grace);
         }
     }
 
     /// Ends all and waits for them. What is in flight may take `grace`.
     pub(super) async fn stop(&self, grace: Duration) {
-        self.renew(grace);
+        self.end(grace, |_| true);
         let all = std::mem::take(&mut *self.running.lock());
         for (_, running) in all {
             if running.task.await.is_err() {

@@ -34,6 +34,15 @@ pub(crate) enum Creation {
     New(QueueId, Settings),
 }
 
+/// Whether the name of a deleted queue rests before there is another of that name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rest {
+    /// As callers know it from SQS.
+    Kept,
+    /// For queues that the server itself needs.
+    Skipped,
+}
+
 /// A receive.
 #[derive(Clone, Debug)]
 pub(crate) struct ReceiveCall<'a> {
@@ -78,6 +87,7 @@ impl Engine {
         name: &str,
         wanted: Settings,
         given: &[&str],
+        rest: Rest,
         at: Timestamp,
     ) -> Result<Creation, Error> {
         if let Some(id) = self.names.get(name) {
@@ -94,7 +104,9 @@ impl Engine {
                 }),
             };
         }
-        if let Some(deleted_at) = self.deleted.get(name) {
+        if rest == Rest::Kept
+            && let Some(deleted_at) = self.deleted.get(name)
+        {
             let ago = at.since(*deleted_at);
             if ago.as_millis() < u128::from(DELETED_MS) {
                 return Err(Error::QueueDeletedRecently {

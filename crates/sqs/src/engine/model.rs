@@ -16,7 +16,7 @@ use store::record::{
 };
 
 use super::Engine;
-use super::decide::{Creation, Duplicate, ReceiveCall};
+use super::decide::{Creation, Duplicate, ReceiveCall, Rest};
 use super::hot::State;
 use super::ids::Handle;
 use super::task::{Progress, task_json};
@@ -199,7 +199,7 @@ impl World {
         }
         let wanted = Settings::create(name, &given, &BTreeMap::new(), self.now()).unwrap();
         let Ok(Creation::New(queue, settings)) =
-            self.engine.decide_create(name, wanted, &[], self.now())
+            self.engine.decide_create(name, wanted, &[], Rest::Kept, self.now())
         else {
             panic!("not new")
         };

@@ -9,7 +9,7 @@ use store::{Class, Position};
 
 use super::{Queue, Queues};
 use crate::engine::Engine;
-use crate::engine::decide::Creation;
+use crate::engine::decide::{Creation, Rest};
 use crate::policy::Permission;
 use crate::settings::Settings;
 use crate::{Error, name, policy};
@@ -49,13 +49,40 @@ impl Queues {
         attributes: &BTreeMap<String, String>,
         tags: &BTreeMap<String, String>,
     ) -> Result<Arc<Queue>, Error> {
+        self.create_after(Rest::Kept, name, attributes, tags).await
+    }
+
+    /// Creates a queue that the server itself needs, or finds the one of that name. A name that rests after a deletion is no
+    /// obstacle: the rest is there for callers who know the old queue, and a server must not wait for it to start.
+    ///
+    /// # Errors
+    /// When name or attributes break a rule.
+    pub async fn find_or_create(
+        &self,
+        name: &str,
+        attributes: &BTreeMap<String, String>,
+    ) -> Result<Arc<Queue>, Error> {
+        if let Ok(queue) = self.queue(name) {
+            return Ok(queue);
+        }
+        self.create_after(Rest::Skipped, name, attributes, &BTreeMap::new())
+            .await
+    }
+
+    async fn create_after(
+        &self,
+        rest: Rest,
+        name: &str,
+        attributes: &BTreeMap<String, String>,
+        tags: &BTreeMap<String, String>,
+    ) -> Result<Arc<Queue>, Error> {
         name::check(name)?;
         let (queue, end) = {
             let mut engine = self.engine.lock();
             let at = engine.time(self.now());
             let wanted = Settings::create(name, attributes, tags, at)?;
             let given: Vec<&str> = attributes.keys().map(String::as_str).collect();
-            match engine.decide_create(name, wanted, &given, at)? {
+            match engine.decide_create(name, wanted, &given, rest, at)? {
                 Creation::Exists(id) => (self.view(id, name)?, self.journal.end()),
                 Creation::New(id, settings) => {
                     self.create_new(&mut engine, id, name, settings, at)?
@@ -84,9 +111,23 @@ impl Queues {
         warn_of_unmet(name, None, &settings);
         let queue = Arc::new(Queue::new(id, name, Arc::new(settings)));
         let mut views = self.views.write();
+        // Before anybody can find it: an outsider could take a message of the route else.
+        queue.bind(views.bound.get(name).cloned());
         views.by_name.insert(name.to_owned(), Arc::clone(&queue));
         views.by_id.insert(id, Arc::clone(&queue));
         Ok((queue, end))
+    }
+
+    /// Binds queues to routes, by their names: outsiders may not receive from them and delete then. One that is created
+    /// later under such a name is bound from its first moment. A queue that is not named is bound to none.
+    ///
+    /// `routes`: by the name of the queue.
+    pub fn bind(&self, routes: BTreeMap<String, String>) {
+        let mut views = self.views.write();
+        for queue in views.by_id.values() {
+            queue.bind(routes.get(queue.name()).cloned());
+        }
+        views.bound = routes;
     }
 
     fn view(&self, id: QueueId, name: &str) -> Result<Arc<Queue>, Error> {
@@ -122,7 +163,7 @@ impl Queues {
             tracing::warn!(
                 queue = queue.name(),
                 route,
-                "the queue of a route was deleted, with all that waited in it: the route has none until the settings are read again (SIGHUP) or the server starts anew"
+                "the queue of a route was deleted, with all that waited in it: the route has none until it is created again, the settings are read again (SIGHUP) or the server starts anew"
             );
         }
         Ok(self.journal.committed(end).await?)

@@ -28,7 +28,7 @@ mod send;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -128,6 +128,8 @@ impl std::fmt::Debug for Queues {
 struct Views {
     by_name: Map<String, Arc<Queue>>,
     by_id: Map<QueueId, Arc<Queue>>,
+    /// Routes by the name of their queue, whether it is there or not.
+    bound: BTreeMap<String, String>,
     senders: Vec<Arc<str>>,
     sender_numbers: Map<Arc<str>, u32>,
 }

@@ -72,8 +72,8 @@ impl Queue {
         self.route.read().clone()
     }
 
-    /// Binds it to a route, or to none: outsiders may not receive and delete then.
-    pub fn bind(&self, route: Option<String>) {
+    /// Binds it to a route, or to none: see [`Queues::bind`](super::Queues::bind).
+    pub(super) fn bind(&self, route: Option<String>) {
         *self.route.write() = route;
     }
 

@@ -929,7 +929,7 @@ async fn a_queue_of_a_route_is_for_notifiers_and_the_administrator() {
     let bench = Bench::new();
     let queue = bench.create("q", &[]).await;
     bench.send(&queue, text("x")).await.unwrap();
-    queue.bind(Some("postbacks".to_owned()));
+    bench.queues.bind(map(&[("q", "postbacks")]));
     for (access, is_allowed) in [
         (Access::Outside, false),
         (Access::Notifier, true),
@@ -948,8 +948,39 @@ async fn a_queue_of_a_route_is_for_notifiers_and_the_administrator() {
             is_allowed
         );
     }
-    queue.bind(None);
+    bench.queues.bind(map(&[]));
     assert_eq!(bench.receive(&queue, 1).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_queue_that_is_created_again_is_bound_as_its_name_is() {
+    let bench = Bench::new();
+    bench.queues.bind(map(&[("q", "postbacks")]));
+    let first = bench.create("q", &[]).await;
+    assert_eq!(first.route().as_deref(), Some("postbacks"));
+    bench.queues.delete_queue(&first).await.unwrap();
+    bench.clock.advance(Duration::from_secs(61));
+    let second = bench.create("q", &[]).await;
+    assert_ne!(first.id(), second.id());
+    assert_eq!(second.route().as_deref(), Some("postbacks"));
+    assert_eq!(bench.create("other", &[]).await.route(), None);
+    bench.queues.bind(map(&[]));
+    assert_eq!(second.route(), None);
+}
+
+#[tokio::test]
+async fn the_name_of_a_deleted_queue_rests_for_callers_but_not_for_the_server() {
+    let none = BTreeMap::new();
+    let mut bench = Bench::new();
+    let queue = bench.create("q", &[]).await;
+    bench.queues.delete_queue(&queue).await.unwrap();
+    let refused = bench.queues.create("q", &none, &none).await.unwrap_err();
+    assert!(matches!(refused, Error::QueueDeletedRecently { .. }));
+    let made = bench.queues.find_or_create("q", &none).await.unwrap();
+    let found = bench.queues.find_or_create("q", &none).await.unwrap();
+    assert_eq!(made.id(), found.id());
+    bench.reopen();
+    assert_eq!(bench.queues.queue("q").unwrap().id(), made.id());
 }
 
 fn settle(message: &Message, next: Next, carries: Vec<Carried>) -> Settle {

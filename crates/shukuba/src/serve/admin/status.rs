@@ -25,6 +25,8 @@ struct Input {}
 struct RouteStatus {
     route: String,
     queue: String,
+    /// Its queues that were deleted: it goes on when they are created again.
+    missing_queues: Vec<String>,
     is_paused: bool,
     notifiers: u32,
     waiting: u64,
@@ -109,6 +111,7 @@ fn of_route(
     RouteStatus {
         route: route.name.to_string(),
         queue: route.queue.name().to_owned(),
+        missing_queues: route.missing(&desk.queues).map(str::to_owned).collect(),
         is_paused: desk.ledger.is_route_paused(&route.name),
         notifiers: desk.notifiers.count(&route.name),
         waiting: counts.visible,
