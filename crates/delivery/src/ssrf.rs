@@ -14,6 +14,10 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
+use url::Url;
+
+use crate::config::DestinationRules;
+use crate::destinations;
 
 /// A range whose addresses no notification reaches unless the operator allows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -221,11 +225,15 @@ const NOT_GLOBAL_UNICAST: Special = Special {
     name: "outside of global unicast 2000::/3, RFC 4291",
 };
 
+/// Networks of a list that a refusal writes out; more are only counted (chosen).
+const SHOWN_MAX: usize = 8;
+
 /// An address that no rule of the destination allows. The text names the line that would.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "address {address} of `{host}` is refused: {range} is {name}; \
-     to allow it, add `allow_cidrs = [\"{line}\"]` under [destinations.\"{host}\"]"
+     to allow it, {} under [destinations.\"{rules}\"]",
+    self.line()
 )]
 pub struct Refused {
     /// The host of the notification.
@@ -236,28 +244,60 @@ pub struct Refused {
     pub range: &'static str,
     /// What the range is for.
     pub name: &'static str,
+    /// The rules that the receiver has; under `*`, which are for all, those that would be its own.
+    pub rules: String,
+    /// What these rules allow already.
+    pub allowed: Vec<IpNet>,
     /// The network that would allow exactly this address.
-    pub line: IpNet,
+    pub missing: IpNet,
 }
 
-/// Lets `address` of `host` pass when it is global or one of `allowed` holds it.
+impl Refused {
+    /// What is to be done in its table, which keeps what was allowed: a list of its own takes the place of that of `*`.
+    fn line(&self) -> String {
+        let missing = self.missing;
+        let allowed: Vec<String> = self
+            .allowed
+            .iter()
+            .map(|one| format!("\"{one}\""))
+            .collect();
+        match allowed.len() {
+            0 => format!("add `allow_cidrs = [\"{missing}\"]`"),
+            1..=SHOWN_MAX => format!(
+                "set `allow_cidrs = [{}, \"{missing}\"]`",
+                allowed.join(", ")
+            ),
+            many => {
+                format!("set `allow_cidrs` to the {many} networks that hold now and \"{missing}\"")
+            }
+        }
+    }
+}
+
+/// Lets `address` of the receiver of `url` pass when it is global or its rules allow it.
 ///
 /// # Errors
 /// [`Refused`], which prints the line that would allow it.
-pub fn check(host: &str, address: IpAddr, allowed: &[IpNet]) -> Result<(), Refused> {
+pub fn check(url: &Url, address: IpAddr, rules: &DestinationRules) -> Result<(), Refused> {
     let plain = unmapped(address);
     let Some(special) = special(plain) else {
         return Ok(());
     };
+    let allowed = &rules.allow_cidrs;
     if allowed.iter().any(|network| holds(network, plain, address)) {
         return Ok(());
     }
     Err(Refused {
-        host: host.to_owned(),
+        host: url.host_str().unwrap_or_default().to_owned(),
         address,
         range: special.cidr,
         name: special.name,
-        line: IpNet::from(plain),
+        rules: match rules.is_for_all() {
+            true => destinations::authority(url),
+            false => rules.name.to_string(),
+        },
+        allowed: allowed.clone(),
+        missing: IpNet::from(plain),
     })
 }
 
@@ -413,22 +453,59 @@ mod tests {
         }
     }
 
+    fn rules(name: &str, allow_cidrs: &[&str]) -> DestinationRules {
+        DestinationRules {
+            name: name.into(),
+            allow_cidrs: allow_cidrs.iter().map(|one| one.parse().unwrap()).collect(),
+            ..DestinationRules::default()
+        }
+    }
+
+    fn checked(address: &str, rules: &DestinationRules) -> Result<(), Refused> {
+        let url = Url::parse("http://tracker.example/").unwrap();
+        check(&url, address.parse().unwrap(), rules)
+    }
+
     #[test]
     fn the_refusal_names_the_line_that_allows_it() {
-        let address = "10.1.2.3".parse().unwrap();
-        let refused = check("tracker.example", address, &[]).unwrap_err();
-        assert_eq!(
-            refused.to_string(),
-            "address 10.1.2.3 of `tracker.example` is refused: 10.0.0.0/8 is private use, RFC 1918; \
-             to allow it, add `allow_cidrs = [\"10.1.2.3/32\"]` under [destinations.\"tracker.example\"]"
-        );
-        assert_eq!(check("tracker.example", address, &[refused.line]), Ok(()));
+        for (url, rules, words) in [
+            (
+                "http://tracker.example/",
+                rules("*", &[]),
+                "add `allow_cidrs = [\"10.1.2.3/32\"]` under [destinations.\"tracker.example\"]",
+            ),
+            (
+                "http://tracker.example.:81/",
+                rules("*", &["127.0.0.0/8"]),
+                "set `allow_cidrs = [\"127.0.0.0/8\", \"10.1.2.3/32\"]` under [destinations.\"tracker.example:81\"]",
+            ),
+            (
+                "http://eu.partner.example/",
+                rules("*.partner.example", &["fd00::/8"]),
+                "set `allow_cidrs = [\"fd00::/8\", \"10.1.2.3/32\"]` under [destinations.\"*.partner.example\"]",
+            ),
+            (
+                "http://tracker.example:81/",
+                rules("tracker.example:81", &["127.0.0.0/8"; 9]),
+                "set `allow_cidrs` to the 9 networks that hold now and \"10.1.2.3/32\" under [destinations.\"tracker.example:81\"]",
+            ),
+        ] {
+            let url = Url::parse(url).unwrap();
+            let refused = check(&url, "10.1.2.3".parse().unwrap(), &rules).unwrap_err();
+            let host = url.host_str().unwrap();
+            assert_eq!(
+                refused.to_string(),
+                format!(
+                    "address 10.1.2.3 of `{host}` is refused: 10.0.0.0/8 is private use, RFC 1918; to allow it, {words}"
+                )
+            );
+            assert_eq!(crate::config::check_host(&refused.rules), Ok(()));
+        }
     }
 
     #[test]
     fn a_line_allows_its_addresses_and_their_mapped_form_only() {
-        let allowed: Vec<IpNet> =
-            vec!["10.1.0.0/16".parse().unwrap(), "fd00::/64".parse().unwrap()];
+        let rules = rules("*", &["10.1.0.0/16", "fd00::/64"]);
         for (address, passes) in [
             ("10.1.2.3", true),
             ("::ffff:10.1.2.3", true),
@@ -438,7 +515,7 @@ mod tests {
             ("fd00:0:0:1::7", false),
             ("127.0.0.1", false),
         ] {
-            let outcome = check("host", address.parse().unwrap(), &allowed);
+            let outcome = checked(address, &rules);
             assert_eq!(outcome.is_ok(), passes, "{address}");
         }
     }
@@ -446,15 +523,16 @@ mod tests {
     #[test]
     fn the_line_of_a_refusal_always_allows_it() {
         for address in [
+            "10.1.2.3",
             "::ffff:10.0.0.1",
             "64:ff9b::10.0.0.1",
             "::1",
             "ff02::1",
             "255.255.255.255",
         ] {
-            let address = address.parse().unwrap();
-            let line = check("host", address, &[]).unwrap_err().line;
-            assert_eq!(check("host", address, &[line]), Ok(()), "{address}");
+            let missing = checked(address, &rules("*", &[])).unwrap_err().missing;
+            let rules = rules("*", &[&missing.to_string()]);
+            assert_eq!(checked(address, &rules), Ok(()), "{address}");
         }
     }
 }

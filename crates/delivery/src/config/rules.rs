@@ -152,6 +152,12 @@ impl Default for DestinationRules {
 }
 
 impl DestinationRules {
+    /// Whether they are those of `*`, under which each host is a destination of its own.
+    #[must_use]
+    pub fn is_for_all(&self) -> bool {
+        &*self.name == "*"
+    }
+
     /// Whether `status` means success.
     #[must_use]
     pub fn is_success(&self, status: u16) -> bool {

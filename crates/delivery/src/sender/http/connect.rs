@@ -175,13 +175,12 @@ pub(super) async fn addresses(
     url: &Url,
     rules: &DestinationRules,
 ) -> Result<Vec<SocketAddr>, Failure> {
-    let host = url.host_str().unwrap_or_default();
     let port = url.port_or_known_default().unwrap_or_default();
     if let Some(target) = &rules.connect_to {
         return resolve_own(dns, target).await;
     }
     if let Some(address) = literal(url) {
-        ssrf::check(host, address, &rules.allow_cidrs)
+        ssrf::check(url, address, rules)
             .map_err(|refused| Failure::new(ErrorClass::Address, refused))?;
     }
     if let Some(proxy) = &rules.proxy {
@@ -196,11 +195,11 @@ pub(super) async fn addresses(
         return Ok(vec![SocketAddr::new(address, port)]);
     }
     let found = dns
-        .lookup(host)
+        .lookup(url.host_str().unwrap_or_default())
         .await
         .map_err(|error| Failure::new(ErrorClass::Dns, error))?;
     for address in found.iter() {
-        ssrf::check(host, *address, &rules.allow_cidrs).map_err(|refused| {
+        ssrf::check(url, *address, rules).map_err(|refused| {
             Failure::new(ErrorClass::Address, refused).at(SocketAddr::new(*address, port))
         })?;
     }

@@ -65,9 +65,7 @@ pub(super) fn check(request: &Request, rules: &DestinationRules) -> Result<(), N
     }
     match literal(url) {
         Some(address) if rules.connect_to.is_none() => {
-            let host = url.host_str().unwrap_or_default();
-            ssrf::check(host, address, &rules.allow_cidrs)
-                .map_err(|refused| not_sendable(refused.to_string()))
+            ssrf::check(url, address, rules).map_err(|refused| not_sendable(refused.to_string()))
         }
         _ => Ok(()),
     }

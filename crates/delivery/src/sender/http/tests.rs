@@ -488,12 +488,12 @@ async fn names_are_checked_by_every_address_behind_them() {
         (
             "mixed.example",
             Some(ErrorClass::Address),
-            "allow_cidrs = [\"10.0.0.1/32\"]",
+            "allow_cidrs = [\"127.0.0.0/8\", \"::1/128\", \"10.0.0.1/32\"]",
         ),
         (
             "metadata.example",
             Some(ErrorClass::Address),
-            "[destinations.\"metadata.example\"]",
+            "[destinations.\"metadata.example:",
         ),
         ("missing.example", Some(ErrorClass::Dns), "does not resolve"),
     ] {
