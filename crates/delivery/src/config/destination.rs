@@ -18,6 +18,7 @@ use super::value::{Rate, Schedule, Size, Span, Statuses};
 use super::{Invalid, Problems, unmet};
 use crate::format::check_static_header;
 use crate::masking::{MASK, Masking};
+use crate::result::EXCERPT_BYTES_MAX;
 use crate::sender::mail;
 
 /// `[destinations."host"]`: the rules for receivers, matched by host. Every key may be left out.
@@ -223,7 +224,7 @@ impl Destination {
         problems.size(
             &key("response_excerpt_bytes"),
             self.response_excerpt_bytes,
-            16 << 10,
+            EXCERPT_BYTES_MAX as u64,
         );
         problems.size(&key("request_bytes_max"), self.request_bytes_max, 1 << 20);
         if self

@@ -61,7 +61,7 @@ pub use head::{Head, marked_late};
 pub use origin::Origin;
 pub use salt::{SALT_OBJECT, Salt};
 pub use stored::{Stored, TimingsUs};
-pub use write::{EXCERPT_BYTES_DEFAULT, SentBy, Writer, expired_result};
+pub use write::{EXCERPT_BYTES_MAX, SentBy, Writer, expired_result};
 
 /// What a result says became of its notification.
 #[derive(

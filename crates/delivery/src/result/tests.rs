@@ -194,9 +194,7 @@ fn an_attempt_without_answer_says_so() {
         excerpt: Bytes::from_static(&[0xff, b'a']),
         ..attempt()
     }));
-    let packed = writer()
-        .with_excerpt_max(1)
-        .packed(at(250), &outcome(None), &line);
+    let packed = writer().packed(at(250), &outcome(None), &line);
     let stored = Stored::parse(&packed).unwrap();
     assert_eq!(
         (stored.error.as_deref(), stored.sent),
@@ -204,8 +202,27 @@ fn an_attempt_without_answer_says_so() {
     );
     assert_eq!(
         (stored.retry_after_ms, stored.excerpt.as_deref()),
-        (Some(2000), Some("\u{fffd}"))
+        (Some(2000), Some("\u{fffd}a"))
     );
+}
+
+/// Senders cap at what the destination says, which may be more than `*` does.
+#[test]
+fn an_excerpt_is_stored_up_to_the_most_that_a_destination_may_ask_for() {
+    for (sent, stored) in [
+        (EXCERPT_BYTES_MAX, EXCERPT_BYTES_MAX),
+        (EXCERPT_BYTES_MAX + 1, EXCERPT_BYTES_MAX),
+    ] {
+        let mut line = line(Verdict::Delivered);
+        line.attempt = Some(Box::new(Attempt {
+            excerpt: vec![b'a'; sent].into(),
+            ..attempt()
+        }));
+        let packed = writer().packed(at(250), &outcome(None), &line);
+        let packed = Packed::of(&packed).unwrap();
+        let excerpt = Stored::parse(packed.json).unwrap().excerpt.unwrap();
+        assert_eq!(excerpt.len(), stored);
+    }
 }
 
 #[test]

@@ -33,18 +33,17 @@ pub struct Writer {
     sent_by: Arc<[u8]>,
     masking: Masking,
     salt: Salt,
-    excerpt_bytes_max: usize,
     keeps_sources: bool,
 }
 
-/// The longest excerpt that is stored by default.
-pub const EXCERPT_BYTES_DEFAULT: usize = 1024;
+/// The longest excerpt that is stored, whatever the destination's `response_excerpt_bytes` lets senders keep.
+pub const EXCERPT_BYTES_MAX: usize = 16 << 10;
 
 /// What a result and its source usually have.
 const PACKED_BYTES_USUAL: usize = 1024;
 
 impl Writer {
-    /// Writes results of `route`, excerpts of at most [`EXCERPT_BYTES_DEFAULT`], sources kept.
+    /// Writes results of `route`, excerpts of at most [`EXCERPT_BYTES_MAX`], sources kept.
     #[must_use]
     pub fn new(route: &str, sent_by: &SentBy, masking: Masking, salt: Salt) -> Self {
         let mut route_member = Vec::from(*b",\"route\":");
@@ -62,16 +61,8 @@ impl Writer {
             sent_by: who.into(),
             masking,
             salt,
-            excerpt_bytes_max: EXCERPT_BYTES_DEFAULT,
             keeps_sources: true,
         }
-    }
-
-    /// Caps excerpts at `bytes`; 0 stores none.
-    #[must_use]
-    pub fn with_excerpt_max(mut self, bytes: usize) -> Self {
-        self.excerpt_bytes_max = bytes;
-        self
     }
 
     /// Keeps no sources: delivered notifications cannot be replayed then, dead letters still can.
@@ -246,7 +237,7 @@ impl Writer {
     }
 
     fn put_excerpt(&self, out: &mut Vec<u8>, excerpt: &[u8]) {
-        let cut = excerpt.get(..self.excerpt_bytes_max).unwrap_or(excerpt);
+        let cut = excerpt.get(..EXCERPT_BYTES_MAX).unwrap_or(excerpt);
         if !cut.is_empty() {
             put_member(
                 out,

@@ -169,7 +169,7 @@ async fn queue(
         .await
         .map_err(|error| usage(error.to_string()))?;
     let salt = salt(app, &objects).await?;
-    let writer = writer(order, route, settings, salt)?;
+    let writer = writer(order, route, salt);
     let name = route.results.as_deref().unwrap_or(&order.route);
     let results = Results::new(Arc::new(objects));
     if let Ok(aws::Place::Folder(_)) = aws::Place::parse(place) {
@@ -204,7 +204,7 @@ async fn salt(app: &App, results: &ObjectResults) -> anyhow::Result<Salt> {
         .context("the results cannot be used")
 }
 
-fn writer(order: &Order, route: &Route, settings: &Settings, salt: Salt) -> anyhow::Result<Writer> {
+fn writer(order: &Order, route: &Route, salt: Salt) -> Writer {
     let host = data::host();
     let notifier = format!("{host}-{}-{}", order.route, std::process::id());
     let sent_by = SentBy {
@@ -222,8 +222,7 @@ fn writer(order: &Order, route: &Route, settings: &Settings, salt: Salt) -> anyh
         std::iter::empty(),
     );
     let name = route.results.as_deref().unwrap_or(&order.route);
-    let excerpt = destinations(settings)?.find("").response_excerpt_bytes;
-    Ok(Writer::new(name, &sent_by, masking, salt).with_excerpt_max(excerpt))
+    Writer::new(name, &sent_by, masking, salt)
 }
 
 fn destinations(settings: &Settings) -> anyhow::Result<Destinations> {

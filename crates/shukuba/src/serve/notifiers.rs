@@ -131,9 +131,7 @@ impl Notifiers {
             host: self.host.clone(),
             ..SentBy::default()
         };
-        let excerpt = now.destinations.find("").response_excerpt_bytes;
-        let writer = Writer::new(&route.results, &sent_by, route.masking(), self.salt)
-            .with_excerpt_max(excerpt);
+        let writer = Writer::new(&route.results, &sent_by, route.masking(), self.salt);
         let queue = RouteQueue {
             queues: self.queues.clone(),
             queue: route.queue.clone(),
