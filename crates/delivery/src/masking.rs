@@ -4,8 +4,9 @@
 //! of measurement tools. Results keep the names and hide the values as `***`. Names are compared without case, `-` and
 //! `_`, and by their last part (`user[email]`, `device.idfa`).
 //!
-//! INVARIANT: a masked text never holds the value of a masked name that stands in a query, a form, or JSON. What a
-//! sender puts into the path of a URL cannot be told from a path and is kept.
+//! INVARIANT: a masked text never holds the value of a masked name that stands in a query, a form, or JSON, nor in one
+//! that a value of these holds encoded (`cb=https%3A%2F%2Fx%2F%3Fidfa%3D7`, `"esc":"{\"idfa\":7}"`): then the whole value is
+//! hidden. What a sender puts into the path of a URL cannot be told from a path and is kept.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -96,6 +97,9 @@ pub const DEFAULT_NAMES: &[&str] = &[
 /// The longest name that is compared; longer ones are never masked names.
 const NAME_LEN_MAX: usize = 64;
 
+/// How often encoded values are looked into; what is encoded more often is hidden unseen (chosen).
+const DEPTH_MAX: u32 = 3;
+
 /// The set of names to hide. Cheap to share, fixed for its life.
 #[derive(Clone, Debug)]
 pub struct Masking {
@@ -172,7 +176,10 @@ impl Masking {
         }
         if name.contains(&b'%') {
             let decoded: Cow<'_, [u8]> = percent_decode(name).into();
-            return self.hides_decoded(&decoded);
+            // `a=b%26idfa=7`: the name of what a value holds.
+            let from = decoded.iter().rposition(|byte| is_before_name(*byte));
+            let last = from.and_then(|at| decoded.get(at + 1..));
+            return self.hides_decoded(last.unwrap_or(&decoded));
         }
         self.hides_decoded(name)
     }
@@ -216,7 +223,7 @@ impl Masking {
             None => (url, ""),
         };
         let before = without_user(before);
-        let rest = self.pairs(rest);
+        let rest = self.masked(rest, is_after_pair, DEPTH_MAX);
         match (before, rest) {
             (None, Cow::Borrowed(_)) => Cow::Borrowed(url),
             (before, rest) => {
@@ -234,7 +241,7 @@ impl Masking {
             Some(at) => address.split_at(at),
             None => (address, ""),
         };
-        let query = self.pairs(query);
+        let query = self.masked(query, is_after_pair, DEPTH_MAX);
         let pairs: Vec<Cow<'_, str>> = query.split('&').map(without_receivers).collect();
         Cow::Owned(format!(
             "mailto:{}{}",
@@ -251,78 +258,207 @@ impl Masking {
         if self.names.is_empty() {
             return Cow::Borrowed(text);
         }
-        if text.contains('"') {
-            match self.json(text) {
-                Cow::Borrowed(_) => self.pairs(text),
-                Cow::Owned(masked) => Cow::Owned(self.pairs(&masked).into_owned()),
-            }
-        } else {
-            self.pairs(text)
+        self.masked(text, is_after_value, DEPTH_MAX)
+    }
+
+    /// Hides what the text holds encoded, as JSON, and in pairs of which `ends` ends a value.
+    fn masked<'a>(&self, text: &'a str, ends: fn(u8) -> bool, depth: u32) -> Cow<'a, str> {
+        let text = self.encoded(text, depth);
+        let text = match text.contains('"') {
+            true => then(text, |text| self.json(text, depth)),
+            false => text,
+        };
+        then(text, |text| self.pairs(text, ends))
+    }
+
+    /// Whether a text that was encoded holds what is to be hidden.
+    fn is_in(&self, decoded: &str, depth: u32) -> bool {
+        match depth.checked_sub(1) {
+            Some(depth) => matches!(self.masked(decoded, is_after_value, depth), Cow::Owned(_)),
+            None => true,
         }
     }
 
-    /// Hides values of `name=value`, wherever such a pair ends in a delimiter. Names are ASCII.
-    fn pairs<'a>(&self, text: &'a str) -> Cow<'a, str> {
+    /// Hides percent-encoded values that hold pairs or JSON with a masked name.
+    fn encoded<'a>(&self, text: &'a str, depth: u32) -> Cow<'a, str> {
         let bytes = text.as_bytes();
-        let mut out = String::new();
-        let (mut copied, mut start, mut at) = (0, 0, 0);
+        let mut out = Replaced::of(text);
+        for at in memchr::memchr_iter(b'%', bytes) {
+            if at < out.looked || !is_telling(bytes, at) {
+                continue;
+            }
+            let behind = bytes.get(out.looked..at).unwrap_or_default();
+            let start = behind.iter().rposition(|byte| is_after_pair(*byte));
+            let start = out.looked + start.map_or(0, |start| start + 1);
+            let end = find(bytes, at, is_after_pair).unwrap_or(bytes.len());
+            let pair = bytes.get(start..end).unwrap_or_default();
+            let value = match memchr::memchr(b'=', pair) {
+                Some(equals) => start + equals + 1,
+                None => start + usize::from(pair.first() == Some(&b'?')),
+            };
+            let decoded = percent_decode(bytes.get(value..end).unwrap_or_default());
+            if self.is_in(&decoded.decode_utf8_lossy(), depth) {
+                out.hide(value, end, MASK);
+            }
+            out.looked = end;
+        }
+        out.done()
+    }
+
+    /// Hides values of `name=value`, wherever such a pair ends in a delimiter. Names are ASCII.
+    fn pairs<'a>(&self, text: &'a str, ends: fn(u8) -> bool) -> Cow<'a, str> {
+        let bytes = text.as_bytes();
+        let mut out = Replaced::of(text);
+        let (mut start, mut at) = (0, 0);
         while let Some(byte) = bytes.get(at).copied() {
             at += 1;
             if byte == b'=' {
                 let name = bytes.get(start..at - 1).unwrap_or_default();
                 start = at;
                 if !name.is_empty() && self.hides(name) {
-                    let end = find(bytes, at, is_after_value).unwrap_or(bytes.len());
+                    let end = find(bytes, at, ends).unwrap_or(bytes.len());
                     if end > at {
-                        out.push_str(text.get(copied..at).unwrap_or_default());
-                        out.push_str(MASK);
-                        (copied, at) = (end, end);
+                        out.hide(at, end, MASK);
+                        at = end;
                     }
                 }
             } else if is_before_name(byte) {
                 start = at;
             }
         }
-        if copied == 0 {
-            return Cow::Borrowed(text);
-        }
-        out.push_str(text.get(copied..).unwrap_or_default());
-        Cow::Owned(out)
+        out.done()
     }
 
-    /// Hides values of `"name": value`; a string, a number, a word, or a whole list or object.
-    fn json<'a>(&self, text: &'a str) -> Cow<'a, str> {
+    /// Hides values of `"name": value`; a string, a number, a word, or a whole list or object. Also strings that hold
+    /// what is to be hidden, escaped.
+    fn json<'a>(&self, text: &'a str, depth: u32) -> Cow<'a, str> {
         let bytes = text.as_bytes();
-        let mut out = String::new();
-        let mut copied = 0;
+        let has_escapes = memchr::memchr(b'\\', bytes).is_some();
+        let mut out = Replaced::of(text);
         let mut at = 0;
         while let Some(open) = find(bytes, at, |byte| byte == b'"') {
             let close = string_end(bytes, open + 1);
-            let name = bytes.get(open + 1..close).unwrap_or_default();
+            let string = text.get(open + 1..close).unwrap_or_default();
             at = close + 1;
-            let Some(colon) = find(bytes, at, |byte| !byte.is_ascii_whitespace()) else {
-                break;
+            let colon = find(bytes, at, |byte| !byte.is_ascii_whitespace());
+            let colon = colon.filter(|colon| bytes.get(*colon) == Some(&b':'));
+            let Some(colon) = colon else {
+                if has_escapes && is_escaped(string) && self.is_in(&unescaped(string), depth) {
+                    out.hide(open + 1, close, MASK);
+                }
+                continue;
             };
-            if bytes.get(colon) != Some(&b':') || !self.hides(name) {
+            let is_hidden = match has_escapes {
+                true => self.hides(unescaped(string).as_bytes()),
+                false => self.hides(string.as_bytes()),
+            };
+            if !is_hidden {
                 continue;
             }
             let Some(start) = find(bytes, colon + 1, |byte| !byte.is_ascii_whitespace()) else {
                 break;
             };
-            let end = value_end(bytes, start);
-            out.push_str(text.get(copied..start).unwrap_or_default());
-            out.push('"');
-            out.push_str(MASK);
-            out.push('"');
-            copied = end;
-            at = end;
+            at = value_end(bytes, start);
+            out.hide(start, at, "\"***\"");
         }
-        if copied == 0 {
-            return Cow::Borrowed(text);
-        }
-        out.push_str(text.get(copied..).unwrap_or_default());
-        Cow::Owned(out)
+        out.done()
     }
+}
+
+/// A text of which parts are replaced, from its begin to its end.
+struct Replaced<'a> {
+    text: &'a str,
+    out: String,
+    copied: usize,
+    /// Up to where it has been looked at.
+    looked: usize,
+}
+
+impl<'a> Replaced<'a> {
+    fn of(text: &'a str) -> Self {
+        Self {
+            text,
+            out: String::new(),
+            copied: 0,
+            looked: 0,
+        }
+    }
+
+    /// Puts `mask` in the place of what stands from `start` to `end`, on borders of characters.
+    fn hide(&mut self, start: usize, end: usize, mask: &str) {
+        self.out
+            .push_str(self.text.get(self.copied..start).unwrap_or_default());
+        self.out.push_str(mask);
+        self.copied = end;
+    }
+
+    fn done(mut self) -> Cow<'a, str> {
+        if self.out.is_empty() {
+            return Cow::Borrowed(self.text);
+        }
+        self.out
+            .push_str(self.text.get(self.copied..).unwrap_or_default());
+        Cow::Owned(self.out)
+    }
+}
+
+/// The next step of masking; what no step changes stays borrowed.
+fn then<'a>(text: Cow<'a, str>, step: impl Fn(&str) -> Cow<'_, str>) -> Cow<'a, str> {
+    match text {
+        Cow::Borrowed(text) => step(text),
+        Cow::Owned(text) => Cow::Owned(step(&text).into_owned()),
+    }
+}
+
+/// Whether the `%` at `at` begins what a pair or JSON needs: `=` with a value behind it, `"`, or `%` (encoded twice).
+fn is_telling(bytes: &[u8], at: usize) -> bool {
+    match bytes.get(at + 1..at + 3) {
+        Some(b"3D" | b"3d") => {
+            let behind = bytes.get(at + 3..).unwrap_or_default();
+            // What ends in `=` or `==` is base64.
+            let behind = match behind {
+                [b'%', b'3', b'D' | b'd', rest @ ..] => rest,
+                other => other,
+            };
+            behind.first().is_some_and(|byte| !is_after_pair(*byte))
+        }
+        Some(b"22" | b"25") => true,
+        _ => false,
+    }
+}
+
+/// Whether a JSON string has escapes that matter; PHP writes each `/` as `\/`.
+fn is_escaped(string: &str) -> bool {
+    let bytes = string.as_bytes();
+    memchr::memchr_iter(b'\\', bytes).any(|at| bytes.get(at + 1) != Some(&b'/'))
+}
+
+/// What a JSON string says; it may have been cut anywhere.
+fn unescaped(string: &str) -> Cow<'_, str> {
+    if !string.contains('\\') {
+        return Cow::Borrowed(string);
+    }
+    let mut out = String::with_capacity(string.len());
+    let mut rest = string;
+    while let Some((plain, behind)) = rest.split_once('\\') {
+        out.push_str(plain);
+        let mut chars = behind.chars();
+        match chars.next() {
+            Some('u') => {
+                let code = behind
+                    .get(1..5)
+                    .and_then(|hex| u32::from_str_radix(hex, 16).ok());
+                out.extend(code.map(|code| char::from_u32(code).unwrap_or('\u{fffd}')));
+                rest = behind.get(5..).unwrap_or_default();
+                continue;
+            }
+            Some('n' | 'r' | 't' | 'b' | 'f') => out.push(' '),
+            other => out.extend(other),
+        }
+        rest = chars.as_str();
+    }
+    out.push_str(rest);
+    Cow::Owned(out)
 }
 
 /// The bit of a length; names of 63 and more share one.
@@ -385,6 +521,11 @@ fn is_after_value(byte: u8) -> bool {
         b'&' | b';' | b'#' | b',' | b'"' | b'\'' | b'}' | b')' | b'<' | b'>'
     );
     is_mark || byte.is_ascii_whitespace()
+}
+
+/// What ends a pair as a whole, whatever its value holds.
+fn is_after_pair(byte: u8) -> bool {
+    matches!(byte, b'&' | b'#' | b'"' | b'\'' | b'<' | b'>') || byte.is_ascii_whitespace()
 }
 
 fn find(bytes: &[u8], from: usize, test: impl Fn(u8) -> bool) -> Option<usize> {
@@ -519,6 +660,75 @@ mod tests {
     }
 
     #[test]
+    fn a_value_that_holds_a_masked_name_encoded_is_hidden() {
+        let masking = Masking::default();
+        for (url, masked) in [
+            (
+                "https://a.example/x?data=%7B%22idfa%22%3A%22V3%22%7D&cb=https%3A%2F%2Fx%2F%3Fidfa%3DV4",
+                "https://a.example/x?data=***&cb=***",
+            ),
+            (
+                "https://a.example/x?data={%22idfa%22:{%22a%22:[1,2]},%22b%22:3}&n=1",
+                "https://a.example/x?data=***&n=1",
+            ),
+            (
+                "https://a.example/x?cb=https%253A%252F%252Fx%252F%253Fidfa%253DV4&n=1",
+                "https://a.example/x?cb=***&n=1",
+            ),
+            (
+                "https://a.example/x?%7B%22idfa%22%3A%22V3%22%7D",
+                "https://a.example/x?***",
+            ),
+            (
+                "https://a.example/x?a=b%26idfa=V4&n=1",
+                "https://a.example/x?a=b%26idfa=***&n=1",
+            ),
+            (
+                "https://a.example/x?ip=1.2.3.4,5.6.7.8&n=1",
+                "https://a.example/x?ip=***&n=1",
+            ),
+            (
+                "https://a.example/x?cb=https://x/?idfa=V4&n=1",
+                "https://a.example/x?cb=https://x/?idfa=***&n=1",
+            ),
+            (
+                "https://a.example/x?h=YQ%3D%3D&t=2026-11-28T10%3A00&cb=https%3A%2F%2Fx%2F%3Fn%3D1&d=%7B%22n%22%3A1%7D&p=5%25",
+                "https://a.example/x?h=YQ%3D%3D&t=2026-11-28T10%3A00&cb=https%3A%2F%2Fx%2F%3Fn%3D1&d=%7B%22n%22%3A1%7D&p=5%25",
+            ),
+            (
+                "mailto:a@b.example?body=https%3A%2F%2Fx%2F%3Fidfa%3DV4",
+                "mailto:***@b.example?body=***",
+            ),
+        ] {
+            assert_eq!(masking.url(url), masked);
+        }
+        for (text, masked) in [
+            (
+                r#"{"esc":"{\"idfa\":\"V8\"}","n":1}"#,
+                r#"{"esc":"***","n":1}"#,
+            ),
+            (r#"{"esc":"{\"idfa\":\"V8"#, r#"{"esc":"***"#),
+            (r#"{"esc":"{\"n\":\"V8\"}"}"#, r#"{"esc":"{\"n\":\"V8\"}"}"#),
+            (
+                r#"{"u":"https:\/\/x\/?idfa=V4&n=1"}"#,
+                r#"{"u":"https:\/\/x\/?idfa=***&n=1"}"#,
+            ),
+            (r#"{"u":"https://x/?a=1\u0026idfa=V4"}"#, r#"{"u":"***"}"#),
+            (
+                r#"{"u":"https%3A%2F%2Fx%2F%3Fidfa%3DV4"}"#,
+                r#"{"u":"***"}"#,
+            ),
+            (r#"{"\u0069dfa":"V4"}"#, r#"{"\u0069dfa":"***"}"#),
+            (
+                "a=1&eventValue=%7B%22idfa%22%3A%22V3%22%7D&b=2",
+                "a=1&eventValue=***&b=2",
+            ),
+        ] {
+            assert_eq!(masking.text(text), masked);
+        }
+    }
+
+    #[test]
     fn names_can_be_added_and_taken_out() {
         let masking = Masking::with(["order_id"], ["adid"]);
         assert!(masking.hides(b"orderId") && masking.hides(b"idfa") && !masking.hides(b"adid"));
@@ -528,7 +738,41 @@ mod tests {
         );
     }
 
+    fn percent(text: &str) -> String {
+        percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+    }
+
     proptest::proptest! {
+        #[test]
+        fn no_nesting_keeps_the_secret(
+            is_json: bool,
+            is_body: bool,
+            before in "[ -~é]{0,12}",
+            after in "[ -~é]{0,12}",
+            layers in proptest::collection::vec(proptest::bool::ANY, 0..6),
+        ) {
+            let masking = Masking::default();
+            let mut value = match is_json {
+                true => serde_json::json!({"a": before, "idfa": {"b": "SECRET77"}, "z": after}).to_string(),
+                false => format!("https://x.example/?a={}&idfa=SECRET77", percent(&before)),
+            };
+            for is_json in layers {
+                value = match is_json {
+                    true => serde_json::json!({"a": before, "v": value, "z": after}).to_string(),
+                    false => format!("https://x.example/?n=1&v={}&z=1", percent(&value)),
+                };
+            }
+            if is_body {
+                let body = serde_json::json!({"a": before, "v": value, "z": after}).to_string();
+                let masked = masking.text(&body);
+                proptest::prop_assert!(!masked.contains("SECRET77"), "{} of {}", masked, body);
+            }
+            let mut url = url::Url::parse("https://a.example/x").unwrap();
+            url.query_pairs_mut().append_pair("n", &before).append_pair("v", &value);
+            let masked = masking.url(url.as_str());
+            proptest::prop_assert!(!masked.contains("SECRET77"), "{} of {}", masked, url);
+        }
+
         #[test]
         fn no_text_makes_it_fail_or_keeps_the_secret(before in ".{0,40}", after in ".{0,40}") {
             let masking = Masking::default();
