@@ -303,11 +303,15 @@ fn check_id(id: &str) -> Result<String, Error> {
         .ok_or_else(|| unparsable("the id is not 1 to 256 bytes without control characters"))
 }
 
-/// A time in RFC 3339, or in seconds or milliseconds since the epoch.
+/// A time in RFC 3339, or in seconds or milliseconds since the epoch, a fraction of which does not count.
 fn time(text: &str) -> Result<Timestamp, Error> {
     let trimmed = text.trim();
-    let digits = trimmed.split('.').next().unwrap_or_default();
-    if let Ok(number) = digits.parse::<u64>() {
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let (digits, fraction) = trimmed.split_once('.').unwrap_or((trimmed, "0"));
+    if is_digits(digits)
+        && is_digits(fraction)
+        && let Ok(number) = digits.parse::<u64>()
+    {
         // Twelve digits of seconds are the year 5138: longer numbers are milliseconds.
         return Ok(if digits.len() >= 12 {
             Timestamp::from_millis(number)
@@ -317,7 +321,7 @@ fn time(text: &str) -> Result<Timestamp, Error> {
     }
     Timestamp::parse_rfc3339(trimmed).ok_or_else(|| {
         unparsable(format!(
-            "expires_at `{}` is no time such as `2026-11-23T05:03:10Z` or seconds since 1970",
+            "expires_at `{}` is no time such as `2026-11-23T05:03:10Z`, nor seconds or milliseconds since 1970 in digits alone",
             trimmed.escape_debug()
         ))
     })

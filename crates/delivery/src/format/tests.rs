@@ -252,6 +252,7 @@ fn ids_and_deadlines_are_read() {
         ("1795410190", 1_795_410_190_000),
         ("1795410190250", 1_795_410_190_250),
         ("\"1795410190\"", 1_795_410_190_000),
+        ("1795410190.25", 1_795_410_190_000),
     ] {
         let parsed = parse(FormatKind::Json, &line(text)).unwrap();
         assert_eq!(
@@ -317,6 +318,12 @@ fn what_is_not_allowed_is_refused_and_what_is_no_line_is_unparsable() {
         (Ltsv, "https//a.example"),
         (Ltsv, "uri:https://a.example/"),
         (Ltsv, "url:https://a.example/\tbody_base64:%%"),
+        (Json, r#"{"url":"https://a.example/","expires_at":1.9e9}"#),
+        (Json, r#"{"url":"https://a.example/","expires_at":19E8}"#),
+        (Json, r#"{"url":"https://a.example/","expires_at":-1900000000}"#),
+        (Ltsv, "url:https://a.example/\texpires_at:+1900000000"),
+        (Ltsv, "url:https://a.example/\texpires_at:1900000000."),
+        (Ltsv, "url:https://a.example/\texpires_at:1900000000.5s"),
     ];
     for (kind, line) in unparsable {
         assert!(
