@@ -297,13 +297,17 @@ mod tests {
         for (name, value) in [
             ("Host", "a"),
             ("content-length", "1"),
+            ("http2-settings", "a"),
+            ("Proxy-Authentication-Info", "a"),
             ("x-a", "b\r\nx-c: d"),
         ] {
             with(&format!("headers.{name}"), |rules| {
                 rules.headers.insert(name.into(), value.into());
             });
         }
-        with("id_header", |rules| rules.id_header = Some("a b".into()));
+        for name in ["a b", "http2-settings"] {
+            with("id_header", |rules| rules.id_header = Some(name.into()));
+        }
         with("connect_to", |rules| {
             rules.connect_to = Some("http://x:1".into())
         });

@@ -320,7 +320,10 @@ fn what_is_not_allowed_is_refused_and_what_is_no_line_is_unparsable() {
         (Ltsv, "url:https://a.example/\tbody_base64:%%"),
         (Json, r#"{"url":"https://a.example/","expires_at":1.9e9}"#),
         (Json, r#"{"url":"https://a.example/","expires_at":19E8}"#),
-        (Json, r#"{"url":"https://a.example/","expires_at":-1900000000}"#),
+        (
+            Json,
+            r#"{"url":"https://a.example/","expires_at":-1900000000}"#,
+        ),
         (Ltsv, "url:https://a.example/\texpires_at:+1900000000"),
         (Ltsv, "url:https://a.example/\texpires_at:1900000000."),
         (Ltsv, "url:https://a.example/\texpires_at:1900000000.5s"),
