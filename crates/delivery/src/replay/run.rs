@@ -42,16 +42,21 @@ impl Replays {
         while replay.sent < replay.total && !*stop.borrow() {
             let batch = self.next_batch(&replay, target.batch_max()).await?;
             let end = replay.sent + batch.len() as u64;
-            replay.phase = Phase::Begun;
-            replay.in_doubt = Some((end, target.journal().map(|(_, position)| position.get())));
-            self.put(&replay).await?;
             let batch: Vec<Again> = batch
                 .into_iter()
                 .filter(|(number, _)| !marked.contains(number))
                 .map(|(_, again)| again)
                 .collect();
+            if !batch.is_empty() && !pace.wait(clock, batch.len(), stop).await {
+                break;
+            }
+            // A batch that was in doubt already keeps the position before its first try.
+            let since = replay.in_doubt.and_then(|(_, since)| since);
+            let since = since.or_else(|| Some(target.journal()?.1.get()));
+            replay.phase = Phase::Begun;
+            replay.in_doubt = Some((end, since));
+            self.put(&replay).await?;
             if !batch.is_empty() {
-                pace.wait(clock, batch.len()).await;
                 target.send(&batch).await?;
             }
             replay.sent = end;
@@ -142,15 +147,30 @@ struct Pace {
 }
 
 impl Pace {
-    async fn wait(&mut self, clock: &dyn Clock, count: usize) {
+    /// Waits until `count` more may be sent; `false` when `stop` came first.
+    async fn wait(
+        &mut self,
+        clock: &dyn Clock,
+        count: usize,
+        stop: &watch::Receiver<bool>,
+    ) -> bool {
         if self.rate == 0 {
-            return;
+            return true;
         }
         let due = Duration::from_secs_f64(self.sent as f64 / f64::from(self.rate));
         let passed = clock.monotonic().saturating_sub(self.started);
         self.sent += count as u64;
-        if due > passed {
-            tokio::time::sleep(due - passed).await;
+        let mut stop = stop.clone();
+        // Nobody can stop it any more where the sender is gone.
+        let stopped = async {
+            if stop.wait_for(|is_stopping| *is_stopping).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(due.saturating_sub(passed)), if due > passed => true,
+            () = stopped, if due > passed => false,
+            else => true,
         }
     }
 }

@@ -87,7 +87,9 @@ impl Target for Journaled {
     }
 
     fn journal(&self) -> Option<(Arc<dyn ResultLog>, Position)> {
-        Some((self.log.clone(), *self.end.lock()))
+        // Behind the last record, as a journal's end is.
+        let end = Position::new(self.end.lock().get() + 1);
+        Some((self.log.clone(), end))
     }
 }
 
@@ -272,6 +274,49 @@ async fn a_kill_at_any_batch_leaves_exactly_one_message_for_each_source() {
             assert_eq!(target.bodies.lock().len(), 90);
         }
     }
+}
+
+#[tokio::test]
+async fn a_second_kill_before_the_batch_in_doubt_doubles_nothing() {
+    let place = Place::new(0..100, 100..120).await;
+    let plan = place
+        .replays
+        .plan(of_route(), Ids::Keep, at(0))
+        .await
+        .unwrap();
+    let target = Journaled::new(place.log.clone());
+    for fault in [(3, true), (4, false)] {
+        *target.fails_at.lock() = Some(fault);
+        place.run(&plan.id, &target, false).await.unwrap_err();
+    }
+    place.run(&plan.id, &target, false).await.unwrap();
+    assert_eq!(target.bodies.lock().len(), 90);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_does_not_wait_for_the_rate() {
+    let place = Place::new(0..40, 40..40).await;
+    let plan = place
+        .replays
+        .plan(of_route(), Ids::Keep, at(0))
+        .await
+        .unwrap();
+    let target = Journaled::new(place.log.clone());
+    let (stop, stopped) = watch::channel(false);
+    let clock = ManualClock::at(at(0));
+    let mut progress = |_: &Replay| {};
+    let running = place
+        .replays
+        .run(&plan.id, &target, &clock, 1, &mut progress, &stopped);
+    let stopping = async {
+        while *target.batches.lock() == 0 {
+            tokio::task::yield_now().await;
+        }
+        stop.send_replace(true);
+    };
+    let (stopped, ()) = tokio::join!(running, stopping);
+    let stopped = stopped.unwrap();
+    assert_eq!((stopped.sent, stopped.in_doubt), (7, None));
 }
 
 #[tokio::test]

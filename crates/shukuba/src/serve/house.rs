@@ -257,6 +257,7 @@ impl House {
         let grace = self.live.now().config.server.drain_within.get();
         // Nobody plans new ones from here on.
         self.stop.send_replace(true);
+        self.desk.replays.end().await;
         self.notifiers.stop(grace).await;
     }
 

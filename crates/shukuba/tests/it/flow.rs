@@ -75,6 +75,34 @@ fn dead_letters_and_delivered_ones_are_sent_again_and_the_ledger_balances() {
 }
 
 #[test]
+fn a_replay_stops_with_its_server_and_is_resumed_by_the_next() {
+    let (house, server, _sink, url) = start();
+    house.send("q", (0..20).map(|n| format!("{url}/ok?n={n}")));
+    until_done(&house, 20, 0);
+    let replay = house
+        .command(&["replay", "--verdict", "delivered", "--rate", "1", "--yes"])
+        .spawn();
+    let _replay = Process(replay.unwrap());
+    let listed = || house.json(&["replay", "--list"])[0].clone();
+    house.until("its first batch was sent", || {
+        listed()["replay"]["sent"] == 10
+    });
+    assert_eq!(server.stop(), Some(0));
+
+    let _server = house.serve();
+    let one = listed();
+    assert_eq!(
+        (&one["replay"]["sent"], &one["is_running"]),
+        (&10.into(), &false.into()),
+        "{one}"
+    );
+    let id = one["replay"]["id"].as_str().unwrap();
+    house.json(&["replay", "--resume", id, "--rate", "0"]);
+    until_done(&house, 40, 0);
+    assert_eq!(total(&house, "q", "replayed"), 20);
+}
+
+#[test]
 fn a_paused_route_delays_over_kill_and_restart_and_loses_nothing() {
     let (house, server, _sink, url) = start();
     house.send("q", [format!("{url}/ok?n=1")]);

@@ -31,15 +31,74 @@ const BATCH: usize = 10;
 /// Names that a refusal lists.
 const SHOWN_MAX: usize = 20;
 
-/// The runs of this process, by the replay's id.
+/// The runs of this process: those that go on, and those that ended in an error, until they are run again.
 #[derive(Debug, Default)]
-pub(in crate::serve) struct Runs(Mutex<BTreeMap<String, Run>>);
+pub(in crate::serve) struct Runs(Mutex<Running>);
+
+#[derive(Debug, Default)]
+struct Running {
+    /// By the replay's id.
+    by_id: BTreeMap<String, Run>,
+    is_ending: bool,
+}
 
 #[derive(Debug)]
 struct Run {
     stop: watch::Sender<bool>,
     task: tokio::task::JoinHandle<()>,
-    error: Arc<Mutex<Option<String>>>,
+    error: Option<String>,
+}
+
+impl Run {
+    fn goes_on(&self) -> bool {
+        self.error.is_none() && !self.task.is_finished()
+    }
+}
+
+impl Runs {
+    /// Stops all, waits until each has noted how far it came, and lets none begin from here on.
+    pub(in crate::serve) async fn end(&self) {
+        let all = {
+            let mut runs = self.0.lock();
+            runs.is_ending = true;
+            std::mem::take(&mut runs.by_id)
+        };
+        for run in all.values() {
+            run.stop.send_replace(true);
+        }
+        for (replay, run) in all {
+            if let Err(error) = run.task.await {
+                tracing::error!(%replay, %error, "a replay failed; run it again to resume");
+            }
+        }
+    }
+
+    /// Tells those that go on to stop, of this id or all; which these were.
+    fn stop(&self, id: Option<&str>) -> Vec<String> {
+        let runs = self.0.lock();
+        let is_chosen = |known: &str| id.is_none_or(|id| id == known);
+        let chosen = runs.by_id.iter();
+        let chosen = chosen.filter(|(known, run)| is_chosen(known) && run.goes_on());
+        chosen
+            .map(|(known, run)| {
+                run.stop.send_replace(true);
+                known.clone()
+            })
+            .collect()
+    }
+
+    fn goes_on(&self, id: &str) -> bool {
+        self.0.lock().by_id.get(id).is_some_and(Run::goes_on)
+    }
+
+    /// What is kept of a run that ended.
+    fn ended(&self, id: &str, error: Option<String>) {
+        let mut runs = self.0.lock();
+        match (error, runs.by_id.get_mut(id)) {
+            (Some(error), Some(run)) => run.error = Some(error),
+            _ => drop(runs.by_id.remove(id)),
+        }
+    }
 }
 
 pub(super) async fn plan(desk: &Desk, input: Bytes) -> Answer {
@@ -107,18 +166,20 @@ pub(super) async fn run(desk: &Desk, input: Bytes) -> Answer {
             replay.filter.route
         ))
     })?;
-    let mut runs = desk.replays.0.lock();
-    if runs.get(&id).is_some_and(|run| !run.task.is_finished()) {
-        return Err(not_now(format!("replay `{id}` runs already")));
-    }
-    let (stop, stopped) = watch::channel(false);
     let target = Here {
         route,
         log: desk.log.clone(),
     };
+    let mut runs = desk.replays.0.lock();
+    if runs.is_ending {
+        return Err(not_now("the server stops; resume the replay when it runs"));
+    }
+    if runs.by_id.get(&id).is_some_and(Run::goes_on) {
+        return Err(not_now(format!("replay `{id}` runs already")));
+    }
+    let (stop, stopped) = watch::channel(false);
     let (replays, clock) = (replays(desk), desk.work.clock.clone());
-    let error = Arc::new(Mutex::new(None));
-    let (kept, name) = (error.clone(), id.clone());
+    let (kept, name) = (desk.replays.clone(), id.clone());
     let runtime = tokio::runtime::Handle::current();
     let task = tokio::task::spawn_blocking(move || {
         let mut progress = |_: &Replay| {};
@@ -130,12 +191,18 @@ pub(super) async fn run(desk: &Desk, input: Bytes) -> Answer {
             &mut progress,
             &stopped,
         ));
-        if let Err(error) = done {
+        let error = done.err().map(|error| {
             tracing::error!(replay = %name, %error, "a replay stopped; run it again to resume");
-            *kept.lock() = Some(error.to_string());
-        }
+            error.to_string()
+        });
+        kept.ended(&name, error);
     });
-    runs.insert(id, Run { stop, task, error });
+    let run = Run {
+        stop,
+        task,
+        error: None,
+    };
+    runs.by_id.insert(id, run);
     drop(runs);
     write(&replay)
 }
@@ -159,11 +226,11 @@ pub(super) async fn list(desk: &Desk, input: Bytes) -> Answer {
     let shown: Vec<_> = all
         .iter()
         .map(|replay| {
-            let run = runs.get(&replay.id);
+            let run = runs.by_id.get(&replay.id);
             serde_json::json!({
                 "replay": replay,
-                "is_running": run.is_some_and(|run| !run.task.is_finished()),
-                "error": run.and_then(|run| run.error.lock().clone()),
+                "is_running": run.is_some_and(Run::goes_on),
+                "error": run.and_then(|run| run.error.clone()),
             })
         })
         .collect();
@@ -172,37 +239,21 @@ pub(super) async fn list(desk: &Desk, input: Bytes) -> Answer {
 
 pub(super) async fn stop(desk: &Desk, input: Bytes) -> Answer {
     let Which { id } = read(&input)?;
-    let stopped: Vec<String> = {
-        let runs = desk.replays.0.lock();
-        let chosen = runs.iter().filter(|(known, run)| {
-            id.as_ref().is_none_or(|id| id == *known) && !run.task.is_finished()
-        });
-        chosen
-            .map(|(known, run)| {
-                run.stop.send_replace(true);
-                known.clone()
-            })
-            .collect()
-    };
+    let stopped = desk.replays.stop(id.as_deref());
     write(&serde_json::json!({ "stopped": stopped }))
 }
 
 pub(super) async fn discard(desk: &Desk, input: Bytes) -> Answer {
     let Which { id } = read(&input)?;
     let id = id.ok_or_else(|| refuse("say which replay: `id`"))?;
-    if desk
-        .replays
-        .0
-        .lock()
-        .get(&id)
-        .is_some_and(|run| !run.task.is_finished())
-    {
+    if desk.replays.goes_on(&id) {
         return Err(not_now(format!("replay `{id}` runs; stop it first")));
     }
     let was_there = replays(desk).discard(&id).await;
     if !was_there.map_err(|error| failed("the replay cannot be removed", &error))? {
         return Err(no_replay(&id));
     }
+    desk.replays.0.lock().by_id.remove(&id);
     write(&serde_json::json!({ "discarded": id }))
 }
 
