@@ -94,6 +94,39 @@ pub fn line_id(base: &str, line: u32) -> Arc<str> {
     Arc::from(id)
 }
 
+/// The part of a notification id that its message id is, when it has that form.
+#[must_use]
+pub fn without_line(id: &str) -> Option<&str> {
+    with_line(id).map(|(message, _)| message)
+}
+
+/// The number of the line that a notification id of that form names.
+#[must_use]
+pub fn line_number(id: &str) -> Option<u32> {
+    with_line(id)?.1.parse().ok()
+}
+
+fn with_line(id: &str) -> Option<(&str, &str)> {
+    let (message, line) = id.rsplit_once('/')?;
+    let is_number = !line.is_empty() && line.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then_some((message, line))
+}
+
+/// Whether a notification is a line of the message that was accepted as `message`, also where it has gone on in another one.
+/// Only for ids that queues give: what a sender calls `order/7` need not be a part of its `order`.
+#[must_use]
+pub fn is_line_of(notification: &str, message: &str) -> bool {
+    is_message_id(message) && without_line(notification) == Some(message)
+}
+
+fn is_message_id(id: &str) -> bool {
+    let is_in_place = |(place, byte): (usize, u8)| match place {
+        8 | 13 | 18 | 23 => byte == b'-',
+        _ => byte.is_ascii_hexdigit(),
+    };
+    id.len() == 36 && id.bytes().enumerate().all(is_in_place)
+}
+
 /// The attributes as SQS takes them: none that is empty, and no character that it refuses (it takes `#x9 #xA #xD #x20` to
 /// `#xD7FF`, `#xE000` to `#xFFFD` and beyond `#x10000`). What came in a line may hold any; a message whose lines cannot go
 /// on would come back for ever.
@@ -210,5 +243,19 @@ mod tests {
                 .iter()
                 .all(|key| carried.contains_key(*key))
         );
+    }
+
+    #[test]
+    fn a_line_number_is_taken_off() {
+        assert_eq!(without_line("m-1/12"), Some("m-1"));
+        assert_eq!(without_line("m-1/x"), None);
+        assert_eq!(without_line("m-1/"), None);
+        assert_eq!(without_line("m-1"), None);
+        assert_eq!(line_number("m-1/12"), Some(12));
+        assert_eq!(line_number("m-1"), None);
+        let message = "5fea7756-0ea4-451a-a703-a558b933e274";
+        assert!(is_line_of(&format!("{message}/2"), message));
+        assert!(!is_line_of(message, message));
+        assert!(!is_line_of("order/2", "order"));
     }
 }

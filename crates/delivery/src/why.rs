@@ -21,6 +21,7 @@ use crate::result::{Decision, Head, Salt, Stored};
 use crate::results::compact::id_keys;
 use crate::results::set::{Entry, Window, lines_of};
 use crate::results::{Error, ResultLog, Results, bloom, sealer};
+use crate::travel;
 
 /// The most attempts that are answered; the latest ones where there are more.
 pub const ATTEMPTS_MAX: usize = 1000;
@@ -447,7 +448,7 @@ impl Story {
         };
         for id in asked.into_iter().chain([self.notification_id.as_str()]) {
             // A sender's own id may end like a line's number.
-            for id in [Some(id), bloom::without_line(id)].into_iter().flatten() {
+            for id in [Some(id), travel::without_line(id)].into_iter().flatten() {
                 if !ids.iter().any(|known| known == id) {
                     ids.push(id.to_owned());
                 }
@@ -459,8 +460,7 @@ impl Story {
     /// Whether a message of one of its ids may hold it: not one with other lines of the message that it came in.
     fn may_be_in(&self, message: &WaitingAs) -> bool {
         let said = self.attempts.last().map(|attempt| attempt.line);
-        let named = || self.notification_id.rsplit_once('/')?.1.parse().ok();
-        match said.or_else(named) {
+        match said.or_else(|| travel::line_number(&self.notification_id)) {
             Some(line) => message.lines.is_empty() || message.lines.contains(&line),
             None => true,
         }

@@ -28,8 +28,7 @@ use futures_util::future::BoxFuture;
 use serde::Serialize;
 
 use crate::port::{Carry, Error, Lease, LineOutcome, Outcome, Received, Verdict};
-use crate::results::bloom::{is_line_of, without_line};
-use crate::travel::{self, Retry};
+use crate::travel::{self, Retry, is_line_of, without_line};
 
 /// The attribute with the reason.
 pub const REASON: &str = "shukuba.dead";

@@ -321,7 +321,7 @@ fn letter(key: u64, died: Timestamp, result: &Stored, source: &[u8]) -> Received
     let sent_as = result.accepted_as.as_ref();
     let sent_as = sent_as.unwrap_or(&result.notification_id);
     // An id of another form stands in the line itself.
-    let base = bloom::without_line(sent_as).unwrap_or(&result.message_id);
+    let base = travel::without_line(sent_as).unwrap_or(&result.message_id);
     let retry = Retry {
         lines: vec![result.line.max(1)],
         ..Retry::default()

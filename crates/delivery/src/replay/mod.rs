@@ -33,7 +33,7 @@ use store::Position;
 use crate::port;
 use crate::result::{Decision, Stored};
 use crate::results::set::Window;
-use crate::results::{Error, Index, ResultLog, Results, bloom};
+use crate::results::{Error, Index, ResultLog, Results};
 use crate::travel::{self, Retry};
 
 /// Notifications that one plan takes at most.
@@ -227,7 +227,7 @@ impl Source {
     fn again(&self, replay: &Replay, number: u64) -> Again {
         let mut attributes = BTreeMap::new();
         let sent_as = self.accepted_as.as_ref().unwrap_or(&self.notification_id);
-        if let (Ids::Keep, Some(base)) = (replay.ids, bloom::without_line(sent_as)) {
+        if let (Ids::Keep, Some(base)) = (replay.ids, travel::without_line(sent_as)) {
             let retry = Retry {
                 lines: vec![self.line],
                 ..Retry::default()

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use base::Timestamp;
 
 use super::{Decision, Stored};
-use crate::results::bloom;
+use crate::travel;
 
 /// What the sealer and the search need of a result.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +69,7 @@ impl<'a> Head<'a> {
     pub fn is_of(&self, id: &str) -> bool {
         self.message_id == id
             || self.notification_id == id
-            || bloom::is_line_of(&self.notification_id, id)
+            || travel::is_line_of(&self.notification_id, id)
     }
 
     /// The whole result.

@@ -31,28 +31,6 @@ fn mixed(mut hash: u64) -> u64 {
     hash ^ (hash >> 33)
 }
 
-/// The part of a notification id that its message id is, when it has that form.
-#[must_use]
-pub fn without_line(id: &str) -> Option<&str> {
-    let (message, line) = id.rsplit_once('/')?;
-    (!line.is_empty() && line.bytes().all(|byte| byte.is_ascii_digit())).then_some(message)
-}
-
-/// Whether a notification is a line of the message that was accepted as `message`, also where it has gone on in another one.
-/// Only for ids that queues give: what a sender calls `order/7` need not be a part of its `order`.
-#[must_use]
-pub fn is_line_of(notification: &str, message: &str) -> bool {
-    is_message_id(message) && without_line(notification) == Some(message)
-}
-
-fn is_message_id(id: &str) -> bool {
-    let is_in_place = |(place, byte): (usize, u8)| match place {
-        8 | 13 | 18 | 23 => byte == b'-',
-        _ => byte.is_ascii_hexdigit(),
-    };
-    id.len() == 36 && id.bytes().enumerate().all(is_in_place)
-}
-
 /// The filter over `keys`, in whole 8 bytes.
 #[must_use]
 pub fn build(keys: &[u64]) -> Vec<u8> {
@@ -110,17 +88,5 @@ mod tests {
             .count();
         assert!(wrong < 400, "{wrong} false answers of 100,000");
         assert!(!may_hold(&[], 1) && !may_hold(&build(&[]), 1));
-    }
-
-    #[test]
-    fn a_line_number_is_taken_off() {
-        assert_eq!(without_line("m-1/12"), Some("m-1"));
-        assert_eq!(without_line("m-1/x"), None);
-        assert_eq!(without_line("m-1/"), None);
-        assert_eq!(without_line("m-1"), None);
-        let message = "5fea7756-0ea4-451a-a703-a558b933e274";
-        assert!(is_line_of(&format!("{message}/2"), message));
-        assert!(!is_line_of(message, message));
-        assert!(!is_line_of("order/2", "order"));
     }
 }

@@ -8,6 +8,7 @@ use zstd::zstd_safe::CParameter;
 use super::index::{CountTable, Frame, Index, IndexBuilder, merge_tables};
 use super::{Error, bloom};
 use crate::result::{Head, Packed};
+use crate::travel;
 
 /// A frame is closed before it grows beyond this, decompressed. One larger result makes a frame of its own.
 pub const FRAME_BYTES_MAX: usize = 256 << 10;
@@ -98,10 +99,10 @@ impl ObjectBuilder {
 
     fn add_keys(&mut self, head: &Head<'_>) {
         self.keys.push(bloom::id_key(&head.message_id));
-        let first = bloom::without_line(&head.notification_id);
+        let first = travel::without_line(&head.notification_id);
         if first != Some(head.message_id.as_ref()) {
             self.keys.push(bloom::id_key(&head.notification_id));
-            let first = first.filter(|first| bloom::is_line_of(&head.notification_id, first));
+            let first = first.filter(|first| travel::is_line_of(&head.notification_id, first));
             self.keys.extend(first.map(bloom::id_key));
         }
         if head.url_key != 0 {

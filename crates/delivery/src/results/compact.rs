@@ -14,6 +14,7 @@ use super::name::{ObjectName, Range};
 use super::set::{Entry, Results, Window, lines_of};
 use super::{Error, bloom};
 use crate::result::{Head, Packed};
+use crate::travel;
 
 /// A compacted object is closed when it is this large; it is built in memory.
 pub const OBJECT_BYTES: u64 = 64 << 20;
@@ -174,7 +175,7 @@ impl Results {
 #[must_use]
 pub fn id_keys(id: &str) -> Vec<u64> {
     let mut keys = vec![bloom::id_key(id)];
-    keys.extend(bloom::without_line(id).map(bloom::id_key));
+    keys.extend(travel::without_line(id).map(bloom::id_key));
     keys
 }
 

@@ -108,11 +108,7 @@ fn id_in(format: &Format, body: &[u8], ids: &[String]) -> Option<String> {
 
 /// The id of the message in `MESSAGE/n`.
 fn base_of(id: &str) -> &str {
-    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    match id.rsplit_once('/') {
-        Some((base, line)) if is_number(line) => base,
-        _ => id,
-    }
+    travel::without_line(id).unwrap_or(id)
 }
 
 fn as_waiting(found: Found, place: &Among) -> WaitingAs {
