@@ -1,8 +1,12 @@
 //! Which notifications a replay takes, copied so that nothing later changes it.
 
 use std::collections::HashSet;
+use std::hash::BuildHasher as _;
+use std::ops::ControlFlow;
 
 use base::Timestamp;
+use foldhash::fast::FixedState;
+use tokio::sync::mpsc;
 
 use super::{Filter, Ids, Phase, Replay, Replays, SOURCES_MAX, Source, damaged, part_name};
 use crate::port;
@@ -15,13 +19,18 @@ use crate::results::{Error, bloom, sealer};
 const PART_SOURCES: usize = 5000;
 
 /// A part is closed when it is this large.
-const PART_BYTES: usize = 32 << 20;
+pub(super) const PART_BYTES: usize = 32 << 20;
+
+/// Results of the journal's tail that are handed on at once, and how many times so many may wait. Chosen: at 1 MiB a line
+/// some 100 MiB at worst.
+const CHUNK: usize = 32;
+const CHUNKS_MAX: usize = 2;
 
 /// Gathers picked notifications into parts.
 struct Picker<'a> {
     replays: &'a Replays,
     replay: Replay,
-    seen: HashSet<u64, foldhash::fast::FixedState>,
+    seen: HashSet<u64, FixedState>,
     part: Vec<u8>,
     in_part: usize,
 }
@@ -53,9 +62,7 @@ impl Replays {
             in_part: 0,
         };
         // The tail first, so that what is sealed meanwhile is seen twice rather than not at all.
-        for packed in self.tail(&picker.replay.filter).await? {
-            picker.take(Packed::of(&packed)).await?;
-        }
+        self.pick_from_tail(&mut picker).await?;
         let mut window = picker.replay.filter.window();
         window.sealed_up_to = self.log.as_ref().map(|log| log.sealed_up_to());
         for entry in self.results.entries(&window).await? {
@@ -66,33 +73,40 @@ impl Replays {
         Ok(picker.replay)
     }
 
-    async fn tail(&self, filter: &Filter) -> Result<Vec<Vec<u8>>, Error> {
+    /// What is not sealed yet comes in chunks, so that no more than a few of them are held.
+    async fn pick_from_tail(&self, picker: &mut Picker<'_>) -> Result<(), Error> {
         let Some(log) = self.log.clone() else {
-            return Ok(Vec::new());
+            return Ok(());
         };
-        let filter = filter.clone();
-        let search = move || {
-            let mut found = Vec::new();
-            for frame in log.scan(log.sealed_up_to()) {
-                let frame = frame?;
-                let done: Result<(), Error> =
-                    sealer::for_each_result(log.as_ref(), &frame, &mut |_, packed| {
-                        if Stored::parse(packed.json).is_some_and(|result| filter.takes(&result)) {
-                            found.push([packed.json, b"\n", packed.source].concat());
-                        }
-                        Ok(())
-                    })
-                    .map_err(|source| Error::Record {
-                        position: frame.position,
-                        source,
-                    })?;
-                done?;
+        let filter = picker.replay.filter.clone();
+        let (give, mut chunks) = mpsc::channel::<Vec<Vec<u8>>>(CHUNKS_MAX);
+        let search = tokio::task::spawn_blocking(move || {
+            let mut chunk = Vec::new();
+            let scanned =
+                sealer::scan_tail(log.as_ref(), log.sealed_up_to(), &mut |_, _, packed| {
+                    if !Stored::parse(packed.json).is_some_and(|result| filter.takes(&result)) {
+                        return ControlFlow::Continue(());
+                    }
+                    chunk.push([packed.json, b"\n", packed.source].concat());
+                    if chunk.len() < CHUNK {
+                        return ControlFlow::Continue(());
+                    }
+                    match give.blocking_send(std::mem::take(&mut chunk)) {
+                        Ok(()) => ControlFlow::Continue(()),
+                        // The plan has failed meanwhile.
+                        Err(_) => ControlFlow::Break(()),
+                    }
+                });
+            // As above.
+            let _ = give.blocking_send(chunk);
+            scanned
+        });
+        while let Some(chunk) = chunks.recv().await {
+            for packed in &chunk {
+                picker.take(Packed::of(packed)).await?;
             }
-            Ok::<_, Error>(found)
-        };
-        tokio::task::spawn_blocking(search)
-            .await
-            .map_err(|_| Error::Cancelled)?
+        }
+        search.await.map_err(|_| Error::Cancelled)?
     }
 
     async fn pick_from(&self, picker: &mut Picker<'_>, entry: &Entry) -> Result<(), Error> {
@@ -123,6 +137,13 @@ impl Replays {
     }
 }
 
+/// What tells notifications apart: ids are their senders', who may give one to several lines. One that was retried, replayed
+/// or shipped again has the same line.
+fn key_of(result: &Stored, line: &[u8]) -> u64 {
+    let line = FixedState::default().hash_one(line);
+    bloom::id_key(&result.notification_id) ^ line
+}
+
 impl Picker<'_> {
     async fn take(&mut self, packed: Option<Packed<'_>>) -> Result<(), Error> {
         let Some((packed, result)) =
@@ -130,9 +151,7 @@ impl Picker<'_> {
         else {
             return Ok(());
         };
-        if !self.replay.filter.takes(&result)
-            || !self.seen.insert(bloom::id_key(&result.notification_id))
-        {
+        if !self.replay.filter.takes(&result) || !self.seen.insert(key_of(&result, packed.source)) {
             return Ok(());
         }
         if packed.source.is_empty() {

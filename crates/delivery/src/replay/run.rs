@@ -8,12 +8,21 @@ use store::Position;
 use store::record::{self, Cause, Record};
 use tokio::sync::watch;
 
+use super::plan::PART_BYTES;
 use super::{Again, Phase, Replay, Replays, Source, Target, damaged, part_name};
 use crate::port;
 use crate::results::{Error, ResultLog};
 
-/// The largest part that is read, decompressed: lines have at most 1 MiB.
-const PART_BYTES_MAX: usize = 1 << 30;
+/// The largest part that is read, decompressed: it was closed by its size, with one source more, whose line has at most
+/// 1 MiB, six times as long at worst when it is escaped, and as long an id.
+const PART_BYTES_MAX: usize = PART_BYTES + (16 << 20);
+
+/// The part that is being sent.
+#[derive(Debug, Default)]
+struct Open {
+    part: Option<usize>,
+    sources: Vec<Source>,
+}
 
 impl Replays {
     /// Sends what is left of a replay, at most `rate` a second (0: as fast as it goes), and tells `progress` after each
@@ -34,29 +43,34 @@ impl Replays {
             || port::Error::refused(&format!("replay `{id}`"), "there is none of that id");
         let mut replay = self.get(id).await?.ok_or_else(missing)?;
         let marked = self.already_sent(&replay, target).await?;
+        let mut open = Open::default();
         let mut pace = Pace {
             started: clock.monotonic(),
             sent: 0,
             rate,
         };
         while replay.sent < replay.total && !*stop.borrow() {
-            let batch = self.next_batch(&replay, target.batch_max()).await?;
+            let batch = self
+                .next_batch(&replay, &mut open, target.batch_max())
+                .await?;
             let end = replay.sent + batch.len() as u64;
             let batch: Vec<Again> = batch
                 .into_iter()
                 .filter(|(number, _)| !marked.contains(number))
                 .map(|(_, again)| again)
                 .collect();
-            if !batch.is_empty() && !pace.wait(clock, batch.len(), stop).await {
-                break;
-            }
             // A batch that was in doubt already keeps the position before its first try.
-            let since = replay.in_doubt.and_then(|(_, since)| since);
+            let doubt = replay.in_doubt;
+            let since = doubt.and_then(|(_, since)| since);
             let since = since.or_else(|| Some(target.journal()?.1.get()));
             replay.phase = Phase::Begun;
             replay.in_doubt = Some((end, since));
             self.put(&replay).await?;
             if !batch.is_empty() {
+                if !pace.wait(clock, batch.len(), stop).await {
+                    replay.in_doubt = doubt;
+                    break;
+                }
                 target.send(&batch).await?;
             }
             replay.sent = end;
@@ -102,7 +116,12 @@ impl Replays {
             .map_err(|_| Error::Cancelled)?
     }
 
-    async fn next_batch(&self, replay: &Replay, max: usize) -> Result<Vec<(u64, Again)>, Error> {
+    async fn next_batch(
+        &self,
+        replay: &Replay,
+        open: &mut Open,
+        max: usize,
+    ) -> Result<Vec<(u64, Again)>, Error> {
         let (mut first, mut part) = (0, 0);
         while let Some(sources) = replay
             .parts
@@ -112,9 +131,12 @@ impl Replays {
             first += sources;
             part += 1;
         }
-        let sources = self.read_part(&replay.id, part).await?;
+        if open.part != Some(part) {
+            open.sources = self.read_part(&replay.id, part).await?;
+            open.part = Some(part);
+        }
         let skip = usize::try_from(replay.sent - first).unwrap_or(usize::MAX);
-        let numbered = sources.iter().zip(first..).skip(skip).take(max.max(1));
+        let numbered = open.sources.iter().zip(first..).skip(skip).take(max.max(1));
         let batch: Vec<_> = numbered
             .map(|(source, number)| (number, source.again(replay, number)))
             .collect();

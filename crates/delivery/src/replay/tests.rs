@@ -1,6 +1,7 @@
 //! Plans, and runs that are killed anywhere.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use base::ManualClock;
 use object_store::memory::InMemory;
@@ -10,6 +11,7 @@ use tokio::sync::watch;
 
 use super::run::number_behind;
 use super::*;
+use crate::port::ResultStore;
 use crate::results::tests::{FakeLog, at, result};
 use crate::results::{ObjectResults, Sealer};
 
@@ -87,9 +89,7 @@ impl Target for Journaled {
     }
 
     fn journal(&self) -> Option<(Arc<dyn ResultLog>, Position)> {
-        // Behind the last record, as a journal's end is.
-        let end = Position::new(self.end.lock().get() + 1);
-        Some((self.log.clone(), end))
+        Some((self.log.clone(), *self.end.lock()))
     }
 }
 
@@ -101,8 +101,17 @@ struct Place {
 
 impl Place {
     async fn new(sealed: std::ops::Range<u64>, tail: std::ops::Range<u64>) -> Self {
+        let store = ObjectResults::new(Arc::new(InMemory::new()), "");
+        Self::over(Arc::new(store), sealed, tail).await
+    }
+
+    async fn over(
+        store: Arc<dyn ResultStore>,
+        sealed: std::ops::Range<u64>,
+        tail: std::ops::Range<u64>,
+    ) -> Self {
         let log = Arc::new(FakeLog::default());
-        let results = Results::new(Arc::new(ObjectResults::new(Arc::new(InMemory::new()), "")));
+        let results = Results::new(store);
         let fill = |numbers: std::ops::Range<u64>| {
             for number in numbers {
                 let decision = Decision::ALL[(number % 4) as usize];
@@ -151,18 +160,22 @@ async fn a_plan_counts_each_notification_once_by_its_filter() {
     place
         .log
         .settle(at(0), &[result(at(0), 4, Decision::Delivered, "line 4")]);
+    // Another one of the same id.
+    place
+        .log
+        .settle(at(0), &[result(at(0), 8, Decision::Delivered, "line x")]);
     place
         .log
         .settle(at(0), &[result(at(0), 900, Decision::Dead, "")]);
     let ids = vec!["m-6".to_owned(), "own-118".to_owned(), "nobody".to_owned()];
     for (filter, total, without_source) in [
-        (of_route(), 90, 1),
+        (of_route(), 91, 1),
         (
             Filter {
                 verdict: Some(Decision::Delivered),
                 ..of_route()
             },
-            30,
+            31,
             0,
         ),
         (
@@ -187,7 +200,7 @@ async fn a_plan_counts_each_notification_once_by_its_filter() {
                 to_ms: Some(at(8).as_millis()),
                 ..of_route()
             },
-            6,
+            7,
             1,
         ),
         (
@@ -274,6 +287,67 @@ async fn a_kill_at_any_batch_leaves_exactly_one_message_for_each_source() {
             assert_eq!(target.bodies.lock().len(), 90);
         }
     }
+}
+
+/// Counts what is read.
+#[derive(Debug)]
+struct Counting {
+    inner: ObjectResults,
+    gets: AtomicU64,
+}
+
+impl ResultStore for Counting {
+    fn put<'a>(&'a self, name: &'a str, bytes: Bytes) -> BoxFuture<'a, Result<(), port::Error>> {
+        self.inner.put(name, bytes)
+    }
+
+    fn put_new<'a>(
+        &'a self,
+        name: &'a str,
+        bytes: Bytes,
+    ) -> BoxFuture<'a, Result<bool, port::Error>> {
+        self.inner.put_new(name, bytes)
+    }
+
+    fn get<'a>(
+        &'a self,
+        name: &'a str,
+        range: Option<std::ops::Range<u64>>,
+    ) -> BoxFuture<'a, Result<Option<Bytes>, port::Error>> {
+        self.gets.fetch_add(1, Ordering::SeqCst);
+        self.inner.get(name, range)
+    }
+
+    fn list<'a>(
+        &'a self,
+        prefix: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<port::StoredObject>, port::Error>> {
+        self.inner.list(prefix)
+    }
+
+    fn delete<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), port::Error>> {
+        self.inner.delete(name)
+    }
+}
+
+#[tokio::test]
+async fn a_part_is_read_once_in_a_run() {
+    let store = Arc::new(Counting {
+        inner: ObjectResults::new(Arc::new(InMemory::new()), ""),
+        gets: AtomicU64::new(0),
+    });
+    let place = Place::over(store.clone(), 0..0, 0..120).await;
+    let plan = place
+        .replays
+        .plan(of_route(), Ids::Keep, at(0))
+        .await
+        .unwrap();
+    let target = Journaled::new(place.log.clone());
+    store.gets.store(0, Ordering::SeqCst);
+    place.run(&plan.id, &target, false).await.unwrap();
+    assert!(*target.batches.lock() > 10);
+    let gets = store.gets.load(Ordering::SeqCst);
+    assert_eq!(gets, 2, "its state and its part");
 }
 
 #[tokio::test]

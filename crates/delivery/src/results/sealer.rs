@@ -9,6 +9,7 @@
 //! began waits for the next one, so results lag by the interval plus one pass; a pass that was full is followed at once.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -254,10 +255,32 @@ impl Batch {
     }
 }
 
-/// Calls `take` with each result of a record of the journal, in order; stops at its first error.
+/// Calls `take` with each durable result in the journal from `from` on, in order, until it breaks off.
 ///
 /// # Errors
-/// [`record::Malformed`] when the record cannot be read.
+/// When the journal cannot be read.
+pub fn scan_tail(
+    log: &dyn ResultLog,
+    from: Position,
+    take: &mut dyn FnMut(Position, Timestamp, Packed<'_>) -> ControlFlow<()>,
+) -> Result<(), Error> {
+    for scanned in log.scan(from) {
+        let frame = scanned?;
+        let position = frame.position;
+        let mut of_record = |at, packed: Packed<'_>| match take(position, at, packed) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(()),
+        };
+        let done = for_each_result(log, &frame, &mut of_record)
+            .map_err(|source| Error::Record { position, source })?;
+        if done.is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Calls `take` with each result of a record of the journal, in order; stops at its first error.
 pub fn for_each_result<E>(
     log: &dyn ResultLog,
     frame: &store::journal::Record,
@@ -346,23 +369,17 @@ pub fn count_tail(
     through: Position,
 ) -> Result<BTreeMap<String, CountTable>, Error> {
     let mut routes: BTreeMap<String, CountTable> = BTreeMap::new();
-    for scanned in log.scan(from) {
-        let frame = scanned?;
-        if frame.position > through {
-            break;
+    scan_tail(log, from, &mut |position, _, packed| {
+        if position > through {
+            return ControlFlow::Break(());
         }
-        let position = frame.position;
-        let done: Result<(), Error> = for_each_result(log, &frame, &mut |_, packed| {
-            if let Some(head) = Head::read(packed.json) {
-                let table = routes.entry(head.route.into_owned()).or_default();
-                let counts = table.entry(head.destination.into_owned()).or_default();
-                counts.add(head.decision, head.is_late);
-            }
-            Ok(())
-        })
-        .map_err(|source| Error::Record { position, source })?;
-        done?;
-    }
+        if let Some(head) = Head::read(packed.json) {
+            let table = routes.entry(head.route.into_owned()).or_default();
+            let counts = table.entry(head.destination.into_owned()).or_default();
+            counts.add(head.decision, head.is_late);
+        }
+        ControlFlow::Continue(())
+    })?;
     Ok(routes)
 }
 
