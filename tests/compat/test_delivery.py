@@ -75,6 +75,27 @@ def test_a_failure_is_tried_again_and_why_tells_it(platform, sink):
         assert [attempt["attempt"] for attempt in story["attempts"]] == [1, 2, 3]
 
 
+def test_why_of_a_package_follows_each_line_into_its_next_message(platform, sink):
+    lines = [f"url:{sink.url}/ok?n=1\tid:w1", f"url:{sink.url}/flaky?p=1&times=1\tid:w2"]
+    (message,) = send(platform, ["\n".join(lines)])
+    wait_for(platform, delivered=2)
+    stories = platform.json("why", message)["stories"]
+    assert {story["notification_id"]: story["state"] for story in stories} == {"w1": "delivered", "w2": "delivered"}
+
+
+def test_why_knows_what_waits_untried(platform, sink):
+    sqs = platform.client()
+    plain = sqs.create_queue(QueueName="plain")["QueueUrl"]
+    message = sqs.send_message(QueueUrl=plain, MessageBody="for somebody else")["MessageId"]
+    (story,) = platform.json("why", message)["stories"]
+    assert (story["state"], story["waiting"][0]["queue"]) == ("waiting", "plain")
+    assert platform.run("pause", "route", "s2s").returncode == 0
+    url = f"{sink.url}/ok?n=1"
+    send(platform, [f"url:{url}\tid:untried"])
+    (story,) = platform.json("why", url)["stories"]
+    assert (story["notification_id"], story["state"]) == ("untried", "waiting")
+
+
 def test_a_line_that_cannot_be_sent_is_dead_with_a_reason(platform, sink):
     send(platform, ["no url here", f"url:{sink.url}/status/404\tid:gone", "url:http://10.1.2.3/x\tid:private", f"url:{sink.url}/ok\tmethod:CONNECT"])
     wait_for(platform, dead=4)

@@ -8,6 +8,7 @@
 //! are decompressed. Answers are at most [`ATTEMPTS_MAX`].
 
 use std::collections::{BTreeMap, HashSet};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use base::Timestamp;
@@ -61,8 +62,8 @@ pub struct WaitingAs {
     pub message_id: String,
     /// Its queue.
     pub queue: String,
-    /// The route that reads it.
-    pub route: String,
+    /// The route that reads it; `None` of a queue without a route.
+    pub route: Option<String>,
     /// `waiting`, `delayed`, `retry-wait`, `in-flight`, or `dead` when it lies among the dead.
     pub state: String,
     /// When it goes on, where that is known.
@@ -70,6 +71,9 @@ pub struct WaitingAs {
     /// Which lines of the message that was accepted it holds, from 1; empty: all, or not known.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub lines: Vec<u32>,
+    /// The notification in it that goes to the URL that was asked for.
+    #[serde(skip)]
+    pub to_url: Option<String>,
 }
 
 /// What waits.
@@ -85,9 +89,13 @@ pub struct InQueues {
 
 /// The queue's part of the answer.
 pub trait Waiting: Send + Sync {
-    /// The messages in the queue of any of these ids: message ids and ids that senders gave. Those of other queues are not
-    /// known.
-    fn waiting<'a>(&'a self, ids: &'a [String]) -> BoxFuture<'a, Result<InQueues, port::Error>>;
+    /// The messages in the queues of any of these ids, message ids and ids that senders gave, and those with a line to
+    /// `url`. Those of other queues are not known.
+    fn waiting<'a>(
+        &'a self,
+        ids: &'a [String],
+        url: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<InQueues, port::Error>>;
 
     /// Whether what was given up lies in queues that it knows.
     fn knows_dead(&self) -> bool;
@@ -98,7 +106,11 @@ pub trait Waiting: Send + Sync {
 pub struct NotKnown;
 
 impl Waiting for NotKnown {
-    fn waiting<'a>(&'a self, _: &'a [String]) -> BoxFuture<'a, Result<InQueues, port::Error>> {
+    fn waiting<'a>(
+        &'a self,
+        _: &'a [String],
+        _: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<InQueues, port::Error>> {
         Box::pin(std::future::ready(Ok(InQueues::default())))
     }
 
@@ -114,7 +126,7 @@ pub struct Story {
     pub notification_id: String,
     /// Its messages, in the order of their first results: more than one after a retry that was sent again, or a replay.
     pub message_ids: Vec<String>,
-    /// `delivered`, `dead`, `expired`, a state of [`WaitingAs`], `retry` when it waits for its next attempt, or
+    /// `delivered`, `dead`, `expired`, a state of [`WaitingAs`], `retry-wait` when it waits for its next attempt, or
     /// `unknown` when it is neither in the results nor in the queue.
     pub state: String,
     /// What was tried, in order of time.
@@ -175,8 +187,17 @@ impl std::fmt::Debug for Why {
 #[derive(Clone)]
 struct Wanted {
     keys: Vec<u64>,
-    id: Option<String>,
-    url_keys: Vec<u64>,
+    by: By,
+}
+
+#[derive(Clone)]
+enum By {
+    /// A message or a notification.
+    Id(String),
+    /// Notifications.
+    Notifications(HashSet<String>),
+    /// The keys of a URL.
+    Url(Vec<u64>),
 }
 
 impl Wanted {
@@ -184,10 +205,64 @@ impl Wanted {
         let Some(head) = Head::read(json) else {
             return false;
         };
-        match &self.id {
-            Some(id) => head.is_of(id),
-            None => self.url_keys.contains(&head.url_key),
+        match &self.by {
+            By::Id(id) => head.is_of(id),
+            By::Notifications(ids) => ids.contains(head.notification_id.as_ref()),
+            By::Url(keys) => keys.contains(&head.url_key),
         }
+    }
+
+    fn notifications(ids: HashSet<String>) -> Self {
+        Self {
+            keys: ids.iter().flat_map(|id| id_keys(id)).collect(),
+            by: By::Notifications(ids),
+        }
+    }
+}
+
+/// The latest results that were found, at least [`ATTEMPTS_MAX`] where there are so many.
+#[derive(Debug, Default)]
+struct Latest {
+    kept: Vec<Stored>,
+    is_cut: bool,
+}
+
+impl Latest {
+    fn add(&mut self, json: &[u8]) {
+        self.kept.extend(Stored::parse(json));
+        if self.kept.len() >= 2 * ATTEMPTS_MAX {
+            self.cut();
+        }
+    }
+
+    fn join(&mut self, other: Self) {
+        self.is_cut |= other.is_cut;
+        self.kept.extend(other.kept);
+        self.cut();
+    }
+
+    /// In order of time; what was found twice, because it was sealed during the search, is there once.
+    fn cut(&mut self) {
+        let order = |a: &Stored, b: &Stored| {
+            let by = |one: &Stored| (one.attempt, one.line);
+            let (at, id) = (a.at.cmp(&b.at), a.notification_id.cmp(&b.notification_id));
+            at.then_with(|| by(a).cmp(&by(b))).then(id)
+        };
+        self.kept.sort_by(order);
+        self.kept.dedup();
+        let surplus = self.kept.len().saturating_sub(ATTEMPTS_MAX);
+        self.kept.drain(..surplus);
+        self.is_cut |= surplus > 0;
+    }
+
+    /// The ids that their senders gave the lines of the message `id`: what such a line went through in another message bears
+    /// no id of this one.
+    fn own_ids(&self, id: &str) -> HashSet<String> {
+        let of_message = self.kept.iter().filter(|one| one.message_id == id);
+        let ids = of_message.map(|one| &one.notification_id);
+        ids.filter(|own| *own != id && !travel::is_line_of(own, id))
+            .cloned()
+            .collect()
     }
 }
 
@@ -228,17 +303,18 @@ impl Why {
     /// # Errors
     /// What the store or the journal says.
     pub async fn ask(&self, question: &Question, window: &Window) -> Result<Answer, Error> {
-        let wanted = self.wanted(question);
         let mut effort = Effort::default();
-        // The tail first: what is sealed meanwhile is then found twice rather than not at all.
-        let mut found = self.tail(&wanted, &mut effort).await?;
-        let mut window = window.clone();
-        if let Some(log) = &self.log {
-            window.sealed_up_to = Some(log.sealed_up_to());
+        let wanted = self.wanted(question);
+        let mut found = self.search(&wanted, window, &mut effort).await?;
+        if let Question::Id(id) = question {
+            let own = found.own_ids(id);
+            if !own.is_empty() {
+                let wanted = Wanted::notifications(own);
+                found.join(self.search(&wanted, window, &mut effort).await?);
+            }
         }
-        found.extend(self.sealed(&wanted, &window, &mut effort).await?);
-        let is_cut = found.len() > ATTEMPTS_MAX;
-        let (stories, in_queues) = self.stories(question, found).await?;
+        let is_cut = found.is_cut;
+        let (stories, in_queues) = self.stories(question, found.kept).await?;
         Ok(Answer {
             stories,
             effort,
@@ -248,53 +324,58 @@ impl Why {
         })
     }
 
+    async fn search(
+        &self,
+        wanted: &Wanted,
+        window: &Window,
+        effort: &mut Effort,
+    ) -> Result<Latest, Error> {
+        // The tail first: what is sealed meanwhile is then found twice rather than not at all.
+        let mut found = self.tail(wanted, effort).await?;
+        let mut window = window.clone();
+        if let Some(log) = &self.log {
+            window.sealed_up_to = Some(log.sealed_up_to());
+        }
+        found.join(self.sealed(wanted, &window, effort).await?);
+        Ok(found)
+    }
+
     fn wanted(&self, question: &Question) -> Wanted {
         match question {
             Question::Id(id) => Wanted {
                 keys: id_keys(id),
-                id: Some(id.clone()),
-                url_keys: Vec::new(),
+                by: By::Id(id.clone()),
             },
             Question::Url(url) => {
                 let url_keys: Vec<u64> = self.salts.iter().map(|salt| salt.url_key(url)).collect();
                 Wanted {
                     keys: url_keys.iter().map(|key| bloom::url_key(*key)).collect(),
-                    id: None,
-                    url_keys,
+                    by: By::Url(url_keys),
                 }
             }
         }
     }
 
-    async fn tail(&self, wanted: &Wanted, effort: &mut Effort) -> Result<Vec<Vec<u8>>, Error> {
+    async fn tail(&self, wanted: &Wanted, effort: &mut Effort) -> Result<Latest, Error> {
         let Some(log) = self.log.clone() else {
-            return Ok(Vec::new());
+            return Ok(Latest::default());
         };
         let wanted = wanted.clone();
         let search = move || {
-            let (mut found, mut read) = (Vec::new(), 0);
-            for frame in log.scan(log.sealed_up_to()) {
-                let frame = frame?;
-                let done: Result<(), Error> =
-                    sealer::for_each_result(log.as_ref(), &frame, &mut |_, packed| {
-                        read += 1;
-                        if wanted.is(packed.json) {
-                            found.push(packed.json.to_vec());
-                        }
-                        Ok(())
-                    })
-                    .map_err(|source| Error::Record {
-                        position: frame.position,
-                        source,
-                    })?;
-                done?;
-            }
+            let (mut found, mut read) = (Latest::default(), 0);
+            sealer::scan_tail(log.as_ref(), log.sealed_up_to(), &mut |_, _, packed| {
+                read += 1;
+                if wanted.is(packed.json) {
+                    found.add(packed.json);
+                }
+                ControlFlow::Continue(())
+            })?;
             Ok::<_, Error>((found, read))
         };
         let (found, read) = tokio::task::spawn_blocking(search)
             .await
             .map_err(|_| Error::Cancelled)??;
-        effort.tail = read;
+        effort.tail += read;
         Ok(found)
     }
 
@@ -303,24 +384,23 @@ impl Why {
         wanted: &Wanted,
         window: &Window,
         effort: &mut Effort,
-    ) -> Result<Vec<Vec<u8>>, Error> {
+    ) -> Result<Latest, Error> {
         let entries = self.results.entries(window).await?;
-        effort.objects = entries.len() as u64;
-        effort.bytes = entries.iter().map(|entry| entry.bytes).sum();
+        effort.objects += entries.len() as u64;
+        effort.bytes += entries.iter().map(|entry| entry.bytes).sum::<u64>();
         let searches = stream::iter(entries.iter().map(|entry| self.in_object(wanted, entry)));
-        let found: Vec<(Vec<Vec<u8>>, u64)> =
-            searches.buffered(SIDECARS_AT_ONCE).try_collect().await?;
-        effort.frames = found.iter().map(|(_, frames)| frames).sum();
-        Ok(found.into_iter().flat_map(|(lines, _)| lines).collect())
+        let mut searches = searches.buffered(SIDECARS_AT_ONCE);
+        let mut all = Latest::default();
+        while let Some((found, frames)) = searches.try_next().await? {
+            effort.frames += frames;
+            all.join(found);
+        }
+        Ok(all)
     }
 
     /// The results in one object, and how many frames were read. An object that was just replaced has its results in
     /// the one that replaced it only when that was listed: so what is gone is an error that says to ask again.
-    async fn in_object(
-        &self,
-        wanted: &Wanted,
-        entry: &Entry,
-    ) -> Result<(Vec<Vec<u8>>, u64), Error> {
+    async fn in_object(&self, wanted: &Wanted, entry: &Entry) -> Result<(Latest, u64), Error> {
         let gone = || {
             port::Error::unavailable(
                 &format!("object `{}`", entry.name.data()),
@@ -328,15 +408,12 @@ impl Why {
             )
         };
         let index = self.results.index(entry).await?.ok_or_else(gone)?;
-        let (mut found, mut frames) = (Vec::new(), 0);
+        let (mut found, mut frames) = (Latest::default(), 0);
         for frame in index.candidates(&wanted.keys) {
             let lines = self.results.lines(entry, frame).await?.ok_or_else(gone)?;
             frames += 1;
-            found.extend(
-                lines_of(&lines)
-                    .filter(|line| wanted.is(line))
-                    .map(<[u8]>::to_vec),
-            );
+            let passing = lines_of(&lines).filter(|line| wanted.is(line));
+            passing.for_each(|line| found.add(line));
         }
         Ok((found, frames))
     }
@@ -345,18 +422,10 @@ impl Why {
     async fn stories(
         &self,
         question: &Question,
-        found: Vec<Vec<u8>>,
+        results: Vec<Stored>,
     ) -> Result<(Vec<Story>, InQueues), Error> {
         let mut by_id: BTreeMap<String, Vec<Vec<Stored>>> = BTreeMap::new();
-        let mut results: Vec<Stored> = found
-            .iter()
-            .filter_map(|json| Stored::parse(json))
-            .collect();
-        results.sort_by(|a, b| (&a.at, a.attempt).cmp(&(&b.at, b.attempt)));
-        // A result that was sealed during the search was found twice.
-        results.dedup();
-        let surplus = results.len().saturating_sub(ATTEMPTS_MAX);
-        for result in results.into_iter().skip(surplus) {
+        for result in results {
             let of_id = by_id.entry(result.notification_id.clone()).or_default();
             match of_id.iter_mut().find(|known| is_of_one(known, &result)) {
                 Some(known) => known.push(result),
@@ -367,14 +436,22 @@ impl Why {
             .into_iter()
             .flat_map(|(id, all)| all.into_iter().map(move |one| Story::of(id.clone(), one)))
             .collect();
-        if let (Question::Id(id), true) = (question, stories.is_empty()) {
-            stories.push(Story::of(id.clone(), Vec::new()));
+        if let Question::Id(id) = question {
+            // What bears the own id of one of its lines need not be of this message.
+            stories.retain(|story| story.is_of(id));
+            if stories.is_empty() {
+                stories.push(Story::of(id.clone(), Vec::new()));
+            }
         }
         let asked: Vec<Vec<String>> = stories.iter().map(|story| story.ids(question)).collect();
         let mut ids = asked.concat();
         ids.sort();
         ids.dedup();
-        let waiting = self.waiting.waiting(&ids).await?;
+        let url = match question {
+            Question::Id(_) => None,
+            Question::Url(url) => Some(url.as_str()),
+        };
+        let waiting = self.waiting.waiting(&ids, url).await?;
         for (story, ids) in stories.iter_mut().zip(&asked) {
             let of_story = waiting.messages.iter();
             let of_story = of_story.filter(|message| ids.contains(&message.asked));
@@ -389,6 +466,13 @@ impl Why {
                 && story.state == Decision::Dead.name();
         }
         stories.retain(|story| story.state != UNKNOWN);
+        let untried: Vec<Story> = waiting
+            .messages
+            .iter()
+            .filter_map(|message| Story::untried(message, &stories))
+            .collect();
+        stories.extend(untried);
+        stories.sort_by(|a, b| a.notification_id.cmp(&b.notification_id));
         Ok((stories, waiting))
     }
 }
@@ -420,6 +504,9 @@ fn host_of(result: &Stored) -> Option<&serde_json::Value> {
 /// The state of what nobody knows.
 const UNKNOWN: &str = "unknown";
 
+/// The state between two attempts, where no queue says it.
+const RETRY_WAIT: &str = "retry-wait";
+
 impl Story {
     fn of(notification_id: String, attempts: Vec<Stored>) -> Self {
         let mut message_ids: Vec<String> = Vec::new();
@@ -436,6 +523,27 @@ impl Story {
             waiting: Vec::new(),
             left_dead: false,
         }
+    }
+
+    /// That of a line to the URL that was asked for, which is not in any of `stories`.
+    fn untried(message: &WaitingAs, stories: &[Self]) -> Option<Self> {
+        let id = message.to_url.clone()?;
+        let mut known = stories.iter().flat_map(|story| &story.waiting);
+        if known.any(|one| one.message_id == message.message_id) {
+            return None;
+        }
+        let mut story = Self::of(id, Vec::new());
+        story.waiting.push(message.clone());
+        story.settle_state();
+        Some(story)
+    }
+
+    /// Whether any of its results is of this message or notification.
+    fn is_of(&self, id: &str) -> bool {
+        let attempts = &mut self.attempts.iter();
+        self.notification_id == id
+            || travel::is_line_of(&self.notification_id, id)
+            || attempts.any(|attempt| attempt.message_id == id)
     }
 
     /// What a message of it in a queue may bear: its messages' ids, its own and the asked one, each also without a line's
@@ -472,6 +580,7 @@ impl Story {
         let last = last.or(self.attempts.last());
         self.state = match (self.waiting.first(), last.map(|attempt| attempt.verdict)) {
             (Some(waiting), None | Some(Decision::Retry)) => waiting.state.clone(),
+            (None, Some(Decision::Retry)) => RETRY_WAIT.to_owned(),
             (_, Some(decision)) => decision.name().to_owned(),
             (None, None) => UNKNOWN.to_owned(),
         };
@@ -501,12 +610,15 @@ mod tests {
         fn waiting<'a>(
             &'a self,
             ids: &'a [String],
+            url: Option<&'a str>,
         ) -> BoxFuture<'a, Result<InQueues, port::Error>> {
-            let found = ids.iter().filter(|id| *id == self.0).map(|id| WaitingAs {
-                asked: id.clone(),
-                message_id: id.clone(),
+            let asked = ids.iter().map(String::as_str).chain(url);
+            let found = asked.filter(|id| *id == self.0).map(|id| WaitingAs {
+                asked: id.to_owned(),
+                message_id: id.to_owned(),
                 queue: "s2s".to_owned(),
-                route: "s2s".to_owned(),
+                route: Some("s2s".to_owned()),
+                to_url: url.map(|_| "m-9/1".to_owned()),
                 state: "retry-wait".to_owned(),
                 until: None,
                 lines: self.1.to_vec(),
@@ -561,7 +673,8 @@ mod tests {
             at(4_000_002),
             &[result(at(4_000_002), 7, Decision::Dead, "x")],
         );
-        for question in ["own-5", "m-5"] {
+        // By its message it is looked up once more by its own id.
+        for (question, looks) in [("own-5", 1), ("m-5", 2)] {
             let answer = why
                 .ask(&Question::of(question), &Window::default())
                 .await
@@ -579,7 +692,8 @@ mod tests {
                 .map(|attempt| attempt.verdict)
                 .collect();
             assert_eq!(verdicts, [Decision::Retry, Decision::Delivered]);
-            assert_eq!((answer.effort.tail, answer.effort.objects), (3, 1));
+            let effort = (answer.effort.tail, answer.effort.objects);
+            assert_eq!(effort, (3 * looks, looks));
         }
         sealer.all().await.unwrap();
         let answer = why
@@ -587,7 +701,7 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(answer.stories[0].state, "dead");
-        assert_eq!((answer.effort.tail, answer.effort.objects), (0, 2));
+        assert_eq!((answer.effort.tail, answer.effort.objects), (0, 4));
         assert!(
             why.ask(&Question::of("m-1000"), &Window::default())
                 .await
@@ -681,6 +795,67 @@ mod tests {
                 ("m-3".to_owned(), "dead", true),
             ]
         );
+    }
+
+    #[tokio::test]
+    async fn a_message_knows_what_became_of_its_lines_in_another() {
+        let (log, _, why) = place("");
+        let all = [
+            one_of(1, 7, "web-1", Decision::Retry),
+            one_of(2, 7, "web-1", Decision::Delivered),
+            one_of(3, 7, "web-2", Decision::Delivered),
+        ];
+        for (number, json) in all.into_iter().enumerate() {
+            log.settle(at(number as u64 + 1), &[json]);
+        }
+        let asked = Question::of("m-1");
+        let answer = why.ask(&asked, &Window::default()).await.unwrap();
+        let [story] = &answer.stories[..] else {
+            panic!("that of web-2 is another: {answer:?}")
+        };
+        assert_eq!(
+            (story.state.as_str(), story.attempts.len()),
+            ("delivered", 2)
+        );
+    }
+
+    #[tokio::test]
+    async fn what_is_to_be_tried_again_is_in_a_state_of_the_ledger() {
+        let (log, _, why) = place("");
+        log.settle(at(1), &[result(at(1), 5, Decision::Retry, "")]);
+        let asked = Question::of("own-5");
+        let answer = why.ask(&asked, &Window::default()).await.unwrap();
+        assert_eq!(answer.stories[0].state, "retry-wait");
+    }
+
+    #[tokio::test]
+    async fn a_line_that_waits_untried_is_found_by_its_url() {
+        let url = "https://a.example/?n=1";
+        let (_, _, why) = place(url);
+        let asked = Question::of(url);
+        let answer = why.ask(&asked, &Window::default()).await.unwrap();
+        let told = answer.stories.iter();
+        let told = told.map(|story| (story.notification_id.as_str(), story.state.as_str()));
+        assert_eq!(told.collect::<Vec<_>>(), [("m-9/1", "retry-wait")]);
+    }
+
+    #[tokio::test]
+    async fn the_latest_attempts_are_answered_where_there_are_too_many() {
+        let (log, results, why) = place("");
+        let many = ATTEMPTS_MAX as u64 * 3;
+        for time in 0..many {
+            if time == many / 2 {
+                let mut sealer = Sealer::new(log.clone(), results.clone());
+                sealer.all().await.unwrap();
+            }
+            log.settle(at(time), &[result(at(time), 5, Decision::Retry, "")]);
+        }
+        let asked = Question::of("own-5");
+        let answer = why.ask(&asked, &Window::default()).await.unwrap();
+        assert!(answer.is_cut);
+        let attempts = &answer.stories[0].attempts;
+        assert_eq!(attempts.len(), ATTEMPTS_MAX);
+        assert_eq!(attempts[0].at, at(many - ATTEMPTS_MAX as u64).rfc3339());
     }
 
     #[test]

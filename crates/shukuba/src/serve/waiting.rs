@@ -17,6 +17,8 @@ use sqs::{Effort, Found, Queue, Queues, Sought, Standing};
 pub(super) struct InRoutes {
     pub(super) queues: Arc<Queues>,
     pub(super) among: Vec<Among>,
+    /// Those that no route has: their messages are known by their own ids.
+    pub(super) others: Vec<Arc<Queue>>,
     /// What rests.
     pub(super) rests: Vec<Pause>,
 }
@@ -33,11 +35,16 @@ pub(super) struct Among {
 }
 
 impl Waiting for InRoutes {
-    fn waiting<'a>(&'a self, ids: &'a [String]) -> BoxFuture<'a, Result<InQueues, port::Error>> {
-        let (routes, ids) = (self.clone(), ids.to_vec());
+    fn waiting<'a>(
+        &'a self,
+        ids: &'a [String],
+        url: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<InQueues, port::Error>> {
+        let (routes, ids, url) = (self.clone(), ids.to_vec(), url.map(str::to_owned));
         Box::pin(async move {
-            let search =
-                tokio::task::spawn_blocking(move || routes.search(&ids, Effort::default()));
+            let search = tokio::task::spawn_blocking(move || {
+                routes.search(&ids, url.as_deref(), Effort::default())
+            });
             let stopped = |error| port::Error::unavailable("the queues", error);
             search.await.map_err(stopped)
         })
@@ -50,10 +57,15 @@ impl Waiting for InRoutes {
 
 impl InRoutes {
     /// Message ids first, which cost little; entries are read only for the ids that are none.
-    fn search(&self, ids: &[String], mut effort: Effort) -> InQueues {
+    fn search(&self, ids: &[String], url: Option<&str>, mut effort: Effort) -> InQueues {
         let mut messages = Vec::new();
         let by_id = Sought::messages(ids.iter().map(|id| base_of(id)));
         self.look(&mut effort, &mut messages, |_| by_id.clone());
+        for queue in &self.others {
+            let found = self.queues.find(queue, &by_id, &mut effort);
+            let found = found.unwrap_or_default().into_iter();
+            messages.extend(found.map(|one| as_waiting(one, queue, None)));
+        }
         let is_known = |id: &str| messages.iter().any(|known: &WaitingAs| known.asked == id);
         let rest = ids.iter().filter(|id| !is_known(base_of(id)));
         let rest: Vec<String> = rest.cloned().collect();
@@ -72,11 +84,42 @@ impl InRoutes {
             });
             effort.is_spent |= left.is_spent;
         }
+        if let Some(url) = url {
+            let mut left = Effort::default();
+            messages.extend(self.going_to(url, &mut left));
+            effort.is_spent |= left.is_spent;
+        }
         InQueues {
             messages,
             is_cut: effort.is_spent,
             rests: self.rests.clone(),
         }
+    }
+
+    /// The messages with a line to `url`. Bodies are read for it: those of the routes' queues.
+    fn going_to(&self, url: &str, effort: &mut Effort) -> Vec<WaitingAs> {
+        let mut messages = Vec::new();
+        for place in &self.among {
+            let (format, to) = (place.format.clone(), url.to_owned());
+            // No message bears a URL there; its body is asked.
+            let sought = Sought::named(travel::RETRY, [url])
+                .telling(travel::ID)
+                .or_in_body(move |body| line_to(&format, body, &to));
+            let found = self.queues.find(&place.queue, &sought, effort);
+            let found = found.unwrap_or_default().into_iter();
+            messages.extend(found.map(|mut one| {
+                let base = one.told.take().unwrap_or_else(|| one.message_id.clone());
+                let id = match one.sought.strip_prefix('/') {
+                    Some(number) => format!("{base}/{number}"),
+                    None => one.sought.clone(),
+                };
+                WaitingAs {
+                    to_url: Some(id),
+                    ..as_waiting(one, &place.queue, Some(place))
+                }
+            }));
+        }
+        messages
     }
 
     fn look(
@@ -89,7 +132,7 @@ impl InRoutes {
             // A queue that was deleted meanwhile holds nothing.
             let found = self.queues.find(&place.queue, &sought(place), effort);
             let found = found.unwrap_or_default().into_iter();
-            messages.extend(found.map(|one| as_waiting(one, place)));
+            messages.extend(found.map(|one| as_waiting(one, &place.queue, Some(place))));
         }
     }
 }
@@ -106,12 +149,23 @@ fn id_in(format: &Format, body: &[u8], ids: &[String]) -> Option<String> {
     there.find(|id| own.contains(*id)).cloned()
 }
 
+/// The first line of `body` that goes to `url`: its own id, else `/n`.
+fn line_to(format: &Format, body: &[u8], url: &str) -> Option<String> {
+    let body = Bytes::copy_from_slice(body);
+    let mut lines = split_lines(&body).zip(1_u32..);
+    lines.find_map(|(line, number)| {
+        let parsed = format.bearing(&line)?;
+        let is_it = parsed.request.url.as_str() == url;
+        is_it.then(|| parsed.id.unwrap_or_else(|| format!("/{number}")))
+    })
+}
+
 /// The id of the message in `MESSAGE/n`.
 fn base_of(id: &str) -> &str {
     travel::without_line(id).unwrap_or(id)
 }
 
-fn as_waiting(found: Found, place: &Among) -> WaitingAs {
+fn as_waiting(found: Found, queue: &Queue, place: Option<&Among>) -> WaitingAs {
     let (state, until) = match found.standing {
         Standing::Waiting => ("waiting", None),
         Standing::Delayed(until) => ("delayed", Some(until)),
@@ -119,14 +173,16 @@ fn as_waiting(found: Found, place: &Among) -> WaitingAs {
         Standing::InFlight(until) => ("in-flight", Some(until)),
     };
     let retry = found.told.as_deref().map(travel::Retry::parse);
+    let is_dead = place.is_some_and(|place| place.is_dead);
     WaitingAs {
         lines: retry.unwrap_or_default().lines,
         asked: found.sought,
         message_id: found.message_id,
-        queue: place.queue.name().to_owned(),
-        route: place.route.to_string(),
-        state: if place.is_dead { "dead" } else { state }.to_owned(),
+        queue: queue.name().to_owned(),
+        route: place.map(|place| place.route.to_string()),
+        state: if is_dead { "dead" } else { state }.to_owned(),
         until: until.map(base::Timestamp::rfc3339),
+        to_url: None,
     }
 }
 
@@ -155,5 +211,16 @@ mod tests {
             "a refused line has one too"
         );
         assert_eq!(find(&["c", "example"]), None, "it only stands there");
+    }
+
+    #[test]
+    fn a_line_is_found_by_the_url_that_it_goes_to() {
+        let format = Format::new(&RouteFormat::default()).unwrap();
+        let body = b"https://a.example/?n=1\nHTTPS://B.example\nno url";
+        assert_eq!(
+            line_to(&format, body, "https://b.example/").as_deref(),
+            Some("/2")
+        );
+        assert_eq!(line_to(&format, body, "https://a.example/"), None);
     }
 }

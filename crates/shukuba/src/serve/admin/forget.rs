@@ -54,11 +54,13 @@ pub(super) async fn forget(desk: &Desk, input: Bytes) -> Answer {
 
 /// What bears the id and is still to be sent: it will have results again. By route.
 async fn waiting(desk: &Desk, id: String) -> Result<Vec<serde_json::Value>, api::Fault> {
-    let found = desk.waiting().waiting(&[id]).await;
+    let found = desk.waiting().waiting(&[id], None).await;
     let found = found.map_err(|error| failed("the queues cannot be searched", &error))?;
     let mut routes = BTreeMap::<String, u64>::new();
-    for message in found.messages.into_iter().filter(|it| it.state != "dead") {
-        *routes.entry(message.route).or_default() += 1;
+    let alive = found.messages.into_iter().filter(|it| it.state != "dead");
+    // What no route reads will have no results.
+    for route in alive.filter_map(|message| message.route) {
+        *routes.entry(route).or_default() += 1;
     }
     let told = routes.into_iter();
     Ok(told

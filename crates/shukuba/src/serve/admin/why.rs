@@ -3,10 +3,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use sqs::Queue;
 
 use super::{Answer, Desk, read};
 use crate::answers::{self, Known};
 use crate::serve::waiting::{Among, InRoutes};
+
+/// Queues in a page. Source: ListQueues.
+const QUEUES_AT_ONCE: usize = 1000;
 
 pub(super) async fn why(desk: &Desk, input: Bytes) -> Answer {
     let mut input: answers::why::Input = read(&input)?;
@@ -47,10 +51,26 @@ impl Desk {
                 format: route.format.clone(),
             })
         };
+        let among: Vec<Among> = both(false).chain(both(true)).collect();
         InRoutes {
+            others: self.without_route(&among),
             queues: self.queues.clone(),
-            among: both(false).chain(both(true)).collect(),
+            among,
             rests: self.ledger.pauses(),
         }
+    }
+
+    /// The queues that are not among those of routes.
+    fn without_route(&self, among: &[Among]) -> Vec<Arc<Queue>> {
+        let (mut others, mut from) = (Vec::new(), Some(String::new()));
+        while let Some(first) = from {
+            let Ok(page) = self.queues.list("", QUEUES_AT_ONCE, Some(&first)) else {
+                break;
+            };
+            let is_other = |queue: &Arc<Queue>| among.iter().all(|it| it.queue.id() != queue.id());
+            others.extend(page.queues.into_iter().filter(is_other));
+            from = page.next;
+        }
+        others
     }
 }
