@@ -1,6 +1,4 @@
-//! The ledger for showing: as JSON and as a table.
-
-use std::fmt::Write as _;
+//! The ledger for showing, as JSON.
 
 use base::Timestamp;
 use serde::Serialize;
@@ -116,84 +114,4 @@ impl QueueReport {
             },
         }
     }
-}
-
-impl Report {
-    /// A line for each queue, and with `by_destination` one for each destination below it.
-    #[must_use]
-    pub fn table(&self, by_destination: bool) -> String {
-        let mut rows = vec![
-            [
-                "queue",
-                "accepted",
-                "open",
-                "delivered",
-                "dead",
-                "expired",
-                "taken",
-                "purged",
-                "moved-out",
-            ]
-            .map(str::to_owned),
-        ];
-        for queue in &self.queues {
-            let cell = &queue.total.cell;
-            rows.push([
-                queue.queue.clone(),
-                queue.total.accepted.to_string(),
-                cell.open.to_string(),
-                cell.delivered.to_string(),
-                cell.dead.to_string(),
-                cell.expired.to_string(),
-                cell.taken.to_string(),
-                cell.purged.to_string(),
-                cell.moved_out.to_string(),
-            ]);
-            for destination in queue.destinations.iter().filter(|_| by_destination) {
-                rows.push(destination_row(destination));
-            }
-        }
-        aligned(&rows)
-    }
-}
-
-fn destination_row(destination: &DestinationReport) -> [String; 9] {
-    let mut row: [String; 9] = Default::default();
-    let total = &destination.total;
-    let values = [
-        format!("  {}", destination.destination),
-        String::new(),
-        String::new(),
-        total.delivered.to_string(),
-        total.dead.to_string(),
-        total.expired.to_string(),
-    ];
-    for (place, value) in row.iter_mut().zip(values) {
-        *place = value;
-    }
-    row
-}
-
-/// Names to the left, numbers to the right.
-pub(super) fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
-    let mut widths = [0; N];
-    for row in rows {
-        for (width, value) in widths.iter_mut().zip(row) {
-            *width = (*width).max(value.chars().count());
-        }
-    }
-    let mut out = String::new();
-    for row in rows {
-        let mut line = String::new();
-        for (column, (value, width)) in row.iter().zip(widths).enumerate() {
-            // Writing into a String does not fail.
-            let _ = match column {
-                0 => write!(line, "{value:width$}"),
-                _ => write!(line, "  {value:>width$}"),
-            };
-        }
-        out.push_str(line.trim_end());
-        out.push('\n');
-    }
-    out
 }

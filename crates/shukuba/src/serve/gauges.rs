@@ -10,6 +10,7 @@ use gateway::metrics::{GaugeWriter, Help};
 use sqs::Queues;
 use store::Room;
 
+use super::drift::Drifts;
 use super::notifiers::Notifiers;
 
 /// What each metric of this process says.
@@ -74,6 +75,14 @@ pub(crate) static HELP: &[Help] = &[
         "Notifications booked as lost; anything but 0 is an alarm",
     ),
     (
+        "shukuba_ledger_balanced",
+        "1 while the ledger's states and the queues' counts add up, asked once a minute; 0 is an alarm",
+    ),
+    (
+        "shukuba_ledger_drifts",
+        "What did not add up when the ledger was asked last; `shukuba ledger` names it",
+    ),
+    (
         "shukuba_disk_room",
         "Room for the journal: 0 normal, 1 low, 2 reserve (sends are refused), 3 full",
     ),
@@ -84,12 +93,17 @@ pub(crate) static HELP: &[Help] = &[
 ];
 
 /// Shows the gauges of this process in `registry`.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a count of drifts, far below 2^53"
+)]
 pub(super) fn show(
     registry: &Registry,
     notifiers: &Arc<Notifiers>,
     queues: &Arc<Queues>,
     ledger: &Arc<Ledger>,
     sealing: &Arc<Sealing>,
+    drifts: &Arc<Drifts>,
 ) {
     registry.describe(HELP);
     // The registry must not keep alive what is to be closed.
@@ -98,13 +112,18 @@ pub(super) fn show(
         Arc::downgrade(queues),
         Arc::downgrade(ledger),
     );
-    let sealing = sealing.clone();
+    let (sealing, drifts) = (sealing.clone(), drifts.clone());
     registry.gauges(move |out| {
         let (notifiers, queues, ledger) = &parts;
         write(out, notifiers, queues, ledger);
         let failing = sealing.failing().map_or(Duration::ZERO, |it| it.lasts);
         let seconds = failing.as_secs_f64();
         out.gauge("shukuba_results_not_stored_seconds", &[], seconds);
+        if let Some(count) = drifts.known() {
+            let is_balanced = f64::from(u8::from(count == 0));
+            out.gauge("shukuba_ledger_balanced", &[], is_balanced);
+            out.gauge("shukuba_ledger_drifts", &[], count as f64);
+        }
     });
 }
 

@@ -107,6 +107,7 @@ impl House {
             log: Arc::new(log),
             results,
             sealing: Arc::default(),
+            drifts: Arc::default(),
             plans: Arc::new(watch::Sender::new(plans)),
             clock: clock.clone(),
             stop: stopped,
@@ -117,6 +118,7 @@ impl House {
             &queues,
             &ledger_of_gauges,
             &work.sealing,
+            &work.drifts,
         );
         let desk = Desk {
             dir: path.to_owned(),
@@ -195,6 +197,7 @@ impl House {
         tasks.spawn(work().scale());
         tasks.spawn(work().seal());
         tasks.spawn(work().upkeep());
+        tasks.spawn(work().balance());
     }
 
     /// The notifiers of a server that was killed are gone: nobody waits for their leases. The data directory's lock says

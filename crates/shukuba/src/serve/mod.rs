@@ -10,6 +10,7 @@
 mod admin;
 mod counts;
 mod demand;
+mod drift;
 mod gauges;
 mod house;
 mod live;

@@ -11,6 +11,7 @@ use delivery::scaler::{Loop, RouteScale};
 use tokio::sync::watch;
 
 use super::counts::{self, Counts};
+use super::drift::{self, Drifts};
 use super::live::{Live, Now};
 use super::log::Log;
 use super::notifiers::Notifiers;
@@ -36,6 +37,8 @@ pub(super) struct Work {
     pub(super) results: Results,
     /// How far results became objects.
     pub(super) sealing: Arc<Sealing>,
+    /// Whether the ledger balances.
+    pub(super) drifts: Arc<Drifts>,
     /// The loop that plans, replaced when settings change.
     pub(super) plans: Arc<watch::Sender<Arc<Loop>>>,
     pub(super) clock: Arc<dyn Clock>,
@@ -130,6 +133,14 @@ impl Work {
             tracing::info!(removed, "results removed by age");
         }
         Ok(())
+    }
+
+    /// Asks whether the ledger balances.
+    pub(super) async fn balance(mut self) {
+        let mut ticks = tokio::time::interval(drift::EVERY);
+        while self.tick(&mut ticks).await {
+            self.drifts.ask(&self.log).await;
+        }
     }
 
     /// Waits for the next tick; `false` when it is time to end.

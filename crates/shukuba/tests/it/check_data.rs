@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::FileExt;
 
+use crate::flow::get;
 use crate::house::{House, queue_of};
 
 const SETTINGS: &str = "[routes.r]\nqueue = \"q\"\nnotifier = false\n";
@@ -83,6 +84,12 @@ fn a_damaged_journal_is_found_cut_out_and_booked_as_lost() {
         drifts.iter().any(|drift| drift["kind"] == "stretch"),
         "{ledger}"
     );
+    let endpoint = std::fs::read_to_string(house.path("data/endpoint")).unwrap();
+    house.until("the alarm is up", || {
+        let metrics = get(endpoint.trim(), "/_shukuba/metrics");
+        let is_there = |line| metrics.lines().any(|one| one == line);
+        is_there("shukuba_ledger_balanced 0") && is_there("shukuba_ledger_drifts 1")
+    });
     let (_, live) = queue_of(&ledger, "q");
     let left = live["visible"].as_u64().unwrap();
     assert!(

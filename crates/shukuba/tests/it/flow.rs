@@ -283,7 +283,7 @@ fn what_is_shown_says_the_masked_url_and_needs_no_route_for_an_id() {
 }
 
 /// The answer to a plain request.
-fn get(url: &str, path: &str) -> String {
+pub(crate) fn get(url: &str, path: &str) -> String {
     use std::io::{Read, Write};
     let address = url.strip_prefix("http://").unwrap();
     let mut stream = std::net::TcpStream::connect(address).unwrap();
