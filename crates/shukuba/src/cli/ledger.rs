@@ -73,7 +73,7 @@ fn table(balance: &Value, with_destinations: bool) -> String {
     }
     let head = [
         "queue",
-        "accepted",
+        "notifications: accepted",
         "open",
         "delivered",
         "dead",

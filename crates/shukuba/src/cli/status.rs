@@ -57,16 +57,17 @@ fn is_done(status: &Value) -> bool {
 fn brief(status: &Value) -> String {
     let lines = list(status, "routes").iter().map(|route| {
         format!(
-            "{}: accepted {} ({}), waiting {}, in flight {}, to retry {}, delivered {} ({}), dead {}, notifiers {}",
+            "{}: notifications: accepted {} ({}), open {}, delivered {} ({}), dead {}; messages: waiting {}, in flight {}, to retry {}; notifiers {}",
             text(route, "route"),
             number(route, "accepted"),
             rate(route, "accepted_per_sec"),
-            number(route, "waiting"),
-            number(route, "in_flight"),
-            number(route, "retry_wait"),
+            number(route, "open"),
             number(route, "delivered"),
             rate(route, "delivered_per_sec"),
             number(route, "dead"),
+            number(route, "waiting"),
+            number(route, "in_flight"),
+            number(route, "retry_wait"),
             number(route, "notifiers"),
         )
     });
@@ -97,29 +98,31 @@ fn table(status: &Value) -> String {
         };
         [
             format!("{}{paused}", text(route, "route")),
+            number(route, "open"),
+            rate(route, "accepted_per_sec"),
+            rate(route, "delivered_per_sec"),
+            number(route, "delivered"),
+            number(route, "dead"),
             number(route, "waiting"),
             number(route, "in_flight"),
             number(route, "retry_wait"),
             secs(route, "oldest_age_secs"),
-            rate(route, "accepted_per_sec"),
-            rate(route, "delivered_per_sec"),
             number(route, "notifiers"),
-            number(route, "delivered"),
-            number(route, "dead"),
         ]
     });
     let missing = missing(status);
     let head = [
         "route",
-        "waiting",
+        "notifications: open",
+        "in",
+        "out",
+        "delivered",
+        "dead",
+        "messages: waiting",
         "in flight",
         "retry",
         "oldest",
-        "in",
-        "out",
         "notifiers",
-        "delivered",
-        "dead",
     ];
     let mut parts = vec![output::table(&head, routes)];
     parts.extend(missing);

@@ -29,12 +29,14 @@ struct RouteStatus {
     missing_queues: Vec<String>,
     is_paused: bool,
     notifiers: u32,
+    // These count messages, of which one may hold many lines.
     waiting: u64,
     in_flight: u64,
     delayed: u64,
     retry_wait: u64,
     /// Age of the oldest message in seconds; none when the queue is empty.
     oldest_age_secs: Option<u64>,
+    // These count notifications.
     accepted: i64,
     delivered: u64,
     dead: u64,
