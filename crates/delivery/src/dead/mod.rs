@@ -300,12 +300,29 @@ pub async fn list(
     Ok(letters)
 }
 
+/// How many letters there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Count {
+    /// Those that were seen.
+    pub count: u64,
+    /// Whether there may be more: [`LOOKED_AT_MAX`] messages were looked at, and the queue had not ended.
+    pub is_cut: bool,
+}
+
 /// How many letters pass `filter`.
 ///
 /// # Errors
 /// What the queue says.
-pub async fn count(queue: &dyn DeadQueue, filter: &Filter) -> Result<u64, Error> {
-    Ok(list(queue, filter, LOOKED_AT_MAX).await?.len() as u64)
+pub async fn count(queue: &dyn DeadQueue, filter: &Filter) -> Result<Count, Error> {
+    let mut count = 0;
+    let is_all = each_page(queue, queue.receive_max(), async |page| {
+        let letters = page.iter().map(Letter::read);
+        count += letters.filter(|letter| filter.takes(letter)).count() as u64;
+        Ok(After::Hold)
+    })
+    .await?;
+    let is_cut = !is_all;
+    Ok(Count { count, is_cut })
 }
 
 /// The letter of a notification id or of a message id.
@@ -484,10 +501,17 @@ async fn each_page(
             Err(error) => break Err(error),
         }
     };
+    let mut failed = None;
     for leases in held.chunks(queue.receive_max().max(1)) {
-        queue.release(leases).await?;
+        // The others are handed back all the same.
+        if let Err(error) = queue.release(leases).await {
+            failed.get_or_insert(error);
+        }
     }
-    outcome
+    match (outcome, failed) {
+        (Ok(_), Some(error)) => Err(error),
+        (outcome, _) => outcome,
+    }
 }
 
 #[cfg(test)]
@@ -701,7 +725,84 @@ mod tests {
             reason: Some("server".into()),
             ..Filter::default()
         };
-        assert_eq!(count(&fake, &filter).await.unwrap(), 2);
+        let counted = Count {
+            count: 2,
+            is_cut: false,
+        };
+        assert_eq!(count(&fake, &filter).await.unwrap(), counted);
+    }
+
+    /// So many large pages, and a first hand-back that fails.
+    struct Pages {
+        left: Mutex<usize>,
+        released: Mutex<usize>,
+        fails: bool,
+    }
+
+    impl Pages {
+        const PAGE: usize = 10_000;
+
+        fn new(pages: usize, fails: bool) -> Self {
+            Self {
+                left: Mutex::new(pages),
+                released: Mutex::default(),
+                fails,
+            }
+        }
+    }
+
+    impl DeadQueue for Pages {
+        fn receive_max(&self) -> usize {
+            Self::PAGE
+        }
+
+        fn receive(&self, max: usize, _: Duration) -> BoxFuture<'_, Result<Vec<Received>, Error>> {
+            let mut left = self.left.lock();
+            let page = match *left {
+                0 => Vec::new(),
+                _ => vec![received(1, b"line", BTreeMap::new()); max],
+            };
+            *left = left.saturating_sub(1);
+            Box::pin(std::future::ready(Ok(page)))
+        }
+
+        fn release<'a>(&'a self, leases: &'a [Lease]) -> BoxFuture<'a, Result<(), Error>> {
+            let mut released = self.released.lock();
+            *released += leases.len();
+            let fails = self.fails && *released == leases.len();
+            done(if fails {
+                Err(Error::unavailable("queue", "the first"))
+            } else {
+                Ok(())
+            })
+        }
+
+        fn retry<'a>(&'a self, _: &'a [(Lease, Carry)]) -> BoxFuture<'a, Result<(), Error>> {
+            done(Ok(()))
+        }
+
+        fn delete<'a>(&'a self, _: &'a [Lease]) -> BoxFuture<'a, Result<(), Error>> {
+            done(Ok(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_count_says_where_it_ended() {
+        let most = LOOKED_AT_MAX / Pages::PAGE;
+        for (pages, is_cut) in [(most - 1, false), (most + 1, true)] {
+            let queue = Pages::new(pages, false);
+            let counted = count(&queue, &Filter::default()).await.unwrap();
+            let count = (pages.min(most) * Pages::PAGE) as u64;
+            assert_eq!(counted, Count { count, is_cut });
+        }
+    }
+
+    #[tokio::test]
+    async fn all_are_handed_back_though_one_fails() {
+        let queue = Pages::new(3, true);
+        let error = count(&queue, &Filter::default()).await.unwrap_err();
+        assert!(error.to_string().contains("the first"), "{error}");
+        assert_eq!(*queue.released.lock(), 3 * Pages::PAGE);
     }
 
     #[tokio::test]

@@ -296,7 +296,7 @@ impl Replays {
             .map_err(|error| damaged(id, &error))
     }
 
-    /// All replays, in order of id.
+    /// All replays, in the order in which they were planned.
     ///
     /// # Errors
     /// What the store says; [`Error::Damaged`] when one cannot be read.
@@ -312,6 +312,7 @@ impl Replays {
                 replays.push(replay);
             }
         }
+        replays.sort_by_key(|replay| replay.planned_at_ms);
         Ok(replays)
     }
 

@@ -281,7 +281,7 @@ pub fn scan_tail(
 }
 
 /// Calls `take` with each result of a record of the journal, in order; stops at its first error.
-pub fn for_each_result<E>(
+fn for_each_result<E>(
     log: &dyn ResultLog,
     frame: &store::journal::Record,
     take: &mut dyn FnMut(Timestamp, Packed<'_>) -> Result<(), E>,

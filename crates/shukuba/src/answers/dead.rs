@@ -6,27 +6,27 @@ use base::{Clock, Timestamp};
 use delivery::dead::{self, Bounds, DeadQueue, Done, Filter, Letter};
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, failed, refuse, write};
-
-/// Letters in one answer.
-const LIST_MAX: usize = 1000;
+use super::{Answer, at_most, failed, write};
 
 /// What is asked, or to be done.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Input {
     pub(crate) route: Option<String>,
     pub(crate) ids: Vec<String>,
-    destination: Option<String>,
-    reason: Option<String>,
-    from_ms: Option<u64>,
-    to_ms: Option<u64>,
+    pub(crate) destination: Option<String>,
+    pub(crate) reason: Option<String>,
+    pub(crate) from_ms: Option<u64>,
+    pub(crate) to_ms: Option<u64>,
     /// With `dead-list`: at most so many.
-    max: Option<usize>,
+    pub(crate) max: Option<usize>,
     /// With `dead-retry`: at most so many a second; 0: as fast as it goes.
-    rate: u32,
+    pub(crate) rate: u32,
+    /// With `dead-retry` of stored results: where they go in place of the route's queue.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) queue: Option<String>,
     /// With `dead-retry` and `dead-drop`: when the command began, as the first answer said; what died later is left alone.
-    began_ms: Option<u64>,
+    pub(crate) began_ms: Option<u64>,
 }
 
 /// A letter with its route.
@@ -50,10 +50,7 @@ impl Input {
 
     /// How many letters may be listed.
     pub(crate) fn most(&self) -> Result<usize, api::Fault> {
-        match self.max {
-            Some(0) => Err(refuse("`max` is 0; give 1 to 1000")),
-            max => Ok(max.unwrap_or(100).min(LIST_MAX)),
-        }
+        at_most(self.max, 100)
     }
 
     /// The letters that are asked for, `most` of them.
@@ -120,7 +117,7 @@ impl Ask {
                 let count = dead::count(queue, &filter).await;
                 let count =
                     count.map_err(|error| failed("the dead letters cannot be counted", &error))?;
-                write(&serde_json::json!({ "count": count }))
+                write(&count)
             }
             Self::Retry => {
                 let bounds = input.bounds(clock, within).await;

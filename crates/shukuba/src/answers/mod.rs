@@ -59,6 +59,17 @@ pub(crate) fn write<T: Serialize>(value: &T) -> Answer {
     serde_json::to_vec(value).map_err(|error| failed("the answer cannot be written", &error))
 }
 
+/// Lines in one answer.
+const LINES_MAX: usize = 1000;
+
+/// How many lines an answer may have; `usual` where nothing is asked.
+pub(crate) fn at_most(asked: Option<usize>, usual: usize) -> Result<usize, Fault> {
+    match asked.unwrap_or(usual) {
+        max @ 1..=LINES_MAX => Ok(max),
+        max => Err(refuse(format!("`max` is {max}; give 1 to {LINES_MAX}"))),
+    }
+}
+
 /// The code of what is wrong with a call itself.
 pub(crate) const INVALID: &str = "InvalidRequest";
 
@@ -95,4 +106,19 @@ pub(crate) fn failed(what: &str, error: &dyn std::error::Error) -> Fault {
     }
     tracing::error!(error = %text, "an operator's call failed");
     Fault::unavailable(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_lines_than_an_answer_has_are_refused_and_so_are_none() {
+        assert_eq!(at_most(None, 20).unwrap(), 20);
+        assert_eq!(at_most(Some(1000), 20).unwrap(), 1000);
+        for max in [0, 1001] {
+            let fault = at_most(Some(max), 20).unwrap_err();
+            assert!(fault.message.contains("give 1 to 1000"), "{fault:?}");
+        }
+    }
 }

@@ -3,21 +3,40 @@
 use std::collections::BTreeSet;
 
 use base::Timestamp;
-use delivery::replay::{Filter, Ids, Replays};
+use delivery::replay::{Filter, Ids, Phase, Replay, Replays};
 use delivery::results::set::Window;
 use delivery::why::Question;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Answer, Known, failed, results, write};
 
 /// What is to be planned.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Plan {
     pub(crate) filter: Filter,
     /// New ids for all.
     #[serde(default)]
-    new_ids: bool,
+    pub(crate) new_ids: bool,
+}
+
+/// A replay as it is listed. `is_running`: `None` where nobody knows who else runs it.
+pub(crate) fn shown(
+    replay: &Replay,
+    is_running: Option<bool>,
+    error: Option<String>,
+) -> serde_json::Value {
+    let state = match (replay.phase, is_running) {
+        (_, Some(true)) => "running",
+        (Phase::Begun, _) if error.is_some() => "failed",
+        (Phase::Begun, Some(false)) => "stopped",
+        (Phase::Begun, None) => "begun",
+        (Phase::Planned, _) => "planned",
+        (Phase::Done, _) => "done",
+    };
+    serde_json::json!({
+        "replay": replay, "state": state, "is_running": is_running == Some(true), "error": error,
+    })
 }
 
 impl Plan {

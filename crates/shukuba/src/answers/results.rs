@@ -2,16 +2,16 @@
 //!
 //! Reads backwards: the journal's tail, then the newest objects, and stops when it has enough.
 
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+
 use delivery::port::FailureClass;
-use delivery::result::{Decision, Packed, Stored};
+use delivery::result::{Decision, Stored};
 use delivery::results::set::{Window, lines_of};
 use delivery::results::{Error, ResultLog, sealer};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use super::{Answer, Known, failed, refuse, write};
-
-/// Results in one answer.
-const MAX: usize = 1000;
+use super::{Answer, Known, at_most, failed, refuse, write};
 
 const CLASSES: [FailureClass; 7] = [
     FailureClass::Network,
@@ -24,16 +24,16 @@ const CLASSES: [FailureClass; 7] = [
 ];
 
 /// What is asked.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Input {
     /// The route; by its results' name when it comes here.
     pub(crate) route: Option<String>,
-    destination: Option<String>,
-    verdict: Option<Decision>,
-    status: Option<u16>,
-    class: Option<String>,
-    max: Option<usize>,
+    pub(crate) destination: Option<String>,
+    pub(crate) verdict: Option<Decision>,
+    pub(crate) status: Option<u16>,
+    pub(crate) class: Option<String>,
+    pub(crate) max: Option<usize>,
 }
 
 impl Input {
@@ -50,15 +50,12 @@ impl Input {
                 .as_ref()
                 .is_none_or(|wanted| Some(wanted) == result.class.as_ref())
     }
-
-    fn max(&self) -> usize {
-        self.max.unwrap_or(20).min(MAX)
-    }
 }
 
 pub(crate) async fn list(known: &Known, input: &Input) -> Answer {
     check_class(input.class.as_deref())?;
-    let found = newest(known, input).await;
+    let max = at_most(input.max, 20)?;
+    let found = newest(known, input, max).await;
     write(&found.map_err(|error| failed("the results cannot be read", &error))?)
 }
 
@@ -76,9 +73,9 @@ pub(crate) fn check_class(class: Option<&str>) -> Result<(), api::Fault> {
     )))
 }
 
-async fn newest(known: &Known, input: &Input) -> Result<Vec<Stored>, Error> {
+async fn newest(known: &Known, input: &Input, max: usize) -> Result<Vec<Stored>, Error> {
     let (mut found, sealed) = match known.log.as_deref() {
-        Some(log) => (tail(log, input)?, Some(log.sealed_up_to())),
+        Some(log) => (tail(log, input, max)?, Some(log.sealed_up_to())),
         None => (Vec::new(), None),
     };
     let window = Window {
@@ -90,7 +87,7 @@ async fn newest(known: &Known, input: &Input) -> Result<Vec<Stored>, Error> {
     // Of several routes as well.
     entries.sort_by_key(|entry| entry.name.hour);
     for entry in entries.iter().rev() {
-        if found.len() >= input.max() {
+        if found.len() >= max {
             break;
         }
         let Some(index) = results.index(entry).await? else {
@@ -104,37 +101,33 @@ async fn newest(known: &Known, input: &Input) -> Result<Vec<Stored>, Error> {
                 .filter_map(Stored::parse)
                 .filter(|result| input.takes(result));
             found.extend(passing.collect::<Vec<_>>().into_iter().rev());
-            if found.len() >= input.max() {
+            if found.len() >= max {
                 break;
             }
         }
     }
-    found.truncate(input.max());
+    found.truncate(max);
     Ok(found)
 }
 
-/// What the journal holds unsealed, the newest first.
-fn tail(log: &dyn ResultLog, input: &Input) -> Result<Vec<Stored>, Error> {
-    let mut found = Vec::new();
-    for scanned in log.scan(log.sealed_up_to()) {
-        let frame = scanned?;
-        let mut take = |_, packed: Packed<'_>| {
-            let result = Stored::parse(packed.json);
-            let is_of_route = |result: &Stored| {
-                input
-                    .route
-                    .as_ref()
-                    .is_none_or(|wanted| *wanted == result.route)
-            };
-            found.extend(result.filter(|result| is_of_route(result) && input.takes(result)));
-            Ok::<(), Error>(())
-        };
-        let position = frame.position;
-        sealer::for_each_result(log, &frame, &mut take)
-            .map_err(|source| Error::Record { position, source })??;
-    }
-    found.reverse();
-    Ok(found)
+/// The `max` newest of what the journal holds unsealed, the newest first.
+fn tail(log: &dyn ResultLog, input: &Input, max: usize) -> Result<Vec<Stored>, Error> {
+    let mut newest = VecDeque::new();
+    let is_of_route = |result: &Stored| {
+        let wanted = input.route.as_ref();
+        wanted.is_none_or(|wanted| *wanted == result.route)
+    };
+    sealer::scan_tail(log, log.sealed_up_to(), &mut |_, _, packed| {
+        let result = Stored::parse(packed.json);
+        if let Some(result) = result.filter(|it| is_of_route(it) && input.takes(it)) {
+            if newest.len() >= max {
+                newest.pop_front();
+            }
+            newest.push_back(result);
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(newest.into_iter().rev().collect())
 }
 
 #[cfg(test)]

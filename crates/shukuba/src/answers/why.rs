@@ -2,16 +2,16 @@
 
 use delivery::results::set::Window;
 use delivery::why::{Question, Why};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Answer, Known, failed, write};
 
 /// What is asked.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Input {
     /// A message id, a notification id or a URL.
-    what: String,
+    pub(crate) what: String,
     /// Of this route's results only.
     #[serde(default)]
     pub(crate) route: Option<String>,

@@ -7,6 +7,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::operator::{self, Of, number, text};
+use crate::answers::dead::Input;
 use crate::app::App;
 use crate::output;
 use crate::progress::Progress;
@@ -56,12 +57,12 @@ enum What {
     },
 }
 
-/// Which dead notifications; without any, all of the route.
+/// Which dead notifications; without any, all.
 #[derive(Debug, clap::Args)]
 struct Which {
     #[command(flatten)]
     of: Of,
-    /// The route; may be left out where there is only one, and where ids say it
+    /// The route; may be left out in lists, where there is only one, and where ids say it
     #[arg(long, value_name = "ROUTE")]
     route: Option<String>,
     /// For this destination
@@ -82,33 +83,42 @@ struct Which {
 }
 
 impl Which {
-    fn input(&self) -> Value {
-        json!({
-            "route": self.route, "destination": self.destination, "reason": self.reason,
-            "from_ms": self.from, "to_ms": self.to, "ids": self.ids,
-        })
-    }
-
-    fn with(&self, name: &str, value: impl Into<Value>) -> Value {
-        let mut input = self.input();
-        if let Some(fields) = input.as_object_mut() {
-            fields.insert(name.to_owned(), value.into());
+    fn input(&self) -> Input {
+        Input {
+            route: self.route.clone(),
+            ids: self.ids.clone(),
+            destination: self.destination.clone(),
+            reason: self.reason.clone(),
+            from_ms: self.from,
+            to_ms: self.to,
+            ..Input::default()
         }
-        input
     }
 
-    fn count(&self, app: &App) -> anyhow::Result<u64> {
+    fn at_most(&self, max: usize) -> Input {
+        let max = Some(max);
+        Input {
+            max,
+            ..self.input()
+        }
+    }
+
+    /// How many there are, and in words.
+    fn count(&self, app: &App) -> anyhow::Result<(u64, String)> {
         let answer = self.of.call(app, "dead-count", &self.input())?;
-        Ok(answer.get("count").and_then(Value::as_u64).unwrap_or(0))
+        let count = answer.get("count").and_then(Value::as_u64).unwrap_or(0);
+        let at_least = match answer.get("is_cut") {
+            Some(Value::Bool(true)) => "at least ",
+            _ => "",
+        };
+        Ok((count, format!("{at_least}{}", output::count(count))))
     }
 }
 
 pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     match args.what {
         What::List { which, max } => {
-            let answer = which
-                .of
-                .show(app, "dead-list", &which.with("max", max), list)?;
+            let answer = which.of.show(app, "dead-list", &which.at_most(max), list)?;
             if let Some(name) = &which.destination
                 && answer.as_array().is_none_or(Vec::is_empty)
             {
@@ -116,9 +126,7 @@ pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
             }
         }
         What::Show { which } => {
-            let answer = which
-                .of
-                .show(app, "dead-list", &which.with("max", 10), show)?;
+            let answer = which.of.show(app, "dead-list", &which.at_most(10), show)?;
             if answer.as_array().is_none_or(Vec::is_empty) {
                 output::complain(
                     "nothing dead bears that; it may have been sent again, or never died: shukuba why ID",
@@ -133,27 +141,28 @@ pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
             yes,
         } => {
             which.of.takes_queue(queue.as_deref())?;
-            let count = which.count(app)?;
+            let (count, in_words) = which.count(app)?;
             if count == 0 {
                 return Ok(nothing(app, "sent again"));
             }
             let to = queue.as_ref();
             let to = to.map_or_else(String::new, |queue| format!(" to `{queue}`"));
-            let question = format!("send {} again{to}", output::count(count));
+            let question = format!("send {in_words} again{to}");
             if operator::confirm(&question, yes)? {
-                let mut input = which.with("rate", rate);
-                if let (Some(fields), Some(queue)) = (input.as_object_mut(), queue) {
-                    fields.insert("queue".to_owned(), queue.into());
-                }
+                let input = Input {
+                    rate,
+                    queue,
+                    ..which.input()
+                };
                 work_off(app, &which.of, "dead-retry", input, count, "sent again")?;
             }
         }
         What::Drop { which, yes } => {
-            let count = which.count(app)?;
+            let (count, in_words) = which.count(app)?;
             if count == 0 {
                 return Ok(nothing(app, "dropped"));
             }
-            if operator::confirm(&format!("drop {} for ever", output::count(count)), yes)? {
+            if operator::confirm(&format!("drop {in_words} for ever"), yes)? {
                 work_off(app, &which.of, "dead-drop", which.input(), count, "dropped")?;
             }
         }
@@ -175,7 +184,7 @@ fn work_off(
     app: &App,
     of: &Of,
     call: &str,
-    mut input: Value,
+    mut input: Input,
     total: u64,
     verb: &'static str,
 ) -> anyhow::Result<()> {
@@ -190,9 +199,7 @@ fn work_off(
         if answer.get("more").and_then(Value::as_bool) != Some(true) {
             break;
         }
-        if let (Some(fields), Some(began)) = (input.as_object_mut(), answer.get("began_ms")) {
-            fields.insert("began_ms".to_owned(), began.clone());
-        }
+        input.began_ms = answer.get("began_ms").and_then(Value::as_u64);
     }
     progress.end();
     output::show(app.output(), &json!({ "count": count }), |answer| {
@@ -206,6 +213,7 @@ fn list(answer: &Value) -> String {
     let rows = letters.iter().map(|letter| {
         [
             text(letter, "died_at"),
+            text(letter, "route"),
             text(letter, "notification_id"),
             text(letter, "destination"),
             number(letter, "attempts"),
@@ -216,6 +224,7 @@ fn list(answer: &Value) -> String {
     output::table(
         &[
             "given up",
+            "route",
             "notification",
             "destination",
             "attempts",

@@ -4,14 +4,18 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
+use delivery::replay::Filter;
+use delivery::result::Decision;
 use serde_json::{Value, json};
 
 use super::operator::{self, Of, counted, number, text};
+use crate::answers::replay::Plan;
 use crate::app::{self, App};
 use crate::client::admin::Admin;
 use crate::output;
 use crate::place::{self, Place};
 use crate::progress::Progress;
+use crate::signal::Stop;
 
 /// Send notifications again, by id or by filter, after saying how many
 ///
@@ -112,15 +116,15 @@ async fn act(app: &App, desk: &Desk<'_>, args: &Args) -> anyhow::Result<ExitCode
         output::show(app.output(), &all, table);
         return Ok(ExitCode::SUCCESS);
     }
-    for (call, id) in [
-        ("replay-stop", &args.stop),
-        ("replay-discard", &args.discard),
-    ] {
-        if let Some(id) = id {
-            let answer = desk.call(call, &json!({ "id": id })).await?;
-            output::show(app.output(), &answer, |answer| answer.to_string());
-            return Ok(ExitCode::SUCCESS);
-        }
+    if let Some(id) = &args.stop {
+        let answer = desk.call("replay-stop", &json!({ "id": id })).await?;
+        output::show(app.output(), &answer, |answer| stopped(answer, id));
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(id) = &args.discard {
+        let answer = desk.call("replay-discard", &json!({ "id": id })).await?;
+        output::show(app.output(), &answer, |_| format!("replay {id} is removed"));
+        return Ok(ExitCode::SUCCESS);
     }
     let id = match &args.resume {
         Some(id) => id.clone(),
@@ -129,12 +133,27 @@ async fn act(app: &App, desk: &Desk<'_>, args: &Args) -> anyhow::Result<ExitCode
             None => return Ok(ExitCode::SUCCESS),
         },
     };
+    let (sent, total) = far(&one_of(desk, &id).await?);
+    let left = output::of(total.saturating_sub(sent), "notification");
+    output::complain(&format!("sending {left}, replay {id}"));
     let progress = Progress::new("sent again");
     let one = match desk {
         Desk::Server(_) => {
             desk.call("replay-run", &json!({ "id": id, "rate": args.rate }))
                 .await?;
-            follow(desk, &id, &progress).await?
+            let mut signals = Stop::new()?;
+            let followed = tokio::select! {
+                one = follow(desk, &id, &progress) => Some(one?),
+                () = signals.wait() => None,
+            };
+            let Some(one) = followed else {
+                progress.end();
+                output::complain(&format!(
+                    "replay {id} goes on in the server; stop it with: shukuba replay --stop {id}"
+                ));
+                return Ok(ExitCode::FAILURE);
+            };
+            one
         }
         Desk::Place(_, place) => {
             let run = place::Run {
@@ -166,15 +185,22 @@ async fn plan(desk: &Desk<'_>, args: &Args) -> anyhow::Result<Option<String>> {
             "say what to send again: ids, or --destination, --from, --to, --class, --status, --verdict",
         ));
     }
-    let filter = json!({
-        "route": args.route.clone().unwrap_or_default(), "ids": args.ids, "destination": args.destination,
-        "from_ms": args.from, "to_ms": args.to, "class": args.class, "status": args.status, "verdict": args.verdict,
-    });
+    let filter = Filter {
+        route: args.route.clone().unwrap_or_default(),
+        ids: args.ids.clone(),
+        destination: args.destination.clone(),
+        from_ms: args.from,
+        to_ms: args.to,
+        class: args.class.clone(),
+        status: args.status,
+        verdict: args.verdict.as_deref().and_then(Decision::named),
+    };
+    let plan = Plan {
+        filter,
+        new_ids: args.new_id,
+    };
     let plan = desk
-        .call(
-            "replay-plan",
-            &json!({ "filter": filter, "new_ids": args.new_id }),
-        )
+        .call("replay-plan", &serde_json::to_value(plan)?)
         .await?;
     let id = text(&plan, "id");
     let missing = plan
@@ -204,14 +230,26 @@ async fn plan(desk: &Desk<'_>, args: &Args) -> anyhow::Result<Option<String>> {
 /// Shows the progress of a run until it ends, and gives how it ended. The run goes on when this command is ended.
 async fn follow(desk: &Desk<'_>, id: &str, progress: &Progress) -> anyhow::Result<Value> {
     loop {
-        let all = desk.call("replay-list", &json!({ "id": id })).await?;
-        let one = all.get(0).context("the replay is gone")?;
-        let (sent, total) = far(one);
+        let one = one_of(desk, id).await?;
+        let (sent, total) = far(&one);
         progress.show(sent, total, "");
         if one.get("is_running") != Some(&Value::Bool(true)) {
-            return Ok(one.clone());
+            return Ok(one);
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+/// The replay of that id, as it is listed.
+async fn one_of(desk: &Desk<'_>, id: &str) -> anyhow::Result<Value> {
+    let all = desk.call("replay-list", &json!({ "id": id })).await?;
+    all.get(0).cloned().context("the replay is gone")
+}
+
+fn stopped(answer: &Value, id: &str) -> String {
+    match operator::list(answer, "stopped") {
+        [] => format!("replay {id} does not run"),
+        _ => format!("replay {id} stops; --resume {id} goes on"),
     }
 }
 
@@ -248,15 +286,10 @@ fn table(all: &Value) -> String {
             .get("planned_at_ms")
             .and_then(Value::as_u64)
             .map(base::Timestamp::from_millis);
-        let state = if one.get("is_running") == Some(&Value::Bool(true)) {
-            "running".to_owned()
-        } else {
-            text(&replay, "phase")
-        };
         [
             text(&replay, "id"),
             at.map_or_else(String::new, base::Timestamp::rfc3339),
-            state,
+            text(one, "state"),
             number(&replay, "sent"),
             number(&replay, "total"),
         ]

@@ -3,9 +3,11 @@
 use std::process::ExitCode;
 
 use clap::Subcommand;
+use delivery::result::Decision;
 use serde_json::{Value, json};
 
 use super::operator::{self, Of, counted, number, text};
+use crate::answers::results::Input;
 use crate::app::App;
 use crate::{output, place};
 
@@ -89,15 +91,20 @@ pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
             max,
             ids,
         } => {
-            let input = json!({
-                "route": route, "destination": destination, "verdict": verdict, "status": status, "class": class, "max": max,
-            });
-            let is_any = destination.is_none() && status.is_none();
+            let input = Input {
+                route,
+                destination,
+                verdict: verdict.as_deref().and_then(Decision::named),
+                status,
+                class,
+                max: Some(max),
+            };
+            let is_any = input.destination.is_none() && status.is_none();
             let answer = of.show(app, "results", &input, |answer| {
                 if ids { only_ids(answer) } else { table(answer) }
             })?;
             if !is_any && answer.as_array().is_none_or(Vec::is_empty) {
-                let what = match (destination, status) {
+                let what = match (input.destination, status) {
                     (Some(name), _) => format!("for destination `{name}`"),
                     (None, status) => format!("with status {}", status.unwrap_or_default()),
                 };
@@ -151,6 +158,14 @@ pub(super) fn said(parts: &[String]) -> String {
     kept.join(" ")
 }
 
+/// When the attempt began; what was never tried has only the time at which it was settled.
+pub(super) fn tried_at(result: &Value) -> String {
+    match text(result, "sent_at") {
+        sent if sent.is_empty() => text(result, "at"),
+        sent => sent,
+    }
+}
+
 fn only_ids(answer: &Value) -> String {
     let results = answer.as_array().map_or(&[][..], Vec::as_slice);
     results
@@ -169,7 +184,7 @@ fn table(answer: &Value) -> String {
             text(result, "reason"),
         ]);
         [
-            text(result, "at"),
+            tried_at(result),
             text(result, "notification_id"),
             text(result, "destination"),
             number(result, "attempt"),
@@ -180,7 +195,7 @@ fn table(answer: &Value) -> String {
     });
     output::table(
         &[
-            "at",
+            "tried",
             "notification",
             "destination",
             "attempt",

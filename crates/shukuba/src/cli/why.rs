@@ -1,13 +1,19 @@
 //! `shukuba why`.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
-use serde_json::{Value, json};
+use base::Timestamp;
+use serde_json::Value;
 
 use super::operator::{Of, list, number, text};
-use super::results::said;
+use super::results::{said, tried_at};
+use crate::answers::why::Input;
 use crate::app::App;
 use crate::output;
+
+/// From how long after its attempt's beginning a settlement is told. Chosen: the longest attempt by default is shorter.
+const SETTLED_LATE: Duration = Duration::from_secs(20);
 
 /// Tell what became of a notification: every attempt with its result (exit code 1 when nothing bears that id).
 #[derive(Debug, clap::Args)]
@@ -25,7 +31,10 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
-    let input = json!({ "what": args.what, "route": args.route });
+    let input = Input {
+        what: args.what.clone(),
+        route: args.route.clone(),
+    };
     let answer = args.of.show(app, "why", &input, table)?;
     Ok(ExitCode::from(u8::from(
         list(&answer, "stories").is_empty(),
@@ -40,8 +49,7 @@ fn table(answer: &Value) -> String {
         .map(|(place, one)| story(one, &of_several(stories, place), rests))
         .collect();
     if stories.is_empty() {
-        let nothing =
-            "nothing bears that id or URL: it was not accepted here, or is past its retention";
+        let nothing = "nothing bears that id, and nothing went or is to go to that URL: it was not accepted here, or is past its retention";
         let rests = rests.iter().map(resting);
         let rests = rests.map(|word| format!("{word}: what waits for that is not tried"));
         let said: Vec<String> = std::iter::once(nothing.to_owned()).chain(rests).collect();
@@ -201,7 +209,8 @@ fn attempt(attempt: &Value) -> String {
     let replay = text(attempt, "replay");
     let replay = match replay.is_empty() {
         true => replay,
-        false => format!(", replay {replay}"),
+        // The full stop ends the number for those who look for it in the journal.
+        false => format!(", replay {}", replay.trim_end_matches('.')),
     };
     let next = text(attempt, "next_at");
     let next = if next.is_empty() {
@@ -209,9 +218,10 @@ fn attempt(attempt: &Value) -> String {
     } else {
         format!(", again at {next}")
     };
+    let settled = settled_late(attempt);
     format!(
-        "  {} attempt {}: {} {} {}{took}{next}{replay} by {}",
-        text(attempt, "at"),
+        "  {} attempt {}: {} {} {}{took}{settled}{next}{replay} by {}",
+        tried_at(attempt),
         number(attempt, "attempt"),
         text(attempt, "verdict"),
         what,
@@ -220,8 +230,21 @@ fn attempt(attempt: &Value) -> String {
     )
 }
 
+/// ` settled …`, where that was long after the attempt.
+fn settled_late(attempt: &Value) -> String {
+    let time = |name: &str| Timestamp::parse_rfc3339(&text(attempt, name));
+    match (time("sent_at"), time("at")) {
+        (Some(sent), Some(at)) if at.since(sent) >= SETTLED_LATE => {
+            format!(", settled {}", text(attempt, "at"))
+        }
+        _ => String::new(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -288,6 +311,25 @@ mod tests {
     fn an_attempt_says_its_replay_and_why_it_expired() {
         let text = attempt(&json!({ "verdict": "expired", "replay": "r-1#3." }));
         assert!(text.contains("expired its time was over"), "{text}");
-        assert!(text.contains(", replay r-1#3."), "{text}");
+        assert!(text.contains(", replay r-1#3 by"), "{text}");
+    }
+
+    #[test]
+    fn an_attempt_is_of_the_time_at_which_it_was_sent() {
+        let settled_at = |at: &str| {
+            let (sent_at, at) = ("2026-11-23T05:03:10.200Z", format!("2026-11-23T05:{at}Z"));
+            attempt(&json!({ "sent_at": sent_at, "at": at, "verdict": "retry" }))
+        };
+        let soon = settled_at("03:10.250");
+        assert!(
+            soon.starts_with("  2026-11-23T05:03:10.200Z attempt"),
+            "{soon}"
+        );
+        assert!(!soon.contains("settled"), "{soon}");
+        let late = settled_at("09:00.000");
+        assert!(
+            late.contains(", settled 2026-11-23T05:09:00.000Z"),
+            "{late}"
+        );
     }
 }

@@ -12,7 +12,6 @@ use delivery::replay::Target;
 use delivery::results::Range;
 use delivery::results::set::Window;
 use delivery::why::Story;
-use serde_json::Value;
 
 use super::{Place, given};
 use crate::answers::dead::{Ask, Input, Shown};
@@ -25,11 +24,7 @@ const WITHIN: Duration = Duration::from_secs(10);
 
 impl Place {
     pub(super) async fn dead(&self, app: &App, ask: Ask, input: &[u8]) -> anyhow::Result<Answer> {
-        let mut fields: Value = given(input)?;
-        let queue = fields
-            .as_object_mut()
-            .and_then(|fields| fields.remove("queue"));
-        let input: Input = given(fields.to_string().as_bytes())?;
+        let input: Input = given(input)?;
         if ask == Ask::List {
             return self.list_dead(&input).await;
         }
@@ -38,10 +33,7 @@ impl Place {
             Err(fault) => return Ok(Err(fault)),
         };
         let target = match ask {
-            Ask::Retry => {
-                let queue = queue.as_ref().and_then(Value::as_str);
-                Some(self.target(app, &route, queue).await?)
-            }
+            Ask::Retry => Some(self.target(app, &route, input.queue.as_deref()).await?),
             _ => None,
         };
         self.say_whose_dead(&route).await?;
@@ -80,7 +72,7 @@ impl Place {
             ids: ids.to_vec(),
             ..Filter::default()
         };
-        Ok(delivery::dead::count(&dead, &filter).await? > 0)
+        Ok(delivery::dead::count(&dead, &filter).await?.count > 0)
     }
 
     /// Whether nobody has decided yet on a dead notification.
@@ -92,22 +84,25 @@ impl Place {
         }
     }
 
-    /// Those of a route; where ids are asked for and no route is named, of all.
+    /// Those of a route; where none is named, of all.
     async fn list_dead(&self, input: &Input) -> anyhow::Result<Answer> {
         let most = match input.most() {
             Ok(most) => most,
             Err(fault) => return Ok(Err(fault)),
         };
-        let routes = match (&input.route, input.ids.is_empty()) {
-            (None, false) => self.routes().await?,
-            (named, _) => vec![self.route_or_only(named.clone()).await?],
+        let routes = match &input.route {
+            None => self.routes().await?,
+            named => vec![self.route_or_only(named.clone()).await?],
         };
         let mut shown = Vec::new();
         for route in routes {
+            let left = most.saturating_sub(shown.len());
+            if left == 0 {
+                break;
+            }
             self.say_whose_dead(&route).await?;
             let results = self.known.results.clone();
             let dead = StoredDead::open(results, &route, &input.ids, None).await?;
-            let left = most.saturating_sub(shown.len());
             let found = match input.letters(&dead, left).await {
                 Ok(found) => found.into_iter(),
                 Err(fault) => return Ok(Err(fault)),

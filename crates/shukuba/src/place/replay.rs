@@ -8,7 +8,7 @@ use serde::Deserialize;
 use tokio::sync::watch;
 
 use super::{Place, given, last_part};
-use crate::answers::replay::Plan;
+use crate::answers::replay::{Plan, shown};
 use crate::answers::{Answer, no_replay, only_route, refuse, write};
 use crate::app::App;
 use crate::data;
@@ -57,7 +57,7 @@ impl Place {
                 None => return Ok(Err(no_replay(&id))),
             },
         };
-        let shown: Vec<_> = all.iter().map(|replay| shown(replay, None)).collect();
+        let shown: Vec<_> = all.iter().map(|replay| shown(replay, None, None)).collect();
         Ok(write(&shown))
     }
 
@@ -107,7 +107,7 @@ impl Place {
         let replay = replays.get(run.id).await?.unwrap_or(replay);
         self.name_new_ids(&replay, run.queue, begun).await?;
         let error = error.map(|error| format!("{:#}", anyhow::Error::new(error)));
-        Ok(shown(&replay, error))
+        Ok(shown(&replay, Some(false), error))
     }
 
     /// New ids are of nobody else's manifests: without one of their own they would be of unknown origin.
@@ -130,8 +130,4 @@ impl Place {
         }
         Ok(())
     }
-}
-
-fn shown(replay: &Replay, error: Option<String>) -> serde_json::Value {
-    serde_json::json!({ "replay": replay, "is_running": false, "error": error })
 }

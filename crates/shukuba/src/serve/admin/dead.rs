@@ -12,7 +12,7 @@ use sqs::message::SettledLine;
 use sqs::{Access, Queue, Queues, Receive, Settle};
 use store::record::{CarryKind, LineState, Next};
 
-use super::{Answer, Desk, failed, read, write};
+use super::{Answer, Desk, failed, read, refuse, write};
 use crate::answers::dead::{Ask, Input, Shown};
 use crate::answers::only_route;
 use crate::serve::route_queue::{carried, failed as queue_failed, received};
@@ -21,18 +21,21 @@ use crate::serve::routes::LiveRoute;
 /// How long one call sends or drops. Chosen: often enough to show how far it is and to stop.
 const WITHIN: Duration = Duration::from_secs(2);
 
-/// Those of a route; where ids are asked for and no route is named, of all.
+/// Those of a route; where none is named, of all.
 pub(super) async fn list(desk: &Desk, input: Bytes) -> Answer {
     let input: Input = read(&input)?;
     let most = input.most()?;
-    let routes = match (&input.route, input.ids.is_empty()) {
-        (None, false) => desk.notifiers.routes.read().values().cloned().collect(),
-        (named, _) => vec![desk.route_or_only(named.as_deref())?],
+    let routes = match &input.route {
+        None => desk.notifiers.routes.read().values().cloned().collect(),
+        Some(name) => vec![desk.route(name)?],
     };
     let mut shown = Vec::new();
     for route in routes {
-        let queue = letters(desk, route.clone());
         let left = most.saturating_sub(shown.len());
+        if left == 0 {
+            break;
+        }
+        let queue = letters(desk, route.clone());
         let found = input.letters(&queue, left).await?;
         shown.extend(found.into_iter().map(|mut letter| {
             letter.url = url_of(&route, &letter);
@@ -68,6 +71,11 @@ pub(super) async fn drop(desk: &Desk, input: Bytes) -> Answer {
 
 async fn answer(desk: &Desk, ask: Ask, input: &Bytes) -> Answer {
     let input: Input = read(input)?;
+    if input.queue.is_some() {
+        return Err(refuse(
+            "`queue` is for stored results: a server sends to the queue of the route",
+        ));
+    }
     let queue = letters(desk, route_of(desk, &input).await?);
     let clock = desk.work.clock.as_ref();
     ask.answer(&queue, &input, clock, WITHIN).await
@@ -100,8 +108,8 @@ pub(super) async fn bearing(desk: &Desk, ids: &[String]) -> Result<Vec<(String, 
         let name = route.name.to_string();
         let count = dead::count(&letters(desk, route), &filter).await;
         let count = count.map_err(|error| failed("the dead letters cannot be counted", &error))?;
-        if count > 0 {
-            found.push((name, count));
+        if count.count > 0 {
+            found.push((name, count.count));
         }
     }
     Ok(found)

@@ -21,7 +21,7 @@ use tokio::sync::watch;
 
 use super::{Answer, Desk, failed, read, refuse, write};
 use crate::answers::only_route;
-use crate::answers::replay::Plan;
+use crate::answers::replay::{Plan, shown};
 use crate::answers::{no_replay, not_now};
 use crate::serve::route_queue::failed as queue_failed;
 use crate::serve::routes::LiveRoute;
@@ -227,11 +227,12 @@ pub(super) async fn list(desk: &Desk, input: Bytes) -> Answer {
         .iter()
         .map(|replay| {
             let run = runs.by_id.get(&replay.id);
-            serde_json::json!({
-                "replay": replay,
-                "is_running": run.is_some_and(Run::goes_on),
-                "error": run.and_then(|run| run.error.clone()),
-            })
+            let is_running = run.is_some_and(Run::goes_on);
+            shown(
+                replay,
+                Some(is_running),
+                run.and_then(|run| run.error.clone()),
+            )
         })
         .collect();
     write(&shown)
