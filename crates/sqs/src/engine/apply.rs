@@ -52,31 +52,11 @@ impl Engine {
             Record::Received {
                 queue,
                 until,
-                attempt: Some(attempt),
-                messages,
-                ..
-            } if messages.is_empty() => {
-                self.with(*queue, |queue, _| queue.repeat(attempt, at, *until));
-            }
-            Record::Received {
-                queue,
-                until,
                 by,
                 attempt,
                 messages,
             } => self.with(*queue, |queue, _| {
-                queue.turn = queue.turn.wrapping_add(1);
-                for each in messages {
-                    queue.receive(each.message.key, at, *until, *by);
-                }
-                if let Some(attempt) = attempt {
-                    let given = messages.iter().filter_map(|each| {
-                        let slot = queue.hot.find(each.message.key)?;
-                        Some((each.message.key, queue.hot.get(slot)?.nonce))
-                    });
-                    let given = given.collect();
-                    queue.attempts.put(*attempt, at.as_millis(), given);
-                }
+                queue.receive_all(at, *until, *by, attempt.as_ref(), messages);
             }),
             Record::VisibilityChanged { queue, changes } => self.with(*queue, |queue, _| {
                 for (key, until) in changes {

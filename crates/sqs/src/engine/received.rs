@@ -1,15 +1,42 @@
 //! What receivers do to a message: take it, keep it longer, give it back, let it wait for a retry.
 
 use base::Timestamp;
-use store::record::{By, MessageKey};
+use store::record::{By, MessageKey, ReceivedMessage};
 
 use super::dedup::Fingerprint;
 use super::hot::{Entry, Slot, State};
 use super::state::QueueState;
 
 impl QueueState {
+    /// Applies a receive; without messages it repeats what its attempt gave.
+    pub(crate) fn receive_all(
+        &mut self,
+        at: Timestamp,
+        until: Timestamp,
+        by: By,
+        attempt: Option<&Fingerprint>,
+        messages: &[ReceivedMessage],
+    ) {
+        if let (Some(attempt), []) = (attempt, messages) {
+            self.repeat(attempt, at, until);
+            return;
+        }
+        self.turn = self.turn.wrapping_add(1);
+        for each in messages {
+            self.receive(each.message.key, at, until, by);
+        }
+        if let Some(attempt) = attempt {
+            let given = messages.iter().filter_map(|each| {
+                let slot = self.hot.find(each.message.key)?;
+                Some((each.message.key, self.hot.get(slot)?.nonce))
+            });
+            let given = given.collect();
+            self.attempts.put(*attempt, at.as_millis(), given);
+        }
+    }
+
     /// Applies a receive to one message.
-    pub(crate) fn receive(&mut self, key: MessageKey, at: Timestamp, until: Timestamp, by: By) {
+    fn receive(&mut self, key: MessageKey, at: Timestamp, until: Timestamp, by: By) {
         let Some(slot) = self.detached(key) else {
             return;
         };
@@ -62,7 +89,7 @@ impl QueueState {
     }
 
     /// Applies the repetition of a receive request attempt: what it gave is held until another time.
-    pub(crate) fn repeat(&mut self, attempt: &Fingerprint, at: Timestamp, until: Timestamp) {
+    fn repeat(&mut self, attempt: &Fingerprint, at: Timestamp, until: Timestamp) {
         let given = self.attempts.get(attempt, at.as_millis());
         for (key, _) in given.cloned().unwrap_or_default() {
             self.change(key, |entry| entry.set_until(until.as_millis()));

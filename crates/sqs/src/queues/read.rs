@@ -22,6 +22,11 @@ const GAP_BYTES_MAX: u64 = 4 << 10;
 /// What is read beyond the beginning of the last entry, whose length is not known.
 pub(super) const LAST_ENTRY_BYTES: u64 = 4 << 10;
 
+/// Reads of one entry: what is near, at least its length, and the whole.
+const READS_MAX: usize = 3;
+/// Enough of an entry to know its length.
+const LENGTH_BYTES: usize = 16;
+
 impl Queues {
     /// The messages of leases, in their order. A message that cannot be read is left out and logged; it stays in flight.
     ///
@@ -63,39 +68,27 @@ impl Queues {
     }
 
     fn message(&self, queue: &Queue, lease: &Lease, near: Option<Bytes>) -> Result<Message, Error> {
-        let bytes = match near {
+        let mut bytes = match near {
             Some(bytes) => bytes,
             None => self.read_at(lease.location, LAST_ENTRY_BYTES as usize)?,
         };
-        match Stored::read(&bytes) {
-            Ok(Stored::Message { message, .. }) => Ok(self.made(queue, lease, &message, &bytes)),
-            Ok(Stored::Longer { len }) => {
-                let bytes = self.read_at(lease.location, len.max(16))?;
-                match Stored::read(&bytes) {
-                    Ok(Stored::Message { message, .. }) => {
-                        Ok(self.made(queue, lease, &message, &bytes))
-                    }
-                    Ok(Stored::Longer { len }) => {
-                        // A short first read did not even hold the whole length.
-                        let bytes = self.read_at(lease.location, len)?;
-                        match Stored::read(&bytes) {
-                            Ok(Stored::Message { message, .. }) => {
-                                Ok(self.made(queue, lease, &message, &bytes))
-                            }
-                            _ => Err(Error::Unreadable {
-                                why: "its entry is cut short".to_owned(),
-                            }),
-                        }
-                    }
-                    Err(malformed) => Err(Error::Unreadable {
-                        why: malformed.to_string(),
-                    }),
+        for _ in 0..READS_MAX {
+            let whole = match Stored::read(&bytes) {
+                Ok(Stored::Message { message, .. }) => {
+                    return Ok(self.made(queue, lease, &message, &bytes));
                 }
-            }
-            Err(malformed) => Err(Error::Unreadable {
-                why: malformed.to_string(),
-            }),
+                Ok(Stored::Longer { len }) => len,
+                Err(malformed) => {
+                    return Err(Error::Unreadable {
+                        why: malformed.to_string(),
+                    });
+                }
+            };
+            bytes = self.read_at(lease.location, whole.max(LENGTH_BYTES))?;
         }
+        Err(Error::Unreadable {
+            why: "its entry is cut short".to_owned(),
+        })
     }
 
     pub(super) fn read_at(&self, location: u64, len: usize) -> Result<Bytes, Error> {
