@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use crate::Error;
+use crate::message::{BYTES_MAX, Outgoing};
 
 /// Most entries of a batch.
 pub const ENTRIES_MAX: usize = 10;
@@ -29,6 +30,21 @@ pub fn check_ids<'a>(ids: impl ExactSizeIterator<Item = &'a str>) -> Result<(), 
         if !seen.insert(id) {
             return Err(Error::BatchIdRepeated { id: id.to_owned() });
         }
+    }
+    Ok(())
+}
+
+/// Checks the size of a batch, whatever the number of its messages: at most 1 MiB with their attributes.
+///
+/// # Errors
+/// [`Error::BatchTooLong`].
+pub fn check_bytes(messages: &[Outgoing]) -> Result<(), Error> {
+    let bytes = messages.iter().map(Outgoing::size).sum();
+    if bytes > BYTES_MAX {
+        return Err(Error::BatchTooLong {
+            bytes,
+            limit: BYTES_MAX,
+        });
     }
     Ok(())
 }

@@ -39,6 +39,13 @@ pub struct Outgoing {
     pub origin: Bytes,
 }
 
+impl Outgoing {
+    /// Bytes of body and attributes, as SQS counts them.
+    pub(crate) fn size(&self) -> u64 {
+        (self.body.len() + crate::attributes::size(&self.attributes)) as u64
+    }
+}
+
 /// Why messages enter a queue and who sends them.
 #[derive(Clone, Copy, Debug)]
 pub struct Sender<'a> {

@@ -88,6 +88,7 @@ impl Operation<State> for SendMessageBatch {
             .map_err(|error| fault::of_batch(error, "SendMessageBatchRequestEntry"))?;
         check_fifo(&queue, &input.entries)?;
         let (messages, prepared) = prepare_all(input.entries);
+        batch::check_bytes(&messages)?;
         let sender = Sender {
             id: sender_id(&ctx),
             cause: Cause::Sent,
@@ -246,6 +247,11 @@ mod tests {
                 json!([large("a"), large("b")]),
                 "BatchRequestTooLong",
                 "Batch requests cannot be longer than 1048576 bytes. You have sent 1200000 bytes.",
+            ),
+            (
+                json!([{"Id": "a", "MessageBody": "x".repeat(1_048_577)}]),
+                "BatchRequestTooLong",
+                "Batch requests cannot be longer than 1048576 bytes. You have sent 1048577 bytes.",
             ),
         ] {
             let fault = bench

@@ -8,10 +8,11 @@ use store::record::{Cause, MessageKey, NewMessage, Record, encode};
 use store::{Class, Position};
 
 use super::{Queue, Queues};
+use crate::batch::check_bytes;
 use crate::engine::Engine;
 use crate::engine::decide::{Duplicate, dedup_of};
 use crate::engine::ids;
-use crate::message::{BYTES_MAX, LINES_ATTRIBUTE, Outgoing, Sender, Sent, check_body};
+use crate::message::{LINES_ATTRIBUTE, Outgoing, Sender, Sent, check_body};
 use crate::settings::Settings;
 use crate::{Error, attributes};
 
@@ -239,27 +240,17 @@ pub(super) fn new_message<'a>(
     }
 }
 
-fn size(message: &Outgoing) -> u64 {
-    (message.body.len() + attributes::size(&message.attributes)) as u64
-}
-
 fn check_together(messages: &[Outgoing]) -> Result<(), Error> {
-    if messages.is_empty() {
-        return Err(Error::BatchEmpty);
+    match messages {
+        [] => Err(Error::BatchEmpty),
+        // One message alone is held to its queue's limit, with that error.
+        [_] => Ok(()),
+        _ => check_bytes(messages),
     }
-    let bytes = messages.iter().map(size).sum();
-    // One message alone is held to its queue's limit, with that error.
-    if messages.len() > 1 && bytes > BYTES_MAX {
-        return Err(Error::BatchTooLong {
-            bytes,
-            limit: BYTES_MAX,
-        });
-    }
-    Ok(())
 }
 
 fn check(settings: &Settings, message: &Outgoing, sent_at: Timestamp) -> Result<Checked, Error> {
-    let (bytes, limit) = (size(message), u64::from(settings.message_bytes_max));
+    let (bytes, limit) = (message.size(), u64::from(settings.message_bytes_max));
     if bytes > limit {
         return Err(Error::MessageTooLong { bytes, limit });
     }
