@@ -732,6 +732,34 @@ mod tests {
     }
 
     #[test]
+    fn an_account_has_so_many_keys_and_no_more() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(dir.path()).unwrap();
+        let fill = |file: &mut KeysFile| {
+            for number in 2..KEYS_LIMIT {
+                let mut key = StoredKey {
+                    id: format!("AKIA{number:016}"),
+                    name: "app".to_owned(),
+                    role: Role::Sender.to_string(),
+                    status: Status::Active,
+                    created: String::new(),
+                    sealed_secret: String::new(),
+                };
+                key.sealed_secret = store.master.seal("secret", &key.belongs_to());
+                file.keys.push(key);
+            }
+            Ok(())
+        };
+        store.change_in_turn(fill).unwrap();
+        let last = store.create("last", Role::Sender).unwrap();
+        let error = store.create("more", Role::Sender).unwrap_err();
+        assert!(matches!(error, Error::TooMany), "{error}");
+        assert_eq!(store.list().len(), KEYS_LIMIT);
+        store.remove(&last.key_id).unwrap();
+        store.create("more", Role::Sender).unwrap();
+    }
+
+    #[test]
     fn a_master_key_that_went_is_not_replaced() {
         let dir = tempfile::tempdir().unwrap();
         let secret = |store: KeyStore| store.administrator().unwrap().secret.expose().to_owned();

@@ -134,12 +134,9 @@ impl<'a> JsonSource<'a> {
         };
         *count += 1;
         let count = *count;
-        if count > ENTRIES_LIMIT {
-            return Err(Problem::TooMany {
-                limit: ENTRIES_LIMIT,
-            });
-        }
-        self.advance(count == 1, b']')
+        let is_there = self.advance(count == 1, b']')?;
+        check_count(is_there, count)?;
+        Ok(is_there)
     }
 
     fn step_key(&mut self) -> Result<Option<String>, Problem> {
@@ -149,12 +146,9 @@ impl<'a> JsonSource<'a> {
         *key = None;
         *count += 1;
         let count = *count;
-        if count > ENTRIES_LIMIT {
-            return Err(Problem::TooMany {
-                limit: ENTRIES_LIMIT,
-            });
-        }
-        if !self.advance(count == 1, b'}')? {
+        let is_there = self.advance(count == 1, b'}')?;
+        check_count(is_there, count)?;
+        if !is_there {
             return Ok(None);
         }
         let name = self.scanner.string()?.into_owned();
@@ -208,6 +202,16 @@ impl<'a> JsonSource<'a> {
         }
         path
     }
+}
+
+/// Refuses the entry that is one too many.
+fn check_count(is_there: bool, count: usize) -> Result<(), Problem> {
+    if is_there && count > ENTRIES_LIMIT {
+        return Err(Problem::TooMany {
+            limit: ENTRIES_LIMIT,
+        });
+    }
+    Ok(())
 }
 
 fn push_name(path: &mut String, name: &str) {

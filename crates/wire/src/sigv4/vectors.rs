@@ -1,4 +1,6 @@
 //! The vectors of `tests/vectors`, and that every change of a signed request is refused.
+//!
+//! tidy: long because it is a table of what is taken and what is refused.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -392,7 +394,25 @@ fn what_is_missing_doubled_or_unsigned_is_refused_by_name() {
         assert_eq!(refusal.codes(Dialect::Query).code, code, "{refusal}");
         assert!(refusal.to_string().contains(part), "{refusal}");
     }
+    let many = |count: usize| {
+        (0..count)
+            .map(|number| format!("a{number:02};"))
+            .collect::<String>()
+    };
+    let (most, too_many) = (many(64 - 5), many(65 - 5));
     for (from, to, code, part) in [
+        (
+            "content-type;host;",
+            &*format!("{most}content-type;host;"),
+            "SignatureDoesNotMatch",
+            "signed header 'a00'",
+        ),
+        (
+            "content-type;host;",
+            &*format!("{too_many}content-type;host;"),
+            "IncompleteSignature",
+            "more than 64 headers",
+        ),
         (
             "SignedHeaders=content-type;host;",
             "SignedHeaders=content-type;",

@@ -191,6 +191,29 @@ fn nesting_is_bounded_for_shapes_that_hold_themselves() {
     assert_eq!(error.problem(), &Problem::TooDeep { limit: 64 });
 }
 
+/// The bound is on items of one list or entries of one map.
+#[test]
+fn a_list_and_a_map_are_bounded() {
+    const LIMIT: usize = 100_000;
+    let list = |count: usize| format!("[{}]", vec!["\"\""; count].join(","));
+    let map = |count: usize| {
+        let entries: Vec<String> = (0..count).map(|key| format!("\"{key}\":\"\"")).collect();
+        format!("{{{}}}", entries.join(","))
+    };
+    for (member, text) in [
+        ("PlainList", &list as &dyn Fn(usize) -> String),
+        ("tags", &map),
+    ] {
+        let read = |count| {
+            let body = format!("{{\"QueueUrl\":\"q\",\"{member}\":{}}}", text(count));
+            decode_request::<Everything>(Protocol::Json10, body.as_bytes())
+        };
+        assert!(read(LIMIT).is_ok());
+        let error = read(LIMIT + 1).unwrap_err();
+        assert_eq!(error.problem(), &Problem::TooMany { limit: LIMIT });
+    }
+}
+
 #[test]
 fn the_trail_has_small_first_letters_and_no_secrets() {
     let request = Everything {
