@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Every test, cheapest first: format, tidy, lints, the crates' own tests, real clients, the articles, kills, the demo.
+# Every test, cheapest first: format, tidy, lints, the crates' own tests, the fuzz targets, real clients, the articles, kills,
+# the demo.
 # `scripts/test.sh check` stops after the tests that need no built server.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -21,6 +22,8 @@ step "lints";    cargo clippy --quiet --workspace --all-targets -- -D warnings
 step "units";    cargo test --quiet --workspace --lib --bins
 [ "${1:-}" = check ] && exit 0
 
+# They are only compiled: nothing is linked, so no C++ compiler is needed for libFuzzer.
+step "fuzz";     CUSTOM_LIBFUZZER_PATH=/dev/null cargo check --quiet --locked --manifest-path fuzz/Cargo.toml --target-dir "${CARGO_TARGET_DIR:-target}"
 step "build";    cargo build --quiet -p shukuba
 SHUKUBA_BIN="$(realpath "${CARGO_TARGET_DIR:-target}")/debug/shukuba"
 export SHUKUBA_BIN

@@ -405,7 +405,11 @@ proptest! {
         if let Some(first) = bytes.first_mut() {
             *first = tag;
         }
-        let _ = decode(&bytes);
+        // What decodes is the same record again.
+        if let Ok(mut record) = decode(&bytes) {
+            let again = encoded(&mut record);
+            prop_assert_eq!(decode(&again).unwrap(), record);
+        }
         let _ = Stored::read(&bytes);
     }
 
