@@ -14,19 +14,10 @@ const FLOORS: &[(&str, u8)] = &[
     ("base", 0),
     ("wire-derive", 0),
     ("wire", 1),
-    ("policy", 1),
     ("api", 2),
     ("store", 2),
     ("sqs", 3),
-    ("s3", 3),
-    ("cloudwatch", 3),
-    ("iam", 3),
-    ("cloudtrail", 3),
-    ("ec2", 3),
-    ("lambda", 3),
     ("delivery", 3),
-    ("watch", 3),
-    ("link", 3),
     ("gateway", 4),
     ("aws", 4),
     ("shukuba", 5),
@@ -87,7 +78,14 @@ pub(crate) fn run(root: &Path) -> Result<Vec<String>> {
 fn floors(root: &Path) -> Result<Vec<String>> {
     let floors: BTreeMap<&str, u8> = FLOORS.iter().copied().collect();
     let mut faults = Vec::new();
-    for manifest in source::read_all(root, "crates", &["Cargo.toml"])? {
+    let manifests = source::read_all(root, "crates", &["Cargo.toml"])?;
+    for (name, _) in FLOORS {
+        let path = format!("crates/{name}/Cargo.toml");
+        if !manifests.iter().any(|manifest| manifest.path == path) {
+            faults.push(format!("FLOORS in crates/xtask/src/tidy.rs names crates/{name}, which is not there: take its line away"));
+        }
+    }
+    for manifest in manifests {
         let Some(name) = manifest
             .path
             .strip_prefix("crates/")
@@ -153,11 +151,7 @@ fn engine_strangers(source: &Source) -> Vec<String> {
     if !source.path.contains("/engine/") {
         return Vec::new();
     }
-    let code = source
-        .code()
-        .lines()
-        .filter(|line| !line.trim_start().starts_with("//"));
-    let text: String = code.collect::<Vec<_>>().join("\n");
+    let text = code_lines(source);
     let strangers = ENGINE_STRANGERS
         .iter()
         .filter(|(word, _)| text.contains(word));
@@ -179,10 +173,47 @@ fn unlisted(sources: &[Source], folder: &str, table: &str) -> Vec<String> {
             .or_else(|| rest.strip_suffix(".rs"))?;
         (!name.contains('/') && name != "mod").then_some(name)
     });
-    let missing = names.filter(|name| !listing.text.contains(&format!("mod {name};")));
-    missing
-        .map(|name| format!("{folder}/{name}.rs is not listed in {table}: add its line"))
-        .collect()
+    let mut faults = Vec::new();
+    for name in names {
+        let module = format!("mod {name};");
+        if !listing.text.contains(&module) {
+            faults.push(format!(
+                "{folder}/{name}.rs is not listed in {table}: add its line"
+            ));
+        } else if !listing.text.contains(&format!("#[cfg(test)]\n{module}"))
+            && !is_used(sources, folder, name)
+        {
+            faults.push(format!(
+                "{folder}/{name}.rs is used nowhere in {folder}: add its line in {table}"
+            ));
+        }
+    }
+    faults
+}
+
+/// Whether a file of the folder says `name::`, other than the module's own: the table, or what it helps.
+fn is_used(sources: &[Source], folder: &str, name: &str) -> bool {
+    let own = [format!("{folder}/{name}.rs"), format!("{folder}/{name}/")];
+    let is_other = |source: &&Source| {
+        source.path.starts_with(folder) && !own.iter().any(|own| source.path.starts_with(own))
+    };
+    let path = format!("{name}::");
+    let is_in = |text: &str| {
+        let in_word = |c: char| c.is_alphanumeric() || c == '_';
+        text.match_indices(&path)
+            .any(|(at, _)| !text.get(..at).unwrap_or_default().ends_with(in_word))
+    };
+    sources
+        .iter()
+        .filter(is_other)
+        .any(|source| is_in(&code_lines(source)))
+}
+
+/// The code before the file's own tests, without lines of comment.
+fn code_lines(source: &Source) -> String {
+    let lines = source.code().lines();
+    let code = lines.filter(|line| !line.trim_start().starts_with("//"));
+    code.collect::<Vec<_>>().join("\n")
 }
 
 /// No file names a package registry's host; lock files are the clients' own.
@@ -239,14 +270,20 @@ mod tests {
 
     #[test]
     fn a_file_outside_its_table_is_named() {
+        let table = "mod entry;\nmod list;\nmod tag;\nmod untag;\n#[cfg(test)]\nmod model;\n// tag::Tag\n&[&list::List, &untag::Untag]\n";
         let sources = [
-            source("crates/sqs/src/ops/mod.rs", "mod send_message;\n"),
-            source("crates/sqs/src/ops/send_message.rs", "//! x\n"),
-            source("crates/sqs/src/ops/purge_queue.rs", "//! x\n"),
+            source("crates/sqs/src/ops/mod.rs", table),
+            source("crates/sqs/src/ops/list.rs", "use super::entry::Entry;\n"),
+            source("crates/sqs/src/ops/entry.rs", "//! x\n"),
+            source("crates/sqs/src/ops/model.rs", "//! x\n"),
+            source("crates/sqs/src/ops/purge.rs", "//! x\n"),
+            source("crates/sqs/src/ops/tag.rs", "struct Tag; // tag::Tag\n"),
+            source("crates/sqs/src/ops/untag.rs", "//! x\n"),
         ];
         let faults = unlisted(&sources, "crates/sqs/src/ops", "crates/sqs/src/ops/mod.rs");
-        assert_eq!(faults.len(), 1);
-        assert!(faults[0].contains("purge_queue"));
+        assert_eq!(faults.len(), 2, "{faults:?}");
+        assert!(faults[0].contains("purge.rs is not listed"), "{faults:?}");
+        assert!(faults[1].contains("tag.rs is used nowhere"), "{faults:?}");
     }
 
     #[test]
