@@ -64,7 +64,7 @@ pub static FACTS: ServiceFacts = ServiceFacts {
 };
 
 /// All operations of the API.
-static OPERATIONS: [&dyn AnyOperation<State>; 23] = [
+static OPERATIONS: &[&dyn AnyOperation<State>] = &[
     &add_permission::AddPermission,
     &cancel_message_move_task::CancelMessageMoveTask,
     &change_message_visibility::ChangeMessageVisibility,
@@ -94,7 +94,7 @@ static OPERATIONS: [&dyn AnyOperation<State>; 23] = [
 #[must_use]
 pub fn service(queues: Arc<Queues>, region: Region, account: AccountId) -> Arc<dyn Service> {
     let state = Arc::new(State::new(queues, region, account));
-    Arc::new(Catalogue::new(&FACTS, state, &OPERATIONS))
+    Arc::new(Catalogue::new(&FACTS, state, OPERATIONS))
 }
 
 /// The name, request and answer of every operation, in the order of names.

@@ -39,7 +39,15 @@ type Run = fn(Desk, Bytes) -> LocalBoxFuture<'static, Answer>;
 struct Call {
     name: &'static str,
     action: &'static str,
+    /// Whether it makes sense on data that no server has open.
+    is_offline: bool,
     run: Run,
+}
+
+impl Call {
+    fn of(name: &str) -> Option<&'static Self> {
+        CALLS.iter().find(|call| call.name == name)
+    }
 }
 
 /// A function as a call.
@@ -50,100 +58,119 @@ macro_rules! call {
 }
 
 /// All calls.
-static CALLS: [Call; 19] = [
+static CALLS: &[Call] = &[
     Call {
         name: "status",
         action: "shukuba:GetStatus",
+        is_offline: true,
         run: call!(status::status),
     },
     Call {
         name: "ledger",
         action: "shukuba:GetLedger",
+        is_offline: true,
         run: call!(ledger::ledger),
     },
     Call {
         name: "why",
         action: "shukuba:GetResults",
+        is_offline: true,
         run: call!(why::why),
     },
     Call {
         name: "results",
         action: "shukuba:ListResults",
+        is_offline: true,
         run: call!(why::results),
     },
     Call {
         name: "scaler",
         action: "shukuba:GetScaler",
+        is_offline: false,
         run: call!(scaler::history),
     },
     Call {
         name: "route-test",
         action: "shukuba:GetRoute",
+        is_offline: false,
         run: call!(route::test),
     },
     Call {
         name: "pause",
         action: "shukuba:Pause",
+        is_offline: true,
         run: call!(pause::pause),
     },
     Call {
         name: "resume",
         action: "shukuba:Resume",
+        is_offline: true,
         run: call!(pause::resume),
     },
     Call {
         name: "dead-list",
         action: "shukuba:ListDead",
+        is_offline: true,
         run: call!(dead::list),
     },
     Call {
         name: "dead-count",
         action: "shukuba:GetDead",
+        is_offline: true,
         run: call!(dead::count),
     },
     Call {
         name: "dead-retry",
         action: "shukuba:RetryDead",
+        is_offline: true,
         run: call!(dead::retry),
     },
     Call {
         name: "dead-drop",
         action: "shukuba:DropDead",
+        is_offline: true,
         run: call!(dead::drop),
     },
     Call {
         name: "replay-plan",
         action: "shukuba:PlanReplay",
+        is_offline: false,
         run: call!(replay::plan),
     },
     Call {
         name: "replay-run",
         action: "shukuba:RunReplay",
+        is_offline: false,
         run: call!(replay::run),
     },
     Call {
         name: "replay-stop",
         action: "shukuba:StopReplay",
+        is_offline: false,
         run: call!(replay::stop),
     },
     Call {
         name: "replay-list",
         action: "shukuba:ListReplays",
+        is_offline: true,
         run: call!(replay::list),
     },
     Call {
         name: "replay-discard",
         action: "shukuba:DiscardReplay",
+        is_offline: false,
         run: call!(replay::discard),
     },
     Call {
         name: "forget",
         action: "shukuba:ForgetResults",
+        is_offline: false,
         run: call!(forget::forget),
     },
     Call {
         name: "backup",
         action: "shukuba:Backup",
+        is_offline: true,
         run: call!(keep::backup),
     },
 ];
@@ -164,53 +191,31 @@ pub(super) struct Desk {
 
 pub(super) use replay::Runs;
 
-/// Calls that make sense on data that no server has open.
-const OFFLINE: [&str; 12] = [
-    "status",
-    "ledger",
-    "why",
-    "results",
-    "pause",
-    "resume",
-    "dead-list",
-    "dead-count",
-    "dead-retry",
-    "dead-drop",
-    "replay-list",
-    "backup",
-];
-
 impl Desk {
     /// Does `name` without a server; `None` where that makes no sense.
     pub(super) async fn offline(&self, name: &str, input: Bytes) -> Option<Answer> {
-        let call = CALLS
-            .iter()
-            .find(|call| call.name == name && OFFLINE.contains(&name))?;
+        let call = Call::of(name).filter(|call| call.is_offline)?;
+        Some(self.run(call, input).await)
+    }
+
+    /// Searches and copies take long: calls run beside the threads that answer and send.
+    async fn run(&self, call: &Call, input: Bytes) -> Answer {
         let (run, desk) = (call.run, self.clone());
         let runtime = tokio::runtime::Handle::current();
         let done = tokio::task::spawn_blocking(move || runtime.block_on(run(desk, input))).await;
-        Some(done.unwrap_or_else(|error| Err(failed("the call stopped", &error))))
+        done.unwrap_or_else(|error| Err(failed("the call stopped", &error)))
     }
 }
 
 impl Admin for Desk {
     fn action(&self, name: &str) -> Option<&'static str> {
-        CALLS
-            .iter()
-            .find(|call| call.name == name)
-            .map(|call| call.action)
+        Call::of(name).map(|call| call.action)
     }
 
     fn handle<'a>(&'a self, name: &'a str, _: Ctx, input: Bytes) -> BoxFuture<'a, Answer> {
-        let call = CALLS.iter().find(|call| call.name == name);
-        let desk = self.clone();
         Box::pin(async move {
-            let run = call.ok_or_else(Fault::internal)?.run;
-            // Searches and copies take long: they run beside the threads that answer and send.
-            let runtime = tokio::runtime::Handle::current();
-            let done = tokio::task::spawn_blocking(move || runtime.block_on(run(desk, input)));
-            done.await
-                .map_err(|error| failed("the call stopped", &error))?
+            let call = Call::of(name).ok_or_else(Fault::internal)?;
+            self.run(call, input).await
         })
     }
 }
