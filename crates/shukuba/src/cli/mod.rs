@@ -1,4 +1,4 @@
-//! The subcommands: a file each, and one line each in [`Command`] and its two matches.
+//! The subcommands: a file each; here its `mod`, its variant of [`Command`] and its arm in [`Command::run`].
 
 use std::process::ExitCode;
 

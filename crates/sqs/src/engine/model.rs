@@ -199,7 +199,8 @@ impl World {
         }
         let wanted = Settings::create(name, &given, &BTreeMap::new(), self.now()).unwrap();
         let Ok(Creation::New(queue, settings)) =
-            self.engine.decide_create(name, wanted, &[], Rest::Kept, self.now())
+            self.engine
+                .decide_create(name, wanted, &[], Rest::Kept, self.now())
         else {
             panic!("not new")
         };
@@ -1282,13 +1283,14 @@ fn run(seed: u64, steps: usize, is_fifo: bool) {
     }
 }
 
-/// `SHUKUBA_SEEDS=from-to` runs more of them.
+/// `SHUKUBA_SIM_SEEDS=100` runs so many of them, from `SHUKUBA_SIM_FIRST_SEED` on; as the store's simulation has it.
 fn seeds() -> std::ops::Range<u64> {
-    let text = std::env::var("SHUKUBA_SEEDS").unwrap_or_default();
-    let bounds = text
-        .split_once('-')
-        .and_then(|(from, to)| Some(from.parse().ok()?..to.parse().ok()?));
-    bounds.unwrap_or(0..6)
+    let number = |name, default| {
+        let text = std::env::var(name).ok();
+        text.and_then(|text| text.parse().ok()).unwrap_or(default)
+    };
+    let first = number("SHUKUBA_SIM_FIRST_SEED", 0);
+    first..first + number("SHUKUBA_SIM_SEEDS", 6)
 }
 
 #[test]
