@@ -9,7 +9,8 @@
 //! the key of the notification's id and when it died. No id stands in it, so there is nothing to forget.
 //!
 //! Notes are written when the queue has acknowledged: a kill in between sends at most one page twice, with equal ids. Whoever begins to
-//! decide puts many notes together into one; notes only grow, so that two may do so at once.
+//! decide puts many notes together into one, without the deaths whose results have gone by age; what stands in a note still
+//! holds in the next, so that two may do so at once.
 //!
 //! Bounds: one frame of results and its lines at a time; 24 bytes for each death that was decided, and 8 for each letter of one look.
 
@@ -122,14 +123,14 @@ impl StoredDead {
                 let detail = "its notes were put together meanwhile; ask again";
                 return Err(Error::unavailable("the dead", detail).into());
             };
-            let note: Note =
-                serde_json::from_slice(&bytes).map_err(|error| results::Error::Damaged {
-                    name: object.name.clone(),
-                    detail: error.to_string(),
-                })?;
+            let damaged = |error: &dyn std::fmt::Display| results::Error::Damaged {
+                name: object.name.clone(),
+                detail: error.to_string(),
+            };
+            let note: Note = serde_json::from_slice(&bytes).map_err(|error| damaged(&error))?;
             let mut decided = self.decided.lock();
             for (key, died) in note.deaths {
-                let key = u64::from_str_radix(&key, 16).unwrap_or_default();
+                let key = u64::from_str_radix(&key, 16).map_err(|error| damaged(&error))?;
                 let last = decided.entry(key).or_default();
                 *last = died.max(*last);
             }
@@ -139,15 +140,33 @@ impl StoredDead {
     }
 
     async fn put_notes_together(&self, names: &[String]) -> Result<(), results::Error> {
+        let oldest = self.oldest_result().await?;
         let deaths: Vec<(u64, u64)> = {
             let decided = self.decided.lock();
-            decided.iter().map(|(key, died)| (*key, *died)).collect()
+            let is_kept = |died: u64| oldest.is_some_and(|oldest| died >= oldest.as_millis());
+            let kept = decided.iter().filter(|(_, died)| is_kept(**died));
+            kept.map(|(key, died)| (*key, *died)).collect()
         };
-        self.put_note("decided", &deaths).await?;
+        if !deaths.is_empty() {
+            self.put_note("decided", &deaths).await?;
+        }
         for name in names {
             self.results.store().delete(name).await?;
         }
         Ok(())
+    }
+
+    /// The beginning of the oldest hour with results: what died before has none any more. `None`: there are none at all.
+    async fn oldest_result(&self) -> Result<Option<Timestamp>, results::Error> {
+        let entries = self.results.entries(&self.window()).await?;
+        Ok(entries.iter().map(|entry| entry.name.begins()).min())
+    }
+
+    fn window(&self) -> Window {
+        Window {
+            route: Some(self.route.clone()),
+            ..Window::default()
+        }
     }
 
     async fn put_note(&self, verb: &str, deaths: &[(u64, u64)]) -> Result<(), Error> {
@@ -181,11 +200,7 @@ impl StoredDead {
         if !walk.has_begun {
             *walk = Walk::default();
             walk.has_begun = true;
-            let window = Window {
-                route: Some(self.route.clone()),
-                ..Window::default()
-            };
-            let entries = self.results.entries(&window).await?.into_iter();
+            let entries = self.results.entries(&self.window()).await?.into_iter();
             let is_own = |entry: &Entry| matches!(entry.name.range, Range::Named(_));
             walk.entries = entries.filter(is_own).collect();
         }
@@ -502,7 +517,21 @@ mod tests {
         }
         open(&results, &sent).await.tidy().await.unwrap();
         assert_eq!(notes().await, 1);
-        assert!(ids(&open(&results, &sent).await).await.is_empty());
+        let later = open(&results, &sent).await;
+        assert!(ids(&later).await.is_empty());
+        // Those that died before the oldest result are not among them.
+        assert_eq!(later.decided.lock().len(), 80);
+    }
+
+    #[tokio::test]
+    async fn a_damaged_note_is_an_error() {
+        let results = Results::new(Arc::new(ObjectResults::new(Arc::new(InMemory::new()), "")));
+        let note = br#"{"v":1,"as":"retried","deaths":[["not hex",1]]}"#;
+        let name = format!("dead/{}0-x.json", ObjectName::route_folder("r"));
+        let put = results.store().put(&name, note.as_slice().into()).await;
+        put.unwrap();
+        let error = StoredDead::open(results, "r", &[], None).await.unwrap_err();
+        assert!(matches!(error, results::Error::Damaged { .. }), "{error:?}");
     }
 
     #[test]
