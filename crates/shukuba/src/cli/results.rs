@@ -134,6 +134,12 @@ fn forgotten(answer: &Value, id: &str) -> String {
         let count = number(dead, "count");
         format!("{count} dead of route `{route}` still hold the line; drop them: shukuba dead drop --route {route} {id}")
     }));
+    if answer.get("is_dead_cut") == Some(&Value::Bool(true)) {
+        lines.push(
+            "the dead queues hold more than was looked through: others may hold the line"
+                .to_owned(),
+        );
+    }
     lines.extend(operator::list(answer, "waiting").iter().map(|waiting| {
         let route = text(waiting, "route");
         let count = counted(waiting, "count", "message");

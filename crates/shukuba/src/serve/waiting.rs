@@ -1,9 +1,10 @@
 //! Which messages of routes still wait, by any of their ids.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use delivery::dead;
 use delivery::format::{Format, split_lines};
 use delivery::ledger::Pause;
 use delivery::port;
@@ -120,6 +121,34 @@ impl InRoutes {
             }));
         }
         messages
+    }
+
+    /// Which messages among the dead bear one of `ids`, by route and message id, as [`dead::Filter`] takes them; and whether
+    /// there was more than is looked through. Reads, and hides nothing.
+    pub(super) fn dead_bearing(&self, ids: &[String]) -> (BTreeSet<(String, String)>, bool) {
+        let texts = || ids.iter().map(String::as_str);
+        let both = || texts().chain(texts().filter_map(travel::without_line));
+        let is_taken = |found: &Found| match &found.told {
+            Some(id) => texts().any(|asked| asked == id || travel::is_line_of(id, asked)),
+            // One that redrive put there whole.
+            None => true,
+        };
+        let all = [
+            Sought::messages(both()),
+            Sought::named(dead::NOTIFICATION, texts()),
+            Sought::named(travel::ID, both()).telling(dead::NOTIFICATION),
+        ];
+        let (mut bearing, mut is_cut) = (BTreeSet::new(), false);
+        for place in self.among.iter().filter(|place| place.is_dead) {
+            for sought in &all {
+                let mut effort = Effort::default();
+                let found = self.queues.find(&place.queue, sought, &mut effort);
+                let found = found.unwrap_or_default().into_iter().filter(is_taken);
+                bearing.extend(found.map(|one| (place.route.to_string(), one.message_id)));
+                is_cut |= effort.is_spent;
+            }
+        }
+        (bearing, is_cut)
     }
 
     fn look(

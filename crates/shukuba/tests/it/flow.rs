@@ -268,6 +268,17 @@ fn what_is_shown_says_the_masked_url_and_needs_no_route_for_an_id() {
         "{refused}"
     );
 
+    // Its message is one of the route's queue no more, and says on which route it died all the same.
+    let message = id.rsplit_once('/').unwrap().0;
+    let forgotten = house.json(&["results", "forget", message, "--yes"]);
+    let dead = serde_json::json!([{ "route": "second", "count": 1 }]);
+    assert_eq!(
+        (&forgotten["dead"], &forgotten["is_dead_cut"]),
+        (&dead, &false.into()),
+        "{forgotten}"
+    );
+    assert_eq!(house.json(&["dead", "drop", id, "--yes"])["count"], 1);
+
     let endpoint = std::fs::read_to_string(house.path("data/endpoint")).unwrap();
     let metrics = get(endpoint.trim(), "/_shukuba/metrics");
     for line in metrics

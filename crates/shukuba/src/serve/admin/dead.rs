@@ -1,11 +1,12 @@
 //! `dead-*`: what was given up, and what is to become of it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use base::{Clock, Timestamp};
 use bytes::Bytes;
-use delivery::dead::{self, DeadQueue, Filter, Letter};
+use delivery::dead::{self, DeadQueue, Letter};
 use delivery::port::{Carry, Error, Lease, Received};
 use futures_util::future::BoxFuture;
 use sqs::message::SettledLine;
@@ -87,7 +88,7 @@ async fn route_of(desk: &Desk, input: &Input) -> Result<Arc<LiveRoute>, api::Fau
         return desk.route_or_only(input.route.as_deref());
     }
     let found = bearing(desk, &input.ids).await?;
-    let mut names: Vec<String> = found.into_iter().map(|(name, _)| name).collect();
+    let mut names: Vec<String> = found.routes.into_keys().collect();
     if names.is_empty() {
         // None of any route: the first one says so.
         let routes = desk.notifiers.routes.read();
@@ -97,22 +98,24 @@ async fn route_of(desk: &Desk, input: &Input) -> Result<Arc<LiveRoute>, api::Fau
 }
 
 /// How many dead notifications bear one of these ids, by route.
-pub(super) async fn bearing(desk: &Desk, ids: &[String]) -> Result<Vec<(String, u64)>, api::Fault> {
-    let routes: Vec<_> = desk.notifiers.routes.read().values().cloned().collect();
-    let filter = Filter {
-        ids: ids.to_vec(),
-        ..Filter::default()
-    };
-    let mut found = Vec::new();
-    for route in routes {
-        let name = route.name.to_string();
-        let count = dead::count(&letters(desk, route), &filter).await;
-        let count = count.map_err(|error| failed("the dead letters cannot be counted", &error))?;
-        if count.count > 0 {
-            found.push((name, count.count));
-        }
+pub(super) async fn bearing(desk: &Desk, ids: &[String]) -> Result<Bearing, api::Fault> {
+    let (waiting, ids) = (desk.waiting(), ids.to_vec());
+    let search = tokio::task::spawn_blocking(move || waiting.dead_bearing(&ids));
+    let found = search.await;
+    let (found, is_cut) = found.map_err(|error| failed("the dead cannot be searched", &error))?;
+    let mut routes = BTreeMap::new();
+    for (route, _) in found {
+        *routes.entry(route).or_insert(0) += 1;
     }
-    Ok(found)
+    Ok(Bearing { routes, is_cut })
+}
+
+/// Dead notifications that bear an id.
+pub(super) struct Bearing {
+    /// How many, by route.
+    pub(super) routes: BTreeMap<String, u64>,
+    /// Whether there was more than is looked through.
+    pub(super) is_cut: bool,
 }
 
 fn letters(desk: &Desk, route: Arc<LiveRoute>) -> Letters {

@@ -38,8 +38,9 @@ pub(super) async fn forget(desk: &Desk, input: Bytes) -> Answer {
     let forgotten = desk.results().forget(&window, &id).await;
     let forgotten = forgotten.map_err(|error| failed("results cannot be removed", &error))?;
     // A dead one keeps its line in the route's dead queue, whatever its results.
-    let dead: Vec<_> = super::dead::bearing(desk, std::slice::from_ref(&id))
-        .await?
+    let bearing = super::dead::bearing(desk, std::slice::from_ref(&id)).await?;
+    let dead: Vec<_> = bearing
+        .routes
         .into_iter()
         .map(|(route, count)| serde_json::json!({ "route": route, "count": count }))
         .collect();
@@ -47,6 +48,7 @@ pub(super) async fn forget(desk: &Desk, input: Bytes) -> Answer {
         .map_err(|error| failed("the answer cannot be written", &error))?;
     if let Some(fields) = answer.as_object_mut() {
         fields.insert("dead".to_owned(), dead.into());
+        fields.insert("is_dead_cut".to_owned(), bearing.is_cut.into());
         fields.insert("waiting".to_owned(), waiting(desk, id).await?.into());
     }
     write(&answer)
