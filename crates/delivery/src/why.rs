@@ -393,7 +393,9 @@ impl Why {
         let mut all = Latest::default();
         while let Some((found, frames)) = searches.try_next().await? {
             effort.frames += frames;
-            all.join(found);
+            if !found.kept.is_empty() {
+                all.join(found);
+            }
         }
         Ok(all)
     }

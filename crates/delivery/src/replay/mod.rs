@@ -1,6 +1,6 @@
 //! Sends notifications again.
 //!
-//! A plan comes first: it picks the final results that pass a filter, each notification once, and copies their sources into
+//! A plan comes first: it picks the final results that pass a filter, each notification (an id and its line) once, and copies their sources into
 //! `replays/ID/part-NNNNN.zst`. It says how many there are; nothing is sent before somebody runs it. Compaction,
 //! ageing and new results do not change a plan.
 //!

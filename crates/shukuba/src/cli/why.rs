@@ -49,7 +49,7 @@ fn table(answer: &Value) -> String {
         .map(|(place, one)| story(one, &of_several(stories, place), rests))
         .collect();
     if stories.is_empty() {
-        let nothing = "nothing bears that id, and nothing went or is to go to that URL: it was not accepted here, or is past its retention";
+        let nothing = "no result and no message that waits here bears that id or URL: it was not accepted here, was taken by somebody else, or is past its retention; what waits in queues elsewhere is not seen";
         let rests = rests.iter().map(resting);
         let rests = rests.map(|word| format!("{word}: what waits for that is not tried"));
         let said: Vec<String> = std::iter::once(nothing.to_owned()).chain(rests).collect();
