@@ -48,6 +48,15 @@ type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 /// For how long the name of a deleted queue rests.
 pub(crate) const DELETED_MS: u64 = 60_000;
 
+/// JSON of what the journal or a snapshot is to hold.
+pub(crate) fn json(value: &impl serde::Serialize) -> Vec<u8> {
+    #[expect(
+        clippy::expect_used,
+        reason = "settings and tasks are texts, numbers and maps by text; better nothing is written than an empty record"
+    )]
+    serde_json::to_vec(value).expect("settings and tasks have a JSON form")
+}
+
 /// All queues.
 #[derive(Debug)]
 pub(crate) struct Engine {

@@ -19,7 +19,7 @@ use super::hot::Entry;
 use super::sip::Seed;
 use super::state::{QueueState, Source};
 use super::task::Task;
-use super::{Engine, Map, Paused};
+use super::{Engine, Map, Paused, json};
 use crate::settings::Settings;
 
 /// 1: without the receives of dead letters before they became ones, and without when messages were received again.
@@ -84,7 +84,7 @@ impl Engine {
         });
         list(out, self.tasks.iter(), |out, (number, task)| {
             codec::put_varint(out, u64::from(*number));
-            codec::put_bytes(out, &serde_json::to_vec(task).unwrap_or_default());
+            codec::put_bytes(out, &json(task));
         });
         list(out, self.paused.iter(), |out, paused| {
             let (kind, name) = match paused {
@@ -199,10 +199,7 @@ fn list<T>(
 fn write_queue(queue: &QueueState, out: &mut Vec<u8>) {
     codec::put_varint(out, u64::from(queue.id.0));
     codec::put_bytes(out, queue.name.as_bytes());
-    codec::put_bytes(
-        out,
-        &serde_json::to_vec(&*queue.settings).unwrap_or_default(),
-    );
+    codec::put_bytes(out, &json(&*queue.settings));
     codec::put_varint(out, queue.purged_at.map_or(0, |at| at.as_millis() + 1));
     codec::put_varint(out, u64::from(queue.turn));
     list(out, queue.sent.iter(), |out, (minute, count)| {

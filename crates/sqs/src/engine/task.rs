@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use store::record::{MessageKey, MoveCause, QueueId, Record, Touched};
 
 use super::pick::Bounds;
-use super::{Engine, ids};
+use super::{Engine, ids, json};
 use crate::Error;
 
 /// Finished tasks that are kept for each source queue, as the listing shows at most 10.
@@ -257,5 +257,5 @@ pub(crate) fn source_of_handle(handle: &str) -> Option<String> {
 
 /// A task's state as it is journaled.
 pub(crate) fn task_json(task: &Task) -> Vec<u8> {
-    serde_json::to_vec(task).unwrap_or_default()
+    json(task)
 }

@@ -8,8 +8,8 @@ use store::record::{QueueId, Record, Stored};
 use store::{Class, Position};
 
 use super::{Queue, Queues};
-use crate::engine::Engine;
 use crate::engine::decide::{Creation, Rest};
+use crate::engine::{Engine, json};
 use crate::policy::Permission;
 use crate::settings::Settings;
 use crate::{Error, name, policy};
@@ -101,7 +101,7 @@ impl Queues {
         settings: Settings,
         at: Timestamp,
     ) -> Result<(Arc<Queue>, Position), Error> {
-        let bytes = to_json(&settings);
+        let bytes = json(&settings);
         let mut record = Record::QueueCreated {
             queue: id,
             name,
@@ -360,7 +360,7 @@ impl Queues {
                     .settings,
             );
             let changed = change(&engine, &before, at)?;
-            let bytes = to_json(&changed);
+            let bytes = json(&changed);
             let mut record = Record::QueueChanged {
                 queue: queue.id(),
                 settings: &bytes,
@@ -467,8 +467,4 @@ fn warn_of_unmet(queue: &str, before: Option<&Settings>, settings: &Settings) {
     for what in settings.unmet().filter(|what| !was_said(*what)) {
         tracing::warn!(queue, "{what}");
     }
-}
-
-fn to_json(settings: &Settings) -> Vec<u8> {
-    serde_json::to_vec(settings).unwrap_or_default()
 }
