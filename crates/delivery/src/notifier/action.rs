@@ -1,6 +1,6 @@
 //! What goes in and out of the dispatcher.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -96,6 +96,9 @@ pub enum Action {
     CancelSends,
 }
 
+/// How much is in flight at each destination that has an in-flight bound, by the destination's name in results.
+pub type Held = Arc<BTreeMap<Arc<str>, u32>>;
+
 /// What an operator or the scaler may change while a notifier runs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Directives {
@@ -103,6 +106,8 @@ pub struct Directives {
     pub share: Share,
     /// What part of a destination's limits its route has, where other routes send there too.
     pub parts: Parts,
+    /// What notifiers of its route that leave still have in flight: it counts against the bounds of those that stay.
+    pub held: Held,
     /// Whether the route is paused: nothing is received, what is held is handed back.
     pub is_paused: bool,
     /// Destinations that are paused, by their name in results.
@@ -116,6 +121,7 @@ impl Default for Directives {
         Self {
             share: Share::WHOLE,
             parts: Parts::default(),
+            held: Held::default(),
             is_paused: false,
             paused: Arc::default(),
             may_start: true,

@@ -15,7 +15,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::watch;
 use tracing::{debug, warn};
 
-use super::action::{Action, Counts, Directives, JobKey, MessageKey, Moment, Send};
+use super::action::{Action, Counts, Directives, Held, JobKey, MessageKey, Moment, Send};
 use super::dispatcher::{Dispatcher, Setup};
 use crate::config;
 use crate::destinations::Destinations;
@@ -35,6 +35,9 @@ const SETTLE_BACKOFF_MAX: Duration = Duration::from_secs(5);
 
 /// Rounds in a row without a rest, after which the runtime gets its turn; chosen: a round takes some 100 us.
 const RESTLESS_MAX: u32 = 2;
+
+/// What is left to one that retires beyond its longest send, to store the last results: twice what its end keeps for that.
+const RETIRE_MARGIN: Duration = Duration::from_secs(10);
 
 /// Ends of sends that are taken at once before new ones start.
 const TAKE_MAX: usize = 64;
@@ -85,6 +88,8 @@ struct Orders {
 #[derive(Clone, Debug)]
 pub struct Handle {
     orders: Arc<watch::Sender<Orders>>,
+    leaving: watch::Receiver<Option<Held>>,
+    longest_send: Duration,
 }
 
 impl Handle {
@@ -106,6 +111,27 @@ impl Handle {
             orders.stop_within = Some(orders.stop_within.map_or(grace, |known| known.min(grace)));
         });
     }
+
+    /// Ends the notifier: nothing more starts, what is in flight may take as long as its rules say.
+    pub fn retire(&self) {
+        self.stop(self.longest_send + RETIRE_MARGIN);
+    }
+
+    /// What it still has in flight when it takes nothing new any more: it was stopped, or its life nears its end. `None`
+    /// while it takes what comes.
+    #[must_use]
+    pub fn leaving(&self) -> Option<Held> {
+        match self.leaving.has_changed() {
+            Ok(_) => self.leaving.borrow().clone(),
+            Err(_) => Some(Held::default()),
+        }
+    }
+
+    /// Waits until it takes nothing new.
+    pub async fn left(&self) {
+        // An error says that it has ended.
+        let _ = self.leaving.clone().wait_for(Option::is_some).await;
+    }
 }
 
 /// A notifier that has not begun.
@@ -113,6 +139,7 @@ impl Handle {
 pub struct Notifier {
     parts: Parts,
     orders: watch::Receiver<Orders>,
+    leaving: watch::Sender<Option<Held>>,
 }
 
 impl Notifier {
@@ -123,8 +150,18 @@ impl Notifier {
             directives,
             stop_within: None,
         });
-        let orders_of = Arc::new(sender);
-        (Self { parts, orders }, Handle { orders: orders_of })
+        let (leaving, is_leaving) = watch::channel(None);
+        let handle = Handle {
+            orders: Arc::new(sender),
+            leaving: is_leaving,
+            longest_send: parts.destinations.longest_attempt(),
+        };
+        let notifier = Self {
+            parts,
+            orders,
+            leaving,
+        };
+        (notifier, handle)
     }
 
     /// Works for `life` at most, or until it is stopped; then everything is settled or handed back.
@@ -152,6 +189,9 @@ impl Notifier {
             let drops = shell.act(now, |send| sends.push(send_one(sender.clone(), send)));
             if drops {
                 sends.clear();
+            }
+            if shell.dispatcher.is_closing() {
+                tell(&self.leaving, shell.dispatcher.held());
             }
             if shell.is_done(now) {
                 break;
@@ -196,6 +236,17 @@ impl Notifier {
         }
         shell.end()
     }
+}
+
+/// Tells what one that leaves has in flight.
+fn tell(leaving: &watch::Sender<Option<Held>>, held: Held) {
+    leaving.send_if_modified(|known| {
+        let is_new = known.as_ref() != Some(&held);
+        if is_new {
+            *known = Some(held);
+        }
+        is_new
+    });
 }
 
 async fn send_one(sender: Arc<dyn Sender>, send: Send) -> (JobKey, Attempt) {

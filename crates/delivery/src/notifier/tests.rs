@@ -49,12 +49,29 @@ impl Sender for ByPath {
                 "/500" => 500,
                 "/404" => 404,
                 "/hang" => std::future::pending().await,
+                "/late" => {
+                    tokio::time::sleep(Duration::from_secs(119)).await;
+                    200
+                }
                 _ => 200,
             };
             let mut attempt = attempt(Some(status), None);
             attempt.number = one.attempt;
             attempt
         })
+    }
+}
+
+/// Tokio's time, which a test may pause.
+#[derive(Debug)]
+struct Tokio(tokio::time::Instant);
+
+impl Clock for Tokio {
+    fn now(&self) -> base::Timestamp {
+        base::Timestamp::from_secs(1_800_000_000).plus(self.monotonic())
+    }
+    fn monotonic(&self) -> Duration {
+        self.0.elapsed()
     }
 }
 
@@ -273,6 +290,110 @@ impl Queue for Endless {
     fn settle<'a>(&'a self, _: &'a [Outcome]) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(std::future::ready(Ok(())))
     }
+}
+
+/// A receiver that may have five sends at once.
+fn five_at_once() -> Arc<Destinations> {
+    let own = config::Destination {
+        in_flight_max: Some(5),
+        ..config::Destination::default()
+    };
+    let mut settings = config::Settings::default();
+    settings.destinations.insert("a.example".into(), own);
+    Arc::new(Destinations::new(&settings, &config::SystemSecrets).unwrap())
+}
+
+#[tokio::test]
+async fn one_that_leaves_says_so_and_what_it_has_in_flight() {
+    let queue = Arc::new(MemoryQueue::new(EMBEDDED, Arc::new(SystemClock::new())));
+    for line in [
+        "http://a.example/hang",
+        "http://a.example/hang",
+        "http://b.example/hang",
+    ] {
+        queue.send(line.to_owned());
+    }
+    let sender = Arc::new(ByPath::default());
+    let mut parts = parts(queue, sender.clone(), FormatKind::Url);
+    parts.destinations = five_at_once();
+    let (notifier, handle) = Notifier::new(parts, Directives::default());
+    let looked = async {
+        while sender.sends.load(Ordering::SeqCst) < 3 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(handle.leaving(), None);
+        handle.retire();
+        handle.left().await;
+        let held = handle.leaving().unwrap();
+        let held: Vec<_> = held.iter().map(|(name, count)| (&**name, *count)).collect();
+        assert_eq!(held, [("a.example", 2)]);
+        handle.stop(Duration::ZERO);
+    };
+    tokio::join!(notifier.run(Duration::from_secs(3600)), looked);
+    assert_eq!(handle.leaving(), Some(Held::default()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_retires_lets_the_longest_send_end() {
+    let clock = Arc::new(Tokio(tokio::time::Instant::now()));
+    let queue = Arc::new(MemoryQueue::new(EMBEDDED, clock.clone()));
+    queue.send("http://a.example/late".to_owned());
+    let sender = Arc::new(ByPath::default());
+    let mut parts = parts(queue.clone(), sender.clone(), FormatKind::Url);
+    let own = config::Destination {
+        timeout_total: Some(config::Span::secs(120)),
+        ..config::Destination::default()
+    };
+    let mut settings = config::Settings::default();
+    settings.destinations.insert("a.example".into(), own);
+    parts.destinations = Arc::new(Destinations::new(&settings, &config::SystemSecrets).unwrap());
+    parts.clock = clock;
+    let (notifier, handle) = Notifier::new(parts, Directives::default());
+    let looked = async {
+        while sender.sends.load(Ordering::SeqCst) < 1 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        handle.retire();
+    };
+    tokio::join!(notifier.run(Duration::from_secs(3600)), looked);
+    assert_eq!(
+        verdicts(&queue).into_values().collect::<Vec<_>>(),
+        [Verdict::Delivered]
+    );
+}
+
+/// What one that leaves still sends counts against the bound of those that stay.
+#[tokio::test]
+async fn a_successor_takes_what_its_predecessor_leaves_of_a_bound() {
+    let queue = Arc::new(MemoryQueue::new(EMBEDDED, Arc::new(SystemClock::new())));
+    for _ in 0..20 {
+        queue.send("http://a.example/hang".to_owned());
+    }
+    let sender = Arc::new(ByPath::default());
+    let mut parts = parts(queue.clone(), sender.clone(), FormatKind::Url);
+    parts.destinations = five_at_once();
+    parts.notifier.slots = 64;
+    let held = |count| Directives {
+        held: Arc::new([(Arc::from("a.example"), count)].into()),
+        ..Directives::default()
+    };
+    let (notifier, handle) = Notifier::new(parts, held(5));
+    let looked = async {
+        for _ in 0..1000 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(sender.sends.load(Ordering::SeqCst), 0);
+        handle.direct(held(3));
+        while sender.sends.load(Ordering::SeqCst) < 2 {
+            tokio::task::yield_now().await;
+        }
+        for _ in 0..1000 {
+            tokio::task::yield_now().await;
+        }
+        handle.stop(Duration::ZERO);
+    };
+    tokio::join!(notifier.run(Duration::from_secs(60)), looked);
+    assert_eq!(sender.sends.load(Ordering::SeqCst), 2);
 }
 
 #[tokio::test]

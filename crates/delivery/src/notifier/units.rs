@@ -69,6 +69,10 @@ impl Units {
         Some((unit, bucket))
     }
 
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Unit> {
+        self.units.iter().flatten()
+    }
+
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (UnitId, &mut Unit)> {
         self.units.iter_mut().enumerate().filter_map(|(id, unit)| {
             // INVARIANT: never more than UNITS_MAX units.
@@ -101,7 +105,7 @@ impl Units {
         };
         let mut unit = Unit::new(name, rules.clone());
         let share = self.share_of(&unit.name);
-        unit.set_limits(self.cap_of(&rules, share), share.size());
+        unit.set_limits(self.cap_of(&unit, share), share.size());
         unit.is_paused = is_paused(&self.directives, &unit.name);
         unit.bucket = self.bucket_of(&rules, &unit.name, mono);
         let id = match self.unused.pop() {
@@ -135,18 +139,26 @@ impl Units {
         Some(index)
     }
 
-    /// 0 where this notifier has no part of a limit.
+    /// 0 where this notifier has no part of a limit. What those that leave have in flight is taken from the end of the route's
+    /// part, which belongs to those that came last: to their successors.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "a share of a u32 is not negative and fits"
     )]
-    fn cap_of(&self, rules: &DestinationRules, share: Share) -> u32 {
+    fn cap_of(&self, unit: &Unit, share: Share) -> u32 {
+        let rules = &unit.rules;
         if rules.rate_per_sec.is_some() && share.size() <= 0.0 {
             return 0;
         }
         match rules.in_flight_max {
-            Some(max) => share.of(max).min(self.slots),
+            Some(max) => {
+                let held = self.directives.held.get(&unit.name).copied();
+                let of_route = self.part_of_route(&unit.name);
+                share
+                    .of_free(max, of_route, held.unwrap_or(0))
+                    .min(self.slots)
+            }
             None => {
                 let part = f64::from(self.slots) * self.destination_share;
                 (part as u32).clamp(1, self.slots)
@@ -156,11 +168,13 @@ impl Units {
 
     /// This notifier's part of a destination's limits.
     fn share_of(&self, name: &str) -> Share {
-        let own = self.directives.share;
-        match self.directives.parts.get(name) {
-            Some(of_route) => own.within(*of_route),
-            None => own,
-        }
+        self.directives.share.within(self.part_of_route(name))
+    }
+
+    /// What part of a destination's limits its route has.
+    fn part_of_route(&self, name: &str) -> Share {
+        let parts = &self.directives.parts;
+        parts.get(name).copied().unwrap_or(Share::WHOLE)
     }
 
     fn forget_idle(&mut self) {
@@ -188,10 +202,7 @@ impl Units {
         for unit in units.iter_mut().flatten() {
             unit.is_paused = is_paused(&self.directives, &unit.name);
             let share = self.share_of(&unit.name);
-            unit.set_limits(
-                self.cap_of(&unit.rules, share),
-                self.directives.share.size(),
-            );
+            unit.set_limits(self.cap_of(unit, share), self.directives.share.size());
             if let (Some(rate), Some(index)) = (unit.rules.rate_per_sec, unit.bucket)
                 && let Some(bucket) = self.buckets.get_mut(index)
             {

@@ -2,7 +2,8 @@
 //!
 //! The law: `wanted = ceil(sent a minute / what one manages a minute) + ceil(what waits from before / what one manages
 //! within drain_within)`, between `notifiers_min` and `notifiers_max`, and at least one where anything was sent or
-//! waits. Started are those that do not run yet; none is ever stopped: each ends by its own deadline.
+//! waits. Started are those that do not run yet; none is ever stopped: each ends by its own deadline. One that only ends
+//! what it has in flight does not count as running, so that its successor comes before it is gone.
 //!
 //! - [`Scaler::plan`]: the law, pure; every [`Plan`] says its inputs and its reason
 //! - [`Loop`]: plans each interval for every route, and keeps the last plans
@@ -14,7 +15,7 @@ use std::time::Duration;
 use base::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use looping::{Loop, RouteScale};
+pub use looping::{Loop, RouteScale, Rules};
 
 /// What a plan is made from.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,7 +30,7 @@ pub struct Inputs {
     pub notifier_per_minute: u64,
     /// In how many milliseconds a backlog should be worked off.
     pub drain_within_ms: u64,
-    /// Notifiers that run.
+    /// Notifiers that run and take what comes.
     pub running: u32,
     /// The sum of the shares of limits that they hold, 0.0 to 1.0.
     pub granted: f64,

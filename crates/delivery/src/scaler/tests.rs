@@ -168,15 +168,12 @@ async fn each_interval_has_a_plan_that_is_kept() {
         route: "s2s".to_owned(),
         notifiers_max: None,
     };
-    let life = Duration::from_secs(300);
-    let looping = Loop::new(
+    let rules = Rules {
         settings,
-        life,
-        vec![scale],
-        Arc::new(Sent(40)),
-        invoker.clone(),
-        clock.clone(),
-    );
+        life: Duration::from_secs(300),
+        routes: vec![scale],
+    };
+    let looping = Loop::new(rules, Arc::new(Sent(40)), invoker.clone(), clock.clone());
     for _ in 0..3 {
         looping.plan_all().await;
         clock.advance(Duration::from_secs(60));
@@ -199,4 +196,88 @@ async fn each_interval_has_a_plan_that_is_kept() {
     );
     assert!(looping.history(Some("other")).is_empty());
     assert_eq!(clock.now(), Timestamp::from_secs(1_000_180));
+}
+
+/// Notifiers in this process: how many take what comes, and of how many each has a part.
+#[derive(Debug, Default)]
+struct Here(Mutex<(u32, u32)>);
+
+impl Invoker for Here {
+    fn start(&self, _: StartEvent) -> BoxFuture<'_, Result<(), Error>> {
+        self.0.lock().0 += 1;
+        Box::pin(std::future::ready(Ok(())))
+    }
+    fn running<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<u32, Error>> {
+        Box::pin(std::future::ready(Ok(self.0.lock().0)))
+    }
+    fn share_out<'a>(&'a self, _: &'a str, count: u32) -> BoxFuture<'a, Result<bool, Error>> {
+        self.0.lock().1 = count;
+        Box::pin(std::future::ready(Ok(true)))
+    }
+}
+
+fn rules(notifiers_min: u32, routes: &[&str]) -> Rules {
+    let scale = |route: &&str| RouteScale {
+        route: (*route).to_owned(),
+        notifiers_max: None,
+    };
+    Rules {
+        settings: config::Scaler {
+            notifiers_min,
+            ..config::Scaler::default()
+        },
+        life: Duration::from_secs(300),
+        routes: routes.iter().map(scale).collect(),
+    }
+}
+
+#[tokio::test]
+async fn who_leaves_is_followed_before_the_next_interval() {
+    let clock = Arc::new(ManualClock::at(Timestamp::from_secs(1_000_000)));
+    let here = Arc::new(Here::default());
+    let source = Arc::new(Sent(0));
+    let looping = Loop::new(rules(4, &["s2s"]), source, here.clone(), clock.clone());
+    // Nobody has left where nothing was planned.
+    looping.plan_left().await;
+    assert!(looping.history(None).is_empty());
+    looping.plan_all().await;
+    looping.plan_left().await;
+    assert_eq!((looping.history(None).len(), here.0.lock().0), (1, 4));
+
+    here.0.lock().0 = 3;
+    clock.advance(Duration::from_millis(250));
+    looping.plan_left().await;
+    assert_eq!((looping.history(None).len(), *here.0.lock()), (2, (4, 4)));
+    // It looked back over an interval, not over a quarter of a second.
+    let plan = looping.history(None).pop().unwrap();
+    let interval = config::Scaler::default().interval.get();
+    assert_eq!(u128::from(plan.inputs.interval_ms), interval.as_millis());
+
+    // Who is not followed leaves its part to the others.
+    looping.set_rules(rules(2, &["s2s"]));
+    here.0.lock().0 = 3;
+    looping.plan_left().await;
+    looping.plan_left().await;
+    assert_eq!((looping.history(None).len(), *here.0.lock()), (3, (3, 3)));
+}
+
+#[tokio::test]
+async fn plans_go_on_when_the_rules_change() {
+    let clock = Arc::new(ManualClock::at(Timestamp::from_secs(1_000_000)));
+    let here = Arc::new(Here::default());
+    let looping = Loop::new(
+        rules(1, &["a", "b"]),
+        Arc::new(Sent(0)),
+        here.clone(),
+        clock.clone(),
+    );
+    looping.plan_all().await;
+    looping.set_rules(rules(1, &["b", "c"]));
+    looping.plan_all().await;
+    let plans = looping.history(None);
+    let plans: Vec<_> = plans
+        .iter()
+        .map(|plan| (plan.number, plan.route.as_str()))
+        .collect();
+    assert_eq!(plans, [(1, "a"), (2, "b"), (3, "b"), (4, "c")]);
 }

@@ -12,6 +12,7 @@ use base::{Clock, SystemClock};
 use delivery::ledger::Ledger;
 use delivery::port::ResultStore;
 use delivery::results::{ObjectResults, Results};
+use delivery::scaler::Loop;
 use delivery::sender::Tools;
 use gateway::{Door, DoorParts, KeyStore, Limits, Registry};
 use parking_lot::{Mutex, RwLock};
@@ -99,7 +100,12 @@ impl House {
             routes: routes.clone(),
             samples: Mutex::default(),
         });
-        let plans = work::plans(&now, &routes.read(), &counts, &notifiers);
+        let plans = Loop::new(
+            work::rules(&now, &routes.read()),
+            counts.clone(),
+            notifiers.clone(),
+            clock.clone(),
+        );
         let work = Work {
             live: live.clone(),
             notifiers: notifiers.clone(),
@@ -108,7 +114,7 @@ impl House {
             results,
             sealing: Arc::default(),
             drifts: Arc::default(),
-            plans: Arc::new(watch::Sender::new(plans)),
+            plans: Arc::new(plans),
             clock: clock.clone(),
             stop: stopped,
         };
@@ -231,15 +237,10 @@ impl House {
                 "the new routes cannot be opened; the old ones stay"
             ),
         }
-        let plans = work::plans(
-            &self.live.now(),
-            &self.notifiers.routes.read(),
-            &self.work.counts,
-            &self.notifiers,
-        );
-        self.work.plans.send_replace(plans);
-        // Those that run know the old rules; they end what is in flight, and others take over.
-        self.notifiers.renew();
+        // Those that run know the old rules; they end what is in flight, and others take over at once.
+        self.notifiers.renew().await;
+        let rules = work::rules(&self.live.now(), &self.notifiers.routes.read());
+        self.work.plans.set_rules(rules);
         if needing.is_empty() {
             tracing::info!("settings read again");
         } else {

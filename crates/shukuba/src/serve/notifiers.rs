@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use base::Clock;
 use delivery::ledger::Ledger;
-use delivery::notifier::{Directives, Handle, Notifier, Parts};
+use delivery::notifier::{Directives, Handle, Held, Notifier, Parts};
 use delivery::port::{Error, Invoker, StartEvent};
 use delivery::result::{Salt, SentBy, Writer};
 use delivery::sender::Senders;
@@ -24,8 +24,8 @@ use super::route_queue::RouteQueue;
 use super::routes::{self, LiveRoute, Routes};
 use super::runtimes::Runtimes;
 
-/// What sends in flight may take when the settings or the queue change. Chosen: the longest attempt by default.
-const RENEW_GRACE: Duration = Duration::from_secs(15);
+/// How long those that are told to leave may take until they take nothing new. Chosen: a round takes some 100 us.
+const RENEWED_WITHIN: Duration = Duration::from_secs(1);
 
 /// What notifiers are made of, and those that run.
 #[derive(Debug)]
@@ -64,11 +64,15 @@ impl Invoker for Notifiers {
     fn share_out<'a>(&'a self, route: &'a str, count: u32) -> BoxFuture<'a, Result<bool, Error>> {
         Box::pin(async move {
             let mut running = self.running.lock();
+            let held = held(&running, route);
             let of_route = running.values_mut().filter(|one| one.works_for(route));
             for (index, one) in (0..).zip(of_route) {
                 one.share = Share::part(index, count);
-                let share = one.share;
-                one.handle.modify(|directives| directives.share = share);
+                let (share, held) = (one.share, held.clone());
+                one.handle.modify(|directives| {
+                    directives.share = share;
+                    directives.held = held;
+                });
             }
             Ok(true)
         })
@@ -76,13 +80,14 @@ impl Invoker for Notifiers {
 }
 
 impl Running {
+    /// Whether it takes what comes for `route`; one that leaves only ends what it has in flight.
     fn works_for(&self, route: &str) -> bool {
-        self.route == route && !self.task.is_finished()
+        self.route == route && !self.task.is_finished() && self.handle.leaving().is_none()
     }
 }
 
 impl Notifiers {
-    /// How many run for `route`.
+    /// How many run for `route` and take what comes.
     pub(super) fn count(&self, route: &str) -> u32 {
         let running = self.running.lock();
         let count = running
@@ -98,7 +103,8 @@ impl Notifiers {
         let route = self.routes.read().get(&event.route).cloned();
         let route = route.ok_or_else(|| Error::refused(&what, "there is no such route"))?;
         let number = self.started.fetch_add(1, Ordering::Relaxed);
-        let directives = self.directives(&event.route, event.share);
+        let held = held(&self.running.lock(), &event.route);
+        let directives = self.directives(&event.route, event.share, held);
         let life = base::Timestamp::from_millis(event.deadline_ms).since(self.clock.now());
         let (runtime, senders) = self
             .runtimes
@@ -153,7 +159,7 @@ impl Notifiers {
         }
     }
 
-    fn directives(&self, route: &str, share: Share) -> Directives {
+    fn directives(&self, route: &str, share: Share, held: Held) -> Directives {
         let pauses = self.ledger.pauses();
         let paused = pauses
             .iter()
@@ -162,6 +168,7 @@ impl Notifiers {
         Directives {
             share,
             parts: self.demand.parts_of(route),
+            held,
             is_paused: self.ledger.is_route_paused(route),
             paused: Arc::new(paused.collect::<BTreeSet<_>>()),
             may_start: may_start(self.queues.journal().room()),
@@ -174,39 +181,52 @@ impl Notifiers {
         self.follow();
         self.demand
             .decide(self.clock.monotonic(), &self.live.now().destinations);
-        for running in self.running.lock().values() {
-            running
-                .handle
-                .direct(self.directives(&running.route, running.share));
+        let all = self.running.lock();
+        for running in all.values() {
+            let held = held(&all, &running.route);
+            let directives = self.directives(&running.route, running.share, held);
+            running.handle.direct(directives);
         }
     }
 
     /// Where the queue of a route was created again, notifiers that know the old one end; the scaler starts others.
     fn follow(&self) {
         for route in routes::follow(&self.queues, &mut self.routes.write()) {
-            self.end(RENEW_GRACE, |running| *running.route == *route);
+            let all = self.running.lock();
+            let old = all.values().filter(|one| *one.route == *route);
+            old.for_each(|one| one.handle.retire());
         }
     }
 
-    /// Ends those that run by old settings; the scaler starts others.
-    pub(super) fn renew(&self) {
-        self.end(RENEW_GRACE, |_| true);
-    }
-
-    fn end(&self, grace: Duration, is_meant: impl Fn(&Running) -> bool) {
+    /// Ends those that run by old settings: what they have in flight keeps the time that its rules give. Returns when they take
+    /// nothing new, so that the next plan starts others, or after [`RENEWED_WITHIN`].
+    pub(super) async fn renew(&self) {
         let running = self.running.lock();
-        for running in running.values().filter(|running| is_meant(running)) {
-            running.handle.stop(grace);
+        let handles: Vec<Handle> = running.values().map(|one| one.handle.clone()).collect();
+        drop(running);
+        handles.iter().for_each(Handle::retire);
+        let all_left = futures_util::future::join_all(handles.iter().map(Handle::left));
+        if tokio::time::timeout(RENEWED_WITHIN, all_left)
+            .await
+            .is_err()
+        {
+            tracing::warn!("a notifier is slow to leave; its successor comes when it has");
         }
     }
 
     /// Ends all and waits for them. What is in flight may take `grace`.
     pub(super) async fn stop(&self, grace: Duration) {
-        self.end(grace, |_| true);
-        let all = std::mem::take(&mut *self.running.lock());
-        for (_, running) in all {
-            if running.task.await.is_err() {
-                tracing::error!(route = %running.route, "a notifier failed; its messages come back when their leases end");
+        loop {
+            let all = std::mem::take(&mut *self.running.lock());
+            // A plan that was under way may have started one more.
+            if all.is_empty() {
+                return;
+            }
+            all.values().for_each(|one| one.handle.stop(grace));
+            for (_, running) in all {
+                if running.task.await.is_err() {
+                    tracing::error!(route = %running.route, "a notifier failed; its messages come back when their leases end");
+                }
             }
         }
     }
@@ -214,6 +234,18 @@ impl Notifiers {
     fn reap(&self) {
         self.running.lock().retain(|_, one| !one.task.is_finished());
     }
+}
+
+/// What those of a route that leave have in flight.
+fn held(running: &BTreeMap<u64, Running>, route: &str) -> Held {
+    let mut sum = BTreeMap::new();
+    let of_route = running.values().filter(|one| one.route == route);
+    for held in of_route.filter_map(|one| one.handle.leaving()) {
+        for (destination, count) in held.iter() {
+            *sum.entry(destination.clone()).or_default() += count;
+        }
+    }
+    Arc::new(sum)
 }
 
 /// Results must find room: no new notification when half of the reserve is gone.

@@ -7,7 +7,7 @@ use base::{Clock, Timestamp};
 use delivery::results::sealing::{Failing, Sealing};
 use delivery::results::set::Window;
 use delivery::results::{ResultLog, Results, Sealer};
-use delivery::scaler::{Loop, RouteScale};
+use delivery::scaler::{Loop, RouteScale, Rules};
 use tokio::sync::watch;
 
 use super::counts::{self, Counts};
@@ -39,8 +39,8 @@ pub(super) struct Work {
     pub(super) sealing: Arc<Sealing>,
     /// Whether the ledger balances.
     pub(super) drifts: Arc<Drifts>,
-    /// The loop that plans, replaced when settings change.
-    pub(super) plans: Arc<watch::Sender<Arc<Loop>>>,
+    /// Plans how many notifiers run.
+    pub(super) plans: Arc<Loop>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) stop: watch::Receiver<bool>,
 }
@@ -52,16 +52,16 @@ impl Work {
         while self.tick(&mut ticks).await {
             self.counts.sample(self.clock.now());
             self.notifiers.direct();
-            let plans = self.plans.borrow().clone();
-            if self.is_unattended() && self.may_plan_early(&plans) {
-                plans.plan_all().await;
+            self.plans.plan_left().await;
+            if self.is_unattended() && self.may_plan_early() {
+                self.plans.plan_all().await;
             }
         }
     }
 
     /// What was sent in a moment says little about a minute: plans are a second apart at least.
-    fn may_plan_early(&self, plans: &Loop) -> bool {
-        let last = plans.history(None).last().map_or(0, |plan| plan.at_ms);
+    fn may_plan_early(&self) -> bool {
+        let last = self.plans.history(None).last().map_or(0, |plan| plan.at_ms);
         let since = self.clock.now().since(Timestamp::from_millis(last));
         since >= EARLY_PLANS_APART
     }
@@ -152,30 +152,14 @@ impl Work {
         }
     }
 
-    /// Plans each interval how many notifiers run; changed settings make a new loop.
-    pub(super) async fn scale(mut self) {
-        loop {
-            let mut plans = self.plans.subscribe();
-            let current = plans.borrow_and_update().clone();
-            let (end, ended) = watch::channel(false);
-            let running = current.run(ended);
-            tokio::select! {
-                () = running => {}
-                _ = plans.changed() => {}
-                _ = self.stop.wait_for(|is_stopping| *is_stopping) => return,
-            }
-            drop(end);
-        }
+    /// Plans each interval how many notifiers run.
+    pub(super) async fn scale(self) {
+        self.plans.run(self.stop).await;
     }
 }
 
-/// The scaler's loop by the settings that hold.
-pub(super) fn plans(
-    now: &Now,
-    routes: &Routes,
-    counts: &Arc<Counts>,
-    notifiers: &Arc<Notifiers>,
-) -> Arc<Loop> {
+/// What plans are made by, as the settings that hold say.
+pub(super) fn rules(now: &Now, routes: &Routes) -> Rules {
     let scales = routes
         .values()
         .filter(|route| route.rules.notifier)
@@ -183,12 +167,9 @@ pub(super) fn plans(
             route: route.name.to_string(),
             notifiers_max: route.rules.notifiers_max,
         });
-    Arc::new(Loop::new(
-        now.settings.scaler.clone(),
-        now.settings.notifier.life.get(),
-        scales.collect(),
-        counts.clone(),
-        notifiers.clone(),
-        notifiers.clock.clone(),
-    ))
+    Rules {
+        settings: now.settings.scaler.clone(),
+        life: now.settings.notifier.life.get(),
+        routes: scales.collect(),
+    }
 }

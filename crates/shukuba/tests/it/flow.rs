@@ -17,6 +17,16 @@ default = [\"100ms\"]
 client = \"never\"
 ";
 
+/// A send may take longer than any test.
+const PATIENT: &str = "\
+[destinations.\"127.0.0.1\"]
+allow_cidrs = [\"127.0.0.0/8\"]
+timeout_total = \"10m\"
+timeout_first_byte = \"10m\"
+[notifier]
+life = \"15m\"
+";
+
 fn total(house: &House, queue: &str, state: &str) -> i64 {
     let ledger = house.ledger();
     assert_eq!(ledger["balanced"], true, "{ledger}");
@@ -202,10 +212,7 @@ fn settings_are_read_again_while_serving() {
     house.settle(&format!(
         "{SETTINGS}\n[routes.second]\nqueue = \"second\"\n"
     ));
-    let asked = std::process::Command::new("kill")
-        .args(["-HUP", &server.0.id().to_string()])
-        .status();
-    assert!(asked.unwrap().success());
+    server.reload();
     house.until("the second route is there", || {
         house.json(&["status"])["routes"].as_array().unwrap().len() == 2
     });
@@ -213,6 +220,29 @@ fn settings_are_read_again_while_serving() {
     house.until("the second route delivers", || {
         total(&house, "second", "delivered") == 1
     });
+}
+
+/// What is in flight when the settings are read again neither ends nor holds up the rest of its route.
+#[test]
+fn a_send_that_hangs_while_its_notifier_leaves_holds_nobody_up() {
+    let house = House::new(&format!("{SETTINGS}{PATIENT}"));
+    let (_sink, url) = house.sink();
+    let server = house.serve();
+    let hanging = format!("{url}/hang?n=0");
+    house.send("q", [hanging.clone()]);
+    house.until("it hangs", || {
+        queue_of(&house.ledger(), "q").1["in_flight"] == 1
+    });
+    for round in 0..2 {
+        server.reload();
+        house.send("q", (1..6).map(|n| format!("{url}/ok?n={}", round * 5 + n)));
+        house.until("the others are delivered", || {
+            total(&house, "q", "delivered") == (round + 1) * 5
+        });
+        assert_eq!(queue_of(&house.ledger(), "q").1["in_flight"], 1);
+    }
+    // Its first attempt goes on.
+    assert_eq!(house.run(&["why", &hanging]).status.code(), Some(1));
 }
 
 #[test]

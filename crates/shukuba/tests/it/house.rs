@@ -122,13 +122,12 @@ impl House {
     /// Starts a sink, whose log is `sink.log`.
     pub(crate) fn sink(&self) -> (Process, String) {
         let log = self.path("sink.log");
-        let mut command = self.command(&[
-            "sink",
-            "--listen",
-            "127.0.0.1:0",
-            "--log",
-            log.to_str().unwrap(),
-        ]);
+        self.sink_with(&["--log", log.to_str().unwrap()])
+    }
+
+    fn sink_with(&self, options: &[&str]) -> (Process, String) {
+        let mut command = self.command(&["sink", "--listen", "127.0.0.1:0"]);
+        command.args(options);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap())
@@ -261,6 +260,14 @@ impl Process {
             .unwrap();
         assert!(asked.success());
         self.0.wait().unwrap().code()
+    }
+
+    /// Asks it to read its settings again.
+    pub(crate) fn reload(&self) {
+        let asked = Command::new("kill")
+            .args(["-HUP", &self.0.id().to_string()])
+            .status();
+        assert!(asked.unwrap().success());
     }
 
     /// Waits for its own end and gives its exit code.

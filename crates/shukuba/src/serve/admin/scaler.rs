@@ -19,7 +19,7 @@ pub(super) async fn history(desk: &Desk, input: Bytes) -> Answer {
     if let Some(route) = &route {
         desk.route(route)?;
     }
-    let plans = desk.work.plans.borrow().history(route.as_deref());
+    let plans = desk.work.plans.history(route.as_deref());
     let skip = plans.len().saturating_sub(max.unwrap_or(20));
     let running: Vec<_> = {
         let routes = desk.notifiers.routes.read();
