@@ -22,6 +22,7 @@ use crate::result::{Decision, Head, Salt, Stored};
 use crate::results::compact::id_keys;
 use crate::results::set::{Entry, Window, lines_of};
 use crate::results::{Error, ResultLog, Results, bloom, sealer};
+use crate::sender;
 use crate::travel;
 
 /// The most attempts that are answered; the latest ones where there are more.
@@ -44,7 +45,7 @@ impl Question {
     #[must_use]
     pub fn of(text: &str) -> Self {
         let text = text.trim();
-        if text.contains("://") || text.starts_with("mailto:") {
+        if text.contains("://") || sender::has_scheme(text) {
             Self::Url(url::Url::parse(text).map_or_else(|_| text.to_owned(), Into::into))
         } else {
             Self::Id(text.to_owned())

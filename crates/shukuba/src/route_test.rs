@@ -10,6 +10,7 @@ use delivery::config::{DestinationRules, Route, Schedule, Span};
 use delivery::destinations::{self, Destinations};
 use delivery::format::{Format, Parsed};
 use delivery::masking::{MASK, Masking};
+use delivery::port::Sender as _;
 use delivery::sender::{Senders, Tools};
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +34,8 @@ pub(crate) struct Tested {
     pub(crate) destination: Option<String>,
     /// Those of its rules that say how it is sent and when again.
     pub(crate) rules: BTreeMap<String, String>,
+    /// The server that would take it for the receiver, `host:port`.
+    pub(crate) relay: Option<String>,
     /// Where it would connect to.
     pub(crate) addresses: Vec<String>,
 }
@@ -55,10 +58,12 @@ pub(crate) async fn run(
             let clock = Arc::new(SystemClock::new());
             let over = parsed.expires_at.filter(|end| *end <= clock.now());
             let senders = Senders::new(Tools::new(clock));
-            match (over, senders.addresses(&parsed.request, &rules).await) {
-                (None, Ok(addresses)) => {
+            let own = senders.own_headers(&parsed.request, &rules);
+            match (over, senders.way(&parsed.request, &rules).await) {
+                (None, Ok(way)) => {
                     tested.is_sent = true;
-                    tested.addresses = addresses.iter().map(ToString::to_string).collect();
+                    tested.addresses = way.addresses.iter().map(ToString::to_string).collect();
+                    tested.relay = way.relay;
                 }
                 // Looked at first by notifiers as well.
                 (Some(end), _) => {
@@ -66,12 +71,11 @@ pub(crate) async fn run(
                 }
                 (None, Err(refused)) => tested.problem = Some(refused.to_string()),
             }
-            let is_default = matches!(rules.name.as_ref(), "*" | "(default)" | "");
-            tested.destination = Some(match is_default {
+            tested.destination = Some(match rules.is_for_all() {
                 true => destinations::authority(&parsed.request.url),
                 false => rules.name.to_string(),
             });
-            tell(&mut tested, parsed, &rules);
+            tell(&mut tested, parsed, &rules, &own);
         }
     }
     tested
@@ -84,7 +88,8 @@ fn parse(route: &Route, line: &str) -> Result<Parsed, String> {
         .map_err(|error| error.to_string())
 }
 
-fn tell(tested: &mut Tested, parsed: Parsed, rules: &DestinationRules) {
+/// `own`: the headers that the rules give the request.
+fn tell(tested: &mut Tested, parsed: Parsed, rules: &DestinationRules, own: &[&str]) {
     let request = parsed.request;
     tested.id = parsed.id;
     tested.expires_at = parsed.expires_at.map(base::Timestamp::rfc3339);
@@ -99,26 +104,25 @@ fn tell(tested: &mut Tested, parsed: Parsed, rules: &DestinationRules) {
             );
         (name, if is_secret { MASK.to_owned() } else { value })
     };
-    let is_http = matches!(request.url.scheme(), "http" | "https");
-    let id_header = Some(&*rules.id_header).filter(|name| is_http && !name.is_empty());
-    let is_id = |name: &str| id_header.is_some_and(|own| own.eq_ignore_ascii_case(name));
-    let own = rules.headers.iter().map(|(name, _)| name);
-    let own: Vec<&String> = own.filter(|name| !is_id(name)).collect();
-    let replaced = |name: &str| is_id(name) || own.iter().any(|own| own.eq_ignore_ascii_case(name));
+    let replaced = |name: &str| own.iter().any(|own| own.eq_ignore_ascii_case(name));
     tested.headers = request
         .headers
         .into_iter()
         .filter(|(name, _)| !replaced(name))
         .map(shown)
         .collect();
+    let id = tested.id.as_deref().unwrap_or("(the message's id)/1");
     // Static headers may hold secrets: their names only.
-    let set = |name: &String| (name.clone(), "(set by the destination)".to_owned());
-    tested.headers.extend(own.into_iter().map(set));
-    tested.headers.extend(id_header.map(|name| {
-        let id = tested.id.clone();
-        let id = id.unwrap_or_else(|| "(the message's id)/1".to_owned());
-        (name.to_owned(), id)
-    }));
+    let set = |name: &&str| {
+        let is_id = name.eq_ignore_ascii_case(&rules.id_header);
+        let value = if is_id {
+            id
+        } else {
+            "(set by the destination)"
+        };
+        ((*name).to_owned(), value.to_owned())
+    };
+    tested.headers.extend(own.iter().map(set));
     tested.rules = rules_of(rules);
     tested.body_bytes = request.body.len();
     tested.body =

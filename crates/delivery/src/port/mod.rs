@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -470,7 +471,7 @@ pub trait Invoker: Send + Sync + fmt::Debug {
 /// A way to send: one file in `sender/` and one line in `SENDERS`.
 pub trait Sender: Send + Sync + fmt::Debug {
     /// The URL schemes that it takes, such as `["http", "https"]`.
-    fn schemes(&self) -> &'static [&'static str];
+    fn schemes(&self) -> &[&'static str];
 
     /// Whether the request can be sent under these rules, without any I/O.
     ///
@@ -486,4 +487,32 @@ pub trait Sender: Send + Sync + fmt::Debug {
         rules: &'a DestinationRules,
         budget: Duration,
     ) -> BoxFuture<'a, Attempt>;
+
+    /// The headers that these rules give the request, in the place of those of the line. None by default.
+    fn own_headers<'a>(&self, request: &Request, rules: &'a DestinationRules) -> Vec<&'a str> {
+        let _ = (request, rules);
+        Vec::new()
+    }
+
+    /// Where the request would go: for `route test`, which sends nothing. Nothing is known of it by default.
+    ///
+    /// # Errors
+    /// [`NotSendable`] as the attempt itself would fail.
+    fn way<'a>(
+        &'a self,
+        request: &'a Request,
+        rules: &'a DestinationRules,
+    ) -> BoxFuture<'a, Result<Way, NotSendable>> {
+        let checked = self.check(request, rules);
+        Box::pin(std::future::ready(checked.map(|()| Way::default())))
+    }
+}
+
+/// Where a request would go.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Way {
+    /// `host:port` of the server that takes it for the receiver, without credentials.
+    pub relay: Option<String>,
+    /// The addresses that would be connected to.
+    pub addresses: Vec<SocketAddr>,
 }

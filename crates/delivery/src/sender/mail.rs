@@ -39,10 +39,13 @@ use url::Url;
 use super::{Tools, blank, not_sendable};
 use crate::config::DestinationRules;
 use crate::dns;
-use crate::port::{Attempt, ErrorClass, NotSendable, Notification, Request, Sender, Timings};
+use crate::port::{Attempt, ErrorClass, NotSendable, Notification, Request, Sender, Timings, Way};
 
 /// Receivers of one mail, copies included (chosen; RFC 5321 asks servers to take 100).
 const RECIPIENTS_LIMIT: usize = 50;
+
+/// The schemes for [`super::SENDERS`].
+pub(super) const SCHEMES: &[&str] = &["mailto"];
 
 /// The sender for [`super::SENDERS`].
 pub(super) fn sender(tools: &Tools) -> Arc<dyn Sender> {
@@ -66,7 +69,7 @@ impl fmt::Debug for MailSender {
 
 impl Sender for MailSender {
     fn schemes(&self) -> &'static [&'static str] {
-        &["mailto"]
+        SCHEMES
     }
 
     fn check(&self, request: &Request, rules: &DestinationRules) -> Result<(), NotSendable> {
@@ -87,6 +90,21 @@ impl Sender for MailSender {
         budget: Duration,
     ) -> BoxFuture<'a, Attempt> {
         Box::pin(self.attempt(notification, rules, budget))
+    }
+
+    fn way<'a>(
+        &'a self,
+        _: &'a Request,
+        rules: &'a DestinationRules,
+    ) -> BoxFuture<'a, Result<Way, NotSendable>> {
+        Box::pin(async move {
+            let relay = Relay::of(rules)?;
+            let found = self.resolve(&relay).await;
+            Ok(Way {
+                addresses: found.map_err(|(_, _, detail)| not_sendable(detail))?,
+                relay: Some(relay.authority()),
+            })
+        })
     }
 }
 
@@ -276,6 +294,15 @@ impl Relay {
                 )
             }),
         })
+    }
+
+    /// `host:port`.
+    fn authority(&self) -> String {
+        let (host, port) = (&self.host, self.port);
+        match host.contains(':') {
+            true => format!("[{host}]:{port}"),
+            false => format!("{host}:{port}"),
+        }
     }
 
     async fn connect(
@@ -638,6 +665,24 @@ mod tests {
         let said = conversations.recv().await.unwrap();
         assert!(!said.contains("AUTH"), "{said}");
         assert!(!format!("{attempt:?}").contains("hunter2"));
+    }
+
+    #[tokio::test]
+    async fn the_way_of_a_mail_is_its_relay_without_the_password() {
+        let senders = contract::senders();
+        let mail = mail("mailto:a@example.com");
+        for (relay, authority, address) in [
+            (
+                "smtp://user:hunter2@127.0.0.1",
+                "127.0.0.1:25",
+                "127.0.0.1:25",
+            ),
+            ("smtps://[::1]", "[::1]:465", "[::1]:465"),
+        ] {
+            let way = senders.way(&mail, &rules(relay)).await.unwrap();
+            assert_eq!(way.relay.as_deref(), Some(authority));
+            assert_eq!(way.addresses, [address.parse().unwrap()]);
+        }
     }
 
     #[tokio::test]

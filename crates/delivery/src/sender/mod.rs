@@ -1,6 +1,6 @@
 //! The ways to send, a file or folder per kind.
 //!
-//! To add a kind: write its file, give it a function from [`Tools`] to a [`Sender`], and list that in
+//! To add a kind: write its file, give it schemes and a function from [`Tools`] to a [`Sender`], and list them in
 //! [`SENDERS`]. The notifier picks by the URL's scheme and knows no kind.
 //!
 //! INVARIANT: a scheme has one sender.
@@ -21,13 +21,24 @@ use futures_util::future::BoxFuture;
 
 use crate::config::DestinationRules;
 use crate::dns::{self, Resolve, SystemResolver};
-use crate::port::{Attempt, NotSendable, Notification, Request, Sender, Timings};
+use crate::port::{Attempt, NotSendable, Notification, Request, Sender, Timings, Way};
 
 /// Makes the sender of one kind.
 pub type Make = fn(&Tools) -> Arc<dyn Sender>;
 
-/// Every kind, one line each.
-pub const SENDERS: &[Make] = &[http::sender, mail::sender];
+/// Every kind with its schemes, one line each.
+pub const SENDERS: &[(&[&str], Make)] =
+    &[(http::SCHEMES, http::sender), (mail::SCHEMES, mail::sender)];
+
+/// Whether a text begins with a scheme that can be sent, so that it is a URL.
+#[must_use]
+pub fn has_scheme(text: &str) -> bool {
+    let Some((scheme, _)) = text.split_once(':') else {
+        return false;
+    };
+    let mut all = SENDERS.iter().flat_map(|(schemes, _)| *schemes);
+    all.any(|own| scheme.eq_ignore_ascii_case(own))
+}
 
 /// What senders are built from.
 #[derive(Clone, Debug)]
@@ -57,6 +68,7 @@ impl Tools {
 #[derive(Clone)]
 pub struct Senders {
     tools: Tools,
+    schemes: Arc<[&'static str]>,
     all: Arc<[Arc<dyn Sender>]>,
 }
 
@@ -70,18 +82,14 @@ impl Senders {
     /// All kinds of [`SENDERS`].
     #[must_use]
     pub fn new(tools: Tools) -> Self {
-        let all = SENDERS.iter().map(|make| make(&tools)).collect();
-        Self { tools, all }
-    }
-
-    /// The schemes that can be sent, such as `http`.
-    #[must_use]
-    pub fn schemes(&self) -> Vec<&'static str> {
-        self.all
-            .iter()
-            .flat_map(|sender| sender.schemes())
-            .copied()
-            .collect()
+        let schemes = SENDERS.iter().flat_map(|(schemes, _)| *schemes).copied();
+        let schemes = schemes.collect();
+        let all = SENDERS.iter().map(|(_, make)| make(&tools)).collect();
+        Self {
+            tools,
+            schemes,
+            all,
+        }
     }
 
     /// The sender of a scheme.
@@ -91,28 +99,11 @@ impl Senders {
             .iter()
             .find(|sender| sender.schemes().contains(&scheme))
     }
-
-    /// Where a request would go: for `route test`, which sends nothing. Empty for kinds whose receiver is not
-    /// found by address.
-    ///
-    /// # Errors
-    /// [`NotSendable`] as the attempt itself would fail.
-    pub async fn addresses(
-        &self,
-        request: &Request,
-        rules: &DestinationRules,
-    ) -> Result<Vec<std::net::SocketAddr>, NotSendable> {
-        self.check(request, rules)?;
-        if !matches!(request.url.scheme(), "http" | "https") {
-            return Ok(Vec::new());
-        }
-        http::addresses(&self.tools.dns, &request.url, rules).await
-    }
 }
 
 impl Sender for Senders {
-    fn schemes(&self) -> &'static [&'static str] {
-        &["http", "https", "mailto"]
+    fn schemes(&self) -> &[&'static str] {
+        &self.schemes
     }
 
     fn check(&self, request: &Request, rules: &DestinationRules) -> Result<(), NotSendable> {
@@ -157,6 +148,22 @@ impl Sender for Senders {
             }
         }
     }
+
+    fn own_headers<'a>(&self, request: &Request, rules: &'a DestinationRules) -> Vec<&'a str> {
+        let sender = self.of(request.url.scheme());
+        sender.map_or_else(Vec::new, |sender| sender.own_headers(request, rules))
+    }
+
+    fn way<'a>(
+        &'a self,
+        request: &'a Request,
+        rules: &'a DestinationRules,
+    ) -> BoxFuture<'a, Result<Way, NotSendable>> {
+        match (self.check(request, rules), self.of(request.url.scheme())) {
+            (Ok(()), Some(sender)) => sender.way(request, rules),
+            (checked, _) => Box::pin(std::future::ready(checked.map(|()| Way::default()))),
+        }
+    }
 }
 
 /// An attempt of which nothing has happened yet.
@@ -191,11 +198,13 @@ mod tests {
     #[test]
     fn a_scheme_has_one_sender() {
         let senders = Senders::new(Tools::new(Arc::new(SystemClock::new())));
-        let mut schemes = senders.schemes();
-        assert_eq!(schemes, Sender::schemes(&senders));
+        let of_each = senders.all.iter().flat_map(|sender| sender.schemes());
+        assert!(of_each.eq(senders.schemes()));
+        let mut schemes = senders.schemes().to_vec();
         schemes.sort_unstable();
         schemes.dedup();
         assert_eq!(schemes, ["http", "https", "mailto"]);
         assert!(senders.of("ftp").is_none());
+        assert!(has_scheme("MAILTO:a@b.example") && !has_scheme("m-1:7") && !has_scheme("http"));
     }
 }

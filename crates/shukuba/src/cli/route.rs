@@ -97,6 +97,7 @@ fn table(tested: &Tested) -> String {
             .iter()
             .map(|name| ("destination", name.clone())),
     );
+    rows.extend(tested.relay.iter().map(|relay| ("relay", relay.clone())));
     rows.extend(
         tested
             .addresses

@@ -31,7 +31,6 @@ mod tls;
 mod tests;
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,7 +38,7 @@ use base::Clock;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tokio::time::{Instant, timeout_at};
-use url::{Position, Url};
+use url::Position;
 
 use self::answer::{Body, Head};
 use self::connect::{Dialer, Failure};
@@ -49,8 +48,10 @@ use self::pool::Pool;
 use self::request::Target;
 use super::{Tools, blank, not_sendable};
 use crate::config::DestinationRules;
-use crate::dns;
-use crate::port::{Attempt, ErrorClass, NotSendable, Notification, Request, Sender};
+use crate::port::{Attempt, ErrorClass, NotSendable, Notification, Request, Sender, Way};
+
+/// The schemes for [`super::SENDERS`].
+pub(super) const SCHEMES: &[&str] = &["http", "https"];
 
 /// The sender for [`super::SENDERS`].
 pub(super) fn sender(tools: &Tools) -> Arc<dyn Sender> {
@@ -63,17 +64,6 @@ pub(super) fn sender(tools: &Tools) -> Arc<dyn Sender> {
 /// Words for the operator.
 pub(crate) fn check_ca_file(path: &std::path::Path) -> Result<(), String> {
     tls::check_file(path)
-}
-
-/// Every address that a request may be sent to, all of them checked.
-pub(super) async fn addresses(
-    dns: &dns::Cache,
-    url: &Url,
-    rules: &DestinationRules,
-) -> Result<Vec<SocketAddr>, NotSendable> {
-    connect::addresses(dns, url, rules)
-        .await
-        .map_err(|failure| not_sendable(failure.detail))
 }
 
 /// Sends over HTTP/1.1. One object keeps one pool.
@@ -92,7 +82,7 @@ impl fmt::Debug for HttpSender {
 
 impl Sender for HttpSender {
     fn schemes(&self) -> &'static [&'static str] {
-        &["http", "https"]
+        SCHEMES
     }
 
     fn check(&self, request: &Request, rules: &DestinationRules) -> Result<(), NotSendable> {
@@ -106,6 +96,28 @@ impl Sender for HttpSender {
         budget: Duration,
     ) -> BoxFuture<'a, Attempt> {
         Box::pin(self.attempt(notification, rules, budget))
+    }
+
+    fn own_headers<'a>(&self, _: &Request, rules: &'a DestinationRules) -> Vec<&'a str> {
+        let id = Some(&*rules.id_header).filter(|name| !name.is_empty());
+        let is_id = |name: &str| id.is_some_and(|own| own.eq_ignore_ascii_case(name));
+        let others = rules.headers.iter().map(|(name, _)| name.as_str());
+        others.filter(|name| !is_id(name)).chain(id).collect()
+    }
+
+    fn way<'a>(
+        &'a self,
+        request: &'a Request,
+        rules: &'a DestinationRules,
+    ) -> BoxFuture<'a, Result<Way, NotSendable>> {
+        Box::pin(async move {
+            let found = connect::addresses(&self.dialer.dns, &request.url, rules).await;
+            let addresses = found.map_err(|failure| not_sendable(failure.detail))?;
+            Ok(Way {
+                relay: None,
+                addresses,
+            })
+        })
     }
 }
 

@@ -17,6 +17,7 @@ use super::super::contract::{self, notification, request, send_once, senders};
 use super::super::{Senders, Tools};
 use super::*;
 use crate::config::SecretText;
+use crate::dns;
 
 /// A receiver: what it does with each connection, by the connection's number from 0.
 async fn receiver<F, Fut>(act: F) -> SocketAddr
@@ -505,7 +506,7 @@ async fn names_are_checked_by_every_address_behind_them() {
         assert_eq!(attempt.error, error, "{host}: {}", attempt.detail);
         assert!(attempt.detail.contains(line), "{host}: {}", attempt.detail);
         assert_eq!(attempt.sent, error.is_none());
-        let shown = senders.addresses(&notification.request, &rules()).await;
+        let shown = senders.way(&notification.request, &rules()).await;
         assert_eq!(shown.is_ok(), error.is_none(), "{host}");
     }
 }
