@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import threading
+import time
 
 import boto3
 import pytest
@@ -148,3 +149,21 @@ def test_what_became_of_it_is_accounted_for_from_the_bucket(elsewhere, sink):
     assert elsewhere.json("results", "forget", *asked, "--yes", "s3")["results"] == 1
     stories = elsewhere.json("why", *asked, f"{sink.url}/ok?second=4")["stories"]
     assert [story["state"] for story in stories] == ["delivered"]
+
+
+def test_retries_wait_in_the_retry_queue_and_come_from_there(elsewhere, sink, monkeypatch):
+    rules = elsewhere.directory / "retrying.toml"
+    text = CONFIG.format().replace('retry_for = "1h"', 'retry_for = "7d"\nretry_queue = "s2s-retry"')
+    rules.write_text(text.replace('["100ms", "300ms", "1s"]', '["24h"]'))
+    monkeypatch.setattr(elsewhere, "config", rules)
+    url, place = elsewhere.urls["s2s"], "s3://results/retrying"
+    # One of two lines goes on, as a message of its own.
+    elsewhere.sqs.send_message(QueueUrl=url, MessageBody=f"url:{sink.url}/ok?first\nurl:{sink.url}/status/503\tid:waits")
+    state = {"DataType": "String", "StringValue": f"attempt=1 first={int(time.time() * 1000)}"}
+    due = {"QueueUrl": elsewhere.urls["s2s-retry"], "MessageAttributes": {"shukuba.retry": state}}
+    elsewhere.sqs.send_message(**due, MessageBody=f"url:{sink.url}/ok?due\tid:due")
+    elsewhere.run("notifier", "--route", "s2s", "--queue", url, "--results", place, "--for", LIFE)
+    assert (elsewhere.left("s2s"), elsewhere.left("s2s-retry")) == (0, 1)
+    (story,) = elsewhere.json("why", "due", "--results", place)["stories"]
+    assert story["state"] == "delivered"
+    assert [attempt["attempt"] for attempt in story["attempts"]] == [2]

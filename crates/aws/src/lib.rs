@@ -3,6 +3,7 @@
 //! - [`account`]: [`Account`], credentials and region by the usual chain, clients from it
 //! - [`find`]: from a queue's name to its URL
 //! - [`queue`]: [`SqsQueue`], the port `Queue` over SQS
+//! - `sources` and `leases`: which queue a message came from, and until when it is held
 //! - [`outbox`]: [`Outbox`], what replays and retries of dead ones send to
 //! - [`objects`]: [`results_at`], the port `ResultStore` over `s3://` and folders
 //! - [`http`]: one pooled HTTP client for the SDK and the object store
@@ -15,9 +16,11 @@ mod batch;
 mod failure;
 pub mod find;
 pub mod http;
+mod leases;
 pub mod objects;
 pub mod outbox;
 pub mod queue;
+mod sources;
 
 pub use account::Account;
 pub use objects::{Place, open_results, results_at};

@@ -3,6 +3,7 @@
 //! INVARIANT (contract 7): results are stored first, then the messages that carry lines on are sent and acknowledged, then
 //! the originals are deleted. A crash in between costs a second delivery, never a notification.
 //!
+//! Messages come from the queue and from its retry queue ([`crate::sources`]); each is settled where it came from.
 //! Waits up to 12 h are visibility, as the notifier asks for them; carries are sent to the retry queue with a delay of at
 //! most 15 minutes (what is longer chains through the attribute that [`delivery::travel`] writes). What was settled half
 //! may be settled again: carries that went out are remembered until their message is gone.
@@ -27,10 +28,11 @@ use delivery::results::direct::DirectResults;
 use delivery::travel;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{StreamExt, TryStreamExt};
-use parking_lot::Mutex;
 
 use crate::account::{self, Account};
+use crate::leases::Leases;
 use crate::outbox::{entry, entry_failed, size_of};
+use crate::sources::{Source, Sources};
 use crate::{batch, failure};
 
 /// The longest long poll. Source: SQS quotas.
@@ -54,30 +56,22 @@ const ANSWER_LATE_MAX: Duration = Duration::from_secs(2);
 /// A queue of any SQS endpoint, and the place for the results of its route.
 pub struct SqsQueue {
     client: Client,
-    url: String,
-    retry_url: String,
+    sources: Sources,
     results: Arc<DirectResults>,
     clock: Arc<dyn Clock>,
-    /// Leases that are held: when they end, and how many carries of theirs have been sent.
-    held: Mutex<HashMap<Lease, Held>>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Held {
-    until: Timestamp,
-    carried: usize,
+    leases: Leases,
 }
 
 impl fmt::Debug for SqsQueue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SqsQueue")
-            .field("url", &self.url)
+            .field("sources", &self.sources)
             .finish_non_exhaustive()
     }
 }
 
 impl SqsQueue {
-    /// The queue at `url`; what must be tried again goes to `retry_url`, which may be the same.
+    /// The queue at `url`; what must be tried again goes to `retry_url`, and comes from there. It may be the same.
     ///
     /// # Errors
     /// [`account::Error::QueueUrl`] when `url` is none.
@@ -90,32 +84,32 @@ impl SqsQueue {
     ) -> Result<Self, account::Error> {
         Ok(Self {
             client: account.sqs(url)?,
-            url: url.to_owned(),
-            retry_url: retry_url.to_owned(),
+            sources: Sources::new(url, retry_url),
             results,
             clock,
-            held: Mutex::default(),
+            leases: Leases::default(),
         })
     }
 
-    fn what(&self) -> String {
-        format!("queue `{}`", self.url)
+    fn what(&self, source: Source) -> String {
+        format!("queue `{}`", self.sources.url(source))
     }
 
     fn is_fifo(&self) -> bool {
-        self.url.ends_with(".fifo")
+        self.sources.url(Source::Own).ends_with(".fifo")
     }
 
     async fn receive_batch(&self, ask: Ask) -> Result<Vec<Received>, Error> {
         let begun = self.clock.now();
         let wait = ask.wait.min(WAIT_MAX);
+        let max = ask.max.clamp(1, batch::ENTRIES_MAX);
+        let poll = self.sources.poll();
+        let source = poll.source;
         let answer = self
             .client
             .receive_message()
-            .queue_url(&self.url)
-            .max_number_of_messages(
-                i32::try_from(ask.max.clamp(1, batch::ENTRIES_MAX)).unwrap_or(1),
-            )
+            .queue_url(self.sources.url(source))
+            .max_number_of_messages(i32::try_from(max).unwrap_or(1))
             .wait_time_seconds(whole_secs(wait))
             .visibility_timeout(whole_secs(ask.lease.min(VISIBILITY_MAX)))
             .message_attribute_names("All")
@@ -124,29 +118,56 @@ impl SqsQueue {
             .message_system_attribute_names(MessageSystemAttributeName::MessageGroupId)
             .send()
             .await
-            .map_err(|error| failure::of(&self.what(), &error))?;
-        let counted_from = begun.max(self.clock.now().minus(ANSWER_LATE_MAX));
-        let until = counted_from.plus(ask.lease);
+            .map_err(|error| failure::of(&self.what(source), &error))?;
+        let now = self.clock.now();
+        let until = begun.max(now.minus(ANSWER_LATE_MAX)).plus(ask.lease);
         let messages = answer.messages.unwrap_or_default();
+        poll.ended(messages.len() >= max);
         let received: Vec<Received> = messages
             .into_iter()
-            .filter_map(|message| received(message, until))
+            .filter_map(|message| received(message, now, until))
             .collect();
-        let mut held = self.held.lock();
-        for message in &received {
-            held.insert(message.lease.clone(), Held { until, carried: 0 });
-        }
+        let leases = received.iter().map(|message| message.lease.clone());
+        self.leases
+            .hold(now, source, leases.map(|lease| (lease, until)));
         Ok(received)
     }
 
+    /// The items whose leases last at `now`, by the queue that they are of.
+    fn by_source<T>(
+        &self,
+        items: Vec<T>,
+        lease: impl Fn(&T) -> &Lease,
+        now: Timestamp,
+    ) -> Vec<(Source, Vec<T>)> {
+        let mut own = Vec::new();
+        let mut retry = Vec::new();
+        for item in items {
+            match self.leases.source(lease(&item), now) {
+                Some(Source::Own) => own.push(item),
+                Some(Source::Retry) => retry.push(item),
+                None => {}
+            }
+        }
+        vec![(Source::Own, own), (Source::Retry, retry)]
+    }
+
     /// Sets visibility; gives back what failed as a lost lease.
-    async fn set_visibility(&self, entries: Vec<(Lease, Duration)>) -> Result<Vec<Lease>, Error> {
-        let batches = batch::cut(entries, |_| 0);
-        let calls = batches.into_iter().map(|batch| async move {
+    async fn set_visibility(
+        &self,
+        entries: Vec<(Lease, Duration)>,
+        now: Timestamp,
+    ) -> Result<Vec<Lease>, Error> {
+        let entries = self.by_source(entries, |(lease, _)| lease, now);
+        let batches = entries.into_iter().flat_map(|(source, entries)| {
+            let batches = batch::cut(entries, |_| 0);
+            batches.into_iter().map(move |batch| (source, batch))
+        });
+        let calls = batches.map(|(source, batch)| async move {
             let mut call = self
                 .client
                 .change_message_visibility_batch()
-                .queue_url(&self.url);
+                .queue_url(self.sources.url(source));
             for (index, (lease, span)) in batch.iter().enumerate() {
                 let entry = ChangeMessageVisibilityBatchRequestEntry::builder()
                     .id(index.to_string())
@@ -155,17 +176,17 @@ impl SqsQueue {
                 call = call.entries(
                     entry
                         .build()
-                        .map_err(|error| Error::refused(&self.what(), error))?,
+                        .map_err(|error| Error::refused(&self.what(source), error))?,
                 );
             }
             let answer = call
                 .send()
                 .await
-                .map_err(|error| failure::of(&self.what(), &error))?;
+                .map_err(|error| failure::of(&self.what(source), &error))?;
             let leases: Vec<Lease> = batch.into_iter().map(|(lease, _)| lease).collect();
-            self.lost(&leases, answer.failed())
+            self.lost(source, &leases, answer.failed())
         });
-        let lost: Vec<Vec<Lease>> = futures_util::stream::iter(calls)
+        let lost: Vec<Vec<Lease>> = futures_util::stream::iter(calls.collect::<Vec<_>>())
             .buffered(CALLS_AT_ONCE)
             .try_collect()
             .await?;
@@ -175,6 +196,7 @@ impl SqsQueue {
     /// Which of a batch's leases are lost; an error when an entry failed for another reason.
     fn lost(
         &self,
+        source: Source,
         leases: &[Lease],
         failed: &[BatchResultErrorEntry],
     ) -> Result<Vec<Lease>, Error> {
@@ -187,7 +209,7 @@ impl SqsQueue {
                 .and_then(|index: usize| leases.get(index));
             match lease {
                 Some(lease) if failure::is_lost(&entry.code) => lost.push(lease.clone()),
-                _ => return Err(entry_failed(&self.what(), entry)),
+                _ => return Err(entry_failed(&self.what(source), entry)),
             }
         }
         Ok(lost)
@@ -210,68 +232,54 @@ impl SqsQueue {
                 Next::RetryAt { at, .. } => waiting.push((outcome.lease.clone(), at.since(now))),
             }
         }
-        futures_util::try_join!(self.delete(gone), self.set_visibility(waiting))?;
-        let mut leases = self.held.lock();
-        for outcome in outcomes {
-            leases.remove(&outcome.lease);
-        }
-        drop(leases);
+        futures_util::try_join!(self.delete(gone, now), self.set_visibility(waiting, now))?;
+        self.leases
+            .forget(outcomes.iter().map(|outcome| &outcome.lease));
         if !over.is_empty() {
-            tracing::warn!(queue = %self.url, count = over.len(), "leases ended before their messages were settled");
+            tracing::warn!(queue = %self.sources.url(Source::Own), count = over.len(), "leases ended before their messages were settled");
         }
         Ok(())
     }
 
     fn is_held(&self, lease: &Lease, now: Timestamp) -> bool {
-        self.held
-            .lock()
-            .get(lease)
-            .is_some_and(|held| held.until > now)
+        self.leases.source(lease, now).is_some()
     }
 
     /// Sends what goes on, but for what a settle that failed half-way had sent.
     async fn send_carries(&self, outcomes: &[&Outcome], now: Timestamp) -> Result<(), Error> {
         let mut carries = Vec::new();
         for outcome in outcomes {
-            let sent = self
-                .held
-                .lock()
-                .get(&outcome.lease)
-                .map_or(0, |held| held.carried);
+            let sent = self.leases.carried(&outcome.lease);
             let left = outcome.carries.iter().enumerate().skip(sent);
             carries.extend(left.map(|(index, carry)| (*outcome, index, carry)));
         }
         for batch in batch::cut(carries, |(_, _, carry)| {
             size_of(&carry.body, &carry.attributes)
         }) {
-            let mut call = self.client.send_message_batch().queue_url(&self.retry_url);
+            let what = self.what(Source::Retry);
+            let mut call = self
+                .client
+                .send_message_batch()
+                .queue_url(self.sources.url(Source::Retry));
             for (entry, (outcome, index, carry)) in batch.iter().enumerate() {
                 call = call.entries(self.entry(entry, outcome, *index, carry, now)?);
             }
             let answer = call
                 .send()
                 .await
-                .map_err(|error| failure::of(&self.what(), &error))?;
+                .map_err(|error| failure::of(&what, &error))?;
             // In order, so that the count of what was sent says which.
             for (entry, (outcome, index, _)) in batch.iter().enumerate() {
                 let id = entry.to_string();
                 if answer.successful().iter().any(|sent| sent.id == id) {
-                    self.note_carried(&outcome.lease, *index);
+                    self.leases.note_carried(&outcome.lease, *index);
                 }
             }
             if let Some(failed) = answer.failed().first() {
-                return Err(entry_failed(&self.what(), failed));
+                return Err(entry_failed(&what, failed));
             }
         }
         Ok(())
-    }
-
-    fn note_carried(&self, lease: &Lease, index: usize) {
-        if let Some(held) = self.held.lock().get_mut(lease)
-            && held.carried == index
-        {
-            held.carried += 1;
-        }
     }
 
     fn entry(
@@ -282,9 +290,9 @@ impl SqsQueue {
         carry: &Carry,
         now: Timestamp,
     ) -> Result<SendMessageBatchRequestEntry, Error> {
-        let refused = |detail: &dyn fmt::Display| Error::refused(&self.what(), detail);
-        let mut entry = entry(&self.what(), id, &carry.body, &carry.attributes)?;
-        if self.retry_url.ends_with(".fifo") {
+        let what = self.what(Source::Retry);
+        let mut entry = entry(&what, id, &carry.body, &carry.attributes)?;
+        if self.sources.url(Source::Retry).ends_with(".fifo") {
             // FIFO queues take no delay for one message; the attributes keep the time not to try before.
             let group = carry.group.as_deref().unwrap_or(&outcome.message_id);
             let once = format!("{}.{}.{index}", outcome.message_id, carry.attempt);
@@ -293,47 +301,64 @@ impl SqsQueue {
             let delay = carry.not_before.since(now).min(DELAY_MAX);
             entry = entry.delay_seconds(whole_secs(delay));
         }
-        entry.build().map_err(|error| refused(&error))
+        entry.build().map_err(|error| Error::refused(&what, error))
     }
 
-    async fn delete(&self, leases: Vec<Lease>) -> Result<(), Error> {
-        let calls = batch::cut(leases, |_| 0)
-            .into_iter()
-            .map(|batch| async move {
-                let mut call = self.client.delete_message_batch().queue_url(&self.url);
-                for (index, lease) in batch.iter().enumerate() {
-                    let entry = DeleteMessageBatchRequestEntry::builder()
-                        .id(index.to_string())
-                        .receipt_handle(&*lease.0);
-                    call = call.entries(
-                        entry
-                            .build()
-                            .map_err(|error| Error::refused(&self.what(), error))?,
-                    );
-                }
-                let answer = call
-                    .send()
-                    .await
-                    .map_err(|error| failure::of(&self.what(), &error))?;
-                // A lost lease deletes nothing: the message comes again.
-                self.lost(&batch, answer.failed()).map(|_| ())
-            });
-        futures_util::stream::iter(calls)
+    async fn delete(&self, leases: Vec<Lease>, now: Timestamp) -> Result<(), Error> {
+        let leases = self.by_source(leases, |lease| lease, now);
+        let batches = leases.into_iter().flat_map(|(source, leases)| {
+            let batches = batch::cut(leases, |_| 0);
+            batches.into_iter().map(move |batch| (source, batch))
+        });
+        let calls = batches.map(|(source, batch)| async move {
+            let mut call = self
+                .client
+                .delete_message_batch()
+                .queue_url(self.sources.url(source));
+            for (index, lease) in batch.iter().enumerate() {
+                let entry = DeleteMessageBatchRequestEntry::builder()
+                    .id(index.to_string())
+                    .receipt_handle(&*lease.0);
+                call = call.entries(
+                    entry
+                        .build()
+                        .map_err(|error| Error::refused(&self.what(source), error))?,
+                );
+            }
+            let answer = call
+                .send()
+                .await
+                .map_err(|error| failure::of(&self.what(source), &error))?;
+            // A lost lease deletes nothing: the message comes again.
+            self.lost(source, &batch, answer.failed()).map(|_| ())
+        });
+        futures_util::stream::iter(calls.collect::<Vec<_>>())
             .buffered(CALLS_AT_ONCE)
             .try_collect::<Vec<()>>()
             .await
             .map(|_| ())
     }
 
+    /// Of the queue that is nearest to its limit.
     async fn share(&self) -> Result<f64, Error> {
+        let shares = self
+            .sources
+            .all()
+            .iter()
+            .map(|source| self.share_of(*source));
+        let shares = futures_util::future::try_join_all(shares).await?;
+        Ok(shares.into_iter().fold(0.0, f64::max))
+    }
+
+    async fn share_of(&self, source: Source) -> Result<f64, Error> {
         let answer = self
             .client
             .get_queue_attributes()
-            .queue_url(&self.url)
+            .queue_url(self.sources.url(source))
             .attribute_names(QueueAttributeName::ApproximateNumberOfMessagesNotVisible)
             .send()
             .await
-            .map_err(|error| failure::of(&self.what(), &error))?;
+            .map_err(|error| failure::of(&self.what(source), &error))?;
         let count = answer
             .attributes()
             .and_then(|all| all.get(&QueueAttributeName::ApproximateNumberOfMessagesNotVisible))
@@ -347,6 +372,7 @@ impl Queue for SqsQueue {
         QueueTraits {
             retry_wait: RetryWait::Resend,
             receive_max: batch::ENTRIES_MAX,
+            sources: self.sources.count(),
             is_fifo: self.is_fifo(),
             settle_max: 1_000,
             settle_within: Duration::from_secs(1),
@@ -372,16 +398,9 @@ impl Queue for SqsQueue {
                 .cloned()
                 .partition(|lease| self.is_held(lease, now));
             let entries = held.iter().map(|lease| (lease.clone(), span)).collect();
-            lost.extend(self.set_visibility(entries).await?);
-            let mut known = self.held.lock();
-            for lease in &held {
-                if let Some(held) = known.get_mut(lease) {
-                    held.until = until;
-                }
-            }
-            for lease in &lost {
-                known.remove(lease);
-            }
+            lost.extend(self.set_visibility(entries, now).await?);
+            self.leases.extend(held.iter(), until);
+            self.leases.forget(lost.iter());
             Ok(lost)
         })
     }
@@ -392,15 +411,10 @@ impl Queue for SqsQueue {
         wait: Duration,
     ) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
-            let now = self.clock.now();
-            let held = leases.iter().filter(|lease| self.is_held(lease, now));
-            let entries = held.map(|lease| (lease.clone(), wait)).collect();
-            self.set_visibility(entries).await?;
-            let mut known = self.held.lock();
-            for lease in leases {
-                known.remove(lease);
-            }
-            Ok(())
+            let entries = leases.iter().map(|lease| (lease.clone(), wait)).collect();
+            let released = self.set_visibility(entries, self.clock.now()).await;
+            self.leases.forget(leases.iter());
+            released.map(|_| ())
         })
     }
 
@@ -420,13 +434,23 @@ fn whole_secs(span: Duration) -> i32 {
 }
 
 /// A message as the port has it; `None` for one without the parts that SQS always gives.
-fn received(message: Message, until: Timestamp) -> Option<Received> {
+fn received(message: Message, now: Timestamp, until: Timestamp) -> Option<Received> {
     let system = message.attributes.unwrap_or_default();
     let number = |name: MessageSystemAttributeName| {
         system.get(&name).and_then(|text| text.parse::<u64>().ok())
     };
     let count = number(MessageSystemAttributeName::ApproximateReceiveCount).unwrap_or(1);
-    let sent = number(MessageSystemAttributeName::SentTimestamp).unwrap_or_default();
+    let sent_at = number(MessageSystemAttributeName::SentTimestamp).map_or_else(
+        || {
+            // Not 1970, by which it would be given up as too old.
+            tracing::warn!(
+                message = message.message_id,
+                "a message says not when it was sent: it counts from now"
+            );
+            now
+        },
+        Timestamp::from_millis,
+    );
     let attributes = texts(message.message_attributes.unwrap_or_default());
     Some(Received {
         lease: Lease(Arc::from(message.receipt_handle?)),
@@ -436,7 +460,7 @@ fn received(message: Message, until: Timestamp) -> Option<Received> {
             .get(travel::ORIGIN)
             .map(|origin| Arc::from(origin.as_str())),
         attributes,
-        sent_at: Timestamp::from_millis(sent),
+        sent_at,
         lease_until: until,
         receive_count: u32::try_from(count).unwrap_or(u32::MAX),
         attempt: 0,
@@ -452,4 +476,30 @@ fn texts(attributes: HashMap<String, MessageAttributeValue>) -> BTreeMap<String,
         .into_iter()
         .filter_map(|(name, value)| Some((name, value.string_value?)))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_that_says_not_when_it_was_sent_counts_from_now() {
+        let (now, until) = (Timestamp::from_millis(7_000), Timestamp::from_millis(9_000));
+        for (sent, sent_at) in [(Some("5000"), 5_000), (None, 7_000), (Some("soon"), 7_000)] {
+            let message = Message::builder()
+                .message_id("m")
+                .receipt_handle("h")
+                .body("b");
+            let message = match sent {
+                Some(sent) => message.attributes(MessageSystemAttributeName::SentTimestamp, sent),
+                None => message,
+            };
+            let received = received(message.build(), now, until).unwrap();
+            assert_eq!(
+                received.sent_at,
+                Timestamp::from_millis(sent_at),
+                "{sent:?}"
+            );
+        }
+    }
 }

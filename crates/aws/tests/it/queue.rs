@@ -28,6 +28,11 @@ struct Harness {
 impl Harness {
     async fn new(server: &Server, name: &str) -> Self {
         let url = server.queue(name).await;
+        Self::with_retries(server, &url, &url)
+    }
+
+    /// What others send goes to the queue at `url`, and retries to that at `retry_url`.
+    fn with_retries(server: &Server, url: &str, retry_url: &str) -> Self {
         let clock = Arc::new(SystemClock::new());
         let store = Arc::new(MemoryStore::new(clock.clone()));
         let by = SentBy {
@@ -38,12 +43,13 @@ impl Harness {
         let writer = Writer::new("r", &by, Masking::default(), Salt::new([7; 32]));
         let results = DirectResults::new(Results::new(store.clone()), "r", writer);
         let account = server.account();
-        let queue = SqsQueue::new(&account, &url, &url, Arc::new(results), clock.clone()).unwrap();
-        let client = account.sqs(&url).unwrap();
+        let queue =
+            SqsQueue::new(&account, url, retry_url, Arc::new(results), clock.clone()).unwrap();
+        let client = account.sqs(url).unwrap();
         Self {
             queue,
             client,
-            url,
+            url: url.to_owned(),
             clock,
             store,
         }
@@ -102,6 +108,46 @@ impl QueueHarness for Harness {
 async fn sqs_keeps_the_contract_of_queues() {
     let server = Server::start().await;
     queue(&Harness::new(&server, "contract").await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sqs_with_a_retry_queue_keeps_the_contract_of_queues() {
+    let server = Server::start().await;
+    let own = server.queue("own").await;
+    let retry = server.queue("retry").await;
+    queue(&Harness::with_retries(&server, &own, &retry)).await;
+    // The contract asks for waits of a few seconds, which pass where the message lies. The other way round, all that it
+    // sends comes from the retry queue.
+    let mut swapped = Harness::with_retries(&server, &own, &retry);
+    swapped.url = retry;
+    queue(&swapped).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_is_received_while_the_other_queue_is_waited_for() {
+    let server = Server::start().await;
+    let (own, retry) = (server.queue("own").await, server.queue("retry").await);
+    for (sent_to, other) in [(&own, &retry), (&retry, &own)] {
+        let harness = Harness::with_retries(&server, &own, &retry);
+        let ask = Ask {
+            max: 1,
+            wait: Duration::from_secs(20),
+            lease: Duration::from_secs(30),
+        };
+        let receives = async {
+            let (one, two) = (harness.queue.receive(ask), harness.queue.receive(ask));
+            match futures_util::future::select(one, two).await {
+                futures_util::future::Either::Left((received, _))
+                | futures_util::future::Either::Right((received, _)) => received.unwrap(),
+            }
+        };
+        let sends = harness.client.send_message().queue_url(sent_to);
+        let (received, sent) = tokio::join!(receives, sends.message_body("now").send());
+        assert_eq!(received.len(), 1, "sent to {sent_to}, {other} is empty");
+        assert_eq!(*received[0].message_id, *sent.unwrap().message_id.unwrap());
+        let gone = outcome(&received[0], Verdict::Delivered, Next::Gone);
+        harness.queue.settle(&[gone]).await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

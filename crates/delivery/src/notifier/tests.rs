@@ -461,17 +461,22 @@ fn unqueued(kind: FormatKind) -> Parts {
     parts(queue, Arc::default(), kind)
 }
 
-fn dispatcher_of(is_fifo: bool, slots: u32, mut parts: Parts) -> Dispatcher {
+fn dispatcher_of(is_fifo: bool, slots: u32, parts: Parts) -> Dispatcher {
+    let traits = QueueTraits {
+        is_fifo,
+        ..EMBEDDED
+    };
+    dispatcher_like(traits, slots, parts)
+}
+
+fn dispatcher_like(traits: QueueTraits, slots: u32, mut parts: Parts) -> Dispatcher {
     parts.notifier.slots = slots;
     let setup = Setup {
         format: parts.format,
         retry_for: parts.retry_for,
         notifier: parts.notifier,
         destinations: parts.destinations,
-        traits: QueueTraits {
-            is_fifo,
-            ..EMBEDDED
-        },
+        traits,
         sender: parts.sender,
         seed: 1,
         deadline: Duration::from_secs(300),
@@ -495,6 +500,33 @@ fn sends(actions: &[Action]) -> Vec<&Send> {
             _ => unreachable!(),
         })
         .collect()
+}
+
+/// What one receive is asked for, if any.
+fn asked(actions: &[Action]) -> Vec<usize> {
+    let asked = actions.iter().map(|action| match action {
+        Action::Receive(ask) => Some(ask.max),
+        _ => None,
+    });
+    asked.flatten().collect()
+}
+
+#[test]
+fn each_source_of_a_queue_is_asked_while_another_waits() {
+    for (slots, first) in [(1, [1, 1]), (3, [3, 3]), (100, [5, 5])] {
+        let traits = QueueTraits { sources: 2, ..SQS };
+        let mut dispatcher = dispatcher_like(traits, slots, unqueued(FormatKind::Url));
+        assert_eq!(asked(&act(&mut dispatcher, 0)), first, "{slots} slots");
+        for round in 1..20 {
+            // One waits all the time, and the other comes back with all it was asked for, or with nothing.
+            dispatcher.received(at(round), Vec::new(), 1);
+            assert_eq!(
+                asked(&act(&mut dispatcher, round)).len(),
+                1,
+                "{slots} slots"
+            );
+        }
+    }
 }
 
 #[test]

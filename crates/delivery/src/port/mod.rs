@@ -91,6 +91,9 @@ pub struct QueueTraits {
     pub retry_wait: RetryWait,
     /// Messages that one receive can give, 1 to 1,000; SQS: 10.
     pub receive_max: usize,
+    /// How many queues messages come from, 1 or more. Each receive asks one of them, the one that was asked least: keep so
+    /// many under way, or one waits for the long poll of another.
+    pub sources: u32,
     /// Whether the messages of a group come one after the other (FIFO).
     pub is_fifo: bool,
     /// Outcomes that one [`Queue::settle`] should take at most.

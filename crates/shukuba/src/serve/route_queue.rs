@@ -46,6 +46,7 @@ impl port::Queue for RouteQueue {
             retry_wait: RetryWait::Native,
             receive_max: RECEIVE_MAX,
             is_fifo: self.queue.is_fifo(),
+            sources: 1,
             settle_max: SETTLE_MAX,
             settle_within: SETTLE_WITHIN,
             delay_max: DELAY_MAX,

@@ -64,16 +64,20 @@ impl Dispatcher {
         }
         let mean = self.lines_mean.unwrap_or(1.0).max(1.0);
         let mut messages = ((to_f64(lines) / mean).ceil() as usize).min(self.ask_max);
+        // Each source gets its part of what there is room for, and one at least: what waits at one of them must not
+        // take the turn of the others.
+        let sources = self.setup.traits.sources.max(1);
         let max = self.setup.traits.receive_max.max(1);
+        let max = max.min(messages.div_ceil(sources as usize)).max(1);
         messages = messages.saturating_sub(self.receives as usize * max);
-        while messages > 0 && self.receives < self.receives_goal {
+        while (messages > 0 || self.receives < sources) && self.receives < self.receives_goal {
             let ask = Ask {
-                max: messages.min(max),
+                max: messages.clamp(1, max),
                 wait: self.receive_wait(at.mono),
                 lease: self.lease,
             };
             self.receives += 1;
-            messages -= ask.max;
+            messages = messages.saturating_sub(ask.max);
             self.actions.push(Action::Receive(ask));
         }
     }

@@ -188,7 +188,7 @@ impl Dispatcher {
             trim_after: Duration::ZERO,
             probing: Probing::new(at.mono),
             receives: 0,
-            receives_goal: 1,
+            receives_goal: setup.traits.sources,
             receive_after: Duration::ZERO,
             ask_max: FIRST_ASK_MAX,
             lines_mean: None,
@@ -213,7 +213,7 @@ impl Dispatcher {
         }
         self.receives_goal = match batch.len() {
             len if len >= asked => (self.receives_goal * 2).min(RECEIVES_MAX),
-            _ => 1,
+            _ => self.setup.traits.sources,
         };
         if self.must_hand_back() {
             self.releases
@@ -234,7 +234,7 @@ impl Dispatcher {
     /// A receive failed.
     pub fn receive_failed(&mut self, at: Moment) {
         self.receives = self.receives.saturating_sub(1);
-        self.receives_goal = 1;
+        self.receives_goal = self.setup.traits.sources;
         self.receive_after = at.mono + RECEIVE_BACKOFF;
     }
 
