@@ -24,7 +24,7 @@ const EXPIRED_MAX: usize = 1000;
 const CLEANED_MAX: usize = 1000;
 /// Bytes that the cleaner copies in one record.
 const CLEANED_BYTES_MAX: usize = 4 << 20;
-/// Every so many ticks room is made in the log.
+/// Every so many ticks room is made in the log; while the disk is short of it, dead files go each tick.
 const SLOW_TICKS: u64 = 30;
 
 /// How far the keeper is.
@@ -62,23 +62,31 @@ impl Queues {
             keeper.ticks += 1;
             keeper.ticks
         };
-        if ticks.is_multiple_of(self.expire_interval.as_secs().max(1)) {
-            self.expire()?;
-        }
-        self.move_on()?;
+        let done = self.take_out_and_move(ticks);
         // A full disk refuses the snapshot; what may go by the last one makes room.
         if self.journal.snapshot_due()
             && let Err(error) = self.snapshot()
         {
             tracing::warn!(%error, "no snapshot could be written; it is tried again");
         }
-        if ticks.is_multiple_of(SLOW_TICKS) {
-            self.clean()?;
-            if let Err(error) = self.reclaim() {
-                tracing::warn!(%error, "files of the journal could not be dropped; it is tried again");
-            }
+        let is_slow_tick = ticks.is_multiple_of(SLOW_TICKS);
+        let is_short = self.journal.room() != Room::Normal;
+        if (is_slow_tick || is_short)
+            && let Err(error) = self.reclaim()
+        {
+            tracing::warn!(%error, "files of the journal could not be dropped; it is tried again");
         }
-        Ok(())
+        if is_slow_tick {
+            self.clean()?;
+        }
+        done
+    }
+
+    fn take_out_and_move(&self, ticks: u64) -> Result<(), Error> {
+        if ticks.is_multiple_of(self.expire_interval.as_secs().max(1)) {
+            self.expire()?;
+        }
+        self.move_on()
     }
 
     /// Takes out what has outlived its retention; of cold messages the minute is known, and they go when all of it has.
