@@ -50,8 +50,8 @@ pub struct Destination {
     pub response_excerpt_bytes: Option<Size>,
     /// Most bytes of a request's body; a larger one is dead. 0B to 1MiB; default 1MiB.
     pub request_bytes_max: Option<Size>,
-    /// Headers sent with every request; they replace those of the line. Values may hold `${secret:NAME}`,
-    /// `${env:NAME}` and `${file:/path}`. Default none.
+    /// Headers sent with every HTTP request, never in mails; they replace those of the line. Values may hold
+    /// `${secret:NAME}`, `${env:NAME}` and `${file:/path}`. Default none.
     pub headers: BTreeMap<String, String>,
     /// `host:port` to connect to in place of the URL's; TLS and `Host` keep the URL's name. Not beside `proxy`; takes the
     /// place of one in `*`. Default none.

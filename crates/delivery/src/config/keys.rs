@@ -311,7 +311,7 @@ pub const KEYS: &[Key] = &[
         Kind::Table,
         "",
         "none",
-        "Headers sent with every request; they replace those of the line. Values may hold `${secret:NAME}`, `${env:NAME}` and `${file:/path}`",
+        "Headers sent with every HTTP request, never in mails; they replace those of the line. Values may hold `${secret:NAME}`, `${env:NAME}` and `${file:/path}`",
     ),
     key(
         "destinations.\"HOST\"",

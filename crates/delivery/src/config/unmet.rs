@@ -19,6 +19,7 @@ pub(super) fn of_destinations(all: &BTreeMap<String, Destination>, problems: &mu
             of_retry(own, under),
             of_headers(own, under),
             of_mail(own, under),
+            of_mail_headers(name, own),
             of_limits(own, under),
         ];
         for (key, detail) in found.into_iter().flatten() {
@@ -151,6 +152,14 @@ fn of_mail(own: &Destination, under: &Destination) -> Found {
     }
 }
 
+/// Of `*` nothing is said: its relay is for mails and its headers for all the rest.
+fn of_mail_headers(name: &str, own: &Destination) -> Found {
+    (name != "*" && own.mail_relay.is_some() && !own.headers.is_empty()).then(|| {
+        let detail = "are sent with HTTP requests alone: mails, for which `mail_relay` stands here, bear none";
+        ("headers", detail.to_owned())
+    })
+}
+
 fn of_limits(own: &Destination, under: &Destination) -> Found {
     let built_in = DestinationRules::default();
     if own.rate_burst.is_some() && own.rate.is_none() && under.rate.is_none() {
@@ -224,6 +233,10 @@ mod tests {
             ),
             ("mail_from = \"a@b.example\"", "without `mail_relay`"),
             ("mail_relay = \"smtp://h\"", "without `mail_from`"),
+            (
+                "mail_relay = \"smtp://h\"\nmail_from = \"a@b.example\"\nheaders = { a = \"b\" }",
+                "headers: are sent with HTTP requests alone",
+            ),
             ("rate_burst = 5", "there is no `rate`"),
             (
                 "response_bytes_max = \"1KiB\"\nresponse_excerpt_bytes = \"2KiB\"",

@@ -97,8 +97,10 @@ impl<'a> Found<'a> {
         };
         let mut headers = check_headers(self.headers, &url, body.len())?;
         let kind = kind.unwrap_or(format.body);
+        // A mail's text is text: only what has a host is told what its body is.
         if let Some(content_type) = content_type(kind)
             && !body.is_empty()
+            && url.has_host()
             && !headers
                 .iter()
                 .any(|(name, _)| name.eq_ignore_ascii_case("content-type"))

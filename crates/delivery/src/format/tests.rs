@@ -373,3 +373,12 @@ proptest::proptest! {
         proptest::prop_assert_eq!(parsed.request.body, format!(r#"{{"v":{digits}}}"#));
     }
 }
+
+#[test]
+fn only_what_has_a_host_is_told_what_its_body_is() {
+    for (url, headers) in [("https://a.example/", 1), ("mailto:ops@a.example", 0)] {
+        let line = format!(r#"{{"url":"{url}","body":{{"v":1}}}}"#);
+        let parsed = parse(FormatKind::Json, &line).unwrap();
+        assert_eq!(parsed.request.headers.len(), headers, "{url}");
+    }
+}

@@ -3,7 +3,8 @@
 //! # Format
 //! `mailto:ops@example.com,night@example.com?subject=Backlog%20grows&cc=lead@example.com&body=...` (RFC 6068).
 //! The request's body is the text of the mail when there is one, else the URL's `body`. Other fields of the URL
-//! are refused. The server is `mail_relay` of the destination:
+//! are refused, and so are headers of the line; those of the destination are for HTTP and may hold its passwords, so that
+//! no mail bears them. The server is `mail_relay` of the destination:
 //!
 //! - `smtps://user:password@host` — TLS from the start, port 465
 //! - `smtp://host:587` — STARTTLS when the server offers it; required as soon as there is a password
@@ -23,7 +24,7 @@ use std::time::Duration;
 use base::{Clock, Timestamp};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use lettre::message::header::{ContentType, HeaderName, HeaderValue};
+use lettre::message::header::ContentType;
 use lettre::message::{Mailbox, MessageBuilder};
 use lettre::transport::smtp;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
@@ -408,6 +409,11 @@ fn compose(
             "no sender's address: add `mail_from = \"Name <noreply@example.com>\"` under [destinations.\"{name}\"]"
         )));
     };
+    if let Some((header, _)) = request.headers.first() {
+        return Err(not_sendable(format!(
+            "header `{header}` is not sent: a mail bears none of the line's; leave it out (cc, bcc and subject stand in the URL)"
+        )));
+    }
     let date = std::time::UNIX_EPOCH + Duration::from_millis(at.as_millis());
     let mut builder = lettre::Message::builder()
         .from(mailbox(from)?)
@@ -443,12 +449,6 @@ fn compose(
         let body = std::str::from_utf8(&request.body)
             .map_err(|_| not_sendable("the text of a mail must be UTF-8"))?;
         text = Some(body.to_owned());
-    }
-    for (name, value) in &rules.headers {
-        let header = HeaderName::new_from_ascii(name.clone())
-            .map_err(|_| not_sendable(format!("header name `{name}` is not ASCII")))?;
-        let value = one_line(name, value.expose().to_owned())?;
-        builder = builder.raw_header(HeaderValue::new(header, value));
     }
     builder
         .body(text.unwrap_or_default())
@@ -632,6 +632,27 @@ mod tests {
         assert!(
             said.contains("\r\n\r\nthe text") && !said.contains("\r\n\r\nno"),
             "{said}"
+        );
+    }
+
+    #[tokio::test]
+    async fn no_header_of_the_line_or_the_destination_is_in_a_mail() {
+        let (address, mut conversations) = server("250 fine").await;
+        let rules = DestinationRules {
+            headers: vec![("Authentication".into(), SecretText::new("hunter2".into()))],
+            ..rules(&format!("smtp://{address}"))
+        };
+        let attempt = contract::send_once(mail("mailto:a@example.com"), rules.clone()).await;
+        assert_eq!(attempt.status, Some(250), "{}", attempt.detail);
+        let said = conversations.recv().await.unwrap();
+        assert!(!said.contains("hunter2"), "{said}");
+        let mut with_header = mail("mailto:a@example.com");
+        with_header.headers = vec![("Reply-To".into(), "b@example.com".into())];
+        let refused = contract::senders().check(&with_header, &rules).unwrap_err();
+        assert!(
+            refused.detail.contains("header `Reply-To`"),
+            "{}",
+            refused.detail
         );
     }
 
