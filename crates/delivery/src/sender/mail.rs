@@ -16,8 +16,10 @@
 //! A reply 4yz ends as [`ErrorClass::Deferred`] and is tried again, 5yz as [`ErrorClass::Rejected`]; the status
 //! is the reply code.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +34,7 @@ use lettre::transport::smtp::client::{
     AsyncSmtpConnection, Certificate, CertificateStore, TlsParameters,
 };
 use lettre::transport::smtp::extension::ClientId;
+use parking_lot::Mutex;
 use percent_encoding::percent_decode_str;
 use sha2::{Digest, Sha256};
 use tokio::time::{Instant, timeout_at};
@@ -53,6 +56,7 @@ pub(super) fn sender(tools: &Tools) -> Arc<dyn Sender> {
     Arc::new(MailSender {
         clock: Arc::clone(&tools.clock),
         dns: Arc::clone(&tools.dns),
+        tls: TlsConfigs::default(),
     })
 }
 
@@ -60,6 +64,7 @@ pub(super) fn sender(tools: &Tools) -> Arc<dyn Sender> {
 pub struct MailSender {
     clock: Arc<dyn Clock>,
     dns: Arc<dns::Cache>,
+    tls: TlsConfigs,
 }
 
 impl fmt::Debug for MailSender {
@@ -173,7 +178,7 @@ impl MailSender {
         attempt.timings.dns = begun.elapsed();
         attempt.address = addresses.first().copied();
         let mut connection = relay
-            .connect(&addresses, rules, &mut attempt.timings)
+            .connect(&addresses, rules, &self.tls, &mut attempt.timings)
             .await?;
         attempt.sent = true;
         let begun = Instant::now();
@@ -310,11 +315,13 @@ impl Relay {
         &self,
         addresses: &[SocketAddr],
         rules: &DestinationRules,
+        tls: &TlsConfigs,
         timings: &mut Timings,
     ) -> Result<AsyncSmtpConnection, Failure> {
+        let ca_file = rules.ca_file.as_deref();
         let hello = ClientId::default();
         let from_start = match self.security {
-            Security::FromStart => Some(self.tls(rules)?),
+            Security::FromStart => Some(tls.get(&self.host, ca_file).await?),
             _ => None,
         };
         let begun = Instant::now();
@@ -344,7 +351,7 @@ impl Relay {
             Security::FromStart | Security::None => false,
         };
         if wants {
-            let starting = connection.starttls(self.tls(rules)?, &hello);
+            let starting = connection.starttls(tls.get(&self.host, ca_file).await?, &hello);
             let secured = timeout_at(begun + rules.timeout_tls, starting).await;
             timings.tls = begun.elapsed();
             secured
@@ -366,24 +373,43 @@ impl Relay {
         }
         Ok(connection)
     }
+}
 
-    fn tls(&self, rules: &DestinationRules) -> Result<TlsParameters, Failure> {
+/// What TLS with a relay needs, by its host and its `ca_file`: read once, as that of HTTP is (`http::tls`), and at most
+/// one for each `mail_relay` of the settings.
+#[derive(Default)]
+struct TlsConfigs(Mutex<HashMap<(String, Option<PathBuf>), TlsParameters>>);
+
+impl TlsConfigs {
+    async fn get(&self, host: &str, ca_file: Option<&Path>) -> Result<TlsParameters, Failure> {
         let wrong = |detail: String| (ErrorClass::Tls, None, detail);
-        let mut builder = TlsParameters::builder(self.host.clone());
-        if let Some(path) = &rules.ca_file {
-            let name = path.display();
-            let pem =
-                std::fs::read(path).map_err(|error| wrong(format!("ca_file `{name}`: {error}")))?;
-            let authority = Certificate::from_pem(&pem)
-                .map_err(|error| wrong(format!("ca_file `{name}`: {error}")))?;
-            builder = builder
-                .certificate_store(CertificateStore::None)
-                .add_root_certificate(authority);
+        let key = (host.to_owned(), ca_file.map(Path::to_owned));
+        if let Some(config) = self.0.lock().get(&key) {
+            return Ok(config.clone());
         }
-        builder
-            .build_rustls()
-            .map_err(|error| wrong(error.to_string()))
+        let (host, path) = key.clone();
+        let build = move || tls_config(host, path.as_deref());
+        let built = tokio::task::spawn_blocking(build).await;
+        let built = built.map_err(|error| wrong(error.to_string()))?;
+        let config = built.map_err(wrong)?;
+        self.0.lock().insert(key, config.clone());
+        Ok(config)
     }
+}
+
+/// Reads files, hundreds of certificates where there is no `ca_file`: never on a thread that sends.
+fn tls_config(host: String, ca_file: Option<&Path>) -> Result<TlsParameters, String> {
+    let mut builder = TlsParameters::builder(host);
+    if let Some(path) = ca_file {
+        let name = path.display();
+        let pem = std::fs::read(path).map_err(|error| format!("ca_file `{name}`: {error}"))?;
+        let authority =
+            Certificate::from_pem(&pem).map_err(|error| format!("ca_file `{name}`: {error}"))?;
+        builder = builder
+            .certificate_store(CertificateStore::None)
+            .add_root_certificate(authority);
+    }
+    builder.build_rustls().map_err(|error| error.to_string())
 }
 
 /// A connection that was never made is no connection that was closed.
@@ -686,6 +712,26 @@ mod tests {
         let said = conversations.recv().await.unwrap();
         assert!(!said.contains("AUTH"), "{said}");
         assert!(!format!("{attempt:?}").contains("hunter2"));
+    }
+
+    #[tokio::test]
+    async fn authorities_are_read_once_for_each_relay() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("ca.pem");
+        let made = rcgen::generate_simple_self_signed(vec!["mail.example".to_owned()]).unwrap();
+        std::fs::write(&file, made.cert.pem()).unwrap();
+        let all = TlsConfigs::default();
+        for host in ["mail.example", "mx.example"] {
+            assert!(all.get(host, Some(&file)).await.is_ok());
+        }
+        std::fs::remove_file(&file).unwrap();
+        for (host, is_known) in [
+            ("mail.example", true),
+            ("mx.example", true),
+            ("new.example", false),
+        ] {
+            assert_eq!(all.get(host, Some(&file)).await.is_ok(), is_known, "{host}");
+        }
     }
 
     #[tokio::test]
