@@ -95,17 +95,11 @@ impl Dispatcher {
             None => match self.setup.format.parse(&raw) {
                 Ok(parsed) => self.judge_line(at, key, index, parsed),
                 Err(error) => {
+                    let (unit, request) = self.refused_line(at, key, index, &raw);
+                    if request.is_none() {
+                        own = self.setup.format.own_id(&raw);
+                    }
                     let reason = Reason::from(error);
-                    let (unit, request) = match self.setup.format.bearing(&raw) {
-                        Some(parsed) => {
-                            let (unit, request, _) = self.judge_line(at, key, index, parsed);
-                            (unit, request)
-                        }
-                        None => {
-                            own = self.setup.format.own_id(&raw);
-                            (None, None)
-                        }
-                    };
                     (unit, request, Some(Verdict::Dead { reason }))
                 }
             },
@@ -146,6 +140,21 @@ impl Dispatcher {
                 attempt: None,
             },
         }
+    }
+
+    /// The receiver and the request of a line that is refused, as far as they can be read.
+    fn refused_line(
+        &mut self,
+        at: Moment,
+        key: MessageKey,
+        index: u32,
+        raw: &Bytes,
+    ) -> (Option<UnitId>, Option<Arc<Notification>>) {
+        let Some(parsed) = self.setup.format.bearing(raw) else {
+            return (None, None);
+        };
+        let (unit, request, _) = self.judge_line(at, key, index, parsed);
+        (unit, request)
     }
 
     /// The receiver, the request, and the verdict where there is one already.
