@@ -101,6 +101,15 @@ impl Pool {
         }
     }
 
+    /// Whether the close of each idle connection to `origin` has arrived.
+    #[cfg(test)]
+    pub(super) fn are_closed(&self, origin: &str) -> bool {
+        let mut origins = self.shared.origins.lock();
+        let entry = origins.get_mut(origin);
+        let idle = entry.map(|entry| entry.idle.iter_mut());
+        idle.is_none_or(|mut idle| idle.all(|idle| !idle.connection.is_quiet()))
+    }
+
     fn pop(&self, origin: &str, rules: &DestinationRules) -> Option<Idle> {
         let mut origins = self.shared.origins.lock();
         let entry = origins.get_mut(origin)?;

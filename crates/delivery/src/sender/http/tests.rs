@@ -319,10 +319,10 @@ async fn a_kept_connection_that_was_closed_is_replaced_before_anything_is_sent()
         }
     })
     .await;
-    let senders = senders();
+    let sender = HttpSender::new(&Tools::new(Arc::new(base::SystemClock::new())));
     let notification = notification(post(address));
     for _ in 0..5 {
-        let attempt = senders
+        let attempt = sender
             .send(&notification, &rules(), Duration::from_secs(5))
             .await;
         assert_eq!(
@@ -332,8 +332,10 @@ async fn a_kept_connection_that_was_closed_is_replaced_before_anything_is_sent()
             attempt.detail
         );
         closes.recv().await.unwrap();
-        // Lets the close reach the connection: loopback delivers it before this turn of the reactor ends.
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        let origin = &notification.request.url[..Position::BeforePath];
+        while !sender.pool.are_closed(origin) {
+            tokio::task::yield_now().await;
+        }
     }
 }
 
