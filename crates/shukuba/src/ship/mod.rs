@@ -9,6 +9,7 @@
 //! - [`flight`]: what is under way
 //! - [`pipeline`]: batches out
 //! - [`away`]: telling of a queue that does not take messages now
+//! - [`ending`]: until when answers are awaited after a signal
 //! - [`aside`]: lines that cannot travel
 //! - [`manifest`]: the ids that were accepted
 //! - [`reader`]: from files to batches, and the order of what is written when
@@ -16,6 +17,7 @@
 
 mod aside;
 pub(crate) mod away;
+mod ending;
 mod flight;
 mod follow;
 mod known;
@@ -34,7 +36,6 @@ mod tests;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -46,6 +47,7 @@ use parking_lot::Mutex;
 use crate::app;
 use crate::client::QueueClient;
 use aside::Aside;
+use ending::{Ending, STOP_WITHIN};
 use flight::Flights;
 pub(crate) use flight::Totals;
 use pipeline::{Senders, Stop};
@@ -119,7 +121,7 @@ struct Shared {
     flights: Arc<Flights>,
     aside: Arc<Mutex<Aside>>,
     stop: Stop,
-    is_stopping: Arc<AtomicBool>,
+    ending: Ending,
 }
 
 /// Ships `options.files` to `queue` until it is done (`is_once`), told to stop by a signal, or refused.
@@ -139,7 +141,7 @@ pub(crate) async fn run(
         flights: Arc::default(),
         aside: Arc::new(Mutex::new(Aside::new(aside_path))),
         stop: Stop::default(),
-        is_stopping: Arc::default(),
+        ending: Ending::default(),
     };
     // One call at a time keeps the order that a FIFO queue is for.
     let calls = if is_fifo { 1 } else { options.calls };
@@ -148,6 +150,7 @@ pub(crate) async fn run(
         flights: shared.flights.clone(),
         aside: shared.aside.clone(),
         stop: shared.stop.clone(),
+        ending: shared.ending.clone(),
     };
     let (batches, senders) = senders.start(calls);
     let (place, store) = open_manifests(&options).await?;
@@ -187,7 +190,7 @@ async fn open_manifests(options: &Options) -> anyhow::Result<(String, Arc<dyn Re
     Ok((place.clone(), Arc::new(aws::results_at(place).await?)))
 }
 
-/// Shows progress until the reader ends; a signal tells it to stop.
+/// Shows progress until the reader ends; a signal tells reader and senders to stop, a second one at once.
 async fn watch(
     reading: &mut tokio::task::JoinHandle<anyhow::Result<()>>,
     shared: &Shared,
@@ -201,7 +204,13 @@ async fn watch(
                 show(shared.flights.totals());
                 return ended.context("the reader stopped")?;
             }
-            () = signals.wait() => shared.is_stopping.store(true, Ordering::Release),
+            () = signals.wait() => {
+                let under_way = shared.flights.under_way();
+                if under_way > 0 {
+                    tracing::warn!(messages = under_way, within = ?STOP_WITHIN, "ending: answers are awaited; a second signal ends at once");
+                }
+                shared.ending.ask();
+            }
             _ = ticks.tick() => show(shared.flights.totals()),
         }
     }

@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 
 use super::aside::Aside;
 use super::away::{Away, wait_before};
+use super::ending::Ending;
 use super::flight::{Flights, Refused};
 use super::line::Bad;
 use crate::client::{Answer, Error, Message, QueueClient};
@@ -59,10 +60,12 @@ pub(crate) struct Senders {
     pub(crate) flights: Arc<Flights>,
     pub(crate) aside: Arc<Mutex<Aside>>,
     pub(crate) stop: Stop,
+    pub(crate) ending: Ending,
 }
 
 impl Senders {
-    /// Starts `calls` of them. They end when the batches do, or a call is refused as a whole.
+    /// Starts `calls` of them. They end when the batches do, a call is refused as a whole, or the
+    /// time to end is over: what has no answer then may have come or not, as after a crash.
     pub(crate) fn start(self, calls: usize) -> (mpsc::Sender<Batch>, Vec<JoinHandle<()>>) {
         let (batches, received) = mpsc::channel(calls);
         let received = Arc::new(tokio::sync::Mutex::new(received));
@@ -79,6 +82,15 @@ impl Senders {
         batches: Arc<tokio::sync::Mutex<mpsc::Receiver<Batch>>>,
         away: Arc<Away>,
     ) {
+        tokio::select! {
+            () = self.send_each(&batches, &away) => {}
+            () = self.ending.over() => {}
+        }
+        // All have come, or nobody takes what comes: who waits to hand a batch on is told.
+        batches.lock().await.close();
+    }
+
+    async fn send_each(&self, batches: &tokio::sync::Mutex<mpsc::Receiver<Batch>>, away: &Away) {
         loop {
             let next = batches.lock().await.recv().await;
             let Some(mut batch) = next else { return };
@@ -89,11 +101,10 @@ impl Senders {
                     tokio::time::sleep(wait_before(tries)).await;
                 }
                 tries += 1;
-                match send_once(&self, batch, &away).await {
+                match send_once(self, batch, away).await {
                     Ok(rest) => batch = rest,
                     Err(error) => {
                         self.stop.lock().get_or_insert(error);
-                        batches.lock().await.close();
                         return;
                     }
                 }

@@ -7,7 +7,6 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -32,8 +31,6 @@ use crate::client::Message;
 const POLL: Duration = Duration::from_millis(100);
 /// How long the state may lag behind answers where no plan has to be written. Chosen.
 const SAVE_WITHIN: Duration = Duration::from_millis(100);
-/// How long answers are awaited after a signal. Chosen.
-const STOP_WITHIN: Duration = Duration::from_secs(30);
 
 /// Reads, packs, hands out, and keeps the state.
 #[derive(Debug)]
@@ -153,7 +150,7 @@ impl Reader {
     }
 
     fn is_stopped(&self) -> bool {
-        self.shared.is_stopping.load(Ordering::Acquire) || self.batches.is_none()
+        self.shared.ending.is_asked() || self.batches.is_none()
     }
 
     /// Reads one buffer of the file that has its turn under a name, and of the renamed ones that are listened to.
@@ -493,13 +490,10 @@ impl Reader {
             self.dispatch()?;
         }
         self.batches = None;
-        let until = self.clock.monotonic() + STOP_WITHIN;
-        while self.shared.flights.under_way() > 0 && self.shared.stop.lock().is_none() {
-            let is_late =
-                self.shared.is_stopping.load(Ordering::Acquire) && self.clock.monotonic() > until;
-            if is_late {
-                break;
-            }
+        while self.shared.flights.under_way() > 0
+            && self.shared.stop.lock().is_none()
+            && !self.shared.ending.is_over()
+        {
             std::thread::sleep(Duration::from_millis(5));
             self.save_if_due()?;
         }

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
 use super::aside::Aside;
+use super::ending::Ending;
 use super::flight::{Flights, Landed, Refused};
 use super::line;
 use super::pack::{Pack, Packer};
@@ -42,6 +43,7 @@ pub(crate) async fn run(
         flights: flights.clone(),
         aside: aside.clone(),
         stop: stop.clone(),
+        ending: Ending::default(),
     };
     let (batches, senders) = senders.start(calls);
     let mut lines = Lines {
