@@ -7,7 +7,6 @@ use std::sync::Arc;
 use anyhow::Context;
 use base::ByteCount;
 use delivery::config::{FormatKind, RouteFormat, Span};
-use sha2::{Digest, Sha256};
 
 use crate::app::{self, App};
 use crate::client;
@@ -165,7 +164,8 @@ impl Sending {
             is_once,
             pack_bytes,
             format: self.format.as_deref().map(format).transpose()?,
-            state_dir: state.unwrap_or_else(|| default_state(url)),
+            state_dir: state
+                .unwrap_or_else(|| ship::default_state(&app::state_dir().join("ship"), url)),
             aside: self.set_aside.clone(),
             calls: usize::from(self.calls),
             linger: self.linger.get(),
@@ -191,15 +191,6 @@ fn format(name: &str) -> anyhow::Result<RouteFormat> {
         kind,
         ..RouteFormat::default()
     })
-}
-
-fn default_state(url: &str) -> PathBuf {
-    let digest = hex::encode(Sha256::digest(url.as_bytes()));
-    let name = url.rsplit('/').next().unwrap_or("queue");
-    let short = digest.get(..8).unwrap_or(&digest);
-    app::state_dir()
-        .join("ship")
-        .join(format!("{name}-{short}"))
 }
 
 fn detail(totals: &ship::Totals) -> String {

@@ -51,6 +51,7 @@ use ending::{Ending, STOP_WITHIN};
 use flight::Flights;
 pub(crate) use flight::Totals;
 use pipeline::{Senders, Stop};
+pub(crate) use state::default_dir as default_state;
 
 /// The longest message body of one line: what SQS takes, without room for attributes.
 pub(crate) const LINE_BYTES_MAX: usize = (1 << 20) - 2048;

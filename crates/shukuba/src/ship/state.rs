@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::pack::Bounds;
 use super::source::{Node, Tail};
@@ -18,6 +19,56 @@ use super::source::{Node, Tail};
 /// Finished files that are remembered. Chosen: years of daily logs.
 const DONE_LIMIT: usize = 2000;
 const FORMAT: u32 = 1;
+
+/// The queue at `url`, whichever way leads there: the server of an account may be reached at another port, by another
+/// name or with TLS the next time. Accounts of Amazon's have a queue in each region, and one without a number may be
+/// anybody's: there the host counts.
+fn identity(url: &str) -> String {
+    let Ok(parsed) = url::Url::parse(url) else {
+        return url.to_owned();
+    };
+    let host = parsed.host_str().unwrap_or_default();
+    let parts: Vec<&str> = parsed.path().trim_matches('/').split('/').collect();
+    let is_account = |text: &str| {
+        text.len() == 12
+            && text.bytes().all(|byte| byte.is_ascii_digit())
+            && text.bytes().any(|byte| byte != b'0')
+    };
+    let is_amazon = [".amazonaws.com", ".amazonaws.com.cn", ".api.aws"]
+        .iter()
+        .any(|domain| host.ends_with(domain));
+    match parts.as_slice() {
+        [.., account, name] if !is_amazon && is_account(account) => format!("{account}/{name}"),
+        _ => format!(
+            "{}/{}",
+            parsed.origin().ascii_serialization(),
+            parts.join("/")
+        ),
+    }
+}
+
+/// The directory under `home` for the state of the queue at `url`: the one that was used last for it, else a new one. What
+/// an earlier version made is named by a hash of the whole URL.
+pub(crate) fn default_dir(home: &Path, url: &str) -> PathBuf {
+    let identity = identity(url);
+    let name = url.rsplit('/').next().unwrap_or("queue");
+    let digest = hex::encode(Sha256::digest(identity.as_bytes()));
+    let short = digest.get(..8).unwrap_or(&digest);
+    let is_of_queue = |dir: &PathBuf| {
+        let kept = fs::read(dir.join("state.json")).ok();
+        let kept: Option<Kept> = kept.and_then(|text| serde_json::from_slice(&text).ok());
+        kept.is_some_and(|kept| self::identity(&kept.queue) == identity)
+    };
+    let written = |dir: &PathBuf| {
+        let state = fs::metadata(dir.join("state.json"));
+        state.and_then(|state| state.modified()).ok()
+    };
+    let dirs = fs::read_dir(home).into_iter().flatten().flatten();
+    let known = dirs.map(|entry| entry.path()).filter(is_of_queue);
+    known
+        .max_by_key(written)
+        .unwrap_or_else(|| home.join(format!("{name}-{short}")))
+}
 
 /// Everything that is known of one queue's files.
 #[derive(Debug, Serialize, Deserialize)]
@@ -117,7 +168,7 @@ impl State {
                     kept.format
                 );
                 anyhow::ensure!(
-                    kept.queue == queue,
+                    identity(&kept.queue) == identity(queue),
                     "`{}` belongs to the queue {}; give another --state",
                     path.display(),
                     kept.queue
@@ -275,6 +326,50 @@ mod tests {
                 .to_string()
                 .contains("belongs to the queue q")
         );
+    }
+
+    #[test]
+    fn a_queue_is_the_same_at_another_address_of_its_server() {
+        let ours = "http://127.0.0.1:5310/210987654321/s2s";
+        let amazon = "https://sqs.eu-west-1.amazonaws.com/210987654321/s2s";
+        let emulated = "http://127.0.0.1:4566/000000000000/s2s";
+        for (one, other, is_same) in [
+            (ours, "http://127.0.0.1:41234/210987654321/s2s", true),
+            (ours, "https://queues.example/210987654321/s2s", true),
+            (ours, "https://queues.example/sqs/210987654321/s2s", true),
+            (ours, "http://127.0.0.1:5310/210987654321/other", false),
+            (ours, "http://127.0.0.1:5310/210987654322/s2s", false),
+            (amazon, amazon, true),
+            (
+                amazon,
+                "https://sqs.us-east-1.amazonaws.com/210987654321/s2s",
+                false,
+            ),
+            (amazon, ours, false),
+            (emulated, emulated, true),
+            (emulated, "http://127.0.0.1:4567/000000000000/s2s", false),
+            ("http://h/queue/s2s", "http://g/queue/s2s", false),
+        ] {
+            assert_eq!(identity(one) == identity(other), is_same, "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn the_state_is_found_again_at_another_address() {
+        let home = tempfile::tempdir().unwrap();
+        let at = |port: u16| format!("http://127.0.0.1:{port}/210987654321/s2s");
+        let first = default_dir(home.path(), &at(1));
+        assert_eq!(first, default_dir(home.path(), &at(2)));
+        // As versions before named it.
+        let old = home.path().join("s2s-0123abcd");
+        let mut state = State::open(&old, &at(1)).unwrap();
+        state.files.push(file("f"));
+        state.save().unwrap();
+        drop(state);
+        assert_eq!(default_dir(home.path(), &at(2)), old);
+        assert_eq!(State::open(&old, &at(2)).unwrap().files, [file("f")]);
+        let other = "http://127.0.0.1:1/210987654321/other";
+        assert_ne!(default_dir(home.path(), other), old);
     }
 
     #[test]

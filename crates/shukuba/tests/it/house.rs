@@ -253,13 +253,18 @@ pub(crate) struct Process(pub(crate) Child);
 
 impl Process {
     /// Asks it to end and gives its exit code.
-    pub(crate) fn stop(mut self) -> Option<i32> {
+    pub(crate) fn stop(self) -> Option<i32> {
+        self.ask();
+        self.wait()
+    }
+
+    /// Asks it to end.
+    pub(crate) fn ask(&self) {
         let asked = Command::new("kill")
             .args(["-TERM", &self.0.id().to_string()])
             .status()
             .unwrap();
         assert!(asked.success());
-        self.0.wait().unwrap().code()
     }
 
     /// Asks it to read its settings again.

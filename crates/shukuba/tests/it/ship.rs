@@ -1,7 +1,7 @@
 //! `shukuba ship` as built: killed at any time, it loses nothing and keeps the ids.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{BufRead, Write};
 
 use crate::house::{House, Process, queue_of};
 
@@ -96,9 +96,57 @@ fn started_before_the_server_it_waits_for_it() {
     let mut shipper = Process(command.spawn().unwrap());
     let mut said = std::io::BufReader::new(shipper.0.stderr.take().unwrap());
     let mut line = String::new();
-    std::io::BufRead::read_line(&mut said, &mut line).unwrap();
+    said.read_line(&mut line).unwrap();
     assert!(line.contains("does not take messages now"), "{line}");
     let _server = house.serve();
     house.until("the line is accepted", || accepted(&house) == 1);
     assert!(shipper.0.wait().unwrap().success());
+}
+
+#[test]
+fn it_ends_while_its_queue_is_away_and_goes_on_at_another_address() {
+    let house = House::new(SETTINGS);
+    let (_sink, url) = house.sink();
+    let server = house.serve();
+    let log = house.path("app.log");
+    std::fs::write(&log, format!("{url}/ok?n=1\n")).unwrap();
+    let ship = ["ship", "--queue", "q", "--pack=4KiB", "--calls=1"];
+    let ship = [&ship[..], &[log.to_str().unwrap()]].concat();
+    let once = [&ship[..], &["--once"]].concat();
+    assert_eq!(house.json(&once)["accepted"], 1);
+
+    let mut command = house.command(&ship);
+    command
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped());
+    let mut shipper = Process(command.spawn().unwrap());
+    let mut said = std::io::BufReader::new(shipper.0.stderr.take().unwrap()).lines();
+    let mut out = std::fs::File::options().append(true).open(&log).unwrap();
+    writeln!(out, "{url}/ok?n=2").unwrap();
+    house.until("it follows", || accepted(&house) == 2);
+    drop(server);
+    // More than calls, batches that wait and the one that is gathered hold.
+    let mut lines = String::new();
+    for number in 3..10_000 {
+        lines.push_str(&format!("{url}/ok?n={number}\n"));
+    }
+    out.write_all(lines.as_bytes()).unwrap();
+    assert!(said.any(|line| line.unwrap().contains("does not take messages now")));
+    shipper.ask();
+    // Not before it heard the first, or both count as one.
+    assert!(said.any(|line| line.unwrap().contains("a second signal ends at once")));
+    assert_eq!(shipper.stop(), Some(1), "something is left");
+
+    let _server = house.serve(); // on another port
+    let report = house.json(&once);
+    assert_eq!(
+        (&report["accepted"], &report["pending"]),
+        (&9997.into(), &0.into()),
+        "{report}"
+    );
+    house.until("all is delivered", || {
+        let (total, _) = queue_of(&house.ledger(), "q");
+        total["delivered"] == 9999
+    });
+    assert_eq!(accepted(&house), 9999, "none is sent twice");
 }
