@@ -112,7 +112,9 @@ pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::from(u8::from(is_once)));
     };
     show(app, &report);
-    let is_left = report.pending > 0 || report.totals.unreadable > 0;
+    // One that follows ends because it was told to: that says nothing about its lines.
+    let is_aside = is_once && report.totals.set_aside > 0;
+    let is_left = is_aside || report.pending > 0 || report.totals.unreadable > 0;
     Ok(ExitCode::from(u8::from(is_left)))
 }
 

@@ -150,3 +150,15 @@ fn it_ends_while_its_queue_is_away_and_goes_on_at_another_address() {
     });
     assert_eq!(accepted(&house), 9999, "none is sent twice");
 }
+
+#[test]
+fn lines_that_were_set_aside_show_in_the_exit_code() {
+    let house = House::new(SETTINGS);
+    let _server = house.serve();
+    let log = house.path("app.log");
+    std::fs::write(&log, "https://a.example/\nno url\n").unwrap();
+    let ship = ["ship", "--queue", "q", "--once", "--format", "url"];
+    let ship = [&ship[..], &[log.to_str().unwrap()]].concat();
+    let codes: Vec<Option<i32>> = (0..2).map(|_| house.run(&ship).status.code()).collect();
+    assert_eq!(codes, [Some(1), Some(0)], "told of once");
+}
