@@ -204,6 +204,21 @@ pub enum Error {
     /// The disk is full.
     #[error("the disk has no room for new messages; they are taken again as soon as there is some")]
     DiskFull,
+    /// The disk is full, and so is what was kept back to settle what is in.
+    #[error(
+        "the disk has no room left to note what became of messages; it goes on as soon as there is some"
+    )]
+    ReserveSpent,
+    /// A queue holds as much of something as memory shall hold.
+    #[error(
+        "the queue holds {limit} {what}, which is the most there can be; new messages are taken again when some have gone"
+    )]
+    QueueFull {
+        /// Of what.
+        what: &'static str,
+        /// The bound.
+        limit: usize,
+    },
     /// Too much waits for the disk.
     #[error("too much waits for the disk; try again in a moment")]
     Busy,
@@ -257,10 +272,12 @@ impl Error {
     }
 }
 
-impl From<store::AppendError> for Error {
-    fn from(error: store::AppendError) -> Self {
+impl Error {
+    /// Why the journal took no record of `class`.
+    pub(crate) fn refused(class: store::Class, error: store::AppendError) -> Self {
         match error {
-            store::AppendError::Full { .. } => Self::DiskFull,
+            store::AppendError::Full { .. } if class == store::Class::Send => Self::DiskFull,
+            store::AppendError::Full { .. } => Self::ReserveSpent,
             store::AppendError::Busy { .. } => Self::Busy,
             store::AppendError::TooLarge { bytes, limit } => Self::TooLarge { bytes, limit },
             store::AppendError::Poisoned(poisoned) => poisoned.into(),

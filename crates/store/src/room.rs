@@ -25,12 +25,14 @@ pub enum Room {
     Low {
         /// Bytes left outside of the reserve.
         left: ByteCount,
+        /// The reserve's size; all of it is there.
+        reserve: ByteCount,
     },
     /// Sends are refused; settles go on in the reserve.
     Reserve {
         /// Bytes left of the reserve.
         left: ByteCount,
-        /// Its whole size. Notifiers stop when `left` is under half of it.
+        /// Its whole size. Notifiers keep to what `left` has beyond half of it.
         size: ByteCount,
     },
     /// Everything is refused.

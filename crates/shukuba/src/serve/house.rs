@@ -85,6 +85,7 @@ impl House {
             salt: data::salt(path)?,
             host: data::host(),
             started: AtomicU64::new(0),
+            promises: Arc::default(),
             running: Mutex::default(),
         });
         let (stop, stopped) = watch::channel(false);

@@ -3,6 +3,7 @@
 //! - [`house`]: everything that runs, opened in order
 //! - [`live`]: the settings that hold now, and reading them again
 //! - [`routes`], [`route_queue`], [`log`], [`counts`], [`notifiers`], [`runtimes`]: delivery's ports over the queues of this process
+//! - [`promises`]: room for results while the disk is full
 //! - [`work`]: what runs beside the door; [`gauges`]: what the metrics show of it
 //! - [`admin`]: the operator's API
 //! - [`notify`]: what the service manager is told
@@ -17,6 +18,7 @@ mod live;
 mod log;
 mod notifiers;
 mod notify;
+mod promises;
 mod route_queue;
 mod routes;
 mod runtimes;

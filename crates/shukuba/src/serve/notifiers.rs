@@ -15,11 +15,11 @@ use delivery::share::Share;
 use futures_util::future::BoxFuture;
 use parking_lot::{Mutex, RwLock};
 use sqs::Queues;
-use store::Room;
 use tokio::task::JoinHandle;
 
 use super::demand::Demand;
 use super::live::Live;
+use super::promises::{Promised, Promises};
 use super::route_queue::RouteQueue;
 use super::routes::{self, LiveRoute, Routes};
 use super::runtimes::Runtimes;
@@ -40,6 +40,7 @@ pub(super) struct Notifiers {
     pub(super) salt: Salt,
     pub(super) host: String,
     pub(super) started: AtomicU64,
+    pub(super) promises: Arc<Promises>,
     pub(super) running: Mutex<BTreeMap<u64, Running>>,
 }
 
@@ -144,6 +145,7 @@ impl Notifiers {
             dead: route.dead.clone(),
             writer,
             clock: self.clock.clone(),
+            promised: Promised::new(self.promises.clone(), excerpt),
         };
         Parts {
             route: route.name.clone(),
@@ -171,7 +173,7 @@ impl Notifiers {
             held,
             is_paused: self.ledger.is_route_paused(route),
             paused: Arc::new(paused.collect::<BTreeSet<_>>()),
-            may_start: may_start(self.queues.journal().room()),
+            may_start: self.promises.may_start(self.queues.journal().room()),
         }
     }
 
@@ -246,13 +248,4 @@ fn held(running: &BTreeMap<u64, Running>, route: &str) -> Held {
         }
     }
     Arc::new(sum)
-}
-
-/// Results must find room: no new notification when half of the reserve is gone.
-fn may_start(room: Room) -> bool {
-    match room {
-        Room::Normal | Room::Low { .. } => true,
-        Room::Reserve { left, size } => left.get() >= size.get() / 2,
-        Room::Full => false,
-    }
 }

@@ -18,6 +18,8 @@ use sqs::message::{Carried, SettledLine};
 use sqs::{Access, Message, Outgoing, Queue, Queues, Receive, Settle};
 use store::record::{CarryKind, LineState};
 
+use super::promises::Promised;
+
 #[cfg(test)]
 mod tests;
 
@@ -27,6 +29,8 @@ const RECEIVE_MAX: usize = sqs::EMBEDDED_RECEIVE_MAX as usize;
 const SETTLE_MAX: usize = 100;
 /// How long outcomes gather. Chosen: as long as the journal lets them wait for others.
 const SETTLE_WITHIN: Duration = Duration::from_millis(5);
+/// How often a notifier looks whether there is room for results. Chosen.
+const ROOM_EVERY: Duration = Duration::from_secs(1);
 /// The longest delay of a carry: the longest that a notification is tried.
 const DELAY_MAX: Duration = Duration::from_secs(14 * 86_400);
 
@@ -38,6 +42,7 @@ pub(super) struct RouteQueue {
     pub(super) dead: Arc<Queue>,
     pub(super) writer: Writer,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) promised: Promised,
 }
 
 impl port::Queue for RouteQueue {
@@ -55,6 +60,10 @@ impl port::Queue for RouteQueue {
 
     fn receive(&self, ask: Ask) -> BoxFuture<'_, Result<Vec<Received>, port::Error>> {
         Box::pin(async move {
+            if !self.promised.has_room(self.queues.journal().room()) {
+                tokio::time::sleep(ROOM_EVERY).await;
+                return Ok(Vec::new());
+            }
             let receive = Receive {
                 max: u32::try_from(ask.max.clamp(1, RECEIVE_MAX)).unwrap_or(1),
                 wait: Some(ask.wait),
@@ -63,11 +72,17 @@ impl port::Queue for RouteQueue {
                 access: Access::Embedded,
             };
             let messages = self.queues.receive(&self.queue, receive).await;
-            Ok(messages
-                .map_err(|error| self.failed(&error))?
-                .into_iter()
-                .map(received)
-                .collect())
+            let messages = messages.map_err(|error| self.failed(&error))?;
+            let mut messages = messages.into_iter().map(received).collect();
+            let room = self.queues.journal().room();
+            let without = self.promised.promise(room, &mut messages);
+            if !without.is_empty() {
+                self.release(&without, Duration::ZERO).await?;
+            }
+            if messages.is_empty() && !without.is_empty() {
+                tokio::time::sleep(ROOM_EVERY).await;
+            }
+            Ok(messages)
         })
     }
 
@@ -92,29 +107,22 @@ impl port::Queue for RouteQueue {
         wait: Duration,
     ) -> BoxFuture<'a, Result<(), port::Error>> {
         Box::pin(async move {
-            if !wait.is_zero() {
-                return self.change(leases, wait).await.map(drop);
+            if wait.is_zero() {
+                let handles: Vec<&str> = leases.iter().map(|lease| lease.0.as_ref()).collect();
+                let released = self.queues.release(&self.queue, &handles).await;
+                released.map_err(|error| self.failed(&error))?;
+            } else {
+                self.change(leases, wait).await?;
             }
-            let handles: Vec<&str> = leases.iter().map(|lease| lease.0.as_ref()).collect();
-            let released = self.queues.release(&self.queue, &handles).await;
-            released.map(drop).map_err(|error| self.failed(&error))
+            self.promised.end(leases.iter());
+            Ok(())
         })
     }
 
     fn settle<'a>(&'a self, outcomes: &'a [Outcome]) -> BoxFuture<'a, Result<(), port::Error>> {
         Box::pin(async move {
-            let refused = self.settle_with(outcomes, Letters::Kept).await?;
-            if refused.is_empty() {
-                return Ok(());
-            }
-            // Without its result a message would come again and be sent for ever; the result says why it is dead.
-            for (outcome, error) in &refused {
-                tracing::error!(message = %outcome.message_id, %error, "a dead letter cannot be kept: settled without it");
-            }
-            let outcomes: Vec<Outcome> = refused.into_iter().map(|(one, _)| one).collect();
-            for (outcome, error) in self.settle_with(&outcomes, Letters::Dropped).await? {
-                tracing::error!(message = %outcome.message_id, %error, "not settled: it comes again when its lease ends");
-            }
+            self.settle_all(outcomes).await?;
+            self.promised.end(outcomes.iter().map(|one| &one.lease));
             Ok(())
         })
     }
@@ -128,6 +136,22 @@ enum Letters {
 }
 
 impl RouteQueue {
+    async fn settle_all(&self, outcomes: &[Outcome]) -> Result<(), port::Error> {
+        let refused = self.settle_with(outcomes, Letters::Kept).await?;
+        if refused.is_empty() {
+            return Ok(());
+        }
+        // Without its result a message would come again and be sent for ever; the result says why it is dead.
+        for (outcome, error) in &refused {
+            tracing::error!(message = %outcome.message_id, %error, "a dead letter cannot be kept: settled without it");
+        }
+        let outcomes: Vec<Outcome> = refused.into_iter().map(|(one, _)| one).collect();
+        for (outcome, error) in self.settle_with(&outcomes, Letters::Dropped).await? {
+            tracing::error!(message = %outcome.message_id, %error, "not settled: it comes again when its lease ends");
+        }
+        Ok(())
+    }
+
     /// Settles; returns those outcomes that the queue refuses, and why.
     async fn settle_with(
         &self,

@@ -79,17 +79,67 @@ fn room(house: &House) -> String {
         .to_owned()
 }
 
-#[test]
-fn sends_are_refused_settles_go_on_and_it_resumes_alone() {
+/// A house on whose small disk a server can run, and how; `None`, and why, where that is not permitted.
+#[expect(clippy::print_stderr, reason = "it says that nothing is checked")]
+fn house_with_namespace() -> Option<(House, &'static str)> {
     let house = House::new(SETTINGS);
-    let how = match namespace(&house) {
-        Ok(how) => how,
+    match namespace(&house) {
+        Ok(how) => Some((house, how)),
         Err(refused) => {
             eprintln!(
                 "SKIPPED: no file system of a size can be mounted here (root or user namespaces are needed):\n{refused}"
             );
-            return;
+            None
         }
+    }
+}
+
+fn delivered(house: &House) -> u64 {
+    let (book, _) = queue_of(&house.ledger(), "q");
+    book["delivered"].as_u64().unwrap()
+}
+
+/// Far more than the reserve has room for waits; what was sent of it has its result, and the rest is sent later, once.
+#[test]
+fn nothing_is_sent_whose_result_has_no_room() {
+    const LINES: u64 = 6000;
+    let Some((house, how)) = house_with_namespace() else {
+        return;
+    };
+    let (_sink, url) = house.sink();
+    assert_eq!(house.serve().stop(), Some(0));
+    let (server, disk) = serve(&house, how);
+    house.json(&["pause", "route", "r"]);
+    house.send("q", (0..LINES).map(|n| format!("{url}/ok?n={n}")));
+    let filler = fill(&disk);
+    let big = house.sending(
+        "big",
+        (0..40).map(|n| format!("http://a.example/{n}/{}", "x".repeat(100_000))),
+    );
+    house.until("the disk is full", || room(&house) == "reserve");
+
+    house.json(&["resume", "route", "r"]);
+    let sent = || house.seen().values().sum::<u64>();
+    let mut before = 0;
+    house.until("it stops, and all that was sent has a result", || {
+        let now = sent();
+        let has_stopped = now > 0 && now == std::mem::replace(&mut before, now);
+        has_stopped && delivered(&house) == now
+    });
+    assert!(before < LINES, "the reserve took all of it");
+
+    std::fs::remove_file(filler).unwrap();
+    assert_eq!(big.wait(), Some(0));
+    house.until("the rest is sent", || delivered(&house) == LINES);
+    assert_eq!((house.seen().len() as u64, sent()), (LINES, LINES));
+    assert_eq!(house.ledger()["balanced"], true);
+    assert_eq!(server.stop(), Some(0));
+}
+
+#[test]
+fn sends_are_refused_settles_go_on_and_it_resumes_alone() {
+    let Some((house, how)) = house_with_namespace() else {
+        return;
     };
     let (_sink, url) = house.sink();
     assert_eq!(house.serve().stop(), Some(0));
@@ -115,12 +165,7 @@ fn sends_are_refused_settles_go_on_and_it_resumes_alone() {
 
     // What is there is sent, and its results are stored.
     house.json(&["resume", "route", "r"]);
-    let delivered = || {
-        queue_of(&house.ledger(), "q").0["delivered"]
-            .as_i64()
-            .unwrap()
-    };
-    house.until("settles go on", || delivered() == 100);
+    house.until("settles go on", || delivered(&house) == 100);
     assert_eq!(
         (room(&house).as_str(), accepted("big"), accepted("q")),
         ("reserve", before, 100)
@@ -132,7 +177,7 @@ fn sends_are_refused_settles_go_on_and_it_resumes_alone() {
         (Some(0), Some(0)),
         "what was refused is accepted by itself"
     );
-    house.until("the rest is sent", || delivered() == 110);
+    house.until("the rest is sent", || delivered(&house) == 110);
     house.until("there is room", || room(&house) == "normal");
     let ledger = house.ledger();
     assert_eq!(

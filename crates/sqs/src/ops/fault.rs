@@ -134,7 +134,10 @@ impl From<Error> for Fault {
             bound @ Error::BoundToRoute { .. } => {
                 sender("AccessDeniedException", "AccessDenied", bound.to_string()).with_status(403)
             }
-            full @ (Error::DiskFull | Error::Busy) => Self::unavailable(full.to_string()),
+            full @ (Error::DiskFull
+            | Error::ReserveSpent
+            | Error::QueueFull { .. }
+            | Error::Busy) => Self::unavailable(full.to_string()),
             Error::TooLarge { limit, .. } => invalid_value(format!(
                 "One or more parameters are invalid. Reason: The request must be shorter than {limit}."
             )),

@@ -376,7 +376,9 @@ fn append(
     record: &Record<'_>,
     bytes: &[u8],
 ) -> Result<Appended, Error> {
-    let appended = journal.append(class, at, &[bytes])?;
+    let appended = journal
+        .append(class, at, &[bytes])
+        .map_err(|error| Error::refused(class, error))?;
     if let Err(error) = engine.apply(appended.start, at, record) {
         tracing::error!(%error, position = %appended.start, "a record of our own could not be applied");
     }

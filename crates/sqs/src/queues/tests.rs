@@ -1878,6 +1878,9 @@ async fn the_age_of_the_oldest_is_exact_while_nobody_has_received_it() {
     bench.send(&queue, text("x")).await.unwrap();
     bench.pass(1);
     bench.send(&queue, text("y")).await.unwrap();
+    assert_eq!(bench.queues.counts(&queue).unwrap().oldest, Some(sent_at));
+}
+
 #[tokio::test]
 async fn dead_files_go_at_once_while_the_disk_is_short_of_room() {
     let bench = Bench::with_segments(ByteCount::mib(1));
@@ -1903,7 +1906,4 @@ async fn dead_files_go_at_once_while_the_disk_is_short_of_room() {
     ticks(&bench, 1);
     let after = journal.segments().len();
     assert!(after < before, "{before} segments became {after}");
-}
-
-    assert_eq!(bench.queues.counts(&queue).unwrap().oldest, Some(sent_at));
 }

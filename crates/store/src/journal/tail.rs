@@ -285,9 +285,9 @@ impl Tail {
     pub(crate) fn room(&self) -> Room {
         let here = self.span.end().saturating_sub(self.end + SEAL_BYTES);
         let more = |spares: usize| ByteCount::new(here + spares as u64 * self.span.capacity);
+        let size = ByteCount::new(self.reserve as u64 * self.span.capacity);
         if self.sends_stopped {
             let left = more(self.spares.len());
-            let size = ByteCount::new(self.reserve as u64 * self.span.capacity);
             return if left.get() < RESERVE_LEAST_BYTES {
                 Room::Full
             } else {
@@ -296,7 +296,10 @@ impl Tail {
         }
         if self.is_short {
             let left = more(self.spares.len().saturating_sub(self.reserve));
-            return Room::Low { left };
+            return Room::Low {
+                left,
+                reserve: size,
+            };
         }
         Room::Normal
     }

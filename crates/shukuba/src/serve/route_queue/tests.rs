@@ -15,7 +15,7 @@ use delivery::results::{ObjectResults, Results, Sealer};
 use sqs::{Outgoing, Queues, Sender};
 use store::record::Cause;
 
-use super::RouteQueue;
+use super::{Promised, RouteQueue};
 use crate::serve::log::Log;
 
 /// As long as a message may be, so that a letter with its reason is longer.
@@ -81,6 +81,7 @@ impl Place {
             dead,
             writer,
             clock: clock.clone(),
+            promised: Promised::new(Arc::default(), 0),
         };
         let log = Arc::new(Log {
             queues,
