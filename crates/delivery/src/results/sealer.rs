@@ -103,8 +103,9 @@ impl Sealer {
         }
     }
 
-    /// Seals every `interval` until `stop` says so, then once more. Errors are logged and tried again.
-    pub async fn run(mut self, interval: Duration, mut stop: watch::Receiver<bool>) {
+    /// Seals every `interval`, which is asked for each time, until `stop` says so, then once more. Errors are logged and tried
+    /// again.
+    pub async fn run(mut self, interval: impl Fn() -> Duration, mut stop: watch::Receiver<bool>) {
         loop {
             let is_last = *stop.borrow();
             self.round().await;
@@ -112,7 +113,7 @@ impl Sealer {
                 return;
             }
             tokio::select! {
-                () = tokio::time::sleep(interval) => {}
+                () = tokio::time::sleep(interval()) => {}
                 changed = stop.changed() => if changed.is_err() { return },
             }
         }

@@ -84,7 +84,8 @@ impl Work {
 
     /// Turns results from the journal into objects.
     pub(super) async fn seal(self) {
-        let interval = self.live.now().settings.results.seal_interval.get();
+        let live = self.live.clone();
+        let interval = move || live.now().settings.results.seal_interval.get();
         let log: Arc<dyn ResultLog> = self.log.clone();
         let mut sealer = Sealer::new(log, self.results.clone());
         sealer.sealing = self.sealing.clone();
@@ -107,13 +108,11 @@ impl Work {
 
     /// Makes small objects into large ones, and removes old ones.
     pub(super) async fn upkeep(mut self) {
-        let every = self.live.now().settings.results.compact_interval.get();
-        let mut ticks = tokio::time::interval(every.min(RETAIN_EVERY));
-        ticks.tick().await;
+        let every = |live: &Live| live.now().settings.results.compact_interval.get();
         let mut compacted_at = self.clock.monotonic();
-        while self.tick(&mut ticks).await {
+        while self.rest(every(&self.live).min(RETAIN_EVERY)).await {
             let window = Window::sealed(Some(self.log.sealed_up_to()));
-            if self.clock.monotonic().saturating_sub(compacted_at) >= every {
+            if self.clock.monotonic().saturating_sub(compacted_at) >= every(&self.live) {
                 compacted_at = self.clock.monotonic();
                 if let Err(error) = self.results.compact(&window, self.clock.now()).await {
                     tracing::error!(%error, "results not compacted");
@@ -141,6 +140,12 @@ impl Work {
         while self.tick(&mut ticks).await {
             self.drifts.ask(&self.log).await;
         }
+    }
+
+    /// Waits for so long; `false` when it is time to end.
+    async fn rest(&mut self, span: Duration) -> bool {
+        let ended = self.stop.wait_for(|is_stopping| *is_stopping);
+        tokio::time::timeout(span, ended).await.is_err()
     }
 
     /// Waits for the next tick; `false` when it is time to end.
