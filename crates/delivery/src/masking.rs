@@ -17,7 +17,7 @@ use percent_encoding::percent_decode;
 pub const MASK: &str = "***";
 
 /// Names hidden by default: identifiers of devices and people, and secrets. Chosen from the macros of AppsFlyer, Adjust,
-/// Singular, Branch and Kochava (public lists, 2026).
+/// Singular, Branch and Kochava (public lists, 2026). `docs/operating.md` has them for the operator.
 pub const DEFAULT_NAMES: &[&str] = &[
     "aaid",
     "access_key",
@@ -726,6 +726,15 @@ mod tests {
         ] {
             assert_eq!(masking.text(text), masked);
         }
+    }
+
+    #[test]
+    fn the_page_on_operating_has_all_default_names() {
+        let page = include_str!("../../../docs/operating.md");
+        let list = page.split("Always masked:").nth(1).unwrap();
+        let list = list.split('.').next().unwrap();
+        let listed: Vec<&str> = list.split('`').skip(1).step_by(2).collect();
+        assert_eq!(listed, DEFAULT_NAMES);
     }
 
     #[test]

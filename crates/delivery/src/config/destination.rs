@@ -58,7 +58,7 @@ pub struct Destination {
     pub connect_to: Option<String>,
     /// PEM file of the only authorities that are trusted for it. Default the system's.
     pub ca_file: Option<PathBuf>,
-    /// Networks that are allowed although they are private or special. Default none.
+    /// Networks that are allowed although they are private or special; takes the place of the list of `*`. Default none.
     #[serde(deserialize_with = "networks")]
     pub allow_cidrs: Vec<IpNet>,
     /// Proxy `http://host:port` for all requests (CONNECT for https). Not beside `connect_to`; takes the place of one in
@@ -77,7 +77,10 @@ pub struct Destination {
     pub id_header: Option<String>,
 }
 
-/// `[destinations."host".retry]`: the waits after each failure, by class of the failure.
+/// `[destinations."host".retry]`: the waits after each failure, by class of the failure: `"never"`, or a list of 1 to 50 spans of 1ms
+/// to 24h. The first is for the first failed attempt, and the last holds for all that come after it, until the route's
+/// `retry_for` is over. Each is an upper bound: the true wait is drawn from zero to it (full jitter), so that what failed together
+/// does not come back together.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Retry {

@@ -207,7 +207,7 @@ pub const KEYS: &[Key] = &[
         Kind::List,
         "At most 100",
         "none",
-        "Query parameters of the URL, such as `[\"idfa\", \"gaid\"]`",
+        "More names to mask, such as query parameters of the URL: `[\"order_id\", \"click\"]`. Some 70 names always are, those of identifiers, places and secrets such as `idfa`, `gaid`, `email`, `user_id`, `ip`, `lat`, `token`, `signature` (docs/operating.md has them all)",
     ),
     key(
         "routes.NAME.mask",
@@ -215,7 +215,15 @@ pub const KEYS: &[Key] = &[
         Kind::List,
         "At most 100",
         "none",
-        "Fields of a JSON or form body, also in the answer's excerpt",
+        "More names to mask, such as fields of a JSON or form body; as `query`",
+    ),
+    key(
+        "routes.NAME.mask",
+        "except",
+        Kind::List,
+        "At most 100",
+        "none",
+        "Names that are left in clear although they usually are masked, such as `[\"adid\"]`",
     ),
     key(
         "destinations.\"HOST\"",
@@ -335,7 +343,7 @@ pub const KEYS: &[Key] = &[
         Kind::Networks,
         "",
         "none",
-        "Networks that are allowed although they are private or special",
+        "Networks that are allowed although they are private or special; takes the place of the list of `*`",
     ),
     key(
         "destinations.\"HOST\"",
@@ -391,7 +399,7 @@ pub const KEYS: &[Key] = &[
         Kind::Schedule,
         "",
         "5s, 30s, 2m, 10m, 30m, 1h and so on",
-        "For every class that is not set here and may be retried",
+        "For every class that is not set here and may be retried. `\"never\"`, or 1 to 50 waits of 1ms to 24h, one after each failed attempt: the true wait is drawn from zero to that, and the last holds until `retry_for` is over",
     ),
     key(
         "destinations.\"HOST\".retry",

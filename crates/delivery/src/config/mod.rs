@@ -293,6 +293,18 @@ mod tests {
     }
 
     #[test]
+    fn a_route_masks_more_names_and_leaves_some_in_clear() {
+        let text = "queue = \"q\"\nmask = { query = [\"click\"], fields = [\"order\"], except = [\"AD-ID\"] }";
+        let route: Route = toml::from_str(text).unwrap();
+        let url = "https://h.example/?click=1&order=2&adid=3&idfa=4";
+        let masked = route.masking().url(url).into_owned();
+        assert_eq!(
+            masked,
+            "https://h.example/?click=***&order=***&adid=3&idfa=***"
+        );
+    }
+
+    #[test]
     fn rules_with_which_nothing_could_be_sent_are_refused() {
         for (name, value) in [
             ("Host", "a"),

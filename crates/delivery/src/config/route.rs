@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::value::Span;
 use super::{Problems, Size};
+use crate::masking::Masking;
 
 /// `[routes.NAME]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -63,6 +64,14 @@ impl Route {
             notifier: true,
             notifiers_max: None,
         }
+    }
+
+    /// What is masked in its results: the usual names and its own, but for those that it leaves in clear.
+    #[must_use]
+    pub fn masking(&self) -> Masking {
+        let own = self.mask.query.iter().chain(&self.mask.fields);
+        let except = self.mask.except.iter();
+        Masking::with(own.map(String::as_str), except.map(String::as_str))
     }
 
     /// Whether the queue is one of this server's.
@@ -239,19 +248,27 @@ impl RouteFormat {
     }
 }
 
-/// `[routes.NAME.mask]`: what is masked in results and logs. Names are compared without case.
+/// `[routes.NAME.mask]`: what is masked in results and logs, in URLs, bodies and answers alike. Some 70 names always are, those of
+/// identifiers, places and secrets such as `idfa`, `gaid`, `email`, `user_id`, `ip`, `lat`, `token`, `signature` (docs/operating.md
+/// has them all); here are more. Names are compared without case, `-` and `_`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RouteMask {
-    /// Query parameters of the URL, such as `["idfa", "gaid"]`. At most 100. Default none.
+    /// More names to mask, such as query parameters of the URL: `["order_id", "click"]`. At most 100. Default none.
     pub query: Vec<String>,
-    /// Fields of a JSON or form body, also in the answer's excerpt. At most 100. Default none.
+    /// More names to mask, such as fields of a JSON or form body; as `query`. At most 100. Default none.
     pub fields: Vec<String>,
+    /// Names that are left in clear although they usually are masked, such as `["adid"]`. At most 100. Default none.
+    pub except: Vec<String>,
 }
 
 impl RouteMask {
     fn check(&self, route: &str, problems: &mut Problems) {
-        for (name, list) in [("query", &self.query), ("fields", &self.fields)] {
+        for (name, list) in [
+            ("query", &self.query),
+            ("fields", &self.fields),
+            ("except", &self.except),
+        ] {
             if list.len() > 100 || list.iter().any(String::is_empty) {
                 problems.push(
                     &format!("routes.{route}.mask.{name}"),

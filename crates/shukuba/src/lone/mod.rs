@@ -18,7 +18,6 @@ use base::{Clock, MetricSink, NoMetrics, SystemClock};
 use delivery::config::{Route, Settings, SystemSecrets};
 use delivery::destinations::Destinations;
 use delivery::format::Format;
-use delivery::masking::Masking;
 use delivery::notifier::{Directives, Notifier, Parts, Summary};
 use delivery::result::{Salt, SentBy, Writer};
 use delivery::results::direct::DirectResults;
@@ -212,17 +211,8 @@ fn writer(order: &Order, route: &Route, salt: Salt) -> Writer {
         host,
         ..SentBy::default()
     };
-    let masking = Masking::with(
-        route
-            .mask
-            .query
-            .iter()
-            .chain(&route.mask.fields)
-            .map(String::as_str),
-        std::iter::empty(),
-    );
     let name = route.results.as_deref().unwrap_or(&order.route);
-    Writer::new(name, &sent_by, masking, salt)
+    Writer::new(name, &sent_by, route.masking(), salt)
 }
 
 fn destinations(settings: &Settings) -> anyhow::Result<Destinations> {

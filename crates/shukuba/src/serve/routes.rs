@@ -35,11 +35,9 @@ impl LiveRoute {
             .filter(|name| queues.queue(name).is_err())
     }
 
-    /// What is hidden in its results: the usual names and those of its rules.
+    /// What is hidden in its results.
     pub(super) fn masking(&self) -> Masking {
-        let mask = &self.rules.mask;
-        let names = mask.query.iter().chain(&mask.fields);
-        Masking::with(names.map(String::as_str), std::iter::empty())
+        self.rules.masking()
     }
 }
 
