@@ -138,9 +138,12 @@ pub(crate) fn is_down(app: &App) -> bool {
     let dir = app.data_dir();
     let is_elsewhere = std::env::var_os("SHUKUBA_ENDPOINT").is_some_and(|url| !url.is_empty());
     let has_data = dir.join("FORMAT").exists();
-    // Whoever has the directory open holds the lock; the lock taken here goes at once.
-    let is_free =
-        || std::fs::File::open(dir.join("LOCK")).is_ok_and(|file| file.try_lock().is_ok());
+    // Whoever has the directory open holds the lock; the lock taken here goes at once. Where there is none, as in what was
+    // restored, nobody has come yet.
+    let is_free = || match std::fs::File::open(dir.join("LOCK")) {
+        Ok(file) => file.try_lock().is_ok(),
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+    };
     !is_elsewhere && has_data && is_free()
 }
 

@@ -82,15 +82,19 @@ fn results_and_keys_come_back() {
     house.json_on("elsewhere", &["restore", copy.to_str().unwrap()]);
     let env = |data: &str| house.json_on(data, &["env"])["AWS_SECRET_ACCESS_KEY"].clone();
     assert_eq!(env("elsewhere"), env("data"), "the same administrator");
+    let answers = || {
+        let ledger = house.ledger_on("elsewhere");
+        assert_eq!(
+            (delivered(&ledger), &ledger["balanced"]),
+            (300.into(), &true.into()),
+            "{ledger}"
+        );
+        let why = house.json_on("elsewhere", &["why", &format!("{sink}/ok?n=7")]);
+        assert!(why.to_string().contains("delivered"), "{why}");
+    };
+    answers();
     let _server = house.serve_on("elsewhere");
-    let ledger = house.ledger_on("elsewhere");
-    assert_eq!(
-        (delivered(&ledger), &ledger["balanced"]),
-        (300.into(), &true.into()),
-        "{ledger}"
-    );
-    let why = house.json_on("elsewhere", &["why", &format!("{sink}/ok?n=7")]);
-    assert!(why.to_string().contains("delivered"), "{why}");
+    answers();
     for name in ["data", "copy", "elsewhere"] {
         assert!(open_to_others(&house.path(name)).is_empty());
     }
