@@ -77,11 +77,7 @@ impl House {
             ledger: ledger.clone(),
             demand: Arc::new(Demand::new(metrics.clone())),
             clock: clock.clone(),
-            runtimes: Runtimes::start(
-                threads(&now.config.server),
-                &clock,
-                &Tools::new(clock.clone()).dns,
-            )?,
+            runtimes: Runtimes::start(threads(&now.config.server), Tools::new(clock.clone()))?,
             salt: data::salt(path)?,
             host: data::host(),
             started: AtomicU64::new(0),
@@ -239,6 +235,7 @@ impl House {
             ),
         }
         // Those that run know the old rules; they end what is in flight, and others take over at once.
+        self.notifiers.runtimes.renew();
         self.notifiers.renew().await;
         let rules = work::rules(&self.live.now(), &self.notifiers.routes.read());
         self.work.plans.set_rules(rules);

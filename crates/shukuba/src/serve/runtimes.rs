@@ -1,15 +1,14 @@
 //! The threads on which notifiers run: a runtime of one thread for each core, each with its own connections.
 //!
 //! A notifier stays on its thread, so that it shares nothing hot with the door or with other notifiers, and finds the
-//! connections that notifiers before it have left open.
+//! connections that notifiers before it have left open. When the settings are read again, those that start from then on make
+//! their own: what the connections were made by, such as `ca_file`, may have changed.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::Context;
-use base::Clock;
-use delivery::dns;
 use delivery::sender::{Senders, Tools};
+use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
@@ -17,7 +16,7 @@ use tokio::sync::oneshot;
 #[derive(Debug)]
 struct Lane {
     handle: Handle,
-    senders: Senders,
+    senders: Mutex<Senders>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
@@ -25,35 +24,34 @@ struct Lane {
 /// All of them.
 #[derive(Debug)]
 pub(super) struct Runtimes {
+    tools: Tools,
     lanes: Vec<Lane>,
     turn: AtomicUsize,
 }
 
 impl Runtimes {
     /// Starts `count` threads.
-    pub(super) fn start(
-        count: usize,
-        clock: &Arc<dyn Clock>,
-        dns: &Arc<dns::Cache>,
-    ) -> anyhow::Result<Self> {
-        let lanes = (0..count.max(1)).map(|_| {
-            let tools = Tools {
-                clock: clock.clone(),
-                dns: dns.clone(),
-            };
-            Lane::start(Senders::new(tools))
-        });
+    pub(super) fn start(count: usize, tools: Tools) -> anyhow::Result<Self> {
+        let lanes = (0..count.max(1)).map(|_| Lane::start(Senders::new(tools.clone())));
         Ok(Self {
             lanes: lanes.collect::<anyhow::Result<_>>()?,
+            tools,
             turn: AtomicUsize::new(0),
         })
+    }
+
+    /// Gives those that start from now on new connections; those that run keep theirs.
+    pub(super) fn renew(&self) {
+        for lane in &self.lanes {
+            *lane.senders.lock() = Senders::new(self.tools.clone());
+        }
     }
 
     /// The next one's handle and connections, in turn.
     pub(super) fn next(&self) -> Option<(Handle, Senders)> {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let lane = self.lanes.get(turn.checked_rem(self.lanes.len())?)?;
-        Some((lane.handle.clone(), lane.senders.clone()))
+        Some((lane.handle.clone(), lane.senders.lock().clone()))
     }
 }
 
@@ -74,7 +72,7 @@ impl Lane {
             .context("cannot start a notifiers' thread")?;
         Ok(Self {
             handle,
-            senders,
+            senders: Mutex::new(senders),
             stop: Some(stop),
             thread: Some(thread),
         })

@@ -246,6 +246,28 @@ fn a_send_that_hangs_while_its_notifier_leaves_holds_nobody_up() {
 }
 
 #[test]
+fn authorities_are_read_again_with_the_settings() {
+    let house = House::new("");
+    let (_sink, url) = house.tls_sink("right.pem");
+    let (_other, _) = house.tls_sink("ca.pem");
+    let file = house.path("ca.pem");
+    // One thread, so that no other can have read the right one first.
+    house.settle(&format!("[server]\nthreads = 1\n{SETTINGS}").replace(
+        "[destinations.\"*\".retry]\n",
+        &format!("ca_file = {file:?}\n[destinations.\"*\".retry]\n"),
+    ));
+    let server = house.serve();
+    let target = format!("{url}/ok?n=1");
+    house.send("q", [target.clone()]);
+    house.until("it was tried", || {
+        house.run(&["why", &target]).status.success()
+    });
+    std::fs::copy(house.path("right.pem"), file).unwrap();
+    server.reload();
+    until_done(&house, 1, 0);
+}
+
+#[test]
 fn what_is_shown_says_the_masked_url_and_needs_no_route_for_an_id() {
     let (house, server, _sink, url) = start();
     drop(server);

@@ -125,6 +125,17 @@ impl House {
         self.sink_with(&["--log", log.to_str().unwrap()])
     }
 
+    /// Starts a sink that offers TLS, and writes the file of its authority.
+    pub(crate) fn tls_sink(&self, authority: &str) -> (Process, String) {
+        let file = self.path(authority);
+        self.sink_with(&[
+            "--tls-names",
+            "127.0.0.1",
+            "--tls-ca",
+            file.to_str().unwrap(),
+        ])
+    }
+
     fn sink_with(&self, options: &[&str]) -> (Process, String) {
         let mut command = self.command(&["sink", "--listen", "127.0.0.1:0"]);
         command.args(options);

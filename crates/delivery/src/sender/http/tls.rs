@@ -13,7 +13,7 @@ use rustls::{ClientConfig, RootCertStore};
 
 /// Settings read so far: by `ca_file`, `None` for the machine's own authorities.
 ///
-/// They are read once; a reload of the settings builds new senders and so reads them again.
+/// They are read once; who reads the settings again builds new senders and so reads them again.
 #[derive(Debug, Default)]
 pub(super) struct Configs(Mutex<HashMap<Option<PathBuf>, Arc<ClientConfig>>>);
 
