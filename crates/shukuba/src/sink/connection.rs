@@ -165,10 +165,13 @@ async fn until_closed(stream: &mut TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-/// `GET /_sink/stats`, `POST /_sink/reset`.
+/// `GET /_sink/stats`, which finds the log written as well, `POST /_sink/reset`.
 fn about_sink(shared: &Shared, request: &Request<'_>, outbox: &mut Vec<u8>) -> io::Result<()> {
     let (status, body) = match (request.method, request.path()) {
-        ("GET", "/_sink/stats") => (200, serde_json::to_vec(&shared.stats.report())?),
+        ("GET", "/_sink/stats") => {
+            shared.flush().map_err(io::Error::other)?;
+            (200, serde_json::to_vec(&shared.stats.report())?)
+        }
         ("POST", "/_sink/reset") => {
             shared.stats.reset();
             (200, b"{}".to_vec())

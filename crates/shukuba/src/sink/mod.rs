@@ -65,28 +65,13 @@ impl Default for SinkOptions {
 /// # Errors
 /// When the address or the log cannot be opened.
 pub(crate) async fn run(options: SinkOptions) -> anyhow::Result<()> {
+    let mut ended = crate::signal::Stop::new()?;
     let sink = Sink::bind(options).await?;
     let mut stdout = std::io::stdout().lock();
     writeln!(stdout, "http://{}", sink.address)?;
     stdout.flush()?;
     drop(stdout);
-    sink.serve(ended()).await
-}
-
-/// The first SIGINT or SIGTERM.
-async fn ended() {
-    let terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
-    match terminated {
-        Ok(mut terminated) => {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminated.recv() => {}
-            }
-        }
-        Err(_) => {
-            let _ = tokio::signal::ctrl_c().await;
-        }
-    }
+    sink.serve(ended.wait()).await
 }
 
 /// What all connections share.

@@ -1,10 +1,12 @@
 //! A folder with settings and data, and the processes that work on it. Everything ends with the test.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -15,12 +17,15 @@ const STEP_MAX: Duration = Duration::from_secs(120);
 /// Where everything of a test lies.
 pub(crate) struct House {
     folder: tempfile::TempDir,
+    /// Where its sinks listen.
+    sinks: Mutex<Vec<String>>,
 }
 
 impl House {
     pub(crate) fn new(settings: &str) -> Self {
         let house = Self {
             folder: tempfile::tempdir().unwrap(),
+            sinks: Mutex::default(),
         };
         house.settle(settings);
         house
@@ -144,7 +149,9 @@ impl House {
         BufReader::new(child.stdout.take().unwrap())
             .read_line(&mut line)
             .unwrap();
-        (Process(child), line.trim().to_owned())
+        let url = line.trim().to_owned();
+        self.sinks.lock().unwrap().push(url.clone());
+        (Process(child), url)
     }
 
     /// Sends lines, each in a message of its own; all are acknowledged when it returns.
@@ -194,16 +201,23 @@ impl House {
         }
     }
 
+    /// The log of the sinks, with all that they have answered by now.
+    pub(crate) fn sink_log(&self) -> String {
+        for sink in self.sinks.lock().unwrap().iter() {
+            // Who asks for the counts finds the log written. One that has ended wrote it then.
+            if let Ok(mut stream) = TcpStream::connect(sink.trim_start_matches("http://")) {
+                let ask = "GET /_sink/stats HTTP/1.1\r\nhost: sink\r\nconnection: close\r\n\r\n";
+                stream.write_all(ask.as_bytes()).unwrap();
+                stream.read_to_end(&mut Vec::new()).unwrap();
+            }
+        }
+        std::fs::read_to_string(self.path("sink.log")).unwrap_or_default()
+    }
+
     /// The numbers in the sink's log, with how often each came.
-    ///
-    /// The sink writes its log every 100 ms: what it has answered by now is in it after three times that.
     pub(crate) fn seen(&self) -> BTreeMap<u64, u64> {
-        std::thread::sleep(std::time::Duration::from_millis(300));
         let mut seen = BTreeMap::new();
-        for line in std::fs::read_to_string(self.path("sink.log"))
-            .unwrap_or_default()
-            .lines()
-        {
+        for line in self.sink_log().lines() {
             let target = line.split('\t').nth(2).unwrap_or_default();
             if let Some(number) = target
                 .split_once("n=")

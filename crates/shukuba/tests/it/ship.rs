@@ -17,10 +17,7 @@ allow_cidrs = [\"127.0.0.0/8\"]
 /// The ids in the sink's log, by the number in the line.
 fn ids(house: &House) -> BTreeMap<String, Vec<String>> {
     let mut ids: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for line in std::fs::read_to_string(house.path("sink.log"))
-        .unwrap()
-        .lines()
-    {
+    for line in house.sink_log().lines() {
         let parts: Vec<&str> = line.split('\t').collect();
         let number = parts[2].split("n=").nth(1).unwrap();
         ids.entry(number.to_owned())
