@@ -530,6 +530,18 @@ fn each_source_of_a_queue_is_asked_while_another_waits() {
 }
 
 #[test]
+fn as_many_sends_run_at_once_as_there_are_slots() {
+    for slots in [1, 8, 64] {
+        let mut dispatcher = dispatcher_with(false, slots, FormatKind::Url);
+        act(&mut dispatcher, 0);
+        let url = |n| format!("http://h{n}.example/ok");
+        let batch = (0..100).map(|n| received(n, "", &url(n))).collect();
+        dispatcher.received(at(1), batch, 100);
+        assert_eq!(sends(&act(&mut dispatcher, 1)).len(), slots as usize);
+    }
+}
+
+#[test]
 fn a_fifo_group_has_one_in_flight_and_a_retry_blocks_it() {
     let mut dispatcher = dispatcher(true);
     act(&mut dispatcher, 0);
