@@ -1,10 +1,10 @@
 //! Batches as SQS takes them: ten entries, and 1 MiB of bodies and attributes together.
 
 /// Entries of one batch. Source: SQS quotas.
-pub(crate) const ENTRIES_MAX: usize = 10;
+pub const ENTRIES_MAX: usize = 10;
 
-/// Bytes of all messages of one batch. Source: SQS quotas, 1 MiB.
-pub(crate) const BYTES_MAX: usize = 1 << 20;
+/// Bytes of all messages of one batch, attributes included. Source: SQS quotas, 1 MiB.
+pub const BYTES_MAX: usize = 1 << 20;
 
 /// Cuts `items`, in order, into batches of at most [`ENTRIES_MAX`] and [`BYTES_MAX`]. One larger than that is a batch of
 /// its own: the service refuses it by name.

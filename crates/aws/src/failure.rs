@@ -4,21 +4,18 @@ use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use delivery::port::Error;
 
-/// Codes after which the same call may succeed later. Source: SQS API Reference, common errors; SDK retry behaviour.
+/// Parts of the codes after which the same call may succeed later. Source: SQS API Reference, common errors; SDK retry
+/// behaviour.
 const PASSING: &[&str] = &[
     "InternalError",
     "InternalFailure",
     "OverLimit",
-    "RequestThrottled",
     "RequestTimeout",
-    "ServiceUnavailable",
     "SlowDown",
-    "Throttling",
-    "ThrottlingException",
-    "KmsThrottled",
+    "Throttl",
+    "Unavailable",
     // A token that is about to be replaced.
     "ExpiredToken",
-    "ExpiredTokenException",
 ];
 
 /// Codes that say of a lease: no longer yours.
@@ -29,9 +26,10 @@ const LOST: &[&str] = &[
     "AWS.SimpleQueueService.MessageNotInflight",
 ];
 
-/// Whether the same call may succeed later.
-pub(crate) fn is_passing(code: &str) -> bool {
-    PASSING.contains(&code)
+/// Whether the same call may succeed later, whatever the status of its answer.
+#[must_use]
+pub fn is_passing(code: &str) -> bool {
+    PASSING.iter().any(|part| code.contains(part))
 }
 
 /// Whether the lease is over.
@@ -78,4 +76,27 @@ fn chain(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn some_codes_pass() {
+        for (code, passes) in [
+            ("RequestThrottled", true),
+            ("ThrottlingException", true),
+            ("KmsThrottled", true),
+            ("ServiceUnavailable", true),
+            ("AWS.SimpleQueueService.InternalError", true),
+            ("OverLimit", true),
+            ("ExpiredTokenException", true),
+            ("InvalidMessageContents", false),
+            ("QueueDoesNotExist", false),
+            ("AccessDenied", false),
+        ] {
+            assert_eq!(is_passing(code), passes, "{code}");
+        }
+    }
 }

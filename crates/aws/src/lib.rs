@@ -4,6 +4,7 @@
 //! - [`find`]: from a queue's name to its URL
 //! - [`queue`]: [`SqsQueue`], the port `Queue` over SQS
 //! - `sources` and `leases`: which queue a message came from, and until when it is held
+//! - [`batch`]: what a call takes; [`failure`]: which errors pass
 //! - [`outbox`]: [`Outbox`], what replays and retries of dead ones send to
 //! - [`objects`]: [`results_at`], the port `ResultStore` over `s3://` and folders
 //! - [`http`]: one pooled HTTP client for the SDK and the object store
@@ -12,8 +13,8 @@
 //! which signs without the SDK.
 
 pub mod account;
-mod batch;
-mod failure;
+pub mod batch;
+pub mod failure;
 pub mod find;
 pub mod http;
 mod leases;

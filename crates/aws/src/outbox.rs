@@ -132,7 +132,7 @@ pub(crate) fn entry(
         .message_body(body);
     for (name, value) in travel::sendable(attributes) {
         let value = MessageAttributeValue::builder()
-            .data_type("String")
+            .data_type(travel::data_type(name))
             .string_value(value)
             .build();
         entry = entry.message_attributes(name, value.map_err(|error| refused(&error))?);
@@ -161,4 +161,19 @@ pub(crate) fn size_of(body: &[u8], attributes: &BTreeMap<String, String>) -> usi
         + attributes
             .map(|(name, value)| name.len() + value.len() + "String".len())
             .sum::<usize>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_of_lines_is_sent_as_a_number() {
+        let attributes = travel::carry(&BTreeMap::new(), "base", 3, &travel::Retry::default());
+        let built = entry("q", 0, b"a\nb\nc", &attributes).unwrap().build();
+        let sent = built.unwrap().message_attributes.unwrap();
+        let types = [travel::LINES, travel::ID, travel::RETRY].map(|name| sent[name].data_type());
+        assert_eq!(types, ["Number", "String", "String"]);
+        assert_eq!(sent[travel::LINES].string_value(), Some("3"));
+    }
 }

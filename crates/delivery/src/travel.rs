@@ -139,6 +139,12 @@ pub fn sendable(attributes: &BTreeMap<String, String>) -> impl Iterator<Item = (
         .map(move |(name, value)| (name, value.chars().map(clean).collect()))
 }
 
+/// The type that SQS is told of an attribute.
+#[must_use]
+pub fn data_type(name: &str) -> &'static str {
+    if name == LINES { "Number" } else { "String" }
+}
+
 /// The attributes of a message that carries lines on.
 ///
 /// `attributes`: those of the message it comes from. `base`: of the lines' ids.

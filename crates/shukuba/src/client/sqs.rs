@@ -1,5 +1,6 @@
 //! The calls of a sender: GetQueueUrl and SendMessageBatch, in AWS JSON 1.0.
 
+use aws::failure::is_passing;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderValue, header};
@@ -124,20 +125,6 @@ impl BatchAnswer {
         }
         answers
     }
-}
-
-/// Codes that stand for "not now", whatever their status.
-fn is_passing(code: &str) -> bool {
-    [
-        "Throttl",
-        "SlowDown",
-        "Unavailable",
-        "InternalFailure",
-        "InternalError",
-        "RequestTimeout",
-    ]
-    .iter()
-    .any(|part| code.contains(part))
 }
 
 /// The body of SendMessageBatch, written once.

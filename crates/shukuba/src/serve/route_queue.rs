@@ -320,11 +320,7 @@ pub(super) fn carried(
 /// A carry as a message to send.
 pub(super) fn outgoing(at: Timestamp, carry: &Carry) -> Outgoing {
     let attributes = travel::sendable(&carry.attributes).map(|(name, value)| {
-        let data_type = if name == travel::LINES {
-            "Number"
-        } else {
-            "String"
-        };
+        let data_type = travel::data_type(name);
         (
             name.clone(),
             Attribute {

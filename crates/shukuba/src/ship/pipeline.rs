@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use aws::batch::{BYTES_MAX, ENTRIES_MAX};
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -12,11 +13,6 @@ use super::ending::Ending;
 use super::flight::{Flights, Refused};
 use super::line::Bad;
 use crate::client::{Answer, Error, Message, QueueClient};
-
-/// Messages in a call. Source: SQS API Reference, SendMessageBatch.
-pub(crate) const BATCH_MESSAGES: usize = 10;
-/// Bytes of a call's messages, attributes included. Source: the same.
-pub(crate) const BATCH_BYTES: usize = 1 << 20;
 
 /// Where the lines of a message lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +32,7 @@ pub(crate) struct Batch {
 impl Batch {
     /// Whether `message` still fits.
     pub(crate) fn has_room_for(&self, message: &Message) -> bool {
-        self.messages.len() < BATCH_MESSAGES && self.bytes + message.size() <= BATCH_BYTES
+        self.messages.len() < ENTRIES_MAX && self.bytes + message.size() <= BYTES_MAX
     }
 
     pub(crate) fn push(&mut self, place: Place, message: Message) {

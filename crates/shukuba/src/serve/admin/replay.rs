@@ -309,11 +309,7 @@ impl Target for Here {
 
 fn message(again: &Again, is_fifo: bool) -> Outgoing {
     let attributes = again.attributes.iter().map(|(name, value)| {
-        let data_type = if name == travel::LINES {
-            "Number"
-        } else {
-            "String"
-        };
+        let data_type = travel::data_type(name);
         (
             name.clone(),
             Attribute {
