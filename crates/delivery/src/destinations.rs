@@ -73,11 +73,20 @@ impl Destinations {
     /// The longest time that any attempt may take.
     #[must_use]
     pub fn longest_attempt(&self) -> Duration {
-        let all = self.exact.values().chain(self.wild.values());
-        all.chain([&self.default])
-            .map(|rules| rules.timeout_total)
-            .max()
-            .unwrap_or_default()
+        let all = self.all().map(|rules| rules.timeout_total);
+        all.max().unwrap_or_default()
+    }
+
+    /// The longest excerpt of an answer, in bytes, that any result may hold.
+    #[must_use]
+    pub fn longest_excerpt(&self) -> usize {
+        let all = self.all().map(|rules| rules.response_excerpt_bytes);
+        all.max().unwrap_or_default()
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Arc<DestinationRules>> {
+        let named = self.exact.values().chain(self.wild.values());
+        named.chain([&self.default])
     }
 
     /// The longest time that an attempt may take where no rules name the receiver.

@@ -145,7 +145,7 @@ impl Notifiers {
             dead: route.dead.clone(),
             writer,
             clock: self.clock.clone(),
-            promised: Promised::new(self.promises.clone(), excerpt),
+            promised: Promised::new(self.promises.clone(), now.destinations.longest_excerpt()),
         };
         Parts {
             route: route.name.clone(),
