@@ -14,14 +14,10 @@ use super::{DELETED_MS, Engine};
 use crate::Error;
 use crate::settings::Settings;
 
-/// Most queues there can be; chosen.
-pub(crate) const QUEUES_MAX: usize = 100_000;
 /// Most messages in flight of a queue. Source: API Reference, ChangeMessageVisibility.
 pub(crate) const IN_FLIGHT_MAX: u32 = 120_000;
 /// Most seconds that a message is invisible after a receive.
 const VISIBILITY_SECS_MAX: u64 = 43_200;
-/// Most message groups of a FIFO queue that have messages; chosen, it bounds memory.
-pub(crate) const GROUPS_MAX: usize = 1_000_000;
 /// After a purge the next one has to wait this long.
 const PURGE_MS: u64 = 60_000;
 
@@ -115,8 +111,9 @@ impl Engine {
                 });
             }
         }
-        if self.names.len() >= QUEUES_MAX {
-            return Err(Error::TooManyQueues { limit: QUEUES_MAX });
+        let limit = self.limits.queues;
+        if self.names.len() >= limit {
+            return Err(Error::TooManyQueues { limit });
         }
         self.check_redrive(name, &wanted)?;
         Ok(Creation::New(QueueId(self.next_queue), wanted))
@@ -178,14 +175,36 @@ impl Engine {
         outcomes
     }
 
-    /// Refuses a message whose group would be one too many.
-    pub(crate) fn check_groups(queue: &QueueState) -> Result<(), Error> {
-        if queue.is_fifo() && queue.groups.len() >= GROUPS_MAX {
+    /// Refuses new messages while memory holds as much of their queue as it shall.
+    pub(crate) fn check_room(
+        &mut self,
+        id: QueueId,
+        count: usize,
+        at: Timestamp,
+    ) -> Result<(), Error> {
+        let limits = self.limits;
+        let queue = self.queue_mut(id)?;
+        let full = |what, limit| Err(Error::QueueFull { what, limit });
+        if queue.hot.len() >= limits.hot {
+            return full(
+                "messages that are in flight, delayed, grouped, or to be tried again",
+                limits.hot,
+            );
+        }
+        if !queue.is_fifo() {
+            return Ok(());
+        }
+        if queue.groups.len() >= limits.groups {
             return Err(Error::Unsupported {
                 why: format!(
-                    "{GROUPS_MAX} message groups have messages in the queue, which is the most there can be"
+                    "{} message groups have messages in the queue, which is the most there can be",
+                    limits.groups
                 ),
             });
+        }
+        queue.dedup.forget(at.as_millis());
+        if queue.dedup.len() + count > limits.dedup {
+            return full("deduplication ids of the last five minutes", limits.dedup);
         }
         Ok(())
     }

@@ -40,6 +40,11 @@ impl<T> Memory<T> {
         self.order.push_back((at, fingerprint));
     }
 
+    /// How much is held, what is too old and not forgotten yet included.
+    pub(crate) fn len(&self) -> usize {
+        self.order.len()
+    }
+
     /// Forgets what is too old.
     pub(crate) fn forget(&mut self, at: u64) {
         while let Some((put_at, fingerprint)) = self.order.front().copied() {

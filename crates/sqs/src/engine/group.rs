@@ -178,8 +178,8 @@ impl Groups {
         }
     }
 
-    /// How many groups there are.
+    /// How many named groups there are.
     pub(crate) fn len(&self) -> usize {
-        self.groups.iter().flatten().count()
+        self.names.len()
     }
 }

@@ -127,6 +127,7 @@ impl Engine {
                 queue.cold = cold;
             }
         }
+        fresh.limits = self.limits;
         *self = fresh;
         Ok(())
     }

@@ -20,8 +20,6 @@ use crate::{Error, attributes};
 const DELAY_MAX: Duration = Duration::from_secs(900);
 /// Most notifications of a message: one for each byte.
 const LINES_MAX: u32 = 1 << 20;
-/// Callers that are told apart by number; later ones are unknown senders.
-const SENDERS_MAX: u32 = 65_535;
 
 /// A checked message: what of it has to be made for the journal.
 #[derive(Debug)]
@@ -98,6 +96,7 @@ impl Queues {
             .iter()
             .map(|message| message.body.len() + message.attributes.len() + 64)
             .sum();
+        let count = messages.len();
         let mut bytes = Vec::with_capacity(bytes_about);
         let mut record = Record::Enqueued {
             queue: queue.id(),
@@ -106,9 +105,10 @@ impl Queues {
         };
         encode(&mut record, &mut bytes);
         let mut engine = self.engine.lock();
-        let state = engine.queue(queue.id()).map_err(|_| queue.not_found())?;
+        engine.queue(queue.id()).map_err(|_| queue.not_found())?;
         let at = engine.time(self.now());
-        if !state.is_fifo() {
+        engine.check_room(queue.id(), count, at)?;
+        if !queue.is_fifo() {
             let appended = self.append(&mut engine, Class::Send, at, &record, &bytes)?;
             drop(engine);
             self.wake_at(queue, appended.end);
@@ -140,7 +140,6 @@ impl Queues {
         at: Timestamp,
     ) -> Result<Accepted, Error> {
         let state = engine.queue(queue.id())?;
-        Engine::check_groups(state)?;
         let duplicates = engine.duplicates(state, &messages, at);
         let fresh: Vec<NewMessage<'_>> = messages
             .into_iter()
@@ -198,7 +197,8 @@ impl Queues {
             return Ok(number);
         }
         let number = engine.next_sender();
-        if number > SENDERS_MAX {
+        // Those that are too many are unknown senders.
+        if number > engine.limits.senders {
             return Ok(0);
         }
         let at = engine.time(self.now());

@@ -1431,6 +1431,131 @@ async fn sizes_are_bound() {
 }
 
 #[tokio::test]
+async fn what_memory_holds_of_a_queue_is_bounded_and_settling_makes_room() {
+    let bench = Bench::new();
+    bench.queues.engine.lock().limits.hot = 5;
+    let attributes = [("VisibilityTimeout", "1")];
+    let queue = bench.create("q", &attributes).await;
+    for n in 0..20 {
+        bench.send(&queue, text(&n.to_string())).await.unwrap();
+    }
+    let received = bench.receive(&queue, 5).await;
+    let refused = bench.send(&queue, text("x")).await.unwrap_err();
+    assert!(
+        matches!(refused, Error::QueueFull { limit: 5, .. }),
+        "{refused}"
+    );
+    // What is in goes on: it is received, waits for a retry, and leaves.
+    let more = bench.receive(&queue, 5).await;
+    assert_eq!(more.len(), 5);
+    let at = bench.clock.now().plus(Duration::from_secs(9));
+    let retry = Next::RetryAt { at, attempt: 1 };
+    let settles = vec![settle(&more[0], retry, vec![])];
+    bench.queues.settle(&queue, settles).await.unwrap()[0]
+        .clone()
+        .unwrap();
+    for message in received.iter().chain(&more[1..]) {
+        bench.delete(&queue, &message.receipt_handle).await.unwrap();
+    }
+    bench.send(&queue, text("x")).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_a_fifo_queue_remembers_is_bounded_for_five_minutes() {
+    let bench = Bench::new();
+    bench.queues.engine.lock().limits.dedup = 5;
+    let queue = bench.create("q.fifo", &[FIFO]).await;
+    for n in 0..5 {
+        let id = n.to_string();
+        bench.send(&queue, known("x", "g", &id)).await.unwrap();
+    }
+    let refused = bench.send(&queue, known("x", "g", "5")).await.unwrap_err();
+    assert!(
+        matches!(refused, Error::QueueFull { limit: 5, .. }),
+        "{refused}"
+    );
+    bench.pass(300);
+    bench.send(&queue, known("x", "g", "5")).await.unwrap();
+}
+
+#[tokio::test]
+async fn groups_queues_and_callers_are_bounded() {
+    let bench = Bench::new();
+    let queue = bench.create("q.fifo", &[FIFO]).await;
+    let other = bench.create("q", &[]).await;
+    {
+        let mut engine = bench.queues.engine.lock();
+        (engine.limits.groups, engine.limits.queues) = (2, 2);
+        engine.limits.senders = 1;
+    }
+    bench.send(&queue, known("x", "a", "1")).await.unwrap();
+    bench.send(&queue, known("x", "b", "2")).await.unwrap();
+    let refused = bench.send(&queue, known("x", "c", "3")).await.unwrap_err();
+    assert!(matches!(refused, Error::Unsupported { .. }), "{refused}");
+    let group = bench.one(&queue).await;
+    bench.delete(&queue, &group.receipt_handle).await.unwrap();
+    bench.send(&queue, known("x", "c", "3")).await.unwrap();
+
+    let (attributes, tags) = (BTreeMap::new(), BTreeMap::new());
+    let refused = bench.queues.create("r", &attributes, &tags).await;
+    assert!(matches!(refused, Err(Error::TooManyQueues { limit: 2 })));
+
+    let sender = Sender {
+        id: "second",
+        cause: Cause::Sent,
+    };
+    let sent = bench.queues.send(&other, sender, vec![text("x")]).await;
+    assert!(sent.unwrap().remove(0).is_ok());
+    assert_eq!(&*bench.one(&other).await.sender_id, "");
+    bench.send(&other, text("x")).await.unwrap();
+    assert_eq!(&*bench.one(&other).await.sender_id, "AIDA");
+}
+
+#[tokio::test]
+async fn of_finished_move_tasks_the_last_ten_are_kept() {
+    let bench = Bench::new();
+    let dead = bench.create("dead", &[]).await;
+    let arn = bench.queues.arn(dead.name());
+    let redrive = format!(r#"{{"deadLetterTargetArn":"{arn}","maxReceiveCount":"2"}}"#);
+    bench.create("q", &[("RedrivePolicy", &redrive)]).await;
+    for _ in 0..12 {
+        bench.queues.start_move(&arn, None, None).await.unwrap();
+        bench.queues.tick().unwrap();
+    }
+    assert_eq!(bench.queues.engine.lock().tasks().len(), 10);
+}
+
+/// Only the journal knows that these are too old: their minute is not over.
+#[tokio::test]
+async fn one_call_looks_a_hundred_times() {
+    let bench = Bench::new();
+    let queue = bench.create("q", &[("MessageRetentionPeriod", "60")]).await;
+    let sender = Sender {
+        id: "",
+        cause: Cause::Sent,
+    };
+    let old = (0..1005).map(|n| text(&n.to_string())).collect();
+    bench.queues.send(&queue, sender, old).await.unwrap();
+    bench.pass(60);
+    assert!(bench.receive(&queue, 10).await.is_empty());
+    assert_eq!(bench.counts(&queue).0, 5);
+    bench.send(&queue, text("new")).await.unwrap();
+    assert_eq!(bodies(&bench.receive(&queue, 10).await), ["new"]);
+}
+
+#[test]
+fn what_a_full_disk_refuses_is_told_apart() {
+    let refused = |class| {
+        let room = Room::Full;
+        Error::refused(class, store::AppendError::Full { room }).to_string()
+    };
+    assert!(refused(store::Class::Send).contains("no room for new messages"));
+    for class in [store::Class::Settle, store::Class::Unhurried] {
+        assert!(refused(class).contains("to note what became of messages"));
+    }
+}
+
+#[tokio::test]
 async fn what_was_acknowledged_is_there_after_a_restart() {
     let mut bench = Bench::new();
     let queue = bench.create("q", &[]).await;
@@ -1751,6 +1876,33 @@ async fn nothing_is_copied_while_the_disk_is_short_of_room() {
     assert_eq!(journal.room(), Room::Normal);
     ticks(&bench, 60);
     assert!(journal.end() > end, "what lives is copied");
+}
+
+#[tokio::test]
+async fn dead_files_go_at_once_while_the_disk_is_short_of_room() {
+    let bench = Bench::with_segments(ByteCount::mib(1));
+    let queue = bench.create("q", &[]).await;
+    let journal = bench.queues.journal();
+    let large = text(&"x".repeat(100_000));
+    for _ in 0..40 {
+        while journal.keep_now() {}
+        bench.send(&queue, large.clone()).await.unwrap();
+    }
+    bench.queues.purge(&queue).await.unwrap();
+    bench.queues.snapshot().unwrap();
+    while journal.keep_now() {}
+    let before = journal.segments().len();
+    // The keeper cannot make spare files of these names, as if the disk were full.
+    let blocked = (0..500).map(|n| bench.dir.path().join(format!("journal/spare-{n}")));
+    let blocked = blocked.filter(|path| std::fs::create_dir(path).is_ok());
+    assert!(blocked.count() > 0);
+    while journal.room() == Room::Normal {
+        bench.send(&queue, large.clone()).await.unwrap();
+        journal.keep_now();
+    }
+    ticks(&bench, 1);
+    let after = journal.segments().len();
+    assert!(after < before, "{before} segments became {after}");
 }
 
 #[tokio::test]
