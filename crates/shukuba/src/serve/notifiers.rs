@@ -200,12 +200,15 @@ impl Notifiers {
         }
     }
 
+    fn handles(&self) -> Vec<Handle> {
+        let running = self.running.lock();
+        running.values().map(|one| one.handle.clone()).collect()
+    }
+
     /// Ends those that run by old settings: what they have in flight keeps the time that its rules give. Returns when they take
     /// nothing new, so that the next plan starts others, or after [`RENEWED_WITHIN`].
     pub(super) async fn renew(&self) {
-        let running = self.running.lock();
-        let handles: Vec<Handle> = running.values().map(|one| one.handle.clone()).collect();
-        drop(running);
+        let handles = self.handles();
         handles.iter().for_each(Handle::retire);
         let all_left = futures_util::future::join_all(handles.iter().map(Handle::left));
         if tokio::time::timeout(RENEWED_WITHIN, all_left)

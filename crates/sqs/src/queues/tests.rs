@@ -1879,33 +1879,6 @@ async fn nothing_is_copied_while_the_disk_is_short_of_room() {
 }
 
 #[tokio::test]
-async fn dead_files_go_at_once_while_the_disk_is_short_of_room() {
-    let bench = Bench::with_segments(ByteCount::mib(1));
-    let queue = bench.create("q", &[]).await;
-    let journal = bench.queues.journal();
-    let large = text(&"x".repeat(100_000));
-    for _ in 0..40 {
-        while journal.keep_now() {}
-        bench.send(&queue, large.clone()).await.unwrap();
-    }
-    bench.queues.purge(&queue).await.unwrap();
-    bench.queues.snapshot().unwrap();
-    while journal.keep_now() {}
-    let before = journal.segments().len();
-    // The keeper cannot make spare files of these names, as if the disk were full.
-    let blocked = (0..500).map(|n| bench.dir.path().join(format!("journal/spare-{n}")));
-    let blocked = blocked.filter(|path| std::fs::create_dir(path).is_ok());
-    assert!(blocked.count() > 0);
-    while journal.room() == Room::Normal {
-        bench.send(&queue, large.clone()).await.unwrap();
-        journal.keep_now();
-    }
-    ticks(&bench, 1);
-    let after = journal.segments().len();
-    assert!(after < before, "{before} segments became {after}");
-}
-
-#[tokio::test]
 async fn messages_are_found_by_id_and_by_attribute_wherever_they_wait() {
     let bench = Bench::new();
     let queue = bench.create("q", &[]).await;
