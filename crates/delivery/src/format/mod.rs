@@ -14,7 +14,8 @@
 //! ```
 //! A body that may hold newlines travels in a JSON string or as `body_base64`.
 //!
-//! To add a kind: one file here, one variant of [`FormatKind`] and one line in [`Format::new`].
+//! To add a kind: one file here, a variant of [`FormatKind`] and of `Kind`, and their lines in [`Format::new`] and
+//! `Format::find`.
 
 mod fields;
 mod header;
