@@ -217,6 +217,7 @@ impl Engine {
     ) -> Result<Receiving, Error> {
         let queue = self.queue_mut(id)?;
         queue.advance(at);
+        queue.attempts.forget(at.as_millis());
         let attempt = self.attempt_of(id, call);
         if let Some(again) = self.repeat_attempt(id, at, call, attempt)? {
             return Ok(again);
@@ -260,6 +261,8 @@ impl Engine {
                 .map(|each| each.message.key)
                 .collect();
             let (until, by, messages) = (call.until, call.by, picked.messages);
+            // One more is not remembered, so that its repetition receives anew.
+            let attempt = attempt.filter(|_| queue.attempts.len() < self.limits.dedup);
             receiving.records.push(Record::Received {
                 queue: id,
                 until,

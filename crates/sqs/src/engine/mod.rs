@@ -59,7 +59,7 @@ pub(crate) struct Limits {
     pub(crate) groups: usize,
     /// Hot messages of a queue: some 60 bytes each.
     pub(crate) hot: usize,
-    /// Deduplication ids that a FIFO queue remembers: some 80 bytes each.
+    /// Deduplication ids that a FIFO queue remembers: some 80 bytes each. As many receive request attempts.
     pub(crate) dedup: usize,
 }
 

@@ -451,6 +451,27 @@ async fn a_receive_request_attempt_gives_the_same_messages_again() {
 }
 
 #[tokio::test]
+async fn receive_request_attempts_are_remembered_up_to_a_bound() {
+    let bench = Bench::new();
+    let queue = bench.create("q.fifo", &[FIFO]).await;
+    for body in ["1", "2", "3"] {
+        bench.send(&queue, known(body, body, body)).await.unwrap();
+    }
+    bench.queues.engine.lock().limits.dedup = 2;
+    for (id, again) in [("one", true), ("two", true), ("three", false)] {
+        let receive = || Receive {
+            max: 1,
+            attempt_id: Some(id.to_owned()),
+            ..Receive::default()
+        };
+        let first = bench.queues.receive(&queue, receive()).await.unwrap();
+        assert_eq!(first.len(), 1, "{id}");
+        let second = bench.queues.receive(&queue, receive()).await.unwrap();
+        assert_eq!(!second.is_empty(), again, "{id}");
+    }
+}
+
+#[tokio::test]
 async fn a_receive_request_attempt_is_over_once_a_visibility_was_changed() {
     let bench = Bench::new();
     let queue = bench.create("q.fifo", &[FIFO]).await;
