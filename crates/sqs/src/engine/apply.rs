@@ -91,7 +91,7 @@ impl Engine {
                 to,
                 cause,
                 messages,
-            } => self.transfer(*from, *to, at, *cause, messages),
+            } => self.transfer(*from, *to, position, at, *cause, messages),
             Record::TaskChanged { task, state } => {
                 self.change_task(*task, serde_json::from_slice(state)?)
             }
@@ -253,6 +253,7 @@ impl Engine {
         &mut self,
         from: QueueId,
         to: QueueId,
+        position: Position,
         at: Timestamp,
         cause: MoveCause,
         messages: &[Touched],
@@ -266,8 +267,19 @@ impl Engine {
         };
         let count = taken.len() as u64;
         self.with(to, |queue, blocks| {
-            for each in taken {
-                accept(queue, blocks, from, at, cause, each);
+            // INVARIANT: the turns lie within the record, which is longer than the number of its messages: nobody else has them.
+            for (turn, each) in (position.get()..).zip(taken) {
+                accept(
+                    queue,
+                    blocks,
+                    Move {
+                        from,
+                        at,
+                        cause,
+                        turn,
+                    },
+                    each,
+                );
             }
         });
         if let MoveCause::Task { task } = cause
@@ -358,20 +370,30 @@ fn put_message(
             group,
             source: None,
             location: None,
+            turn: None,
         },
         blocks,
     );
 }
 
-/// Takes a message that another queue gave.
-fn accept(
-    queue: &mut QueueState,
-    blocks: &mut super::Blocks,
+/// The move of one message.
+#[derive(Clone, Copy)]
+struct Move {
     from: QueueId,
     at: Timestamp,
     cause: MoveCause,
-    taken: Taken,
-) {
+    /// Its place in its new group.
+    turn: u64,
+}
+
+/// Takes a message that another queue gave.
+fn accept(queue: &mut QueueState, blocks: &mut super::Blocks, one: Move, taken: Taken) {
+    let Move {
+        from,
+        at,
+        cause,
+        turn,
+    } = one;
     let Taken {
         mut entry,
         group,
@@ -412,6 +434,7 @@ fn accept(
             group,
             source,
             location,
+            turn: queue.is_fifo().then_some(turn),
         },
         blocks,
     );

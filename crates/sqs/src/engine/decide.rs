@@ -61,6 +61,8 @@ pub(crate) struct Receiving {
 #[derive(Clone, Debug)]
 pub(crate) struct Lease {
     pub(crate) key: MessageKey,
+    /// Its place in its group, on a FIFO queue.
+    pub(crate) turn: u64,
     pub(crate) location: u64,
     pub(crate) nonce: u16,
     pub(crate) until: Timestamp,
@@ -334,6 +336,7 @@ impl Engine {
             .then(|| Timestamp::from_secs(u64::from(entry.sent_secs)));
         Some(Lease {
             key,
+            turn: queue.turn_of(key),
             location: queue.location(key),
             nonce: entry.nonce,
             until: Timestamp::from_millis(entry.until()),

@@ -481,11 +481,17 @@ impl Slab {
         self.link(list, list.tail, slot, Slot::NONE, place);
     }
 
-    /// Puts an entry that is in no list where its key belongs in a list sorted by key.
+    /// Puts an entry that is in no list where it belongs in a list sorted by `turn`, which differs for each.
     ///
     /// It looks from both ends, because entries come back to the front and new ones go to the end.
-    pub(crate) fn insert_sorted(&mut self, list: &mut List, slot: Slot, place: Place) {
-        let Some(key) = self.get(slot).map(|entry| entry.key) else {
+    pub(crate) fn insert_sorted(
+        &mut self,
+        list: &mut List,
+        slot: Slot,
+        place: Place,
+        turn: impl Fn(MessageKey) -> u64,
+    ) {
+        let Some(own) = self.get(slot).map(|entry| turn(entry.key)) else {
             return;
         };
         let (mut after, mut before) = (list.head, list.tail);
@@ -493,13 +499,13 @@ impl Slab {
             let Some(front) = after.some().and_then(|slot| self.get(slot)) else {
                 break (list.tail, Slot::NONE);
             };
-            if front.key > key {
+            if turn(front.key) > own {
                 break (front.prev, after);
             }
             let Some(back) = before.some().and_then(|slot| self.get(slot)) else {
                 break (Slot::NONE, list.head);
             };
-            if back.key < key {
+            if turn(back.key) < own {
                 break (before, back.next);
             }
             after = front.next;
@@ -600,7 +606,7 @@ mod tests {
         let mut list = List::EMPTY;
         for key in [5, 1, 9, 3, 7, 2, 8, 4, 6] {
             let slot = slab.insert(entry(key));
-            slab.insert_sorted(&mut list, slot, Place::Group);
+            slab.insert_sorted(&mut list, slot, Place::Group, |key| key.0);
         }
         let keys = |slab: &Slab, list: List| -> Vec<u64> {
             slab.walk(list).map(|(_, entry)| entry.key.0).collect()

@@ -81,8 +81,8 @@ pub(crate) fn uuid(seed: Seed, key: MessageKey) -> [u8; 16] {
 }
 
 /// 20 digits that grow in each queue.
-pub(crate) fn sequence_number(key: MessageKey) -> String {
-    format!("{:020}", key.0)
+pub(crate) fn sequence_number(turn: u64) -> String {
+    format!("{turn:020}")
 }
 
 #[cfg(test)]
@@ -133,6 +133,6 @@ mod tests {
         let first = message_id(SEED, MessageKey(1));
         assert!(id::parse_uuid(&first).is_some());
         assert_ne!(first, message_id(SEED, MessageKey(2)));
-        assert_eq!(sequence_number(MessageKey(42)), "00000000000000000042");
+        assert_eq!(sequence_number(42), "00000000000000000042");
     }
 }

@@ -53,6 +53,8 @@ impl Random {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Plain {
     key: u64,
+    /// Its place in its group, on a FIFO queue.
+    turn: u64,
     queue: u32,
     state: State,
     until: u64,
@@ -220,6 +222,12 @@ impl World {
         let mut bytes = Vec::new();
         encode(&mut record, &mut bytes);
         let position = Position::new(self.end);
+        if let (true, Record::Moved { messages, .. }) = (self.is_fifo, &record) {
+            // What comes on gets in line behind all that were there.
+            for (turn, touched) in (position.get()..).zip(messages) {
+                self.model.find(touched.key.0).unwrap().turn = turn;
+            }
+        }
         self.end += (bytes.len() as u64 + 24).next_multiple_of(8);
         self.engine.apply(position, self.now(), &record).unwrap();
         self.log.push((position, self.now(), bytes));
@@ -337,6 +345,7 @@ impl World {
             self.model.accepted += 1;
             self.model.messages.push(Plain {
                 key,
+                turn: key,
                 queue: MAIN.0,
                 state: if until > self.at {
                     State::Delayed
@@ -514,7 +523,7 @@ impl World {
         dead
     }
 
-    /// What may be received of a queue, in the order of keys.
+    /// What may be received of a queue, in the order of turns.
     fn available(&self, queue: u32, moved: &BTreeSet<u64>) -> Vec<Plain> {
         let retention = self.retention_of(queue);
         let durable = self.durable_position();
@@ -523,7 +532,7 @@ impl World {
             .of(queue)
             .filter(|message| !moved.contains(&message.key))
             .collect();
-        all.sort_by_key(|message| message.key);
+        all.sort_by_key(|message| message.turn);
         let mut blocked: BTreeSet<&str> = BTreeSet::new();
         let mut delayed: BTreeSet<&str> = BTreeSet::new();
         let mut available = Vec::new();
@@ -953,6 +962,7 @@ impl World {
             };
             self.model.messages.push(Plain {
                 key: MessageKey::of(position, offset).0,
+                turn: MessageKey::of(position, offset).0,
                 queue: if kind == 3 { DEAD.0 } else { MAIN.0 },
                 state,
                 until,
@@ -1214,6 +1224,7 @@ fn captured(engine: &Engine) -> Vec<u8> {
 fn dump(state: &super::state::QueueState) -> Vec<Plain> {
     let cold = state.cold.iter().map(|(key, minute)| Plain {
         key: key.0,
+        turn: key.0,
         queue: state.id.0,
         state: State::Ready,
         until: 0,
@@ -1233,6 +1244,7 @@ fn dump(state: &super::state::QueueState) -> Vec<Plain> {
     });
     let hot = state.hot.iter().map(|(_, entry)| Plain {
         key: entry.key.0,
+        turn: state.turn_of(entry.key),
         queue: state.id.0,
         state: entry.state(),
         until: if entry.state() == State::Ready {

@@ -23,7 +23,8 @@ use super::{Engine, Map, Paused, json};
 use crate::settings::Settings;
 
 /// 1: without the receives of dead letters before they became ones, and without when messages were received again.
-const VERSION: u64 = 2;
+/// 2: without the turns of messages that came to a FIFO queue from another.
+const VERSION: u64 = 3;
 
 /// Why a snapshot could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -211,6 +212,10 @@ fn write_queue(queue: &QueueState, out: &mut Vec<u8>) {
         codec::put_varint(out, u64::from(number));
         codec::put_bytes(out, name.as_bytes());
     });
+    list(out, queue.turns.iter(), |out, (key, turn)| {
+        codec::put_varint(out, key.0);
+        codec::put_varint(out, *turn);
+    });
     write_hot(queue, out);
     list(out, queue.relocated.iter(), |out, (key, location)| {
         codec::put_varint(out, key.0);
@@ -271,6 +276,9 @@ fn read_queue(from: &mut Reader<'_>, version: u64) -> Result<QueueState, Unreada
     for _ in 0..from.length()? {
         let number = from.varint_u32()?;
         queue.groups.restore(number, from.text()?);
+    }
+    if version >= 3 {
+        queue.turns = pairs(from, |from| from.varint())?;
     }
     for _ in 0..from.length()? {
         let mut image = [0; 5];

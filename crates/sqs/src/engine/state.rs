@@ -40,6 +40,8 @@ pub(crate) struct QueueState {
     pub(crate) relocated: Map<MessageKey, u64>,
     /// Where dead letters come from.
     pub(crate) sources: Map<MessageKey, Source>,
+    /// On a FIFO queue, the turns of messages that came from another queue: from when they came on, behind all that were there.
+    pub(crate) turns: Map<MessageKey, u64>,
     /// When messages in flight were received that had been received before; of others the entry knows it.
     pub(crate) again: Map<MessageKey, Timestamp>,
     pub(crate) dedup: Memory<MessageKey>,
@@ -65,6 +67,8 @@ pub(crate) struct Incoming<'a> {
     pub(crate) group: Option<Group<'a>>,
     pub(crate) source: Option<Source>,
     pub(crate) location: Option<u64>,
+    /// Instead of its key's.
+    pub(crate) turn: Option<u64>,
 }
 
 /// Where a dead letter comes from.
@@ -106,6 +110,7 @@ impl QueueState {
             groups: Groups::default(),
             relocated: Map::default(),
             sources: Map::default(),
+            turns: Map::default(),
             again: Map::default(),
             dedup: Memory::default(),
             attempts: Memory::default(),
@@ -228,7 +233,9 @@ impl QueueState {
             State::Ready => match self.groups.get_mut(group) {
                 Some(of) if is_fifo => {
                     of.ready += 1;
-                    self.hot.insert_sorted(&mut of.list, slot, Place::Group);
+                    let turn = |key| turn_of(&self.turns, key);
+                    self.hot
+                        .insert_sorted(&mut of.list, slot, Place::Group, turn);
                 }
                 Some(of) => {
                     of.ready += 1;
@@ -308,6 +315,7 @@ impl QueueState {
             group,
             source,
             location,
+            turn,
         } = incoming;
         let key = entry.key;
         if self.hot.find(key).is_some() {
@@ -319,6 +327,9 @@ impl QueueState {
         }
         if let Some(source) = source {
             self.sources.insert(key, source);
+        }
+        if let Some(turn) = turn {
+            self.turns.insert(key, turn);
         }
         entry.group = match group {
             Some(Group::Named(name)) => self.groups.named(name),
@@ -363,6 +374,7 @@ impl QueueState {
                     group: None,
                     source: None,
                     location: None,
+                    turn: None,
                 },
                 blocks,
             );
@@ -375,6 +387,11 @@ impl QueueState {
             return key.0;
         }
         self.relocated.get(&key).copied().unwrap_or(key.0)
+    }
+
+    /// The place of a message in its group: by when it was sent, or came from another queue.
+    pub(crate) fn turn_of(&self, key: MessageKey) -> u64 {
+        turn_of(&self.turns, key)
     }
 
     /// How often a message was received from this queue. Its own count is that of all queues: API Reference, Message.
@@ -408,6 +425,9 @@ impl QueueState {
                 } else {
                     self.sources.remove(&key)
                 };
+                if !self.turns.is_empty() {
+                    self.turns.remove(&key);
+                }
                 Taken {
                     entry,
                     group,
@@ -571,4 +591,11 @@ impl QueueState {
         let oldest = hot.map(|(_, entry)| u64::from(entry.sent_secs)).min();
         oldest.map(Timestamp::from_secs)
     }
+}
+
+fn turn_of(turns: &Map<MessageKey, u64>, key: MessageKey) -> u64 {
+    if turns.is_empty() {
+        return key.0;
+    }
+    turns.get(&key).copied().unwrap_or(key.0)
 }

@@ -134,7 +134,7 @@ impl Queues {
                 Dedup::Id(id) => id.to_owned(),
                 Dedup::Content(hash) => hex::encode(hash),
             }),
-            sequence_number: queue.is_fifo().then(|| ids::sequence_number(lease.key)),
+            sequence_number: queue.is_fifo().then(|| ids::sequence_number(lease.turn)),
             trace_header: (!stored.system.is_empty()).then(|| text(stored.system)),
             dead_letter_source: lease
                 .source

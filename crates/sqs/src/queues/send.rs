@@ -180,7 +180,7 @@ impl Queues {
         Sent {
             key,
             message_id: ids::message_id(self.seed, key),
-            sequence_number: queue.is_fifo().then(|| ids::sequence_number(key)),
+            sequence_number: queue.is_fifo().then(|| ids::sequence_number(key.0)),
         }
     }
 

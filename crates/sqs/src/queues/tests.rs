@@ -574,6 +574,48 @@ async fn a_message_received_too_often_becomes_a_dead_letter_and_comes_back_by_a_
     assert_eq!(back.sent_at.as_secs(), bench.clock.now().as_secs());
 }
 
+/// Developer Guide, "dead-letter queue redrive": redriven messages are new ones to the queue.
+#[tokio::test]
+async fn what_comes_back_by_a_task_gets_in_line_behind_newer_ones_of_its_group() {
+    let mut bench = Bench::new();
+    bench.create("dead.fifo", &[FIFO]).await;
+    let arn = bench.queues.arn("dead.fifo");
+    let redrive = format!(r#"{{"deadLetterTargetArn":"{arn}","maxReceiveCount":"1"}}"#);
+    let attributes = [
+        FIFO,
+        ("RedrivePolicy", &redrive),
+        ("VisibilityTimeout", "1"),
+    ];
+    let queue = bench.create("q.fifo", &attributes).await;
+    for body in ["one", "two"] {
+        bench.send(&queue, known(body, "g", body)).await.unwrap();
+    }
+    assert_eq!(bench.receive(&queue, 2).await.len(), 2);
+    bench.pass(1);
+    assert!(bench.receive(&queue, 1).await.is_empty());
+    for body in ["three", "four"] {
+        bench.send(&queue, known(body, "g", body)).await.unwrap();
+    }
+    bench.queues.start_move(&arn, None, None).await.unwrap();
+    ticks(&bench, 2);
+    for is_restored in [false, true] {
+        if is_restored {
+            bench.queues.snapshot().unwrap();
+            bench.reopen();
+        }
+        let queue = bench.queues.queue("q.fifo").unwrap();
+        let messages = bench.receive(&queue, 10).await;
+        assert_eq!(bodies(&messages), ["three", "four", "one", "two"]);
+        let numbers = messages.iter().map(|one| one.sequence_number.as_ref());
+        assert!(numbers.is_sorted(), "{messages:?}");
+        let handles: Vec<&str> = messages
+            .iter()
+            .map(|one| one.receipt_handle.as_str())
+            .collect();
+        bench.queues.release(&queue, &handles).await.unwrap();
+    }
+}
+
 // The count that callers see goes on over all queues (API Reference, Message); that which decides does not.
 #[tokio::test]
 async fn each_queue_of_a_chain_of_dead_letter_queues_gives_a_message_as_often_as_it_says() {
