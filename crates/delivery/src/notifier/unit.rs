@@ -11,6 +11,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::turns::Often;
 pub(super) use self::turns::Waiter;
 use super::action::{Counts, JobKey, Moment};
 use crate::config::DestinationRules;
@@ -111,6 +112,7 @@ pub(super) struct Unit {
     last_cut: Duration,
     next_turn: Duration,
     put_off_at: Option<Duration>,
+    away_often: Often,
 }
 
 impl Unit {
@@ -138,6 +140,7 @@ impl Unit {
             last_cut: Duration::ZERO,
             next_turn: Duration::ZERO,
             put_off_at: None,
+            away_often: Often::default(),
         }
     }
 

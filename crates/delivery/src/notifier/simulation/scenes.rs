@@ -99,6 +99,39 @@ fn killed_notifiers_lose_nothing() {
     }
 }
 
+/// When the last of a backlog is answered, in times of what its limit asks for, and how often each message is put off.
+fn end_of_backlog(
+    traits: QueueTraits,
+    notifiers: usize,
+    seed: u64,
+    limited: Limited,
+) -> (f64, f64) {
+    let scene = Scene {
+        seed,
+        has_bad: false,
+        notifiers,
+        life: Duration::from_secs(3600),
+        limited: Some(limited),
+        ..scene(traits)
+    };
+    let world = World::new(scene, TICK).run();
+    world.check();
+    let answered = world.stories.values().filter_map(|story| story.answered);
+    let took = limited.took.unwrap_or(ms(25)).as_secs_f64();
+    let per_sec = limited.per_sec.map_or_else(
+        || f64::from(limited.in_flight_max.unwrap()) / took,
+        |count| count as f64,
+    );
+    let ideal = limited.backlog as f64 / per_sec;
+    let last = answered.max().unwrap().as_secs_f64() / ideal;
+    let put_off = world.sheds as f64 / limited.backlog as f64;
+    println!(
+        "{:?} {notifiers} notifiers seed {seed}, {limited:?}: last at {last:.2}, put off {put_off:.2}",
+        traits.retry_wait
+    );
+    (last, put_off)
+}
+
 /// How much of its limit a backlog uses until 95 in 100 of it are sent, and how often each message is put off.
 fn use_of_limit(traits: QueueTraits, notifiers: usize, limited: Limited) -> (f64, f64) {
     let scene = Scene {
@@ -130,6 +163,7 @@ fn a_rate_shared_out_is_used_up() {
         backlog: 1000,
         per_sec: Some(50),
         in_flight_max: None,
+        took: None,
     };
     for traits in [EMBEDDED, SQS] {
         for notifiers in [1, 2, 3, 16] {
@@ -147,12 +181,49 @@ fn an_in_flight_bound_shared_out_is_used() {
         backlog: 1000,
         per_sec: None,
         in_flight_max: Some(4),
+        took: None,
     };
     for traits in [EMBEDDED, SQS] {
-        for (notifiers, least, most) in [(1, 0.95, 2.0), (2, 0.95, 2.0), (16, 0.3, 10.0)] {
+        for (notifiers, least, most) in [(1, 0.95, 2.0), (2, 0.95, 2.0), (16, 0.5, 10.0)] {
             let (used, put_off) = use_of_limit(traits, notifiers, limited);
             assert!((least..1.1).contains(&used), "{used}");
             assert!(put_off < most, "{put_off}");
+        }
+    }
+}
+
+/// One of four has no part of the bound: what it receives must not wait long while the others are idle.
+#[test]
+fn a_bound_of_fewer_than_the_notifiers_starves_nobody() {
+    let limited = Limited {
+        backlog: 60,
+        per_sec: None,
+        in_flight_max: Some(3),
+        took: Some(ms(300)),
+    };
+    for traits in [EMBEDDED, SQS] {
+        for seed in 1..=5 {
+            let (last, put_off) = end_of_backlog(traits, 4, seed, limited);
+            assert!(last < 1.5, "{last}");
+            assert!(put_off < 5.0, "{put_off}");
+        }
+    }
+}
+
+/// What each holds of a rate is at most three seconds' worth of its part: so much longer takes the end, however long the backlog.
+#[test]
+fn a_rate_shared_out_is_used_almost_to_the_last() {
+    let limited = Limited {
+        backlog: 600,
+        per_sec: Some(40),
+        in_flight_max: None,
+        took: None,
+    };
+    for traits in [EMBEDDED, SQS] {
+        for seed in 1..=5 {
+            let (last, put_off) = end_of_backlog(traits, 4, seed, limited);
+            assert!(last < 1.2, "{last}");
+            assert!(put_off < 2.5, "{put_off}");
         }
     }
 }

@@ -18,9 +18,31 @@ const TURNS_ESTIMATED: f64 = 1000.0;
 const PAUSED_AWAY_MIN: Duration = Duration::from_secs(2);
 const PAUSED_AWAY_MAX: Duration = Duration::from_secs(60);
 
+/// How long what meets a notifier without a part of a limit is put off, for each that met it within about a second: few are
+/// soon where there is a part, as the receiver would else be idle at the end of a queue, and of many each comes seldom.
+/// Chosen: a thousand are put off for seven seconds, and 140 a second come.
+const AWAY_SECS: f64 = 0.05;
+
 /// Of a limit that is shared out, more turns are given than sends: what comes back goes to any notifier, as chance has it,
 /// and one that gets nothing in a while leaves its part unused. Chosen: a quarter more trips.
 const TURNS_SHARED: f64 = 1.25;
+
+/// How often something happened within about the last second.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Often {
+    times: f64,
+    at: Duration,
+}
+
+impl Often {
+    /// It happened again.
+    fn push(&mut self, mono: Duration) -> f64 {
+        let since = mono.saturating_sub(self.at).as_secs_f64();
+        self.at = mono;
+        self.times = self.times * (-since).exp() + 1.0;
+        self.times
+    }
+}
 
 /// What a message has been through that finds no room.
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +66,7 @@ impl Unit {
     ) -> Duration {
         self.put_off_at = Some(at.mono);
         if self.is_shut() {
-            return self.away(waiter.age, random);
+            return self.away(at.mono, waiter.age, random);
         }
         if bucket_per_sec.is_none() && self.is_guessed(at.mono, waiter.is_busy) {
             return self.short_turn(at.mono, random);
@@ -69,12 +91,14 @@ impl Unit {
     }
 
     /// The wait for a receiver that nothing is sent to from here.
-    fn away(&self, age: Duration, random: &mut Random) -> Duration {
+    fn away(&mut self, mono: Duration, age: Duration, random: &mut Random) -> Duration {
         let away = if self.is_paused {
             (age / 2).max(PAUSED_AWAY_MIN)
         } else {
             // Who has a part of the bound can take it at once; the fewer they are, the more often it must be looked for one.
-            age.mul_f64(self.chance().min(0.5)).max(HOLD_QUICK)
+            let soon = Duration::from_secs_f64(self.away_often.push(mono) * AWAY_SECS);
+            soon.min(age.mul_f64(self.chance().min(0.5)))
+                .max(HOLD_QUICK)
         };
         let away = away.min(PAUSED_AWAY_MAX);
         away / 2 + random.span(away / 2)
