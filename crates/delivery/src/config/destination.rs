@@ -197,63 +197,83 @@ impl Destination {
 
     /// Adds what is wrong with these rules to `problems`.
     pub(super) fn check(&self, name: &str, problems: &mut Problems) {
-        let key = |key: &str| key_of(name, key);
         if let Err(detail) = check_pattern(name) {
             problems.push(&format!("destinations.\"{name}\""), detail);
         }
-        let minute = Duration::from_secs(60);
-        for (field, span, max) in [
-            ("timeout_connect", self.timeout_connect, minute),
-            ("timeout_tls", self.timeout_tls, minute),
-            ("timeout_first_byte", self.timeout_first_byte, minute * 10),
-            ("timeout_total", self.timeout_total, minute * 15),
+        self.check_ranges(name, problems);
+        self.check_success(name, problems);
+        self.check_headers(name, problems);
+        self.check_way(name, problems);
+        self.check_mail(name, problems);
+        self.retry.check(name, problems);
+    }
+
+    /// Numbers within their bounds.
+    fn check_ranges(&self, name: &str, problems: &mut Problems) {
+        let key = |key: &str| key_of(name, key);
+        let (least, minute) = (Duration::from_millis(10), Duration::from_secs(60));
+        for (field, span, min, max) in [
+            ("timeout_connect", self.timeout_connect, least, minute),
+            ("timeout_tls", self.timeout_tls, least, minute),
+            (
+                "timeout_first_byte",
+                self.timeout_first_byte,
+                least,
+                minute * 10,
+            ),
+            ("timeout_total", self.timeout_total, least, minute * 15),
+            ("idle_for", self.idle_for, Duration::ZERO, minute * 10),
         ] {
-            problems.span(&key(field), span, Duration::from_millis(10), max);
+            problems.span(&key(field), span, min, max);
         }
-        problems.count(&key("in_flight_max"), self.in_flight_max, 1, 10_000);
-        problems.count(&key("rate_burst"), self.rate_burst, 1, 100_000);
-        problems.count(
-            &key("idle_connections_max"),
-            self.idle_connections_max,
-            0,
-            10_000,
-        );
-        problems.span(&key("idle_for"), self.idle_for, Duration::ZERO, minute * 10);
-        problems.size(
-            &key("response_bytes_max"),
-            self.response_bytes_max,
-            16 << 20,
-        );
-        problems.size(
-            &key("response_excerpt_bytes"),
-            self.response_excerpt_bytes,
-            EXCERPT_BYTES_MAX as u64,
-        );
-        problems.size(&key("request_bytes_max"), self.request_bytes_max, 1 << 20);
-        if self
-            .success
-            .iter()
-            .flatten()
-            .any(|range| range.has_redirects())
-        {
-            problems.push(&key("success"), "holds 3xx, which is never a success: redirects are not followed; give other statuses, such as `[\"200-299\"]`");
+        for (field, count, min, max) in [
+            ("in_flight_max", self.in_flight_max, 1, 10_000),
+            ("rate_burst", self.rate_burst, 1, 100_000),
+            ("idle_connections_max", self.idle_connections_max, 0, 10_000),
+        ] {
+            problems.count(&key(field), count, min, max);
         }
-        let success = self.success.as_deref().unwrap_or_default();
+        for (field, size, max) in [
+            ("response_bytes_max", self.response_bytes_max, 16 << 20),
+            (
+                "response_excerpt_bytes",
+                self.response_excerpt_bytes,
+                EXCERPT_BYTES_MAX as u64,
+            ),
+            ("request_bytes_max", self.request_bytes_max, 1 << 20),
+        ] {
+            problems.size(&key(field), size, max);
+        }
+    }
+
+    /// Statuses that an answer can have and that may be a success.
+    fn check_success(&self, name: &str, problems: &mut Problems) {
+        let Some(success) = &self.success else {
+            return;
+        };
+        let key = key_of(name, "success");
+        if success.iter().any(|range| range.has_redirects()) {
+            problems.push(&key, "holds 3xx, which is never a success: redirects are not followed; give other statuses, such as `[\"200-299\"]`");
+        }
         if let Some(range) = unmet::of_no_answer(success) {
             problems.push(
-                &key("success"),
+                &key,
                 format!("`{range}` is of no answer: 1xx only says that one will come; give 2xx, 4xx or 5xx"),
             );
         }
-        if self.success.as_ref().is_some_and(Vec::is_empty) {
+        if success.is_empty() {
             problems.push(
-                &key("success"),
+                &key,
                 "is empty; give at least one status, such as `[\"200-299\"]`",
             );
         }
+    }
+
+    /// Headers that a request can have, each once.
+    fn check_headers(&self, name: &str, problems: &mut Problems) {
         let mut known: BTreeMap<String, &String> = BTreeMap::new();
         for (header, value) in &self.headers {
-            let at = key(&format!("headers.{header}"));
+            let at = key_of(name, &format!("headers.{header}"));
             if let Err(detail) = check_static_header(header, value) {
                 problems.push(&at, detail);
             }
@@ -267,21 +287,26 @@ impl Destination {
         if let Some(header) = self.id_header.as_deref().filter(|name| !name.is_empty())
             && let Err(detail) = check_static_header(header, "")
         {
-            problems.push(&key("id_header"), detail);
+            problems.push(&key_of(name, "id_header"), detail);
         }
+    }
+
+    /// One place at most that connections go to instead, of its form.
+    fn check_way(&self, name: &str, problems: &mut Problems) {
+        let connect_to = key_of(name, "connect_to");
         if let Some(target) = &self.connect_to
             && !target.rsplit_once(':').is_some_and(|(host, port)| {
                 url::Host::parse(host).is_ok() && port.parse::<u16>().is_ok_and(|port| port > 0)
             })
         {
             problems.push(
-                &key("connect_to"),
+                &connect_to,
                 format!("`{target}` is not `host:port`, such as `10.0.0.5:8443`"),
             );
         }
         if self.connect_to.is_some() && self.proxy.is_some() {
             problems.push(
-                &key("connect_to"),
+                &connect_to,
                 "stands beside `proxy`, and a connection goes to one of them: leave one out",
             );
         }
@@ -289,24 +314,25 @@ impl Destination {
             && (proxy.scheme() != "http" || proxy.host_str().is_none() || has_more(proxy))
         {
             problems.push(
-                &key("proxy"),
+                &key_of(name, "proxy"),
                 format!("`{}` is not `http://host:port`", without_password(proxy)),
             );
         }
-        if let Some(relay) = self
-            .mail_relay
-            .as_deref()
-            .filter(|text| !text.contains("${"))
+    }
+
+    /// Relay and sender of mails; a relay with secrets is checked when they are known.
+    fn check_mail(&self, name: &str, problems: &mut Problems) {
+        let relay = self.mail_relay.as_deref();
+        if let Some(relay) = relay.filter(|text| !text.contains("${"))
             && let Err(detail) = mail::check_relay(relay)
         {
-            problems.push(&key("mail_relay"), detail);
+            problems.push(&key_of(name, "mail_relay"), detail);
         }
         if let Some(from) = &self.mail_from
             && let Err(detail) = mail::check_from(from)
         {
-            problems.push(&key("mail_from"), detail);
+            problems.push(&key_of(name, "mail_from"), detail);
         }
-        self.retry.check(name, problems);
     }
 
     /// Adds what these rules name and what cannot be read: secrets and files. What [`Destination::check`] says of a
