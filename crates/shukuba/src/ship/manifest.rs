@@ -22,6 +22,7 @@ use delivery::port::ResultStore;
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 
+use super::ending::Ending;
 use super::flight::Landed;
 use super::state::Appender;
 
@@ -54,6 +55,7 @@ pub(crate) struct Manifests {
     queue: String,
     host: String,
     open: BTreeMap<String, Notes>,
+    ending: Ending,
     rest_until: Duration,
 }
 
@@ -64,6 +66,7 @@ impl Manifests {
         store: Arc<dyn ResultStore>,
         queue: &str,
         host: &str,
+        ending: Ending,
     ) -> anyhow::Result<Self> {
         let dir = dir.join("notes");
         fs::create_dir_all(&dir).with_context(|| format!("cannot make `{}`", dir.display()))?;
@@ -93,6 +96,7 @@ impl Manifests {
             queue,
             host: host.to_owned(),
             open,
+            ending,
             rest_until: Duration::ZERO,
         })
     }
@@ -169,8 +173,14 @@ impl Manifests {
             .filter_map(|line| serde_json::from_str(line).ok())
             .collect();
         for (name, object) in objects(&self.queue, &self.host, id, &notes)? {
+            let stored = async {
+                tokio::select! {
+                    stored = self.store.put(&name, object) => stored.map_err(anyhow::Error::new),
+                    () = self.ending.over() => Err(anyhow::anyhow!("told to end")),
+                }
+            };
             Handle::current()
-                .block_on(self.store.put(&name, object))
+                .block_on(stored)
                 .with_context(|| format!("cannot store the manifest `{name}`"))?;
         }
         fs::remove_file(&path).with_context(|| format!("cannot remove `{}`", path.display()))?;
@@ -216,6 +226,10 @@ fn objects(
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+    use delivery::port::{Error, StoredObject};
+    use futures_util::future::BoxFuture;
+
     use super::*;
 
     fn note(at_secs: u64, packs: &[(u64, u32)]) -> Note {
@@ -254,5 +268,58 @@ mod tests {
         let made = objects("s2s", "web-1", "9c56ab7b1c2d6959", &[note(60, &packs)]).unwrap();
         let bytes: usize = made.iter().map(|(_, bytes)| bytes.len()).sum();
         assert!(bytes < 50_000 * 4, "{bytes}");
+    }
+
+    /// Takes nothing, and says nothing.
+    #[derive(Debug)]
+    struct Silent;
+
+    impl ResultStore for Silent {
+        fn put<'a>(&'a self, _: &'a str, _: Bytes) -> BoxFuture<'a, Result<(), Error>> {
+            Box::pin(std::future::pending())
+        }
+        fn put_new<'a>(&'a self, _: &'a str, _: Bytes) -> BoxFuture<'a, Result<bool, Error>> {
+            Box::pin(std::future::pending())
+        }
+        fn get<'a>(
+            &'a self,
+            _: &'a str,
+            _: Option<std::ops::Range<u64>>,
+        ) -> BoxFuture<'a, Result<Option<Bytes>, Error>> {
+            Box::pin(std::future::pending())
+        }
+        fn list<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Vec<StoredObject>, Error>> {
+            Box::pin(std::future::pending())
+        }
+        fn delete<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<(), Error>> {
+            Box::pin(std::future::pending())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_store_that_is_away_holds_nobody_who_was_told_to_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let ending = Ending::default();
+        let store = Arc::new(Silent);
+        let mut manifests = Manifests::new(dir.path(), store, "q", "h", ending.clone()).unwrap();
+        let landed = Landed {
+            file: 0,
+            start: 0,
+            end: 9,
+            lines: 1,
+            set_aside: 0,
+        };
+        let at = Timestamp::from_millis(0);
+        let packs = [landed];
+        let path = Path::new("/log");
+        manifests
+            .note("f", path, at, Duration::ZERO, &packs)
+            .unwrap();
+        let rolling = tokio::task::spawn_blocking(move || manifests.roll_all());
+        ending.ask();
+        ending.ask();
+        assert!(rolling.await.unwrap().is_err());
+        let notes = dir.path().join("notes/f.notes");
+        assert!(notes.exists(), "the next run stores it");
     }
 }

@@ -77,7 +77,13 @@ impl Reader {
         shared: Shared,
     ) -> anyhow::Result<Self> {
         let mut state = State::open(&options.state_dir, queue_url)?;
-        let manifests = Manifests::new(state.dir(), store, queue_url, &options.host)?;
+        let manifests = Manifests::new(
+            state.dir(),
+            store,
+            queue_url,
+            &options.host,
+            shared.ending.clone(),
+        )?;
         let format = options.line_format()?;
         let mode = match (options.is_once, options.is_last_line_whole) {
             (false, _) => Mode::On,
