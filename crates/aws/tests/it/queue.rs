@@ -113,21 +113,23 @@ async fn sqs_keeps_the_contract_of_queues() {
 #[tokio::test(flavor = "multi_thread")]
 async fn sqs_with_a_retry_queue_keeps_the_contract_of_queues() {
     let server = Server::start().await;
-    let own = server.queue("own").await;
-    let retry = server.queue("retry").await;
-    queue(&Harness::with_retries(&server, &own, &retry)).await;
-    // The contract asks for waits of a few seconds, which pass where the message lies. The other way round, all that it
-    // sends comes from the retry queue.
+    let (own, retry) = (server.queue("own").await, server.queue("retry").await);
+    let straight = Harness::with_retries(&server, &own, &retry);
+    // The other way round, all that the contract sends comes from the retry queue.
+    let (own, retry) = (server.queue("own2").await, server.queue("retry2").await);
     let mut swapped = Harness::with_retries(&server, &own, &retry);
     swapped.url = retry;
-    queue(&swapped).await;
+    tokio::join!(queue(&straight), queue(&swapped));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_is_received_while_the_other_queue_is_waited_for() {
     let server = Server::start().await;
-    let (own, retry) = (server.queue("own").await, server.queue("retry").await);
-    for (sent_to, other) in [(&own, &retry), (&retry, &own)] {
+    for is_to_retry in [false, true] {
+        // Queues of their own: the receive that is given up may hold what comes next.
+        let own = server.queue(&format!("own-{is_to_retry}")).await;
+        let retry = server.queue(&format!("retry-{is_to_retry}")).await;
+        let sent_to = if is_to_retry { &retry } else { &own };
         let harness = Harness::with_retries(&server, &own, &retry);
         let ask = Ask {
             max: 1,
@@ -143,7 +145,7 @@ async fn a_message_is_received_while_the_other_queue_is_waited_for() {
         };
         let sends = harness.client.send_message().queue_url(sent_to);
         let (received, sent) = tokio::join!(receives, sends.message_body("now").send());
-        assert_eq!(received.len(), 1, "sent to {sent_to}, {other} is empty");
+        assert_eq!(received.len(), 1, "sent to {sent_to}, the other is empty");
         assert_eq!(*received[0].message_id, *sent.unwrap().message_id.unwrap());
         let gone = outcome(&received[0], Verdict::Delivered, Next::Gone);
         harness.queue.settle(&[gone]).await.unwrap();
