@@ -230,11 +230,7 @@ const SHOWN_MAX: usize = 8;
 
 /// An address that no rule of the destination allows. The text names the line that would.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "address {address} of `{host}` is refused: {range} is {name}; \
-     to allow it, {} under [destinations.\"{rules}\"]",
-    self.line()
-)]
+#[error("address {address} of `{host}` is refused: {range} is {name}; to allow it, {line}")]
 pub struct Refused {
     /// The host of the notification.
     pub host: String,
@@ -244,34 +240,30 @@ pub struct Refused {
     pub range: &'static str,
     /// What the range is for.
     pub name: &'static str,
-    /// The rules that the receiver has; under `*`, which are for all, those that would be its own.
-    pub rules: String,
-    /// What these rules allow already.
-    pub allowed: Vec<IpNet>,
+    /// What is to be written in which table.
+    pub line: String,
     /// The network that would allow exactly this address.
     pub missing: IpNet,
 }
 
-impl Refused {
-    /// What is to be done in its table, which keeps what was allowed: a list of its own takes the place of that of `*`.
-    fn line(&self) -> String {
-        let missing = self.missing;
-        let allowed: Vec<String> = self
-            .allowed
-            .iter()
-            .map(|one| format!("\"{one}\""))
-            .collect();
-        match allowed.len() {
-            0 => format!("add `allow_cidrs = [\"{missing}\"]`"),
-            1..=SHOWN_MAX => format!(
-                "set `allow_cidrs = [{}, \"{missing}\"]`",
-                allowed.join(", ")
-            ),
-            many => {
-                format!("set `allow_cidrs` to the {many} networks that hold now and \"{missing}\"")
-            }
-        }
-    }
+/// What allows `missing` too, in the rules that the receiver has; under `*`, which are for all, in those that would be its
+/// own. A list of its own takes the place of that of `*`, so what was allowed is kept in it.
+fn line(url: &Url, rules: &DestinationRules, missing: IpNet) -> String {
+    let allowed = &rules.allow_cidrs;
+    let allowed: Vec<String> = allowed.iter().map(|one| format!("\"{one}\"")).collect();
+    let list = match allowed.len() {
+        0 => format!("add `allow_cidrs = [\"{missing}\"]`"),
+        1..=SHOWN_MAX => format!(
+            "set `allow_cidrs = [{}, \"{missing}\"]`",
+            allowed.join(", ")
+        ),
+        many => format!("set `allow_cidrs` to the {many} networks that hold now and \"{missing}\""),
+    };
+    let table = match rules.is_for_all() {
+        true => destinations::authority(url),
+        false => rules.name.to_string(),
+    };
+    format!("{list} under [destinations.\"{table}\"]")
 }
 
 /// Lets `address` of the receiver of `url` pass when it is global or its rules allow it.
@@ -292,11 +284,7 @@ pub fn check(url: &Url, address: IpAddr, rules: &DestinationRules) -> Result<(),
         address,
         range: special.cidr,
         name: special.name,
-        rules: match rules.is_for_all() {
-            true => destinations::authority(url),
-            false => rules.name.to_string(),
-        },
-        allowed: allowed.clone(),
+        line: line(url, rules, IpNet::from(plain)),
         missing: IpNet::from(plain),
     })
 }
@@ -499,7 +487,9 @@ mod tests {
                     "address 10.1.2.3 of `{host}` is refused: 10.0.0.0/8 is private use, RFC 1918; to allow it, {words}"
                 )
             );
-            assert_eq!(crate::config::check_host(&refused.rules), Ok(()));
+            let (_, table) = refused.line.split_once("[destinations.").unwrap();
+            let table = table.trim_matches(['"', ']']);
+            assert_eq!(crate::config::check_host(table), Ok(()));
         }
     }
 

@@ -76,8 +76,10 @@ impl port::Queue for RouteQueue {
             let mut messages = messages.into_iter().map(received).collect();
             let room = self.queues.journal().room();
             let without = self.promised.promise(room, &mut messages);
-            if !without.is_empty() {
-                self.release(&without, Duration::ZERO).await?;
+            if !without.is_empty()
+                && let Err(error) = self.release(&without, Duration::ZERO).await
+            {
+                tracing::warn!(%error, count = without.len(), "messages come back only when their leases end");
             }
             if messages.is_empty() && !without.is_empty() {
                 tokio::time::sleep(ROOM_EVERY).await;

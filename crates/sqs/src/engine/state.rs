@@ -415,24 +415,12 @@ impl QueueState {
                     .get(entry.group)
                     .and_then(|group| group.name.clone());
                 self.settle_group(entry.group);
-                let location = if self.relocated.is_empty() {
-                    None
-                } else {
-                    self.relocated.remove(&key)
-                };
-                let source = if self.sources.is_empty() {
-                    None
-                } else {
-                    self.sources.remove(&key)
-                };
-                if !self.turns.is_empty() {
-                    self.turns.remove(&key);
-                }
+                take_if_any(&mut self.turns, key);
                 Taken {
                     entry,
                     group,
-                    source,
-                    location,
+                    source: take_if_any(&mut self.sources, key),
+                    location: take_if_any(&mut self.relocated, key),
                 }
             }
             None => {
@@ -591,6 +579,14 @@ impl QueueState {
         let oldest = hot.map(|(_, entry)| u64::from(entry.sent_secs)).min();
         oldest.map(Timestamp::from_secs)
     }
+}
+
+/// Of most queues these maps are empty: then nothing is hashed.
+fn take_if_any<T>(map: &mut Map<MessageKey, T>, key: MessageKey) -> Option<T> {
+    if map.is_empty() {
+        return None;
+    }
+    map.remove(&key)
 }
 
 fn turn_of(turns: &Map<MessageKey, u64>, key: MessageKey) -> u64 {
