@@ -339,6 +339,25 @@ async fn a_sealed_object_is_plain_zstd_and_its_sources_lie_apart() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_interval_that_changes_holds_from_the_next_round() {
+    let store = Arc::new(ObjectResults::new(Arc::new(InMemory::new()), ""));
+    let sealer = Sealer::new(Arc::new(FakeLog::default()), Results::new(store));
+    let rounds = Arc::new(AtomicU64::new(0));
+    let counted = rounds.clone();
+    let interval = move || match counted.fetch_add(1, Ordering::SeqCst) {
+        0 => Duration::from_secs(60),
+        _ => Duration::from_secs(1),
+    };
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let stops = async move {
+        tokio::time::sleep(Duration::from_millis(65_500)).await;
+        stop.send_replace(true);
+    };
+    tokio::join!(sealer.run(interval, stopped), stops);
+    assert_eq!(rounds.load(Ordering::SeqCst), 7);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_store_that_is_away_is_told_of_until_it_is_back() {
     let (log, store) = (Arc::new(FakeLog::default()), Arc::new(FaultyStore::new()));
     filled(&log, 0..10, 1);

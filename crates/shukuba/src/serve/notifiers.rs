@@ -184,9 +184,13 @@ impl Notifiers {
         self.demand
             .decide(self.clock.monotonic(), &self.live.now().destinations);
         let all = self.running.lock();
+        let mut held_by_route = BTreeMap::new();
         for running in all.values() {
-            let held = held(&all, &running.route);
-            let directives = self.directives(&running.route, running.share, held);
+            let route = running.route.as_str();
+            let held = held_by_route
+                .entry(route)
+                .or_insert_with(|| held(&all, route));
+            let directives = self.directives(route, running.share, held.clone());
             running.handle.direct(directives);
         }
     }

@@ -797,7 +797,8 @@ async fn what_is_too_old_holds_nothing_back() {
         delay: Some(Duration::from_secs(1)),
         ..text(body)
     };
-    let kinds: [(&str, usize, &dyn Fn(&str) -> Outgoing); 7] = [
+    type Make = dyn Fn(&str) -> Outgoing;
+    let kinds: [(&str, usize, &Make); 7] = [
         ("cold", 1, &text),
         ("many-cold", 2500, &text),
         ("tenant", 1, &|body| grouped(body, "t")),
