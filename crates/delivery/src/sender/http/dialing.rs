@@ -2,8 +2,13 @@
 //!
 //! A storm of them overflows the receiver's backlog, and what the kernel drops is tried again only after one second, then
 //! three. Who waits here often gets a connection that another is done with instead.
+//!
+//! A connection that is made may still stand in that backlog: the kernel answers for a receiver that has not looked. So a place
+//! is kept until the first answer, or for a moment where answers take long.
 
 use std::collections::HashMap;
+use std::future::Future;
+use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -16,12 +21,29 @@ const AT_ONCE: usize = 16;
 /// Who waited for so long goes on all the same: where connecting itself takes long, places would not become free. Chosen.
 const WAIT_MAX: Duration = Duration::from_millis(500);
 
+/// Whoever has not answered on a new connection for so long is slow to answer rather than to accept. Chosen.
+const ACCEPTED_WITHIN: Duration = Duration::from_millis(50);
+
 /// From so many origins on, those that nobody connects to are forgotten. Chosen.
 const ORIGINS_KEPT: usize = 1024;
 
 #[derive(Debug, Default)]
 pub(super) struct Dialing {
     origins: Mutex<HashMap<Box<str>, Weak<Semaphore>, foldhash::fast::RandomState>>,
+}
+
+/// The first exchange on a new connection, which keeps its place until it ends, or for [`ACCEPTED_WITHIN`].
+pub(super) async fn first<T>(
+    place: Option<OwnedSemaphorePermit>,
+    exchange: impl Future<Output = T>,
+) -> T {
+    let mut exchange = pin!(exchange);
+    let early = tokio::time::timeout(ACCEPTED_WITHIN, exchange.as_mut()).await;
+    drop(place);
+    match early {
+        Ok(ended) => ended,
+        Err(_) => exchange.await,
+    }
 }
 
 impl Dialing {
@@ -63,6 +85,20 @@ mod tests {
             drop(places.pop());
         });
         assert!(next.is_some(), "a place that becomes free is taken");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_place_is_kept_until_the_first_answer_or_for_a_moment() {
+        let places = Arc::new(Semaphore::new(1));
+        let taken = || places.clone().try_acquire_owned().ok();
+        let quick = first(taken(), async { taken().is_some() });
+        assert!(!quick.await, "kept while the exchange goes on");
+        let slow = first(taken(), async {
+            tokio::time::sleep(ACCEPTED_WITHIN * 2).await;
+            taken().is_some()
+        });
+        assert!(slow.await, "given on while it takes long");
+        assert!(taken().is_some());
     }
 
     #[tokio::test]

@@ -222,11 +222,8 @@ impl HttpSender {
             .dial(url, rules, end, &mut attempt.timings)
             .await;
         attempt.timings.connect += waited;
-        drop(place);
-        match self
-            .exchange_on(Box::new(dialed?), notification, rules, end, attempt)
-            .await
-        {
+        let exchange = self.exchange_on(Box::new(dialed?), notification, rules, end, attempt);
+        match dialing::first(place, exchange).await {
             Err(Failed::For(failure)) => Err(failure),
             Err(Failed::Stale) => Err(failure(ErrorClass::Closed, Broken::Closed("began"))),
             Ok(()) => Ok(()),
