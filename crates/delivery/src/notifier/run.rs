@@ -473,6 +473,7 @@ impl<'a> Shell<'a> {
 struct Load {
     metrics: tokio::runtime::RuntimeMetrics,
     busy: Duration,
+    rests: u64,
     looked_at: Duration,
 }
 
@@ -481,6 +482,7 @@ impl Load {
         let metrics = tokio::runtime::Handle::current().metrics();
         Self {
             busy: busy(&metrics),
+            rests: rests(&metrics),
             metrics,
             looked_at: mono,
         }
@@ -492,10 +494,15 @@ impl Load {
         if span < LOAD_EVERY {
             return None;
         }
-        let busy = busy(&self.metrics);
+        let (busy, rests) = (busy(&self.metrics), rests(&self.metrics));
         let worked = busy.saturating_sub(self.busy);
-        self.busy = busy;
+        let has_rested = rests != self.rests;
+        (self.busy, self.rests) = (busy, rests);
         self.looked_at = mono;
+        if !has_rested {
+            // The runtime tells of its work now and then only, and when it rests: it may have told nothing for long.
+            return Some(1.0);
+        }
         let threads = u32::try_from(self.metrics.num_workers()).unwrap_or(1);
         Some(worked.as_secs_f64() / (span * threads.max(1)).as_secs_f64())
     }
@@ -504,6 +511,12 @@ impl Load {
 fn busy(metrics: &tokio::runtime::RuntimeMetrics) -> Duration {
     (0..metrics.num_workers())
         .map(|worker| metrics.worker_total_busy_duration(worker))
+        .sum()
+}
+
+fn rests(metrics: &tokio::runtime::RuntimeMetrics) -> u64 {
+    (0..metrics.num_workers())
+        .map(|worker| metrics.worker_park_count(worker))
         .sum()
 }
 
@@ -555,5 +568,22 @@ fn emit(metrics: &dyn MetricSink, route: &str, destination: &str, counts: &Count
     }
     for (seconds, count) in counts.durations.seconds() {
         metrics.record_many("Shukuba", "AttemptSeconds", &dimensions, seconds, count);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_thread_that_never_rests_is_loaded_though_nothing_tells_of_it() {
+        let secs = Duration::from_secs;
+        let mut load = Load::new(secs(0));
+        assert_eq!(load.share(Duration::from_millis(1)), None);
+        assert_eq!(load.share(secs(60)), Some(1.0));
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        let rested = load.share(secs(120)).unwrap();
+        assert!(rested < 0.5, "{rested}");
+        assert_eq!(load.share(secs(180)), Some(1.0));
     }
 }
