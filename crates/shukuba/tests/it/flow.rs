@@ -33,6 +33,14 @@ fn total(house: &House, queue: &str, state: &str) -> i64 {
     queue_of(&ledger, queue).0[state].as_i64().unwrap()
 }
 
+/// Waits until something has a result; `why` knows what only waits as well.
+fn until_tried(house: &House) {
+    house.until("it was tried", || {
+        let results = house.json(&["results", "list"]);
+        !results.as_array().unwrap().is_empty()
+    });
+}
+
 fn until_done(house: &House, delivered: i64, dead: i64) {
     house.until("all is delivered or dead", || {
         total(house, "q", "delivered") == delivered && total(house, "q", "dead") == dead
@@ -169,13 +177,7 @@ fn why_knows_each_attempt_and_forgets_when_told() {
 
     let failing = format!("{url}/status/503?n=2");
     house.send("q", [failing.clone()]);
-    house.until("it was tried", || {
-        !house
-            .json(&["results", "list"])
-            .as_array()
-            .unwrap()
-            .is_empty()
-    });
+    until_tried(&house);
     let why = house.json(&["why", &failing]);
     let id = why["stories"][0]["notification_id"].as_str().unwrap();
     let forgotten = house.json(&["results", "forget", id, "--yes"]);
@@ -265,13 +267,7 @@ fn authorities_are_read_again_with_the_settings() {
     let server = house.serve();
     let target = format!("{url}/ok?n=1");
     house.send("q", [target.clone()]);
-    house.until("it was tried", || {
-        !house
-            .json(&["results", "list"])
-            .as_array()
-            .unwrap()
-            .is_empty()
-    });
+    until_tried(&house);
     std::fs::copy(house.path("right.pem"), file).unwrap();
     server.reload();
     until_done(&house, 1, 0);
