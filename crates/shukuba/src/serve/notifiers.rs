@@ -197,11 +197,16 @@ impl Notifiers {
 
     /// Where the queue of a route was created again, notifiers that know the old one end; the scaler starts others.
     fn follow(&self) {
-        for route in routes::follow(&self.queues, &mut self.routes.write()) {
-            let all = self.running.lock();
-            let old = all.values().filter(|one| *one.route == *route);
-            old.for_each(|one| one.handle.retire());
+        // A statement of its own, so that the routes are let go before the notifiers are locked.
+        let changed = routes::follow(&self.queues, &mut self.routes.write());
+        if changed.is_empty() {
+            return;
         }
+        let is_old = |one: &&Running| changed.iter().any(|route| **route == *one.route);
+        let all = self.running.lock();
+        all.values()
+            .filter(is_old)
+            .for_each(|one| one.handle.retire());
     }
 
     fn handles(&self) -> Vec<Handle> {
