@@ -3,6 +3,7 @@
 //! - [`door`] has the steps of a request: route, verify, decode, decide, call, encode, record
 //! - [`server`] listens, with TLS ([`tls`]) or on loopback, and drains
 //! - [`keys`] has the account and its keys, sealed in the data directory
+//! - [`secrets`] has what the operator's receivers are signed and authenticated with, sealed as well
 //! - [`admin`] has the port of the operator's API
 //! - [`limits`] has every bound of the door
 //! - [`metrics`] has the counts of the process as Prometheus text
@@ -20,6 +21,7 @@ pub mod limits;
 pub mod metrics;
 mod peers;
 mod route;
+pub mod secrets;
 pub mod server;
 pub mod tls;
 
@@ -28,5 +30,6 @@ pub use door::{Door, DoorParts};
 pub use keys::{Credentials, Key, KeyLookup, KeyStore, MasterKeySource};
 pub use limits::Limits;
 pub use metrics::Registry;
+pub use secrets::SecretStore;
 pub use server::{Listen, PlainHttp, Server};
 pub use tls::Tls;

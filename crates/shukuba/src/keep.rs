@@ -1,7 +1,7 @@
 //! Copies of a data directory, and what is checked in it.
 //!
-//! A backup is a directory of the same layout: the journal (copied while serving), the results where they are local, keys, the
-//! secret of the results, and the format version. The master key stays out unless it is asked for.
+//! A backup is a directory of the same layout: the journal (copied while serving), the results where they are local, keys
+//! and secrets as they are sealed, the secret of the results, and the format version. The master key stays out unless it is asked for.
 
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -9,6 +9,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use gateway::keys::KEYS_FILE;
+use gateway::secrets::SECRETS_FILE;
 use serde::{Deserialize, Serialize};
 use store::DataDir;
 use store::backup::Copied;
@@ -18,7 +19,7 @@ use crate::check::{self, Place};
 use crate::{account, app, data};
 
 /// Small files that belong to the data.
-const FILES: [&str; 4] = [KEYS_FILE, "salt", data::REGION_FILE, "FORMAT"];
+const FILES: [&str; 5] = [KEYS_FILE, SECRETS_FILE, "salt", data::REGION_FILE, "FORMAT"];
 
 /// How often results are walked through at most. Chosen: a compaction in each walk is beyond belief.
 const WALKS_MAX: usize = 10;

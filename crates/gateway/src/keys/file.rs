@@ -70,7 +70,7 @@ impl StoredKey {
 }
 
 /// Replaces a file by one that only its owner can read; after a crash the old or the new one is there, whole.
-pub(super) fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
+pub(crate) fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
     let draft = path.with_extension(format!("tmp{}", std::process::id()));
     let written = write_draft(&draft, content).and_then(|()| fs::rename(&draft, path));
     if written.is_err() {
@@ -82,6 +82,18 @@ pub(super) fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
         Some(folder) => fs::File::open(folder)?.sync_all(),
         None => Ok(()),
     }
+}
+
+/// Waits until nobody else holds `lock`; dropping it lets the next one.
+pub(crate) fn take_turn_at(lock: &Path) -> io::Result<fs::File> {
+    let turn = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(lock)?;
+    turn.lock()?;
+    Ok(turn)
 }
 
 fn write_draft(draft: &Path, content: &[u8]) -> io::Result<()> {

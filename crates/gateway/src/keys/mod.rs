@@ -17,7 +17,6 @@ mod seal;
 
 use std::collections::HashMap;
 use std::fs;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,6 +30,8 @@ pub use error::Error;
 pub use file::{KEYS_FILE, Status};
 pub use password::{NotTaken, PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN};
 pub use seal::{MASTER_KEY_FILE, MasterKey, MasterKeyError, MasterKeySource, NotOpened};
+
+pub(crate) use file::{take_turn_at, write_private};
 
 use file::{FORMAT, KeysFile, StoredKey};
 
@@ -407,15 +408,7 @@ fn take_turn(keys: &Path) -> Result<fs::File, Error> {
         path: path.clone(),
         source,
     };
-    let turn = fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(&path)
-        .map_err(failed)?;
-    turn.lock().map_err(failed)?;
-    Ok(turn)
+    take_turn_at(&path).map_err(failed)
 }
 
 impl KeyLookup for KeyStore {

@@ -65,7 +65,7 @@ pub enum MasterKeyError {
     },
     /// It is gone, and secrets are sealed under it.
     #[error(
-        "the master key `{}` is missing, and no other opens `keys.json`: put it back there; backups leave it out unless made with --with-master-key",
+        "the master key `{}` is missing, and no other opens `keys.json` and `secrets.json`: put it back there; backups leave it out unless made with --with-master-key",
         path.display()
     )]
     Missing {
