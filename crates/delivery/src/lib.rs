@@ -12,6 +12,7 @@
 //! - [`replay`]: sends again what had ended; [`dead`]: dead notifications, kept with their reason
 //! - [`scaler`]: how many notifiers run; [`share`]: what of every limit each has; [`apportion`]: what
 //!   each route has of a destination's
+//! - [`template`]: text that is filled in from a line, escaped for where it stands
 //! - [`sender`]: the ways to send, a file per kind; [`dns`]: names to addresses; [`ssrf`]: which addresses may be reached
 
 pub mod apportion;
@@ -35,6 +36,7 @@ pub mod scaler;
 pub mod sender;
 pub mod share;
 pub mod ssrf;
+pub mod template;
 pub mod travel;
 pub mod verdict;
 pub mod why;
