@@ -158,16 +158,22 @@ impl SecretStore {
     /// When the file cannot be read or the secret does not open.
     pub fn get(&self, name: &str) -> Result<Option<String>, Error> {
         let file = self.read()?;
-        let Some(stored) = file.secrets.get(name) else {
-            return Ok(None);
-        };
-        match self.master.open(&stored.sealed, &belongs_to(name)) {
-            Ok(value) => Ok(Some(value)),
-            Err(source) => Err(Error::Sealed {
-                name: name.to_owned(),
-                source,
-            }),
-        }
+        let stored = file.secrets.get(name);
+        stored.map(|stored| self.unseal(name, stored)).transpose()
+    }
+
+    /// The values of all secrets, the file read once; one that does not open says so by itself.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn all(&self) -> Result<BTreeMap<String, Result<String, Error>>, Error> {
+        let all = self.read()?.secrets.into_iter();
+        Ok(all
+            .map(|(name, stored)| {
+                let value = self.unseal(&name, &stored);
+                (name, value)
+            })
+            .collect())
     }
 
     /// All secrets of the operator's by name, without their values.
@@ -205,11 +211,7 @@ impl SecretStore {
             let old = file.secrets.get(name).ok_or_else(|| Error::NotFound {
                 name: name.to_owned(),
             })?;
-            let opened = self.master.open(&old.sealed, &belongs_to(name));
-            let opened = opened.map_err(|source| Error::Sealed {
-                name: name.to_owned(),
-                source,
-            })?;
+            let opened = self.unseal(name, old)?;
             let kept = Stored {
                 set: old.set.clone(),
                 sealed: self.master.seal(&opened, &belongs_to(&previous)),
@@ -242,6 +244,14 @@ impl SecretStore {
         Ok(Stored {
             set: at.rfc3339(),
             sealed: self.master.seal(value, &belongs_to(name)),
+        })
+    }
+
+    fn unseal(&self, name: &str, stored: &Stored) -> Result<String, Error> {
+        let opened = self.master.open(&stored.sealed, &belongs_to(name));
+        opened.map_err(|source| Error::Sealed {
+            name: name.to_owned(),
+            source,
         })
     }
 

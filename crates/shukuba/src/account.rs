@@ -1,6 +1,6 @@
 //! The account of a data directory and its keys, as the server and the commands open them.
 //!
-//! Only `serve` and `env` make an account, and only where nobody has served yet: new keys in the place of lost ones
+//! Only `serve`, `env` and `secret set` make an account, and only where nobody has served yet: new keys in the place of lost ones
 //! would turn everybody away without a word.
 
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use base::SystemClock;
 use gateway::keys::KEYS_FILE;
-use gateway::{KeyStore, MasterKeySource};
+use gateway::{KeyStore, MasterKeySource, SecretStore};
 use store::{DataDir, Use};
 
 use crate::app::{self, App};
@@ -45,6 +45,11 @@ pub(crate) fn check_account(dir: &Path, server: &Server) -> anyhow::Result<()> {
         Err(error) if error.is::<app::Usage>() => Err(error),
         _ => Ok(()),
     }
+}
+
+/// The secrets for receivers of a directory that has an account, and so a master key.
+pub(crate) fn secrets(dir: &Path) -> Result<SecretStore, gateway::secrets::Error> {
+    SecretStore::open(dir, &master_key())
 }
 
 /// Makes account and administrator anew in a directory, or a backup, whose keys are lost.

@@ -115,9 +115,18 @@ impl App {
 
     /// The settings for those who serve or send, with all that they name: what `config check` says is wrong stops them.
     pub(crate) fn config_to_serve(&self) -> anyhow::Result<crate::config::Loaded> {
-        let loaded = self.config()?;
-        crate::config::check_sources(&loaded).map_err(|error| usage(error.to_string()))?;
+        let mut loaded = self.config()?;
+        let secrets = self.secrets();
+        crate::config::check_sources(&loaded, &secrets)
+            .map_err(|error| usage(error.to_string()))?;
+        let shadowed = secrets.shadowed(&loaded);
+        loaded.warnings.extend(shadowed);
         Ok(loaded)
+    }
+
+    /// The secrets that the settings name, as they are now.
+    pub(crate) fn secrets(&self) -> crate::secrets::OwnSecrets {
+        crate::secrets::OwnSecrets::of(self.data_dir())
     }
 
     /// `[server]` for a client, which needs no more. With a mistake in the file a server that runs keeps its old settings,

@@ -48,6 +48,12 @@ pub(crate) fn plain<'a>(text: &'a str, but: &[char]) -> Cow<'a, str> {
     Cow::Owned(out)
 }
 
+/// Writes a question to standard error, without a newline.
+pub(crate) fn ask(question: &str) {
+    // Nobody is there to read it: then nobody answers either.
+    let _ = std::io::stderr().write_all(question.as_bytes());
+}
+
 /// Writes `text` and a newline to standard error.
 pub(crate) fn complain(text: &str) {
     let text = plain(text, &['\n', '\t']);

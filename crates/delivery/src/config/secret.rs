@@ -2,7 +2,8 @@
 //!
 //! # Format
 //! A text with references, such as `Bearer ${secret:ADJUST}`, `${env:APPSFLYER_KEY}`, `${file:/etc/key}`.
-//! `secret:NAME` looks into the table `[secrets]`, whose values are `env:NAME` or `file:/path`.
+//! `secret:NAME` looks into the table `[secrets]`, whose values are `env:NAME` or `file:/path`, and where that has none, among
+//! the sealed secrets of the data directory.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -54,9 +55,9 @@ pub enum Error {
         /// The text as written in the settings; a reference is no secret.
         text: String,
     },
-    /// No such name in `[secrets]`.
+    /// Neither in `[secrets]` nor sealed.
     #[error(
-        "secret `{name}` is not in the table [secrets]; add `{name} = \"file:/path\"` or `{name} = \"env:NAME\"`"
+        "secret `{name}` is not set: `shukuba secret set {name}` seals it in the data directory, or add `{name} = \"file:/path\"` or `{name} = \"env:NAME\"` to the table [secrets]"
     )]
     Unknown {
         /// The name.
@@ -85,6 +86,15 @@ pub trait Secrets {
     /// # Errors
     /// A detail for the operator when it cannot be read.
     fn file(&self, path: &str) -> Result<String, String>;
+
+    /// The sealed secret `name` of the data directory; `None` where there is none, or no directory.
+    ///
+    /// # Errors
+    /// A detail for the operator when it cannot be opened.
+    fn sealed(&self, name: &str) -> Result<Option<String>, String> {
+        let _ = name;
+        Ok(None)
+    }
 }
 
 /// The environment and files of this process.
@@ -121,13 +131,12 @@ pub fn expand(
     while let Some((before, after)) = rest.split_once("${") {
         let (reference, tail) = after.split_once('}').ok_or_else(form)?;
         out.push_str(before);
-        let place = match reference.strip_prefix("secret:") {
-            Some(name) => named.get(name).map(String::as_str).ok_or(Error::Unknown {
+        let value = match reference.strip_prefix("secret:") {
+            Some(name) => by_name(name, named, secrets)?.ok_or_else(|| Error::Unknown {
                 name: name.to_owned(),
             })?,
-            None => reference,
+            None => read(reference, secrets)?.ok_or_else(form)?,
         };
-        let value = read(place, secrets).map_err(|error| error.unwrap_or_else(form))?;
         out.push_str(&value);
         values.push(value);
         rest = tail;
@@ -136,18 +145,64 @@ pub fn expand(
     Ok(SecretText { text: out, values })
 }
 
-fn read(place: &str, secrets: &dyn Secrets) -> Result<String, Option<Error>> {
-    let found = match place.split_once(':') {
-        Some(("env", name)) => secrets.env(name),
-        Some(("file", path)) => secrets.file(path),
-        _ => return Err(None),
+/// A text and, where it is `${secret:NAME}` and nothing else, what `NAME.previous` holds as long as there is one: two that
+/// live side by side while one takes the other's place.
+///
+/// # Errors
+/// As [`expand`].
+pub fn live(
+    text: &str,
+    named: &BTreeMap<String, String>,
+    secrets: &dyn Secrets,
+) -> Result<Vec<SecretText>, Error> {
+    let mut all = vec![expand(text, named, secrets)?];
+    let name = text.strip_prefix("${secret:");
+    let name = name.and_then(|rest| rest.strip_suffix('}'));
+    if let Some(name) = name.filter(|name| !name.contains('}')) {
+        let previous = by_name(&format!("{name}.previous"), named, secrets)?;
+        all.extend(previous.map(|value| SecretText {
+            text: value.clone(),
+            values: vec![value],
+        }));
+    }
+    Ok(all)
+}
+
+/// `None` where no secret has that name.
+fn by_name(
+    name: &str,
+    named: &BTreeMap<String, String>,
+    secrets: &dyn Secrets,
+) -> Result<Option<String>, Error> {
+    let sealed = || secrets.sealed(name).map_err(unreadable("secret", name));
+    match named.get(name) {
+        Some(place) => match read(place, secrets)? {
+            Some(value) => Ok(Some(value)),
+            // A table that says no place is refused before, as the table's fault.
+            None => Err(Error::Form {
+                text: format!("${{secret:{name}}}"),
+            }),
+        },
+        None => sealed(),
+    }
+}
+
+/// `None` where `place` is none.
+fn read(place: &str, secrets: &dyn Secrets) -> Result<Option<String>, Error> {
+    let Some((kind, rest)) = place.split_once(':') else {
+        return Ok(None);
     };
-    found.map_err(|detail| {
-        Some(Error::Unreadable {
-            place: place.to_owned(),
-            detail,
-        })
-    })
+    let found = match kind {
+        "env" => secrets.env(rest),
+        "file" => secrets.file(rest),
+        _ => return Ok(None),
+    };
+    found.map(Some).map_err(unreadable(kind, rest))
+}
+
+fn unreadable(kind: &str, rest: &str) -> impl FnOnce(String) -> Error {
+    let place = format!("{kind}:{rest}");
+    move |detail| Error::Unreadable { place, detail }
 }
 
 #[cfg(test)]
@@ -164,6 +219,13 @@ mod tests {
         }
         fn file(&self, path: &str) -> Result<String, String> {
             Ok(format!("of {path}"))
+        }
+        fn sealed(&self, name: &str) -> Result<Option<String>, String> {
+            match name {
+                "BROKEN" => Err("it does not open".to_owned()),
+                "A" | "S" | "S.previous" => Ok(Some(format!("sealed {name}"))),
+                _ => Ok(None),
+            }
         }
     }
 
@@ -182,8 +244,25 @@ mod tests {
         let named = BTreeMap::new();
         let error = expand("${secret:B}", &named, &Fixed).unwrap_err();
         assert!(error.to_string().contains("B = \"file:/path\""), "{error}");
+        let error = expand("${secret:BROKEN}", &named, &Fixed).unwrap_err();
+        assert!(error.to_string().contains("does not open"), "{error}");
         for text in ["${", "${x}", "${env:NO}", "${vault:a}"] {
             assert!(expand(text, &named, &Fixed).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_table_stands_over_what_is_sealed_and_the_value_before_lives_on() {
+        let named = BTreeMap::from([("A".to_owned(), "env:KEY".to_owned())]);
+        for (text, expected) in [
+            ("${secret:A}", &["s3cr3t"][..]),
+            ("${secret:S}", &["sealed S", "sealed S.previous"]),
+            ("v1 ${secret:S}", &["v1 sealed S"]),
+            ("literal", &["literal"]),
+        ] {
+            let all = live(text, &named, &Fixed).unwrap();
+            let all: Vec<&str> = all.iter().map(SecretText::expose).collect();
+            assert_eq!(all, expected, "{text}");
         }
     }
 }

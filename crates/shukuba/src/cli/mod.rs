@@ -22,6 +22,7 @@ mod replay;
 mod results;
 mod route;
 mod scaler;
+mod secret;
 mod send;
 mod serve;
 mod ship;
@@ -87,6 +88,8 @@ pub(crate) enum Command {
     Api(api::Args),
     /// Make, list and remove keys
     Key(key::Args),
+    /// Seal, list and remove the secrets that the settings name
+    Secret(secret::Args),
     /// Set the root password
     RootPassword(key::PasswordArgs),
     /// Kill under load and compare the accounts: shows that nothing is lost
@@ -116,6 +119,7 @@ impl Command {
             Self::Notifier(args) => notifier::run(app, args),
             Self::Api(args) => api::run(app, args),
             Self::Key(args) => key::run(app, args),
+            Self::Secret(args) => secret::run(app, args),
             Self::RootPassword(args) => key::password(app, args),
             Self::Config(args) => config::run(app, args),
             Self::Torture(args) => torture::run(app, args),

@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use delivery::config::SystemSecrets;
 use delivery::destinations::Destinations;
 
 use crate::app::{self, App};
@@ -50,7 +49,7 @@ pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
             known.join(", ")
         )));
     };
-    let destinations = Destinations::new(&settings, &SystemSecrets)
+    let destinations = Destinations::new(&settings, &app.secrets())
         .map_err(|error| app::usage(error.to_string()))?;
     let tested = app::block_on(route_test::run(name, rules, &destinations, &line))?;
     output::show(app.output(), &tested, table);

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use delivery::config::{Invalid, SystemSecrets};
+use delivery::config::{Invalid, Secrets};
 use serde::Deserialize;
 use toml::de::DeTable;
 
@@ -128,8 +128,8 @@ fn load_without(
 }
 
 /// What stops those who serve and send: secrets and files that the settings name and this process cannot read.
-pub(crate) fn check_sources(loaded: &Loaded) -> Result<(), Wrong> {
-    let missing = loaded.config.delivery().missing(&SystemSecrets);
+pub(crate) fn check_sources(loaded: &Loaded, secrets: &dyn Secrets) -> Result<(), Wrong> {
+    let missing = loaded.config.delivery().missing(secrets);
     match &missing[..] {
         [] => Ok(()),
         _ => Err(wrong(loaded, &missing)),
@@ -434,10 +434,12 @@ mod tests {
     fn what_serving_needs_is_checked_with_its_place() {
         let text = "[destinations.\"*\"]\nca_file = \"/nonexistent\"\n[destinations.\"*\".headers]\nx-a = \"${secret:NO}\"\nx-b = \"${foo:x}\"\nx-c = \"${\"\n";
         let loaded = read(text, &[]).unwrap();
-        let error = check_sources(&loaded).unwrap_err().problems;
+        let error = check_sources(&loaded, &delivery::config::SystemSecrets)
+            .unwrap_err()
+            .problems;
         assert_eq!(error.len(), 4, "{error:?}");
         assert!(
-            error[0].contains("headers.x-a: secret `NO` is not in the table"),
+            error[0].contains("headers.x-a: secret `NO` is not set"),
             "{error:?}"
         );
         assert!(error[3].contains("ca_file `/nonexistent`"), "{error:?}");

@@ -15,7 +15,7 @@ use std::time::Duration;
 use anyhow::Context;
 use aws::{Account, SqsQueue};
 use base::{Clock, MetricSink, NoMetrics, SystemClock};
-use delivery::config::{Route, Settings, SystemSecrets};
+use delivery::config::{Route, Secrets, Settings};
 use delivery::destinations::Destinations;
 use delivery::format::Format;
 use delivery::notifier::{Directives, Notifier, Parts, Summary};
@@ -72,7 +72,8 @@ pub(crate) async fn run(app: &App, order: &Order) -> anyhow::Result<Summary> {
         Some(address) => metrics::show(address).await?,
         None => Arc::new(NoMetrics),
     };
-    let parts = parts(order, route, &settings, queue, clock, counts)?;
+    let destinations = Arc::new(destinations(&settings, &app.secrets())?);
+    let parts = parts(order, route, &settings, queue, clock, counts, destinations)?;
     let life = order.life.unwrap_or_else(|| settings.notifier.life.get());
     let longest = parts.destinations.longest_attempt();
     if longest * 2 > life {
@@ -215,8 +216,8 @@ fn writer(order: &Order, route: &Route, salt: Salt) -> Writer {
     Writer::new(name, &sent_by, route.masking(), salt)
 }
 
-fn destinations(settings: &Settings) -> anyhow::Result<Destinations> {
-    Destinations::new(settings, &SystemSecrets).map_err(|error| usage(error.to_string()))
+fn destinations(settings: &Settings, secrets: &dyn Secrets) -> anyhow::Result<Destinations> {
+    Destinations::new(settings, secrets).map_err(|error| usage(error.to_string()))
 }
 
 fn parts(
@@ -226,6 +227,7 @@ fn parts(
     queue: SqsQueue,
     clock: Arc<dyn Clock>,
     metrics: Arc<dyn MetricSink>,
+    destinations: Arc<Destinations>,
 ) -> anyhow::Result<Parts> {
     let format = Format::new(&route.format)
         .map_err(|detail| usage(format!("routes.{}.format: {detail}", order.route)))?;
@@ -238,7 +240,7 @@ fn parts(
         format,
         retry_for: route.retry_for.get(),
         notifier: settings.notifier.clone(),
-        destinations: Arc::new(destinations(settings)?),
+        destinations,
         seed: u64::from_le_bytes(base::id::random_bytes()),
     })
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use delivery::config::{Settings, SystemSecrets};
+use delivery::config::{Secrets, Settings};
 use delivery::destinations::Destinations;
 use parking_lot::RwLock;
 
@@ -28,7 +28,7 @@ pub(super) struct Live {
 
 impl Live {
     pub(super) fn new(app: App, over: Over, loaded: Loaded) -> anyhow::Result<Arc<Self>> {
-        let now = RwLock::new(Arc::new(Now::of(loaded.config)?));
+        let now = RwLock::new(Arc::new(Now::of(loaded.config, &app.secrets())?));
         Ok(Arc::new(Self { app, over, now }))
     }
 
@@ -46,16 +46,16 @@ impl Live {
         config.server = old.config.server.clone();
         config.store = old.config.store.clone();
         config.results.url.clone_from(&old.config.results.url);
-        *self.now.write() = Arc::new(Now::of(config)?);
+        *self.now.write() = Arc::new(Now::of(config, &self.app.secrets())?);
         Ok(needing)
     }
 }
 
 impl Now {
-    pub(super) fn of(config: Config) -> anyhow::Result<Self> {
+    pub(super) fn of(config: Config, secrets: &dyn Secrets) -> anyhow::Result<Self> {
         let settings = config.delivery();
-        let destinations = Destinations::new(&settings, &SystemSecrets)
-            .map_err(|error| usage(error.to_string()))?;
+        let destinations =
+            Destinations::new(&settings, secrets).map_err(|error| usage(error.to_string()))?;
         Ok(Self {
             config,
             settings,

@@ -121,6 +121,8 @@ mod tests {
 
     use base::{ByteCount, ManualClock, NoMetrics, Timestamp};
 
+    use delivery::config::SystemSecrets;
+
     use super::*;
 
     /// The routes of these settings, on a server whose time is `clock`.
@@ -148,7 +150,7 @@ mod tests {
             Arc::new(delivery::ledger::Ledger::new()),
         )
         .unwrap();
-        let now = Now::of(toml::from_str(settings).unwrap()).unwrap();
+        let now = Now::of(toml::from_str(settings).unwrap(), &SystemSecrets).unwrap();
         let routes = open(&queues, &now).await.unwrap();
         (queues, routes, dir)
     }
@@ -186,10 +188,10 @@ mod tests {
         let settings = "[routes.r]\nqueue = \"q\"\n";
         let (queues, routes, _dir) = routes_of(settings, &clock).await;
         queues.delete_queue(&routes["r"].queue).await.unwrap();
-        let now = Now::of(toml::from_str(settings).unwrap()).unwrap();
+        let now = Now::of(toml::from_str(settings).unwrap(), &SystemSecrets).unwrap();
         let routes = open(&queues, &now).await.unwrap();
         assert_eq!(routes["r"].queue.route().as_deref(), Some("r"));
-        let now = Now::of(toml::from_str("").unwrap()).unwrap();
+        let now = Now::of(toml::from_str("").unwrap(), &SystemSecrets).unwrap();
         assert!(open(&queues, &now).await.unwrap().is_empty());
         assert_eq!(queues.queue("q").unwrap().route(), None);
     }
