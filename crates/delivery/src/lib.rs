@@ -29,6 +29,7 @@ pub mod masking;
 pub mod notifier;
 pub mod port;
 pub mod random;
+pub mod recorded;
 pub mod replay;
 pub mod result;
 pub mod results;

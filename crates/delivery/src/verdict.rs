@@ -196,6 +196,13 @@ pub(crate) mod tests {
                 "{error}"
             );
         }
+        // Whatever its status, that says no more than the rules do.
+        let not_recorded = attempt(Some(200), Some(ErrorClass::NotRecorded));
+        assert_eq!(class(&not_recorded, &rules), Some(FailureClass::Unrecorded));
+        let verdict = verdict(&not_recorded, &case(0));
+        assert!(
+            matches!(verdict, Verdict::Dead { reason } if reason.to_string() == "final unrecorded: status 200")
+        );
         let mut busy = attempt(Some(503), None);
         busy.retry_after = Some(Duration::from_secs(7));
         assert_eq!(class(&busy, &rules), Some(Limited));

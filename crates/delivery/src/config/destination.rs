@@ -14,8 +14,9 @@ use url::Url;
 use super::hidden::{hidden, is_secret_header};
 use super::rules::{DestinationRules, RetryRules};
 use super::secret::{self, Secrets};
-use super::value::{Rate, Schedule, Size, Span, Statuses};
-use super::{Invalid, Problems, unmet};
+use super::success::Success;
+use super::value::{Rate, Schedule, Size, Span};
+use super::{Invalid, Problems};
 use crate::format::check_static_header;
 use crate::masking::{MASK, Masking};
 use crate::result::EXCERPT_BYTES_MAX;
@@ -42,8 +43,9 @@ pub struct Destination {
     pub rate_burst: Option<u32>,
     /// The retry schedules by class.
     pub retry: Retry,
-    /// Statuses that mean success, outside 3xx. Default `["200-299"]`.
-    pub success: Option<Vec<Statuses>>,
+    /// Statuses that mean success, outside 3xx; or a table with rules on the answer's headers and body as well. Takes the
+    /// place of all that `*` says of it. Default `["200-299"]`.
+    pub success: Option<Success>,
     /// Most bytes of an answer's body that are read; the connection is closed beyond it. 0B to 16MiB; default 64KiB.
     pub response_bytes_max: Option<Size>,
     /// Most bytes of an answer's body that are kept in the result. 0B to 16KiB; default 1KiB.
@@ -98,6 +100,9 @@ pub struct Retry {
     pub client: Option<Schedule>,
     /// 3xx. Default `never`.
     pub redirect: Option<Schedule>,
+    /// A status of success, but the rules of `success` say that it was not recorded. The receiver took the request and
+    /// would say the same again, or record it twice: default `never`.
+    pub unrecorded: Option<Schedule>,
     /// The shortest `Retry-After` that is obeyed; a shorter one counts as this. 0s to 24h; default 1s.
     pub retry_after_min: Option<Span>,
     /// The longest `Retry-After` that is obeyed; a longer one counts as this. 0s to 24h; default 1h.
@@ -130,6 +135,10 @@ impl Destination {
             ),
             None => under.mail_relay.clone(),
         };
+        let (success, recorded) = match &self.success {
+            Some(success) => success.resolve(name)?,
+            None => (under.success.clone(), under.recorded.clone()),
+        };
         let (connect_to, proxy) = self.way(under);
         let hidden = hidden(&headers, mail_relay.as_ref(), proxy.as_ref());
         let rate_per_sec = self.rate.map(Rate::per_sec).or(under.rate_per_sec);
@@ -150,10 +159,8 @@ impl Destination {
                 None => under.rate_burst,
             }),
             retry: self.retry.resolve(&under.retry),
-            success: self
-                .success
-                .clone()
-                .unwrap_or_else(|| under.success.clone()),
+            success,
+            recorded,
             response_bytes_max: self
                 .response_bytes_max
                 .map_or(under.response_bytes_max, Size::get),
@@ -201,7 +208,9 @@ impl Destination {
             problems.push(&format!("destinations.\"{name}\""), detail);
         }
         self.check_ranges(name, problems);
-        self.check_success(name, problems);
+        if let Some(success) = &self.success {
+            success.check(name, problems);
+        }
         self.check_headers(name, problems);
         self.check_way(name, problems);
         self.check_mail(name, problems);
@@ -243,29 +252,6 @@ impl Destination {
             ("request_bytes_max", self.request_bytes_max, 1 << 20),
         ] {
             problems.size(&key(field), size, max);
-        }
-    }
-
-    /// Statuses that an answer can have and that may be a success.
-    fn check_success(&self, name: &str, problems: &mut Problems) {
-        let Some(success) = &self.success else {
-            return;
-        };
-        let key = key_of(name, "success");
-        if success.iter().any(|range| range.has_redirects()) {
-            problems.push(&key, "holds 3xx, which is never a success: redirects are not followed; give other statuses, such as `[\"200-299\"]`");
-        }
-        if let Some(range) = unmet::of_no_answer(success) {
-            problems.push(
-                &key,
-                format!("`{range}` is of no answer: 1xx only says that one will come; give 2xx, 4xx or 5xx"),
-            );
-        }
-        if success.is_empty() {
-            problems.push(
-                &key,
-                "is empty; give at least one status, such as `[\"200-299\"]`",
-            );
         }
     }
 
@@ -433,6 +419,10 @@ impl Retry {
                 .redirect
                 .clone()
                 .unwrap_or_else(|| under.redirect.clone()),
+            unrecorded: self
+                .unrecorded
+                .clone()
+                .unwrap_or_else(|| under.unrecorded.clone()),
             retry_after_min: self
                 .retry_after_min
                 .map_or(under.retry_after_min, Span::get),
@@ -452,6 +442,7 @@ impl Retry {
             ("limited", &self.limited),
             ("client", &self.client),
             ("redirect", &self.redirect),
+            ("unrecorded", &self.unrecorded),
         ];
         for (class, schedule) in schedules {
             if let Some(Schedule::Waits(waits)) = schedule {

@@ -287,7 +287,7 @@ pub const KEYS: &[Key] = &[
         Kind::Statuses,
         "",
         "[\"200-299\"]",
-        "Statuses that mean success, outside 3xx",
+        "Statuses that mean success, outside 3xx; or a table with rules on the answer's headers and body as well",
     ),
     key(
         "destinations.\"HOST\"",
@@ -394,6 +394,30 @@ pub const KEYS: &[Key] = &[
         "Header that bears the notification's id, equal in every attempt; one of the line's own is left out; empty for none",
     ),
     key(
+        "destinations.\"HOST\".success",
+        "status",
+        Kind::Statuses,
+        "",
+        "[\"200-299\"]",
+        "Statuses that may mean success, outside 3xx",
+    ),
+    key(
+        "destinations.\"HOST\".success",
+        "header",
+        Kind::Table,
+        "At most 16",
+        "none",
+        "Headers that the answer must have: a name, and an expression that it matches or `{ matches, exists, not }`",
+    ),
+    key(
+        "destinations.\"HOST\".success",
+        "body",
+        Kind::List,
+        "At most 32",
+        "none",
+        "Rules that the answer's body must keep: `{ pointer, is, matches, exists, null, not, any }`",
+    ),
+    key(
         "destinations.\"HOST\".retry",
         "default",
         Kind::Schedule,
@@ -448,6 +472,14 @@ pub const KEYS: &[Key] = &[
         "",
         "never",
         "3xx",
+    ),
+    key(
+        "destinations.\"HOST\".retry",
+        "unrecorded",
+        Kind::Schedule,
+        "",
+        "never",
+        "A status of success, but the rules of `success` say that it was not recorded",
     ),
     key(
         "destinations.\"HOST\".retry",
@@ -647,7 +679,7 @@ mod tests {
     fn the_table_lists_exactly_the_keys_that_serde_takes() {
         let mut sections: Vec<&str> = KEYS.iter().map(|key| key.section).collect();
         sections.dedup();
-        assert_eq!(sections.len(), 8);
+        assert_eq!(sections.len(), 9);
         for section in sections {
             let mut taken = taken(section);
             taken.retain(|name| !["format", "mask", "retry"].contains(&name.as_str()));
@@ -698,6 +730,16 @@ mod tests {
                 "[destinations.\"a.b\"]\nsuccess = [\"200-302\"]",
                 "destinations.\"a.b\".success",
                 "200-299",
+            ),
+            (
+                "[destinations.\"a.b\"]\nsuccess = { status = [\"200-302\"] }",
+                "destinations.\"a.b\".success.status",
+                "200-299",
+            ),
+            (
+                "[destinations.\"a.b\"]\nsuccess = { body = [{ pointer = \"/a\", matches = \"[\" }] }",
+                "destinations.\"a.b\".success.body[0].matches",
+                "no regular expression",
             ),
             (
                 "[destinations.\"A.b/c\"]",

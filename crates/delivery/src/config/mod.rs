@@ -6,6 +6,7 @@
 //! - [`value`]: spans, rates, sizes, statuses, schedules
 //! - [`secret`]: secrets by reference
 //! - [`destination`]: the rules for receivers
+//! - [`success`]: which answers mean success
 //! - [`route`]: queue, format and rules of a route
 //! - `unmet`: rules that never take effect
 //! - [`work`]: notifier, scaler, results
@@ -17,6 +18,7 @@ pub mod keys;
 pub mod route;
 mod rules;
 pub mod secret;
+pub mod success;
 mod unmet;
 pub mod value;
 pub mod work;
@@ -31,6 +33,7 @@ pub use destination::{Destination, Retry, check_pattern as check_host};
 pub use route::{FormatKind, Route, RouteFormat, RouteMask};
 pub use rules::{DestinationRules, RetryRules};
 pub use secret::{SecretText, Secrets, SystemSecrets};
+pub use success::{BodyRule, HeaderRule, HeaderTest, Success, SuccessRules};
 pub use value::{Rate, Schedule, Size, Span, Statuses};
 pub use work::{Notifier, Results, Scaler};
 
@@ -382,7 +385,7 @@ mod tests {
             );
         }
         let found = with("success", |rules| {
-            rules.success = Some(vec![Statuses::range(100, 199)]);
+            rules.success = Some(Success::Statuses(vec![Statuses::range(100, 199)]));
         });
         assert!(found[0].contains("of no answer"), "{found:?}");
         with("mail_relay", |rules| {

@@ -14,6 +14,7 @@ use super::hidden::without;
 use super::secret::SecretText;
 use super::value::{Schedule, Statuses};
 use crate::port::FailureClass;
+use crate::recorded::Recorded;
 
 /// The rules for one receiver with nothing left open.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,6 +39,8 @@ pub struct DestinationRules {
     pub retry: RetryRules,
     /// See [`Destination::success`].
     pub success: Vec<Statuses>,
+    /// What an answer of such a status must say besides.
+    pub recorded: Option<Arc<Recorded>>,
     /// See [`Destination::response_bytes_max`].
     pub response_bytes_max: usize,
     /// See [`Destination::response_excerpt_bytes`].
@@ -83,6 +86,8 @@ pub struct RetryRules {
     pub client: Schedule,
     /// After [`FailureClass::Redirect`].
     pub redirect: Schedule,
+    /// After [`FailureClass::Unrecorded`].
+    pub unrecorded: Schedule,
     /// See [`Retry::retry_after_min`].
     pub retry_after_min: Duration,
     /// See [`Retry::retry_after_max`].
@@ -105,6 +110,7 @@ impl RetryRules {
             FailureClass::Limited => &self.limited,
             FailureClass::Client => &self.client,
             FailureClass::Redirect => &self.redirect,
+            FailureClass::Unrecorded => &self.unrecorded,
             FailureClass::Policy => &NEVER,
         }
     }
@@ -129,10 +135,12 @@ impl Default for DestinationRules {
                 limited: schedule,
                 client: Schedule::Never,
                 redirect: Schedule::Never,
+                unrecorded: Schedule::Never,
                 retry_after_min: Duration::from_secs(1),
                 retry_after_max: Duration::from_secs(3600),
             },
             success: vec![Statuses::range(200, 299)],
+            recorded: None,
             response_bytes_max: 64 << 10,
             response_excerpt_bytes: 1 << 10,
             request_bytes_max: 1 << 20,
@@ -162,6 +170,12 @@ impl DestinationRules {
     #[must_use]
     pub fn is_success(&self, status: u16) -> bool {
         self.success.iter().any(|range| range.contains(status))
+    }
+
+    /// The rules by which an answer of this status is judged further.
+    #[must_use]
+    pub fn recorded_by(&self, status: u16) -> Option<&Arc<Recorded>> {
+        self.recorded.as_ref().filter(|_| self.is_success(status))
     }
 
     /// The text with `***` for each secret; a secret that the end of the text cuts is hidden too.

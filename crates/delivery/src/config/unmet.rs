@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::destination::{Destination, key_of};
+use super::success::Success;
 use super::value::{Schedule, Span, Statuses};
 use super::{DestinationRules, FormatKind, Problems, Route, Scaler};
 use crate::format::group_names;
@@ -88,7 +89,7 @@ fn of_port(name: &str) -> Found {
 }
 
 fn of_success(own: &Destination) -> Found {
-    let ranges = own.success.as_deref()?;
+    let ranges = own.success.as_ref()?.statuses()?;
     let shadowed = ranges.iter().enumerate().find_map(|(place, range)| {
         let mut others = ranges.iter().enumerate();
         let by = others.find(|(other, wide)| {
@@ -113,7 +114,14 @@ fn of_retry(own: &Destination, under: &Destination) -> Found {
             "is never used: every class that it stands for has a schedule of its own".to_owned(),
         ));
     }
-    let success = own.success.as_ref().or(under.success.as_ref())?;
+    let success = own.success.as_ref().or(under.success.as_ref());
+    if matches!(retry.unrecorded, Some(Schedule::Waits(_)))
+        && success.and_then(Success::rules).is_none()
+    {
+        let detail = "is never used: `success` has no rules on headers or the body";
+        return Some(("retry.unrecorded", detail.to_owned()));
+    }
+    let success = success?.statuses()?;
     let is_success = |status: u16| success.iter().any(|range| range.contains(status));
     let is_client = |status: &u16| !matches!(status, 408 | 425 | 429);
     let is_unmet = (400..500).filter(is_client).all(is_success);
@@ -224,6 +232,10 @@ mod tests {
                 "retry.client: is never used: every 4xx is a success",
             ),
             (
+                "retry.unrecorded = [\"1s\"]",
+                "retry.unrecorded: is never used: `success` has no rules",
+            ),
+            (
                 "retry = { default = \"never\", network = [\"1s\"], timeout = [\"1s\"], server = [\"1s\"], limited = [\"1s\"] }",
                 "retry.default: is never used",
             ),
@@ -287,6 +299,7 @@ mod tests {
         for text in [
             "[destinations.\"*\"]\nrate = \"5/s\"\nmail_relay = \"smtp://h\"\nmail_from = \"a@b.example\"\n[destinations.\"h.example\"]\nrate_burst = 5\nmail_from = \"c@b.example\"\n",
             "[destinations.\"h.example\"]\nsuccess = [\"200-299\", \"404\"]\nretry.client = [\"1s\"]\ntimeout_total = \"2s\"\n",
+            "[destinations.\"*\"]\nsuccess = { body = [{ matches = \"ok\" }] }\n[destinations.\"h.example\"]\nretry.unrecorded = [\"1s\"]\n",
             "[destinations.\"h.example\"]\nid_header = \"x-id\"\nheaders = { x-notification-id = \"a\" }\n",
         ] {
             assert_eq!(said(text), <[String; 0]>::default(), "{text}");

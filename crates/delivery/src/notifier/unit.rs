@@ -298,6 +298,8 @@ impl Unit {
                 self.failed();
             }
             Some(FailureClass::Limited) => self.limited(at.mono, timings.total, asked),
+            // It answers, so it is not broken; but an endpoint that records nothing is no reason to send more at once.
+            Some(FailureClass::Unrecorded) => self.learn_latency(took),
             // Nothing was sent: it tells nothing of the receiver.
             Some(FailureClass::Policy) => {}
             Some(FailureClass::Client | FailureClass::Redirect) | None => {

@@ -22,6 +22,8 @@ pub enum FailureClass {
     Client,
     /// 3xx: redirects are not followed.
     Redirect,
+    /// A status of success, but the answer says that it was not recorded, or cannot be judged.
+    Unrecorded,
     /// Refused by our own rules (address, method, header).
     Policy,
 }
@@ -37,6 +39,7 @@ impl FailureClass {
             Self::Limited => "limited",
             Self::Client => "client",
             Self::Redirect => "redirect",
+            Self::Unrecorded => "unrecorded",
             Self::Policy => "policy",
         }
     }
@@ -77,6 +80,8 @@ pub enum ErrorClass {
     Deferred,
     /// The receiver took the call and refuses for good (SMTP 5yz); counts before the status.
     Rejected,
+    /// The status is a success, but the answer breaks the rules of `success`, or cannot be judged by them.
+    NotRecorded,
     /// The notification was refused by the rules before anything was sent.
     Refused,
     /// The attempt was given up because the notifier ended.
@@ -101,6 +106,7 @@ impl ErrorClass {
             Self::Protocol => "protocol",
             Self::Deferred => "deferred",
             Self::Rejected => "rejected",
+            Self::NotRecorded => "not-recorded",
             Self::Refused => "refused",
             Self::Cancelled => "cancelled",
         }
@@ -120,6 +126,7 @@ impl ErrorClass {
             | Self::Cancelled => FailureClass::Timeout,
             Self::Protocol | Self::Deferred => FailureClass::Server,
             Self::Rejected => FailureClass::Client,
+            Self::NotRecorded => FailureClass::Unrecorded,
             Self::Address | Self::Refused => FailureClass::Policy,
         }
     }
@@ -157,7 +164,7 @@ pub struct Attempt {
     pub address: Option<SocketAddr>,
     /// The status of the answer (SMTP: the reply code).
     pub status: Option<u16>,
-    /// What went wrong where there is no status.
+    /// What went wrong where there is no status, or beside it.
     pub error: Option<ErrorClass>,
     /// Words for the operator: the error, or for a refused address the exact line that would allow it.
     pub detail: String,

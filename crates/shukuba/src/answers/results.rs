@@ -13,13 +13,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{Answer, Known, at_most, failed, refuse, write};
 
-const CLASSES: [FailureClass; 7] = [
+const CLASSES: [FailureClass; 8] = [
     FailureClass::Network,
     FailureClass::Timeout,
     FailureClass::Server,
     FailureClass::Limited,
     FailureClass::Client,
     FailureClass::Redirect,
+    FailureClass::Unrecorded,
     FailureClass::Policy,
 ];
 

@@ -38,7 +38,7 @@ pub(crate) struct Args {
     /// Settled before
     #[arg(long, value_name = "TIME", value_parser = operator::time)]
     to: Option<u64>,
-    /// That failed in this class: network, timeout, server, limited, client, redirect, policy
+    /// That failed in this class: network, timeout, server, limited, client, redirect, unrecorded, policy
     #[arg(long, value_name = "CLASS")]
     class: Option<String>,
     /// That were answered with this status

@@ -7,11 +7,12 @@
 use std::fmt::Write;
 
 /// Where the settings' types stand.
-const SOURCES: [&str; 5] = [
+const SOURCES: [&str; 6] = [
     include_str!("mod.rs"),
     include_str!("server.rs"),
     include_str!("../../../delivery/src/config/route.rs"),
     include_str!("../../../delivery/src/config/destination.rs"),
+    include_str!("../../../delivery/src/config/success.rs"),
     include_str!("../../../delivery/src/config/work.rs"),
 ];
 
@@ -21,7 +22,7 @@ struct Section {
     of: &'static str,
 }
 
-const SECTIONS: [Section; 11] = [
+const SECTIONS: [Section; 13] = [
     Section {
         head: "server",
         of: "Server",
@@ -49,6 +50,14 @@ const SECTIONS: [Section; 11] = [
     Section {
         head: "destinations.\"HOST\"",
         of: "Destination",
+    },
+    Section {
+        head: "destinations.\"HOST\".success",
+        of: "SuccessRules",
+    },
+    Section {
+        head: "[destinations.\"HOST\".success.body]",
+        of: "BodyRule",
     },
     Section {
         head: "destinations.\"HOST\".retry",
@@ -209,6 +218,9 @@ fn kind_in_words(kind: &str) -> String {
         "Rate" => "rate",
         "Schedule" => "waits",
         "Statuses" => "statuses",
+        "Success" => "statuses or a table",
+        "Value" => "value or a list of them",
+        "BodyRule" => "rules",
         "PathBuf" => "path",
         "SocketAddr" => "address:port",
         "Url" => "URL",

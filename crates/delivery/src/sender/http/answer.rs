@@ -129,6 +129,28 @@ pub(super) fn read_head(
     Ok(None)
 }
 
+/// Gives the headers of the final answer in `head`, which [`read_head`] has read, to `look`.
+pub(super) fn headers<T>(head: &[u8], look: impl FnOnce(&[(&str, &[u8])]) -> T) -> T {
+    let mut room = [httparse::EMPTY_HEADER; HEADERS_LIMIT];
+    let mut rest = head;
+    loop {
+        let mut answer = httparse::Response::new(&mut room);
+        let length = match answer.parse(rest) {
+            Ok(httparse::Status::Complete(length)) => length,
+            // Not after `read_head`.
+            Ok(httparse::Status::Partial) | Err(_) => return look(&[]),
+        };
+        rest = rest.get(length..).unwrap_or_default();
+        if rest.is_empty() {
+            let named = answer
+                .headers
+                .iter()
+                .map(|header| (header.name, header.value));
+            return look(&named.collect::<Vec<_>>());
+        }
+    }
+}
+
 fn read_one_head(input: &[u8], method: &http::Method) -> Result<Option<(Head, usize)>, Malformed> {
     // Most answers have fewer than 32 headers; the larger array is costly to clear.
     let mut few = [const { std::mem::MaybeUninit::uninit() }; 32];

@@ -106,6 +106,8 @@ pub(super) enum Broken {
 pub(super) enum Ended {
     Whole,
     Capped,
+    /// With the connection, of which TLS did not say the end: whole as far as one can tell.
+    Unsure,
 }
 
 /// A connection to a checked address.
@@ -118,6 +120,10 @@ pub(super) struct Connection {
     pub(super) made: Instant,
     /// The head to be written, made by the caller before [`Connection::request`].
     pub(super) outbox: Vec<u8>,
+    /// Whether the bytes of the answer's head are wanted.
+    pub(super) keeps_head: bool,
+    /// They, when they are.
+    pub(super) head_bytes: BytesMut,
     inbox: BytesMut,
     written: usize,
     is_written: bool,
@@ -134,6 +140,8 @@ impl Connection {
             peer,
             made: Instant::now(),
             outbox: Vec::new(),
+            keeps_head: false,
+            head_bytes: BytesMut::new(),
             inbox: BytesMut::new(),
             written: 0,
             is_written: false,
@@ -247,7 +255,11 @@ impl Connection {
         }
         let found = answer::read_head(&self.inbox, method)?;
         Ok(found.map(|(head, length)| {
-            self.inbox.advance(length);
+            if self.keeps_head {
+                self.head_bytes = self.inbox.split_to(length);
+            } else {
+                self.inbox.advance(length);
+            }
             head
         }))
     }
@@ -305,7 +317,7 @@ impl Connection {
                 Ok(0) => return Err(Broken::Closed("ended")),
                 Ok(_) => {}
                 Err(error) if body.ends_with_connection() && is_unclean_end(&error) => {
-                    return Ok(Ended::Whole);
+                    return Ok(Ended::Unsure);
                 }
                 Err(error) => return Err(Broken::Io(error)),
             }
@@ -313,7 +325,8 @@ impl Connection {
     }
 }
 
-/// TLS without close_notify: common, and no harm since nothing but our excerpt depends on the length.
+/// TLS without close_notify: common, and no harm where nothing but our excerpt depends on the length; who judges the body
+/// is told.
 fn is_unclean_end(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::UnexpectedEof
 }

@@ -4,6 +4,7 @@
 //! - [`answer`]: the answer as facts, from hostile bytes
 //! - [`connection`]: one exchange on one connection
 //! - [`connect`], [`tls`], [`proxy`]: from a URL to a connection
+//! - [`judging`]: whether the answer says that it was recorded
 //! - [`pool`]: idle connections
 //!
 //! Every attempt ends within its budget and in one class of error. Redirects are never followed: a 3xx is an
@@ -22,6 +23,7 @@ mod answer;
 mod connect;
 mod connection;
 mod dialing;
+mod judging;
 mod pool;
 mod proxy;
 mod request;
@@ -257,8 +259,17 @@ impl HttpSender {
         attempt.retry_after = head
             .retry_after
             .map(|after| after.wait_from(self.clock.now()));
-        let is_whole = read_body(&mut connection, head, rules, end, attempt).await?;
-        if is_whole && head.keeps && connection.is_clean() {
+        let excerpt = rules.response_excerpt_bytes;
+        let ended = match rules.recorded_by(head.status) {
+            None => read_body(&mut connection, head, excerpt, rules, end, attempt).await?,
+            // Large, and for some destinations alone.
+            Some(recorded) => {
+                let judged =
+                    judging::read_and_judge(recorded, &mut connection, head, rules, end, attempt);
+                Box::pin(judged).await?
+            }
+        };
+        if ended == Ended::Whole && head.keeps && connection.is_clean() {
             self.pool.put(
                 &notification.request.url[..Position::BeforePath],
                 rules,
@@ -277,6 +288,7 @@ impl HttpSender {
         attempt: &mut Attempt,
     ) -> Result<Head, Failure> {
         write_head(connection, notification, rules)?;
+        connection.keeps_head = rules.recorded.is_some();
         let begun = Instant::now();
         let limit = end.min(begun + rules.timeout_first_byte);
         let head = timeout_at(
@@ -316,29 +328,26 @@ fn write_head(
         .map_err(|refused| failure(ErrorClass::Refused, refused))
 }
 
-/// Reads the body into the attempt's excerpt; `true` when it was read to its end.
+/// Reads the body and keeps its beginning as the attempt's excerpt.
 async fn read_body(
     connection: &mut Connection,
     head: Head,
+    excerpt_bytes: usize,
     rules: &DestinationRules,
     end: Instant,
     attempt: &mut Attempt,
-) -> Result<bool, Failure> {
-    let mut body = Body::new(
-        head.framing,
-        rules.response_excerpt_bytes,
-        rules.response_bytes_max as u64,
-    );
+) -> Result<Ended, Failure> {
+    let mut body = Body::new(head.framing, excerpt_bytes, rules.response_bytes_max as u64);
     let read = timeout_at(end, connection.body(&mut body)).await;
     attempt.excerpt = Bytes::from(body.into_excerpt());
     match read {
-        Ok(Ok(Ended::Whole)) => Ok(true),
+        Ok(Ok(ended @ (Ended::Whole | Ended::Unsure))) => Ok(ended),
         Ok(Ok(Ended::Capped)) => {
             attempt.detail = format!(
                 "the answer is longer than {} bytes and was cut",
                 rules.response_bytes_max
             );
-            Ok(false)
+            Ok(Ended::Capped)
         }
         Ok(Err(error)) => Err(broken(error)),
         Err(_) => Err(failure(

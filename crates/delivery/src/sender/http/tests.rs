@@ -2,6 +2,8 @@
 //!
 //! tidy: long because every way to misbehave is a receiver with its own few lines.
 
+mod judging;
+
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
