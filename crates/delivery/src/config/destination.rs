@@ -15,6 +15,7 @@ use super::hidden::{hidden, is_secret_header};
 use super::rules::{DestinationRules, RetryRules};
 use super::secret::{self, Secrets};
 use super::success::Success;
+use super::transport::{SourceAddress, TlsVersion};
 use super::value::{Rate, Schedule, Size, Span};
 use super::{Invalid, Problems};
 use crate::format::check_static_header;
@@ -60,6 +61,18 @@ pub struct Destination {
     pub connect_to: Option<String>,
     /// PEM file of the only authorities that are trusted for it. Default the system's.
     pub ca_file: Option<PathBuf>,
+    /// PEM file of the certificate by which the receiver knows us (mTLS), with those between it and its authority. With
+    /// `client_key` alone. Default none.
+    pub client_certificate: Option<PathBuf>,
+    /// The certificate's key: a PEM file, or PEM by `${secret:NAME}`, `${env:NAME}` or `${file:/path}`. Default none.
+    pub client_key: Option<String>,
+    /// The oldest TLS that is spoken: `"1.2"` or `"1.3"`. Default `"1.2"`.
+    pub tls_version_min: Option<TlsVersion>,
+    /// The name that is asked for and that the receiver's certificate must bear, in place of the URL's. Default the URL's.
+    pub tls_server_name: Option<String>,
+    /// Address of this machine that connections come from: one, or one of each family; a family without one is not connected
+    /// to. Empty for any. Default any.
+    pub source_address: Option<SourceAddress>,
     /// Networks that are allowed although they are private or special; takes the place of the list of `*`. Default none.
     #[serde(deserialize_with = "networks")]
     pub allow_cidrs: Vec<IpNet>,
@@ -190,6 +203,7 @@ impl Destination {
                 .id_header
                 .as_deref()
                 .map_or_else(|| Arc::clone(&under.id_header), Arc::from),
+            transport: self.transport(name, &under.transport, named, secrets)?,
         })
     }
 
@@ -213,6 +227,7 @@ impl Destination {
         }
         self.check_headers(name, problems);
         self.check_way(name, problems);
+        self.check_transport(name, problems);
         self.check_mail(name, problems);
         self.retry.check(name, problems);
     }
@@ -362,6 +377,7 @@ impl Destination {
         {
             problems.push(&key("ca_file"), detail);
         }
+        self.check_transport_sources(name, named, secrets, problems);
     }
 
     /// These rules as they may be shown: passwords and literal secrets are hidden.

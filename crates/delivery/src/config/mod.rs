@@ -8,6 +8,7 @@
 //! - [`destination`]: the rules for receivers
 //! - [`success`]: which answers mean success
 //! - [`route`]: queue, format and rules of a route
+//! - [`transport`]: how connections are made
 //! - `unmet`: rules that never take effect
 //! - [`work`]: notifier, scaler, results
 //! - [`keys`]: the table of all keys, for the generated reference
@@ -19,6 +20,7 @@ pub mod route;
 mod rules;
 pub mod secret;
 pub mod success;
+pub mod transport;
 mod unmet;
 pub mod value;
 pub mod work;
@@ -34,6 +36,7 @@ pub use route::{FormatKind, Route, RouteFormat, RouteMask};
 pub use rules::{DestinationRules, RetryRules};
 pub use secret::{SecretText, Secrets, SystemSecrets};
 pub use success::{BodyRule, HeaderRule, HeaderTest, Success, SuccessRules};
+pub use transport::Transport;
 pub use value::{Rate, Schedule, Size, Span, Statuses};
 pub use work::{Notifier, Results, Scaler};
 
@@ -156,7 +159,7 @@ impl Settings {
         problems.0
     }
 
-    /// Everything that these settings name and that cannot be read: secrets, and files of authorities. Who serves or
+    /// Everything that these settings name and that cannot be read: secrets, and files of authorities and certificates. Who serves or
     /// sends asks this beside [`Settings::problems`]; it depends on the machine and on who asks.
     #[must_use]
     pub fn missing(&self, secrets: &dyn Secrets) -> Vec<Invalid> {
@@ -176,6 +179,16 @@ impl Settings {
             unmet::of_route(name, route, &self.scaler, &mut problems);
         }
         self.check_lease(&mut problems);
+        problems.0
+    }
+
+    /// Certificates of ours that end soon or have ended at `now`. Those that cannot be read are in [`Settings::missing`].
+    #[must_use]
+    pub fn ending(&self, now: base::Timestamp) -> Vec<Invalid> {
+        let mut problems = Problems::default();
+        for (name, destination) in &self.destinations {
+            destination.warn_of_identity(name, now, &mut problems);
+        }
         problems.0
     }
 

@@ -12,6 +12,7 @@ use url::Url;
 use super::destination::Destination;
 use super::hidden::without;
 use super::secret::SecretText;
+use super::transport::Transport;
 use super::value::{Schedule, Statuses};
 use crate::port::FailureClass;
 use crate::recorded::Recorded;
@@ -67,6 +68,8 @@ pub struct DestinationRules {
     pub mail_from: Option<String>,
     /// See [`Destination::id_header`]; empty for none.
     pub id_header: Arc<str>,
+    /// How connections are made.
+    pub transport: Arc<Transport>,
     /// What no result may hold: the values of secrets, and of headers that are secrets.
     pub hidden: Arc<[String]>,
 }
@@ -154,6 +157,7 @@ impl Default for DestinationRules {
             mail_relay: None,
             mail_from: None,
             id_header: Arc::from("x-notification-id"),
+            transport: Arc::default(),
             hidden: Arc::default(),
         }
     }

@@ -117,7 +117,10 @@ fn load_without(
             if !problems.is_empty() {
                 return Err(Wrong { problems });
             }
-            warnings.extend(located(&name, &text, &config.delivery().warnings()));
+            let delivery = config.delivery();
+            warnings.extend(located(&name, &text, &delivery.warnings()));
+            let now = base::SystemClock::new().now();
+            warnings.extend(located(&name, &text, &delivery.ending(now)));
             Ok(Loaded {
                 config,
                 file: file.map(Path::to_owned),

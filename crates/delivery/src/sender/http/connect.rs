@@ -7,30 +7,24 @@
 //! `connect_to` and `proxy` are the operator's own lines and their addresses are not checked. A proxy resolves
 //! the names itself: only addresses written in the URL are checked then.
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::stream::{FuturesUnordered, StreamExt};
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use url::{Position, Url};
 
 use super::connection::{Connection, Stream};
+use super::eyeballs::{self, NoneAnswered};
 use super::request::literal;
-use super::tls;
+use super::tls::{self, Peer};
 use crate::config::DestinationRules;
+use crate::config::transport::Source;
 use crate::dns;
 use crate::port::{ErrorClass, Timings};
 use crate::ssrf;
-
-/// The next address is tried beside a slow one after so long (RFC 8305, section 5: 250 ms).
-const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(250);
-
-/// Addresses of one name that are tried at most (chosen).
-const ADDRESSES_TRIED: usize = 4;
 
 /// Why there is no connection.
 #[derive(Debug)]
@@ -82,16 +76,9 @@ impl Dialer {
         })?;
 
         let (limit, begun) = clock.begin(rules.timeout_connect);
-        let connected = timeout_at(limit, connect_any(&addresses)).await;
+        let connected = eyeballs::connect(&addresses, rules.transport.source, limit).await;
         timings.connect = begun.elapsed();
-        let first = addresses.first().copied();
-        let (stream, peer) = connected.unwrap_or_else(|_| {
-            let failure = clock.expired(ErrorClass::ConnectTimeout, "no connection in time");
-            Err(Failure {
-                address: first,
-                ..failure
-            })
-        })?;
+        let (stream, peer) = connected.map_err(|none| not_connected(clock, &none))?;
         if url.scheme() != "https" {
             return Ok(Connection::new(Stream::Plain(stream), peer));
         }
@@ -125,19 +112,14 @@ impl Dialer {
         rules: &DestinationRules,
     ) -> Result<Stream, Failure> {
         let failed = |detail: String| Failure::new(ErrorClass::Tls, detail);
-        let config = self
-            .tls
-            .get(rules.ca_file.as_deref())
-            .await
-            .map_err(failed)?;
+        let config = self.tls.get(rules, Peer::Receiver).await.map_err(failed)?;
         let host = url.host_str().unwrap_or_default();
-        let name =
-            match literal(url) {
-                Some(address) => ServerName::from(address),
-                None => ServerName::try_from(host.trim_end_matches('.').to_owned()).map_err(
-                    |error| failed(format!("`{host}` cannot stand in a certificate: {error}")),
-                )?,
-            };
+        let name = match (&rules.transport.tls_server_name, literal(url)) {
+            (Some(own), _) => server_name(own),
+            (None, Some(address)) => Ok(ServerName::from(address)),
+            (None, None) => server_name(host.trim_end_matches('.')),
+        };
+        let name = name.map_err(failed)?;
         let connector = tokio_rustls::TlsConnector::from(config);
         match connector.connect(name, stream).await {
             Ok(stream) => Ok(Stream::Tls(Box::new(stream))),
@@ -169,8 +151,56 @@ impl Phase {
     }
 }
 
+/// A name that a certificate can bear.
+///
+/// # Errors
+/// Words for the operator.
+pub(super) fn server_name(name: &str) -> Result<ServerName<'static>, String> {
+    ServerName::try_from(name.to_owned())
+        .map_err(|error| format!("`{name}` cannot stand in a certificate: {error}"))
+}
+
+fn not_connected(clock: Phase, none: &NoneAnswered) -> Failure {
+    let failure = match none.is_late() {
+        true => clock.expired(ErrorClass::ConnectTimeout, &none.to_string()),
+        false => Failure::new(ErrorClass::Connect, none),
+    };
+    Failure {
+        address: none.first(),
+        ..failure
+    }
+}
+
 /// Every address that may be connected to, in order, all of them checked.
 pub(super) async fn addresses(
+    dns: &dns::Cache,
+    url: &Url,
+    rules: &DestinationRules,
+) -> Result<Vec<SocketAddr>, Failure> {
+    let found = all_addresses(dns, url, rules).await?;
+    match rules.transport.source {
+        None => Ok(found),
+        Some(source) => of_families(found, source),
+    }
+}
+
+/// Those whose family `source_address` has.
+fn of_families(mut found: Vec<SocketAddr>, source: Source) -> Result<Vec<SocketAddr>, Failure> {
+    let first = found.first().copied();
+    found.retain(|address| source.for_peer(address.ip()).is_some());
+    match (first, found.is_empty()) {
+        (Some(first), true) => {
+            let family = if first.is_ipv4() { "IPv4" } else { "IPv6" };
+            let detail = format!(
+                "no connection to {first}: source_address has no {family} address, and the receiver has no other"
+            );
+            Err(Failure::new(ErrorClass::Connect, detail).at(first))
+        }
+        _ => Ok(found),
+    }
+}
+
+async fn all_addresses(
     dns: &dns::Cache,
     url: &Url,
     rules: &DestinationRules,
@@ -235,42 +265,6 @@ async fn resolve_own(dns: &dns::Cache, target: &str) -> Result<Vec<SocketAddr>, 
         .iter()
         .map(|address| SocketAddr::new(*address, port))
         .collect())
-}
-
-/// The first address that answers; the next one starts when one fails or is slow.
-async fn connect_any(addresses: &[SocketAddr]) -> Result<(TcpStream, SocketAddr), Failure> {
-    let mut waiting = addresses.iter().copied().take(ADDRESSES_TRIED);
-    let mut running = FuturesUnordered::new();
-    let mut last = Failure::new(ErrorClass::Dns, "the name has no address");
-    running.extend(waiting.next().map(connect_one));
-    loop {
-        tokio::select! {
-            connected = running.next() => match connected {
-                Some(Ok(connected)) => return Ok(connected),
-                Some(Err(failure)) => {
-                    last = failure;
-                    running.extend(waiting.next().map(connect_one));
-                }
-                None => return Err(last),
-            },
-            () = tokio::time::sleep(NEXT_ADDRESS_AFTER), if waiting.len() > 0 => {
-                running.extend(waiting.next().map(connect_one));
-            }
-        }
-    }
-}
-
-async fn connect_one(address: SocketAddr) -> Result<(TcpStream, SocketAddr), Failure> {
-    let failed = |error: io::Error| {
-        Failure::new(
-            ErrorClass::Connect,
-            format!("no connection to {address}: {error}"),
-        )
-        .at(address)
-    };
-    let stream = TcpStream::connect(address).await.map_err(failed)?;
-    stream.set_nodelay(true).map_err(failed)?;
-    Ok((stream, address))
 }
 
 /// Host and port of a URL, the port always written.

@@ -3,8 +3,8 @@
 //! - [`request`]: the request as bytes
 //! - [`answer`]: the answer as facts, from hostile bytes
 //! - [`connection`]: one exchange on one connection
-//! - [`connect`], [`tls`], [`proxy`]: from a URL to a connection
 //! - [`judging`]: whether the answer says that it was recorded
+//! - [`connect`], [`eyeballs`], [`tls`], [`identity`], [`proxy`]: from a URL to a connection
 //! - [`pool`]: idle connections
 //!
 //! Every attempt ends within its budget and in one class of error. Redirects are never followed: a 3xx is an
@@ -23,6 +23,8 @@ mod answer;
 mod connect;
 mod connection;
 mod dialing;
+mod eyeballs;
+mod identity;
 mod judging;
 mod pool;
 mod proxy;
@@ -66,6 +68,16 @@ pub(super) fn sender(tools: &Tools) -> Arc<dyn Sender> {
 /// Words for the operator.
 pub(crate) fn check_ca_file(path: &std::path::Path) -> Result<(), String> {
     tls::check_file(path)
+}
+
+pub(crate) use identity::{check as check_identity, ends_soon as certificate_ends_soon};
+
+/// Whether a certificate can bear the name.
+///
+/// # Errors
+/// Words for the operator.
+pub(crate) fn check_server_name(name: &str) -> Result<(), String> {
+    connect::server_name(name).map(|_| ())
 }
 
 /// Sends over HTTP/1.1. One object keeps one pool.
@@ -381,6 +393,8 @@ fn failure(class: ErrorClass, detail: impl ToString) -> Failure {
 fn broken(error: Broken) -> Failure {
     let class = match &error {
         Broken::Closed(_) => ErrorClass::Closed,
+        // A receiver that does not take our certificate says so after its side of the handshake (RFC 8446).
+        Broken::Io(error) if tls::is_refusal(error) => ErrorClass::Tls,
         Broken::Io(_) => ErrorClass::Closed,
         Broken::Malformed(_) => ErrorClass::Protocol,
     };

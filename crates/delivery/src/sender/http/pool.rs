@@ -1,8 +1,8 @@
 //! Idle connections, kept for the next request to the same origin.
 //!
 //! INVARIANT: a connection serves only requests of its origin under the same settings for how to connect, so a
-//! changed `allow_cidrs`, `connect_to`, `proxy` or `ca_file` never meets an old connection. How many requests run
-//! at once is decided by the dispatcher, not here.
+//! changed `allow_cidrs`, `connect_to`, `proxy`, `ca_file` or transport (identity, source address and the like) never
+//! meets an old connection. How many requests run at once is decided by the dispatcher, not here.
 //!
 //! Bounds: a connection idles for `idle_for`, lives [`LIFE`] (so that a name's new addresses are taken up), and at
 //! most [`IDLE_LIMIT`] idle in all. `idle_connections_max` of an origin is enforced each [`SWEEP_EVERY`] rather
@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::connection::Connection;
-use crate::config::DestinationRules;
+use crate::config::{DestinationRules, Transport};
 
 /// The longest life of a connection (chosen: well above a handshake's cost, well below a day).
 const LIFE: Duration = Duration::from_secs(300);
@@ -67,6 +67,7 @@ struct Profile {
     proxy: Option<Url>,
     ca_file: Option<PathBuf>,
     allow_cidrs: Vec<IpNet>,
+    transport: Arc<Transport>,
 }
 
 impl Profile {
@@ -76,6 +77,7 @@ impl Profile {
             proxy: rules.proxy.clone(),
             ca_file: rules.ca_file.clone(),
             allow_cidrs: rules.allow_cidrs.clone(),
+            transport: Arc::clone(&rules.transport),
         }
     }
 
@@ -84,6 +86,7 @@ impl Profile {
             && self.proxy == rules.proxy
             && self.ca_file == rules.ca_file
             && self.allow_cidrs == rules.allow_cidrs
+            && (Arc::ptr_eq(&self.transport, &rules.transport) || self.transport == rules.transport)
     }
 }
 

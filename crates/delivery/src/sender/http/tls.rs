@@ -1,6 +1,7 @@
-//! TLS settings of a client, one per set of trusted authorities.
+//! TLS settings of a client, one per set of authorities, identity and versions.
 //!
-//! INVARIANT: the name in the certificate is always checked; there is no switch to leave it out.
+//! INVARIANT: the name in the certificate is always checked; there is no switch to leave it out. Sessions are resumed only
+//! under the settings that they were made with, so never by another identity.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -9,45 +10,115 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 
-/// Settings read so far: by `ca_file`, `None` for the machine's own authorities.
+use super::identity;
+use crate::config::DestinationRules;
+use crate::config::transport::{Identity, TlsVersion};
+
+/// Whom TLS is spoken with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Peer {
+    /// The receiver itself.
+    Receiver,
+    /// The proxy before it: it gets no certificate of ours, and the machine's authorities are trusted beside `ca_file`.
+    Proxy,
+}
+
+/// What makes settings different.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    ca_file: Option<PathBuf>,
+    identity: Option<Identity>,
+    version_min: TlsVersion,
+    peer: Peer,
+}
+
+/// Settings read so far.
 ///
 /// They are read once; who reads the settings again builds new senders and so reads them again.
 #[derive(Debug, Default)]
-pub(super) struct Configs(Mutex<HashMap<Option<PathBuf>, Arc<ClientConfig>>>);
+pub(super) struct Configs(Mutex<HashMap<Key, Arc<ClientConfig>>>);
 
 impl Configs {
-    /// The settings that trust `ca_file` alone, or the machine's authorities without it.
+    /// The settings that trust `ca_file` alone, or the machine's authorities without it, and show the identity of the rules.
     ///
     /// # Errors
-    /// Words for the operator when there is nothing to trust.
-    pub(super) async fn get(&self, ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, String> {
-        let key = ca_file.map(Path::to_owned);
+    /// Words for the operator when there is nothing to trust, or a file cannot be used.
+    pub(super) async fn get(
+        &self,
+        rules: &DestinationRules,
+        peer: Peer,
+    ) -> Result<Arc<ClientConfig>, String> {
+        let transport = &rules.transport;
+        let key = match peer {
+            Peer::Receiver => Key {
+                ca_file: rules.ca_file.clone(),
+                identity: transport.identity.clone(),
+                version_min: transport.tls_version_min,
+                peer,
+            },
+            Peer::Proxy => Key {
+                ca_file: rules.ca_file.clone(),
+                identity: None,
+                version_min: TlsVersion::default(),
+                peer,
+            },
+        };
         if let Some(config) = self.0.lock().get(&key) {
             return Ok(Arc::clone(config));
         }
-        let path = key.clone();
-        let built = tokio::task::spawn_blocking(move || build(path.as_deref())).await;
+        let wanted = key.clone();
+        let built = tokio::task::spawn_blocking(move || build(&wanted)).await;
         let config = built.map_err(|error| error.to_string())??;
         self.0.lock().insert(key, Arc::clone(&config));
         Ok(config)
     }
 }
 
-fn build(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, String> {
-    let roots = match ca_file {
-        Some(path) => roots_in(path)?,
-        None => native_roots()?,
+fn build(key: &Key) -> Result<Arc<ClientConfig>, String> {
+    let roots = match (&key.ca_file, key.peer) {
+        (Some(path), Peer::Receiver) => roots_in(path)?,
+        (Some(path), Peer::Proxy) => {
+            let mut roots = roots_in(path)?;
+            roots.extend(native_roots().map_or_else(|_| Vec::new(), |native| native.roots));
+            roots
+        }
+        (None, _) => native_roots()?,
     };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(versions(key.version_min))
         .map_err(|error| error.to_string())?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+        .with_root_certificates(roots);
+    let mut config = match &key.identity {
+        None => builder.with_no_client_auth(),
+        Some(identity) => {
+            let (chain, private) = identity::load(identity).map_err(|(_, detail)| detail)?;
+            builder
+                .with_client_auth_cert(chain, private)
+                .map_err(|error| identity::unfit(identity, &error))?
+        }
+    };
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
+}
+
+static FROM_1_2: [&SupportedProtocolVersion; 2] =
+    [&rustls::version::TLS13, &rustls::version::TLS12];
+static FROM_1_3: [&SupportedProtocolVersion; 1] = [&rustls::version::TLS13];
+
+fn versions(least: TlsVersion) -> &'static [&'static SupportedProtocolVersion] {
+    match least {
+        TlsVersion::V1_2 => &FROM_1_2,
+        TlsVersion::V1_3 => &FROM_1_3,
+    }
+}
+
+/// Whether the other side ended the connection by an alert of TLS.
+pub(super) fn is_refusal(error: &std::io::Error) -> bool {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+    matches!(inner, Some(rustls::Error::AlertReceived(_)))
 }
 
 /// Whether authorities can be read from a file.
