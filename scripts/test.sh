@@ -10,6 +10,7 @@ torture() {
     local lone failed=0
     "$SHUKUBA_BIN" torture --lone --kills 5 2> >(grep -v '^kill ' >&2) & lone=$!
     "$SHUKUBA_BIN" torture --kills 100 2> >(grep -v '^kill ' >&2) || failed=1
+    "$SHUKUBA_BIN" torture --replay 5000 --kills 2 2> >(grep -v '^kill ' >&2) || failed=1
     wait "$lone" || failed=1
     return "$failed"
 }

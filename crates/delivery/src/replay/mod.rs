@@ -166,9 +166,20 @@ pub struct Again {
     pub attributes: BTreeMap<String, String>,
 }
 
+impl Again {
+    /// Its bytes in a queue, never none.
+    fn size(&self) -> usize {
+        let attributes = self.attributes.iter();
+        let attributes: usize = attributes
+            .map(|(name, value)| name.len() + value.len())
+            .sum();
+        (self.body.len() + attributes).max(1)
+    }
+}
+
 /// Where replays send to: a route's queue.
 pub trait Target: Send + Sync + std::fmt::Debug {
-    /// How many are sent at once; 10 on SQS.
+    /// How many are sent at once, at most; 10 on SQS. The larger, the fewer notes of how far a replay is.
     fn batch_max(&self) -> usize;
 
     /// Sends messages of one line each, booked as replayed where there is a ledger; all acknowledged, or an error: then some

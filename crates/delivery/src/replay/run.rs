@@ -17,6 +17,13 @@ use crate::results::{Error, ResultLog};
 /// 1 MiB, six times as long at worst when it is escaped, and as long an id.
 const PART_BYTES_MAX: usize = PART_BYTES + (16 << 20);
 
+/// Lines and attributes of one batch together, roughly. Chosen: far below what queues take at once, and enough for
+/// hundreds of usual lines.
+pub(super) const BATCH_BYTES: usize = 256 << 10;
+
+/// Batches in a second, at least, where a rate is kept: a large batch would be a burst and a long pause.
+const BATCHES_PER_SEC: u32 = 10;
+
 /// The part that is being sent.
 #[derive(Debug, Default)]
 struct Open {
@@ -44,15 +51,14 @@ impl Replays {
         let mut replay = self.get(id).await?.ok_or_else(missing)?;
         let marked = self.already_sent(&replay, target).await?;
         let mut open = Open::default();
+        let batch_max = batch_max(target.batch_max(), rate);
         let mut pace = Pace {
             started: clock.monotonic(),
             sent: 0,
             rate,
         };
         while replay.sent < replay.total && !*stop.borrow() {
-            let batch = self
-                .next_batch(&replay, &mut open, target.batch_max())
-                .await?;
+            let batch = self.next_batch(&replay, &mut open, batch_max).await?;
             let end = replay.sent + batch.len() as u64;
             let batch: Vec<Again> = batch
                 .into_iter()
@@ -137,8 +143,14 @@ impl Replays {
         }
         let skip = usize::try_from(replay.sent - first).unwrap_or(usize::MAX);
         let numbered = open.sources.iter().zip(first..).skip(skip).take(max.max(1));
+        let mut bytes = 0;
         let batch: Vec<_> = numbered
             .map(|(source, number)| (number, source.again(replay, number)))
+            .take_while(|(_, again)| {
+                let is_first = bytes == 0;
+                bytes += again.size();
+                is_first || bytes <= BATCH_BYTES
+            })
             .collect();
         if batch.is_empty() {
             return Err(damaged(
@@ -158,6 +170,15 @@ impl Replays {
             .into_iter()
             .collect::<Result<_, _>>()
             .map_err(|error| damaged(id, &error))
+    }
+}
+
+/// How many are sent at once, of those that a target takes.
+pub(super) fn batch_max(of_target: usize, rate: u32) -> usize {
+    match usize::try_from(rate / BATCHES_PER_SEC) {
+        _ if rate == 0 => of_target.max(1),
+        Ok(of_rate) => of_target.min(of_rate).max(1),
+        Err(_) => of_target.max(1),
     }
 }
 

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use store::record::{Cause, NewMessage, QueueId, Record};
 use tokio::sync::watch;
 
-use super::run::number_behind;
+use super::run::{BATCH_BYTES, batch_max, number_behind};
 use super::*;
 use crate::port::ResultStore;
 use crate::results::tests::{FakeLog, at, result};
@@ -150,6 +150,35 @@ fn of_route() -> Filter {
     Filter {
         route: "r".to_owned(),
         ..Filter::default()
+    }
+}
+
+#[tokio::test]
+async fn a_batch_is_bounded_by_bytes_and_by_the_rate() {
+    let place = Place::new(0..0, 0..0).await;
+    // Two of them fit.
+    for number in 0..4 {
+        let line = format!("{number}{}", "x".repeat(BATCH_BYTES / 2 - 500));
+        let one = result(at(number), number, Decision::Dead, &line);
+        place.log.settle(at(number), &[one]);
+    }
+    // Larger than a batch, and alone.
+    let line = "y".repeat(BATCH_BYTES + 1);
+    place
+        .log
+        .settle(at(4), &[result(at(4), 4, Decision::Dead, &line)]);
+    let plan = place
+        .replays
+        .plan(of_route(), Ids::Keep, at(9))
+        .await
+        .unwrap();
+    let target = Journaled::new(place.log.clone());
+    let done = place.run(&plan.id, &target, false).await.unwrap();
+    assert_eq!((done.phase, done.sent), (Phase::Done, 5));
+    assert_eq!((*target.batches.lock(), target.bodies.lock().len()), (3, 5));
+    let of_rate = [(0, 500), (1, 1), (100, 10), (5000, 500), (u32::MAX, 500)];
+    for (rate, messages) in of_rate {
+        assert_eq!(batch_max(500, rate), messages, "at {rate} a second");
     }
 }
 
@@ -390,7 +419,7 @@ async fn a_stop_does_not_wait_for_the_rate() {
     };
     let (stopped, ()) = tokio::join!(running, stopping);
     let stopped = stopped.unwrap();
-    assert_eq!((stopped.sent, stopped.in_doubt), (7, None));
+    assert_eq!((stopped.sent, stopped.in_doubt), (1, None));
 }
 
 #[tokio::test]

@@ -193,7 +193,7 @@ fn work_off(
     loop {
         let answer = of
             .call(app, call, &input)
-            .with_context(|| format!("stopped after {} were {verb}", output::count(count)))?;
+            .with_context(|| stopped(count, verb, input.began_ms))?;
         count += answer.get("count").and_then(Value::as_u64).unwrap_or(0);
         progress.show(count, total.max(count), "");
         if answer.get("more").and_then(Value::as_bool) != Some(true) {
@@ -206,6 +206,15 @@ fn work_off(
         format!("{} {verb}", number(answer, "count"))
     });
     Ok(())
+}
+
+/// Where it ended, and how to go on without what died since it began.
+fn stopped(count: u64, verb: &str, began_ms: Option<u64>) -> String {
+    let began = began_ms.map(|began| base::Timestamp::from_millis(began).rfc3339());
+    let how = began.map_or_else(String::new, |began| {
+        format!("; the same command with --to {began} goes on")
+    });
+    format!("stopped after {} were {verb}{how}", output::count(count))
 }
 
 fn list(answer: &Value) -> String {
@@ -253,4 +262,18 @@ fn show(answer: &Value) -> String {
         output::pairs(&names.map(|name| (name, text(letter, name))))
     });
     shown.collect::<Vec<_>>().join("\n\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_that_stopped_says_how_to_leave_alone_what_died_again() {
+        assert_eq!(
+            stopped(1200, "sent again", Some(1_795_410_190_250)),
+            "stopped after 1,200 were sent again; the same command with --to 2026-11-23T05:03:10.250Z goes on"
+        );
+        assert_eq!(stopped(0, "dropped", None), "stopped after 0 were dropped");
+    }
 }

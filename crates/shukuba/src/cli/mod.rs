@@ -122,7 +122,7 @@ impl Command {
             Self::Secret(args) => secret::run(app, args),
             Self::RootPassword(args) => key::password(app, args),
             Self::Config(args) => config::run(app, args),
-            Self::Torture(args) => torture::run(app, args),
+            Self::Torture(args) => torture::run(app, &args),
             Self::Status(args) => status::run(app, &args),
             Self::Ledger(args) => ledger::run(app, &args),
             Self::Why(args) => why::run(app, &args),

@@ -13,7 +13,7 @@ use super::load::Sent;
 
 /// What one notifier may have in hand when it is killed: its slots and twice as many received ahead (the default prefetch).
 /// Each may be sent once more.
-const IN_HAND_MAX: u64 = SLOTS * 3;
+pub(super) const IN_HAND_MAX: u64 = SLOTS * 3;
 
 /// What is known at the end.
 #[derive(Debug, Default)]
@@ -81,7 +81,7 @@ pub(super) fn results_stored(directory: &Directory) -> anyhow::Result<u64> {
     Ok(numbers.len() as u64)
 }
 
-fn result_objects(dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
+pub(super) fn result_objects(dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let (mut found, mut folders) = (Vec::new(), vec![dir.to_owned()]);
     while let Some(folder) = folders.pop() {
         // Compaction may remove what was just listed.

@@ -73,7 +73,12 @@ default = ["100ms", "1s"]
             retry_for = hostile::RETRY_FOR,
             hostile = hostile::rules(sink),
         );
-        std::fs::write(self.config(), text).context("writing the settings")
+        self.write(&text)
+    }
+
+    /// Stores the settings of the next start.
+    pub(super) fn write(&self, settings: &str) -> anyhow::Result<()> {
+        std::fs::write(self.config(), settings).context("writing the settings")
     }
 
     fn config(&self) -> PathBuf {
@@ -90,7 +95,7 @@ default = ["100ms", "1s"]
     }
 
     /// A command of this binary with the run's settings; its log goes to `NAME.log`.
-    fn command(&self, name: &str) -> anyhow::Result<Command> {
+    pub(super) fn command(&self, name: &str) -> anyhow::Result<Command> {
         let log = std::fs::File::options()
             .create(true)
             .append(true)
@@ -113,7 +118,7 @@ default = ["100ms", "1s"]
     }
 
     /// What a command of this binary prints.
-    fn output(&self, arguments: &[&str]) -> anyhow::Result<String> {
+    pub(super) fn output(&self, arguments: &[&str]) -> anyhow::Result<String> {
         let output = std::process::Command::new(this_binary()?)
             .args(arguments)
             .arg("--data")
@@ -154,10 +159,19 @@ pub(super) struct Child {
 impl Child {
     /// A sink on a free port.
     pub(super) async fn sink(directory: &Directory) -> anyhow::Result<Self> {
+        Self::sink_answering(directory, "/ok", &directory.sink_log()).await
+    }
+
+    /// A sink on a free port that answers as `target` does, with a log of its own.
+    pub(super) async fn sink_answering(
+        directory: &Directory,
+        target: &str,
+        log: &Path,
+    ) -> anyhow::Result<Self> {
         let mut command = directory.command("sink")?;
         command
-            .args(["--listen", "127.0.0.1:0", "--log"])
-            .arg(directory.sink_log())
+            .args(["--listen", "127.0.0.1:0", "--default", target, "--log"])
+            .arg(log)
             .stdout(Stdio::piped());
         let mut process = command.spawn().context("starting the sink")?;
         let stdout = process
@@ -238,7 +252,7 @@ impl Child {
 
     /// SIGTERM, and wait for the end.
     pub(super) async fn stop(&mut self) -> anyhow::Result<()> {
-        let pid = self.process.id().context("the process has ended")?;
+        let pid = self.pid()?;
         let status = Command::new("kill")
             .args(["-TERM", &pid.to_string()])
             .status()
@@ -281,6 +295,11 @@ impl Child {
             secret: find("AWS_SECRET_ACCESS_KEY")?,
             region: find("AWS_DEFAULT_REGION")?,
         })
+    }
+
+    /// Its process id.
+    pub(super) fn pid(&self) -> anyhow::Result<u32> {
+        self.process.id().context("the process has ended")
     }
 
     /// How far the route is.
@@ -326,10 +345,7 @@ pub(super) struct Standing {
 
 impl Standing {
     fn of(ledger: &Value) -> anyhow::Result<Self> {
-        let queues = ledger.get("queues").and_then(Value::as_array);
-        let is_ours = |queue: &&Value| queue.get("queue").and_then(Value::as_str) == Some(QUEUE);
-        let queue = queues.into_iter().flatten().find(is_ours);
-        let queue = queue.context("the ledger does not know the queue")?;
+        let queue = book(ledger)?;
         let sum = |group: &str, names: &[&str]| {
             let counts = names
                 .iter()
@@ -343,7 +359,15 @@ impl Standing {
     }
 }
 
-fn ledger(directory: &Directory) -> anyhow::Result<Value> {
+/// The book of the route's queue.
+pub(super) fn book(ledger: &Value) -> anyhow::Result<&Value> {
+    let queues = ledger.get("queues").and_then(Value::as_array);
+    let is_ours = |queue: &&Value| queue.get("queue").and_then(Value::as_str) == Some(QUEUE);
+    let queue = queues.into_iter().flatten().find(is_ours);
+    queue.context("the ledger does not know the queue")
+}
+
+pub(super) fn ledger(directory: &Directory) -> anyhow::Result<Value> {
     serde_json::from_str(&directory.output(&["ledger", "--output", "json"])?)
         .context("reading the ledger")
 }

@@ -152,7 +152,7 @@ impl Shared {
 }
 
 /// The bytes of a signed call.
-fn request(
+pub(super) fn request(
     access: &Access,
     operation: &str,
     body: &str,
@@ -190,7 +190,7 @@ fn request(
 }
 
 /// The body of one answer; anything but 200 is an error.
-async fn answer(stream: &mut TcpStream) -> anyhow::Result<Vec<u8>> {
+pub(super) async fn answer(stream: &mut TcpStream) -> anyhow::Result<Vec<u8>> {
     let mut buffer = Vec::new();
     loop {
         if let Some(end) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {

@@ -9,11 +9,14 @@
 //! - [`hostile`]: receivers that misbehave
 //! - [`load`]: numbered sends and their acknowledgements
 //! - [`account`]: stored results, the sink's log, the comparison
+//! - [`replay`]: another run: dead notifications are replayed while the server is killed
 
 mod account;
 mod child;
 mod hostile;
 mod load;
+pub(crate) mod replay;
+mod replay_account;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
