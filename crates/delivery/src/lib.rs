@@ -5,7 +5,7 @@
 //! - [`format`](mod@format): from a line to a request; [`travel`]: what travels with a message
 //! - [`notifier`]: receives, sends in parallel, settles
 //! - `contract` (feature `contract`): what every implementation of a port must do
-//! - [`destinations`]: which rules apply; [`verdict`]: when to try again; [`limit`]: rates; [`random`]: jitter
+//! - [`destinations`]: which rules apply; [`verdict`]: when to try again; [`deadline`]: when no more; [`limit`]: rates; [`random`]: jitter
 //! - [`ledger`]: where every accepted notification is, and whether that adds up
 //! - [`masking`]: what is hidden in results
 //! - [`result`]: the stored record of an attempt; [`results`]: where these records are kept; [`why`]: what became of one
@@ -20,6 +20,7 @@ pub mod config;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
 pub mod dead;
+pub mod deadline;
 pub mod destinations;
 pub mod dns;
 pub mod format;

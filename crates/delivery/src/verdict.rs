@@ -2,6 +2,9 @@
 //!
 //! Waits are drawn from zero to the schedule's bound (full jitter), are never shorter than a `Retry-After` within
 //! its bounds, and never reach beyond the notification's age or deadline. A redirect is a failure with a name.
+//!
+//! A wait that might cross the deadline is drawn from the time that is left before it instead, less a whole attempt, so that
+//! one more attempt comes and can end in time; what shares a deadline stays spread. A `Retry-After` beyond it is an expiry.
 
 use std::time::Duration;
 
@@ -18,7 +21,7 @@ pub struct Case {
     pub at: Timestamp,
     /// When it was first accepted.
     pub accepted_at: Timestamp,
-    /// Its own deadline.
+    /// Its deadline.
     pub expires_at: Option<Timestamp>,
     /// How long it is tried.
     pub retry_for: Duration,
@@ -72,14 +75,33 @@ pub fn judge(
         let attempts = attempt.number;
         return dead(Reason::TooOld { attempts, class });
     }
+    let bound = within_deadline(bound, class, rules, case);
     let at = case
         .at
         .plus(wait(attempt, bound, rules, random))
         .min(gives_up_at);
     match case.expires_at {
-        Some(end) if at >= end => Verdict::Expired,
+        Some(end) if at >= end => Verdict::Expired {
+            deadline: rules.deadline.set_by(end, case.accepted_at),
+        },
         _ => Verdict::RetryAt { at, class },
     }
+}
+
+/// The bound of a wait, less where a deadline comes before it: a whole attempt is to fit in between. No less than the
+/// schedule's first, so that no receiver is tried faster and faster as the deadline comes near.
+fn within_deadline(
+    bound: Duration,
+    class: FailureClass,
+    rules: &DestinationRules,
+    case: &Case,
+) -> Duration {
+    let Some(end) = case.expires_at else {
+        return bound;
+    };
+    let room = end.since(case.at).saturating_sub(rules.timeout_total);
+    let least = rules.retry.schedule(class).bound(1).unwrap_or(bound);
+    bound.min(room.max(least))
 }
 
 /// How long a receiver that limits us is to be left alone.
@@ -124,6 +146,7 @@ fn describe(attempt: &Attempt) -> String {
 pub(crate) mod tests {
     use super::*;
     use crate::config::{Schedule, Statuses};
+    use crate::deadline::{By, Deadline};
     use crate::port::{ErrorClass, Timings};
     use bytes::Bytes;
 
@@ -269,7 +292,64 @@ pub(crate) mod tests {
             expires_at: Some(Timestamp::from_secs(1_000)),
             ..case(0)
         };
-        assert_eq!(verdict(&attempt(Some(500), None), &case), Verdict::Expired);
+        let deadline = Deadline {
+            at: Timestamp::from_secs(1_000),
+            by: By::Line,
+        };
+        assert_eq!(
+            verdict(&attempt(Some(500), None), &case),
+            Verdict::Expired { deadline }
+        );
+        let mut limited = attempt(Some(429), None);
+        limited.retry_after = Some(Duration::from_secs(60));
+        let case = Case {
+            expires_at: Some(Timestamp::from_secs(1_030)),
+            ..case
+        };
+        assert!(matches!(verdict(&limited, &case), Verdict::Expired { .. }));
+    }
+
+    /// An hour's waits before a deadline in ten minutes, at a receiver that may take 15 s: the next attempt ends in time.
+    #[test]
+    fn the_last_wait_leaves_time_for_an_attempt_before_the_deadline() {
+        let rules = DestinationRules::default();
+        let mut random = Random::of_seed(3);
+        let failed = Attempt {
+            number: 6,
+            ..attempt(Some(500), None)
+        };
+        let case = Case {
+            expires_at: Some(Timestamp::from_secs(1_600)),
+            ..case(0)
+        };
+        let (mut early, mut late) = (0, 0);
+        for _ in 0..1000 {
+            let Verdict::RetryAt { at, .. } = judge(&failed, &rules, &case, &mut random) else {
+                panic!("there is time");
+            };
+            assert!(at <= Timestamp::from_secs(1_585), "{at}");
+            early += u32::from(at < Timestamp::from_secs(1_100));
+            late += u32::from(at > Timestamp::from_secs(1_485));
+        }
+        assert!(early > 100 && late > 100, "spread: {early} and {late}");
+    }
+
+    /// With less time than a first wait and an attempt, no receiver is hurried: chance says whether one more fits.
+    #[test]
+    fn a_near_deadline_makes_no_storm() {
+        let rules = DestinationRules::default();
+        let mut random = Random::of_seed(3);
+        let failed = attempt(Some(500), None);
+        let case = Case {
+            expires_at: Some(Timestamp::from_secs(1_001)),
+            ..case(0)
+        };
+        let again = (0..1000).filter(|_| {
+            let verdict = judge(&failed, &rules, &case, &mut random);
+            matches!(verdict, Verdict::RetryAt { .. })
+        });
+        let again = again.count();
+        assert!((150..250).contains(&again), "a fifth of 5 s: {again}");
     }
 
     #[test]

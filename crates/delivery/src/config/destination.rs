@@ -18,10 +18,14 @@ use super::success::Success;
 use super::transport::{SourceAddress, TlsVersion};
 use super::value::{Rate, Schedule, Size, Span};
 use super::{Invalid, Problems};
+use crate::deadline;
 use crate::format::check_static_header;
 use crate::masking::{MASK, Masking};
 use crate::result::EXCERPT_BYTES_MAX;
 use crate::sender::mail;
+
+/// The longest deadline: the longest that a notification is tried.
+const EXPIRES_MAX: Duration = Duration::from_secs(14 * 86_400);
 
 /// `[destinations."host"]`: the rules for receivers, matched by host. Every key may be left out.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -47,6 +51,11 @@ pub struct Destination {
     /// Statuses that mean success, outside 3xx; or a table with rules on the answer's headers and body as well. Takes the
     /// place of all that `*` says of it. Default `["200-299"]`.
     pub success: Option<Success>,
+    /// How long after its acceptance a notification is worth sending; later it ends as `expired`. 1s to 14d; default for ever.
+    pub expires_after: Option<Span>,
+    /// How long after the end of the UTC day of its acceptance a notification is worth sending: `"2h"` is until 02:00 UTC of
+    /// the next day. The earliest of this, `expires_after` and the line's `expires_at` holds. 0s to 14d; default for ever.
+    pub expires_after_day: Option<Span>,
     /// Most bytes of an answer's body that are read; the connection is closed beyond it. 0B to 16MiB; default 64KiB.
     pub response_bytes_max: Option<Size>,
     /// Most bytes of an answer's body that are kept in the result. 0B to 16KiB; default 1KiB.
@@ -174,6 +183,13 @@ impl Destination {
             retry: self.retry.resolve(&under.retry),
             success,
             recorded,
+            deadline: deadline::Rules {
+                after: self.expires_after.map(Span::get).or(under.deadline.after),
+                after_day: self
+                    .expires_after_day
+                    .map(Span::get)
+                    .or(under.deadline.after_day),
+            },
             response_bytes_max: self
                 .response_bytes_max
                 .map_or(under.response_bytes_max, Size::get),
@@ -236,6 +252,7 @@ impl Destination {
     fn check_ranges(&self, name: &str, problems: &mut Problems) {
         let key = |key: &str| key_of(name, key);
         let (least, minute) = (Duration::from_millis(10), Duration::from_secs(60));
+        let second = Duration::from_secs(1);
         for (field, span, min, max) in [
             ("timeout_connect", self.timeout_connect, least, minute),
             ("timeout_tls", self.timeout_tls, least, minute),
@@ -247,6 +264,13 @@ impl Destination {
             ),
             ("timeout_total", self.timeout_total, least, minute * 15),
             ("idle_for", self.idle_for, Duration::ZERO, minute * 10),
+            ("expires_after", self.expires_after, second, EXPIRES_MAX),
+            (
+                "expires_after_day",
+                self.expires_after_day,
+                Duration::ZERO,
+                EXPIRES_MAX,
+            ),
         ] {
             problems.span(&key(field), span, min, max);
         }

@@ -283,6 +283,22 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "destinations.\"HOST\"",
+        "expires_after",
+        Kind::Span,
+        "1s to 14d",
+        "for ever",
+        "How long after its acceptance a notification is worth sending; later it ends as `expired`",
+    ),
+    key(
+        "destinations.\"HOST\"",
+        "expires_after_day",
+        Kind::Span,
+        "0s to 14d",
+        "for ever",
+        "How long after the end of the UTC day of its acceptance a notification is worth sending: \"2h\" is until 02:00 UTC of the next day; the earliest of this, `expires_after` and the line's `expires_at` holds",
+    ),
+    key(
+        "destinations.\"HOST\"",
         "success",
         Kind::Statuses,
         "",

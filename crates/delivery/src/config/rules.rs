@@ -14,6 +14,7 @@ use super::hidden::without;
 use super::secret::SecretText;
 use super::transport::Transport;
 use super::value::{Schedule, Statuses};
+use crate::deadline;
 use crate::port::FailureClass;
 use crate::recorded::Recorded;
 
@@ -38,6 +39,8 @@ pub struct DestinationRules {
     pub rate_burst: u32,
     /// When to try again.
     pub retry: RetryRules,
+    /// When its notifications are no longer worth sending.
+    pub deadline: deadline::Rules,
     /// See [`Destination::success`].
     pub success: Vec<Statuses>,
     /// What an answer of such a status must say besides.
@@ -142,6 +145,7 @@ impl Default for DestinationRules {
                 retry_after_min: Duration::from_secs(1),
                 retry_after_max: Duration::from_secs(3600),
             },
+            deadline: deadline::Rules::default(),
             success: vec![Statuses::range(200, 299)],
             recorded: None,
             response_bytes_max: 64 << 10,

@@ -279,7 +279,7 @@ enum Stay {
 pub(super) fn goes_on(line: &LineOutcome) -> Option<Timestamp> {
     match line.verdict {
         Verdict::RetryAt { at, .. } | Verdict::Later { at } | Verdict::Paused { at } => Some(at),
-        Verdict::Delivered | Verdict::Dead { .. } | Verdict::Expired => None,
+        Verdict::Delivered | Verdict::Dead { .. } | Verdict::Expired { .. } => None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Risk (b) without sockets: one dead, one slow, one rate-limited and 50 healthy receivers, three notifiers with short
 //! lives of which some are killed, a queue with SQS's limits or the embedded rules. A seed decides everything.
 
+mod deadlines;
 mod scenes;
 
 use std::collections::{BTreeMap, HashMap};
@@ -40,6 +41,8 @@ struct Scene {
     notifiers: usize,
     life: Duration,
     limited: Option<Limited>,
+    /// Whether all traffic is for the limited receiver and has deadlines.
+    has_deadlines: bool,
 }
 
 /// A limit in the rules, and what waits for its receiver in the beginning.
@@ -56,6 +59,8 @@ struct Limited {
 struct Story {
     sent_at: Duration,
     is_healthy: bool,
+    deadline: Option<Timestamp>,
+    expired: u32,
     /// When its receiver had first answered.
     answered: Option<Duration>,
     arrivals: u32,
@@ -188,12 +193,17 @@ impl World {
         let first = self.stories.len();
         for (line, receiver) in receivers.iter().enumerate() {
             let id = format!("n{}", first + line);
+            let deadline = self.deadline();
+            let expires = deadline.map_or(String::new(), |end| {
+                format!(",\"expires_at\":{}", end.as_millis())
+            });
             body.push_str(&format!(
-                "{{\"url\":\"http://h{receiver}.example/\",\"id\":\"{id}\"}}\n"
+                "{{\"url\":\"http://h{receiver}.example/\",\"id\":\"{id}\"{expires}}}\n"
             ));
             let story = Story {
                 sent_at: self.now,
-                is_healthy: *receiver > 2,
+                is_healthy: *receiver > 2 && deadline.is_none(),
+                deadline,
                 ..Story::default()
             };
             self.stories.insert(id, story);
@@ -205,6 +215,9 @@ impl World {
 
     /// Each tick: two for healthy receivers, and less than one for every bad one.
     fn traffic(&mut self) {
+        if self.scene.has_deadlines {
+            return self.traffic_with_deadlines();
+        }
         let mut receivers: Vec<u64> = (0..2)
             .map(|_| 3 + self.random.next_u64() % HEALTHY)
             .collect();
@@ -234,13 +247,13 @@ impl World {
         }
     }
 
-    fn start(&mut self, n: usize) {
+    fn setup(&mut self) -> Setup {
         let destinations = self.destinations();
         let format = RouteFormat {
             kind: config::FormatKind::Json,
             ..RouteFormat::default()
         };
-        let setup = Setup {
+        Setup {
             format: Format::new(&format).unwrap(),
             retry_for: Duration::from_secs(240),
             notifier: config::Notifier {
@@ -252,7 +265,11 @@ impl World {
             sender: Arc::new(Always),
             seed: self.random.next_u64(),
             deadline: self.now + self.scene.life,
-        };
+        }
+    }
+
+    fn start(&mut self, n: usize) {
+        let setup = self.setup();
         let at = self.moment();
         self.running[n].life += 1;
         self.running[n].wake = Duration::MAX;
@@ -374,6 +391,8 @@ impl World {
         };
         let story = self.stories.get_mut(&*notification.id).unwrap();
         story.attempts += 1;
+        let is_in_time = story.deadline.is_none_or(|end| START.plus(self.now) < end);
+        assert!(is_in_time, "sent after its deadline: {story:?}");
         if status == Some(200) {
             story.arrivals += 1;
             self.duplicates += u64::from(story.arrivals > 1);
@@ -400,6 +419,7 @@ impl World {
                 if let Some(story) = story.filter(|_| super::message::goes_on(&line).is_none()) {
                     story.ends += 1;
                     story.delivered += u32::from(line.verdict == Verdict::Delivered);
+                    story.expired += u32::from(matches!(line.verdict, Verdict::Expired { .. }));
                 }
             }
         }

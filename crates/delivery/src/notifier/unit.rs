@@ -5,15 +5,16 @@
 //! comes anew stands behind those whose turn was given, so that a limited receiver costs each message few trips. A
 //! receiver that would work off the whole prefetch within [`HOLD`] is busy, not slow: see [`super::probing`].
 
+mod ready;
 mod turns;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(super) use self::ready::{Ready, ReadyLines};
 use self::turns::Often;
 pub(super) use self::turns::Waiter;
-use super::action::{Counts, JobKey, Moment};
+use super::action::{Counts, Moment};
 use crate::config::DestinationRules;
 use crate::port::{FailureClass, Timings};
 
@@ -73,14 +74,6 @@ pub(super) enum Gate {
     Shut,
 }
 
-/// A line that waits for its receiver.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Ready {
-    pub(super) job: JobKey,
-    /// Whether it waits beside the prefetch.
-    pub(super) is_parked: bool,
-}
-
 /// A receiver.
 #[derive(Debug)]
 pub(super) struct Unit {
@@ -89,7 +82,7 @@ pub(super) struct Unit {
     pub(super) rules: Arc<DestinationRules>,
     /// Its place among the buckets, where it has a rate.
     pub(super) bucket: Option<usize>,
-    pub(super) ready: VecDeque<Ready>,
+    pub(super) ready: ReadyLines,
     pub(super) in_flight: u32,
     pub(super) is_paused: bool,
     /// Whether it stands in the ring of those that may start.
@@ -121,7 +114,7 @@ impl Unit {
             name,
             rules,
             bucket: None,
-            ready: VecDeque::new(),
+            ready: ReadyLines::default(),
             in_flight: 0,
             is_paused: false,
             is_in_ring: false,

@@ -18,6 +18,7 @@ use futures_util::future::BoxFuture;
 use url::Url;
 
 use crate::config::DestinationRules;
+use crate::deadline::Deadline;
 use crate::share::Share;
 
 mod attempt;
@@ -247,8 +248,11 @@ pub enum Verdict {
         /// Why, in words for the operator.
         reason: Reason,
     },
-    /// Its own deadline passed, or the queue's retention.
-    Expired,
+    /// Its deadline passed.
+    Expired {
+        /// Which one.
+        deadline: Deadline,
+    },
     /// Not tried (limit, end of a life): the attempt number does not change.
     Later {
         /// When, at the earliest.
@@ -325,7 +329,7 @@ pub struct Notification {
     pub request: Request,
     /// The number of this attempt, from 1.
     pub attempt: u32,
-    /// Its own deadline.
+    /// Its deadline: the earliest of its line's and those of its destination's rules.
     pub expires_at: Option<Timestamp>,
     /// Its number in the message as first sent, from 1.
     pub line: u32,

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use url::Url;
 
 use super::*;
+use crate::deadline::{By, Deadline};
 use crate::masking::Masking;
 use crate::port::{
     Attempt, ErrorClass, FailureClass, Lease, LineOutcome, Next, Notification, Outcome, Reason,
@@ -153,7 +154,18 @@ fn each_verdict_says_what_follows() {
             Some("2026-11-23T05:03:19.000Z"),
             None,
         ),
-        (Verdict::Expired, Decision::Expired, None, None, None),
+        (
+            Verdict::Expired {
+                deadline: Deadline {
+                    at: Timestamp::from_secs(1_795_413_790),
+                    by: By::After(Duration::from_secs(3600)),
+                },
+            },
+            Decision::Expired,
+            None,
+            None,
+            Some("deadline 2026-11-23T06:03:10.000Z passed: expires_after 1h"),
+        ),
         (
             Verdict::Dead { reason },
             Decision::Dead,

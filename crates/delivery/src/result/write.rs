@@ -124,7 +124,7 @@ impl Writer {
             Verdict::Delivered => Decision::Delivered,
             Verdict::RetryAt { .. } => Decision::Retry,
             Verdict::Dead { .. } => Decision::Dead,
-            Verdict::Expired => Decision::Expired,
+            Verdict::Expired { .. } => Decision::Expired,
             Verdict::Later { .. } | Verdict::Paused { .. } => return None,
         };
         self.put_head(out, at, outcome, line, decision);
@@ -183,10 +183,8 @@ impl Writer {
                 }
                 put_member(out, "reason", &self.masking.text(&reason.to_string()));
             }
-            Verdict::Delivered
-            | Verdict::Expired
-            | Verdict::Later { .. }
-            | Verdict::Paused { .. } => {}
+            Verdict::Expired { deadline } => put_member(out, "reason", &deadline.to_string()),
+            Verdict::Delivered | Verdict::Later { .. } | Verdict::Paused { .. } => {}
         }
     }
 

@@ -246,7 +246,7 @@ fn settled(line: &LineOutcome, result: Bytes) -> SettledLine {
             Verdict::Delivered => LineState::Delivered,
             Verdict::RetryAt { .. } => LineState::Retry,
             Verdict::Dead { .. } => LineState::Dead,
-            Verdict::Expired => LineState::Expired,
+            Verdict::Expired { .. } => LineState::Expired,
             Verdict::Later { .. } => LineState::Later,
             Verdict::Paused { .. } => LineState::Paused,
         },

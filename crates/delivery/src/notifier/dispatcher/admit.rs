@@ -91,7 +91,7 @@ impl Dispatcher {
         // Of a line without a receiver; else its request bears it.
         let mut own = None;
         let (unit, request, verdict) = match not_before {
-            Some(at) => (None, None, Some(Verdict::Later { at })),
+            Some(later) => self.judge_early(at, key, index, &raw, later),
             None => match self.setup.format.parse(&raw) {
                 Ok(parsed) => self.judge_line(at, key, index, parsed),
                 Err(error) => {
@@ -174,11 +174,17 @@ impl Dispatcher {
         let own = parsed.id.as_deref().filter(|_| !is_anew);
         let id = self.id_of(key, number, own);
         let message = self.messages.get(key);
+        let accepted_at = message.map_or(at.wall, |message| message.accepted_at);
+        let rules = unit.and_then(|id| Some(&self.units.get(id)?.rules));
+        let expires_at = match rules {
+            Some(rules) => rules.deadline.earliest(parsed.expires_at, accepted_at),
+            None => parsed.expires_at,
+        };
         let request = Arc::new(Notification {
             id,
             request: parsed.request,
             attempt: attempts + 1,
-            expires_at: parsed.expires_at,
+            expires_at,
             line: number,
             message_id: message.map_or_else(
                 || self.unknown.clone(),
@@ -191,8 +197,8 @@ impl Dispatcher {
             let later = at.wall_after(Duration::from_secs(30));
             return (None, Some(request), Some(Verdict::Later { at: later }));
         };
-        let verdict = if request.expires_at.is_some_and(|end| end <= at.wall) {
-            Some(Verdict::Expired)
+        let verdict = if let Some(expired) = self.expired(at, unit_id, accepted_at, expires_at) {
+            Some(expired)
         } else {
             let refused = self
                 .units
@@ -260,9 +266,11 @@ impl Dispatcher {
         let (left, lines) = (self.prefetch_left(), self.prefetch());
         let pace = self.pace();
         let retry_wait = self.setup.traits.retry_wait;
-        let Some(unit_id) = message.line(job).map(|line| line.unit) else {
+        let Some(line) = message.line(job) else {
             return;
         };
+        let unit_id = line.unit;
+        let ready = self.ready_of(job, line, message);
         let Some((unit, bucket)) = self.units.with_bucket(unit_id) else {
             return;
         };
@@ -280,18 +288,19 @@ impl Dispatcher {
             && unit.ready.len() < room.saturating_mul(park_factor(unit, retry_wait))
             && self.parked < self.setup.notifier.slots.saturating_mul(PARKED_MAX);
         if !has_room && !may_park {
-            let wait = unit.turn(at, waiter, per_sec, &mut self.random);
-            return self.put_off(at, job, wait);
+            let later = unit.ready.displace(ready);
+            return self.put_off_in_turn(at, unit_id, later.job);
         }
         unit.ready.push_back(Ready {
-            job,
             is_parked: !has_room,
+            ..ready
         });
         if has_room {
             self.waiting += 1;
         } else {
             self.parked += 1;
         }
+        self.look_at_deadline(at, unit_id);
         self.wake(unit_id);
     }
 

@@ -4,6 +4,7 @@
 //! [`Dispatcher::wake_at`] says when to call it again at the latest.
 
 mod admit;
+mod due;
 mod group;
 mod life;
 mod start;
@@ -123,6 +124,8 @@ pub struct Dispatcher {
     scarce: VecDeque<UnitId>,
     /// Receivers that wait for a time.
     timers: BinaryHeap<Reverse<(Duration, UnitId)>>,
+    /// Receivers for which a line waits whose deadline comes.
+    dues: BinaryHeap<Reverse<(Duration, UnitId)>>,
     leases: Leases,
     settling: Settling,
     /// Messages to give back now, and those to give back after a wait.
@@ -176,6 +179,7 @@ impl Dispatcher {
             ring: VecDeque::new(),
             scarce: VecDeque::new(),
             timers: BinaryHeap::new(),
+            dues: BinaryHeap::new(),
             leases: Leases::default(),
             settling: Settling::new(&setup.traits),
             releases: Vec::new(),
@@ -377,6 +381,7 @@ impl Dispatcher {
     /// What is to be done now.
     pub fn act(&mut self, at: Moment, actions: &mut Vec<Action>) {
         self.end_life(at);
+        self.expire_due(at);
         self.wake_timers(at.mono);
         self.extend(at.mono);
         self.trim(at);
@@ -393,6 +398,7 @@ impl Dispatcher {
     #[must_use]
     pub fn wake_at(&self) -> Duration {
         let timer = self.timers.peek().map(|Reverse((at, _))| *at);
+        let due = self.dues.peek().map(|Reverse((at, _))| *at);
         let life = match (self.is_closing, self.is_cancelled) {
             (false, _) => self.drain_from(self.setup.destinations.default_attempt()),
             (true, false) => self.cancel_at(),
@@ -403,6 +409,7 @@ impl Dispatcher {
         let receive = (self.receives == 0 && !self.is_closing).then_some(self.receive_after);
         [
             timer,
+            due,
             self.leases.next_at(),
             self.settling.next_at(),
             receive.filter(|at| !at.is_zero()),
@@ -489,7 +496,7 @@ fn count(counts: &mut Counts, verdict: &Verdict) {
         Verdict::Delivered => counts.delivered += 1,
         Verdict::RetryAt { .. } => counts.retried += 1,
         Verdict::Dead { .. } => counts.dead += 1,
-        Verdict::Expired => counts.expired += 1,
+        Verdict::Expired { .. } => counts.expired += 1,
         Verdict::Later { .. } | Verdict::Paused { .. } => counts.later += 1,
     }
 }

@@ -79,6 +79,7 @@ impl Dispatcher {
             return false;
         };
         let lease_end = message.lease_end;
+        let accepted_at = message.accepted_at;
         let is_held = message.state == MessageState::Held;
         let Some(line) = message
             .line_mut(job)
@@ -88,14 +89,16 @@ impl Dispatcher {
         };
         let unit_id = line.unit;
         let request = line.outcome.request.clone();
-        let (Some(notification), Some(unit)) = (request, self.units.get_mut(unit_id)) else {
+        let Some(notification) = request else {
             return false;
         };
-        if notification.expires_at.is_some_and(|end| end <= at.wall) {
-            unit.counts.expired += 1;
-            self.decide(at, job, Verdict::Expired);
+        if let Some(expired) = self.expired(at, unit_id, accepted_at, notification.expires_at) {
+            self.expire(at, unit_id, job, expired);
             return false;
         }
+        let Some(unit) = self.units.get_mut(unit_id) else {
+            return false;
+        };
         let timeout = unit.rules.timeout_total;
         let budget = timeout.min(cancel_at.saturating_sub(at.mono));
         // INVARIANT: no send starts unless its worst end precedes the lease's end, and the life's.
@@ -159,6 +162,9 @@ impl Dispatcher {
 
     /// Decides a waiting line: later, untried.
     pub(super) fn put_off(&mut self, at: Moment, job: JobKey, wait: Duration) {
+        let Some(wait) = self.wait_within_deadline(at, job, wait) else {
+            return;
+        };
         let unit = self
             .messages
             .get(job.message)

@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn scene(traits: QueueTraits) -> Scene {
+pub(super) fn scene(traits: QueueTraits) -> Scene {
     Scene {
         seed: 1,
         traits,
@@ -14,6 +14,7 @@ fn scene(traits: QueueTraits) -> Scene {
         notifiers: 3,
         life: Duration::from_secs(40),
         limited: None,
+        has_deadlines: false,
     }
 }
 
