@@ -27,6 +27,8 @@ pub use dispatcher::{Dispatcher, Setup, UNKNOWN_DESTINATION};
 pub use run::{Handle, Notifier, Parts, Summary};
 
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod simulation;
 #[cfg(test)]
 mod tests;
