@@ -12,6 +12,7 @@
 mod backup;
 mod check_data;
 mod door;
+mod faults;
 mod flow;
 mod full_disk;
 mod house;
