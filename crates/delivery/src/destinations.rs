@@ -84,6 +84,12 @@ impl Destinations {
         all.max().unwrap_or_default()
     }
 
+    /// What the secrets in templates of requests gave.
+    pub(crate) fn template_secrets(&self) -> Vec<String> {
+        let requests = self.all().filter_map(|rules| rules.request.as_deref());
+        requests.flat_map(|request| request.secrets()).collect()
+    }
+
     fn all(&self) -> impl Iterator<Item = &Arc<DestinationRules>> {
         let named = self.exact.values().chain(self.wild.values());
         named.chain([&self.default])

@@ -12,7 +12,7 @@
 //! - [`replay`]: sends again what had ended; [`dead`]: dead notifications, kept with their reason
 //! - [`scaler`]: how many notifiers run; [`share`]: what of every limit each has; [`apportion`]: what
 //!   each route has of a destination's
-//! - [`template`]: text that is filled in from a line, escaped for where it stands
+//! - [`making`]: requests made by templates; [`template`]: text that is filled in from a line, escaped for where it stands
 //! - [`sender`]: the ways to send, a file per kind; [`dns`]: names to addresses; [`ssrf`]: which addresses may be reached
 
 pub mod apportion;
@@ -26,6 +26,7 @@ pub mod dns;
 pub mod format;
 pub mod ledger;
 pub mod limit;
+pub mod making;
 pub mod masking;
 pub mod notifier;
 pub mod port;

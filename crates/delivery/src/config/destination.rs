@@ -11,7 +11,8 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::hidden::{hidden, is_secret_header};
+use super::hidden::{hidden, is_secret_header, with_more};
+use super::request::{DestinationRequest, Read};
 use super::rules::{DestinationRules, RetryRules};
 use super::secret::{self, Secrets};
 use super::success::Success;
@@ -62,9 +63,11 @@ pub struct Destination {
     pub response_excerpt_bytes: Option<Size>,
     /// Most bytes of a request's body; a larger one is dead. 0B to 1MiB; default 1MiB.
     pub request_bytes_max: Option<Size>,
-    /// Headers sent with every HTTP request, never in mails; they replace those of the line. Values may hold
-    /// `${secret:NAME}`, `${env:NAME}` and `${file:/path}`. Default none.
+    /// Headers sent with every HTTP request, never in mails; they replace those of the line. Values are templates
+    /// (docs/templates.md) and may hold `${secret:NAME}`, `${env:NAME}` and `${file:/path}`. Default none.
     pub headers: BTreeMap<String, String>,
+    /// What is changed in the request by templates.
+    pub request: DestinationRequest,
     /// `host:port` to connect to in place of the URL's; TLS and `Host` keep the URL's name. Not beside `proxy`; takes the
     /// place of one in `*`. Default none.
     pub connect_to: Option<String>,
@@ -144,13 +147,7 @@ impl Destination {
         secrets: &dyn Secrets,
     ) -> Result<DestinationRules, Invalid> {
         let at = |key: &str, error: secret::Error| Invalid::new(&key_of(name, key), error);
-        let mut headers = under.headers.clone();
-        for (header, value) in &self.headers {
-            let value = secret::expand(value, named, secrets)
-                .map_err(|error| at(&format!("headers.{header}"), error))?;
-            headers.retain(|(other, _)| !other.eq_ignore_ascii_case(header));
-            headers.push((header.clone(), value));
-        }
+        let Read { headers, request } = self.resolve_request(name, under, named, secrets)?;
         let mail_relay = match &self.mail_relay {
             Some(text) => Some(
                 secret::expand(text, named, secrets).map_err(|error| at("mail_relay", error))?,
@@ -163,6 +160,10 @@ impl Destination {
         };
         let (connect_to, proxy) = self.way(under);
         let hidden = hidden(&headers, mail_relay.as_ref(), proxy.as_ref());
+        let hidden = with_more(
+            &hidden,
+            request.iter().flat_map(|all| all.secrets()).collect(),
+        );
         let rate_per_sec = self.rate.map(Rate::per_sec).or(under.rate_per_sec);
         Ok(DestinationRules {
             name: Arc::from(name),
@@ -200,6 +201,7 @@ impl Destination {
                 .request_bytes_max
                 .map_or(under.request_bytes_max, Size::get),
             headers,
+            request,
             connect_to,
             ca_file: self.ca_file.clone().or_else(|| under.ca_file.clone()),
             allow_cidrs: if self.allow_cidrs.is_empty() {
@@ -242,6 +244,7 @@ impl Destination {
             success.check(name, problems);
         }
         self.check_headers(name, problems);
+        self.check_request(name, problems);
         self.check_way(name, problems);
         self.check_transport(name, problems);
         self.check_mail(name, problems);
@@ -297,11 +300,8 @@ impl Destination {
     /// Headers that a request can have, each once.
     fn check_headers(&self, name: &str, problems: &mut Problems) {
         let mut known: BTreeMap<String, &String> = BTreeMap::new();
-        for (header, value) in &self.headers {
+        for header in self.headers.keys() {
             let at = key_of(name, &format!("headers.{header}"));
-            if let Err(detail) = check_static_header(header, value) {
-                problems.push(&at, detail);
-            }
             if let Some(other) = known.insert(header.to_ascii_lowercase(), header) {
                 problems.push(
                     &at,
@@ -370,18 +370,7 @@ impl Destination {
         problems: &mut Problems,
     ) {
         let key = |key: &str| key_of(name, key);
-        for (header, value) in &self.headers {
-            let at = key(&format!("headers.{header}"));
-            match secret::expand(value, named, secrets) {
-                Err(error) => problems.push(&at, error),
-                Ok(text) if check_static_header(header, value).is_ok() => {
-                    if let Err(detail) = check_static_header(header, text.expose()) {
-                        problems.push(&at, detail);
-                    }
-                }
-                Ok(_) => {}
-            }
-        }
+        self.check_request_sources(name, named, secrets, problems);
         if let Some(text) = self
             .mail_relay
             .as_deref()

@@ -1,5 +1,6 @@
 //! Secrets in the forms in which a receiver may send them back, and texts without them.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use url::Url;
@@ -41,6 +42,19 @@ pub(super) fn hidden(
         let plain = percent_encoding::percent_decode_str(password).decode_utf8_lossy();
         all.extend([password.to_owned(), plain.into_owned()]);
     }
+    in_all_forms(all).into()
+}
+
+/// These secrets, more of them, in the forms in which they may come back, the longest first.
+pub(crate) fn with_more(known: &Arc<[String]>, more: Vec<String>) -> Arc<[String]> {
+    if more.is_empty() {
+        return Arc::clone(known);
+    }
+    let known = known.iter().cloned();
+    in_all_forms(more.into_iter().chain(known).collect()).into()
+}
+
+fn in_all_forms(mut all: Vec<String>) -> Vec<String> {
     for secret in all.clone() {
         let in_json = secret
             .replace('\\', "\\\\")
@@ -53,11 +67,22 @@ pub(super) fn hidden(
     all.retain(|secret| secret.len() >= HIDDEN_BYTES_MIN);
     all.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
     all.dedup();
-    all.into()
+    all
+}
+
+/// The text with the mask for each secret.
+pub(crate) fn hide<'a>(hidden: &[String], text: &'a [u8]) -> Cow<'a, [u8]> {
+    let mut text = Cow::Borrowed(text);
+    for secret in hidden.iter().map(String::as_bytes) {
+        if let Some(hidden) = without(&text, secret) {
+            text = Cow::Owned(hidden);
+        }
+    }
+    text
 }
 
 /// `text` with the mask for each `secret` and for its beginning at the end; `None` where there is neither.
-pub(super) fn without(text: &[u8], secret: &[u8]) -> Option<Vec<u8>> {
+fn without(text: &[u8], secret: &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::new();
     let mut rest = text;
     let mut is_found = false;

@@ -202,6 +202,46 @@ pub const KEYS: &[Key] = &[
         "Longest line",
     ),
     key(
+        "routes.NAME.request",
+        "url",
+        Kind::Text,
+        "at most 64KiB",
+        "the line's URL",
+        "Template of the URL (docs/templates.md); with it the request is made of these templates alone, and of the line count its fields, `id` and `expires_at`",
+    ),
+    key(
+        "routes.NAME.request",
+        "method",
+        Kind::Text,
+        "",
+        "that of the line; with `url` that of the format, else GET without a body and POST with one",
+        "The method",
+    ),
+    key(
+        "routes.NAME.request",
+        "headers",
+        Kind::Table,
+        "",
+        "none",
+        "Templates of headers by their names",
+    ),
+    key(
+        "routes.NAME.request",
+        "body",
+        Kind::Text,
+        "at most 64KiB",
+        "the line's body; none with `url`",
+        "Template of the body",
+    ),
+    key(
+        "routes.NAME.request",
+        "body_kind",
+        Kind::Choice,
+        "",
+        "raw",
+        "What the body is, which says how values are escaped in it: `raw`, `json` or `form`",
+    ),
+    key(
         "routes.NAME.mask",
         "query",
         Kind::List,
@@ -335,7 +375,7 @@ pub const KEYS: &[Key] = &[
         Kind::Table,
         "",
         "none",
-        "Headers sent with every HTTP request, never in mails; they replace those of the line. Values may hold `${secret:NAME}`, `${env:NAME}` and `${file:/path}`",
+        "Headers sent with every HTTP request, never in mails; they replace those of the line. Values are templates (docs/templates.md) and may hold `${secret:NAME}`, `${env:NAME}` and `${file:/path}`",
     ),
     key(
         "destinations.\"HOST\"",
@@ -472,6 +512,38 @@ pub const KEYS: &[Key] = &[
         "At most 32",
         "none",
         "Rules that the answer's body must keep: `{ pointer, is, matches, exists, null, not, any }`",
+    ),
+    key(
+        "destinations.\"HOST\".request",
+        "method",
+        Kind::Text,
+        "",
+        "that of the line",
+        "The method",
+    ),
+    key(
+        "destinations.\"HOST\".request",
+        "query",
+        Kind::Table,
+        "",
+        "none",
+        "Templates of query parameters by their names; they replace those of the URL or are added",
+    ),
+    key(
+        "destinations.\"HOST\".request",
+        "body",
+        Kind::Text,
+        "at most 64KiB",
+        "the line's body",
+        "Template of the body (docs/templates.md); needs `method`",
+    ),
+    key(
+        "destinations.\"HOST\".request",
+        "body_kind",
+        Kind::Choice,
+        "",
+        "raw",
+        "What the body is, which says how values are escaped in it: `raw`, `json` or `form`",
     ),
     key(
         "destinations.\"HOST\".retry",
@@ -735,10 +807,10 @@ mod tests {
     fn the_table_lists_exactly_the_keys_that_serde_takes() {
         let mut sections: Vec<&str> = KEYS.iter().map(|key| key.section).collect();
         sections.dedup();
-        assert_eq!(sections.len(), 9);
+        assert_eq!(sections.len(), 11);
         for section in sections {
             let mut taken = taken(section);
-            taken.retain(|name| !["format", "mask", "retry"].contains(&name.as_str()));
+            taken.retain(|name| !["format", "mask", "retry", "request"].contains(&name.as_str()));
             let listed = KEYS
                 .iter()
                 .filter(|key| key.section == section)

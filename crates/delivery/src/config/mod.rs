@@ -7,15 +7,16 @@
 //! - [`secret`]: secrets by reference
 //! - [`destination`]: the rules for receivers
 //! - [`success`]: which answers mean success
-//! - [`route`]: queue, format and rules of a route
 //! - [`transport`]: how connections are made
+//! - [`route`]: queue, format and rules of a route; [`request`]: templates of both
 //! - `unmet`: rules that never take effect
 //! - [`work`]: notifier, scaler, results
 //! - [`keys`]: the table of all keys, for the generated reference
 
 pub mod destination;
-mod hidden;
+pub(crate) mod hidden;
 pub mod keys;
+pub mod request;
 pub mod route;
 mod rules;
 pub mod secret;
@@ -32,6 +33,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use destination::{Destination, Retry, check_pattern as check_host};
+pub use request::{DestinationRequest, RouteRequest};
 pub use route::{FormatKind, Route, RouteFormat, RouteMask};
 pub use rules::{DestinationRules, RetryRules};
 pub use secret::{SecretText, Secrets, SystemSecrets};
@@ -166,6 +168,9 @@ impl Settings {
         let mut problems = Problems::default();
         for (name, destination) in &self.destinations {
             destination.check_sources(name, &self.secrets, secrets, &mut problems);
+        }
+        for (name, route) in &self.routes {
+            route.check_request_sources(name, &self.secrets, secrets, &mut problems);
         }
         problems.0
     }

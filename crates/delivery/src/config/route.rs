@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::request::RouteRequest;
 use super::value::Span;
 use super::{Problems, Size};
 use crate::masking::Masking;
@@ -21,6 +22,9 @@ pub struct Route {
     /// The form of its lines. Default `{ kind = "url" }`.
     #[serde(default)]
     pub format: RouteFormat,
+    /// How the request is made from the fields of a line.
+    #[serde(default)]
+    pub request: RouteRequest,
     /// Where results are stored, under `results.url`: a prefix of 1 to 80 characters. Default the route's name.
     #[serde(default)]
     pub results: Option<String>,
@@ -57,6 +61,7 @@ impl Route {
             queue: queue.to_owned(),
             retry_queue: None,
             format: RouteFormat::default(),
+            request: RouteRequest::default(),
             results: None,
             retry_for: retry_for(),
             mask: RouteMask::default(),
@@ -144,7 +149,9 @@ impl Route {
             day * 400,
         );
         problems.count(&key("notifiers_max"), self.notifiers_max, 1, 1_000);
-        self.format.check(name, problems);
+        self.format
+            .check(name, self.request.url.is_some(), problems);
+        self.check_request(name, problems);
         self.mask.check(name, problems);
     }
 }
@@ -215,7 +222,8 @@ pub const FIELDS: [&str; 8] = [
 ];
 
 impl RouteFormat {
-    fn check(&self, route: &str, problems: &mut Problems) {
+    /// `is_made`: whether the request is made by templates, and no field needs to be the URL.
+    fn check(&self, route: &str, is_made: bool, problems: &mut Problems) {
         let key = |key: &str| format!("routes.{route}.format.{key}");
         match (&self.pattern, self.kind) {
             (None, FormatKind::Regex) => problems.push(&key("pattern"), "is missing; with kind = \"regex\" give an expression with a group named url, such as `\"(?P<url>https?://\\\\S+)\"`"),
@@ -242,7 +250,7 @@ impl RouteFormat {
         }
         if let Some(Err(detail)) = self.method.as_deref().map(crate::format::check_method) {
             problems.push(&key("method"), detail);
-        } else if let Err(detail) = crate::format::Format::new(self) {
+        } else if let Err(detail) = crate::format::Format::check(self, is_made) {
             problems.push(&key("kind"), detail);
         }
     }

@@ -10,11 +10,12 @@ use url::Url;
 
 #[cfg(doc)]
 use super::destination::Destination;
-use super::hidden::without;
+use super::hidden::hide;
 use super::secret::SecretText;
 use super::transport::Transport;
 use super::value::{Schedule, Statuses};
 use crate::deadline;
+use crate::making::OfDestination;
 use crate::port::FailureClass;
 use crate::recorded::Recorded;
 
@@ -51,7 +52,7 @@ pub struct DestinationRules {
     pub response_excerpt_bytes: usize,
     /// See [`Destination::request_bytes_max`].
     pub request_bytes_max: usize,
-    /// Names and values, secrets filled in.
+    /// Names and values, secrets filled in; those with macros are in `request`.
     pub headers: Vec<(String, SecretText)>,
     /// See [`Destination::connect_to`].
     pub connect_to: Option<String>,
@@ -73,6 +74,8 @@ pub struct DestinationRules {
     pub id_header: Arc<str>,
     /// How connections are made.
     pub transport: Arc<Transport>,
+    /// What is changed in requests by templates: [`Destination::request`], and [`Destination::headers`] with macros.
+    pub request: Option<Arc<OfDestination>>,
     /// What no result may hold: the values of secrets, and of headers that are secrets.
     pub hidden: Arc<[String]>,
 }
@@ -117,7 +120,7 @@ impl RetryRules {
             FailureClass::Client => &self.client,
             FailureClass::Redirect => &self.redirect,
             FailureClass::Unrecorded => &self.unrecorded,
-            FailureClass::Policy => &NEVER,
+            FailureClass::Policy | FailureClass::Unresolved => &NEVER,
         }
     }
 }
@@ -162,6 +165,7 @@ impl Default for DestinationRules {
             mail_from: None,
             id_header: Arc::from("x-notification-id"),
             transport: Arc::default(),
+            request: None,
             hidden: Arc::default(),
         }
     }
@@ -189,12 +193,6 @@ impl DestinationRules {
     /// The text with `***` for each secret; a secret that the end of the text cuts is hidden too.
     #[must_use]
     pub fn hide<'a>(&self, text: &'a [u8]) -> Cow<'a, [u8]> {
-        let mut text = Cow::Borrowed(text);
-        for secret in self.hidden.iter().map(String::as_bytes) {
-            if let Some(hidden) = without(&text, secret) {
-                text = Cow::Owned(hidden);
-            }
-        }
-        text
+        hide(&self.hidden, text)
     }
 }

@@ -26,6 +26,11 @@ impl SecretText {
         }
     }
 
+    /// A text that holds these secrets.
+    pub(super) fn of_parts(text: String, values: Vec<String>) -> Self {
+        Self { text, values }
+    }
+
     /// The text itself, for the wire alone.
     #[must_use]
     pub fn expose(&self) -> &str {

@@ -13,6 +13,7 @@ use url::Url;
 use super::{Error, Format, Parsed, header, refused, unparsable};
 use crate::config::route::BodyKind;
 use crate::destinations;
+use crate::making::{self, Made};
 use crate::masking::Masking;
 use crate::port::Request;
 
@@ -62,6 +63,26 @@ impl<'a> Found<'a> {
     /// The id alone, where it is good.
     pub(super) fn own_id(self) -> Option<String> {
         check_id(&self.id?).ok()
+    }
+
+    /// Takes what a route's templates made, in the place of what the line says.
+    pub(super) fn take_made(&mut self, made: Made, method: Option<&'a str>) {
+        if let Some(url) = made.url {
+            self.url = Some(Cow::Owned(url));
+            // A label such as `header.NAME` is a field like any other then.
+            self.headers.clear();
+        }
+        if let Some(method) = method {
+            self.method = Some(Cow::Borrowed(method));
+        }
+        if let Some((body, kind)) = made.body {
+            self.body = Some((body, Some(kind)));
+            self.headers
+                .retain(|(name, _)| !name.eq_ignore_ascii_case("content-type"));
+        }
+        for (name, value) in made.headers {
+            making::set_header(&mut self.headers, &name, value);
+        }
     }
 
     /// Id, URL and method, as far as they are good; nothing that could be sent.
@@ -290,7 +311,8 @@ fn authority(url: &Url) -> String {
         .map_or_else(|| host.clone(), |port| format!("{host}:{port}"))
 }
 
-fn content_type(kind: BodyKind) -> Option<&'static str> {
+/// The content type of a body of this kind, where nothing says another.
+pub(crate) fn content_type(kind: BodyKind) -> Option<&'static str> {
     match kind {
         BodyKind::Raw => None,
         BodyKind::Json => Some("application/json"),

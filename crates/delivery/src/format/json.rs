@@ -142,6 +142,21 @@ impl<'a> Visitor<'a> for Object<'_, '_, 'a> {
 #[derive(serde::Deserialize)]
 struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 
+/// The members of a line that is an object.
+pub(super) fn fields(line: &[u8]) -> Option<Vec<(Cow<'_, str>, &RawValue)>> {
+    members(std::str::from_utf8(line).ok()?)
+}
+
+/// The members of an object; `None` of anything else.
+pub(crate) fn members(text: &str) -> Option<Vec<(Cow<'_, str>, &RawValue)>> {
+    pairs("it", text).ok()
+}
+
+/// The text of a JSON string.
+pub(crate) fn text_of(raw: &str) -> Option<Cow<'_, str>> {
+    serde_json::from_str::<Key<'_>>(raw).ok().map(|key| key.0)
+}
+
 fn take<'a>(
     found: &mut Found<'a>,
     line: &Bytes,

@@ -25,15 +25,22 @@ mod ltsv;
 mod origin;
 mod regex;
 
+use std::sync::Arc;
+
 use base::Timestamp;
 use bytes::Bytes;
 
 use self::origin::LastOrigin;
 
+use crate::config::hidden::{hide, with_more};
 use crate::config::route::{BodyKind, FIELDS};
 use crate::config::{FormatKind, RouteFormat};
+use crate::making::{Facts, Fields, OfRoute};
 use crate::port::{Reason, Request};
+use crate::template::Unfilled;
 
+pub(crate) use self::fields::content_type;
+pub(crate) use self::json::{members as json_members, text_of as json_text};
 pub(crate) use self::regex::group_names;
 pub use header::{check as check_header, check_static as check_static_header};
 pub use lines::{count as count_lines, split as split_lines};
@@ -58,6 +65,9 @@ pub enum Error {
     /// It asks for what is not allowed.
     #[error("{0}")]
     Refused(String),
+    /// A macro of the route's `request` gives nothing for it.
+    #[error("{0}")]
+    Unresolved(String),
 }
 
 impl From<Error> for Reason {
@@ -65,6 +75,16 @@ impl From<Error> for Reason {
         match error {
             Error::Unparsable(detail) => Self::Unparsable { detail },
             Error::Refused(detail) => Self::Refused { detail },
+            Error::Unresolved(detail) => Self::Unresolved { detail },
+        }
+    }
+}
+
+impl From<Unfilled> for Error {
+    fn from(unfilled: Unfilled) -> Self {
+        match unfilled.is_unresolved() {
+            true => Self::Unresolved(unfilled.to_string()),
+            false => Self::Refused(unfilled.to_string()),
         }
     }
 }
@@ -96,6 +116,9 @@ enum Field {
     ExpiresAt,
 }
 
+/// A name that no field of a line has: a label, a group and a macro cannot hold it.
+const NO_NAME: &str = "\0";
+
 const ALL: [Field; 8] = [
     Field::Url,
     Field::Method,
@@ -116,6 +139,18 @@ impl Names {
         Self {
             names: FIELDS.iter().map(name).collect(),
         }
+    }
+
+    /// Where the request is made from other fields: those that have a meaning of their own all the same. The rest has
+    /// names that no line has.
+    fn of_made(settings: &RouteFormat) -> Self {
+        let mut all = Self::new(settings);
+        for (field, name) in ALL.iter().zip(&mut all.names) {
+            if !matches!(field, Field::Id | Field::ExpiresAt) {
+                NO_NAME.clone_into(name);
+            }
+        }
+        all
     }
 
     /// The field that `name` stands for.
@@ -147,6 +182,10 @@ pub struct Format {
     method: Option<http::Method>,
     line_bytes_max: usize,
     last_origin: LastOrigin,
+    /// How the request is made, where not as the line says.
+    request: Option<Arc<OfRoute>>,
+    /// The secrets in it.
+    hidden: Arc<[String]>,
 }
 
 /// Whether a method is one that is sent.
@@ -167,7 +206,37 @@ impl Format {
     /// # Errors
     /// What is wrong with the settings and what would be right.
     pub fn new(settings: &RouteFormat) -> Result<Self, String> {
-        let names = Names::new(settings);
+        Self::with_request(settings, None)
+    }
+
+    /// A reader of lines of this form, from whose fields `request` makes the request.
+    ///
+    /// # Errors
+    /// What is wrong with the settings and what would be right.
+    pub fn with_request(settings: &RouteFormat, request: Option<OfRoute>) -> Result<Self, String> {
+        let is_made = request.as_ref().is_some_and(OfRoute::is_whole);
+        let mut format = Self::of(settings, is_made)?;
+        if let Some(request) = request {
+            format.hidden = with_more(&format.hidden, request.secrets().collect());
+            format.request = Some(Arc::new(request));
+        }
+        Ok(format)
+    }
+
+    /// Whether lines of this form can be read. `is_made`: whether the request is made by templates.
+    ///
+    /// # Errors
+    /// As [`Format::new`].
+    pub(crate) fn check(settings: &RouteFormat, is_made: bool) -> Result<(), String> {
+        Self::of(settings, is_made).map(drop)
+    }
+
+    fn of(settings: &RouteFormat, is_made: bool) -> Result<Self, String> {
+        let names = if is_made {
+            Names::of_made(settings)
+        } else {
+            Names::new(settings)
+        };
         let kind = match settings.kind {
             FormatKind::Url => Kind::Url,
             FormatKind::Json => Kind::Json(json::Paths::new(&names)),
@@ -175,6 +244,7 @@ impl Format {
             FormatKind::Regex => Kind::Regex(regex::Pattern::new(
                 settings.pattern.as_deref().unwrap_or_default(),
                 &names,
+                is_made,
             )?),
         };
         let method = match settings.method.as_deref() {
@@ -190,6 +260,8 @@ impl Format {
                 .line_bytes_max
                 .map_or(LINE_BYTES_MAX, |size| size.get()),
             last_origin: LastOrigin::default(),
+            request: None,
+            hidden: Arc::default(),
         })
     }
 
@@ -201,10 +273,57 @@ impl Format {
         self.find(line)?.build(self)
     }
 
+    /// The same, for a message of which `facts` are known: [`Format::parse`] is enough where there is no
+    /// [`Format::request`].
+    ///
+    /// # Errors
+    /// As [`Format::parse`], and [`Error::Unresolved`] where a macro gives nothing.
+    pub fn parse_with(&self, line: &Bytes, facts: &Facts<'_>) -> Result<Parsed, Error> {
+        let mut found = self.find(line)?;
+        if let Some(request) = &self.request {
+            let made = request.make(&self.fields(line), facts, found.id.as_deref())?;
+            found.take_made(made, request.method.as_deref());
+        }
+        found.build(self)
+    }
+
+    /// How the request is made from the fields of a line, where not as the line says.
+    #[must_use]
+    pub fn request(&self) -> Option<&OfRoute> {
+        self.request.as_deref()
+    }
+
+    /// The text without the secrets of templates.
+    #[must_use]
+    pub fn hide(&self, text: &str) -> String {
+        String::from_utf8_lossy(&hide(&self.hidden, text.as_bytes())).into_owned()
+    }
+
+    pub(crate) fn hidden(&self) -> &Arc<[String]> {
+        &self.hidden
+    }
+
+    /// The fields of a line by their names, for macros.
+    pub(crate) fn fields<'l>(&'l self, line: &'l Bytes) -> Fields<'l> {
+        let trimmed = lines::trim(line);
+        let whole = lines::to_end(line, trimmed);
+        match &self.kind {
+            Kind::Url => Fields::None,
+            Kind::Json(_) => json::fields(trimmed).map_or(Fields::None, Fields::Json),
+            Kind::Ltsv => Fields::Ltsv(whole),
+            Kind::Regex(pattern) => pattern.captures(whole).map_or(Fields::None, Fields::Regex),
+        }
+    }
+
     /// What a line that is refused says all the same: its id, and where it should have gone. `None` without a URL.
     #[must_use]
     pub fn bearing(&self, line: &Bytes) -> Option<Parsed> {
-        self.find(line).ok()?.bearing(self)
+        let mut found = self.find(line).ok()?;
+        if let Some(request) = &self.request {
+            let url = request.shown_url(&self.fields(line), found.id.as_deref());
+            found.url = url.or(found.url);
+        }
+        found.bearing(self)
     }
 
     /// The id of a line that is refused, as far as it can be read.

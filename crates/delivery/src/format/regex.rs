@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use regex::bytes::{Regex, RegexBuilder};
+use regex::bytes::{Captures, Regex, RegexBuilder};
 
 use super::fields::{self, Found};
 use super::{ALL, Error, Field, Names, unparsable};
@@ -19,7 +19,7 @@ pub(super) struct Pattern {
 }
 
 impl Pattern {
-    pub(super) fn new(pattern: &str, names: &Names) -> Result<Self, String> {
+    pub(super) fn new(pattern: &str, names: &Names, is_made: bool) -> Result<Self, String> {
         if pattern.is_empty() || pattern.len() > PATTERN_BYTES_MAX {
             return Err("pattern is not 1 to 4096 bytes long".to_owned());
         }
@@ -35,7 +35,8 @@ impl Pattern {
             Some((*field, at))
         };
         let groups: Vec<_> = ALL.iter().filter_map(index).collect();
-        if !groups.iter().any(|(field, _)| *field == Field::Url) {
+        // Where the request is made of other groups, the URL is too.
+        if !is_made && !groups.iter().any(|(field, _)| *field == Field::Url) {
             let name = names.name(Field::Url);
             return Err(format!(
                 "pattern has no group `{name}`, such as `(?P<{name}>https?://\\S+)`"
@@ -46,10 +47,7 @@ impl Pattern {
 
     pub(super) fn read<'a>(&self, line: &Bytes, whole: &'a [u8]) -> Result<Found<'a>, Error> {
         let captures = self
-            .regex
             .captures(whole)
-            // A pattern that ends in `\S+$` means the line without white space after it.
-            .or_else(|| self.regex.captures(whole.trim_ascii_end()))
             .ok_or_else(|| unparsable("the line does not match the route's pattern"))?;
         let mut found = Found::default();
         for (field, group) in &self.groups {
@@ -59,6 +57,12 @@ impl Pattern {
             take(&mut found, line, *field, group.as_bytes())?;
         }
         Ok(found)
+    }
+
+    pub(super) fn captures<'a>(&self, whole: &'a [u8]) -> Option<Captures<'a>> {
+        // A pattern that ends in `\S+$` means the line without white space after it.
+        let found = self.regex.captures(whole);
+        found.or_else(|| self.regex.captures(whole.trim_ascii_end()))
     }
 }
 

@@ -294,7 +294,7 @@ impl Unit {
             // It answers, so it is not broken; but an endpoint that records nothing is no reason to send more at once.
             Some(FailureClass::Unrecorded) => self.learn_latency(took),
             // Nothing was sent: it tells nothing of the receiver.
-            Some(FailureClass::Policy) => {}
+            Some(FailureClass::Policy | FailureClass::Unresolved) => {}
             Some(FailureClass::Client | FailureClass::Redirect) | None => {
                 self.learn_latency(took);
                 self.answered(is_loaded);

@@ -26,6 +26,8 @@ pub enum FailureClass {
     Unrecorded,
     /// Refused by our own rules (address, method, header).
     Policy,
+    /// A macro of a template gave nothing: never sent.
+    Unresolved,
 }
 
 impl FailureClass {
@@ -41,6 +43,7 @@ impl FailureClass {
             Self::Redirect => "redirect",
             Self::Unrecorded => "unrecorded",
             Self::Policy => "policy",
+            Self::Unresolved => "unresolved",
         }
     }
 }

@@ -278,6 +278,11 @@ pub enum Reason {
         /// What is refused and the setting that would allow it.
         detail: String,
     },
+    /// A macro of a template gives nothing for the line, or what cannot stand there.
+    Unresolved {
+        /// Which macro, and what would be right.
+        detail: String,
+    },
     /// The receiver answered with what its rules call final.
     Final {
         /// The class of the failure.
@@ -299,6 +304,7 @@ impl fmt::Display for Reason {
         match self {
             Self::Unparsable { detail } => write!(f, "unparsable: {detail}"),
             Self::Refused { detail } => write!(f, "refused: {detail}"),
+            Self::Unresolved { detail } => write!(f, "unresolved: {detail}"),
             Self::Final { class, detail } => write!(f, "final {class}: {detail}"),
             Self::TooOld { attempts, class } => {
                 write!(f, "given up after {attempts} attempts, the last: {class}")

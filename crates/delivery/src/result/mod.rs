@@ -20,7 +20,7 @@
 //! | `line` | number | its line in the message, from 1 |
 //! | `attempt` | number | number of this attempt; those made before where `sent_at` is missing |
 //! | `receive_count` | number | how often the message was received |
-//! | `class` | text | class of the failure: `network` `timeout` `server` `limited` `client` `redirect` `unrecorded` `policy` |
+//! | `class` | text | class of the failure: `network` `timeout` `server` `limited` `client` `redirect` `unrecorded` `policy` `unresolved` |
 //! | `reason` | text | why it is dead, masked |
 //! | `next_at` | time | when it is tried again at the earliest |
 //! | `sent_at` | time | when this attempt began |

@@ -1,5 +1,6 @@
 //! Outcomes to results, on the hot path.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use bytes::Bytes;
 use super::json::{put_address, put_key, put_number, put_text, put_time};
 use super::origin::OriginRef;
 use super::{Decision, Salt};
+use crate::config::hidden::hide;
 use crate::masking::Masking;
 use crate::port::{Attempt, FailureClass, LineOutcome, Outcome, Reason, Timings, Verdict};
 use crate::travel;
@@ -32,6 +34,8 @@ pub struct Writer {
     /// `,"notifier":…`, escaped once.
     sent_by: Arc<[u8]>,
     masking: Masking,
+    /// What else no result may hold.
+    hidden: Arc<[String]>,
     salt: Salt,
     keeps_sources: bool,
 }
@@ -60,9 +64,17 @@ impl Writer {
             route: route_member.into(),
             sent_by: who.into(),
             masking,
+            hidden: Arc::default(),
             salt,
             keeps_sources: true,
         }
+    }
+
+    /// Hides these secrets as well, which templates put into requests.
+    #[must_use]
+    pub fn hiding(mut self, hidden: Arc<[String]>) -> Self {
+        self.hidden = hidden;
+        self
     }
 
     /// Keeps no sources: delivered notifications cannot be replayed then, dead letters still can.
@@ -181,7 +193,7 @@ impl Writer {
                 if let Some(class) = class_of(reason) {
                     put_member(out, "class", class.name());
                 }
-                put_member(out, "reason", &self.masking.text(&reason.to_string()));
+                put_member(out, "reason", &self.masked(&reason.to_string()));
             }
             Verdict::Expired { deadline } => put_member(out, "reason", &deadline.to_string()),
             Verdict::Delivered | Verdict::Later { .. } | Verdict::Paused { .. } => {}
@@ -195,11 +207,8 @@ impl Writer {
         }
         if let Some(notification) = &line.request {
             put_member(out, "method", notification.request.method.as_str());
-            put_member(
-                out,
-                "url",
-                &self.masking.url(notification.request.url.as_str()),
-            );
+            let url = self.without_secrets(notification.request.url.as_str());
+            put_member(out, "url", &self.masking.url(&url));
         }
         if let Some(attempt) = &line.attempt {
             self.put_attempt(out, attempt);
@@ -218,7 +227,7 @@ impl Writer {
             put_member(out, "error", error.name());
         }
         if !attempt.detail.is_empty() {
-            put_member(out, "detail", &self.masking.text(&attempt.detail));
+            put_member(out, "detail", &self.masked(&attempt.detail));
         }
         if !attempt.sent {
             out.extend_from_slice(b",\"sent\":false");
@@ -237,11 +246,21 @@ impl Writer {
     fn put_excerpt(&self, out: &mut Vec<u8>, excerpt: &[u8]) {
         let cut = excerpt.get(..EXCERPT_BYTES_MAX).unwrap_or(excerpt);
         if !cut.is_empty() {
-            put_member(
-                out,
-                "excerpt",
-                &self.masking.text(&String::from_utf8_lossy(cut)),
-            );
+            put_member(out, "excerpt", &self.masked(&String::from_utf8_lossy(cut)));
+        }
+    }
+
+    fn masked<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        match self.without_secrets(text) {
+            Cow::Borrowed(text) => self.masking.text(text),
+            Cow::Owned(text) => Cow::Owned(self.masking.text(&text).into_owned()),
+        }
+    }
+
+    fn without_secrets<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        match hide(&self.hidden, text.as_bytes()) {
+            Cow::Borrowed(_) => Cow::Borrowed(text),
+            Cow::Owned(hidden) => Cow::Owned(String::from_utf8_lossy(&hidden).into_owned()),
         }
     }
 }
@@ -288,6 +307,7 @@ fn class_of(reason: &Reason) -> Option<FailureClass> {
     match reason {
         Reason::Final { class, .. } | Reason::TooOld { class, .. } => Some(*class),
         Reason::Refused { .. } => Some(FailureClass::Policy),
+        Reason::Unresolved { .. } => Some(FailureClass::Unresolved),
         Reason::Unparsable { .. } => None,
     }
 }

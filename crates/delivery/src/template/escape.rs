@@ -35,7 +35,7 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~');
 
 /// Percent-encoded so that it is one component of a URL.
-pub(super) fn component(bytes: &[u8]) -> Cow<'_, str> {
+pub(crate) fn component(bytes: &[u8]) -> Cow<'_, str> {
     percent_encode(bytes, RESERVED).into()
 }
 

@@ -32,6 +32,7 @@ use self::escape::Escape;
 use self::filter::Filter;
 
 pub use self::error::{At, Invalid, Unfilled};
+pub(crate) use self::escape::component;
 pub use self::name::{BUILTINS, Builtin, Name, Path, TimeForm};
 pub use self::value::Value;
 
@@ -182,6 +183,28 @@ impl Template {
                 .collect::<Vec<_>>()
                 .join(", "),
         })
+    }
+
+    /// The text with everything filled in that can be, and the other macros as `{name}`: for what is shown and not sent.
+    #[must_use]
+    pub fn render_shown(&self, lookup: &dyn Lookup) -> String {
+        let mut out = Vec::new();
+        for part in &self.parts {
+            let end = out.len();
+            match part {
+                Part::Text(text) => out.extend_from_slice(text.as_bytes()),
+                Part::Macro(found) => {
+                    if found.render_into(lookup, &mut out).is_err() {
+                        out.truncate(end);
+                        out.extend_from_slice(format!("{{{}}}", found.name).as_bytes());
+                    }
+                }
+            }
+            if out.len() > RENDERED_BYTES_MAX {
+                break;
+            }
+        }
+        String::from_utf8_lossy(&out).into_owned()
     }
 
     fn macros(&self) -> impl Iterator<Item = &Macro> {

@@ -13,6 +13,8 @@ pub enum Name {
     Field(Path),
     /// `@attr.NAME`: an attribute of the message.
     Attribute(Box<str>),
+    /// `@query.NAME`: a parameter of the URL, decoded.
+    Parameter(Box<str>),
     /// Any other name that begins with `@`.
     Builtin(Builtin),
 }
@@ -81,6 +83,9 @@ pub const BUILTINS: &[(&str, Builtin)] = &[
 /// Before the name of an attribute.
 const ATTRIBUTE: &str = "@attr.";
 
+/// Before the name of a parameter.
+const PARAMETER: &str = "@query.";
+
 impl Path {
     /// The whole name.
     #[must_use]
@@ -124,10 +129,11 @@ impl Name {
     /// What is wrong and what would be right.
     pub(super) fn parse(text: &str, scope: Scope) -> Result<Self, String> {
         if let Some(name) = text.strip_prefix(ATTRIBUTE) {
-            return match name {
-                "" => Err("`@attr.` names no attribute; write `@attr.NAME`".to_owned()),
-                name => Ok(Self::Attribute(name.into())),
-            };
+            return named(ATTRIBUTE, name).map(Self::Attribute);
+        }
+        if let Some(name) = text.strip_prefix(PARAMETER) {
+            is_known_in(text, scope)?;
+            return named(PARAMETER, name).map(Self::Parameter);
         }
         if text.starts_with('@') {
             return Self::builtin(text, scope);
@@ -139,13 +145,14 @@ impl Name {
     fn builtin(text: &str, scope: Scope) -> Result<Self, String> {
         let found = BUILTINS.iter().find(|(name, _)| *name == text);
         let Some((_, builtin)) = found else {
-            let names = BUILTINS.iter().map(|(name, _)| *name).chain(["@attr.NAME"]);
+            let names = BUILTINS
+                .iter()
+                .map(|(name, _)| *name)
+                .chain(["@attr.NAME", "@query.NAME"]);
             return Err(format!("`{text}` is no built-in; {}", nearest(text, names)));
         };
-        if builtin.scope() == Scope::Request && scope == Scope::Line {
-            return Err(format!(
-                "`{text}` is of the request, which is only being made here; a destination's `request` and `sign` may name it"
-            ));
+        if builtin.scope() == Scope::Request {
+            is_known_in(text, scope)?;
         }
         Ok(Self::Builtin(*builtin))
     }
@@ -155,6 +162,7 @@ impl Name {
         match self {
             Self::Field(_) => "is no field of the line",
             Self::Attribute(_) => "is no attribute of the message",
+            Self::Parameter(_) => "is no parameter of the URL",
             Self::Builtin(_) => "is not known",
         }
     }
@@ -164,6 +172,7 @@ impl Name {
         match self {
             Self::Field(_) => "write it into the line",
             Self::Attribute(_) => "send the message with it",
+            Self::Parameter(_) => "write it into the URL",
             Self::Builtin(_) => "leave it out",
         }
     }
@@ -174,11 +183,41 @@ impl fmt::Display for Name {
         match self {
             Self::Field(path) => f.write_str(&path.text),
             Self::Attribute(name) => write!(f, "{ATTRIBUTE}{name}"),
+            Self::Parameter(name) => write!(f, "{PARAMETER}{name}"),
             Self::Builtin(builtin) => {
                 let found = BUILTINS.iter().find(|(_, own)| own == builtin);
                 f.write_str(found.map_or("@", |(name, _)| name))
             }
         }
+    }
+}
+
+/// What stands behind `@attr.` and `@query.`; a brace or quote in it is one that was not doubled.
+fn named(prefix: &str, name: &str) -> Result<Box<str>, String> {
+    if name.is_empty() {
+        let what = if prefix == ATTRIBUTE {
+            "attribute"
+        } else {
+            "parameter"
+        };
+        return Err(format!("`{prefix}` names no {what}; write `{prefix}NAME`"));
+    }
+    match name
+        .chars()
+        .all(|c| !c.is_control() && c != '{' && c != '"')
+    {
+        true => Ok(name.into()),
+        false => Err(format!("`{}` is no name", name.escape_debug())),
+    }
+}
+
+/// What is of the request can be named only where there is one.
+fn is_known_in(text: &str, scope: Scope) -> Result<(), String> {
+    match scope {
+        Scope::Request => Ok(()),
+        Scope::Line => Err(format!(
+            "`{text}` is of the request, which is only being made here; a destination's `request` and `sign` may name it"
+        )),
     }
 }
 

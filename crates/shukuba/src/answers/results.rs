@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Answer, Known, at_most, failed, refuse, write};
 
-const CLASSES: [FailureClass; 8] = [
+const CLASSES: [FailureClass; 9] = [
     FailureClass::Network,
     FailureClass::Timeout,
     FailureClass::Server,
@@ -22,6 +22,7 @@ const CLASSES: [FailureClass; 8] = [
     FailureClass::Redirect,
     FailureClass::Unrecorded,
     FailureClass::Policy,
+    FailureClass::Unresolved,
 ];
 
 /// What is asked.

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use base::Clock as _;
 use delivery::config::{Invalid, Secrets};
 use serde::Deserialize;
 use toml::de::DeTable;

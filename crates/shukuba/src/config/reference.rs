@@ -7,12 +7,13 @@
 use std::fmt::Write;
 
 /// Where the settings' types stand.
-const SOURCES: [&str; 6] = [
+const SOURCES: [&str; 7] = [
     include_str!("mod.rs"),
     include_str!("server.rs"),
     include_str!("../../../delivery/src/config/route.rs"),
     include_str!("../../../delivery/src/config/destination.rs"),
     include_str!("../../../delivery/src/config/success.rs"),
+    include_str!("../../../delivery/src/config/request.rs"),
     include_str!("../../../delivery/src/config/work.rs"),
 ];
 
@@ -22,7 +23,7 @@ struct Section {
     of: &'static str,
 }
 
-const SECTIONS: [Section; 13] = [
+const SECTIONS: [Section; 15] = [
     Section {
         head: "server",
         of: "Server",
@@ -44,6 +45,10 @@ const SECTIONS: [Section; 13] = [
         of: "RouteFormat",
     },
     Section {
+        head: "routes.NAME.request",
+        of: "RouteRequest",
+    },
+    Section {
         head: "routes.NAME.mask",
         of: "RouteMask",
     },
@@ -58,6 +63,10 @@ const SECTIONS: [Section; 13] = [
     Section {
         head: "[destinations.\"HOST\".success.body]",
         of: "BodyRule",
+    },
+    Section {
+        head: "destinations.\"HOST\".request",
+        of: "DestinationRequest",
     },
     Section {
         head: "destinations.\"HOST\".retry",

@@ -18,6 +18,7 @@ use base::{Clock, MetricSink, NoMetrics, SystemClock};
 use delivery::config::{Route, Secrets, Settings};
 use delivery::destinations::Destinations;
 use delivery::format::Format;
+use delivery::making;
 use delivery::notifier::{Directives, Notifier, Parts, Summary};
 use delivery::result::{Salt, SentBy, Writer};
 use delivery::results::direct::DirectResults;
@@ -72,8 +73,18 @@ pub(crate) async fn run(app: &App, order: &Order) -> anyhow::Result<Summary> {
         Some(address) => metrics::show(address).await?,
         None => Arc::new(NoMetrics),
     };
-    let destinations = Arc::new(destinations(&settings, &app.secrets())?);
-    let parts = parts(order, route, &settings, queue, clock, counts, destinations)?;
+    let secrets = app.secrets();
+    let destinations = Arc::new(destinations(&settings, &secrets)?);
+    let format = reader(order, route, &settings, &secrets)?;
+    let parts = parts(
+        order,
+        route,
+        &settings,
+        queue,
+        clock,
+        counts,
+        (format, destinations),
+    );
     let life = order.life.unwrap_or_else(|| settings.notifier.life.get());
     let longest = parts.destinations.longest_attempt();
     if longest * 2 > life {
@@ -169,7 +180,7 @@ async fn queue(
         .await
         .map_err(|error| usage(error.to_string()))?;
     let salt = salt(app, &objects).await?;
-    let writer = writer(order, route, salt);
+    let writer = writer(order, route, settings, salt, &app.secrets())?;
     let name = route.results.as_deref().unwrap_or(&order.route);
     let results = Results::new(Arc::new(objects));
     if let Ok(aws::Place::Folder(_)) = aws::Place::parse(place) {
@@ -204,7 +215,13 @@ async fn salt(app: &App, results: &ObjectResults) -> anyhow::Result<Salt> {
         .context("the results cannot be used")
 }
 
-fn writer(order: &Order, route: &Route, salt: Salt) -> Writer {
+fn writer(
+    order: &Order,
+    route: &Route,
+    settings: &Settings,
+    salt: Salt,
+    secrets: &dyn Secrets,
+) -> anyhow::Result<Writer> {
     let host = data::host();
     let notifier = format!("{host}-{}-{}", order.route, std::process::id());
     let sent_by = SentBy {
@@ -213,7 +230,20 @@ fn writer(order: &Order, route: &Route, salt: Salt) -> Writer {
         ..SentBy::default()
     };
     let name = route.results.as_deref().unwrap_or(&order.route);
-    Writer::new(name, &sent_by, route.masking(), salt)
+    let format = reader(order, route, settings, secrets)?;
+    let hidden = making::secrets(&format, &destinations(settings, secrets)?);
+    Ok(Writer::new(name, &sent_by, route.masking(), salt).hiding(hidden))
+}
+
+fn reader(
+    order: &Order,
+    route: &Route,
+    settings: &Settings,
+    secrets: &dyn Secrets,
+) -> anyhow::Result<Format> {
+    route
+        .reader(&order.route, &settings.secrets, secrets)
+        .map_err(|error| usage(error.to_string()))
 }
 
 fn destinations(settings: &Settings, secrets: &dyn Secrets) -> anyhow::Result<Destinations> {
@@ -227,11 +257,9 @@ fn parts(
     queue: SqsQueue,
     clock: Arc<dyn Clock>,
     metrics: Arc<dyn MetricSink>,
-    destinations: Arc<Destinations>,
-) -> anyhow::Result<Parts> {
-    let format = Format::new(&route.format)
-        .map_err(|detail| usage(format!("routes.{}.format: {detail}", order.route)))?;
-    Ok(Parts {
+    (format, destinations): (Format, Arc<Destinations>),
+) -> Parts {
+    Parts {
         route: Arc::from(order.route.as_str()),
         queue: Arc::new(queue),
         sender: Arc::new(Senders::new(Tools::new(clock.clone()))),
@@ -242,7 +270,7 @@ fn parts(
         notifier: settings.notifier.clone(),
         destinations,
         seed: u64::from_le_bytes(base::id::random_bytes()),
-    })
+    }
 }
 
 #[cfg(test)]

@@ -1,9 +1,11 @@
 //! The settings that hold now. SIGHUP reads them again; what cannot change while serving says so and stays.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use delivery::config::{Secrets, Settings};
+use delivery::config::{Route, Secrets, Settings};
 use delivery::destinations::Destinations;
+use delivery::format::Format;
 use parking_lot::RwLock;
 
 use super::Over;
@@ -16,6 +18,8 @@ pub(super) struct Now {
     pub(super) config: Config,
     pub(super) settings: Settings,
     pub(super) destinations: Arc<Destinations>,
+    /// How the lines of each route are read.
+    pub(super) readers: BTreeMap<String, Format>,
 }
 
 /// The settings that hold, replaced whole.
@@ -56,7 +60,13 @@ impl Now {
         let settings = config.delivery();
         let destinations =
             Destinations::new(&settings, secrets).map_err(|error| usage(error.to_string()))?;
+        let reader = |(name, route): (&String, &Route)| {
+            let format = route.reader(name, &settings.secrets, secrets);
+            format.map(|format| (name.clone(), format))
+        };
+        let readers: Result<_, _> = settings.routes.iter().map(reader).collect();
         Ok(Self {
+            readers: readers.map_err(|error| usage(error.to_string()))?,
             config,
             settings,
             destinations: Arc::new(destinations),

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use base::Clock;
 use delivery::ledger::Ledger;
+use delivery::making;
 use delivery::notifier::{Directives, Handle, Held, Notifier, Parts};
 use delivery::port::{Error, Invoker, StartEvent};
 use delivery::result::{Salt, SentBy, Writer};
@@ -138,7 +139,9 @@ impl Notifiers {
             host: self.host.clone(),
             ..SentBy::default()
         };
-        let writer = Writer::new(&route.results, &sent_by, route.masking(), self.salt);
+        let hidden = making::secrets(&route.format, &now.destinations);
+        let writer =
+            Writer::new(&route.results, &sent_by, route.masking(), self.salt).hiding(hidden);
         let queue = RouteQueue {
             queues: self.queues.clone(),
             queue: route.queue.clone(),

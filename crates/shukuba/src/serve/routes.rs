@@ -54,8 +54,9 @@ pub(super) async fn open(queues: &Queues, now: &Now) -> anyhow::Result<Routes> {
         };
         let queue = find_or_make(queues, &rules.queue).await?;
         let dead = find_or_make(queues, &dead_name).await?;
-        let format = Format::new(&rules.format)
-            .map_err(|detail| crate::app::usage(format!("routes.{name}.format: {detail}")))?;
+        let Some(format) = now.readers.get(name).cloned() else {
+            continue;
+        };
         let route = LiveRoute {
             name: Arc::from(name.as_str()),
             results: rules.results.clone().unwrap_or_else(|| name.clone()),

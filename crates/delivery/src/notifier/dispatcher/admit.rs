@@ -92,8 +92,8 @@ impl Dispatcher {
         let mut own = None;
         let (unit, request, verdict) = match not_before {
             Some(later) => self.judge_early(at, key, index, &raw, later),
-            None => match self.setup.format.parse(&raw) {
-                Ok(parsed) => self.judge_line(at, key, index, parsed),
+            None => match self.parse_line(at, key, index, &raw) {
+                Ok(parsed) => self.judge_line(at, key, index, Some(&raw), parsed),
                 Err(error) => {
                     let (unit, request) = self.refused_line(at, key, index, &raw);
                     if request.is_none() {
@@ -153,16 +153,17 @@ impl Dispatcher {
         let Some(parsed) = self.setup.format.bearing(raw) else {
             return (None, None);
         };
-        let (unit, request, _) = self.judge_line(at, key, index, parsed);
+        let (unit, request, _) = self.judge_line(at, key, index, None, parsed);
         (unit, request)
     }
 
-    /// The receiver, the request, and the verdict where there is one already.
+    /// The receiver, the request, and the verdict where there is one already. `raw`: the line, where it may be sent.
     pub(super) fn judge_line(
         &mut self,
         at: Moment,
         key: MessageKey,
         index: u32,
+        raw: Option<&Bytes>,
         parsed: Parsed,
     ) -> (Option<UnitId>, Option<Arc<Notification>>, Option<Verdict>) {
         let unit = self.units.of_url(&parsed.request.url, at.mono);
@@ -180,7 +181,7 @@ impl Dispatcher {
             Some(rules) => rules.deadline.earliest(parsed.expires_at, accepted_at),
             None => parsed.expires_at,
         };
-        let request = Arc::new(Notification {
+        let mut notification = Notification {
             id,
             request: parsed.request,
             attempt: attempts + 1,
@@ -192,13 +193,17 @@ impl Dispatcher {
             ),
             origin: message.and_then(|message| message.received.origin.clone()),
             replay: message.and_then(Message::replay),
-        });
+        };
+        let unfilled = raw.and_then(|raw| self.fill(at, key, unit, raw, &mut notification));
+        let request = Arc::new(notification);
         let Some(unit_id) = unit else {
             let later = at.wall_after(Duration::from_secs(30));
             return (None, Some(request), Some(Verdict::Later { at: later }));
         };
         let verdict = if let Some(expired) = self.expired(at, unit_id, accepted_at, expires_at) {
             Some(expired)
+        } else if let Some(reason) = unfilled {
+            Some(Verdict::Dead { reason })
         } else {
             let refused = self
                 .units

@@ -36,9 +36,9 @@ impl Dispatcher {
         raw: &Bytes,
         later: Timestamp,
     ) -> (Option<UnitId>, Option<Arc<Notification>>, Option<Verdict>) {
-        if let Ok(parsed) = self.setup.format.parse(raw)
+        if let Ok(parsed) = self.parse_line(at, key, index, raw)
             && let (unit, request, Some(expired @ Verdict::Expired { .. })) =
-                self.judge_line(at, key, index, parsed)
+                self.judge_line(at, key, index, Some(raw), parsed)
         {
             return (unit, request, Some(expired));
         }

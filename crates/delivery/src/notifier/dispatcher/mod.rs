@@ -5,6 +5,7 @@
 
 mod admit;
 mod due;
+mod fill;
 mod group;
 mod life;
 mod start;

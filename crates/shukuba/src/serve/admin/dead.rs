@@ -54,8 +54,8 @@ pub(super) async fn list(desk: &Desk, input: Bytes) -> Answer {
 fn url_of(route: &LiveRoute, letter: &Letter) -> Option<String> {
     let line = Bytes::copy_from_slice(letter.line.as_bytes());
     let parsed = route.format.bearing(&line)?;
-    let url = parsed.request.url.as_str();
-    Some(route.masking().url(url).into_owned())
+    let url = route.format.hide(parsed.request.url.as_str());
+    Some(route.masking().url(&url).into_owned())
 }
 
 pub(super) async fn count(desk: &Desk, input: Bytes) -> Answer {
