@@ -102,6 +102,7 @@ fn outcome(number: u64, at: Timestamp) -> (Outcome, LineOutcome) {
             number: 1,
             started: at.minus(Duration::from_millis(40)),
             address: Some("203.0.113.9:443".parse().expect("an address")),
+            http: None,
             status: Some(200),
             error: None,
             detail: String::new(),

@@ -155,6 +155,7 @@ pub(crate) mod tests {
             number: 1,
             started: Timestamp::from_secs(1_000),
             address: None,
+            http: None,
             status,
             error,
             detail: String::new(),

@@ -16,7 +16,7 @@ use super::request::{DestinationRequest, Read};
 use super::rules::{DestinationRules, RetryRules};
 use super::secret::{self, Secrets};
 use super::success::Success;
-use super::transport::{SourceAddress, TlsVersion};
+use super::transport::{HttpVersion, SourceAddress, TlsVersion};
 use super::value::{Rate, Schedule, Size, Span};
 use super::{Invalid, Problems};
 use crate::deadline;
@@ -73,6 +73,9 @@ pub struct Destination {
     pub connect_to: Option<String>,
     /// PEM file of the only authorities that are trusted for it. Default the system's.
     pub ca_file: Option<PathBuf>,
+    /// The version of HTTP: `"1.1"`, `"2"` (without TLS by prior knowledge), or `"auto"`, which lets the receiver of an https URL
+    /// choose. Default `"1.1"`.
+    pub http: Option<HttpVersion>,
     /// PEM file of the certificate by which the receiver knows us (mTLS), with those between it and its authority. With
     /// `client_key` alone. Default none.
     pub client_certificate: Option<PathBuf>,

@@ -395,6 +395,14 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "destinations.\"HOST\"",
+        "http",
+        Kind::Choice,
+        "1.1, 2, auto",
+        "1.1",
+        "The version of HTTP; `2` without TLS is by prior knowledge, `auto` lets the receiver of an https URL choose",
+    ),
+    key(
+        "destinations.\"HOST\"",
         "client_certificate",
         Kind::Path,
         "",

@@ -16,6 +16,31 @@ use super::secret::{self, SecretText, Secrets};
 use super::{Invalid, Problems};
 use crate::sender::http;
 
+/// The versions of HTTP that are spoken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum HttpVersion {
+    /// A connection serves one request at a time.
+    #[default]
+    #[serde(rename = "1.1")]
+    Http1,
+    /// A connection serves many at once; without TLS by prior knowledge (RFC 9113, section 3.3).
+    #[serde(rename = "2")]
+    Http2,
+    /// What the receiver of an https URL chooses (ALPN); 1.1 without TLS.
+    #[serde(rename = "auto")]
+    Auto,
+}
+
+impl fmt::Display for HttpVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Http1 => "1.1",
+            Self::Http2 => "2",
+            Self::Auto => "auto",
+        })
+    }
+}
+
 /// The oldest TLS that is spoken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum TlsVersion {
@@ -94,6 +119,8 @@ impl Source {
 /// How connections to a destination are made, nothing left open. Two destinations share a connection only where these are equal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Transport {
+    /// See [`Destination::http`].
+    pub http: HttpVersion,
     /// See [`Destination::client_certificate`].
     pub identity: Option<Identity>,
     /// See [`Destination::tls_version_min`].
@@ -122,6 +149,9 @@ impl Destination {
             .map_err(|error| Invalid::new(&key_of(name, "client_key"), error))?
         {
             own.identity = Some(identity);
+        }
+        if let Some(version) = self.http {
+            own.http = version;
         }
         if let Some(version) = self.tls_version_min {
             own.tls_version_min = version;

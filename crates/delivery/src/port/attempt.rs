@@ -165,6 +165,8 @@ pub struct Attempt {
     pub started: Timestamp,
     /// The address that was connected to.
     pub address: Option<SocketAddr>,
+    /// The version of HTTP that was spoken; `None` for other kinds and where nothing was sent.
+    pub http: Option<http::Version>,
     /// The status of the answer (SMTP: the reply code).
     pub status: Option<u16>,
     /// What went wrong where there is no status, or beside it.

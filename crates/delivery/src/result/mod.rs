@@ -28,6 +28,7 @@
 //! | `address` | text | address and port that were connected to |
 //! | `status` | number | status of the answer (SMTP: reply code) |
 //! | `error`, `detail` | text | class of the error without status; words, masked |
+//! | `http` | `2` | HTTP/2 was spoken; else left out |
 //! | `sent` | false | not one byte of the request reached the receiver; else left out |
 //! | `timings_us` | object | `dns` `connect` `tls` `first_byte` `total` in microseconds; zeros left out |
 //! | `retry_after_ms` | number | what the receiver asked for |

@@ -53,6 +53,8 @@ pub struct Stored {
     pub detail: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<String>,
     #[serde(default)]
     pub timings_us: TimingsUs,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -34,6 +34,7 @@ fn attempt() -> Attempt {
         number: 2,
         started: at(200),
         address: Some("192.0.2.7:443".parse().unwrap()),
+        http: None,
         status: Some(200),
         error: None,
         detail: String::new(),
@@ -202,6 +203,7 @@ fn an_attempt_without_answer_says_so() {
         detail: "no such name".into(),
         sent: false,
         address: None,
+        http: None,
         retry_after: Some(Duration::from_secs(2)),
         excerpt: Bytes::from_static(&[0xff, b'a']),
         ..attempt()

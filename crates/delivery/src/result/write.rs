@@ -229,6 +229,9 @@ impl Writer {
         if !attempt.detail.is_empty() {
             put_member(out, "detail", &self.masked(&attempt.detail));
         }
+        if attempt.http == Some(http::Version::HTTP_2) {
+            out.extend_from_slice(b",\"http\":\"2\"");
+        }
         if !attempt.sent {
             out.extend_from_slice(b",\"sent\":false");
         }

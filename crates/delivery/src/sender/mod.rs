@@ -172,6 +172,7 @@ fn blank(number: u32, started: Timestamp) -> Attempt {
         number,
         started,
         address: None,
+        http: None,
         status: None,
         error: None,
         detail: String::new(),

@@ -482,6 +482,7 @@ fn cancelled(at: Moment, number: u32) -> Attempt {
         number,
         started: at.wall,
         address: None,
+        http: None,
         status: None,
         error: Some(ErrorClass::Cancelled),
         detail: "the notifier's life ended before the answer came".to_owned(),

@@ -21,13 +21,13 @@ use super::eyeballs::{self, NoneAnswered};
 use super::request::literal;
 use super::tls::{self, Peer};
 use crate::config::DestinationRules;
-use crate::config::transport::Source;
+use crate::config::transport::{HttpVersion, Source};
 use crate::dns;
 use crate::port::{ErrorClass, Timings};
 use crate::ssrf;
 
 /// Why there is no connection.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Failure {
     pub(super) class: ErrorClass,
     pub(super) detail: String,
@@ -64,6 +64,7 @@ impl Dialer {
         &self,
         url: &Url,
         rules: &DestinationRules,
+        version: HttpVersion,
         total: Instant,
         timings: &mut Timings,
     ) -> Result<Connection, Failure> {
@@ -77,7 +78,7 @@ impl Dialer {
 
         let (limit, begun) = clock.begin(rules.timeout_connect);
         let connected = eyeballs::connect(&addresses, rules.transport.source, limit).await;
-        timings.connect = begun.elapsed();
+        timings.connect += begun.elapsed();
         let (stream, peer) = connected.map_err(|none| not_connected(clock, &none))?;
         if url.scheme() != "https" {
             return Ok(Connection::new(Stream::Plain(stream), peer));
@@ -95,7 +96,7 @@ impl Dialer {
             None => stream,
         };
         let (limit, begun) = clock.begin(rules.timeout_tls);
-        let secured = timeout_at(limit, self.secure(stream, url, rules)).await;
+        let secured = timeout_at(limit, self.secure(stream, url, rules, version)).await;
         timings.tls = begun.elapsed();
         let stream = secured
             .unwrap_or_else(|_| {
@@ -110,9 +111,14 @@ impl Dialer {
         stream: TcpStream,
         url: &Url,
         rules: &DestinationRules,
+        version: HttpVersion,
     ) -> Result<Stream, Failure> {
         let failed = |detail: String| Failure::new(ErrorClass::Tls, detail);
-        let config = self.tls.get(rules, Peer::Receiver).await.map_err(failed)?;
+        let config = self
+            .tls
+            .get(rules, Peer::Receiver(version))
+            .await
+            .map_err(failed)?;
         let host = url.host_str().unwrap_or_default();
         let name = match (&rules.transport.tls_server_name, literal(url)) {
             (Some(own), _) => server_name(own),

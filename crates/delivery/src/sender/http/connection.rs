@@ -164,6 +164,19 @@ impl Connection {
         }
     }
 
+    /// The stream inside, of a connection that has not been used.
+    pub(super) fn into_stream(self) -> Stream {
+        self.stream
+    }
+
+    /// Whether both sides chose HTTP/2 in the handshake (ALPN, RFC 7301).
+    pub(super) fn chose_http2(&self) -> bool {
+        match &self.stream {
+            Stream::Plain(_) => false,
+            Stream::Tls(stream) => stream.get_ref().1.alpn_protocol() == Some(b"h2"),
+        }
+    }
+
     /// Whether any byte of the request has been given to the system.
     pub(super) fn has_written(&self) -> bool {
         self.written > 0

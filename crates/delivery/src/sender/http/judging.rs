@@ -32,23 +32,45 @@ pub(super) async fn read_and_judge(
     let headers = answer::headers(&std::mem::take(&mut connection.head_bytes), |all| {
         recorded.judge_headers(all)
     });
-    let excerpt = rules.response_excerpt_bytes;
-    let kept = match recorded.reads_body() {
-        true => excerpt.max(rules.response_bytes_max),
-        false => excerpt,
-    };
-    let ended = read_body(connection, head, kept, rules, end, attempt).await;
-    let body = attempt.excerpt.clone();
-    // A copy: a part of the whole would keep all of it in memory until the result is stored.
-    if let Some(start) = body.get(..excerpt) {
-        attempt.excerpt = Bytes::copy_from_slice(start);
-    }
+    let ended = read_body(connection, head, kept(rules), rules, end, attempt).await;
+    let body = take_body(rules, attempt);
     let ended = ended?;
     let read = match ended {
         Ended::Whole => Read::Whole,
         Ended::Capped => Read::Cut,
         Ended::Unsure => Read::Unsure,
     };
+    judge(recorded, headers, body, read, attempt).await;
+    Ok(ended)
+}
+
+/// Bytes of the body that are kept until it is judged.
+pub(super) fn kept(rules: &DestinationRules) -> usize {
+    let excerpt = rules.response_excerpt_bytes;
+    match &rules.recorded {
+        Some(recorded) if recorded.reads_body() => excerpt.max(rules.response_bytes_max),
+        _ => excerpt,
+    }
+}
+
+/// The body that was kept; the attempt is left its excerpt.
+pub(super) fn take_body(rules: &DestinationRules, attempt: &mut Attempt) -> Bytes {
+    let body = attempt.excerpt.clone();
+    // A copy: a part of the whole would keep all of it in memory until the result is stored.
+    if let Some(start) = body.get(..rules.response_excerpt_bytes) {
+        attempt.excerpt = Bytes::copy_from_slice(start);
+    }
+    body
+}
+
+/// Judges an answer. `headers`: what the rules say of its headers.
+pub(super) async fn judge(
+    recorded: &Arc<Recorded>,
+    headers: Result<(), String>,
+    body: Bytes,
+    read: Read,
+    attempt: &mut Attempt,
+) {
     let judged = match headers {
         Ok(()) => judge_body(recorded, body, read).await,
         against => against,
@@ -57,7 +79,6 @@ pub(super) async fn read_and_judge(
         attempt.error = Some(ErrorClass::NotRecorded);
         attempt.detail = against;
     }
-    Ok(ended)
 }
 
 async fn judge_body(recorded: &Arc<Recorded>, body: Bytes, read: Read) -> Result<(), String> {

@@ -1,4 +1,4 @@
-//! `http` and `https`: HTTP/1.1 over our own pool of kept-alive connections to checked addresses.
+//! `http` and `https`: HTTP/1.1 over our own pool of kept-alive connections to checked addresses, or HTTP/2 over shared ones.
 //!
 //! - [`request`]: the request as bytes
 //! - [`answer`]: the answer as facts, from hostile bytes
@@ -6,6 +6,7 @@
 //! - [`judging`]: whether the answer says that it was recorded
 //! - [`connect`], [`eyeballs`], [`tls`], [`identity`], [`proxy`]: from a URL to a connection
 //! - [`pool`]: idle connections
+//! - [`multiplexed`], [`http2`]: the same exchange on a stream of a connection that others use too
 //!
 //! Every attempt ends within its budget and in one class of error. Redirects are never followed: a 3xx is an
 //! answer like any other and no success. A body longer than `response_bytes_max` is cut there and its connection
@@ -24,8 +25,10 @@ mod connect;
 mod connection;
 mod dialing;
 mod eyeballs;
+mod http2;
 mod identity;
 mod judging;
+mod multiplexed;
 mod pool;
 mod proxy;
 mod request;
@@ -48,10 +51,12 @@ use self::answer::{Body, Head};
 use self::connect::{Dialer, Failure};
 use self::connection::{Broken, Connection, Ended};
 use self::dialing::Dialing;
+use self::multiplexed::Gone;
 use self::pool::Pool;
 use self::request::Target;
 use super::{Tools, blank, not_sendable};
 use crate::config::DestinationRules;
+use crate::config::transport::HttpVersion;
 use crate::port::{Attempt, ErrorClass, NotSendable, Notification, Request, Sender, Way};
 
 /// The schemes for [`super::SENDERS`].
@@ -80,12 +85,13 @@ pub(crate) fn check_server_name(name: &str) -> Result<(), String> {
     connect::server_name(name).map(|_| ())
 }
 
-/// Sends over HTTP/1.1. One object keeps one pool.
+/// Sends over HTTP/1.1 and HTTP/2. One object keeps one pool of each.
 pub struct HttpSender {
     clock: Arc<dyn Clock>,
     dialer: Dialer,
     dialing: Dialing,
     pool: Pool,
+    http2: http2::pool::Pool,
 }
 
 impl fmt::Debug for HttpSender {
@@ -148,6 +154,7 @@ impl HttpSender {
             dialer,
             dialing: Dialing::default(),
             pool: Pool::default(),
+            http2: http2::pool::Pool::default(),
         }
     }
 
@@ -177,11 +184,24 @@ impl HttpSender {
         end: Instant,
         attempt: &mut Attempt,
     ) -> Result<(), Failure> {
-        if self
-            .exchange_kept(notification, rules, end, attempt)
-            .await?
+        let version = multiplexed::version(&notification.request.url, rules);
+        if version != HttpVersion::Http2
+            && self
+                .exchange_kept(notification, rules, end, attempt)
+                .await?
         {
             return Ok(());
+        }
+        if version != HttpVersion::Http1 {
+            let sending = self.exchange_multiplexed(version, notification, rules, end, attempt);
+            match Box::pin(sending).await? {
+                Gone::Answered => return Ok(()),
+                Gone::ByHttp1(None) => {}
+                Gone::ByHttp1(Some(made)) => {
+                    let sending = self.exchange_on_made(made, notification, rules, end, attempt);
+                    return Box::pin(sending).await;
+                }
+            }
         }
         // Rare and large: boxed, so that the usual future stays small.
         Box::pin(self.exchange_afresh(notification, rules, end, attempt)).await
@@ -233,15 +253,11 @@ impl HttpSender {
         }
         let dialed = self
             .dialer
-            .dial(url, rules, end, &mut attempt.timings)
+            .dial(url, rules, HttpVersion::Http1, end, &mut attempt.timings)
             .await;
-        attempt.timings.connect += waited;
         let exchange = self.exchange_on(Box::new(dialed?), notification, rules, end, attempt);
-        match dialing::first(place, exchange).await {
-            Err(Failed::For(failure)) => Err(failure),
-            Err(Failed::Stale) => Err(failure(ErrorClass::Closed, Broken::Closed("began"))),
-            Ok(()) => Ok(()),
-        }
+        let ended = dialing::first(place, exchange).await;
+        ended.map_err(Failed::or_closed)
     }
 
     async fn exchange_on(
@@ -253,6 +269,7 @@ impl HttpSender {
         attempt: &mut Attempt,
     ) -> Result<(), Failed> {
         let is_reused = connection.is_reused();
+        attempt.http = Some(::http::Version::HTTP_11);
         attempt.address = Some(connection.peer);
         let head = self
             .head(&mut connection, notification, rules, end, attempt)
@@ -374,6 +391,16 @@ enum Failed {
     /// The kept connection was closed by the receiver; the request may be written again.
     Stale,
     For(Failure),
+}
+
+impl Failed {
+    /// Where it cannot be written again.
+    fn or_closed(self) -> Failure {
+        match self {
+            Self::For(failure) => failure,
+            Self::Stale => failure(ErrorClass::Closed, Broken::Closed("began")),
+        }
+    }
 }
 
 impl From<Failure> for Failed {

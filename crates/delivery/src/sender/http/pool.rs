@@ -23,13 +23,13 @@ use super::connection::Connection;
 use crate::config::{DestinationRules, Transport};
 
 /// The longest life of a connection (chosen: well above a handshake's cost, well below a day).
-const LIFE: Duration = Duration::from_secs(300);
+pub(super) const LIFE: Duration = Duration::from_secs(300);
 
 /// Idle connections of all origins together (chosen: a quarter of a usual limit of open files).
 const IDLE_LIMIT: usize = 16_384;
 
 /// How often connections that ended or are too many are closed.
-const SWEEP_EVERY: Duration = Duration::from_secs(2);
+pub(super) const SWEEP_EVERY: Duration = Duration::from_secs(2);
 
 type Origins = HashMap<Box<str>, Origin, foldhash::fast::RandomState>;
 
@@ -62,7 +62,7 @@ struct Idle {
 
 /// The settings that decide where a connection leads.
 #[derive(Debug, PartialEq)]
-struct Profile {
+pub(super) struct Profile {
     connect_to: Option<String>,
     proxy: Option<Url>,
     ca_file: Option<PathBuf>,
@@ -71,7 +71,7 @@ struct Profile {
 }
 
 impl Profile {
-    fn of(rules: &DestinationRules) -> Self {
+    pub(super) fn of(rules: &DestinationRules) -> Self {
         Self {
             connect_to: rules.connect_to.clone(),
             proxy: rules.proxy.clone(),
@@ -81,7 +81,7 @@ impl Profile {
         }
     }
 
-    fn fits(&self, rules: &DestinationRules) -> bool {
+    pub(super) fn fits(&self, rules: &DestinationRules) -> bool {
         self.connect_to == rules.connect_to
             && self.proxy == rules.proxy
             && self.ca_file == rules.ca_file

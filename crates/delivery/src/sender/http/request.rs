@@ -107,6 +107,33 @@ pub(super) fn write_head(
         out,
         &[&url[Position::BeforeHost..Position::AfterPort], "\r\n"],
     );
+    each_header(notification, rules, |name, value| {
+        push(out, &[name, ": ", value, "\r\n"]);
+    })?;
+    if let Target::Proxy(Some(authorization)) = target {
+        push(out, &["proxy-authorization: ", authorization, "\r\n"]);
+    }
+    if has_length(request) {
+        push(
+            out,
+            &["content-length: ", &request.body.len().to_string(), "\r\n"],
+        );
+    }
+    push(out, &["\r\n"]);
+    Ok(())
+}
+
+/// Gives each header of a request to `put`: those of the rules, of the line, the id, and what every request bears. How it is
+/// framed and where it goes (`host`, `content-length`) is the version's own.
+///
+/// # Errors
+/// A header that cannot be sent.
+pub(super) fn each_header(
+    notification: &Notification,
+    rules: &DestinationRules,
+    mut put: impl FnMut(&str, &str),
+) -> Result<(), NotSendable> {
+    let request = &notification.request;
     let mut has_agent = false;
     let mut has_accept = false;
     let from_rules = rules
@@ -126,33 +153,23 @@ pub(super) fn write_head(
         check_header(name, value)?;
         has_agent |= name.eq_ignore_ascii_case("user-agent");
         has_accept |= name.eq_ignore_ascii_case("accept");
-        push(out, &[name, ": ", value, "\r\n"]);
+        put(name, value);
     }
     if !rules.id_header.is_empty() {
         check_header(&rules.id_header, &notification.id)?;
-        push(out, &[&rules.id_header, ": ", &notification.id, "\r\n"]);
+        put(&rules.id_header, &notification.id);
     }
     if !has_agent {
-        push(out, &["user-agent: ", USER_AGENT, "\r\n"]);
+        put("user-agent", USER_AGENT);
     }
     if !has_accept {
-        push(out, &["accept: */*\r\n"]);
+        put("accept", "*/*");
     }
-    if let Target::Proxy(Some(authorization)) = target {
-        push(out, &["proxy-authorization: ", authorization, "\r\n"]);
-    }
-    if has_length(request) {
-        push(
-            out,
-            &["content-length: ", &request.body.len().to_string(), "\r\n"],
-        );
-    }
-    push(out, &["\r\n"]);
     Ok(())
 }
 
 /// A header of the rules replaces one of the line.
-fn is_in(rules: &DestinationRules, name: &str) -> bool {
+pub(super) fn is_in(rules: &DestinationRules, name: &str) -> bool {
     rules
         .headers
         .iter()
@@ -160,7 +177,7 @@ fn is_in(rules: &DestinationRules, name: &str) -> bool {
 }
 
 /// RFC 9110, section 8.6: methods that anticipate content say its length even when it is zero.
-fn has_length(request: &Request) -> bool {
+pub(super) fn has_length(request: &Request) -> bool {
     !request.body.is_empty() || matches!(request.method, Method::POST | Method::PUT | Method::PATCH)
 }
 

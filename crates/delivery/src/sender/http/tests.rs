@@ -2,6 +2,7 @@
 //!
 //! tidy: long because every way to misbehave is a receiver with its own few lines.
 
+mod http2;
 mod identity;
 mod judging;
 

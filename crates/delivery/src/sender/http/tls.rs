@@ -14,13 +14,13 @@ use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 
 use super::identity;
 use crate::config::DestinationRules;
-use crate::config::transport::{Identity, TlsVersion};
+use crate::config::transport::{HttpVersion, Identity, TlsVersion};
 
 /// Whom TLS is spoken with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Peer {
-    /// The receiver itself.
-    Receiver,
+    /// The receiver itself, which is offered these versions of HTTP.
+    Receiver(HttpVersion),
     /// The proxy before it: it gets no certificate of ours, and the machine's authorities are trusted beside `ca_file`.
     Proxy,
 }
@@ -52,7 +52,7 @@ impl Configs {
     ) -> Result<Arc<ClientConfig>, String> {
         let transport = &rules.transport;
         let key = match peer {
-            Peer::Receiver => Key {
+            Peer::Receiver(_) => Key {
                 ca_file: rules.ca_file.clone(),
                 identity: transport.identity.clone(),
                 version_min: transport.tls_version_min,
@@ -78,7 +78,7 @@ impl Configs {
 
 fn build(key: &Key) -> Result<Arc<ClientConfig>, String> {
     let roots = match (&key.ca_file, key.peer) {
-        (Some(path), Peer::Receiver) => roots_in(path)?,
+        (Some(path), Peer::Receiver(_)) => roots_in(path)?,
         (Some(path), Peer::Proxy) => {
             let mut roots = roots_in(path)?;
             roots.extend(native_roots().map_or_else(|_| Vec::new(), |native| native.roots));
@@ -100,7 +100,12 @@ fn build(key: &Key) -> Result<Arc<ClientConfig>, String> {
                 .map_err(|error| identity::unfit(identity, &error))?
         }
     };
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let offered: &[&[u8]] = match key.peer {
+        Peer::Receiver(HttpVersion::Http2) => &[b"h2"],
+        Peer::Receiver(HttpVersion::Auto) => &[b"h2", b"http/1.1"],
+        Peer::Receiver(HttpVersion::Http1) | Peer::Proxy => &[b"http/1.1"],
+    };
+    config.alpn_protocols = offered.iter().map(|name| name.to_vec()).collect();
     Ok(Arc::new(config))
 }
 
