@@ -18,7 +18,7 @@ use super::secret::{self, Secrets};
 use super::success::Success;
 use super::transport::{HttpVersion, SourceAddress, TlsVersion};
 use super::value::{Rate, Schedule, Size, Span};
-use super::{Invalid, Problems};
+use super::{Invalid, Problems, proxy};
 use crate::deadline;
 use crate::format::check_static_header;
 use crate::masking::{MASK, Masking};
@@ -91,9 +91,9 @@ pub struct Destination {
     /// Networks that are allowed although they are private or special; takes the place of the list of `*`. Default none.
     #[serde(deserialize_with = "networks")]
     pub allow_cidrs: Vec<IpNet>,
-    /// Proxy `http://host:port` for all requests (CONNECT for https). Not beside `connect_to`; takes the place of one in
-    /// `*`. Default none.
-    pub proxy: Option<Url>,
+    /// Proxy `http://host:port` or `https://user:${secret:PROXY}@host:port` for all requests (CONNECT for https and HTTP/2).
+    /// Not beside `connect_to`; takes the place of one in `*`; empty for none. Default none.
+    pub proxy: Option<String>,
     /// Idle connections kept open. 0 to 10000; default 64.
     pub idle_connections_max: Option<u32>,
     /// How long an idle connection is kept. 0s to 10m; default 50s.
@@ -161,7 +161,9 @@ impl Destination {
             Some(success) => success.resolve(name)?,
             None => (under.success.clone(), under.recorded.clone()),
         };
-        let (connect_to, proxy) = self.way(under);
+        let (connect_to, proxy) = self
+            .way(under, named, secrets)
+            .map_err(|detail| Invalid::new(&key_of(name, "proxy"), detail))?;
         let hidden = hidden(&headers, mail_relay.as_ref(), proxy.as_ref());
         let hidden = with_more(
             &hidden,
@@ -230,11 +232,17 @@ impl Destination {
 
     /// Where connections go in place of the URL's host: one of the two at most. Its own `connect_to` takes the place of a
     /// `proxy` for all, and the other way round.
-    fn way(&self, under: &DestinationRules) -> (Option<String>, Option<Url>) {
-        match (&self.connect_to, &self.proxy) {
+    fn way(
+        &self,
+        under: &DestinationRules,
+        named: &BTreeMap<String, String>,
+        secrets: &dyn Secrets,
+    ) -> Result<(Option<String>, Option<Url>), String> {
+        Ok(match (&self.connect_to, &self.proxy) {
             (None, None) => (under.connect_to.clone(), under.proxy.clone()),
-            (connect_to, proxy) => (connect_to.clone(), proxy.clone()),
-        }
+            (connect_to, None) => (connect_to.clone(), None),
+            (connect_to, Some(text)) => (connect_to.clone(), proxy::read(text, named, secrets)?),
+        })
     }
 
     /// Adds what is wrong with these rules to `problems`.
@@ -338,13 +346,9 @@ impl Destination {
                 "stands beside `proxy`, and a connection goes to one of them: leave one out",
             );
         }
-        if let Some(proxy) = &self.proxy
-            && (proxy.scheme() != "http" || proxy.host_str().is_none() || has_more(proxy))
-        {
-            problems.push(
-                &key_of(name, "proxy"),
-                format!("`{}` is not `http://host:port`", without_password(proxy)),
-            );
+        let literal = self.proxy.as_deref().filter(|text| !text.contains("${"));
+        if let Some(Err(detail)) = literal.map(proxy::parse) {
+            problems.push(&key_of(name, "proxy"), detail);
         }
     }
 
@@ -388,6 +392,10 @@ impl Destination {
                 }
             }
         }
+        let proxy = self.proxy.as_deref().filter(|text| text.contains("${"));
+        if let Some(Err(detail)) = proxy.map(|text| proxy::read(text, named, secrets)) {
+            problems.push(&key("proxy"), detail);
+        }
         if let Some(path) = &self.ca_file
             && let Err(detail) = crate::sender::http::check_ca_file(path)
         {
@@ -400,8 +408,8 @@ impl Destination {
     #[must_use]
     pub fn shown(&self) -> Self {
         let mut shown = self.clone();
-        if let Some(proxy) = &mut shown.proxy {
-            *proxy = without_password(proxy);
+        if let Some(text) = shown.proxy.as_mut().filter(|text| !text.contains("${")) {
+            *text = proxy::shown(text);
         }
         let hides = Masking::default();
         for (name, value) in &mut shown.headers {
@@ -503,18 +511,13 @@ impl Retry {
 }
 
 /// The URL with `***` in the place of its password.
-fn without_password(url: &Url) -> Url {
+pub(super) fn without_password(url: &Url) -> Url {
     let mut url = url.clone();
     if url.password().is_some() {
         // Fails for URLs that cannot have a password; this one has.
         let _ = url.set_password(Some(MASK));
     }
     url
-}
-
-/// Whether a proxy's URL says what is not read.
-fn has_more(proxy: &Url) -> bool {
-    proxy.path() != "/" || proxy.query().is_some() || proxy.fragment().is_some()
 }
 
 pub(super) fn key_of(name: &str, key: &str) -> String {

@@ -455,7 +455,7 @@ pub const KEYS: &[Key] = &[
         Kind::Url,
         "",
         "none",
-        "Proxy `http://host:port` for all requests (CONNECT for https). Not beside `connect_to`; takes the place of one in `*`",
+        "Proxy `http://host:port` or `https://user:${secret:PROXY}@host:port` for all requests (CONNECT for https and HTTP/2). Not beside `connect_to`; takes the place of one in `*`; empty for none",
     ),
     key(
         "destinations.\"HOST\"",

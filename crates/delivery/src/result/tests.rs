@@ -203,7 +203,7 @@ fn an_attempt_without_answer_says_so() {
         detail: "no such name".into(),
         sent: false,
         address: None,
-        http: None,
+        http: Some(http::Version::HTTP_2),
         retry_after: Some(Duration::from_secs(2)),
         excerpt: Bytes::from_static(&[0xff, b'a']),
         ..attempt()
@@ -214,6 +214,7 @@ fn an_attempt_without_answer_says_so() {
         (stored.error.as_deref(), stored.sent),
         (Some("dns"), Some(false))
     );
+    assert_eq!(stored.http.as_deref(), Some("2"));
     assert_eq!(
         (stored.retry_after_ms, stored.excerpt.as_deref()),
         (Some(2000), Some("\u{fffd}a"))

@@ -7,13 +7,15 @@
 //! `connect_to` and `proxy` are the operator's own lines and their addresses are not checked. A proxy resolves
 //! the names itself: only addresses written in the URL are checked then.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
+use tokio_rustls::TlsConnector;
 use url::{Position, Url};
 
 use super::connection::{Connection, Stream};
@@ -80,21 +82,27 @@ impl Dialer {
         let connected = eyeballs::connect(&addresses, rules.transport.source, limit).await;
         timings.connect += begun.elapsed();
         let (stream, peer) = connected.map_err(|none| not_connected(clock, &none))?;
-        if url.scheme() != "https" {
-            return Ok(Connection::new(Stream::Plain(stream), peer));
-        }
-        let stream = match &rules.proxy {
+        let stream = Stream::Plain(stream);
+        let connection = match &rules.proxy {
             Some(proxy) => {
-                let tunnel = super::proxy::tunnel(stream, peer, proxy, url);
-                timeout_at(limit, tunnel)
+                let through = self.through(stream, peer, proxy, url, rules, version);
+                timeout_at(limit, through)
                     .await
-                    .unwrap_or_else(|_| Err("no answer to CONNECT in time".to_owned()))
+                    .unwrap_or_else(|_| Err("no tunnel in time".to_owned()))
                     .map_err(|detail| {
                         Failure::new(ErrorClass::Proxy, format!("proxy: {detail}")).at(peer)
                     })?
             }
-            None => stream,
+            None => Connection::new(stream, peer),
         };
+        if url.scheme() != "https" {
+            return Ok(connection);
+        }
+        let (stream, early) = connection.into_parts();
+        if !early.is_empty() {
+            let detail = "proxy: bytes before the TLS handshake";
+            return Err(Failure::new(ErrorClass::Proxy, detail).at(peer));
+        }
         let (limit, begun) = clock.begin(rules.timeout_tls);
         let secured = timeout_at(limit, self.secure(stream, url, rules, version)).await;
         timings.tls = begun.elapsed();
@@ -106,31 +114,70 @@ impl Dialer {
         Ok(Connection::new(stream, peer))
     }
 
+    /// TLS with the proxy where it is to be, and a tunnel for all but plain HTTP/1.1.
+    async fn through(
+        &self,
+        mut stream: Stream,
+        peer: SocketAddr,
+        proxy: &Url,
+        url: &Url,
+        rules: &DestinationRules,
+        version: HttpVersion,
+    ) -> Result<Connection, String> {
+        if proxy.scheme() == "https" {
+            let config = self.tls.get(rules, Peer::Proxy).await?;
+            let host = proxy.host_str().unwrap_or_default();
+            let name = literal(proxy).map_or_else(|| server_name(host), |ip| Ok(ip.into()))?;
+            stream = handshake(config, name, stream)
+                .await
+                .map_err(|error| format!("TLS with `{host}` failed: {error}"))?;
+        }
+        if url.scheme() == "https" || version == HttpVersion::Http2 {
+            return super::proxy::tunnel(stream, peer, proxy, url).await;
+        }
+        Ok(Connection::new(stream, peer))
+    }
+
     async fn secure(
         &self,
-        stream: TcpStream,
+        stream: Stream,
         url: &Url,
         rules: &DestinationRules,
         version: HttpVersion,
     ) -> Result<Stream, Failure> {
         let failed = |detail: String| Failure::new(ErrorClass::Tls, detail);
-        let config = self
-            .tls
-            .get(rules, Peer::Receiver(version))
-            .await
-            .map_err(failed)?;
+        let peer = Peer::Receiver(version);
+        let config = self.tls.get(rules, peer).await.map_err(failed)?;
         let host = url.host_str().unwrap_or_default();
         let name = match (&rules.transport.tls_server_name, literal(url)) {
             (Some(own), _) => server_name(own),
             (None, Some(address)) => Ok(ServerName::from(address)),
             (None, None) => server_name(host.trim_end_matches('.')),
         };
-        let name = name.map_err(failed)?;
-        let connector = tokio_rustls::TlsConnector::from(config);
-        match connector.connect(name, stream).await {
-            Ok(stream) => Ok(Stream::Tls(Box::new(stream))),
-            Err(error) => Err(failed(format!("TLS with `{host}` failed: {error}"))),
+        let secured = handshake(config, name.map_err(failed)?, stream).await;
+        secured.map_err(|error| failed(format!("TLS with `{host}` failed: {error}")))
+    }
+}
+
+/// TLS over a stream, which may be TLS already.
+async fn handshake(
+    config: Arc<ClientConfig>,
+    name: ServerName<'static>,
+    stream: Stream,
+) -> io::Result<Stream> {
+    let connector = TlsConnector::from(config);
+    match stream {
+        Stream::Plain(plain) => {
+            let stream = connector.connect(name, plain).await?;
+            Ok(Stream::Tls(Box::new(stream)))
         }
+        Stream::Tls(outer) => {
+            let stream = connector.connect(name, outer).await?;
+            Ok(Stream::Nested(Box::new(stream)))
+        }
+        Stream::Nested(_) => Err(io::Error::other(
+            "a third layer of TLS is none that is made",
+        )),
     }
 }
 
@@ -220,7 +267,7 @@ async fn all_addresses(
             .map_err(|refused| Failure::new(ErrorClass::Address, refused))?;
     }
     if let Some(proxy) = &rules.proxy {
-        let port = proxy.port_or_known_default().unwrap_or(80);
+        let port = proxy.port_or_known_default().unwrap_or_default();
         return resolve_own(
             dns,
             &format!("{}:{port}", proxy.host_str().unwrap_or_default()),

@@ -28,11 +28,12 @@ const INBOX_BYTES: usize = 2048;
 /// A buffer larger than this is not kept by an idle connection.
 const KEPT_BUFFER_BYTES: usize = 16 * 1024;
 
-/// Plain TCP or TLS over it.
+/// Plain TCP, TLS over it, or TLS within the TLS of a proxy.
 #[derive(Debug)]
 pub(super) enum Stream {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
+    Nested(Box<TlsStream<Box<TlsStream<TcpStream>>>>),
 }
 
 impl AsyncRead for Stream {
@@ -44,6 +45,7 @@ impl AsyncRead for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
             Self::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Self::Nested(stream) => Pin::new(stream).poll_read(cx, buffer),
         }
     }
 }
@@ -57,6 +59,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
             Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Nested(stream) => Pin::new(stream).poll_write(cx, bytes),
         }
     }
 
@@ -68,6 +71,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, parts),
             Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, parts),
+            Self::Nested(stream) => Pin::new(stream).poll_write_vectored(cx, parts),
         }
     }
 
@@ -79,6 +83,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Plain(_) => Poll::Ready(Ok(())),
             Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Nested(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
@@ -86,6 +91,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Nested(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }
@@ -156,17 +162,9 @@ impl Connection {
         self.served > 0
     }
 
-    /// The plain stream inside, when nothing was read that has not been used.
-    pub(super) fn into_plain(self) -> Option<TcpStream> {
-        match self.stream {
-            Stream::Plain(stream) if self.inbox.is_empty() => Some(stream),
-            _ => None,
-        }
-    }
-
-    /// The stream inside, of a connection that has not been used.
-    pub(super) fn into_stream(self) -> Stream {
-        self.stream
+    /// The stream inside and what was read and not used.
+    pub(super) fn into_parts(self) -> (Stream, BytesMut) {
+        (self.stream, self.inbox)
     }
 
     /// Whether both sides chose HTTP/2 in the handshake (ALPN, RFC 7301).
@@ -174,6 +172,7 @@ impl Connection {
         match &self.stream {
             Stream::Plain(_) => false,
             Stream::Tls(stream) => stream.get_ref().1.alpn_protocol() == Some(b"h2"),
+            Stream::Nested(stream) => stream.get_ref().1.alpn_protocol() == Some(b"h2"),
         }
     }
 

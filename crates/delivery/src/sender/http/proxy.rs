@@ -1,11 +1,10 @@
-//! Through an HTTP proxy: CONNECT for https; plain requests name the whole URL (see [`super::request`]).
+//! Through an HTTP proxy: CONNECT for https and HTTP/2; plain requests name the whole URL (see [`super::request`]).
 
 use std::net::SocketAddr;
 
 use base64::Engine;
 use http::Method;
 use percent_encoding::percent_decode_str;
-use tokio::net::TcpStream;
 use url::Url;
 
 use super::connect::authority;
@@ -23,18 +22,19 @@ pub(super) fn authorization(proxy: &Url) -> Option<String> {
     Some(format!("Basic {pair}"))
 }
 
-/// Asks the proxy at the other end of `stream` for a tunnel to the receiver of `url`.
+/// Asks the proxy at the other end of `stream` for a tunnel to the receiver of `url`. A receiver that speaks first may be heard
+/// with the proxy's answer: its bytes stay in the connection.
 ///
 /// # Errors
 /// Words for the operator.
 pub(super) async fn tunnel(
-    stream: TcpStream,
+    stream: Stream,
     peer: SocketAddr,
     proxy: &Url,
     url: &Url,
-) -> Result<TcpStream, String> {
+) -> Result<Connection, String> {
     let target = authority(url);
-    let mut connection = Connection::new(Stream::Plain(stream), peer);
+    let mut connection = Connection::new(stream, peer);
     let mut head = format!("CONNECT {target} HTTP/1.1\r\nhost: {target}\r\n");
     if let Some(authorization) = authorization(proxy) {
         head.push_str("proxy-authorization: ");
@@ -50,9 +50,8 @@ pub(super) async fn tunnel(
     if !(200..300).contains(&answer.status) {
         return Err(format!("status {} to CONNECT {target}", answer.status));
     }
-    connection
-        .into_plain()
-        .ok_or_else(|| format!("bytes after the answer to CONNECT {target}"))
+    // What it served is the tunnel, which is new.
+    Ok(connection)
 }
 
 #[cfg(test)]

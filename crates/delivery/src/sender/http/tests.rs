@@ -5,6 +5,7 @@
 mod http2;
 mod identity;
 mod judging;
+mod proxy;
 
 use std::future::Future;
 use std::net::SocketAddr;

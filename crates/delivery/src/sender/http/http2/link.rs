@@ -15,15 +15,15 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
-use h2::client::{Builder, Connection, SendRequest};
+use h2::client::{Builder, SendRequest};
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
 use super::super::answer::HEAD_BYTES_LIMIT;
-use super::super::connection::Stream;
+use super::super::connection::{Connection, Stream};
 use super::super::pool::LIFE;
 use super::super::tls;
 
@@ -109,9 +109,10 @@ impl Link {
     /// # Errors
     /// When the connection is gone.
     pub(super) async fn open(
-        stream: Stream,
-        peer: SocketAddr,
+        connection: Connection,
     ) -> Result<(Self, impl Future<Output = ()> + Send + use<>), h2::Error> {
+        let peer = connection.peer;
+        let (stream, early) = connection.into_parts();
         let state = Arc::new(State {
             streams: AtomicU32::new(0),
             is_closing: AtomicBool::new(false),
@@ -122,6 +123,7 @@ impl Link {
         });
         let metered = Metered {
             stream,
+            early,
             state: Arc::clone(&state),
         };
         let (send, connection) = Builder::new()
@@ -190,7 +192,7 @@ impl Slot {
     }
 }
 
-async fn drive(mut connection: Connection<Metered, Bytes>, state: Arc<State>) {
+async fn drive(mut connection: h2::client::Connection<Metered, Bytes>, state: Arc<State>) {
     let mut pings = connection.ping_pong();
     let (mut known, mut is_asked, mut is_left) = (0, false, false);
     loop {
@@ -227,6 +229,8 @@ async fn drive(mut connection: Connection<Metered, Bytes>, state: Arc<State>) {
 #[derive(Debug)]
 struct Metered {
     stream: Stream,
+    /// What was read before.
+    early: BytesMut,
     state: Arc<State>,
 }
 
@@ -237,6 +241,11 @@ impl AsyncRead for Metered {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if !this.early.is_empty() {
+            let count = this.early.len().min(buffer.remaining());
+            buffer.put_slice(&this.early.split_to(count));
+            return Poll::Ready(Ok(()));
+        }
         let before = buffer.filled().len();
         let read = std::task::ready!(Pin::new(&mut this.stream).poll_read(cx, buffer));
         if let Err(error) = &read

@@ -206,7 +206,7 @@ impl Making {
         connection: Connection,
     ) -> Result<Slot, Failure> {
         let peer = connection.peer;
-        let opened = Link::open(connection.into_stream(), peer).await;
+        let opened = Link::open(connection).await;
         let gone = |detail: String| Failure {
             address: Some(peer),
             ..failure(ErrorClass::Closed, detail)

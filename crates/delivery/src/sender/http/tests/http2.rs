@@ -25,9 +25,9 @@ fn by_http2() -> DestinationRules {
 
 /// What a friendly receiver saw.
 #[derive(Default)]
-struct Seen {
+pub(super) struct Seen {
     connections: usize,
-    requests: Vec<(::http::Request<()>, Vec<u8>)>,
+    pub(super) requests: Vec<(::http::Request<()>, Vec<u8>)>,
 }
 
 /// Serves HTTP/2 on `stream`: 200 and "ok", `streams` at once.
@@ -62,7 +62,7 @@ async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, streams: u32, seen: 
     }
 }
 
-async fn friendly(streams: u32) -> (SocketAddr, Arc<Mutex<Seen>>) {
+pub(super) async fn friendly(streams: u32) -> (SocketAddr, Arc<Mutex<Seen>>) {
     let seen = Arc::<Mutex<Seen>>::default();
     let shared = Arc::clone(&seen);
     let address = receiver(move |_, stream| serve(stream, streams, Arc::clone(&shared))).await;
