@@ -88,6 +88,10 @@ pub struct Destination {
     /// Address of this machine that connections come from: one, or one of each family; a family without one is not connected
     /// to. Empty for any. Default any.
     pub source_address: Option<SourceAddress>,
+    /// The shortest time that an address of its name serves, whatever the record says. 0s to 1d; default 5s.
+    pub dns_ttl_min: Option<Span>,
+    /// The longest. 0s to 1d; default 5m.
+    pub dns_ttl_max: Option<Span>,
     /// Networks that are allowed although they are private or special; takes the place of the list of `*`. Default none.
     #[serde(deserialize_with = "networks")]
     pub allow_cidrs: Vec<IpNet>,

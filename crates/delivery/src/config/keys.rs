@@ -443,6 +443,22 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "destinations.\"HOST\"",
+        "dns_ttl_min",
+        Kind::Span,
+        "0s to 1d",
+        "5s",
+        "The shortest time that an address of its name serves, whatever the record says",
+    ),
+    key(
+        "destinations.\"HOST\"",
+        "dns_ttl_max",
+        Kind::Span,
+        "0s to 1d",
+        "5m",
+        "The longest",
+    ),
+    key(
+        "destinations.\"HOST\"",
         "allow_cidrs",
         Kind::Networks,
         "",
@@ -634,6 +650,22 @@ pub const KEYS: &[Key] = &[
         "The longest `Retry-After` that is obeyed; a longer one counts as this",
     ),
     key(
+        "dns",
+        "resolver",
+        Kind::Choice,
+        "",
+        "auto",
+        "Who is asked for the addresses of names: `dns` (`/etc/hosts`, then the servers of `/etc/resolv.conf`), `system` (`getaddrinfo`, which tells no time to live), or `auto`: `dns` where the machine finds names by these alone",
+    ),
+    key(
+        "dns",
+        "servers",
+        Kind::List,
+        "at most 3",
+        "those of /etc/resolv.conf",
+        "Servers as `address:port` in their place",
+    ),
+    key(
         "notifier",
         "slots",
         Kind::Count,
@@ -815,7 +847,7 @@ mod tests {
     fn the_table_lists_exactly_the_keys_that_serde_takes() {
         let mut sections: Vec<&str> = KEYS.iter().map(|key| key.section).collect();
         sections.dedup();
-        assert_eq!(sections.len(), 11);
+        assert_eq!(sections.len(), 12);
         for section in sections {
             let mut taken = taken(section);
             taken.retain(|name| !["format", "mask", "retry", "request"].contains(&name.as_str()));

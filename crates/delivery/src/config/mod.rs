@@ -1,4 +1,4 @@
-//! The settings of delivery: `[routes.*]`, `[destinations."host"]`, `[notifier]`, `[scaler]`, `[results]`, `[secrets]`.
+//! The settings of delivery: `[routes.*]`, `[destinations."host"]`, `[dns]`, `[notifier]`, `[scaler]`, `[results]`, `[secrets]`.
 //!
 //! Unknown keys are refused. [`Settings::problems`] says of every wrong value which key it is, what is wrong and
 //! what would be right.
@@ -10,10 +10,12 @@
 //! - [`route`]: queue, format and rules of a route; [`request`]: templates of both
 //! - [`transport`], `proxy`: how connections are made
 //! - `unmet`: rules that never take effect
+//! - [`dns`]: who is asked for addresses
 //! - [`work`]: notifier, scaler, results
 //! - [`keys`]: the table of all keys, for the generated reference
 
 pub mod destination;
+pub mod dns;
 pub(crate) mod hidden;
 pub mod keys;
 mod proxy;
@@ -54,6 +56,8 @@ pub struct Settings {
     pub routes: BTreeMap<String, Route>,
     /// The rules for receivers by host, the most specific first: exact, longest `*.domain`, `*`. At most 10,000.
     pub destinations: BTreeMap<String, Destination>,
+    /// Who is asked for the addresses of names.
+    pub dns: dns::Dns,
     /// How notifiers work.
     pub notifier: Notifier,
     /// How many notifiers run.
@@ -156,6 +160,7 @@ impl Settings {
                 "more than 10000 destinations; use `*.domain`",
             );
         }
+        self.dns.check(&mut problems);
         self.notifier.check(&mut problems);
         self.scaler.check(&mut problems);
         self.results.check(&mut problems);

@@ -8,12 +8,15 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::destination::{Destination, key_of};
 use super::secret::{self, SecretText, Secrets};
+use super::value::Span;
 use super::{Invalid, Problems};
+use crate::dns::Bounds;
 use crate::sender::http;
 
 /// The versions of HTTP that are spoken.
@@ -129,6 +132,8 @@ pub struct Transport {
     pub tls_server_name: Option<String>,
     /// See [`Destination::source_address`].
     pub source: Option<Source>,
+    /// See [`Destination::dns_ttl_min`].
+    pub dns: Bounds,
 }
 
 impl Destination {
@@ -164,11 +169,19 @@ impl Destination {
                 .parse()
                 .map_err(|detail| Invalid::new(&key_of(name, "source_address"), detail))?;
         }
+        own.dns = self.dns_bounds(under.dns);
         Ok(if own == **under {
             Arc::clone(under)
         } else {
             Arc::new(own)
         })
+    }
+
+    fn dns_bounds(&self, under: Bounds) -> Bounds {
+        Bounds {
+            min: self.dns_ttl_min.map_or(under.min, Span::get),
+            max: self.dns_ttl_max.map_or(under.max, Span::get),
+        }
     }
 
     fn identity(
@@ -209,6 +222,26 @@ impl Destination {
                     format!("stands without `{other}`; a certificate is of use with its key alone: give both here"),
                 );
             }
+        }
+        let day = Duration::from_secs(86_400);
+        for (key, span) in [
+            ("dns_ttl_min", self.dns_ttl_min),
+            ("dns_ttl_max", self.dns_ttl_max),
+        ] {
+            problems.span(&key_of(name, key), span, Duration::ZERO, day);
+        }
+        let bounds = self.dns_bounds(Bounds::default());
+        if bounds.min > bounds.max {
+            let key = if self.dns_ttl_min.is_some() {
+                "dns_ttl_min"
+            } else {
+                "dns_ttl_max"
+            };
+            let (min, max) = (Span(bounds.min), Span(bounds.max));
+            problems.push(
+                &key_of(name, key),
+                format!("dns_ttl_min ({min}) is longer than dns_ttl_max ({max}); give both"),
+            );
         }
         if let Some(key) = &self.client_key
             && key.contains("-----BEGIN")

@@ -278,8 +278,8 @@ async fn receiver(how: Act, certificates: &Arc<Certificates>) -> String {
 struct NoNames;
 
 impl dns::Resolve for NoNames {
-    fn resolve(&self, _: &str) -> BoxFuture<'static, std::io::Result<Vec<std::net::IpAddr>>> {
-        let found = Err(std::io::Error::other("no such name"));
+    fn resolve(&self, _: &str) -> BoxFuture<'static, Result<dns::Found, dns::Missing>> {
+        let found = Err(std::io::Error::other("no such name").into());
         Box::pin(std::future::ready(found))
     }
 }

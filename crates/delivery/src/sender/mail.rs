@@ -203,7 +203,7 @@ impl MailSender {
         if let Ok(address) = relay.host.parse() {
             return Ok(vec![SocketAddr::new(address, relay.port)]);
         }
-        let found = self.dns.lookup(&relay.host).await;
+        let found = self.dns.lookup(&relay.host, dns::Bounds::default()).await;
         let found = found.map_err(|error| (ErrorClass::Dns, None, error.to_string()))?;
         Ok(found
             .iter()

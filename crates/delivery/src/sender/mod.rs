@@ -20,7 +20,8 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
 use crate::config::DestinationRules;
-use crate::dns::{self, Resolve, SystemResolver};
+use crate::config::dns::Dns;
+use crate::dns::{self, Resolve};
 use crate::port::{Attempt, NotSendable, Notification, Request, Sender, Timings, Way};
 
 /// Makes the sender of one kind.
@@ -50,10 +51,16 @@ pub struct Tools {
 }
 
 impl Tools {
-    /// The machine's resolver behind the default cache.
+    /// The resolver of the default settings behind the default cache.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self::with_resolver(clock, Arc::new(SystemResolver))
+        Self::of(clock, &Dns::default())
+    }
+
+    /// The resolver of these settings behind the default cache.
+    #[must_use]
+    pub fn of(clock: Arc<dyn Clock>, settings: &Dns) -> Self {
+        Self::with_resolver(clock, dns::resolver(settings))
     }
 
     /// Another resolver behind the default cache.

@@ -14,6 +14,7 @@ pub(crate) mod server;
 
 use std::collections::BTreeMap;
 
+use delivery::config::dns::Dns;
 use delivery::config::{Destination, Notifier, Results, Route, Scaler, Settings};
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +33,8 @@ pub(crate) struct Config {
     pub(crate) routes: BTreeMap<String, Route>,
     /// The rules for receivers by host, the most specific first: exact, longest `*.domain`, `*`. At most 10,000.
     pub(crate) destinations: BTreeMap<String, Destination>,
+    /// Who is asked for the addresses of names.
+    pub(crate) dns: Dns,
     /// How notifiers work.
     pub(crate) notifier: Notifier,
     /// How many notifiers run.
@@ -48,6 +51,7 @@ impl Config {
         Settings {
             routes: self.routes.clone(),
             destinations: self.destinations.clone(),
+            dns: self.dns.clone(),
             notifier: self.notifier.clone(),
             scaler: self.scaler.clone(),
             results: self.results.clone(),

@@ -262,7 +262,7 @@ fn parts(
     Parts {
         route: Arc::from(order.route.as_str()),
         queue: Arc::new(queue),
-        sender: Arc::new(Senders::new(Tools::new(clock.clone()))),
+        sender: Arc::new(Senders::new(Tools::of(clock.clone(), &settings.dns))),
         clock,
         metrics,
         format,

@@ -77,7 +77,10 @@ impl House {
             ledger: ledger.clone(),
             demand: Arc::new(Demand::new(metrics.clone())),
             clock: clock.clone(),
-            runtimes: Runtimes::start(threads(&now.config.server), Tools::new(clock.clone()))?,
+            runtimes: Runtimes::start(
+                threads(&now.config.server),
+                &Tools::of(clock.clone(), &now.config.dns),
+            )?,
             salt: data::salt(path)?,
             host: data::host(),
             started: AtomicU64::new(0),
@@ -235,7 +238,8 @@ impl House {
             ),
         }
         // Those that run know the old rules; they end what is in flight, and others take over at once.
-        self.notifiers.runtimes.renew();
+        let tools = Tools::of(self.notifiers.clock.clone(), &self.live.now().config.dns);
+        self.notifiers.runtimes.renew(&tools);
         self.notifiers.renew().await;
         let rules = work::rules(&self.live.now(), &self.notifiers.routes.read());
         self.work.plans.set_rules(rules);

@@ -24,26 +24,24 @@ struct Lane {
 /// All of them.
 #[derive(Debug)]
 pub(super) struct Runtimes {
-    tools: Tools,
     lanes: Vec<Lane>,
     turn: AtomicUsize,
 }
 
 impl Runtimes {
     /// Starts `count` threads.
-    pub(super) fn start(count: usize, tools: Tools) -> anyhow::Result<Self> {
+    pub(super) fn start(count: usize, tools: &Tools) -> anyhow::Result<Self> {
         let lanes = (0..count.max(1)).map(|_| Lane::start(Senders::new(tools.clone())));
         Ok(Self {
             lanes: lanes.collect::<anyhow::Result<_>>()?,
-            tools,
             turn: AtomicUsize::new(0),
         })
     }
 
-    /// Gives those that start from now on new connections; those that run keep theirs.
-    pub(super) fn renew(&self) {
+    /// Gives those that start from now on new connections, made with these tools; those that run keep theirs.
+    pub(super) fn renew(&self, tools: &Tools) {
         for lane in &self.lanes {
-            *lane.senders.lock() = Senders::new(self.tools.clone());
+            *lane.senders.lock() = Senders::new(tools.clone());
         }
     }
 

@@ -260,7 +260,7 @@ async fn all_addresses(
 ) -> Result<Vec<SocketAddr>, Failure> {
     let port = url.port_or_known_default().unwrap_or_default();
     if let Some(target) = &rules.connect_to {
-        return resolve_own(dns, target).await;
+        return resolve_own(dns, target, rules.transport.dns).await;
     }
     if let Some(address) = literal(url) {
         ssrf::check(url, address, rules)
@@ -271,6 +271,7 @@ async fn all_addresses(
         return resolve_own(
             dns,
             &format!("{}:{port}", proxy.host_str().unwrap_or_default()),
+            rules.transport.dns,
         )
         .await;
     }
@@ -278,7 +279,7 @@ async fn all_addresses(
         return Ok(vec![SocketAddr::new(address, port)]);
     }
     let found = dns
-        .lookup(url.host_str().unwrap_or_default())
+        .lookup(url.host_str().unwrap_or_default(), rules.transport.dns)
         .await
         .map_err(|error| Failure::new(ErrorClass::Dns, error))?;
     for address in found.iter() {
@@ -293,7 +294,11 @@ async fn all_addresses(
 }
 
 /// The addresses of `host:port` from the operator's own settings.
-async fn resolve_own(dns: &dns::Cache, target: &str) -> Result<Vec<SocketAddr>, Failure> {
+async fn resolve_own(
+    dns: &dns::Cache,
+    target: &str,
+    bounds: dns::Bounds,
+) -> Result<Vec<SocketAddr>, Failure> {
     if let Ok(address) = target.parse() {
         return Ok(vec![address]);
     }
@@ -311,7 +316,7 @@ async fn resolve_own(dns: &dns::Cache, target: &str) -> Result<Vec<SocketAddr>, 
         return Ok(vec![SocketAddr::new(address, port)]);
     }
     let found = dns
-        .lookup(host)
+        .lookup(host, bounds)
         .await
         .map_err(|error| Failure::new(ErrorClass::Dns, error))?;
     Ok(found

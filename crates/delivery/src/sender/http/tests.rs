@@ -465,12 +465,14 @@ async fn retry_after_is_told() {
 struct Names(&'static [(&'static str, &'static [&'static str])]);
 
 impl dns::Resolve for Names {
-    fn resolve(&self, host: &str) -> BoxFuture<'static, std::io::Result<Vec<std::net::IpAddr>>> {
+    fn resolve(&self, host: &str) -> BoxFuture<'static, Result<dns::Found, dns::Missing>> {
         let found = self.0.iter().find(|(name, _)| *name == host);
-        let found = found.map(|(_, list)| list.iter().map(|text| text.parse().unwrap()).collect());
-        Box::pin(std::future::ready(
-            found.ok_or_else(|| std::io::Error::other("no such name")),
-        ))
+        let parse = |list: &[&str]| -> Vec<std::net::IpAddr> {
+            list.iter().map(|text| text.parse().unwrap()).collect()
+        };
+        let found = found.map(|(_, list)| dns::Found::from(parse(list)));
+        let missing = || std::io::Error::other("no such name").into();
+        Box::pin(std::future::ready(found.ok_or_else(missing)))
     }
 }
 
