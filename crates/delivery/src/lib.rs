@@ -13,6 +13,7 @@
 //! - [`scaler`]: how many notifiers run; [`share`]: what of every limit each has; [`apportion`]: what
 //!   each route has of a destination's
 //! - [`making`]: requests made by templates; [`template`]: text that is filled in from a line, escaped for where it stands
+//! - [`mod@sign`]: signatures of requests
 //! - [`sender`]: the ways to send, a file per kind; [`dns`]: names to addresses; [`ssrf`]: which addresses may be reached
 
 pub mod apportion;
@@ -38,6 +39,7 @@ pub mod results;
 pub mod scaler;
 pub mod sender;
 pub mod share;
+pub mod sign;
 pub mod ssrf;
 pub mod template;
 pub mod travel;

@@ -11,10 +11,11 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::hidden::{hidden, is_secret_header, with_more};
+use super::hidden::{hidden, is_secret_header, joined, with_more};
 use super::request::{DestinationRequest, Read};
 use super::rules::{DestinationRules, RetryRules};
 use super::secret::{self, Secrets};
+use super::sign::Sign;
 use super::success::Success;
 use super::transport::{HttpVersion, SourceAddress, TlsVersion};
 use super::value::{Rate, Schedule, Size, Span};
@@ -106,6 +107,8 @@ pub struct Destination {
     pub mail_relay: Option<String>,
     /// Sender's address of mails, such as `Shukuba <noreply@example.com>`. Default none.
     pub mail_from: Option<String>,
+    /// How requests are signed. Default not at all.
+    pub sign: Option<Sign>,
     /// Header that bears the notification's id, equal in every attempt, so that the receiver can recognise a second one;
     /// one of the line's own is left out; empty for none. Default `x-notification-id`.
     pub id_header: Option<String>,
@@ -154,7 +157,10 @@ impl Destination {
         secrets: &dyn Secrets,
     ) -> Result<DestinationRules, Invalid> {
         let at = |key: &str, error: secret::Error| Invalid::new(&key_of(name, key), error);
-        let Read { headers, request } = self.resolve_request(name, under, named, secrets)?;
+        let Read {
+            mut headers,
+            request,
+        } = self.resolve_request(name, under, named, secrets)?;
         let mail_relay = match &self.mail_relay {
             Some(text) => Some(
                 secret::expand(text, named, secrets).map_err(|error| at("mail_relay", error))?,
@@ -168,11 +174,20 @@ impl Destination {
         let (connect_to, proxy) = self
             .way(under, named, secrets)
             .map_err(|detail| Invalid::new(&key_of(name, "proxy"), detail))?;
+        let (sign, keys) = match &self.sign {
+            Some(sign) => sign.resolve(name, named, secrets)?,
+            None => (under.sign.clone(), Vec::new()),
+        };
+        if let Some(sign) = &sign {
+            headers.retain(|(name, _)| !sign.owns(name));
+        }
         let hidden = hidden(&headers, mail_relay.as_ref(), proxy.as_ref());
-        let hidden = with_more(
-            &hidden,
-            request.iter().flat_map(|all| all.secrets()).collect(),
-        );
+        let made = request.iter().flat_map(|all| all.secrets());
+        let hidden = with_more(&hidden, made.chain(keys).collect());
+        let hidden = match self.sign {
+            None if sign.is_some() => joined(&hidden, &under.hidden),
+            _ => hidden,
+        };
         let rate_per_sec = self.rate.map(Rate::per_sec).or(under.rate_per_sec);
         Ok(DestinationRules {
             name: Arc::from(name),
@@ -220,6 +235,7 @@ impl Destination {
             },
             proxy,
             hidden,
+            sign,
             idle_connections_max: self
                 .idle_connections_max
                 .unwrap_or(under.idle_connections_max),
@@ -260,6 +276,9 @@ impl Destination {
         }
         self.check_headers(name, problems);
         self.check_request(name, problems);
+        if let Some(sign) = &self.sign {
+            sign.check(name, &self.headers, problems);
+        }
         self.check_way(name, problems);
         self.check_transport(name, problems);
         self.check_mail(name, problems);
@@ -400,6 +419,9 @@ impl Destination {
         if let Some(Err(detail)) = proxy.map(|text| proxy::read(text, named, secrets)) {
             problems.push(&key("proxy"), detail);
         }
+        if let Some(sign) = &self.sign {
+            sign.check_sources(name, named, secrets, problems);
+        }
         if let Some(path) = &self.ca_file
             && let Err(detail) = crate::sender::http::check_ca_file(path)
         {
@@ -420,6 +442,9 @@ impl Destination {
             if is_secret_header(&hides, name) && !value.contains("${") {
                 MASK.clone_into(value);
             }
+        }
+        if let Some(sign) = &mut shown.sign {
+            sign.hide();
         }
         if let Some(relay) = &mut shown.mail_relay
             && let Ok(url) = Url::parse(relay)

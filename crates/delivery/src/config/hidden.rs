@@ -42,7 +42,7 @@ pub(super) fn hidden(
         let plain = percent_encoding::percent_decode_str(password).decode_utf8_lossy();
         all.extend([password.to_owned(), plain.into_owned()]);
     }
-    in_all_forms(all).into()
+    forms(all)
 }
 
 /// These secrets, more of them, in the forms in which they may come back, the longest first.
@@ -51,10 +51,16 @@ pub(crate) fn with_more(known: &Arc<[String]>, more: Vec<String>) -> Arc<[String
         return Arc::clone(known);
     }
     let known = known.iter().cloned();
-    in_all_forms(more.into_iter().chain(known).collect()).into()
+    forms(more.into_iter().chain(known).collect())
 }
 
-fn in_all_forms(mut all: Vec<String>) -> Vec<String> {
+/// What two destinations hide.
+pub(super) fn joined(one: &[String], other: &[String]) -> Arc<[String]> {
+    sorted(one.iter().chain(other).cloned().collect())
+}
+
+/// Texts in the forms in which a receiver may send them back.
+pub(crate) fn forms(mut all: Vec<String>) -> Arc<[String]> {
     for secret in all.clone() {
         let in_json = secret
             .replace('\\', "\\\\")
@@ -64,10 +70,14 @@ fn in_all_forms(mut all: Vec<String>) -> Vec<String> {
             percent_encoding::utf8_percent_encode(&secret, percent_encoding::NON_ALPHANUMERIC);
         all.extend([in_json.replace("\\/", "/"), in_json, in_url.to_string()]);
     }
+    sorted(all)
+}
+
+fn sorted(mut all: Vec<String>) -> Arc<[String]> {
     all.retain(|secret| secret.len() >= HIDDEN_BYTES_MIN);
     all.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
     all.dedup();
-    all
+    all.into()
 }
 
 /// The text with the mask for each secret.

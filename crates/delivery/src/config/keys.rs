@@ -666,6 +666,86 @@ pub const KEYS: &[Key] = &[
         "Servers as `address:port` in their place",
     ),
     key(
+        "destinations.\"HOST\".sign",
+        "kind",
+        Kind::Choice,
+        "standard-webhooks, stripe, hmac, none",
+        "required",
+        "How requests are signed",
+    ),
+    key(
+        "destinations.\"HOST\".sign",
+        "secrets",
+        Kind::List,
+        "1 to 4",
+        "required",
+        "What signs, the newest first; `${secret:NAME}` alone brings `NAME.previous` along",
+    ),
+    key(
+        "destinations.\"HOST\".sign",
+        "prefix",
+        Kind::Text,
+        "",
+        "webhook",
+        "What the names of the headers of `standard-webhooks` begin with",
+    ),
+    key(
+        "destinations.\"HOST\".sign",
+        "header",
+        Kind::Text,
+        "",
+        "stripe-signature",
+        "The header of `stripe`",
+    ),
+    key(
+        "destinations.\"HOST\".sign",
+        "algorithm",
+        Kind::Choice,
+        "sha1, sha256, sha512",
+        "sha256",
+        "The hash of `hmac`",
+    ),
+    key(
+        "destinations.\"HOST\".sign",
+        "encoding",
+        Kind::Choice,
+        "hex, base64",
+        "hex",
+        "How a code of `hmac` is written",
+    ),
+    key(
+        "destinations.\"HOST\".sign",
+        "content",
+        Kind::Text,
+        "",
+        "{@body}",
+        "What `hmac` signs, a template",
+    ),
+    key(
+        "destinations.\"HOST\".sign",
+        "signature",
+        Kind::Text,
+        "",
+        "{digest}",
+        "How one signature of `hmac` is written, a template",
+    ),
+    key(
+        "destinations.\"HOST\".sign",
+        "join",
+        Kind::Text,
+        "",
+        "none",
+        "What stands between the signatures of `hmac`; without it only the newest secret signs",
+    ),
+    key(
+        "destinations.\"HOST\".sign",
+        "headers",
+        Kind::Table,
+        "",
+        "required by `hmac`",
+        "The headers of `hmac`, names and templates",
+    ),
+    key(
         "notifier",
         "slots",
         Kind::Count,
@@ -845,12 +925,14 @@ mod tests {
 
     #[test]
     fn the_table_lists_exactly_the_keys_that_serde_takes() {
+        // Sections of their own.
+        const TABLES: [&str; 5] = ["format", "mask", "retry", "request", "sign"];
         let mut sections: Vec<&str> = KEYS.iter().map(|key| key.section).collect();
         sections.dedup();
-        assert_eq!(sections.len(), 12);
+        assert_eq!(sections.len(), 13);
         for section in sections {
             let mut taken = taken(section);
-            taken.retain(|name| !["format", "mask", "retry", "request"].contains(&name.as_str()));
+            taken.retain(|name| !TABLES.contains(&name.as_str()));
             let listed = KEYS
                 .iter()
                 .filter(|key| key.section == section)

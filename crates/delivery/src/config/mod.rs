@@ -9,6 +9,7 @@
 //! - [`success`]: which answers mean success
 //! - [`route`]: queue, format and rules of a route; [`request`]: templates of both
 //! - [`transport`], `proxy`: how connections are made
+//! - [`sign`]: how requests to a receiver are signed
 //! - `unmet`: rules that never take effect
 //! - [`dns`]: who is asked for addresses
 //! - [`work`]: notifier, scaler, results
@@ -23,6 +24,7 @@ pub mod request;
 pub mod route;
 mod rules;
 pub mod secret;
+pub mod sign;
 pub mod success;
 pub mod transport;
 mod unmet;
@@ -40,6 +42,7 @@ pub use request::{DestinationRequest, RouteRequest};
 pub use route::{FormatKind, Route, RouteFormat, RouteMask};
 pub use rules::{DestinationRules, RetryRules};
 pub use secret::{SecretText, Secrets, SystemSecrets};
+pub use sign::{Sign, SignKind};
 pub use success::{BodyRule, HeaderRule, HeaderTest, Success, SuccessRules};
 pub use transport::Transport;
 pub use value::{Rate, Schedule, Size, Span, Statuses};

@@ -18,6 +18,7 @@ use crate::deadline;
 use crate::making::OfDestination;
 use crate::port::FailureClass;
 use crate::recorded::Recorded;
+use crate::sign::Signer;
 
 /// The rules for one receiver with nothing left open.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,6 +77,8 @@ pub struct DestinationRules {
     pub transport: Arc<Transport>,
     /// What is changed in requests by templates: [`Destination::request`], and [`Destination::headers`] with macros.
     pub request: Option<Arc<OfDestination>>,
+    /// See [`Destination::sign`].
+    pub sign: Option<Arc<Signer>>,
     /// What no result may hold: the values of secrets, and of headers that are secrets.
     pub hidden: Arc<[String]>,
 }
@@ -166,6 +169,7 @@ impl Default for DestinationRules {
             id_header: Arc::from("x-notification-id"),
             transport: Arc::default(),
             request: None,
+            sign: None,
             hidden: Arc::default(),
         }
     }

@@ -7,13 +7,14 @@
 use std::fmt::Write;
 
 /// Where the settings' types stand.
-const SOURCES: [&str; 7] = [
+const SOURCES: &[&str] = &[
     include_str!("mod.rs"),
     include_str!("server.rs"),
     include_str!("../../../delivery/src/config/route.rs"),
     include_str!("../../../delivery/src/config/destination.rs"),
     include_str!("../../../delivery/src/config/success.rs"),
     include_str!("../../../delivery/src/config/request.rs"),
+    include_str!("../../../delivery/src/config/sign.rs"),
     include_str!("../../../delivery/src/config/work.rs"),
 ];
 
@@ -23,7 +24,7 @@ struct Section {
     of: &'static str,
 }
 
-const SECTIONS: [Section; 15] = [
+const SECTIONS: &[Section] = &[
     Section {
         head: "server",
         of: "Server",
@@ -73,6 +74,10 @@ const SECTIONS: [Section; 15] = [
         of: "Retry",
     },
     Section {
+        head: "destinations.\"HOST\".sign",
+        of: "Sign",
+    },
+    Section {
         head: "notifier",
         of: "Notifier",
     },
@@ -114,7 +119,7 @@ struct Key {
 /// The whole page, in Markdown.
 pub(crate) fn page() -> String {
     let mut page = HEAD.to_owned();
-    for section in &SECTIONS {
+    for section in SECTIONS {
         let (about, keys) = keys_of(section.of);
         let about = about
             .split_once(": ")
@@ -131,7 +136,7 @@ pub(crate) fn page() -> String {
     }
     let _ = write!(
         page,
-        "\n## [secrets]\n\n`NAME = \"env:VARIABLE\"` or `NAME = \"file:/path\"`; used as `${{secret:NAME}}` in headers and `mail_relay`.\n"
+        "\n## [secrets]\n\n`NAME = \"env:VARIABLE\"` or `NAME = \"file:/path\"`; used as `${{secret:NAME}}` in headers, `mail_relay` and `sign`. A name that does not stand here is looked for among those that `shukuba secret set` sealed.\n"
     );
     page
 }
@@ -139,7 +144,7 @@ pub(crate) fn page() -> String {
 /// The variables that set a key, and the key's path.
 pub(crate) fn variables() -> Vec<(String, Vec<String>)> {
     let mut all = Vec::new();
-    for section in SECTIONS.iter() {
+    for section in SECTIONS {
         let parts: Vec<_> = section.head.split('.').map(str::to_owned).collect();
         if !parts
             .first()
@@ -259,7 +264,7 @@ mod tests {
 
     #[test]
     fn every_section_has_keys_and_every_key_has_words() {
-        for section in &SECTIONS {
+        for section in SECTIONS {
             let (_, keys) = keys_of(section.of);
             assert!(!keys.is_empty(), "{}", section.head);
             for key in keys {

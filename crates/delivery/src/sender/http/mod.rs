@@ -41,7 +41,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base::Clock;
+use base::{Clock, Timestamp};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tokio::time::{Instant, timeout_at};
@@ -121,8 +121,14 @@ impl Sender for HttpSender {
     fn own_headers<'a>(&self, _: &Request, rules: &'a DestinationRules) -> Vec<&'a str> {
         let id = Some(&*rules.id_header).filter(|name| !name.is_empty());
         let is_id = |name: &str| id.is_some_and(|own| own.eq_ignore_ascii_case(name));
+        let signed = rules.sign.iter().flat_map(|sign| sign.names());
+        let signed: Vec<&str> = signed.map(|name| &**name).collect();
+        let is_signed = |name: &&str| signed.iter().any(|own| own.eq_ignore_ascii_case(name));
         let others = rules.headers.iter().map(|(name, _)| name.as_str());
-        others.filter(|name| !is_id(name)).chain(id).collect()
+        let others = others.filter(|name| !is_id(name)).chain(id);
+        let mut all: Vec<&str> = others.filter(|name| !is_signed(name)).collect();
+        all.extend(signed);
+        all
     }
 
     fn way<'a>(
@@ -316,8 +322,8 @@ impl HttpSender {
         end: Instant,
         attempt: &mut Attempt,
     ) -> Result<Head, Failure> {
-        write_head(connection, notification, rules)?;
         connection.keeps_head = rules.recorded.is_some();
+        write_head(connection, notification, rules, attempt.started)?;
         let begun = Instant::now();
         let limit = end.min(begun + rules.timeout_first_byte);
         let head = timeout_at(
@@ -344,6 +350,7 @@ fn write_head(
     connection: &mut Connection,
     notification: &Notification,
     rules: &DestinationRules,
+    at: Timestamp,
 ) -> Result<(), Failure> {
     connection.outbox.clear();
     let authorization = rules.proxy.as_ref().and_then(proxy::authorization);
@@ -353,7 +360,7 @@ fn write_head(
         }
         _ => Target::Origin,
     };
-    request::write_head(&mut connection.outbox, notification, rules, target)
+    request::write_head(&mut connection.outbox, notification, rules, target, at)
         .map_err(|refused| failure(ErrorClass::Refused, refused))
 }
 

@@ -3,6 +3,7 @@
 //! INVARIANT: nothing that came from a line can end a header, add one, or change how the message is framed:
 //! every byte of the target, of names and of values is checked while it is written.
 
+use base::Timestamp;
 use http::Method;
 use url::{Position, Url};
 
@@ -10,6 +11,7 @@ use crate::config::DestinationRules;
 use crate::format::check_static_header;
 use crate::port::{NotSendable, Notification, Request};
 use crate::sender::not_sendable;
+use crate::sign::Facts;
 use crate::ssrf;
 
 const USER_AGENT: &str = concat!("shukuba/", env!("CARGO_PKG_VERSION"));
@@ -76,12 +78,13 @@ pub(super) enum Target<'a> {
     Proxy(Option<&'a str>),
 }
 
-/// Writes everything before the body.
+/// Writes everything before the body; signed `at` that time.
 pub(super) fn write_head(
     out: &mut Vec<u8>,
     notification: &Notification,
     rules: &DestinationRules,
     target: Target<'_>,
+    at: Timestamp,
 ) -> Result<(), NotSendable> {
     let request = &notification.request;
     let url = &request.url;
@@ -107,7 +110,7 @@ pub(super) fn write_head(
         out,
         &[&url[Position::BeforeHost..Position::AfterPort], "\r\n"],
     );
-    each_header(notification, rules, |name, value| {
+    each_header(notification, rules, at, |name, value| {
         push(out, &[name, ": ", value, "\r\n"]);
     })?;
     if let Target::Proxy(Some(authorization)) = target {
@@ -123,7 +126,8 @@ pub(super) fn write_head(
     Ok(())
 }
 
-/// Gives each header of a request to `put`: those of the rules, of the line, the id, and what every request bears. How it is
+/// Gives each header of a request to `put`: those of the rules, of the line, its signature `at` that time, the id, and what
+/// every request bears. How it is
 /// framed and where it goes (`host`, `content-length`) is the version's own.
 ///
 /// # Errors
@@ -131,6 +135,7 @@ pub(super) fn write_head(
 pub(super) fn each_header(
     notification: &Notification,
     rules: &DestinationRules,
+    at: Timestamp,
     mut put: impl FnMut(&str, &str),
 ) -> Result<(), NotSendable> {
     let request = &notification.request;
@@ -143,7 +148,7 @@ pub(super) fn each_header(
     let from_line = request
         .headers
         .iter()
-        .filter(|(name, _)| !is_in(rules, name))
+        .filter(|(name, _)| !is_in(rules, name) && !is_of_signature(rules, name))
         .map(|(name, value)| (name, value.as_str()));
     // The id is ours: a line that said another would make receivers take two for one.
     let is_id =
@@ -155,7 +160,11 @@ pub(super) fn each_header(
         has_accept |= name.eq_ignore_ascii_case("accept");
         put(name, value);
     }
-    if !rules.id_header.is_empty() {
+    if let Some(sign) = &rules.sign {
+        let facts = Facts { notification, at };
+        sign.sign(&facts, &mut put)?;
+    }
+    if !rules.id_header.is_empty() && !is_of_signature(rules, &rules.id_header) {
         check_header(&rules.id_header, &notification.id)?;
         put(&rules.id_header, &notification.id);
     }
@@ -176,6 +185,11 @@ pub(super) fn is_in(rules: &DestinationRules, name: &str) -> bool {
         .any(|(other, _)| other.eq_ignore_ascii_case(name))
 }
 
+/// A header of the signature is written by it alone.
+fn is_of_signature(rules: &DestinationRules, name: &str) -> bool {
+    rules.sign.as_ref().is_some_and(|sign| sign.owns(name))
+}
+
 /// RFC 9110, section 8.6: methods that anticipate content say its length even when it is zero.
 pub(super) fn has_length(request: &Request) -> bool {
     !request.body.is_empty() || matches!(request.method, Method::POST | Method::PUT | Method::PATCH)
@@ -194,7 +208,9 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::config::SecretText;
+    use crate::config::{Destination, SecretText, SystemSecrets};
+
+    const AT: Timestamp = Timestamp::from_secs(1_614_265_330);
 
     fn request(url: &str) -> Notification {
         Notification {
@@ -223,7 +239,7 @@ mod tests {
 
     fn written(request: &Notification, rules: &DestinationRules, target: Target<'_>) -> String {
         let mut out = Vec::new();
-        write_head(&mut out, request, rules, target).unwrap();
+        write_head(&mut out, request, rules, target, AT).unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -257,6 +273,38 @@ mod tests {
         };
         let text = written(&line, &none, Target::Origin);
         assert!(text.contains("X-Notification-ID: forged"), "{text}");
+    }
+
+    #[test]
+    fn a_signature_is_ours_whatever_the_line_and_the_rules_say() {
+        let own = Destination {
+            sign: Some(
+                toml::from_str("kind = \"standard-webhooks\"\nsecrets = [\"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"]")
+                    .unwrap(),
+            ),
+            id_header: Some("webhook-id".into()),
+            ..Destination::default()
+        };
+        let under = DestinationRules {
+            headers: vec![("webhook-signature".into(), SecretText::new("forged".into()))],
+            ..DestinationRules::default()
+        };
+        let none = std::collections::BTreeMap::new();
+        let rules = own.resolve("h", &under, &none, &SystemSecrets).unwrap();
+        let mut line = request("http://h.example/");
+        line.id = "msg_p5jXN8AQM9LWM0D4loKWxJek".into();
+        line.request.body = Bytes::from_static(b"{\"test\": 2432232314}");
+        line.request.headers = vec![
+            ("Webhook-Id".into(), "forged".into()),
+            ("WEBHOOK-TIMESTAMP".into(), "forged".into()),
+            ("webhook-signature".into(), "forged".into()),
+        ];
+        let text = written(&line, &rules, Target::Origin);
+        assert!(!text.contains("forged"), "{text}");
+        assert_eq!(text.to_lowercase().matches("webhook-id:").count(), 1);
+        let signature = "\r\nwebhook-id: msg_p5jXN8AQM9LWM0D4loKWxJek\r\nwebhook-timestamp: 1614265330\r\n\
+             webhook-signature: v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=\r\n";
+        assert!(text.contains(signature), "{text}");
     }
 
     #[test]
@@ -308,7 +356,7 @@ mod tests {
             bad.request.headers = vec![(name.into(), value.into())];
             let rules = DestinationRules::default();
             assert!(check(&bad.request, &rules).is_err(), "{name:?}: {value:?}");
-            assert!(write_head(&mut Vec::new(), &bad, &rules, Target::Origin).is_err());
+            assert!(write_head(&mut Vec::new(), &bad, &rules, Target::Origin, AT).is_err());
         }
     }
 

@@ -13,6 +13,7 @@ pub(super) mod pool;
 
 use std::future::poll_fn;
 
+use base::Timestamp;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use h2::{Reason, RecvStream};
@@ -66,8 +67,8 @@ pub(super) async fn head(
     attempt: &mut Attempt,
 ) -> Result<Response<RecvStream>, Ended> {
     let body = notification.request.body.clone();
-    let request =
-        request_of(notification, rules).map_err(|refused| failure(ErrorClass::Refused, refused))?;
+    let request = request_of(notification, rules, attempt.started)
+        .map_err(|refused| failure(ErrorClass::Refused, refused))?;
     attempt.address = Some(slot.peer);
     attempt.http = Some(http::Version::HTTP_2);
     slot.allow(rules.response_bytes_max);
@@ -176,6 +177,7 @@ pub(super) fn retry_after(answer: &Response<RecvStream>) -> Option<RetryAfter> {
 fn request_of(
     notification: &Notification,
     rules: &DestinationRules,
+    at: Timestamp,
 ) -> Result<http::Request<()>, NotSendable> {
     let url = &notification.request.url;
     let uri = Uri::builder()
@@ -190,7 +192,7 @@ fn request_of(
     *request.version_mut() = http::Version::HTTP_2;
     let headers = request.headers_mut();
     let mut wrong = None;
-    request::each_header(notification, rules, |name, value| {
+    request::each_header(notification, rules, at, |name, value| {
         let name = HeaderName::from_bytes(name.as_bytes());
         match (name, HeaderValue::from_bytes(value.as_bytes())) {
             (Ok(name), Ok(mut value)) => {
