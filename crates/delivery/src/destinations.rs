@@ -51,6 +51,10 @@ impl Destinations {
                 None => all.exact.insert(name.clone(), Arc::new(rules)),
             };
         }
+        // A token server is a receiver like any other: the rules of its host hold.
+        for auth in all.all().filter_map(|rules| rules.auth.as_ref()) {
+            auth.set_rules(all.of_url(auth.url()));
+        }
         Ok(all)
     }
 

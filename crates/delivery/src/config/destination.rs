@@ -11,6 +11,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::auth::{self, Auth};
 use super::hidden::{hidden, is_secret_header, joined, with_more};
 use super::request::{DestinationRequest, Read};
 use super::rules::{DestinationRules, RetryRules};
@@ -109,6 +110,8 @@ pub struct Destination {
     pub mail_from: Option<String>,
     /// How requests are signed. Default not at all.
     pub sign: Option<Sign>,
+    /// How requests are authenticated. Default not at all.
+    pub auth: Option<Auth>,
     /// Header that bears the notification's id, equal in every attempt, so that the receiver can recognise a second one;
     /// one of the line's own is left out; empty for none. Default `x-notification-id`.
     pub id_header: Option<String>,
@@ -174,6 +177,10 @@ impl Destination {
         let (connect_to, proxy) = self
             .way(under, named, secrets)
             .map_err(|detail| Invalid::new(&key_of(name, "proxy"), detail))?;
+        let (auth, passwords) = match &self.auth {
+            Some(auth) => auth.apply(name, named, secrets, &mut headers)?,
+            None => (auth::inherited(under, &self.headers), Vec::new()),
+        };
         let (sign, keys) = match &self.sign {
             Some(sign) => sign.resolve(name, named, secrets)?,
             None => (under.sign.clone(), Vec::new()),
@@ -183,11 +190,12 @@ impl Destination {
         }
         let hidden = hidden(&headers, mail_relay.as_ref(), proxy.as_ref());
         let made = request.iter().flat_map(|all| all.secrets());
-        let hidden = with_more(&hidden, made.chain(keys).collect());
-        let hidden = match self.sign {
-            None if sign.is_some() => joined(&hidden, &under.hidden),
-            _ => hidden,
-        };
+        let mut hidden = with_more(&hidden, made.chain(keys).chain(passwords).collect());
+        let inherits =
+            (self.sign.is_none() && sign.is_some()) || (self.auth.is_none() && auth.is_some());
+        if inherits {
+            hidden = joined(&hidden, &under.hidden);
+        }
         let rate_per_sec = self.rate.map(Rate::per_sec).or(under.rate_per_sec);
         Ok(DestinationRules {
             name: Arc::from(name),
@@ -236,6 +244,7 @@ impl Destination {
             proxy,
             hidden,
             sign,
+            auth,
             idle_connections_max: self
                 .idle_connections_max
                 .unwrap_or(under.idle_connections_max),
@@ -278,6 +287,9 @@ impl Destination {
         self.check_request(name, problems);
         if let Some(sign) = &self.sign {
             sign.check(name, &self.headers, problems);
+        }
+        if let Some(auth) = &self.auth {
+            auth.check(name, &self.headers, problems);
         }
         self.check_way(name, problems);
         self.check_transport(name, problems);
@@ -422,6 +434,9 @@ impl Destination {
         if let Some(sign) = &self.sign {
             sign.check_sources(name, named, secrets, problems);
         }
+        if let Some(auth) = &self.auth {
+            auth.check_sources(name, named, secrets, problems);
+        }
         if let Some(path) = &self.ca_file
             && let Err(detail) = crate::sender::http::check_ca_file(path)
         {
@@ -445,6 +460,9 @@ impl Destination {
         }
         if let Some(sign) = &mut shown.sign {
             sign.hide();
+        }
+        if let Some(auth) = &mut shown.auth {
+            auth.hide();
         }
         if let Some(relay) = &mut shown.mail_relay
             && let Ok(url) = Url::parse(relay)

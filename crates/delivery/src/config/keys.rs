@@ -746,6 +746,86 @@ pub const KEYS: &[Key] = &[
         "The headers of `hmac`, names and templates",
     ),
     key(
+        "destinations.\"HOST\".auth",
+        "kind",
+        Kind::Choice,
+        "basic, bearer, oauth2, none",
+        "required",
+        "How requests are authenticated",
+    ),
+    key(
+        "destinations.\"HOST\".auth",
+        "user",
+        Kind::Text,
+        "",
+        "required by `basic`",
+        "The user",
+    ),
+    key(
+        "destinations.\"HOST\".auth",
+        "password",
+        Kind::Text,
+        "",
+        "required by `basic`",
+        "The password",
+    ),
+    key(
+        "destinations.\"HOST\".auth",
+        "token",
+        Kind::Text,
+        "",
+        "required by `bearer`",
+        "The token",
+    ),
+    key(
+        "destinations.\"HOST\".auth",
+        "token_url",
+        Kind::Url,
+        "",
+        "required by `oauth2`",
+        "Where tokens are asked for",
+    ),
+    key(
+        "destinations.\"HOST\".auth",
+        "client_id",
+        Kind::Text,
+        "",
+        "required by `oauth2`",
+        "The client",
+    ),
+    key(
+        "destinations.\"HOST\".auth",
+        "client_secret",
+        Kind::Text,
+        "",
+        "required by `oauth2`",
+        "Its secret",
+    ),
+    key(
+        "destinations.\"HOST\".auth",
+        "scope",
+        Kind::Text,
+        "",
+        "none",
+        "The scopes asked for, with spaces between",
+    ),
+    key(
+        "destinations.\"HOST\".auth",
+        "audience",
+        Kind::Text,
+        "",
+        "none",
+        "The audience asked for",
+    ),
+    key(
+        "destinations.\"HOST\".auth",
+        "client_auth",
+        Kind::Choice,
+        "basic, body",
+        "basic",
+        "How the client authenticates to the token server",
+    ),
+    key(
         "notifier",
         "slots",
         Kind::Count,
@@ -926,10 +1006,10 @@ mod tests {
     #[test]
     fn the_table_lists_exactly_the_keys_that_serde_takes() {
         // Sections of their own.
-        const TABLES: [&str; 5] = ["format", "mask", "retry", "request", "sign"];
+        const TABLES: [&str; 6] = ["format", "mask", "retry", "request", "sign", "auth"];
         let mut sections: Vec<&str> = KEYS.iter().map(|key| key.section).collect();
         sections.dedup();
-        assert_eq!(sections.len(), 13);
+        assert_eq!(sections.len(), 14);
         for section in sections {
             let mut taken = taken(section);
             taken.retain(|name| !TABLES.contains(&name.as_str()));

@@ -9,12 +9,14 @@
 //! - [`success`]: which answers mean success
 //! - [`route`]: queue, format and rules of a route; [`request`]: templates of both
 //! - [`transport`], `proxy`: how connections are made
+//! - [`auth`]: how we authenticate to a receiver
 //! - [`sign`]: how requests to a receiver are signed
 //! - `unmet`: rules that never take effect
 //! - [`dns`]: who is asked for addresses
 //! - [`work`]: notifier, scaler, results
 //! - [`keys`]: the table of all keys, for the generated reference
 
+pub mod auth;
 pub mod destination;
 pub mod dns;
 pub(crate) mod hidden;
@@ -37,7 +39,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use auth::{Auth, AuthKind};
 pub use destination::{Destination, Retry, check_pattern as check_host};
+pub(crate) use hidden::forms as hidden_forms;
 pub use request::{DestinationRequest, RouteRequest};
 pub use route::{FormatKind, Route, RouteFormat, RouteMask};
 pub use rules::{DestinationRules, RetryRules};

@@ -18,6 +18,7 @@ use crate::deadline;
 use crate::making::OfDestination;
 use crate::port::FailureClass;
 use crate::recorded::Recorded;
+use crate::sender::http::token::Authorizer;
 use crate::sign::Signer;
 
 /// The rules for one receiver with nothing left open.
@@ -79,6 +80,8 @@ pub struct DestinationRules {
     pub request: Option<Arc<OfDestination>>,
     /// See [`Destination::sign`].
     pub sign: Option<Arc<Signer>>,
+    /// See [`Destination::auth`]; what never changes is one of the headers.
+    pub auth: Option<Arc<Authorizer>>,
     /// What no result may hold: the values of secrets, and of headers that are secrets.
     pub hidden: Arc<[String]>,
 }
@@ -170,6 +173,7 @@ impl Default for DestinationRules {
             transport: Arc::default(),
             request: None,
             sign: None,
+            auth: None,
             hidden: Arc::default(),
         }
     }

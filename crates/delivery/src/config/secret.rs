@@ -27,6 +27,7 @@ impl SecretText {
     }
 
     /// A text that holds these secrets.
+    #[must_use]
     pub(super) fn of_parts(text: String, values: Vec<String>) -> Self {
         Self { text, values }
     }

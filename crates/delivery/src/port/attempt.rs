@@ -87,6 +87,14 @@ pub enum ErrorClass {
     NotRecorded,
     /// The notification was refused by the rules before anything was sent.
     Refused,
+    /// No token, since its server could not be reached or is not allowed. Nothing was sent without one.
+    TokenNetwork,
+    /// No token in time.
+    TokenTimeout,
+    /// No token: its server failed, refused the client, or answered something else.
+    TokenServer,
+    /// No token: its server asks to be asked later.
+    TokenLimited,
     /// The attempt was given up because the notifier ended.
     Cancelled,
 }
@@ -111,6 +119,10 @@ impl ErrorClass {
             Self::Rejected => "rejected",
             Self::NotRecorded => "not-recorded",
             Self::Refused => "refused",
+            Self::TokenNetwork => "token-network",
+            Self::TokenTimeout => "token-timeout",
+            Self::TokenServer => "token-server",
+            Self::TokenLimited => "token-limited",
             Self::Cancelled => "cancelled",
         }
     }
@@ -119,15 +131,20 @@ impl ErrorClass {
     #[must_use]
     pub fn failure_class(self) -> FailureClass {
         match self {
-            Self::Dns | Self::Connect | Self::Tls | Self::Proxy | Self::Closed => {
-                FailureClass::Network
-            }
+            Self::Dns
+            | Self::Connect
+            | Self::Tls
+            | Self::Proxy
+            | Self::Closed
+            | Self::TokenNetwork => FailureClass::Network,
             Self::ConnectTimeout
             | Self::TlsTimeout
             | Self::FirstByteTimeout
             | Self::TotalTimeout
+            | Self::TokenTimeout
             | Self::Cancelled => FailureClass::Timeout,
-            Self::Protocol | Self::Deferred => FailureClass::Server,
+            Self::Protocol | Self::Deferred | Self::TokenServer => FailureClass::Server,
+            Self::TokenLimited => FailureClass::Limited,
             Self::Rejected => FailureClass::Client,
             Self::NotRecorded => FailureClass::Unrecorded,
             Self::Address | Self::Refused => FailureClass::Policy,

@@ -14,6 +14,7 @@ const SOURCES: &[&str] = &[
     include_str!("../../../delivery/src/config/destination.rs"),
     include_str!("../../../delivery/src/config/success.rs"),
     include_str!("../../../delivery/src/config/request.rs"),
+    include_str!("../../../delivery/src/config/auth.rs"),
     include_str!("../../../delivery/src/config/sign.rs"),
     include_str!("../../../delivery/src/config/work.rs"),
 ];
@@ -78,6 +79,10 @@ const SECTIONS: &[Section] = &[
         of: "Sign",
     },
     Section {
+        head: "destinations.\"HOST\".auth",
+        of: "Auth",
+    },
+    Section {
         head: "notifier",
         of: "Notifier",
     },
@@ -136,7 +141,7 @@ pub(crate) fn page() -> String {
     }
     let _ = write!(
         page,
-        "\n## [secrets]\n\n`NAME = \"env:VARIABLE\"` or `NAME = \"file:/path\"`; used as `${{secret:NAME}}` in headers, `mail_relay` and `sign`. A name that does not stand here is looked for among those that `shukuba secret set` sealed.\n"
+        "\n## [secrets]\n\n`NAME = \"env:VARIABLE\"` or `NAME = \"file:/path\"`; used as `${{secret:NAME}}` in headers, `mail_relay`, `sign` and `auth`. A name that does not stand here is looked for among those that `shukuba secret set` sealed.\n"
     );
     page
 }

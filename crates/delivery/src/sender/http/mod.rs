@@ -5,6 +5,7 @@
 //! - [`connection`]: one exchange on one connection
 //! - [`judging`]: whether the answer says that it was recorded
 //! - [`connect`], [`eyeballs`], [`tls`], [`identity`], [`proxy`]: from a URL to a connection
+//! - [`token`]: what OAuth 2 asks for before
 //! - [`pool`]: idle connections
 //! - [`multiplexed`], [`http2`]: the same exchange on a stream of a connection that others use too
 //!
@@ -33,6 +34,7 @@ mod pool;
 mod proxy;
 mod request;
 mod tls;
+pub mod token;
 
 #[cfg(test)]
 mod tests;
@@ -115,7 +117,10 @@ impl Sender for HttpSender {
         rules: &'a DestinationRules,
         budget: Duration,
     ) -> BoxFuture<'a, Attempt> {
-        Box::pin(self.attempt(notification, rules, budget))
+        match &rules.auth {
+            None => Box::pin(self.attempt(notification, rules, budget)),
+            Some(auth) => Box::pin(auth.attempt(self, notification, rules, budget)),
+        }
     }
 
     fn own_headers<'a>(&self, _: &Request, rules: &'a DestinationRules) -> Vec<&'a str> {
@@ -128,6 +133,7 @@ impl Sender for HttpSender {
         let others = others.filter(|name| !is_id(name)).chain(id);
         let mut all: Vec<&str> = others.filter(|name| !is_signed(name)).collect();
         all.extend(signed);
+        all.extend(rules.auth.iter().map(|_| "authorization"));
         all
     }
 
