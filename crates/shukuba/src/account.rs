@@ -29,7 +29,7 @@ pub(crate) fn open_kept(dir: &Path, server: &Server) -> anyhow::Result<KeyStore>
     check(dir)?;
     if !has_keys(dir) {
         return Err(app::usage(format!(
-            "`{}` has no account: give --data DIR; `shukuba serve` or `shukuba env` makes one in a new directory",
+            "`{}` has no account: give --data DIR; `shukuba serve`, `shukuba env` or `shukuba secret set` makes one in a new directory",
             dir.display()
         )));
     }

@@ -28,7 +28,7 @@ pub(super) fn check(request: &Request, rules: &DestinationRules) -> Result<(), N
     if !url.username().is_empty() || url.password().is_some() {
         return Err(not_sendable(
             "the URL holds a user or password, which would stand in results; \
-             give `authorization` under [destinations.\"host\".headers]",
+             give them under [destinations.\"host\".auth] as kind `basic`",
         ));
     }
     if matches!(request.method, Method::CONNECT | Method::TRACE) {
