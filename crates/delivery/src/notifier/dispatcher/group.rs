@@ -53,14 +53,14 @@ impl Dispatcher {
         message: &Message,
         goes_on: bool,
     ) {
-        if self.setup.traits.is_fifo
+        if message.is_ordered
             && let Some(group) = &message.received.group
         {
             self.leave_group_named(at, key, &group.clone(), goes_on);
         }
     }
 
-    /// A message has left its group: the next one begins, or, when it must be tried again, the others go back.
+    /// A message has left its group: the next one begins, or, when it comes again, those behind it go back.
     pub(super) fn leave_group_named(
         &mut self,
         at: Moment,
@@ -71,21 +71,24 @@ impl Dispatcher {
         let Some(group) = self.groups.get_mut(name) else {
             return;
         };
-        let was_first = group.messages.front() == Some(&key);
-        group.messages.retain(|other| *other != key);
-        let Some(next) = group.messages.front().copied() else {
-            self.groups.remove(name);
+        let Some(place) = group.messages.iter().position(|other| *other == key) else {
             return;
         };
-        if was_first && goes_on {
-            let others = self.groups.remove(name).unwrap_or_default().messages;
-            for other in others {
-                if let Some(message) = self.messages.remove(other) {
-                    self.releases.push(message.received.lease);
-                }
+        group.messages.remove(place);
+        let behind = match goes_on {
+            true => group.messages.split_off(place),
+            false => VecDeque::new(),
+        };
+        let next = group.messages.front().copied();
+        for other in behind {
+            if let Some(message) = self.messages.remove(other) {
+                self.releases.push(message.received.lease);
             }
-        } else if was_first {
-            self.next_in_group(at, next);
+        }
+        match next {
+            None => drop(self.groups.remove(name)),
+            Some(next) if place == 0 => self.next_in_group(at, next),
+            Some(_) => {}
         }
     }
 }
