@@ -154,6 +154,14 @@ pub const KEYS: &[Key] = &[
         "Most notifiers at once",
     ),
     key(
+        "routes.NAME",
+        "on_failure",
+        Kind::Choice,
+        "",
+        "block",
+        "What a notification that failed does to those behind it in its group, on a FIFO queue: `block` lets them wait until it is delivered or given up; `park` takes it aside to be tried on its own, and the group goes on",
+    ),
+    key(
         "routes.NAME.format",
         "kind",
         Kind::Choice,
@@ -1090,6 +1098,26 @@ mod tests {
                 "[routes.r]\nqueue = \"q\"\nformat = { kind = \"regex\" }",
                 "routes.r.format.pattern",
                 "group named url",
+            ),
+            (
+                "[destinations.\"a.b\"]\nexpires_after = \"0s\"",
+                "destinations.\"a.b\".expires_after",
+                "1s to 14d",
+            ),
+            (
+                "[destinations.\"a.b\"]\nexpires_after_day = \"15d\"",
+                "destinations.\"a.b\".expires_after_day",
+                "0s to 14d",
+            ),
+            (
+                "[routes.r]\nqueue = \"q\"\non_failure = \"block\"",
+                "routes.r.on_failure",
+                "ends with `.fifo`",
+            ),
+            (
+                "[routes.r]\nqueue = \"https://sqs.eu-west-1.amazonaws.com/1/q.fifo\"\non_failure = \"park\"",
+                "routes.r.on_failure",
+                "needs a `retry_queue` that is no FIFO queue",
             ),
             (
                 "[scaler]\nnotifiers_min = 20",

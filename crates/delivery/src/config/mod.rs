@@ -43,7 +43,7 @@ pub use auth::{Auth, AuthKind};
 pub use destination::{Destination, Retry, check_pattern as check_host};
 pub(crate) use hidden::forms as hidden_forms;
 pub use request::{DestinationRequest, RouteRequest};
-pub use route::{FormatKind, Route, RouteFormat, RouteMask};
+pub use route::{FormatKind, OnFailure, Route, RouteFormat, RouteMask};
 pub use rules::{DestinationRules, RetryRules};
 pub use secret::{SecretText, Secrets, SystemSecrets};
 pub use sign::{Sign, SignKind};

@@ -43,6 +43,21 @@ pub struct Route {
     /// Most notifiers at once. 1 to 1000; default that of `[scaler]`.
     #[serde(default)]
     pub notifiers_max: Option<u32>,
+    /// What a notification that failed does to those behind it in its group, on a FIFO queue: `block` lets them wait until it is
+    /// delivered or given up; `park` takes it aside to be tried on its own, and the group goes on. Default `block`.
+    #[serde(default)]
+    pub on_failure: Option<OnFailure>,
+}
+
+/// What a notification that failed does to those behind it in its group.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnFailure {
+    /// They wait for it.
+    #[default]
+    Block,
+    /// It steps aside.
+    Park,
 }
 
 fn retry_for() -> Span {
@@ -68,6 +83,7 @@ impl Route {
             retention: None,
             notifier: true,
             notifiers_max: None,
+            on_failure: None,
         }
     }
 
@@ -152,7 +168,34 @@ impl Route {
         self.format
             .check(name, self.request.url.is_some(), problems);
         self.check_request(name, problems);
+        self.check_order(name, problems);
         self.mask.check(name, problems);
+    }
+}
+
+impl Route {
+    /// An order that the queue can keep.
+    fn check_order(&self, name: &str, problems: &mut Problems) {
+        let Some(on_failure) = self.on_failure else {
+            return;
+        };
+        let key = format!("routes.{name}.on_failure");
+        let retry = self.retry_queue.as_deref();
+        if !self.queue.ends_with(".fifo") {
+            let queue = &self.queue;
+            problems.push(
+                &key,
+                format!("is for FIFO queues, and `{queue}` keeps no order: leave it out, or give a queue whose name ends with `.fifo`"),
+            );
+        } else if on_failure == OnFailure::Park
+            && !self.is_embedded()
+            && retry.is_none_or(|queue| queue.ends_with(".fifo"))
+        {
+            problems.push(
+                &key,
+                "`park` needs a `retry_queue` that is no FIFO queue, since a FIFO queue elsewhere cannot let one message wait",
+            );
+        }
     }
 }
 

@@ -7,7 +7,9 @@ use base::Timestamp;
 use bytes::{Bytes, BytesMut};
 
 use super::action::{JobKey, MessageKey};
+use super::parking;
 use super::units::UnitId;
+use crate::config::OnFailure;
 use crate::port::{Carry, LineOutcome, Next, Outcome, QueueTraits, Received, RetryWait, Verdict};
 use crate::travel;
 
@@ -45,6 +47,8 @@ pub(super) enum MessageState {
 #[derive(Debug)]
 pub(super) struct Message {
     pub(super) received: Received,
+    /// Whether it keeps its place in its group.
+    pub(super) is_ordered: bool,
     pub(super) accepted_at: Timestamp,
     /// The base of its lines' ids.
     pub(super) base: Arc<str>,
@@ -72,6 +76,8 @@ pub(super) enum Conclusion {
 pub(super) struct Waiting {
     pub(super) now: Timestamp,
     pub(super) traits: QueueTraits,
+    /// What one that failed does to its group.
+    pub(super) on_failure: OnFailure,
     /// The longest wait by visibility, zero while the queue's in-flight share is high.
     pub(super) visible_max: Duration,
 }
@@ -125,17 +131,18 @@ impl Message {
         if going.is_empty() {
             return Conclusion::Settle(self.outcome(lines, Next::Gone, Vec::new()));
         }
-        if waiting.traits.is_fifo {
+        if self.is_ordered && !parking::steps_aside(&going, waiting.on_failure) {
             return self.conclude_fifo(lines, waiting);
         }
-        let is_whole = going.len() == lines.len() && is_together(&going, waiting.now);
+        let is_whole =
+            !self.is_ordered && going.len() == lines.len() && is_together(&going, waiting.now);
         if is_whole && let Some(conclusion) = self.stay(&lines, waiting) {
             return match conclusion {
                 Stay::Release(wait) => Conclusion::Release { wait },
                 Stay::Next(next) => Conclusion::Settle(self.outcome(lines, next, Vec::new())),
             };
         }
-        let carries = self.carries(&going, waiting.now);
+        let carries = self.carries(&going, waiting);
         Conclusion::Settle(self.outcome(lines, Next::Gone, carries))
     }
 
@@ -163,11 +170,12 @@ impl Message {
     /// A message of a FIFO queue stays whole, so that its group keeps its order: lines that were delivered before
     /// one that failed are sent again. One message one line avoids that.
     fn conclude_fifo(&self, mut lines: Vec<LineOutcome>, waiting: &Waiting) -> Conclusion {
-        let at = lines
-            .iter()
-            .filter_map(goes_on)
-            .max()
-            .unwrap_or(waiting.now);
+        let at = match waiting.on_failure {
+            OnFailure::Block => lines.iter().filter_map(goes_on).max(),
+            // What failed waits for nobody; what was not tried must not wait for it.
+            OnFailure::Park => lines.iter().filter_map(goes_on).min(),
+        };
+        let at = at.unwrap_or(waiting.now);
         let attempt = lines
             .iter()
             .map(|line| line.number)
@@ -218,7 +226,8 @@ impl Message {
     }
 
     /// New messages for the lines that go on: those of one attempt and about one time together.
-    fn carries(&self, going: &[&LineOutcome], now: Timestamp) -> Vec<Carry> {
+    fn carries(&self, going: &[&LineOutcome], waiting: &Waiting) -> Vec<Carry> {
+        let now = waiting.now;
         let mut order: Vec<&LineOutcome> = going.to_vec();
         order.sort_by_key(|line| (line.number, rests(line), goes_on(line), line.line));
         let mut parts: Vec<Vec<&LineOutcome>> = Vec::new();
@@ -239,11 +248,14 @@ impl Message {
             }
         }
         merge_beyond(&mut parts, CARRIES_MAX);
-        parts.into_iter().map(|part| self.carry(part)).collect()
+        let is_fifo = waiting.traits.is_fifo;
+        let carries = parts.into_iter();
+        carries.map(|part| self.carry(part, is_fifo)).collect()
     }
 
-    fn carry(&self, mut part: Vec<&LineOutcome>) -> Carry {
+    fn carry(&self, mut part: Vec<&LineOutcome>, is_fifo: bool) -> Carry {
         part.sort_by_key(|line| line.line);
+        let first = part.first().map_or(0, |line| line.line);
         let not_before = together(part.iter().copied()).unwrap_or_default();
         let attempt = part
             .iter()
@@ -265,7 +277,10 @@ impl Message {
             not_before,
             attempt,
             sent_at: self.accepted_at,
-            group: self.received.group.clone(),
+            group: match is_fifo {
+                true => Some(parking::group(&self.received.message_id, first)),
+                false => self.received.group.clone(),
+            },
         }
     }
 }

@@ -16,6 +16,7 @@ mod action;
 mod dispatcher;
 mod leases;
 mod message;
+mod parking;
 mod probing;
 mod run;
 mod settling;

@@ -59,6 +59,8 @@ pub struct Parts {
     pub format: Format,
     /// How long a notification is tried.
     pub retry_for: Duration,
+    /// What one that failed does to its group on a FIFO queue.
+    pub on_failure: config::OnFailure,
     /// How it works.
     pub notifier: config::Notifier,
     /// The rules for receivers.
@@ -293,6 +295,7 @@ impl<'a> Shell<'a> {
         let setup = Setup {
             format: parts.format.clone(),
             retry_for: parts.retry_for,
+            on_failure: parts.on_failure,
             notifier: parts.notifier.clone(),
             destinations: parts.destinations.clone(),
             traits: parts.queue.traits(),

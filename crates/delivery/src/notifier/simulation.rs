@@ -2,6 +2,7 @@
 //! lives of which some are killed, a queue with SQS's limits or the embedded rules. A seed decides everything.
 
 mod deadlines;
+mod order;
 mod scenes;
 
 use std::collections::{BTreeMap, HashMap};
@@ -43,6 +44,8 @@ struct Scene {
     limited: Option<Limited>,
     /// Whether all traffic is for the limited receiver and has deadlines.
     has_deadlines: bool,
+    /// Whether all traffic has groups, and what one that failed does to its own.
+    ordered: Option<config::OnFailure>,
 }
 
 /// A limit in the rules, and what waits for its receiver in the beginning.
@@ -61,6 +64,7 @@ struct Story {
     is_healthy: bool,
     deadline: Option<Timestamp>,
     expired: u32,
+    failures: u32,
     /// When its receiver had first answered.
     answered: Option<Duration>,
     arrivals: u32,
@@ -123,6 +127,10 @@ struct World {
     traffic_left: u32,
     duplicates: u64,
     sheds: u64,
+    /// Ids by group, in the order in which they were sent.
+    groups: Vec<Vec<String>>,
+    /// Leases that are lost early.
+    lost: u64,
 }
 
 const SLOTS: u32 = 64;
@@ -147,6 +155,8 @@ impl World {
             traffic_left: u32::try_from(traffic.as_millis() / TICK.as_millis()).unwrap(),
             duplicates: 0,
             sheds: 0,
+            groups: vec![Vec::new(); order::GROUPS],
+            lost: 0,
         };
         for _ in 0..scene.dead_backlog {
             world.send_lines(&[0]);
@@ -215,6 +225,9 @@ impl World {
 
     /// Each tick: two for healthy receivers, and less than one for every bad one.
     fn traffic(&mut self) {
+        if self.scene.ordered.is_some() {
+            return self.traffic_in_groups();
+        }
         if self.scene.has_deadlines {
             return self.traffic_with_deadlines();
         }
@@ -255,7 +268,11 @@ impl World {
         };
         Setup {
             format: Format::new(&format).unwrap(),
-            retry_for: Duration::from_secs(240),
+            retry_for: match self.scene.ordered {
+                Some(_) => Duration::from_secs(86_400),
+                None => Duration::from_secs(240),
+            },
+            on_failure: self.scene.ordered.unwrap_or_default(),
             notifier: config::Notifier {
                 slots: SLOTS,
                 ..config::Notifier::default()
@@ -377,6 +394,9 @@ impl World {
         notification: &Notification,
         budget: Duration,
     ) -> (Duration, Attempt) {
+        if self.scene.ordered.is_some() {
+            return self.receive_in_order(notification, budget);
+        }
         let host = notification.request.url.host_str().unwrap();
         let receiver: u64 = host[1..].split('.').next().unwrap().parse().unwrap();
         let own = self.scene.limited.and_then(|limited| limited.took);
@@ -461,10 +481,10 @@ impl World {
                 if batch.is_empty() && self.now < ends_at && !self.is_over() {
                     // A long poll; the steps may be coarse once nothing new is sent.
                     let coarse = 1 + self.random.next_u64() % 40;
-                    let step = if self.traffic_left > 0 {
-                        ms(1)
-                    } else {
-                        ms(coarse)
+                    let step = match (self.traffic_left, self.scene.ordered) {
+                        (1.., _) => ms(1),
+                        (0, None) => ms(coarse),
+                        (0, Some(_)) => ms(coarse * 10),
                     };
                     self.after(step, Event::Receive(n, life, ask, ends_at));
                 } else {
@@ -482,6 +502,8 @@ impl World {
                 });
             }
             Event::Extend(n, life, keys, leases, span, asked_at) => {
+                let early = self.leases_lost_early(&leases);
+                self.model.release(wall, &early, Duration::ZERO);
                 let lost = self.model.extend(wall, &leases, span);
                 self.after(ms(1), Event::Extended(n, life, keys, lost, asked_at));
             }

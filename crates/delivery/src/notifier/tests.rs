@@ -88,6 +88,7 @@ fn parts(queue: Arc<MemoryQueue>, sender: Arc<ByPath>, kind: FormatKind) -> Part
         metrics: Arc::new(NoMetrics),
         format: Format::new(&format).unwrap(),
         retry_for: Duration::from_secs(3600),
+        on_failure: config::OnFailure::Block,
         notifier: config::Notifier {
             slots: 8,
             ..config::Notifier::default()
@@ -474,6 +475,7 @@ fn dispatcher_like(traits: QueueTraits, slots: u32, mut parts: Parts) -> Dispatc
     let setup = Setup {
         format: parts.format,
         retry_for: parts.retry_for,
+        on_failure: parts.on_failure,
         notifier: parts.notifier,
         destinations: parts.destinations,
         traits,

@@ -267,6 +267,7 @@ fn parts(
         metrics,
         format,
         retry_for: route.retry_for.get(),
+        on_failure: route.on_failure.unwrap_or_default(),
         notifier: settings.notifier.clone(),
         destinations,
         seed: u64::from_le_bytes(base::id::random_bytes()),

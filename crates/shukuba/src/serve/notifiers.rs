@@ -158,6 +158,7 @@ impl Notifiers {
             metrics: self.demand.clone(),
             format: route.format.clone(),
             retry_for: route.rules.retry_for.get(),
+            on_failure: route.rules.on_failure.unwrap_or_default(),
             notifier: now.settings.notifier.clone(),
             destinations: now.destinations.clone(),
             seed: u64::from_le_bytes(base::id::random_bytes()),

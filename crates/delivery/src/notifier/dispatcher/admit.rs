@@ -21,6 +21,7 @@ impl Dispatcher {
         let attempts = received.attempt.max(retry.attempt).max(hint.unwrap_or(0));
         let accepted_at = retry.first.unwrap_or(received.sent_at);
         let not_before = retry.not_before.filter(|time| *time > at.wall);
+        let is_ordered = parking::is_ordered(&received, self.setup.traits.is_fifo);
         let message = Message {
             lease_end: at.mono + at.until(received.lease_until),
             accepted_at,
@@ -30,10 +31,11 @@ impl Dispatcher {
             lines: Vec::with_capacity(1),
             open: 0,
             state: MessageState::Held,
+            is_ordered,
             received,
         };
         let key = self.messages.insert(message);
-        if self.setup.traits.is_fifo {
+        if is_ordered {
             self.join_group(key);
         }
         self.read_lines(at, key, not_before);
@@ -64,9 +66,10 @@ impl Dispatcher {
         };
         message.lines = lines;
         message.open = jobs;
+        let is_ordered = message.is_ordered;
         if jobs == 0 {
             self.conclude(at, key);
-        } else if self.setup.traits.is_fifo {
+        } else if is_ordered {
             self.next_in_group(at, key);
         } else {
             self.queue_lines(at, key);

@@ -23,6 +23,7 @@ use foldhash::fast::FixedState;
 use super::action::{Action, Counts, Directives, Held, JobKey, MessageKey, Moment, Send};
 use super::leases::Leases;
 use super::message::{Conclusion, Line, LineState, Message, MessageState, Messages, Waiting};
+use super::parking;
 use super::probing::{Pace, Probing};
 use super::settling::Settling;
 use super::unit::{Gate, Ready, Unit, Waiter};
@@ -44,6 +45,8 @@ pub struct Setup {
     pub format: Format,
     /// How long a notification is tried.
     pub retry_for: Duration,
+    /// What one that failed does to its group on a FIFO queue.
+    pub on_failure: config::OnFailure,
     /// How the notifier works.
     pub notifier: config::Notifier,
     /// The rules for receivers.

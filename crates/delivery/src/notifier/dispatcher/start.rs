@@ -188,13 +188,17 @@ impl Dispatcher {
             Verdict::Paused { at } => Some(Verdict::Paused { at }),
             _ => None,
         };
+        let steps_aside =
+            self.setup.on_failure == config::OnFailure::Park && parking::has_failed(&verdict);
         let Some(message) = self.messages.get_mut(job.message) else {
             return;
         };
         let Some(mut is_last) = message.decide(job.line, verdict) else {
             return;
         };
-        if self.setup.traits.is_fifo
+        let is_ordered = message.is_ordered;
+        if is_ordered
+            && !steps_aside
             && let Some(rest) = rest
         {
             // The rest of a FIFO message waits with the line that must be tried again.
@@ -204,7 +208,7 @@ impl Dispatcher {
         }
         if is_last {
             self.conclude(at, job.message);
-        } else if self.setup.traits.is_fifo {
+        } else if is_ordered {
             self.next_in_group(at, job.message);
         }
     }
@@ -213,15 +217,12 @@ impl Dispatcher {
         let waiting = Waiting {
             now: at.wall,
             traits: self.setup.traits,
+            on_failure: self.setup.on_failure,
             visible_max: self.visible_max(),
         };
         let Some(message) = self.messages.get_mut(key) else {
             return;
         };
-        let goes_on = message
-            .lines
-            .iter()
-            .any(|line| crate::notifier::message::goes_on(&line.outcome).is_some());
         match message.conclude(&waiting) {
             Conclusion::Release { wait } => {
                 if let Some(message) = self.messages.remove(key) {
@@ -241,12 +242,13 @@ impl Dispatcher {
                 {
                     self.hints.insert(outcome.message_id.clone(), attempt);
                 }
+                let goes_on = outcome.next != crate::port::Next::Gone;
                 self.settling.push(at.mono, key, outcome);
-                if self.setup.traits.is_fifo
-                    && let Some(group) = self
-                        .messages
-                        .get(key)
-                        .and_then(|message| message.received.group.clone())
+                if let Some(group) = self
+                    .messages
+                    .get(key)
+                    .filter(|message| message.is_ordered)
+                    .and_then(|message| message.received.group.clone())
                 {
                     self.leave_group_named(at, key, &group, goes_on);
                 }

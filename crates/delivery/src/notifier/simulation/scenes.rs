@@ -15,6 +15,7 @@ pub(super) fn scene(traits: QueueTraits) -> Scene {
         life: Duration::from_secs(40),
         limited: None,
         has_deadlines: false,
+        ordered: None,
     }
 }
 
