@@ -1107,7 +1107,7 @@ mod tests {
             (
                 "[destinations.\"a.b\"]\nexpires_after_day = \"15d\"",
                 "destinations.\"a.b\".expires_after_day",
-                "0s to 14d",
+                "to 14d",
             ),
             (
                 "[routes.r]\nqueue = \"q\"\non_failure = \"block\"",

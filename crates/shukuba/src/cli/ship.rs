@@ -71,6 +71,11 @@ pub(crate) struct Sending {
     #[arg(long, value_name = "FORMAT")]
     pub(crate) format: Option<String>,
 
+    /// On a FIFO queue: the field whose value is a line's group, so that lines of one value come one after the other: a member of an
+    /// object (a `.` steps into objects), a label, or a query parameter; one line a message [default: one group a file]
+    #[arg(long, value_name = "FIELD", conflicts_with = "pack")]
+    pub(crate) group: Option<String>,
+
     /// The file for lines that cannot be sent [default: set-aside.ndjson in the state]
     #[arg(long, value_name = "FILE")]
     pub(crate) set_aside: Option<PathBuf>,
@@ -168,6 +173,7 @@ impl Sending {
             format: self.format.as_deref().map(format).transpose()?,
             state_dir: state
                 .unwrap_or_else(|| ship::default_state(&app::state_dir().join("ship"), url)),
+            group: self.group.clone(),
             aside: self.set_aside.clone(),
             calls: usize::from(self.calls),
             linger: self.linger.get(),

@@ -6,6 +6,7 @@
 //! - [`follow`]: a name through its rotations
 //! - [`rotated`]: the files that a rotation makes
 //! - [`state`]: what has been sent, on disk
+//! - [`group`]: what must come one after the other
 //! - [`flight`]: what is under way
 //! - [`pipeline`]: batches out
 //! - [`away`]: telling of a queue that does not take messages now
@@ -20,6 +21,7 @@ pub(crate) mod away;
 mod ending;
 mod flight;
 mod follow;
+mod group;
 mod known;
 mod line;
 mod manifest;
@@ -50,6 +52,7 @@ use aside::Aside;
 use ending::{Ending, STOP_WITHIN};
 use flight::Flights;
 pub(crate) use flight::Totals;
+use group::Grouping;
 use pipeline::{Senders, Stop};
 pub(crate) use state::default_dir as default_state;
 
@@ -68,6 +71,8 @@ pub(crate) struct Options {
     pub(crate) pack_bytes: Option<usize>,
     /// Sets lines aside that this format does not read.
     pub(crate) format: Option<delivery::config::RouteFormat>,
+    /// The field of the line that is its group on a FIFO queue; that of its file without.
+    pub(crate) group: Option<String>,
     pub(crate) state_dir: PathBuf,
     pub(crate) aside: Option<PathBuf>,
     /// Calls under way at once, 1 to 64.
@@ -134,6 +139,7 @@ pub(crate) async fn run(
     client: Arc<dyn QueueClient>,
     show: impl Fn(Totals),
 ) -> anyhow::Result<Report> {
+    let group = Grouping::of(options.group.as_deref(), is_fifo)?;
     let aside_path = options
         .aside
         .clone()
@@ -155,7 +161,7 @@ pub(crate) async fn run(
     };
     let (batches, senders) = senders.start(calls);
     let (place, store) = open_manifests(&options).await?;
-    let reader = reader::Reader::open(options, queue_url, is_fifo, store, batches, shared.clone())?;
+    let reader = reader::Reader::open(options, queue_url, group, store, batches, shared.clone())?;
     let mut reading = tokio::task::spawn_blocking(move || reader.run());
     let finished = watch(&mut reading, &shared, show).await;
     for sender in senders {

@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 
 use super::flight::{Landed, Refused};
 use super::follow::{Ended, Follow, Mode, Reading};
+use super::group::Grouping;
 use super::manifest::Manifests;
 use super::pack::{Bounds, Pack};
 use super::pipeline::{Batch, Place};
@@ -53,13 +54,6 @@ pub(crate) struct Reader {
     clock: SystemClock,
 }
 
-/// Whether messages bear a group, the file's id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Grouping {
-    None,
-    ByFile,
-}
-
 /// Whether a file had anything to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Progress {
@@ -71,7 +65,7 @@ impl Reader {
     pub(crate) fn open(
         options: Options,
         queue_url: &str,
-        is_fifo: bool,
+        group: Grouping,
         store: Arc<dyn ResultStore>,
         batches: mpsc::Sender<Batch>,
         shared: Shared,
@@ -111,11 +105,6 @@ impl Reader {
         for follow in &mut follows {
             follow.begin(&mut state);
         }
-        let group = if is_fifo {
-            Grouping::ByFile
-        } else {
-            Grouping::None
-        };
         Ok(Self {
             options,
             follows,
@@ -309,12 +298,13 @@ impl Reader {
             offset: pack.start,
             shipped_at_ms: self.clock.now().as_millis(),
         };
+        let sent_as = format!("{id}-{:x}", pack.start);
         Message {
             body: pack.body.clone(),
             lines: pack.lines,
-            id: Some(format!("{id}-{:x}", pack.start)),
+            group: self.group.group(id, &sent_as, pack.lines, &pack.body),
+            id: Some(sent_as),
             origin: Some(origin.to_text()),
-            group: (self.group == Grouping::ByFile).then(|| id.to_owned()),
         }
     }
 

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use super::aside::Aside;
 use super::ending::Ending;
 use super::flight::{Flights, Landed, Refused};
+use super::group::Grouping;
 use super::line;
 use super::pack::{Pack, Packer};
 use super::pipeline::{Batch, Place, Senders, Stop};
@@ -31,6 +32,7 @@ pub(crate) async fn run(
     client: Arc<dyn QueueClient>,
     input: impl Read + Send + 'static,
 ) -> anyhow::Result<Report> {
+    let group = Grouping::of(options.group.as_deref(), is_fifo)?;
     let aside_path = options
         .aside
         .clone()
@@ -53,7 +55,7 @@ pub(crate) async fn run(
         batches,
         flights: flights.clone(),
         aside: aside.clone(),
-        is_fifo,
+        group,
         offset: 0,
         rest: Vec::new(),
     };
@@ -83,7 +85,7 @@ struct Lines {
     batches: mpsc::Sender<Batch>,
     flights: Arc<Flights>,
     aside: Arc<Mutex<Aside>>,
-    is_fifo: bool,
+    group: Grouping,
     offset: u64,
     rest: Vec<u8>,
 }
@@ -182,12 +184,14 @@ impl Lines {
             self.flights.land(place, 0, Refused::No);
             return Ok(());
         }
+        let id = (self.group != Grouping::None).then(base::id::uuid);
+        let sent_as = id.as_deref().unwrap_or_default();
         let message = Message {
+            group: self.group.group("stdin", sent_as, pack.lines, &pack.body),
             body: pack.body,
             lines: pack.lines,
-            id: self.is_fifo.then(base::id::uuid),
+            id,
             origin: None,
-            group: self.is_fifo.then(|| "stdin".to_owned()),
         };
         if !self.batch.has_room_for(&message) {
             self.dispatch()?;

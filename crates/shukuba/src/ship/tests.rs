@@ -82,6 +82,7 @@ fn options(files: &[&Path], state: &Path, pack: Option<usize>) -> Options {
         aside: None,
         calls: 3,
         linger: Duration::ZERO,
+        group: None,
         host: "test".to_owned(),
         manifests: None,
     }
