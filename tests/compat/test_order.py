@@ -6,6 +6,7 @@ import time
 
 import pytest
 from conftest import Server
+from test_elsewhere import Elsewhere
 
 CONFIG = """
 [routes.s2s]
@@ -169,3 +170,26 @@ def test_a_deadline_ends_what_fails_and_what_waits_for_a_paused_destination(serv
     assert not [path for path, _ in receiver.seen if path.startswith("/paused/")]
     assert "expires_after 2s" in server.run("why", "paused").stdout
     assert server.json("ledger")["balanced"]
+
+
+def test_what_is_parked_on_a_queue_of_others_waits_in_a_standard_one(receiver, tmp_path):
+    receiver.is_failing = lambda path: path == "/bad/0" and (path, 500) not in receiver.seen
+    elsewhere = Elsewhere(tmp_path)
+    try:
+        rules = elsewhere.config.read_text().replace('queue = "s2s"', 'queue = "s2s.fifo"\nretry_queue = "s2s-retry"\non_failure = "park"')
+        elsewhere.config.write_text(rules.replace('"100ms", "300ms", "1s"', '"24h"').replace('retry_for = "1h"', 'retry_for = "7d"'))
+        url = elsewhere.sqs.create_queue(QueueName="s2s.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
+        elsewhere.urls["s2s.fifo"] = url
+        for n in range(4):
+            body = f"url:{receiver.url}/bad/{n}\tid:bad{n}"
+            elsewhere.sqs.send_message(QueueUrl=url, MessageBody=body, MessageGroupId="bad", MessageDeduplicationId=str(n))
+        elsewhere.run("notifier", "--route", "s2s", "--queue", url, "--for", "8s")
+        assert receiver.delivered("bad") == [1, 2, 3]
+        assert [path for path, _ in receiver.seen] == [f"/bad/{n}" for n in range(4)]
+        assert (elsewhere.left("s2s.fifo"), elsewhere.left("s2s-retry")) == (0, 1)
+        (story,) = elsewhere.json("why", "bad0", "--results", "s3://results/r")["stories"]
+        assert (story["state"], [attempt["status"] for attempt in story["attempts"]]) == ("retry-wait", [500])
+        with pytest.raises(AssertionError, match="keeps no order"):
+            elsewhere.run("notifier", "--route", "s2s", "--queue", elsewhere.urls["s2s"], "--for", "2s")
+    finally:
+        elsewhere.server.stop()

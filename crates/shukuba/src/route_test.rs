@@ -53,9 +53,11 @@ pub(crate) async fn run(
     };
     match parse(route, line) {
         Err(problem) => tested.problem = Some(problem),
-        Ok(parsed) => {
+        Ok(mut parsed) => {
             let rules = destinations.of_url(&parsed.request.url).clone();
             let clock = Arc::new(SystemClock::new());
+            // As if it was accepted now.
+            parsed.expires_at = rules.deadline.earliest(parsed.expires_at, clock.now());
             let over = parsed.expires_at.filter(|end| *end <= clock.now());
             let senders = Senders::new(Tools::new(clock));
             let own = senders.own_headers(&parsed.request, &rules);

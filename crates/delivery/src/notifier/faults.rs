@@ -321,6 +321,7 @@ fn parts(queue: &Arc<MemoryQueue>, settings: &str) -> Parts {
         metrics: Arc::new(NoMetrics),
         format: Format::new(&format).unwrap(),
         retry_for: Duration::from_secs(3600),
+        on_failure: config::OnFailure::Block,
         notifier: config::Notifier {
             slots: 200,
             ..config::Notifier::default()

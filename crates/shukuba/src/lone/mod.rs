@@ -15,7 +15,7 @@ use std::time::Duration;
 use anyhow::Context;
 use aws::{Account, SqsQueue};
 use base::{Clock, MetricSink, NoMetrics, SystemClock};
-use delivery::config::{Route, Secrets, Settings};
+use delivery::config::{OnFailure, Route, Secrets, Settings};
 use delivery::destinations::Destinations;
 use delivery::format::Format;
 use delivery::making;
@@ -173,6 +173,7 @@ async fn queue(
             .context("the route's retry_queue")?,
         None => url.clone(),
     };
+    check_order(route, &url, &retry_url)?;
     let place = order.results.as_deref().or(settings.results.url.as_deref()).ok_or_else(|| {
         usage("nothing says where results go: give --results s3://bucket/prefix or file:///folder, or set results.url")
     })?;
@@ -202,6 +203,19 @@ async fn queue(
         Arc::new(results),
         clock.clone(),
     )?)
+}
+
+/// What the settings say of order, for the queues that are truly used.
+fn check_order(route: &Route, url: &str, retry_url: &str) -> anyhow::Result<()> {
+    match route.on_failure {
+        Some(_) if !url.ends_with(".fifo") => Err(usage(format!(
+            "the route's on_failure is for FIFO queues, and `{url}` keeps no order"
+        ))),
+        Some(OnFailure::Park) if retry_url.ends_with(".fifo") => Err(usage(
+            "the route's on_failure = \"park\" needs a retry_queue that is no FIFO queue, since a FIFO queue cannot let one message wait",
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// That of the data directory, so that its server finds these results by URL as well; else the one beside the results.
