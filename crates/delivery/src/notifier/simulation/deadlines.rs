@@ -77,7 +77,7 @@ fn play(seed: u64, traits: QueueTraits, notifiers: usize, lines: usize, kills: u
 /// A third more comes than the receiver takes. In order of arrival one notifier was in time with 69 to 72 in 100, three with 35 to 83.
 #[test]
 fn over_the_rate_everything_is_delivered_in_time_or_expired() {
-    for seed in 1..=3 {
+    for seed in 1..=2 {
         for traits in [EMBEDDED, SQS] {
             for notifiers in [1, 3] {
                 let [delivered, _, all] = play(seed, traits, notifiers, 1, 0);
