@@ -237,6 +237,12 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn the_classes_stand_in_their_order() {
+        let places = FailureClass::ALL.map(|class| class as usize);
+        assert_eq!(places, [0, 1, 2, 3, 4, 5, 6, 7]);
+    }
+
+    #[test]
     fn a_redirect_is_never_a_success_even_if_the_rules_say_so() {
         let rules = DestinationRules {
             success: vec![Statuses::range(200, 399)],

@@ -8,7 +8,7 @@ use base::{HISTOGRAM_BOUNDS, Timestamp};
 
 use crate::apportion::Parts;
 use crate::config::DestinationRules;
-use crate::port::{Ask, Lease, Notification, Outcome};
+use crate::port::{Ask, FailureClass, Lease, Notification, Outcome};
 use crate::share::Share;
 
 /// Now, on both clocks: the wall's for what is stored, the monotonic one for what runs.
@@ -144,6 +144,8 @@ pub struct Counts {
     pub expired: u64,
     /// Notifications put off untried.
     pub later: u64,
+    /// Attempts that failed, by class in the order of [`FailureClass::ALL`].
+    pub failed: [u64; FailureClass::ALL.len()],
     /// How long the attempts took.
     pub durations: Durations,
 }
@@ -213,7 +215,16 @@ impl Counts {
         self.dead += other.dead;
         self.expired += other.expired;
         self.later += other.later;
+        let failed = self.failed.iter_mut().zip(&other.failed);
+        failed.for_each(|(own, other)| *own += other);
         self.durations.add(&other.durations);
+    }
+
+    /// Counts a failed attempt.
+    pub(super) fn fail(&mut self, class: FailureClass) {
+        if let Some(count) = self.failed.get_mut(class as usize) {
+            *count += 1;
+        }
     }
 }
 

@@ -20,7 +20,9 @@ use super::dispatcher::{Dispatcher, Setup};
 use crate::config;
 use crate::destinations::Destinations;
 use crate::format::Format;
-use crate::port::{Attempt, Error, Lease, Outcome, Queue, Received, RetryWait, Sender};
+use crate::port::{
+    Attempt, Error, FailureClass, Lease, Outcome, Queue, Received, RetryWait, Sender,
+};
 
 /// How often counts go to the metrics, and the in-flight share of a queue elsewhere is asked for.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
@@ -567,6 +569,13 @@ fn emit(metrics: &dyn MetricSink, route: &str, destination: &str, counts: &Count
     ] {
         if count > 0 {
             metrics.add("Shukuba", name, &dimensions, count as f64);
+        }
+    }
+    for (class, count) in FailureClass::ALL.iter().zip(counts.failed) {
+        if count > 0 {
+            let [route, destination] = dimensions;
+            let of_class = [route, destination, ("Class", class.name())];
+            metrics.add("Shukuba", "AttemptsFailed", &of_class, count as f64);
         }
     }
     for (seconds, count) in counts.durations.seconds() {

@@ -282,6 +282,7 @@ impl Unit {
         self.moved_at = at.mono;
         self.counts.attempts += 1;
         self.counts.durations.push(timings.total);
+        class.inspect(|class| self.counts.fail(*class));
         // A connection serves many requests: what it costs to make says little of the next one.
         let set_up = timings.dns + timings.connect + timings.tls;
         let took = timings.total.saturating_sub(set_up);

@@ -31,6 +31,19 @@ pub enum FailureClass {
 }
 
 impl FailureClass {
+    /// All of them, in their order.
+    pub const ALL: [Self; 9] = [
+        Self::Network,
+        Self::Timeout,
+        Self::Server,
+        Self::Limited,
+        Self::Client,
+        Self::Redirect,
+        Self::Unrecorded,
+        Self::Policy,
+        Self::Unresolved,
+    ];
+
     /// The name in results and settings.
     #[must_use]
     pub fn name(self) -> &'static str {

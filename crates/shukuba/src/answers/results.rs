@@ -13,18 +13,6 @@ use serde::{Deserialize, Serialize};
 
 use super::{Answer, Known, at_most, failed, refuse, write};
 
-const CLASSES: [FailureClass; 9] = [
-    FailureClass::Network,
-    FailureClass::Timeout,
-    FailureClass::Server,
-    FailureClass::Limited,
-    FailureClass::Client,
-    FailureClass::Redirect,
-    FailureClass::Unrecorded,
-    FailureClass::Policy,
-    FailureClass::Unresolved,
-];
-
 /// What is asked.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -66,10 +54,10 @@ pub(crate) fn check_class(class: Option<&str>) -> Result<(), api::Fault> {
     let Some(class) = class else {
         return Ok(());
     };
-    if CLASSES.iter().any(|known| known.name() == class) {
+    if FailureClass::ALL.iter().any(|known| known.name() == class) {
         return Ok(());
     }
-    let known = CLASSES.map(FailureClass::name).join(", ");
+    let known = FailureClass::ALL.map(FailureClass::name).join(", ");
     Err(refuse(format!(
         "there is no class `{class}`; there are: {known}"
     )))
