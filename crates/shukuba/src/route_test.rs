@@ -151,19 +151,16 @@ fn rules_of(rules: &DestinationRules) -> BTreeMap<String, String> {
             rules.in_flight_max.map(|count| count.to_string()),
         ),
         ("rate", rules.rate_per_sec.map(|rate| format!("{rate}/s"))),
-        (
-            "success",
-            Some(
-                rules
-                    .success
-                    .iter()
-                    .map(ToString::to_string)
-                    .collect::<Vec<_>>()
-                    .join(", "),
-            ),
-        ),
+        ("success", success_of(rules)),
         ("retry.server", Some(schedule(&rules.retry.server))),
         ("retry.client", Some(schedule(&rules.retry.client))),
+        (
+            "retry.unrecorded",
+            rules
+                .recorded
+                .as_ref()
+                .map(|_| schedule(&rules.retry.unrecorded)),
+        ),
         ("connect_to", rules.connect_to.clone()),
         (
             "ca_file",
@@ -182,6 +179,14 @@ fn rules_of(rules: &DestinationRules) -> BTreeMap<String, String> {
     all.into_iter()
         .filter_map(|(name, value)| Some((name.to_owned(), value?)))
         .collect()
+}
+
+fn success_of(rules: &DestinationRules) -> Option<String> {
+    let statuses = list(&rules.success)?;
+    Some(match &rules.recorded {
+        Some(recorded) => format!("{statuses}; rules: {recorded}"),
+        None => statuses,
+    })
 }
 
 fn list<T: ToString>(all: &[T]) -> Option<String> {

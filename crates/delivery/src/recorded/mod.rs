@@ -10,6 +10,8 @@
 mod pointer;
 mod rule;
 
+use std::fmt;
+
 use self::rule::{BodyTest, HeaderTest};
 use crate::config::SuccessRules;
 
@@ -23,6 +25,13 @@ pub struct Recorded {
     written: SuccessRules,
     headers: Vec<HeaderTest>,
     body: Vec<BodyTest>,
+}
+
+impl fmt::Display for Recorded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (headers, body) = (self.headers.len(), self.body.len());
+        write!(f, "{headers} on headers, {body} on the body")
+    }
 }
 
 impl PartialEq for Recorded {

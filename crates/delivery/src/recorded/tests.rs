@@ -372,3 +372,41 @@ fn rules_that_cannot_be_judged_are_refused_with_their_place() {
         assert!(toml::from_str::<SuccessRules>(text).is_err(), "{text}");
     }
 }
+
+/// The settings that `docs/success.md` shows are taken, and its table says what becomes of answers.
+#[test]
+fn the_page_on_success_tells_the_truth() {
+    let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/success.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let mut judge = None;
+    for block in page.split("```toml\n").skip(1) {
+        let (text, _) = block.split_once("```").unwrap();
+        let settings: crate::config::Settings =
+            toml::from_str(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert_eq!(
+            (settings.problems(), settings.warnings()),
+            (vec![], vec![]),
+            "{text}"
+        );
+        let success = settings
+            .destinations
+            .values()
+            .next()
+            .and_then(|own| own.success.as_ref());
+        let rules = success.and_then(|success| success.rules()).unwrap();
+        judge.get_or_insert(Recorded::new(rules).unwrap());
+    }
+    let judge = judge.unwrap();
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `"));
+    let mut count = 0;
+    for row in rows {
+        let (answer, becomes) = row.split_once("` | ").unwrap();
+        let becomes = becomes.trim_end_matches(" |");
+        match judge.judge_body(answer.as_bytes(), Read::Whole) {
+            Ok(()) => assert_eq!(becomes, "delivered", "{answer}"),
+            Err(said) => assert!(said.starts_with(becomes), "{answer}: {said}"),
+        }
+        count += 1;
+    }
+    assert_eq!(count, 4);
+}
