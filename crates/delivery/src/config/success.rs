@@ -62,6 +62,7 @@ pub struct HeaderTest {
     /// Whether there is such a header.
     pub exists: Option<bool>,
     /// Turns the rule round.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub not: bool,
 }
 
@@ -83,8 +84,10 @@ pub struct BodyRule {
     /// Whether the value is `null`. Needs `pointer`.
     pub null: Option<bool>,
     /// Turns the rule round: `true` for the contrary. Default `false`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub not: bool,
     /// Rules of which one must hold; they have no `any` themselves. Default none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub any: Vec<BodyRule>,
 }
 

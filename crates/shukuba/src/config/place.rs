@@ -25,6 +25,7 @@ pub(crate) fn of_key(text: &str, key: &str) -> Option<Place> {
     let mut table: &DeTable<'_> = root.get_ref();
     let mut found = None;
     for part in parts(key) {
+        let (part, number) = numbered(&part);
         let Some((name, value)) = table
             .iter()
             .find(|(name, _)| name.get_ref().as_ref() == part)
@@ -32,12 +33,33 @@ pub(crate) fn of_key(text: &str, key: &str) -> Option<Place> {
             break;
         };
         found = Some(name.span().start);
+        let value = match (value.get_ref(), number) {
+            (DeValue::Array(all), Some(number)) => match all.get(number) {
+                Some(one) => {
+                    found = Some(one.span().start);
+                    one
+                }
+                None => break,
+            },
+            _ => value,
+        };
         match Spanned::get_ref(value) {
             DeValue::Table(inner) => table = inner,
             _ => break,
         }
     }
     found.map(|at| of_byte(text, at))
+}
+
+/// `body[1]` is the second of a list, `body` without a number.
+fn numbered(part: &str) -> (&str, Option<usize>) {
+    let split = part
+        .strip_suffix(']')
+        .and_then(|part| part.rsplit_once('['));
+    match split.and_then(|(name, number)| Some((name, number.parse().ok()?))) {
+        Some((name, number)) => (name, Some(number)),
+        None => (part, None),
+    }
 }
 
 /// The keys down to the value that spans the byte `at`.
@@ -126,12 +148,15 @@ mod tests {
 
     #[test]
     fn a_key_is_found_where_it_stands() {
-        let text = "[routes.s2s]\nqueue = \"s2s\"\n\n[destinations.\"*.a.example\"]\n  rate = \"5/s\"\nretry = { server = [1] }\n";
+        let text = "[routes.s2s]\nqueue = \"s2s\"\n\n[destinations.\"*.a.example\"]\n  rate = \"5/s\"\nretry = { server = [1] }\n[[destinations.b.body]]\nis = 1\n[[destinations.b.body]]\nany = [{ is = 1 },\n { is = 2 }]\n";
         for (key, line, column) in [
             ("routes.s2s.queue", 2, 1),
             ("destinations.\"*.a.example\".rate", 5, 3),
             ("destinations.\"*.a.example\".retry.server", 6, 11),
             ("routes.s2s.retry_for", 1, 9),
+            ("destinations.b.body[0].is", 8, 1),
+            ("destinations.b.body[1].any[1].is", 11, 4),
+            ("destinations.b.body[1].any[2]", 10, 1),
         ] {
             assert_eq!(of_key(text, key), Some(Place { line, column }), "{key}");
         }
