@@ -30,6 +30,20 @@ pub(crate) fn print(text: &str) {
         .and_then(|()| out.flush());
 }
 
+/// Writes bytes as they are to standard output, for a program that takes them; on a terminal nothing may steer it.
+pub(crate) fn print_bytes(bytes: &[u8]) {
+    let mut out = std::io::stdout().lock();
+    let shown = match out.is_terminal() {
+        true => Cow::Owned(
+            plain(&String::from_utf8_lossy(bytes), &['\n', '\r', '\t'])
+                .into_owned()
+                .into_bytes(),
+        ),
+        false => Cow::Borrowed(bytes),
+    };
+    let _ = out.write_all(&shown).and_then(|()| out.flush());
+}
+
 /// `text` with its control characters written out (`\u{1b}`), and with those that turn the direction of text: what others
 /// wrote must not steer a terminal. Those in `but` stay.
 pub(crate) fn plain<'a>(text: &'a str, but: &[char]) -> Cow<'a, str> {

@@ -17,10 +17,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use base::Timestamp;
+use bytes::Bytes;
 
 use crate::config::hidden::with_more;
 use crate::destinations::Destinations;
-use crate::format::Format;
+use crate::format::{self, Format, Parsed};
 use crate::template::{Builtin, Name, Value};
 
 pub(crate) use self::fields::Fields;
@@ -56,6 +57,35 @@ impl Facts<'_> {
             Name::Builtin(Builtin::Accepted(form)) => Some(form.of(self.accepted_at)),
             Name::Builtin(_) | Name::Field(_) | Name::Parameter(_) => None,
         }
+    }
+}
+
+/// The request of a line as it is sent to its receiver: by the route's templates, then by the receiver's.
+///
+/// # Errors
+/// As [`Format::parse_with`], of the receiver's templates as well; with what could be read of the line all the same.
+pub fn make(
+    format: &Format,
+    destinations: &Destinations,
+    line: &Bytes,
+    facts: &Facts<'_>,
+) -> Result<Parsed, (format::Error, Option<Parsed>)> {
+    let mut parsed = match format.parse_with(line, facts) {
+        Ok(parsed) => parsed,
+        Err(error) => return Err((error, format.bearing(line))),
+    };
+    let rules = destinations.of_url(&parsed.request.url);
+    let Some(templates) = &rules.request else {
+        return Ok(parsed);
+    };
+    let own = parsed.id.clone().filter(|_| facts.takes_own_id);
+    let facts = Facts {
+        id: own.as_deref().unwrap_or(facts.id),
+        ..*facts
+    };
+    match templates.apply(&mut parsed.request, &format.fields(line), &facts) {
+        Ok(()) => Ok(parsed),
+        Err(unfilled) => Err((unfilled.into(), Some(parsed))),
     }
 }
 

@@ -8,7 +8,6 @@ use bytes::Bytes;
 use super::*;
 use crate::config::{DestinationRules, Secrets, Settings};
 use crate::destinations::Destinations;
-use crate::format::{self, Parsed};
 use crate::port::Request;
 
 struct Fixed;
@@ -66,15 +65,11 @@ impl Bench {
         self.format.parse_with(&line, &self.facts())
     }
 
-    /// As the dispatcher makes it.
     fn make(&self, line: &str) -> Result<Request, format::Error> {
         let raw = Bytes::copy_from_slice(line.as_bytes());
-        let mut request = self.parse(line)?.request;
-        let rules = self.destinations.of_url(&request.url);
-        if let Some(templates) = &rules.request {
-            templates.apply(&mut request, &self.format.fields(&raw), &self.facts())?;
-        }
-        Ok(request)
+        let made = make(&self.format, &self.destinations, &raw, &self.facts());
+        made.map(|parsed| parsed.request)
+            .map_err(|(error, _)| error)
     }
 
     fn rules(&self, host: &str) -> &DestinationRules {

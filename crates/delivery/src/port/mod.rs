@@ -507,6 +507,19 @@ pub trait Sender: Send + Sync + fmt::Debug {
         Vec::new()
     }
 
+    /// The very bytes that would be sent: for `route test`. Unknown (empty) by default.
+    ///
+    /// # Errors
+    /// [`NotSendable`] as the attempt itself would fail.
+    fn written(
+        &self,
+        notification: &Notification,
+        rules: &DestinationRules,
+    ) -> Result<Vec<u8>, NotSendable> {
+        let _ = (notification, rules);
+        Ok(Vec::new())
+    }
+
     /// Where the request would go: for `route test`, which sends nothing. Nothing is known of it by default.
     ///
     /// # Errors

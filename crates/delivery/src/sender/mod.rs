@@ -161,6 +161,18 @@ impl Sender for Senders {
         sender.map_or_else(Vec::new, |sender| sender.own_headers(request, rules))
     }
 
+    fn written(
+        &self,
+        notification: &Notification,
+        rules: &DestinationRules,
+    ) -> Result<Vec<u8>, NotSendable> {
+        self.check(&notification.request, rules)?;
+        match self.of(notification.request.url.scheme()) {
+            Some(sender) => sender.written(notification, rules),
+            None => Ok(Vec::new()),
+        }
+    }
+
     fn way<'a>(
         &'a self,
         request: &'a Request,

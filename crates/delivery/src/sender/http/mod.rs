@@ -137,6 +137,22 @@ impl Sender for HttpSender {
         all
     }
 
+    fn written(
+        &self,
+        notification: &Notification,
+        rules: &DestinationRules,
+    ) -> Result<Vec<u8>, NotSendable> {
+        let target = match &rules.proxy {
+            // What the proxy is told of ourselves is none of the receiver's.
+            Some(_) if notification.request.url.scheme() == "http" => Target::Proxy(None),
+            _ => Target::Origin,
+        };
+        let mut out = Vec::new();
+        request::write_head(&mut out, notification, rules, target, self.clock.now())?;
+        out.extend_from_slice(&notification.request.body);
+        Ok(out)
+    }
+
     fn way<'a>(
         &'a self,
         request: &'a Request,

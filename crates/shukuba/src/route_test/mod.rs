@@ -1,4 +1,6 @@
 //! What a line would become: its request, its destination and the addresses, without sending anything.
+//!
+//! - [`file`]: the same for all lines of a file, counted
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,13 +8,18 @@ use std::time::Duration;
 
 use base::{Clock, SystemClock};
 use bytes::Bytes;
-use delivery::config::{DestinationRules, Route, Schedule, Span};
+use delivery::config::{DestinationRules, Schedule, Span};
 use delivery::destinations::{self, Destinations};
-use delivery::format::{Format, Parsed};
+use delivery::format::{self, Format, Parsed};
+use delivery::making::{self, Facts};
 use delivery::masking::{MASK, Masking};
-use delivery::port::Sender as _;
+use delivery::port::{Notification, Sender as _};
 use delivery::sender::{Senders, Tools};
 use serde::{Deserialize, Serialize};
+
+mod file;
+
+pub(crate) use file::{Dry, run as run_file};
 
 /// What would happen.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -30,6 +37,8 @@ pub(crate) struct Tested {
     pub(crate) body: Option<String>,
     /// Bytes of the body.
     pub(crate) body_bytes: usize,
+    /// The very bytes that would be sent, `***` for secrets.
+    pub(crate) bytes: Option<String>,
     /// The name of the rules that apply.
     pub(crate) destination: Option<String>,
     /// Those of its rules that say how it is sent and when again.
@@ -40,26 +49,69 @@ pub(crate) struct Tested {
     pub(crate) addresses: Vec<String>,
 }
 
-/// Tests `line` on a route.
-pub(crate) async fn run(
-    name: &str,
-    route: &Route,
-    destinations: &Destinations,
-    line: &str,
-) -> Tested {
+/// What lines are tried on, without anything being sent.
+pub(crate) struct Stage<'a> {
+    pub(crate) route: &'a str,
+    pub(crate) format: &'a Format,
+    pub(crate) destinations: &'a Destinations,
+    /// Those of the message, as macros name them.
+    pub(crate) attributes: BTreeMap<String, String>,
+    senders: Senders,
+    clock: Arc<dyn Clock>,
+}
+
+/// Stands for the id of a line that has none of its own.
+const ID: &str = "(the message's id)/1";
+
+impl<'a> Stage<'a> {
+    pub(crate) fn new(
+        route: &'a str,
+        format: &'a Format,
+        destinations: &'a Destinations,
+        attributes: BTreeMap<String, String>,
+    ) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        Self {
+            route,
+            format,
+            destinations,
+            attributes,
+            senders: Senders::new(Tools::new(clock.clone())),
+            clock,
+        }
+    }
+
+    /// The request of a line, made as for its first attempt.
+    fn make(&self, line: &Bytes) -> Result<Parsed, (format::Error, Option<Parsed>)> {
+        let now = self.clock.now();
+        let facts = Facts {
+            id: ID,
+            takes_own_id: true,
+            attempt: 1,
+            attributes: Some(&self.attributes),
+            at: now,
+            accepted_at: now,
+        };
+        let mut parsed = making::make(self.format, self.destinations, line, &facts)?;
+        // As if it was accepted now.
+        let rules = self.destinations.of_url(&parsed.request.url);
+        parsed.expires_at = rules.deadline.earliest(parsed.expires_at, now);
+        Ok(parsed)
+    }
+}
+
+/// Tests `line`.
+pub(crate) async fn run(stage: &Stage<'_>, line: &str) -> Tested {
     let mut tested = Tested {
-        route: name.to_owned(),
+        route: stage.route.to_owned(),
         ..Tested::default()
     };
-    match parse(route, line) {
-        Err(problem) => tested.problem = Some(problem),
-        Ok(mut parsed) => {
-            let rules = destinations.of_url(&parsed.request.url).clone();
-            let clock = Arc::new(SystemClock::new());
-            // As if it was accepted now.
-            parsed.expires_at = rules.deadline.earliest(parsed.expires_at, clock.now());
-            let over = parsed.expires_at.filter(|end| *end <= clock.now());
-            let senders = Senders::new(Tools::new(clock));
+    match stage.make(&Bytes::copy_from_slice(line.as_bytes())) {
+        Err((problem, _)) => tested.problem = Some(problem.to_string()),
+        Ok(parsed) => {
+            let senders = &stage.senders;
+            let rules = stage.destinations.of_url(&parsed.request.url).clone();
+            let over = parsed.expires_at.filter(|end| *end <= stage.clock.now());
             let own = senders.own_headers(&parsed.request, &rules);
             match (over, senders.way(&parsed.request, &rules).await) {
                 (None, Ok(way)) => {
@@ -73,21 +125,53 @@ pub(crate) async fn run(
                 }
                 (None, Err(refused)) => tested.problem = Some(refused.to_string()),
             }
-            tested.destination = Some(match rules.is_for_all() {
-                true => destinations::authority(&parsed.request.url),
-                false => rules.name.to_string(),
-            });
+            tested.destination = Some(name_of(&rules, &parsed.request.url));
+            tested.bytes = written(stage, &parsed, &rules);
             tell(&mut tested, parsed, &rules, &own);
+            hide(&mut tested, stage.format, &rules);
         }
     }
     tested
 }
 
-fn parse(route: &Route, line: &str) -> Result<Parsed, String> {
-    let format = Format::new(&route.format)?;
-    format
-        .parse(&Bytes::copy_from_slice(line.as_bytes()))
-        .map_err(|error| error.to_string())
+/// The destination that results would name.
+fn name_of(rules: &DestinationRules, url: &url::Url) -> String {
+    match rules.is_for_all() {
+        true => destinations::authority(url),
+        false => rules.name.to_string(),
+    }
+}
+
+/// The very bytes that would be sent, without secrets; `None` where they are not known before they are sent (mails).
+fn written(stage: &Stage<'_>, parsed: &Parsed, rules: &DestinationRules) -> Option<String> {
+    let notification = Notification {
+        id: Arc::from(parsed.id.as_deref().unwrap_or(ID)),
+        request: parsed.request.clone(),
+        attempt: 1,
+        expires_at: parsed.expires_at,
+        line: 1,
+        message_id: Arc::from(""),
+        origin: None,
+        replay: None,
+    };
+    let mut bytes = stage.senders.written(&notification, rules).ok()?;
+    // Headers that hold a secret as it is are hidden by `rules.hidden` as well.
+    bytes = rules.hide(&bytes).into_owned();
+    (!bytes.is_empty()).then(|| String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Hides the secrets that templates put into what is shown.
+fn hide(tested: &mut Tested, format: &Format, rules: &DestinationRules) {
+    let hidden = |text: &mut String| {
+        let without = format.hide(text);
+        *text = String::from_utf8_lossy(&rules.hide(without.as_bytes())).into_owned();
+    };
+    let texts = [&mut tested.url, &mut tested.body, &mut tested.bytes];
+    texts.into_iter().flatten().for_each(hidden);
+    tested
+        .headers
+        .iter_mut()
+        .for_each(|(_, value)| hidden(value));
 }
 
 /// `own`: the headers that the rules give the request.
@@ -113,7 +197,7 @@ fn tell(tested: &mut Tested, parsed: Parsed, rules: &DestinationRules, own: &[&s
         .filter(|(name, _)| !replaced(name))
         .map(shown)
         .collect();
-    let id = tested.id.as_deref().unwrap_or("(the message's id)/1");
+    let id = tested.id.as_deref().unwrap_or(ID);
     // Static headers may hold secrets: their names only.
     let set = |name: &&str| {
         let is_id = name.eq_ignore_ascii_case(&rules.id_header);
