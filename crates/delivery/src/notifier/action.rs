@@ -140,6 +140,8 @@ pub struct Counts {
     pub retried: u64,
     /// Notifications given up.
     pub dead: u64,
+    /// Of these, because a macro of a template gave nothing.
+    pub unresolved: u64,
     /// Notifications whose own deadline passed.
     pub expired: u64,
     /// Notifications put off untried.
@@ -213,6 +215,7 @@ impl Counts {
         self.delivered += other.delivered;
         self.retried += other.retried;
         self.dead += other.dead;
+        self.unresolved += other.unresolved;
         self.expired += other.expired;
         self.later += other.later;
         let failed = self.failed.iter_mut().zip(&other.failed);

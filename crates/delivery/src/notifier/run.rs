@@ -563,6 +563,7 @@ fn emit(metrics: &dyn MetricSink, route: &str, destination: &str, counts: &Count
         ("NotificationsDelivered", counts.delivered),
         ("NotificationsRetried", counts.retried),
         ("NotificationsDead", counts.dead),
+        ("NotificationsUnresolved", counts.unresolved),
         ("NotificationsExpired", counts.expired),
         ("NotificationsPutOff", counts.later),
         ("Attempts", counts.attempts),

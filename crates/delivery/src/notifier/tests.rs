@@ -18,6 +18,8 @@ use crate::port::*;
 use crate::travel;
 use crate::verdict::tests::attempt;
 
+mod filled;
+
 /// Answers by the URL's path: `/ok`, `/500`, `/hang`; counts the sends.
 #[derive(Debug, Default)]
 struct ByPath {

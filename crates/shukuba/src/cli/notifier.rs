@@ -88,7 +88,7 @@ fn json(summary: &Summary) -> serde_json::Value {
     let counts = &summary.counts;
     serde_json::json!({
         "received": summary.received, "attempts": counts.attempts, "delivered": counts.delivered,
-        "retried": counts.retried, "dead": counts.dead, "expired": counts.expired, "later": counts.later,
+        "retried": counts.retried, "dead": counts.dead, "unresolved": counts.unresolved, "expired": counts.expired, "later": counts.later,
         "unsettled": summary.unsettled,
     })
 }
@@ -101,6 +101,7 @@ fn table(summary: &Summary) -> String {
         ("delivered", output::count(counts.delivered)),
         ("to be tried again", output::count(counts.retried)),
         ("given up", output::count(counts.dead)),
+        ("of these unresolved", output::count(counts.unresolved)),
         ("expired", output::count(counts.expired)),
         ("put off untried", output::count(counts.later)),
         ("messages not settled", output::count(summary.unsettled)),

@@ -41,6 +41,10 @@ pub(crate) static HELP: &[Help] = &[
     ),
     ("shukuba_notifications_dead_total", "Notifications given up"),
     (
+        "shukuba_notifications_unresolved_total",
+        "Notifications given up because a macro of a template gave nothing",
+    ),
+    (
         "shukuba_notifications_expired_total",
         "Notifications whose own deadline passed",
     ),

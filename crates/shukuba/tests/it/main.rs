@@ -20,3 +20,4 @@ mod notifier;
 mod place;
 mod route_test;
 mod ship;
+mod templates;

@@ -500,8 +500,11 @@ fn count(counts: &mut Counts, verdict: &Verdict) {
     match verdict {
         Verdict::Delivered => counts.delivered += 1,
         Verdict::RetryAt { .. } => counts.retried += 1,
-        Verdict::Dead { .. } => counts.dead += 1,
         Verdict::Expired { .. } => counts.expired += 1,
+        Verdict::Dead { reason } => {
+            counts.dead += 1;
+            counts.unresolved += u64::from(matches!(reason, Reason::Unresolved { .. }));
+        }
         Verdict::Later { .. } | Verdict::Paused { .. } => counts.later += 1,
     }
 }
