@@ -70,6 +70,7 @@ fn outcome(number: u64, at: Timestamp) -> (Outcome, LineOutcome) {
             .into(),
         ),
         replay: None,
+        attributes: Default::default(),
         lines: Vec::new(),
         next: Next::Gone,
         carries: Vec::new(),

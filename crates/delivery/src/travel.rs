@@ -18,6 +18,8 @@ use std::sync::Arc;
 
 use base::Timestamp;
 
+/// What the names of all attributes here begin with; the sender's own do not.
+pub const OURS: &str = "shukuba.";
 /// The attribute with the base of the lines' ids.
 pub const ID: &str = "shukuba.id";
 /// The attribute with the number of lines.
@@ -160,11 +162,7 @@ pub fn carry(
     carried.insert(LINES.to_owned(), lines.to_string());
     carried.insert(RETRY.to_owned(), retry.text());
     while carried.len() > ATTRIBUTES_MAX {
-        let Some(last) = carried
-            .keys()
-            .rfind(|key| !key.starts_with("shukuba."))
-            .cloned()
-        else {
+        let Some(last) = carried.keys().rfind(|key| !key.starts_with(OURS)).cloned() else {
             break;
         };
         carried.remove(&last);

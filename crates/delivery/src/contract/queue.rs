@@ -78,6 +78,7 @@ pub fn outcome(received: &Received, verdict: Verdict, next: Next) -> Outcome {
         receive_count: received.receive_count,
         origin: None,
         replay: None,
+        attributes: BTreeMap::new(),
         lines: vec![LineOutcome {
             line: 1,
             notification: crate::travel::line_id(&received.message_id, 1),

@@ -18,7 +18,6 @@
 
 pub mod stored;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -148,7 +147,7 @@ pub fn carry(at: Timestamp, outcome: &Outcome, line: &LineOutcome) -> Option<Car
         lines: vec![line.line],
         ..Retry::default()
     };
-    let mut attributes = travel::carry(&BTreeMap::new(), &outcome.base, 1, &retry);
+    let mut attributes = travel::carry(&outcome.attributes, &outcome.base, 1, &retry);
     let life = format!(
         "attempts={} died={} first={}",
         line.number,
@@ -516,7 +515,7 @@ async fn each_page(
 
 #[cfg(test)]
 mod tests {
-    use std::collections::VecDeque;
+    use std::collections::{BTreeMap, VecDeque};
 
     use parking_lot::Mutex;
 
@@ -619,6 +618,7 @@ mod tests {
             receive_count: 1,
             origin: Some("o".into()),
             replay: None,
+            attributes: BTreeMap::from([("campaign".to_owned(), "c1".to_owned())]),
             lines: Vec::new(),
             next: Next::Gone,
             carries: Vec::new(),
@@ -819,6 +819,8 @@ mod tests {
         assert_eq!(reborn[0].body, Bytes::from_static(b"line 1"));
         assert_eq!((reborn[0].attempt, reborn[0].sent_at), (0, now));
         assert_eq!(reborn[0].attributes[travel::ID], "m");
+        // Macros may name what its sender said of it.
+        assert_eq!(reborn[0].attributes["campaign"], "c1");
         assert_eq!(
             Retry::parse(&reborn[0].attributes[travel::RETRY]).lines,
             [1]

@@ -63,17 +63,14 @@ impl Facts<'_> {
 /// The request of a line as it is sent to its receiver: by the route's templates, then by the receiver's.
 ///
 /// # Errors
-/// As [`Format::parse_with`], of the receiver's templates as well; with what could be read of the line all the same.
+/// As [`Format::parse_with`], of the receiver's templates as well.
 pub fn make(
     format: &Format,
     destinations: &Destinations,
     line: &Bytes,
     facts: &Facts<'_>,
-) -> Result<Parsed, (format::Error, Option<Parsed>)> {
-    let mut parsed = match format.parse_with(line, facts) {
-        Ok(parsed) => parsed,
-        Err(error) => return Err((error, format.bearing(line))),
-    };
+) -> Result<Parsed, format::Error> {
+    let mut parsed = format.parse_with(line, facts)?;
     let rules = destinations.of_url(&parsed.request.url);
     let Some(templates) = &rules.request else {
         return Ok(parsed);
@@ -83,10 +80,8 @@ pub fn make(
         id: own.as_deref().unwrap_or(facts.id),
         ..*facts
     };
-    match templates.apply(&mut parsed.request, &format.fields(line), &facts) {
-        Ok(()) => Ok(parsed),
-        Err(unfilled) => Err((unfilled.into(), Some(parsed))),
-    }
+    templates.apply(&mut parsed.request, &format.fields(line), &facts)?;
+    Ok(parsed)
 }
 
 /// The secrets that templates put into requests of a route: no result may hold them.

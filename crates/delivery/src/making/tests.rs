@@ -69,7 +69,6 @@ impl Bench {
         let raw = Bytes::copy_from_slice(line.as_bytes());
         let made = make(&self.format, &self.destinations, &raw, &self.facts());
         made.map(|parsed| parsed.request)
-            .map_err(|(error, _)| error)
     }
 
     fn rules(&self, host: &str) -> &DestinationRules {

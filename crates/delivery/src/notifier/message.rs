@@ -1,5 +1,6 @@
 //! A held message: its lines, and the one conclusion when all of them are decided.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -212,10 +213,23 @@ impl Message {
             receive_count: self.received.receive_count,
             origin: self.received.origin.clone(),
             replay: self.replay(),
+            attributes: self.own_attributes(&lines),
             lines,
             next,
             carries,
         }
+    }
+
+    /// Those of the sender, where a line is dead: macros may name them when it is sent again.
+    fn own_attributes(&self, lines: &[LineOutcome]) -> BTreeMap<String, String> {
+        let is_dead = |line: &LineOutcome| matches!(line.verdict, Verdict::Dead { .. });
+        if !lines.iter().any(is_dead) {
+            return BTreeMap::new();
+        }
+        let all = self.received.attributes.iter();
+        let own = all.filter(|(name, _)| !name.starts_with(travel::OURS));
+        own.map(|(name, value)| (name.clone(), value.clone()))
+            .collect()
     }
 
     pub(super) fn replay(&self) -> Option<Arc<str>> {

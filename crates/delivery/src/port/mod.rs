@@ -160,6 +160,8 @@ pub struct Outcome {
     pub origin: Option<Arc<str>>,
     /// The replay that sent it again, if one did.
     pub replay: Option<Arc<str>>,
+    /// The sender's own attributes, for dead letters: empty where no line is dead.
+    pub attributes: BTreeMap<String, String>,
     /// One for each line, in order.
     pub lines: Vec<LineOutcome>,
     /// What happens to the message.

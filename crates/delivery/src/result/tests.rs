@@ -85,6 +85,7 @@ fn outcome(origin: Option<&str>) -> Outcome {
         receive_count: 3,
         origin: origin.map(Into::into),
         replay: Some("r-9".into()),
+        attributes: Default::default(),
         lines: Vec::new(),
         next: Next::Gone,
         carries: Vec::new(),

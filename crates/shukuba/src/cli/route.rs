@@ -12,7 +12,7 @@ use delivery::destinations::Destinations;
 
 use crate::app::{self, App};
 use crate::output;
-use crate::route_test::{self, Dry, Stage, Tested};
+use crate::route_test::{self, Dry, Stage, Tell, Tested};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -121,7 +121,7 @@ fn dry_run(app: &App, stage: &Stage<'_>, file: &Path, has_each: bool) -> anyhow:
         }
     };
     let mut tell = |number: u64, tested: &Tested| output::print(&line_of(app, number, tested));
-    let each: Option<&mut dyn FnMut(u64, &Tested)> = if has_each { Some(&mut tell) } else { None };
+    let each: Option<Tell<'_>> = if has_each { Some(&mut tell) } else { None };
     let dry = route_test::run_file(stage, input, each)
         .with_context(|| format!("`{}` cannot be read", file.display()))?;
     match (app.output(), has_each) {

@@ -72,6 +72,9 @@ struct Tried {
     problem: Option<(&'static str, String)>,
 }
 
+/// Is told of each line by its number.
+pub(crate) type Tell<'a> = &'a mut dyn FnMut(u64, &Tested);
+
 /// Tries every line of `input`, and tells `each` of it where asked.
 ///
 /// # Errors
@@ -79,7 +82,7 @@ struct Tried {
 pub(crate) fn run(
     stage: &Stage<'_>,
     mut input: impl BufRead,
-    mut each: Option<&mut dyn FnMut(u64, &Tested)>,
+    mut each: Option<Tell<'_>>,
 ) -> io::Result<Dry> {
     let mut dry = Dry {
         route: stage.route.to_owned(),
@@ -114,13 +117,13 @@ impl Stage<'_> {
     fn attempt(&self, line: &Bytes, into: Option<&mut Tested>) -> Tried {
         let parsed = match self.make(line) {
             Ok(parsed) => parsed,
-            Err((error, parsed)) => {
+            Err(error) => {
                 let kind = match &error {
                     format::Error::Unparsable(_) => "unparsable",
                     format::Error::Refused(_) => "refused",
                     format::Error::Unresolved(_) => "unresolved",
                 };
-                let url = parsed.map(|parsed| parsed.request.url);
+                let url = self.format.bearing(line).map(|parsed| parsed.request.url);
                 let name = url.map(|url| name_of(self.destinations.of_url(&url), &url));
                 return Tried {
                     destination: name,

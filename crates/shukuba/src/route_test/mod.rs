@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 mod file;
 
-pub(crate) use file::{Dry, run as run_file};
+pub(crate) use file::{Dry, Tell, run as run_file};
 
 /// What would happen.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -82,7 +82,7 @@ impl<'a> Stage<'a> {
     }
 
     /// The request of a line, made as for its first attempt.
-    fn make(&self, line: &Bytes) -> Result<Parsed, (format::Error, Option<Parsed>)> {
+    fn make(&self, line: &Bytes) -> Result<Parsed, format::Error> {
         let now = self.clock.now();
         let facts = Facts {
             id: ID,
@@ -107,7 +107,7 @@ pub(crate) async fn run(stage: &Stage<'_>, line: &str) -> Tested {
         ..Tested::default()
     };
     match stage.make(&Bytes::copy_from_slice(line.as_bytes())) {
-        Err((problem, _)) => tested.problem = Some(problem.to_string()),
+        Err(problem) => tested.problem = Some(problem.to_string()),
         Ok(parsed) => {
             let senders = &stage.senders;
             let rules = stage.destinations.of_url(&parsed.request.url).clone();

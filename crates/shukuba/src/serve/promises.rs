@@ -125,7 +125,8 @@ impl Promised {
         let attributes = message.attributes.iter();
         let texts: usize = attributes.map(|(name, text)| name.len() + text.len()).sum();
         let lines = memchr::memchr_iter(b'\n', &message.body).count() as u64 + 1;
-        lines * self.line_bytes + COPIES * (message.body.len() + texts) as u64
+        // Each dead line takes the attributes along.
+        lines * (self.line_bytes + texts as u64) + COPIES * (message.body.len() + texts) as u64
     }
 }
 

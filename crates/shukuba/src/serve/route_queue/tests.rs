@@ -147,6 +147,7 @@ impl Place {
             receive_count: received.receive_count,
             origin: None,
             replay: None,
+            attributes: Default::default(),
             lines: vec![line],
             next: Next::Gone,
             carries: Vec::new(),
