@@ -436,17 +436,23 @@ mod tests {
 
     #[test]
     fn what_serving_needs_is_checked_with_its_place() {
-        let text = "[destinations.\"*\"]\nca_file = \"/nonexistent\"\n[destinations.\"*\".headers]\nx-a = \"${secret:NO}\"\nx-b = \"${foo:x}\"\nx-c = \"${\"\n";
+        let text = "[destinations.\"*\"]\nca_file = \"/nonexistent\"\n[destinations.\"*\".headers]\nx-a = \"${secret:NO}\"\nx-b = \"${foo:x}\"\n";
         let loaded = read(text, &[]).unwrap();
         let error = check_sources(&loaded, &delivery::config::SystemSecrets)
             .unwrap_err()
             .problems;
-        assert_eq!(error.len(), 4, "{error:?}");
+        assert_eq!(error.len(), 3, "{error:?}");
         assert!(
             error[0].contains("headers.x-a: secret `NO` is not set"),
             "{error:?}"
         );
-        assert!(error[3].contains("ca_file `/nonexistent`"), "{error:?}");
+        assert!(error[2].contains("ca_file `/nonexistent`"), "{error:?}");
+        // What no secret could make right is said before any is read.
+        let error = read(&format!("{text}x-c = \"${{\"\n"), &[]).unwrap_err();
+        assert!(
+            error.contains(":6:1: destinations.\"*\".headers.x-c: `${` begins a reference"),
+            "{error}"
+        );
     }
 
     #[test]
