@@ -63,7 +63,7 @@ impl HttpSender {
                     };
                     if url.scheme() == "https" && !connection.chose_http2() {
                         if version == HttpVersion::Auto {
-                            making.is_http1();
+                            making.chose_http1();
                             return Ok(Gone::ByHttp1(Some(Box::new(connection))));
                         }
                         let detail = "the receiver does not offer HTTP/2 (ALPN); set `http = \"auto\"` or `\"1.1\"`";

@@ -192,7 +192,7 @@ impl Making {
     }
 
     /// Notes that the receiver chose HTTP/1.1.
-    pub(in super::super) fn is_http1(self) {
+    pub(in super::super) fn chose_http1(self) {
         self.origin.known.lock().http1_since = Some(Instant::now());
     }
 
