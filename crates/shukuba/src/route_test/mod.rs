@@ -3,12 +3,14 @@
 //! - [`file`]: the same for all lines of a file, counted
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use base::{Clock, SystemClock};
 use bytes::Bytes;
 use delivery::config::{DestinationRules, Schedule, Span};
+use delivery::config::transport::HttpVersion;
 use delivery::destinations::{self, Destinations};
 use delivery::format::{self, Format, Parsed};
 use delivery::making::{self, Facts};
@@ -226,6 +228,13 @@ fn rules_of(rules: &DestinationRules) -> BTreeMap<String, String> {
             .collect::<Vec<_>>()
             .join(", "),
     };
+    let transport = &rules.transport;
+    let certificate = transport.identity.as_ref();
+    let certificate = certificate.map(|identity| identity.certificate.display().to_string());
+    let source = transport.source.and_then(|source| {
+        let (v4, v6) = (source.v4.map(IpAddr::V4), source.v6.map(IpAddr::V6));
+        list(&v4.into_iter().chain(v6).collect::<Vec<_>>())
+    });
     let all = [
         ("timeout_connect", span(rules.timeout_connect)),
         ("timeout_first_byte", span(rules.timeout_first_byte)),
@@ -253,6 +262,13 @@ fn rules_of(rules: &DestinationRules) -> BTreeMap<String, String> {
                 .as_ref()
                 .map(|path| path.display().to_string()),
         ),
+        (
+            "http",
+            (transport.http != HttpVersion::Http1).then(|| transport.http.to_string()),
+        ),
+        ("client_certificate", certificate),
+        ("tls_server_name", transport.tls_server_name.clone()),
+        ("source_address", source),
         ("allow_cidrs", list(&rules.allow_cidrs)),
         // A proxy's URL may hold a password.
         (

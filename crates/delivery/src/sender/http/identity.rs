@@ -71,6 +71,9 @@ pub(super) fn unfit(identity: &Identity, error: &rustls::Error) -> String {
         rustls::Error::InconsistentKeys(_) => {
             format!("the key is not that of the certificate in `{name}`")
         }
+        rustls::Error::InvalidCertificate(_) => format!(
+            "the certificate in `{name}` is not read by this TLS, which takes X.509 version 3 alone: {error}"
+        ),
         other => format!("the certificate in `{name}` cannot be used with its key: {other}"),
     }
 }

@@ -242,7 +242,7 @@ impl Known {
     }
 }
 
-/// Closes what ended, until the pool is gone or empty.
+/// Closes what ended, until the pool is gone.
 async fn sweep(shared: Weak<Shared>) {
     loop {
         tokio::time::sleep(SWEEP_EVERY).await;
