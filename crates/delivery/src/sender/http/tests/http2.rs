@@ -231,6 +231,37 @@ async fn a_receiver_that_takes_few_streams_gets_no_more_on_a_connection() {
     }
 }
 
+/// The receiver allows any number and answers none: the hundred and first request goes by a connection of its own.
+#[tokio::test]
+async fn a_connection_bears_a_hundred_streams_and_no_more() {
+    let (told, mut tells) = tokio::sync::mpsc::unbounded_channel();
+    let address = receiver(move |number, stream| {
+        let told = told.clone();
+        async move {
+            let mut raw = Raw::begin(stream).await;
+            while let Some(stream) = raw.request().await {
+                let _ = told.send((number, stream));
+            }
+        }
+    })
+    .await;
+    let (senders, rules) = (senders(), by_http2());
+    let all = at_once(&senders, 101, post(address), &rules);
+    let seen = async {
+        let mut seen = Vec::new();
+        while seen.len() < 101 {
+            seen.push(tells.recv().await.unwrap());
+        }
+        seen
+    };
+    let seen = tokio::select! {
+        _ = all => panic!("nobody is answered"),
+        seen = seen => seen,
+    };
+    let of = |number: usize| seen.iter().filter(|(own, _)| *own == number).count();
+    assert_eq!((of(0), of(1)), (100, 1));
+}
+
 #[tokio::test]
 async fn what_a_goaway_leaves_out_goes_out_at_once() {
     let address = receiver(|number, stream| async move {
