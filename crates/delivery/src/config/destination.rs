@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::auth::{self, Auth};
+use super::breaker::Breaker;
 use super::hidden::{hidden, is_secret_header, joined, with_more};
 use super::request::{DestinationRequest, Read};
 use super::rules::{DestinationRules, RetryRules};
@@ -115,6 +116,11 @@ pub struct Destination {
     /// Header that bears the notification's id, equal in every attempt, so that the receiver can recognise a second one;
     /// one of the line's own is left out; empty for none. Default `x-notification-id`.
     pub id_header: Option<String>,
+    /// Whether sends at once and in a time fall when it refuses (429, 503) or slows down, and climb again. With `false` only
+    /// `rate`, `in_flight_max` and `Retry-After` hold. Default true.
+    pub adaptive: Option<bool>,
+    /// When nothing is sent to it for a while because it does not answer; or `"never"`.
+    pub breaker: Option<Breaker>,
 }
 
 /// `[destinations."host".retry]`: the waits after each failure, by class of the failure: `"never"`, or a list of 1 to 50 spans of 1ms
@@ -256,6 +262,11 @@ impl Destination {
                 .as_deref()
                 .map_or_else(|| Arc::clone(&under.id_header), Arc::from),
             transport: self.transport(name, &under.transport, named, secrets)?,
+            adaptive: self.adaptive.unwrap_or(under.adaptive),
+            breaker: match self.breaker {
+                Some(own) => own.resolve(under.breaker),
+                None => under.breaker,
+            },
         })
     }
 
@@ -295,6 +306,9 @@ impl Destination {
         self.check_transport(name, problems);
         self.check_mail(name, problems);
         self.retry.check(name, problems);
+        if let Some(breaker) = self.breaker {
+            breaker.check(name, problems);
+        }
     }
 
     /// Numbers within their bounds.

@@ -522,6 +522,14 @@ pub const KEYS: &[Key] = &[
         "Header that bears the notification's id, equal in every attempt; one of the line's own is left out; empty for none",
     ),
     key(
+        "destinations.\"HOST\"",
+        "adaptive",
+        Kind::Flag,
+        "",
+        "true",
+        "Whether sends at once and in a time fall when it refuses (429, 503) or slows down, and climb again; with `false` only `rate`, `in_flight_max` and `Retry-After` hold",
+    ),
+    key(
         "destinations.\"HOST\".success",
         "status",
         Kind::Statuses,
@@ -656,6 +664,30 @@ pub const KEYS: &[Key] = &[
         "0s to 24h",
         "1h",
         "The longest `Retry-After` that is obeyed; a longer one counts as this",
+    ),
+    key(
+        "destinations.\"HOST\".breaker",
+        "failures",
+        Kind::Count,
+        "1 to 10000",
+        "16",
+        "Failures in a row (no connection, timeout, 5xx), without an answer between them, after which it opens",
+    ),
+    key(
+        "destinations.\"HOST\".breaker",
+        "wait",
+        Kind::Span,
+        "10ms to 1h",
+        "1s",
+        "The wait before the first probe; it doubles after each that fails",
+    ),
+    key(
+        "destinations.\"HOST\".breaker",
+        "wait_max",
+        Kind::Span,
+        "10ms to 1h",
+        "1m",
+        "The longest wait between two probes",
     ),
     key(
         "dns",
@@ -1014,10 +1046,12 @@ mod tests {
     #[test]
     fn the_table_lists_exactly_the_keys_that_serde_takes() {
         // Sections of their own.
-        const TABLES: [&str; 6] = ["format", "mask", "retry", "request", "sign", "auth"];
+        const TABLES: [&str; 7] = [
+            "format", "mask", "retry", "request", "sign", "auth", "breaker",
+        ];
         let mut sections: Vec<&str> = KEYS.iter().map(|key| key.section).collect();
         sections.dedup();
-        assert_eq!(sections.len(), 14);
+        assert_eq!(sections.len(), 15);
         for section in sections {
             let mut taken = taken(section);
             taken.retain(|name| !TABLES.contains(&name.as_str()));

@@ -17,6 +17,7 @@
 //! - [`keys`]: the table of all keys, for the generated reference
 
 pub mod auth;
+mod breaker;
 pub mod destination;
 pub mod dns;
 pub(crate) mod hidden;
@@ -40,6 +41,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use auth::{Auth, AuthKind};
+pub use breaker::{Breaker, BreakerRules, BreakerTable};
 pub use destination::{Destination, Retry, check_pattern as check_host};
 pub(crate) use hidden::forms as hidden_forms;
 pub use request::{DestinationRequest, RouteRequest};

@@ -8,6 +8,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use url::Url;
 
+use super::breaker::BreakerRules;
 #[cfg(doc)]
 use super::destination::Destination;
 use super::hidden::hide;
@@ -82,6 +83,10 @@ pub struct DestinationRules {
     pub sign: Option<Arc<Signer>>,
     /// See [`Destination::auth`]; what never changes is one of the headers.
     pub auth: Option<Arc<Authorizer>>,
+    /// See [`Destination::adaptive`].
+    pub adaptive: bool,
+    /// See [`Destination::breaker`]; none where it never opens.
+    pub breaker: Option<BreakerRules>,
     /// What no result may hold: the values of secrets, and of headers that are secrets.
     pub hidden: Arc<[String]>,
 }
@@ -174,6 +179,8 @@ impl Default for DestinationRules {
             request: None,
             sign: None,
             auth: None,
+            adaptive: true,
+            breaker: Some(BreakerRules::default()),
             hidden: Arc::default(),
         }
     }

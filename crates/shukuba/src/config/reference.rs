@@ -83,6 +83,10 @@ const SECTIONS: &[Section] = &[
         of: "Auth",
     },
     Section {
+        head: "destinations.\"HOST\".breaker",
+        of: "BreakerTable",
+    },
+    Section {
         head: "notifier",
         of: "Notifier",
     },

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use base::{Clock, SystemClock};
 use bytes::Bytes;
-use delivery::config::{DestinationRules, Schedule, Span};
 use delivery::config::transport::HttpVersion;
+use delivery::config::{DestinationRules, Schedule, Span};
 use delivery::destinations::{self, Destinations};
 use delivery::format::{self, Format, Parsed};
 use delivery::making::{self, Facts};
