@@ -116,6 +116,7 @@ fn outcome(number: u64, at: Timestamp) -> (Outcome, LineOutcome) {
             retry_after: None,
             sent: true,
         })),
+        tried: shukuba_delivery::port::Tried::Usual,
     };
     (outcome, line)
 }

@@ -88,6 +88,7 @@ pub fn outcome(received: &Received, verdict: Verdict, next: Next) -> Outcome {
             raw: received.body.clone(),
             request: None,
             attempt: None,
+            tried: crate::port::Tried::Usual,
         }],
         next,
         carries: Vec::new(),

@@ -642,6 +642,7 @@ mod tests {
             raw: format!("line {number}").into_bytes().into(),
             request: None,
             attempt: None,
+            tried: crate::port::Tried::Usual,
         };
         (outcome, line)
     }

@@ -148,6 +148,12 @@ pub struct Counts {
     pub later: u64,
     /// Attempts that failed, by class in the order of [`FailureClass::ALL`].
     pub failed: [u64; FailureClass::ALL.len()],
+    /// Sends that the receiver refused (429, `Retry-After`).
+    pub refused: u64,
+    /// Times a breaker opened.
+    pub opened: u64,
+    /// Sends to find out whether a broken receiver still is.
+    pub probes: u64,
     /// How long the attempts took.
     pub durations: Durations,
 }
@@ -220,6 +226,9 @@ impl Counts {
         self.later += other.later;
         let failed = self.failed.iter_mut().zip(&other.failed);
         failed.for_each(|(own, other)| *own += other);
+        self.refused += other.refused;
+        self.opened += other.opened;
+        self.probes += other.probes;
         self.durations.add(&other.durations);
     }
 

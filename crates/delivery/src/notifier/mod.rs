@@ -9,12 +9,15 @@
 //! - a message is settled once, with what became of every line (`message`)
 //! - a receiver that fails or is limited holds neither slots nor prefetch (`unit`): what it cannot take soon waits
 //!   in the queue until its turn
+//! - no learned limit is ever above the configured one (`unit::adaptive`), and what a broken receiver waits for burns no
+//!   attempts (`unit::breaker`)
 //! - attempts are not receives: only a send raises the attempt number
 //! - at the end of its life everything is sent, settled or handed back
 
 mod action;
 mod dispatcher;
 mod leases;
+mod limits;
 mod message;
 mod parking;
 mod probing;
@@ -25,7 +28,9 @@ mod units;
 
 pub use action::{Action, Counts, Directives, Held, JobKey, MessageKey, Moment, Send};
 pub use dispatcher::{Dispatcher, Setup, UNKNOWN_DESTINATION};
+pub use limits::{LimitState, Limits, summed};
 pub use run::{Handle, Notifier, Parts, Summary};
+pub use unit::BreakerState;
 
 #[cfg(test)]
 mod faults;

@@ -17,6 +17,7 @@ use tracing::{debug, warn};
 
 use super::action::{Action, Counts, Directives, Held, JobKey, MessageKey, Moment, Send};
 use super::dispatcher::{Dispatcher, Setup};
+use super::limits::Limits;
 use crate::config;
 use crate::destinations::Destinations;
 use crate::format::Format;
@@ -93,6 +94,7 @@ struct Orders {
 pub struct Handle {
     orders: Arc<watch::Sender<Orders>>,
     leaving: watch::Receiver<Option<Held>>,
+    limits: watch::Receiver<Limits>,
     longest_send: Duration,
 }
 
@@ -131,6 +133,12 @@ impl Handle {
         }
     }
 
+    /// How the limits of its destinations stand, not a second old.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.limits.borrow().clone()
+    }
+
     /// Waits until it takes nothing new.
     pub async fn left(&self) {
         // An error says that it has ended.
@@ -144,6 +152,7 @@ pub struct Notifier {
     parts: Parts,
     orders: watch::Receiver<Orders>,
     leaving: watch::Sender<Option<Held>>,
+    limits: watch::Sender<Limits>,
 }
 
 impl Notifier {
@@ -155,15 +164,18 @@ impl Notifier {
             stop_within: None,
         });
         let (leaving, is_leaving) = watch::channel(None);
+        let (limits, told) = watch::channel(Limits::default());
         let handle = Handle {
             orders: Arc::new(sender),
             leaving: is_leaving,
+            limits: told,
             longest_send: parts.destinations.longest_attempt(),
         };
         let notifier = Self {
             parts,
             orders,
             leaving,
+            limits,
         };
         (notifier, handle)
     }
@@ -174,7 +186,7 @@ impl Notifier {
     pub async fn run(mut self, life: Duration) -> Summary {
         let sender = self.parts.sender.clone();
         let mut sends = FuturesUnordered::new();
-        let mut shell = Shell::new(&self.parts, life);
+        let mut shell = Shell::new(&self.parts, life, &self.limits);
         shell.dispatcher.direct(
             shell.now(),
             self.orders.borrow_and_update().directives.clone(),
@@ -272,6 +284,7 @@ enum Event {
 /// The dispatcher with the calls that it asked for.
 struct Shell<'a> {
     parts: &'a Parts,
+    limits: &'a watch::Sender<Limits>,
     dispatcher: Dispatcher,
     calls: FuturesUnordered<BoxFuture<'static, Event>>,
     actions: Vec<Action>,
@@ -291,7 +304,7 @@ impl fmt::Debug for Shell<'_> {
 }
 
 impl<'a> Shell<'a> {
-    fn new(parts: &'a Parts, life: Duration) -> Self {
+    fn new(parts: &'a Parts, life: Duration, limits: &'a watch::Sender<Limits>) -> Self {
         let now = moment(parts.clock.as_ref());
         let deadline = now.mono.saturating_add(life);
         let setup = Setup {
@@ -307,6 +320,7 @@ impl<'a> Shell<'a> {
         };
         Self {
             parts,
+            limits,
             dispatcher: Dispatcher::new(setup, now),
             calls: FuturesUnordered::new(),
             actions: Vec::new(),
@@ -450,6 +464,12 @@ impl<'a> Shell<'a> {
     fn count(&mut self) {
         let (metrics, route) = (&self.parts.metrics, &self.parts.route);
         let summary = &mut self.summary;
+        let limits = self.dispatcher.limits();
+        self.limits.send_if_modified(|known| {
+            let is_new = *known != limits;
+            *known = limits;
+            is_new
+        });
         self.dispatcher.take_counts(|destination, counts| {
             summary.counts.add(counts);
             emit(metrics.as_ref(), route, destination, counts);
@@ -566,6 +586,9 @@ fn emit(metrics: &dyn MetricSink, route: &str, destination: &str, counts: &Count
         ("NotificationsUnresolved", counts.unresolved),
         ("NotificationsExpired", counts.expired),
         ("NotificationsPutOff", counts.later),
+        ("Refusals", counts.refused),
+        ("BreakersOpened", counts.opened),
+        ("Probes", counts.probes),
         ("Attempts", counts.attempts),
     ] {
         if count > 0 {

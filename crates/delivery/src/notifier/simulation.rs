@@ -2,7 +2,9 @@
 //! lives of which some are killed, a queue with SQS's limits or the embedded rules. A seed decides everything.
 
 mod deadlines;
+mod limits;
 mod order;
+mod receiver;
 mod scenes;
 
 use std::collections::{BTreeMap, HashMap};
@@ -46,6 +48,8 @@ struct Scene {
     has_deadlines: bool,
     /// Whether all traffic has groups, and what one that failed does to its own.
     ordered: Option<config::OnFailure>,
+    retry_for: Duration,
+    slots: u32,
 }
 
 /// A limit in the rules, and what waits for its receiver in the beginning.
@@ -75,6 +79,7 @@ struct Story {
 
 enum Event {
     Traffic,
+    Arrive(u64, usize),
     Start(usize),
     Kill(usize),
     Wake(usize, u32),
@@ -124,6 +129,11 @@ struct World {
     random: Random,
     limited: crate::limit::Bucket,
     stories: HashMap<String, Story>,
+    /// Receivers of a scene of their own, by number; the settings that hold then.
+    receivers: BTreeMap<u64, receiver::Receiver>,
+    settings: config::Settings,
+    arrivals_left: usize,
+    receives: u64,
     traffic_left: u32,
     duplicates: u64,
     sheds: u64,
@@ -152,6 +162,10 @@ impl World {
             random: Random::of_seed(scene.seed),
             limited: crate::limit::Bucket::new(20.0, 20.0, Duration::ZERO),
             stories: HashMap::new(),
+            receivers: BTreeMap::new(),
+            settings: config::Settings::default(),
+            arrivals_left: 0,
+            receives: 0,
             traffic_left: u32::try_from(traffic.as_millis() / TICK.as_millis()).unwrap(),
             duplicates: 0,
             sheds: 0,
@@ -212,7 +226,7 @@ impl World {
             ));
             let story = Story {
                 sent_at: self.now,
-                is_healthy: *receiver > 2 && deadline.is_none(),
+                is_healthy: (3..3 + HEALTHY).contains(receiver) && deadline.is_none(),
                 deadline,
                 ..Story::default()
             };
@@ -270,11 +284,11 @@ impl World {
             format: Format::new(&format).unwrap(),
             retry_for: match self.scene.ordered {
                 Some(_) => Duration::from_secs(86_400),
-                None => Duration::from_secs(240),
+                None => self.scene.retry_for,
             },
             on_failure: self.scene.ordered.unwrap_or_default(),
             notifier: config::Notifier {
-                slots: SLOTS,
+                slots: self.scene.slots,
                 ..config::Notifier::default()
             },
             destinations: Arc::new(destinations),
@@ -308,7 +322,7 @@ impl World {
 
     fn destinations(&self) -> Destinations {
         let Some(limited) = self.scene.limited else {
-            return Destinations::default();
+            return Destinations::new(&self.settings, &config::SystemSecrets).unwrap();
         };
         let own = config::Destination {
             rate: limited.per_sec.map(config::Rate::per_sec_of),
@@ -323,7 +337,7 @@ impl World {
     }
 
     fn is_over(&self) -> bool {
-        self.traffic_left == 0 && self.model.is_empty()
+        self.traffic_left == 0 && self.arrivals_left == 0 && self.model.is_empty()
     }
 
     fn act(&mut self, n: usize) {
@@ -401,6 +415,10 @@ impl World {
         let receiver: u64 = host[1..].split('.').next().unwrap().parse().unwrap();
         let own = self.scene.limited.and_then(|limited| limited.took);
         let (took, status, error, retry_after) = match receiver {
+            _ if self.receivers.contains_key(&receiver) => {
+                let known = self.receivers.get_mut(&receiver).unwrap();
+                known.answer(self.now, notification.attempt, &mut self.random)
+            }
             LIMITED if own.is_some() => (own.unwrap_or_default(), Some(200), None, None),
             0 => (ms(3_000), None, Some(ErrorClass::ConnectTimeout), None),
             1 => (ms(8_000), Some(200), None, None),
@@ -460,6 +478,10 @@ impl World {
         let wall = self.wall();
         match event {
             Event::Traffic => self.traffic(),
+            Event::Arrive(receiver, count) => {
+                self.arrivals_left -= 1;
+                (0..count).for_each(|_| self.send_lines(&[receiver]));
+            }
             Event::Start(n) if self.running[n].dispatcher.is_none() => self.start(n),
             Event::Start(_) => {}
             Event::Kill(n) => {
@@ -478,6 +500,7 @@ impl World {
                     return;
                 }
                 let batch = self.model.receive(wall, ask);
+                self.receives += batch.len() as u64;
                 if batch.is_empty() && self.now < ends_at && !self.is_over() {
                     // A long poll; the steps may be coarse once nothing new is sent.
                     let coarse = 1 + self.random.next_u64() % 40;

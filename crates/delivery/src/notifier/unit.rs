@@ -1,22 +1,29 @@
 //! One receiver as the dispatcher sees it: what it may have in flight, when it may be sent to, and what waits.
 //!
-//! Four things hold a receiver back: its in-flight bound, its rate, the pause it asked for (429, `Retry-After`),
-//! and failing all the time. What cannot start within [`HOLD`] is put off to its turn on a virtual schedule, and who
+//! Four things hold a receiver back: its in-flight bound, its rate (configured, or learned from refusals: [`adaptive`]), the
+//! pause it asked for (429, `Retry-After`), and failing all the time ([`breaker`]). What cannot start within [`HOLD`] is put off to its turn on a virtual schedule, and who
 //! comes anew stands behind those whose turn was given, so that a limited receiver costs each message few trips. A
 //! receiver that would work off the whole prefetch within [`HOLD`] is busy, not slow: see [`super::probing`].
 
+mod adaptive;
+mod breaker;
 mod ready;
 mod turns;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::adaptive::Adaptive;
+use self::breaker::Breaker;
+pub use self::breaker::BreakerState;
 pub(super) use self::ready::{Ready, ReadyLines};
 use self::turns::Often;
 pub(super) use self::turns::Waiter;
-use super::action::{Counts, Moment};
+use super::action::{Counts, JobKey, Moment};
+use super::limits::LimitState;
 use crate::config::DestinationRules;
-use crate::port::{FailureClass, Timings};
+use crate::port::{FailureClass, Timings, Tried};
+use crate::random::Random;
 
 /// What waits for one receiver must be able to start within this time; chosen: short against a lease, long
 /// against a receive.
@@ -37,9 +44,6 @@ const FAILING_GAP: Duration = Duration::from_millis(10);
 
 /// What can start within this time always has room; chosen: a receive of real SQS takes about as long.
 const HOLD_QUICK: Duration = Duration::from_millis(100);
-
-/// How long a receiver is left alone that answers 429 without saying how long.
-const LIMITED_PAUSE: Duration = Duration::from_secs(1);
 
 /// Sends in flight before the first answer; each success lets one more follow, up to the bound. A receiver then meets
 /// no storm of new connections, which overflows its backlog and costs those that are dropped a second. Chosen.
@@ -74,6 +78,19 @@ pub(super) enum Gate {
     Shut,
 }
 
+/// How a send ended.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct End<'a> {
+    pub(super) job: JobKey,
+    pub(super) timings: &'a Timings,
+    /// The class of its failure.
+    pub(super) class: Option<FailureClass>,
+    /// Whether the receiver said by 503 that it has too much to do, or by silence.
+    pub(super) is_busy: bool,
+    /// The pause that the receiver asked for.
+    pub(super) asked: Option<Duration>,
+}
+
 /// A receiver.
 #[derive(Debug)]
 pub(super) struct Unit {
@@ -88,6 +105,8 @@ pub(super) struct Unit {
     /// Whether it stands in the ring of those that may start.
     pub(super) is_in_ring: bool,
     pub(super) counts: Counts,
+    /// Refusals in its life here.
+    refused: u64,
     cap: u32,
     /// This notifier's part of its limits.
     share: f64,
@@ -96,13 +115,15 @@ pub(super) struct Unit {
     calm: f64,
     latency_secs: Option<f64>,
     latency_least_secs: f64,
+    adaptive: Adaptive,
     failures: u32,
     is_failing: bool,
+    /// While it is open.
+    breaker: Option<Box<Breaker>>,
     paced_until: Duration,
     /// When a send last ended, or the first one started.
     moved_at: Duration,
     blocked_until: Duration,
-    last_cut: Duration,
     next_turn: Duration,
     put_off_at: Option<Duration>,
     away_often: Often,
@@ -119,18 +140,20 @@ impl Unit {
             is_paused: false,
             is_in_ring: false,
             counts: Counts::default(),
+            refused: 0,
             cap: 0,
             share: 1.0,
             window: WINDOW_FIRST,
             calm: f64::INFINITY,
             latency_secs: None,
             latency_least_secs: f64::INFINITY,
+            adaptive: Adaptive::default(),
             failures: 0,
             is_failing: false,
+            breaker: None,
             paced_until: Duration::ZERO,
             moved_at: Duration::ZERO,
             blocked_until: Duration::ZERO,
-            last_cut: Duration::ZERO,
             next_turn: Duration::ZERO,
             put_off_at: None,
             away_often: Often::default(),
@@ -144,7 +167,10 @@ impl Unit {
             self.window = WINDOW_FIRST;
         }
         self.cap = cap;
-        self.window = self.window.min(f64::from(self.cap));
+        self.window = match self.rules.adaptive {
+            true => self.window.min(f64::from(self.cap)),
+            false => f64::from(self.cap),
+        };
     }
 
     /// Whether nothing may be sent to it here: it is paused, or other notifiers have all of its in-flight bound.
@@ -162,19 +188,48 @@ impl Unit {
         self.is_failing
     }
 
-    /// Whether nothing is known of it that a new one would not know.
-    pub(super) fn is_idle(&self) -> bool {
-        self.in_flight == 0 && self.ready.is_empty() && !self.is_failing
+    /// How its limits stand; `None` where there is nothing to tell. `rate_per_sec`: this notifier's part of the configured rate.
+    pub(super) fn limits(&self, rate_per_sec: Option<f64>) -> Option<LimitState> {
+        let has_limit = rate_per_sec.is_some() || self.rules.in_flight_max.is_some();
+        let is_cut = self.calm.is_finite() || !self.adaptive.is_new();
+        if !has_limit && !is_cut && self.breaker.is_none() {
+            return None;
+        }
+        let breaker = self.breaker.as_ref();
+        Some(LimitState {
+            destination: self.name.clone(),
+            in_flight: self.in_flight,
+            window: u32::try_from(to_count(self.window.max(1.0))).unwrap_or(u32::MAX),
+            window_max: self.cap,
+            learned_per_sec: self.adaptive.per_sec(),
+            rate_per_sec,
+            breaker: breaker.map_or(BreakerState::Closed, |breaker| breaker.state()),
+            open_since: breaker.map(|breaker| breaker.since),
+            refused: self.refused,
+        })
     }
 
-    /// Whether a send may start, the rate aside. `free`: slots of the notifier that are free.
-    pub(super) fn gate(&self, mono: Duration, free: u32) -> Gate {
+    /// Whether nothing is known of it that a new one would not know.
+    pub(super) fn is_idle(&self) -> bool {
+        self.in_flight == 0 && self.ready.is_empty() && !self.is_failing && self.adaptive.is_new()
+    }
+
+    /// Whether a send may start, the configured rate aside. `free`: slots of the notifier that are free. `is_last`: what would be
+    /// sent has reached its age.
+    pub(super) fn gate(&self, mono: Duration, free: u32, is_last: bool) -> Gate {
         if self.is_shut() {
             return Gate::Shut;
         }
-        let not_before = self.blocked_until.max(self.paced_until);
+        let learned = self.adaptive.due();
+        let not_before = self.blocked_until.max(self.paced_until).max(learned);
         if mono < not_before {
             return Gate::At(not_before);
+        }
+        if let Some(gate) = self.gate_of_breaker(mono, is_last) {
+            return gate;
+        }
+        if self.adaptive.is_refusing() && self.in_flight > 0 {
+            return Gate::Full;
         }
         if f64::from(self.in_flight) + 1.0 > self.window.max(1.0) {
             return Gate::Full;
@@ -205,6 +260,7 @@ impl Unit {
             return 0;
         }
         let blocked = self.blocked_until.saturating_sub(mono);
+        let bucket_per_sec = self.least_rate(bucket_per_sec);
         let rate = self.rate_per_sec(mono, bucket_per_sec);
         let within = |hold: Duration| to_count(rate * hold.saturating_sub(blocked).as_secs_f64());
         let quick = match self.latency_secs {
@@ -223,7 +279,9 @@ impl Unit {
 
     /// Whether turns were given that have not come: who comes anew stands behind them.
     pub(super) fn has_queue(&self, mono: Duration) -> bool {
-        self.next_turn > mono + HOLD
+        // Turns that were given while a learned rate was lower leave it unused now.
+        let is_unused = self.ready.is_empty() && self.adaptive.is_unused(mono);
+        self.next_turn > mono + HOLD && !is_unused
     }
 
     /// Whether it surely takes too little for `lines` to start within [`HOLD`]: paused, asked to wait, failing, or limited
@@ -237,7 +295,9 @@ impl Unit {
         self.is_shut()
             || self.is_failing
             || self.blocked_until > mono
-            || bucket_per_sec.is_some_and(|rate| rate * HOLD.as_secs_f64() < to_f64(lines))
+            || self
+                .least_rate(bucket_per_sec)
+                .is_some_and(|rate| rate * HOLD.as_secs_f64() < to_f64(lines))
     }
 
     /// Whether a line that comes now starts at once, and nothing of this receiver was put off lately: what was looked
@@ -258,8 +318,16 @@ impl Unit {
         }
     }
 
-    /// A send started.
-    pub(super) fn started(&mut self, mono: Duration) {
+    /// The least of the configured rate and the learned one.
+    fn least_rate(&self, bucket_per_sec: Option<f64>) -> Option<f64> {
+        match (bucket_per_sec, self.adaptive.per_sec()) {
+            (Some(known), Some(learned)) => Some(known.min(learned)),
+            (known, learned) => known.or(learned),
+        }
+    }
+
+    /// A send started; what kind of a try it is.
+    pub(super) fn started(&mut self, mono: Duration, job: JobKey) -> Tried {
         if self.in_flight == 0 {
             self.moved_at = mono;
         }
@@ -267,38 +335,61 @@ impl Unit {
         if self.is_failing {
             self.paced_until = mono + FAILING_GAP;
         }
+        self.adaptive.started(mono);
+        let Some(breaker) = &mut self.breaker else {
+            return Tried::Usual;
+        };
+        if !breaker.started(mono, job) {
+            return Tried::Last;
+        }
+        self.counts.probes += 1;
+        Tried::Probe
     }
 
-    /// A send ended. `is_loaded`: this thread is. `class`: of its failure. `asked`: the pause that the receiver asked for.
+    /// A send ended. `is_loaded`: this thread is.
     pub(super) fn ended(
         &mut self,
         at: Moment,
         is_loaded: bool,
-        timings: &Timings,
-        class: Option<FailureClass>,
-        asked: Option<Duration>,
+        end: &End<'_>,
+        random: &mut Random,
     ) {
+        let timings = end.timings;
         self.in_flight = self.in_flight.saturating_sub(1);
         self.moved_at = at.mono;
         self.counts.attempts += 1;
         self.counts.durations.push(timings.total);
-        class.inspect(|class| self.counts.fail(*class));
+        end.class.inspect(|class| self.counts.fail(*class));
         // A connection serves many requests: what it costs to make says little of the next one.
         let set_up = timings.dns + timings.connect + timings.tls;
         let took = timings.total.saturating_sub(set_up);
-        match class {
+        let began = at.mono.saturating_sub(timings.total);
+        if end.is_busy {
+            self.adaptive.busy();
+        }
+        match end.class {
             Some(FailureClass::Network | FailureClass::Timeout | FailureClass::Server) => {
                 self.learn_latency(timings.total);
-                self.failed();
+                self.failed(at, end.job, random);
             }
-            Some(FailureClass::Limited) => self.limited(at.mono, timings.total, asked),
+            Some(FailureClass::Limited) => {
+                self.refused += 1;
+                self.counts.refused += 1;
+                self.probe_over(at.mono, end.job, random);
+                self.limited(at.mono, began, end.asked);
+            }
             // It answers, so it is not broken; but an endpoint that records nothing is no reason to send more at once.
-            Some(FailureClass::Unrecorded) => self.learn_latency(took),
+            Some(FailureClass::Unrecorded) => {
+                self.learn_latency(took);
+                self.is_there(began);
+            }
             // Nothing was sent: it tells nothing of the receiver.
-            Some(FailureClass::Policy | FailureClass::Unresolved) => {}
+            Some(FailureClass::Policy | FailureClass::Unresolved) => {
+                self.probe_over(at.mono, end.job, random);
+            }
             Some(FailureClass::Client | FailureClass::Redirect) | None => {
                 self.learn_latency(took);
-                self.answered(is_loaded);
+                self.answered(at.mono, began, is_loaded);
             }
         }
     }
@@ -328,13 +419,27 @@ impl Unit {
         always + times * own * self.window
     }
 
-    fn answered(&mut self, is_loaded: bool) {
-        self.failures = 0;
-        if std::mem::take(&mut self.is_failing) {
-            // It is back: upwards again, doubling each round; what waits need not keep its turns.
-            self.calm = f64::INFINITY;
-            self.latency_secs = None;
-            self.next_turn = Duration::ZERO;
+    /// It answered what began at that time: it is not broken.
+    fn is_there(&mut self, began: Duration) {
+        let may_close = self
+            .breaker
+            .as_ref()
+            .is_none_or(|open| open.is_told_by(began));
+        if may_close {
+            self.failures = 0;
+        }
+        if self.is_failing && may_close {
+            self.is_back();
+        }
+    }
+
+    fn answered(&mut self, mono: Duration, began: Duration, is_loaded: bool) {
+        self.is_there(began);
+        if !self.rules.adaptive {
+            return;
+        }
+        if self.adaptive.taken(mono, began, !self.ready.is_empty()) {
+            return self.halve();
         }
         if self.window > self.enough(is_loaded) {
             self.window -= 1.0;
@@ -348,23 +453,23 @@ impl Unit {
         self.window = (self.window + step).min(f64::from(self.cap));
     }
 
-    fn failed(&mut self) {
-        self.failures = self.failures.saturating_add(1);
-        if self.failures >= FAILING_AFTER && !self.is_failing {
-            self.is_failing = true;
-            self.window = f64::from((self.cap / FAILING_PART).max(1));
+    fn limited(&mut self, mono: Duration, began: Duration, asked: Option<Duration>) {
+        if !self.rules.adaptive {
+            let until = asked.map_or(Duration::ZERO, |asked| mono + asked);
+            self.blocked_until = self.blocked_until.max(until);
+            return;
+        }
+        let refusal = self.adaptive.refused(mono, began, asked);
+        self.blocked_until = self.blocked_until.max(mono + refusal.pause);
+        if refusal.is_new {
+            self.halve();
         }
     }
 
-    fn limited(&mut self, mono: Duration, took: Duration, asked: Option<Duration>) {
-        let pause = asked.unwrap_or(LIMITED_PAUSE);
-        self.blocked_until = self.blocked_until.max(mono + pause);
-        // The answers to one round of sends tell the same thing: cut once.
-        if mono.saturating_sub(took) >= self.last_cut {
-            self.last_cut = mono;
-            self.window = (self.window / 2.0).max(1.0);
-            self.calm = self.window;
-        }
+    /// Half as much in flight, and slowly upwards from there.
+    fn halve(&mut self) {
+        self.window = (self.window / 2.0).max(1.0);
+        self.calm = self.window;
     }
 }
 
@@ -385,6 +490,25 @@ fn to_count(value: f64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::notifier::action::MessageKey;
+
+    pub(super) fn job() -> JobKey {
+        let message = MessageKey {
+            slot: 0,
+            generation: 0,
+        };
+        JobKey { message, line: 0 }
+    }
+
+    pub(super) fn answered(timings: &Timings) -> End<'_> {
+        End {
+            job: job(),
+            timings,
+            class: None,
+            is_busy: false,
+            asked: None,
+        }
+    }
 
     /// The window of a receiver that answers within a millisecond, and then some rounds within `millis`.
     fn window(millis: u64, is_loaded: bool) -> f64 {
@@ -399,8 +523,8 @@ mod tests {
                 total: Duration::from_millis(millis),
                 ..Timings::default()
             };
-            unit.started(at.mono);
-            unit.ended(at, is_loaded, &timings, None, None);
+            unit.started(at.mono, job());
+            unit.ended(at, is_loaded, &answered(&timings), &mut Random::of_seed(1));
         };
         (0..300).for_each(|_| ended(1, false));
         (0..1000).for_each(|_| ended(millis, is_loaded));

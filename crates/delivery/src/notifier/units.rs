@@ -9,6 +9,7 @@ use url::Url;
 
 use super::action::{Counts, Directives};
 use super::dispatcher::UNKNOWN_DESTINATION;
+use super::limits::LimitState;
 use super::unit::Unit;
 use crate::config::DestinationRules;
 use crate::destinations::{Destinations, host_of, write_authority};
@@ -71,6 +72,14 @@ impl Units {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Unit> {
         self.units.iter().flatten()
+    }
+
+    /// How the limits of each stand that has something to tell.
+    pub(super) fn limits(&self) -> impl Iterator<Item = LimitState> {
+        self.iter().filter_map(|unit| {
+            let bucket = unit.bucket.and_then(|index| self.buckets.get(index));
+            unit.limits(bucket.map(Bucket::per_sec))
+        })
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (UnitId, &mut Unit)> {

@@ -231,6 +231,32 @@ pub struct LineOutcome {
     pub request: Option<Arc<Notification>>,
     /// What happened on the wire; `None` when nothing was tried.
     pub attempt: Option<Box<Attempt>>,
+    /// What kind of a try that was.
+    pub tried: Tried,
+}
+
+/// What kind of a try an attempt was, by the state of its destination's breaker.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tried {
+    /// As others.
+    #[default]
+    Usual,
+    /// The destination was broken, and this send found out whether it still is.
+    Probe,
+    /// The destination was broken, and the notification had reached its age.
+    Last,
+}
+
+impl Tried {
+    /// The name in results; none for a usual one.
+    #[must_use]
+    pub fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Usual => None,
+            Self::Probe => Some("probe"),
+            Self::Last => Some("last"),
+        }
+    }
 }
 
 /// What is to be done with a notification.

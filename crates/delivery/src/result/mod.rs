@@ -32,6 +32,7 @@
 //! | `sent` | false | not one byte of the request reached the receiver; else left out |
 //! | `timings_us` | object | `dns` `connect` `tls` `first_byte` `total` in microseconds; zeros left out |
 //! | `retry_after_ms` | number | what the receiver asked for |
+//! | `tried` | `probe` `last` | the destination's breaker was open: this send found out whether it still is, or was the last of a notification that had reached its age; else left out |
 //! | `excerpt` | text | beginning of the answer's body, capped and masked |
 //! | `notifier`, `host`, `request_id` | text | who sent it; `request_id` of the function |
 //! | `origin` | object, or text | where it came from: `host`, `file`, `offset`, `shipped_at`; text that is none as it came |

@@ -73,6 +73,7 @@ fn line(verdict: Verdict) -> LineOutcome {
             replay: None,
         })),
         attempt: Some(Box::new(attempt())),
+        tried: crate::port::Tried::Usual,
     }
 }
 
@@ -209,8 +210,10 @@ fn an_attempt_without_answer_says_so() {
         excerpt: Bytes::from_static(&[0xff, b'a']),
         ..attempt()
     }));
+    line.tried = crate::port::Tried::Probe;
     let packed = writer().packed(at(250), &outcome(None), &line);
     let stored = Stored::parse(&packed).unwrap();
+    assert_eq!(stored.tried.as_deref(), Some("probe"));
     assert_eq!(
         (stored.error.as_deref(), stored.sent),
         (Some("dns"), Some(false))

@@ -12,7 +12,7 @@ use super::origin::OriginRef;
 use super::{Decision, Salt};
 use crate::config::hidden::hide;
 use crate::masking::Masking;
-use crate::port::{Attempt, FailureClass, LineOutcome, Outcome, Reason, Timings, Verdict};
+use crate::port::{Attempt, FailureClass, LineOutcome, Outcome, Reason, Timings, Tried, Verdict};
 use crate::travel;
 
 /// Who sent: the same for every result of a notifier.
@@ -211,11 +211,11 @@ impl Writer {
             put_member(out, "url", &self.masking.url(&url));
         }
         if let Some(attempt) = &line.attempt {
-            self.put_attempt(out, attempt);
+            self.put_attempt(out, attempt, line.tried);
         }
     }
 
-    fn put_attempt(&self, out: &mut Vec<u8>, attempt: &Attempt) {
+    fn put_attempt(&self, out: &mut Vec<u8>, attempt: &Attempt, tried: Tried) {
         if let Some(address) = attempt.address {
             out.extend_from_slice(b",\"address\":");
             put_address(out, address);
@@ -242,6 +242,9 @@ impl Writer {
                 "retry_after_ms",
                 u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
             );
+        }
+        if let Some(name) = tried.name() {
+            put_member(out, "tried", name);
         }
         self.put_excerpt(out, &attempt.excerpt);
     }

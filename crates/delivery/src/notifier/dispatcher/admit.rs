@@ -141,6 +141,7 @@ impl Dispatcher {
                 raw,
                 request,
                 attempt: None,
+                tried: Tried::Usual,
             },
         }
     }
@@ -287,6 +288,7 @@ impl Dispatcher {
             self.probing.found();
         }
         let room = unit.room(at.mono, per_sec, left);
+        let room = room.min(unit.room_of_breaker(at.mono, waiter));
         let has_room = unit.ready.len() < room && (waiter.is_returning || !unit.has_queue(at.mono));
         let has_room = has_room
             || (!unit.is_held_back(at.mono, per_sec, lines)

@@ -22,18 +22,19 @@ use foldhash::fast::FixedState;
 
 use super::action::{Action, Counts, Directives, Held, JobKey, MessageKey, Moment, Send};
 use super::leases::Leases;
+use super::limits::{Limits, TOLD_MAX};
 use super::message::{Conclusion, Line, LineState, Message, MessageState, Messages, Waiting};
 use super::parking;
 use super::probing::{Pace, Probing};
 use super::settling::Settling;
-use super::unit::{Gate, Ready, Unit, Waiter};
+use super::unit::{End, Gate, Ready, Unit, Waiter};
 use super::units::{UnitId, Units};
 use crate::config;
 use crate::destinations::Destinations;
 use crate::format::{Format, Parsed, split_lines};
 use crate::port::{
-    Ask, Attempt, ErrorClass, Lease, LineOutcome, Notification, QueueTraits, Reason, Received,
-    RetryWait, Sender, Timings, Verdict,
+    Ask, Attempt, ErrorClass, FailureClass, Lease, LineOutcome, Notification, QueueTraits, Reason,
+    Received, RetryWait, Sender, Timings, Tried, Verdict,
 };
 use crate::random::Random;
 use crate::{travel, verdict};
@@ -281,8 +282,16 @@ impl Dispatcher {
         let was_failing = unit.is_failing();
         if attempt.error == Some(ErrorClass::Cancelled) {
             unit.in_flight = unit.in_flight.saturating_sub(1);
+            unit.probe_over(at.mono, job, &mut self.random);
         } else {
-            unit.ended(at, self.is_loaded, &attempt.timings, class, asked);
+            let end = End {
+                job,
+                timings: &attempt.timings,
+                class,
+                is_busy: attempt.status == Some(503) || class == Some(FailureClass::Timeout),
+                asked,
+            };
+            unit.ended(at, self.is_loaded, &end, &mut self.random);
         }
         count(&mut unit.counts, &verdict);
         if unit.is_failing() && !was_failing {
@@ -463,6 +472,13 @@ impl Dispatcher {
             }
         }
         Arc::new(held)
+    }
+
+    /// How the limits of destinations stand, of those that have something to tell.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        let told = self.units.limits().take(TOLD_MAX);
+        Arc::new(told.collect())
     }
 
     /// Hands out and resets what happened to each destination.

@@ -37,14 +37,18 @@ impl Dispatcher {
     /// Starts at most one send of a receiver, and lets it stand in line again where more may follow.
     pub(super) fn start_one(&mut self, at: Moment, id: UnitId) {
         let free = self.setup.notifier.slots - self.in_flight;
-        let Some((unit, bucket)) = self.units.with_bucket(id) else {
+        let Some(unit) = self.units.get_mut(id) else {
             return;
         };
         unit.is_in_ring = false;
         if unit.ready.is_empty() {
             return;
         }
-        let mut gate = unit.gate(at.mono, free);
+        let is_last = unit.is_failing() && self.is_last_ready(at, id);
+        let Some((unit, bucket)) = self.units.with_bucket(id) else {
+            return;
+        };
+        let mut gate = unit.gate(at.mono, free, is_last);
         if gate == Gate::Open
             && let Some(bucket) = bucket
             && let Err(next) = bucket.take(at.mono)
@@ -69,6 +73,12 @@ impl Dispatcher {
             Gate::At(time) => self.timers.push(Reverse((time, id))),
             Gate::Shut => self.shed_waiting(at, id),
         }
+    }
+
+    /// Whether what waits first for a receiver has reached its age.
+    fn is_last_ready(&self, at: Moment, id: UnitId) -> bool {
+        let ready = self.units.get(id).and_then(|unit| unit.ready.front());
+        ready.is_some_and(|ready| self.waiter(at, ready.job).is_last)
     }
 
     /// Starts a send; `false` when the line cannot be sent now.
@@ -112,7 +122,7 @@ impl Dispatcher {
             self.put_off(at, job, wait);
             return false;
         }
-        unit.started(at.mono);
+        let tried = unit.started(at.mono, job);
         let rules = unit.rules.clone();
         self.in_flight += 1;
         if let Some(line) = self
@@ -121,6 +131,7 @@ impl Dispatcher {
             .and_then(|message| message.line_mut(job))
         {
             line.state = LineState::InFlight;
+            line.outcome.tried = tried;
         }
         self.actions.push(Action::Send(Send {
             job,
@@ -151,8 +162,10 @@ impl Dispatcher {
     /// What a line that may have to be put off has been through.
     pub(super) fn waiter(&self, at: Moment, job: JobKey) -> Waiter {
         let message = self.messages.get(job.message);
+        let age = message.map_or(Duration::ZERO, |message| at.wall.since(message.accepted_at));
         Waiter {
-            age: message.map_or(Duration::ZERO, |message| at.wall.since(message.accepted_at)),
+            age,
+            is_last: age >= self.setup.retry_for,
             is_returning: message.is_some_and(|message| {
                 message.received.receive_count > 1 || message.retry != travel::Retry::default()
             }),

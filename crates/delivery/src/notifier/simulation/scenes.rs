@@ -16,6 +16,8 @@ pub(super) fn scene(traits: QueueTraits) -> Scene {
         limited: None,
         has_deadlines: false,
         ordered: None,
+        retry_for: Duration::from_secs(240),
+        slots: SLOTS,
     }
 }
 

@@ -57,15 +57,21 @@ impl ReadyLines {
         }
     }
 
+    /// The one that is due first.
+    pub(in super::super) fn front(&self) -> Option<&Ready> {
+        match (self.dated.first_key_value(), self.undated.front()) {
+            (None, first) => first,
+            (Some(((due, _), _)), Some(first)) if first.due < *due => Some(first),
+            (Some((_, ready)), _) => Some(ready),
+        }
+    }
+
     /// Takes the one that is due first.
     pub(in super::super) fn pop_front(&mut self) -> Option<Ready> {
-        let Some(((due, _), _)) = self.dated.first_key_value() else {
+        if self.dated.is_empty() || !self.front()?.is_dated {
             return self.undated.pop_front();
-        };
-        match self.undated.front() {
-            Some(first) if first.due < *due => self.undated.pop_front(),
-            _ => self.dated.pop_first().map(|(_, ready)| ready),
         }
+        self.dated.pop_first().map(|(_, ready)| ready)
     }
 
     fn pop_latest(&mut self) -> Option<Ready> {

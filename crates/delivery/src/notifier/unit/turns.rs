@@ -13,6 +13,9 @@ const TURN_MAX: Duration = Duration::from_secs(600);
 /// as the message has waited already, so that the number of trips grows with the logarithm of the queue. Chosen.
 const TURNS_ESTIMATED: f64 = 1000.0;
 
+/// The furthest turn by a learned rate for what has not waited as long already. Chosen: it climbs by a tenth in that time.
+const TURNS_LEARNED: Duration = Duration::from_secs(30);
+
 /// How long what waits for a paused destination is put off: as long as it has waited, between these. The queues of this
 /// process make it due when the destination goes on; elsewhere nobody can, and the second is when that shows at the latest.
 const PAUSED_AWAY_MIN: Duration = Duration::from_secs(2);
@@ -53,6 +56,8 @@ pub(in super::super) struct Waiter {
     pub(in super::super) is_returning: bool,
     /// Whether this thread is busy, so that latencies may tell of it more than of the receiver.
     pub(in super::super) is_busy: bool,
+    /// Whether it has reached its age, so that its next try is its last.
+    pub(in super::super) is_last: bool,
 }
 
 impl Unit {
@@ -68,6 +73,11 @@ impl Unit {
         if self.is_shut() {
             return self.away(at.mono, waiter.age, random);
         }
+        if let Some(turn) = self.turn_of_breaker(at.mono, waiter, random) {
+            return turn;
+        }
+        let is_learned = self.adaptive.per_sec().is_some();
+        let bucket_per_sec = self.least_rate(bucket_per_sec);
         if bucket_per_sec.is_none() && self.is_guessed(at.mono, waiter.is_busy) {
             return self.short_turn(at.mono, random);
         }
@@ -80,6 +90,8 @@ impl Unit {
             None if !self.is_failing => {
                 Duration::from_secs_f64(step * TURNS_ESTIMATED).max(waiter.age)
             }
+            // A learned rate is soon another one.
+            _ if is_learned && !self.is_failing => TURNS_LEARNED.max(waiter.age),
             _ => TURN_MAX,
         };
         let furthest = furthest.clamp(HOLD, TURN_MAX);
@@ -117,7 +129,12 @@ impl Unit {
         let own = self.rate_per_sec(mono, bucket_per_sec);
         let is_limited = bucket_per_sec.is_some() || self.rules.in_flight_max.is_some();
         if !is_limited || !self.is_shared() {
-            return own;
+            // A learned rate climbs only while more waits than it lets through.
+            return if self.adaptive.per_sec().is_some() {
+                own * TURNS_SHARED
+            } else {
+                own
+            };
         }
         // Here are `cap` of the bound, and that is one of `1 / share` notifiers, or of as many as have a part at all.
         let whole = own / self.share.max(1e-6) * TURNS_SHARED;
@@ -163,12 +180,15 @@ mod tests {
             total: Duration::from_secs(1),
             ..Timings::default()
         };
-        unit.started(at.mono);
-        unit.ended(at, is_busy, &timings, None, None);
+        let job = crate::notifier::unit::tests::job();
+        unit.started(at.mono, job);
+        let end = crate::notifier::unit::tests::answered(&timings);
+        unit.ended(at, is_busy, &end, &mut Random::of_seed(1));
         let waiter = Waiter {
             age: Duration::from_secs(10),
             is_returning: false,
             is_busy,
+            is_last: false,
         };
         let mut random = Random::of_seed(1);
         let turns = (0..1000).map(|_| unit.turn(at, waiter, None, &mut random));

@@ -138,6 +138,7 @@ impl Place {
             raw: received.body.clone(),
             request: None,
             attempt: None,
+            tried: delivery::port::Tried::Usual,
         };
         let outcome = Outcome {
             lease: received.lease.clone(),
