@@ -152,6 +152,7 @@ fn table(status: &Value) -> String {
             destinations,
         ));
     }
+    parts.extend(limits(status));
     let pauses = list(status, "pauses").iter();
     parts.extend(pauses.map(|pause| {
         format!(
@@ -190,4 +191,43 @@ fn table(status: &Value) -> String {
         }
     }
     parts.join("\n\n")
+}
+
+/// What each destination may be sent now, where that is not all that it could be.
+fn limits(status: &Value) -> Option<String> {
+    let rows = list(status, "limits").iter().map(|one| {
+        let since = one.get("open_since").and_then(Value::as_str);
+        [
+            text(one, "destination"),
+            text(one, "route"),
+            match since {
+                Some(since) => format!("{} since {since}", text(one, "breaker")),
+                None => text(one, "breaker"),
+            },
+            number(one, "in_flight"),
+            format!("{} of {}", number(one, "window"), number(one, "window_max")),
+            per_sec(one, "learned_per_sec"),
+            per_sec(one, "rate_per_sec"),
+            number(one, "refused"),
+        ]
+    });
+    let rows: Vec<_> = rows.collect();
+    let head = [
+        "limits",
+        "route",
+        "breaker",
+        "in flight",
+        "at once",
+        "learned rate",
+        "configured rate",
+        "refused",
+    ];
+    (!rows.is_empty()).then(|| output::table(&head, rows))
+}
+
+fn per_sec(one: &Value, name: &str) -> String {
+    match one.get(name).and_then(Value::as_f64) {
+        Some(_) => rate(one, name),
+        None => "-".to_owned(),
+    }
 }

@@ -4,6 +4,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use delivery::ledger::{Detail, Ledger};
+use delivery::notifier::{BreakerState, LimitState};
 use delivery::results::Sealing;
 use gateway::Registry;
 use gateway::metrics::{GaugeWriter, Help};
@@ -51,6 +52,34 @@ pub(crate) static HELP: &[Help] = &[
     (
         "shukuba_notifications_put_off_total",
         "Notifications put back untried: a limit, a pause, a slow receiver",
+    ),
+    (
+        "shukuba_refusals_total",
+        "Attempts that the receiver refused as too many (429, or `Retry-After`)",
+    ),
+    (
+        "shukuba_breakers_opened_total",
+        "Times a destination's breaker opened: it failed again and again",
+    ),
+    (
+        "shukuba_probes_total",
+        "Attempts to find out whether a destination that broke still is broken",
+    ),
+    (
+        "shukuba_window",
+        "Sends at once that a destination may have now, of all notifiers of the route",
+    ),
+    (
+        "shukuba_window_max",
+        "Sends at once that a destination may have at most",
+    ),
+    (
+        "shukuba_learned_rate",
+        "Sends a second that a destination's refusals taught; 0 where there is no such limit now",
+    ),
+    (
+        "shukuba_breaker",
+        "Breaker of a destination, the worst of the route's notifiers: 0 closed, 1 half-open, 2 open",
     ),
     ("shukuba_attempts_total", "Attempts to send"),
     ("shukuba_attempt_seconds", "How long attempts to send took"),
@@ -188,6 +217,9 @@ fn write(
         );
     }
     for route in &routes {
+        write_limits(out, &route.name, &notifiers.limits(&route.name));
+    }
+    for route in &routes {
         let report = ledger.report(Some(route.queue.name()), Detail::Totals);
         let lost = report.queues.first().map_or(0, |book| book.total.cell.lost);
         out.gauge(
@@ -203,4 +235,27 @@ fn write(
         Room::Full => 3.0,
     };
     out.gauge("shukuba_disk_room", &[], room);
+}
+
+/// The limits of a route's destinations that have something to tell.
+fn write_limits(out: &mut GaugeWriter<'_>, route: &str, limits: &[LimitState]) {
+    type Of = fn(&LimitState) -> f64;
+    let gauges: [(&'static str, Of); 4] = [
+        ("shukuba_window", |one| f64::from(one.window)),
+        ("shukuba_window_max", |one| f64::from(one.window_max)),
+        ("shukuba_learned_rate", |one| {
+            one.learned_per_sec.unwrap_or(0.0)
+        }),
+        ("shukuba_breaker", |one| match one.breaker {
+            BreakerState::Closed => 0.0,
+            BreakerState::HalfOpen => 1.0,
+            BreakerState::Open => 2.0,
+        }),
+    ];
+    for (name, value) in gauges {
+        for one in limits {
+            let labels = [("route", route), ("destination", &*one.destination)];
+            out.gauge(name, &labels, value(one));
+        }
+    }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use base::Clock;
 use delivery::ledger::Ledger;
 use delivery::making;
-use delivery::notifier::{Directives, Handle, Held, Notifier, Parts};
+use delivery::notifier::{Directives, Handle, Held, LimitState, Notifier, Parts, summed};
 use delivery::port::{Error, Invoker, StartEvent};
 use delivery::result::{Salt, SentBy, Writer};
 use delivery::sender::Senders;
@@ -97,6 +97,13 @@ impl Notifiers {
             .filter(|running| running.works_for(route))
             .count();
         u32::try_from(count).unwrap_or(u32::MAX)
+    }
+
+    /// How the limits of a route's destinations stand, the worst first; those of notifiers that leave aside.
+    pub(super) fn limits(&self, route: &str) -> Vec<LimitState> {
+        let running = self.running.lock();
+        let of_route = running.values().filter(|one| one.works_for(route));
+        summed(of_route.flat_map(|one| one.handle.limits().to_vec()))
     }
 
     fn start_one(&self, event: &StartEvent) -> Result<(), Error> {

@@ -13,8 +13,9 @@ use crate::serve::routes::LiveRoute;
 
 /// Rates are those of this span.
 const RATE_SPAN: Duration = Duration::from_secs(10);
-/// Destinations that are shown, the worst first.
+/// Destinations that are shown, the worst first; and those of a route whose limits are.
 const WORST: usize = 10;
+const LIMITS: usize = 20;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -57,6 +58,26 @@ struct DestinationStatus {
     expired: u64,
 }
 
+/// How the limits of a destination stand, all notifiers of the route together.
+#[derive(Debug, Serialize)]
+struct LimitStatus {
+    route: String,
+    destination: String,
+    /// `closed`, `half-open` or `open`: the worst of the notifiers.
+    breaker: &'static str,
+    /// Since when it has been open.
+    open_since: Option<String>,
+    in_flight: u32,
+    /// Sends at once: now, and at most.
+    window: u32,
+    window_max: u32,
+    /// Sends a second: what refusals taught, and what is configured.
+    learned_per_sec: Option<f64>,
+    rate_per_sec: Option<f64>,
+    /// Sends that it refused, in the lives of the notifiers that run.
+    refused: u64,
+}
+
 #[derive(Debug, Serialize)]
 struct Disk {
     /// `normal`, `low`, `reserve` or `full`.
@@ -82,10 +103,12 @@ pub(super) async fn status(desk: &Desk, input: Bytes) -> Answer {
     let routes: Vec<_> = desk.notifiers.routes.read().values().cloned().collect();
     let mut shown = Vec::new();
     let mut destinations = Vec::new();
+    let mut limits = Vec::new();
     for route in &routes {
         let report = desk.ledger.report(Some(route.queue.name()), Detail::Totals);
         let book = report.queues.into_iter().next();
         destinations.extend(book.iter().flat_map(|book| of_destinations(route, book)));
+        limits.extend(limits_of(desk, route));
         shown.push(of_route(desk, route, book.as_ref(), now));
     }
     destinations
@@ -95,6 +118,7 @@ pub(super) async fn status(desk: &Desk, input: Bytes) -> Answer {
         "at": now.rfc3339(),
         "routes": shown,
         "destinations": destinations,
+        "limits": limits,
         "pauses": desk.ledger.pauses(),
         "disk": disk(desk),
         "results": results(desk),
@@ -141,6 +165,23 @@ fn of_destinations(route: &LiveRoute, book: &QueueReport) -> Vec<DestinationStat
         expired: one.total.expired,
     };
     book.destinations.iter().map(of).collect()
+}
+
+fn limits_of(desk: &Desk, route: &LiveRoute) -> impl Iterator<Item = LimitStatus> {
+    let route = route.name.to_string();
+    let limits = desk.notifiers.limits(&route).into_iter().take(LIMITS);
+    limits.map(move |one| LimitStatus {
+        route: route.clone(),
+        destination: one.destination.to_string(),
+        breaker: one.breaker.name(),
+        open_since: one.open_since.map(|since| since.rfc3339().to_string()),
+        in_flight: one.in_flight,
+        window: one.window,
+        window_max: one.window_max,
+        learned_per_sec: one.learned_per_sec,
+        rate_per_sec: one.rate_per_sec,
+        refused: one.refused,
+    })
 }
 
 fn results(desk: &Desk) -> Results {
