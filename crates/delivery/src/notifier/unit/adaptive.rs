@@ -267,3 +267,45 @@ impl Learned {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn pauses_double_up_to_a_minute_and_one_round_tells_one_thing() {
+        let mut adaptive = Adaptive::default();
+        let mut mono = SECOND;
+        let mut pauses = Vec::new();
+        for _ in 0..8 {
+            let refusal = adaptive.refused(mono, mono, None);
+            assert!(refusal.is_new);
+            assert!(!adaptive.refused(mono + SECOND, mono - SECOND, None).is_new);
+            pauses.push(refusal.pause.as_secs());
+            mono += refusal.pause;
+        }
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60]);
+        let asked = adaptive.refused(mono, mono, Some(SECOND * 7));
+        assert_eq!(asked.pause, SECOND * 7);
+    }
+
+    #[test]
+    fn what_is_learned_is_forgotten_after_a_calm_time_and_has_a_least() {
+        let mut adaptive = Adaptive::default();
+        let mut mono = SECOND;
+        adaptive.taken(mono, mono, false);
+        for _ in 0..40 {
+            adaptive.refused(mono, mono, None);
+            mono += SECOND * 10;
+            adaptive.taken(mono, mono, false);
+        }
+        let least = adaptive.per_sec().unwrap();
+        assert!((least - PER_SEC_MIN).abs() < 1e-9, "{least}");
+        adaptive.started(mono + CALM - SECOND * 11);
+        assert!(adaptive.per_sec().is_some());
+        adaptive.started(mono + CALM + SECOND);
+        assert_eq!(adaptive.per_sec(), None);
+    }
+}

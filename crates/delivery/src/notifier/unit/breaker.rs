@@ -237,3 +237,110 @@ impl Unit {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::End;
+    use super::super::tests::{answered, job};
+    use super::*;
+    use crate::config::DestinationRules;
+    use crate::port::{FailureClass, Timings};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn at(mono: Duration) -> Moment {
+        Moment {
+            wall: Timestamp::EPOCH,
+            mono,
+        }
+    }
+
+    /// A unit that failed `failures` times at a time.
+    fn failed(rules: DestinationRules, failures: u32, mono: Duration) -> Unit {
+        let mut unit = Unit::new("a".into(), Arc::new(rules));
+        unit.set_limits(64, 1.0);
+        for _ in 0..failures {
+            send(&mut unit, mono, Some(FailureClass::Server));
+        }
+        unit
+    }
+
+    fn send(unit: &mut Unit, mono: Duration, class: Option<FailureClass>) {
+        unit.started(mono, job());
+        let timings = Timings::default();
+        let end = End {
+            class,
+            ..answered(&timings)
+        };
+        unit.ended(at(mono), false, &end, &mut Random::of_seed(1));
+    }
+
+    #[test]
+    fn waits_double_up_to_the_bound_and_an_answer_closes() {
+        let mut unit = failed(DestinationRules::default(), 15, SECOND);
+        assert!(!unit.is_failing());
+        send(&mut unit, SECOND, Some(FailureClass::Network));
+        let mut mono = SECOND;
+        let mut waits = Vec::new();
+        for _ in 0..9 {
+            let probe_at = unit.breaker.as_ref().unwrap().probe_at().unwrap();
+            assert_ne!(unit.gate(mono, 64, false), Gate::Open);
+            waits.push(unit.breaker.as_ref().unwrap().wait.as_secs());
+            let wait = probe_at - mono;
+            let bound = unit.breaker.as_ref().unwrap().wait;
+            assert!(wait >= bound / 2 && wait <= bound, "{wait:?}");
+            mono = probe_at;
+            assert_eq!(unit.gate(mono, 64, false), Gate::Open);
+            send(&mut unit, mono, Some(FailureClass::Timeout));
+        }
+        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
+        send(&mut unit, mono + SECOND * 60, None);
+        assert!(!unit.is_failing() && unit.breaker.is_none());
+        assert!((unit.window - 2.0).abs() < f64::EPSILON, "{}", unit.window);
+    }
+
+    #[test]
+    fn what_is_put_off_comes_back_within_ten_minutes() {
+        let mut unit = failed(DestinationRules::default(), 16, SECOND);
+        let mut random = Random::of_seed(1);
+        let day = SECOND * 86_400;
+        for (age, most) in [(Duration::ZERO, AWAY_MIN), (day, AWAY_MAX)] {
+            let waiter = Waiter {
+                age,
+                is_returning: true,
+                is_busy: false,
+                is_last: false,
+            };
+            let mut turn = || unit.turn_of_breaker(SECOND, waiter, &mut random).unwrap();
+            let longest = (0..20_000).map(|_| turn()).max().unwrap();
+            assert!(
+                longest <= most && longest > most.mul_f64(0.9),
+                "{longest:?}"
+            );
+        }
+        let last = Waiter {
+            age: day,
+            is_returning: true,
+            is_busy: false,
+            is_last: true,
+        };
+        assert_eq!(unit.turn_of_breaker(SECOND, last, &mut random), None);
+    }
+
+    #[test]
+    fn without_adapting_and_breaker_only_the_ceilings_hold() {
+        let rules = DestinationRules {
+            adaptive: false,
+            breaker: None,
+            ..DestinationRules::default()
+        };
+        let mut unit = failed(rules, 100, SECOND);
+        (0..100).for_each(|_| send(&mut unit, SECOND, Some(FailureClass::Limited)));
+        assert!(!unit.is_failing());
+        assert_eq!(unit.gate(SECOND, 64, false), Gate::Open);
+        assert!((unit.window - 64.0).abs() < f64::EPSILON);
+        assert_eq!(unit.adaptive.per_sec(), None);
+    }
+}
