@@ -6,8 +6,9 @@ use base::Timestamp;
 use store::record::codec::{Malformed, Reader, put_bytes, put_signed, put_varint};
 
 use super::cell::{Cell, Outcomes, Tally};
+use super::failures::{FailureDays, Failures};
 use super::history::History;
-use super::{CarryKind, LineState, Next, QueueId, Settlement, minute_of};
+use super::{CarryKind, LineState, Next, QueueId, Settlement, VERSION_WITHOUT_FAILURES, minute_of};
 use store::record::Cause;
 
 /// Destinations with a line of their own; the rest share [`OTHER`].
@@ -45,6 +46,8 @@ pub struct Destination {
     pub total: Outcomes,
     /// The same by time of acceptance.
     pub history: History<Outcomes>,
+    /// Why those that are dead failed, by day of acceptance.
+    pub failures: FailureDays,
 }
 
 impl Book {
@@ -134,7 +137,10 @@ impl Book {
                 LineState::Expired => settled.expired += 1,
                 LineState::Retry | LineState::Later | LineState::Paused => {}
             }
-            self.outcome(line.destination, minute, outcome);
+            let destination = self.outcome(line.destination, minute, outcome);
+            if let Some(destination) = destination.filter(|_| ends && state == LineState::Dead) {
+                destination.failures.add(minute, &Failures::of(line.result));
+            }
         }
         let lines = settlement.lines.len() as i64;
         settled.corrected = lines - i64::from(settlement.lines_before);
@@ -176,8 +182,13 @@ impl Book {
         settled.open = stay - i64::from(settlement.lines_before);
     }
 
-    /// Books what a line of a destination came to.
-    fn outcome(&mut self, name: &str, minute: u32, book_as: fn(&mut Outcomes)) {
+    /// Books what a line of a destination came to; where it was booked.
+    fn outcome(
+        &mut self,
+        name: &str,
+        minute: u32,
+        book_as: fn(&mut Outcomes),
+    ) -> Option<&mut Destination> {
         // The name is copied the first time only.
         let is_known = self.destinations.contains_key(name);
         let name = if is_known || self.destinations.len() < DESTINATIONS_MAX {
@@ -190,10 +201,10 @@ impl Book {
             destination.history.roll(self.rolled_to);
             self.destinations.insert(name.to_owned(), destination);
         }
-        if let Some(destination) = self.destinations.get_mut(name) {
-            book_as(&mut destination.total);
-            book_as(destination.history.at(minute));
-        }
+        let destination = self.destinations.get_mut(name)?;
+        book_as(&mut destination.total);
+        book_as(destination.history.at(minute));
+        Some(destination)
     }
 
     pub(super) fn put(&self, out: &mut Vec<u8>) {
@@ -204,6 +215,7 @@ impl Book {
             put_bytes(out, name.as_bytes());
             destination.total.put(out);
             destination.history.put(out);
+            destination.failures.put(out);
         }
         put_signed(out, self.open_messages);
         put_varint(out, self.late);
@@ -211,7 +223,7 @@ impl Book {
         put_varint(out, u64::from(self.rolled_to));
     }
 
-    pub(super) fn take(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+    pub(super) fn take(reader: &mut Reader<'_>, version: u64) -> Result<Self, Malformed> {
         let mut book = Self {
             total: Cell::take(reader)?,
             history: History::take(reader)?,
@@ -225,6 +237,10 @@ impl Book {
                 Destination {
                     total,
                     history: History::take(reader)?,
+                    failures: match version {
+                        VERSION_WITHOUT_FAILURES => FailureDays::default(),
+                        _ => FailureDays::take(reader)?,
+                    },
                 },
             );
         }

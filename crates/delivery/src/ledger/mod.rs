@@ -26,6 +26,7 @@
 //! INVARIANT: for every queue and every minute, accepted = open + all other states.
 //!
 //! - [`cell`]: the counts; [`history`]: by minute, hour and day; [`book`]: one queue
+//! - [`failures`]: why they failed; [`period`]: the sums of some days
 //! - [`report`]: for showing; [`balance`](mod@balance): does it hold, and if not, where
 //! - [`manifest`]: what `ship` had accepted by a queue elsewhere; [`elsewhere`]: that against the stored results
 
@@ -33,9 +34,11 @@ pub mod balance;
 pub mod book;
 pub mod cell;
 pub mod elsewhere;
+pub mod failures;
 pub mod history;
 pub mod manifest;
 mod pauses;
+pub mod period;
 pub mod report;
 #[cfg(test)]
 mod simulation;
@@ -62,7 +65,10 @@ pub use report::{Detail, QueueReport, Report};
 /// Books of deleted queues that are kept; the one deleted first goes first.
 pub const CLOSED_BOOKS_MAX: usize = 1000;
 
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
+
+/// What older builds wrote; still read.
+const VERSION_WITHOUT_FAILURES: u64 = 1;
 
 /// The ledger of one data directory.
 #[derive(Debug, Default)]
@@ -81,6 +87,8 @@ struct State {
     pauses: Pauses,
     /// Stretches of the journal that were cut out.
     lost: Vec<(Position, Position)>,
+    /// Since when failures are counted by class; the epoch: since ever.
+    failures_since: Timestamp,
 }
 
 impl Ledger {
@@ -323,10 +331,12 @@ impl State {
             put_varint(out, from.get());
             put_varint(out, to.get());
         }
+        put_varint(out, self.failures_since.as_millis());
     }
 
     fn take(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
-        if reader.varint()? != VERSION {
+        let version = reader.varint()?;
+        if !(VERSION_WITHOUT_FAILURES..=VERSION).contains(&version) {
             return Err(reader.malformed("the ledger has another version"));
         }
         let mut state = Self {
@@ -341,7 +351,7 @@ impl State {
         }
         for _ in 0..reader.varint()? {
             let name = reader.text()?.to_owned();
-            state.books.insert(name, Book::take(reader)?);
+            state.books.insert(name, Book::take(reader, version)?);
         }
         state.pauses = Pauses::take(reader)?;
         for _ in 0..reader.varint()? {
@@ -350,6 +360,10 @@ impl State {
                 Position::new(reader.varint()?),
             ));
         }
+        state.failures_since = match version {
+            VERSION_WITHOUT_FAILURES => state.at,
+            _ => Timestamp::from_millis(reader.varint()?),
+        };
         Ok(state)
     }
 }

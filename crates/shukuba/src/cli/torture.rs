@@ -51,7 +51,7 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
             output::show(app.output(), &verdict, replayed);
             verdict.is_good()
         }
-        None => under_load(app, &args, dir.clone())?,
+        None => under_load(app, args, dir.clone())?,
     };
     if own && is_good {
         std::fs::remove_dir_all(&dir)?;

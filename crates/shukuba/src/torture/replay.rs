@@ -296,8 +296,8 @@ impl Run<'_> {
         let mut command = command.spawn().context("starting the replay")?;
         let id = loop {
             if let Some(one) = self.replays()?.first() {
-                let count = |name: &str| one.pointer(name).and_then(Value::as_u64).unwrap_or(0);
-                self.verdict.planned = count("/replay/total");
+                let total = one.pointer("/replay/total").and_then(Value::as_u64);
+                self.verdict.planned = total.unwrap_or(0);
                 let id = one.pointer("/replay/id").and_then(Value::as_str);
                 break id.context("a replay without an id")?.to_owned();
             }
