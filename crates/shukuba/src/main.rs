@@ -28,6 +28,7 @@ mod serve;
 mod ship;
 mod signal;
 mod sink;
+mod statement;
 mod torture;
 
 /// Messages are made on one thread and dropped on another, many times a message: measured, the C library's allocator

@@ -18,6 +18,10 @@ pub(crate) enum Format {
     Table,
     /// One JSON document; its keys are stable.
     Json,
+    /// Of a statement: a row for each value.
+    Csv,
+    /// Of a statement: a page for people.
+    Html,
 }
 
 /// Writes `text` and a newline to standard output.
@@ -81,7 +85,7 @@ pub(crate) fn complain(text: &str) {
 pub(crate) fn show<T: Serialize>(format: Format, value: &T, table: impl FnOnce(&T) -> String) {
     match format {
         Format::Json => print(&json(value)),
-        Format::Table => print(plain(table(value).trim_end(), &['\n', '\t']).as_ref()),
+        _ => print(plain(table(value).trim_end(), &['\n', '\t']).as_ref()),
     }
 }
 

@@ -17,7 +17,7 @@ const DAY_MINUTES: u32 = 24 * 60;
 
 /// Classes that are counted by name; what is in none of them is `other`. A new one goes to the end: the order is that of what is
 /// stored.
-pub const CLASSES: [&str; 10] = [
+pub const CLASSES: [&str; 11] = [
     "network",
     "timeout",
     "server",
@@ -27,6 +27,7 @@ pub const CLASSES: [&str; 10] = [
     "policy",
     UNPARSABLE,
     "unrecorded",
+    "unresolved",
     "other",
 ];
 

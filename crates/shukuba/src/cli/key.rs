@@ -137,7 +137,7 @@ fn make_into(
     let (whole, lines) = forms(&key, role);
     let text = match format {
         Format::Json => output::json(&whole),
-        Format::Table => lines,
+        _ => lines,
     };
     let written = writeln!(file, "{text}").and_then(|()| file.sync_all());
     if written.is_err() {

@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::app::{App, Global};
+use crate::app::{self, App, Global};
+use crate::output::Format;
 
 mod api;
 mod backup;
@@ -27,6 +28,7 @@ mod send;
 mod serve;
 mod ship;
 mod sink;
+mod statement;
 mod status;
 mod torture;
 mod version;
@@ -65,6 +67,7 @@ pub(crate) enum Command {
     Sink(sink::Args),
     Status(status::Args),
     Ledger(ledger::Args),
+    Statement(statement::Args),
     Why(why::Args),
     Replay(replay::Args),
     /// List, show, send again or drop what was given up
@@ -111,6 +114,12 @@ impl Command {
 
     /// Does it.
     pub(crate) fn run(self, app: &App) -> anyhow::Result<ExitCode> {
+        if matches!(app.output(), Format::Csv | Format::Html) && !matches!(self, Self::Statement(_))
+        {
+            return Err(app::usage(
+                "--output csv and html are for `shukuba statement`; give table or json",
+            ));
+        }
         match self {
             Self::Serve(args) => serve::run(app, &args),
             Self::Env(args) => env::run(app, args),
@@ -125,6 +134,7 @@ impl Command {
             Self::Torture(args) => torture::run(app, &args),
             Self::Status(args) => status::run(app, &args),
             Self::Ledger(args) => ledger::run(app, &args),
+            Self::Statement(args) => statement::run(app, &args),
             Self::Why(args) => why::run(app, &args),
             Self::Replay(args) => replay::run(app, &args),
             Self::Dead(args) => dead::run(app, args),

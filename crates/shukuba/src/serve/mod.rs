@@ -36,6 +36,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::app::{App, usage};
 use crate::config::{self, Config};
 use crate::data;
+pub(crate) use admin::StatementInput;
 pub(crate) use gauges::HELP;
 use house::House;
 use live::Live;

@@ -11,6 +11,7 @@ mod pause;
 mod replay;
 mod route;
 mod scaler;
+mod statement;
 mod status;
 mod why;
 
@@ -70,6 +71,18 @@ static CALLS: &[Call] = &[
         action: "shukuba:GetLedger",
         is_offline: true,
         run: call!(ledger::ledger),
+    },
+    Call {
+        name: "statement",
+        action: "shukuba:GetStatement",
+        is_offline: true,
+        run: call!(statement::statement),
+    },
+    Call {
+        name: "statement-key",
+        action: "shukuba:GetStatement",
+        is_offline: true,
+        run: call!(statement::public_key),
     },
     Call {
         name: "why",
@@ -190,6 +203,7 @@ pub(super) struct Desk {
 }
 
 pub(super) use replay::Runs;
+pub(crate) use statement::Input as StatementInput;
 
 impl Desk {
     /// Does `name` without a server; `None` where that makes no sense.
