@@ -120,6 +120,8 @@ def test_a_line_that_cannot_be_sent_is_dead_with_a_reason(platform, sink):
 def test_the_dead_come_back_when_they_are_retried(platform, sink):
     send(platform, [f"url:{sink.url}/status/404?n={n}\tid:d{n}" for n in range(3)])
     wait_for(platform, dead=3)
+    for which, count in {(): 3, ("d1",): 1}.items():
+        assert f"send {count} again: nothing done" in platform.run("dead", "retry", *which).stderr
     assert platform.run("dead", "retry", "--yes").returncode == 0
     # They die again, and nothing is lost or counted twice.
     found = wait_for(platform, dead=6)

@@ -48,6 +48,11 @@ impl Input {
         }
     }
 
+    /// Whether no letter of the route is left out.
+    pub(crate) fn is_of_all(&self) -> bool {
+        self.filter() == Filter::default()
+    }
+
     /// How many letters may be listed.
     pub(crate) fn most(&self) -> Result<usize, api::Fault> {
         at_most(self.max, 100)

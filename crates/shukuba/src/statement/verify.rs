@@ -80,19 +80,19 @@ fn read(file: &str) -> anyhow::Result<Signed> {
 /// What a checked statement says, in a few lines.
 pub(crate) fn in_words(signed: &Signed) -> Vec<(&'static str, String)> {
     let of = |pointer: &str| text(&signed.statement, pointer);
-    let is_closed = signed.statement.get("is_closed") == Some(&Value::Bool(true));
+    let is = |name: &str| signed.statement.get(name) == Some(&Value::Bool(true));
+    let closed = match (is("is_closed"), is("is_over")) {
+        (true, _) => "yes".to_owned(),
+        (false, true) => format!("no: {} open", of("/open")),
+        (false, false) => format!("no: the last day goes on, {} open", of("/open")),
+    };
+    let balances = if is("is_balanced") { "yes" } else { "NO" };
     vec![
         ("account", of("/account")),
         ("from", of("/from")),
         ("to", of("/to")),
-        (
-            "closed",
-            if is_closed {
-                "yes".to_owned()
-            } else {
-                format!("no, {} open", of("/open"))
-            },
-        ),
+        ("closed", closed),
+        ("balances", balances.to_owned()),
         ("made", of("/made_at")),
         ("by", of("/software")),
         ("public key", signed.signature.public_key.clone()),

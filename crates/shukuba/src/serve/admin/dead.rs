@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use base::{Clock, Timestamp};
 use bytes::Bytes;
-use delivery::dead::{self, DeadQueue, Letter};
+use delivery::dead::{self, Count, DeadQueue, Letter};
+use delivery::ledger::LiveQueues as _;
 use delivery::port::{Carry, Error, Lease, Received};
 use futures_util::future::BoxFuture;
 use sqs::message::SettledLine;
@@ -58,7 +59,15 @@ fn url_of(route: &LiveRoute, letter: &Letter) -> Option<String> {
     Some(route.masking().url(&url).into_owned())
 }
 
+/// All letters are as many as the queue's messages, however many: they need not be looked at.
 pub(super) async fn count(desk: &Desk, input: Bytes) -> Answer {
+    let asked: Input = read(&input)?;
+    if asked.is_of_all() {
+        let route = route_of(desk, &asked).await?;
+        let live = desk.log.live(route.dead.name());
+        let (count, is_cut) = (live.unwrap_or_default().visible, false);
+        return write(&Count { count, is_cut });
+    }
     answer(desk, Ask::Count, &input).await
 }
 
