@@ -1,7 +1,7 @@
 //! What part of a destination's limits each route has, where several routes send to it.
 //!
 //! The notifiers of a route share out what their route has (contract 15); this decides what that is. A route that sends less
-//! than its part keeps half more than it needs; those that put something off have the rest in equal parts. A route that does not
+//! than its part keeps half more than it needs; those that put something off have the rest by their weights. A route that does not
 //! send there has nothing until it puts something off, so that the sum is never more than the limit but for the moment in
 //! which the first two begin.
 
@@ -20,7 +20,7 @@ const KEPT: Duration = Duration::from_secs(30);
 const SPARE: f64 = 1.5;
 
 /// The least part of who sends at all; chosen.
-const PART_MIN: f64 = 0.02;
+pub(crate) const PART_MIN: f64 = 0.02;
 
 /// Where there are fewer sends at once than routes, they take turns of this length; chosen.
 const TURN: Duration = Duration::from_secs(5);
@@ -67,15 +67,22 @@ impl Apportionment {
         claims.insert(route.to_owned(), claim);
     }
 
-    /// Decides anew by what was used since the last time.
-    pub fn decide(&mut self, at: Duration, destinations: &Destinations) {
+    /// Decides anew by what was used since the last time. `weight`: of a route.
+    pub fn decide(
+        &mut self,
+        at: Duration,
+        destinations: &Destinations,
+        weight: impl Fn(&str) -> u32,
+    ) {
         let span = at.saturating_sub(self.decided_at);
         self.decided_at = at;
         self.claims.retain(|destination, claims| {
             let rules = destinations.find(destination);
             claims.retain(|_, claim| claim.is_kept(at));
             if is_limited(rules) {
-                share_out(claims, rules, at, span);
+                let weights = claims.keys().map(|route| f64::from(weight(route).max(1)));
+                let weights: Vec<f64> = weights.collect();
+                share_out(claims, &weights, rules, at, span);
             }
             is_limited(rules) && !claims.is_empty()
         });
@@ -124,6 +131,7 @@ fn is_limited(rules: &DestinationRules) -> bool {
 
 fn share_out(
     claims: &mut BTreeMap<String, Claim>,
+    weights: &[f64],
     rules: &DestinationRules,
     at: Duration,
     span: Duration,
@@ -132,14 +140,10 @@ fn share_out(
         .values()
         .map(|claim| claim.need(span, rules.rate_per_sec))
         .collect();
-    let mut parts = in_order(&sizes(&needs));
-    let few = rules
-        .in_flight_max
-        .is_some_and(|max| (max as usize) < parts.len());
-    if few && !parts.is_empty() {
-        let turn = at.as_secs() / TURN.as_secs() % parts.len() as u64;
-        parts.rotate_left(usize::try_from(turn).unwrap_or(0));
-    }
+    let parts = match rules.in_flight_max {
+        Some(max) if (max as usize) < needs.len() => in_turn(weights, max, at),
+        _ => in_order(&sizes(&needs, weights)),
+    };
     for (claim, part) in claims.values_mut().zip(parts) {
         claim.part = part;
         claim.attempts = 0;
@@ -147,17 +151,34 @@ fn share_out(
     }
 }
 
-/// Sizes that sum to one: who needs less than an equal part has that, the others share what is left alike (max-min fairness).
-/// What nobody needs goes to all in proportion.
-fn sizes(needs: &[f64]) -> Vec<f64> {
+/// Parts for `max` of more routes than that, one after the other; a route is the first in as many turns as its weight says.
+fn in_turn(weights: &[f64], max: u32, at: Duration) -> Vec<Share> {
+    let all: f64 = weights.iter().sum();
+    let turn = to_f64(at.as_secs() / TURN.as_secs()) % all.max(1.0);
+    let mut ends = weights.iter().scan(0.0, |end, weight| {
+        *end += weight;
+        Some(*end)
+    });
+    let first = ends.position(|end| turn < end).unwrap_or(0);
+    let mut parts: Vec<Share> = (0..)
+        .take(weights.len())
+        .map(|index| Share::part(index, max))
+        .collect();
+    parts.rotate_right(first);
+    parts
+}
+
+/// Sizes that sum to one: who needs less than its part by weight has that, the others share what is left by their weights
+/// (weighted max-min fairness). What nobody needs goes to all in proportion.
+pub(crate) fn sizes(needs: &[f64], weights: &[f64]) -> Vec<f64> {
     let mut sizes = needs.to_vec();
-    let mut by_need: Vec<&mut f64> = sizes.iter_mut().collect();
-    by_need.sort_by(|a, b| a.total_cmp(b));
-    let (mut left, mut others) = (1.0, to_f64(needs.len() as u64));
-    for size in by_need {
-        *size = size.min(left / others);
+    let mut by_need: Vec<(&mut f64, &f64)> = sizes.iter_mut().zip(weights).collect();
+    by_need.sort_by(|(a, of_a), (b, of_b)| (**a / **of_a).total_cmp(&(**b / **of_b)));
+    let (mut left, mut others) = (1.0, weights.iter().sum::<f64>());
+    for (size, weight) in by_need {
+        *size = size.min((left * weight / others.max(*weight)).max(0.0));
         left -= *size;
-        others -= 1.0;
+        others -= weight;
     }
     let given = 1.0 - left;
     sizes
@@ -167,7 +188,7 @@ fn sizes(needs: &[f64]) -> Vec<f64> {
 }
 
 /// Stretches of these sizes, one behind the other.
-fn in_order(sizes: &[f64]) -> Vec<Share> {
+pub(crate) fn in_order(sizes: &[f64]) -> Vec<Share> {
     let mut from = 0.0;
     let mut next = |size: &f64| {
         let start = from;
@@ -218,7 +239,10 @@ mod tests {
                     want.saturating_sub(sent),
                 );
             }
-            all.decide(Duration::from_secs(second), &rules);
+            all.decide(Duration::from_secs(second), &rules, |route| match route {
+                "heavy" => 4,
+                _ => 1,
+            });
         }
         wants
             .iter()
@@ -246,6 +270,13 @@ mod tests {
             &[0.44, 0.44, 0.12],
         );
         assert_near(&after(5, &[("a", 20), ("b", 10)]), &[0.67, 0.33]);
+        // By their weights.
+        assert_near(&after(5, &[("a", 500), ("heavy", 500)]), &[0.2, 0.8]);
+        assert_near(&after(5, &[("a", 500), ("heavy", 20)]), &[0.7, 0.3]);
+        assert_near(
+            &after(5, &[("a", 500), ("b", 8), ("heavy", 500)]),
+            &[0.176, 0.12, 0.704],
+        );
         // A route that nobody else shares with has all, whatever it sends.
         assert_near(&after(5, &[("a", 3)]), &[1.0]);
     }
@@ -256,15 +287,15 @@ mod tests {
         let mut all = Apportionment::default();
         let second = Duration::from_secs;
         all.used("a", "a.example", 100, 5);
-        all.decide(second(1), &rules);
+        all.decide(second(1), &rules, |_| 1);
         assert_near(&[part_of(&all, "a"), part_of(&all, "b")], &[1.0, 0.0]);
         all.used("a", "a.example", 100, 5);
         all.used("b", "a.example", 0, 1);
-        all.decide(second(2), &rules);
+        all.decide(second(2), &rules, |_| 1);
         assert_near(&[part_of(&all, "a"), part_of(&all, "b")], &[0.5, 0.5]);
         for at in 3..40 {
             all.used("a", "a.example", 100, 5);
-            all.decide(second(at), &rules);
+            all.decide(second(at), &rules, |_| 1);
         }
         assert_near(&[part_of(&all, "a"), part_of(&all, "b")], &[1.0, 0.0]);
     }
@@ -273,26 +304,33 @@ mod tests {
     fn where_there_are_fewer_sends_at_once_than_routes_they_take_turns() {
         let rules = destinations(None, Some(1));
         let mut all = Apportionment::default();
-        let mut had = [0; 3];
-        for at in 1..=60 {
-            for route in ["a", "b", "c"] {
-                all.used(route, "a.example", 1, 0);
+        let mut had_by = |heavy: u32| {
+            let mut had = [0; 3];
+            for at in 1..=60 {
+                for route in ["a", "b", "c"] {
+                    all.used(route, "a.example", 1, 0);
+                }
+                let weight = |route: &str| if route == "b" { heavy } else { 1 };
+                all.decide(Duration::from_secs(at), &rules, weight);
+                let parts = ["a", "b", "c"].map(|route| all.of_route(route)["a.example"].of(1));
+                assert_eq!(parts.iter().sum::<u32>(), 1);
+                for (had, part) in had.iter_mut().zip(parts) {
+                    *had += part;
+                }
             }
-            all.decide(Duration::from_secs(at), &rules);
-            let parts = ["a", "b", "c"].map(|route| all.of_route(route)["a.example"].of(1));
-            assert_eq!(parts.iter().sum::<u32>(), 1);
-            for (had, part) in had.iter_mut().zip(parts) {
-                *had += part;
-            }
-        }
+            had
+        };
+        let had = had_by(1);
         assert!(had.iter().all(|seconds| *seconds >= 15), "{had:?}");
+        let had = had_by(4);
+        assert!(had[1] >= 38 && had[0] >= 9 && had[2] >= 9, "{had:?}");
     }
 
     #[test]
     fn what_has_no_limit_is_not_kept() {
         let mut all = Apportionment::default();
         all.used("a", "b.example", 100, 5);
-        all.decide(Duration::from_secs(1), &destinations(Some(1), None));
+        all.decide(Duration::from_secs(1), &destinations(Some(1), None), |_| 1);
         assert!(all.claims.is_empty());
     }
 
@@ -304,7 +342,7 @@ mod tests {
             for (at, (route, attempts, put_off)) in steps.into_iter().enumerate() {
                 all.used(&format!("r{route}"), "a.example", attempts, put_off);
                 if at % 3 == 0 {
-                    all.decide(Duration::from_secs(at as u64), &rules);
+                    all.decide(Duration::from_secs(at as u64), &rules, |_| 1);
                     let parts = || all.claims["a.example"].values().map(|claim| claim.part);
                     prop_assert!(parts().map(Share::size).sum::<f64>() <= 1.0 + 1e-9);
                     prop_assert!(parts().map(|part| part.of(7)).sum::<u32>() <= 7);

@@ -11,11 +11,12 @@
 //! - [`result`]: the stored record of an attempt; [`results`]: where these records are kept; [`why`]: what became of one
 //! - [`replay`]: sends again what had ended; [`dead`]: dead notifications, kept with their reason
 //! - [`scaler`]: how many notifiers run; [`share`]: what of every limit each has; [`apportion`]: what
-//!   each route has of a destination's
+//!   each route has of a destination's; [`allot`]: what each notifier of one process has of its rate
 //! - [`making`]: requests made by templates; [`template`]: text that is filled in from a line, escaped for where it stands
 //! - [`mod@sign`]: signatures of requests
 //! - [`sender`]: the ways to send, a file per kind; [`dns`]: names to addresses; [`ssrf`]: which addresses may be reached
 
+pub mod allot;
 pub mod apportion;
 pub mod config;
 #[cfg(any(test, feature = "contract"))]

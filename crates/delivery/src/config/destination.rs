@@ -50,6 +50,9 @@ pub struct Destination {
     pub rate: Option<Rate>,
     /// Sends that a destination which stood idle may take at once. 1 to 100000; default a tenth of a second's rate.
     pub rate_burst: Option<u32>,
+    /// Its part of what is scarce beside the other destinations' parts: of a notifier's slots, of what it receives ahead, and of
+    /// the turns to send. 1 to 100; default 1.
+    pub weight: Option<u32>,
     /// The retry schedules by class.
     pub retry: Retry,
     /// Statuses that mean success, outside 3xx; or a table with rules on the answer's headers and body as well. Takes the
@@ -219,6 +222,7 @@ impl Destination {
                 Some(rate) => burst_of(rate),
                 None => under.rate_burst,
             }),
+            weight: self.weight.unwrap_or(under.weight),
             retry: self.retry.resolve(&under.retry),
             success,
             recorded,
@@ -340,6 +344,7 @@ impl Destination {
         for (field, count, min, max) in [
             ("in_flight_max", self.in_flight_max, 1, 10_000),
             ("rate_burst", self.rate_burst, 1, 100_000),
+            ("weight", self.weight, 1, super::WEIGHT_MAX),
             ("idle_connections_max", self.idle_connections_max, 0, 10_000),
         ] {
             problems.count(&key(field), count, min, max);

@@ -162,6 +162,14 @@ pub const KEYS: &[Key] = &[
         "What a notification that failed does to those behind it in its group, on a FIFO queue: `block` lets them wait until it is delivered or given up; `park` takes it aside to be tried on its own, and the group goes on",
     ),
     key(
+        "routes.NAME",
+        "weight",
+        Kind::Count,
+        "1 to 100",
+        "1",
+        "Its part of what is scarce beside the other routes' parts: of the limits of a destination that several routes send to, and of this machine's cores while they are busy",
+    ),
+    key(
         "routes.NAME.format",
         "kind",
         Kind::Choice,
@@ -328,6 +336,14 @@ pub const KEYS: &[Key] = &[
         "1 to 100000",
         "a tenth of a second's rate",
         "Sends that a destination which stood idle may take at once",
+    ),
+    key(
+        "destinations.\"HOST\"",
+        "weight",
+        Kind::Count,
+        "1 to 100",
+        "1",
+        "Its part of what is scarce beside the other destinations' parts: of a notifier's slots, of what it receives ahead, and of the turns to send",
     ),
     key(
         "destinations.\"HOST\"",
@@ -1098,6 +1114,16 @@ mod tests {
     fn wrong_values_name_the_key_and_what_is_right() {
         for (text, key, right) in [
             ("[notifier]\nslots = 0", "notifier.slots", "1 to 10000"),
+            (
+                "[routes.r]\nqueue = \"q\"\nweight = 0",
+                "routes.r.weight",
+                "1 to 100",
+            ),
+            (
+                "[destinations.\"a.b\"]\nweight = 101",
+                "destinations.\"a.b\".weight",
+                "1 to 100",
+            ),
             (
                 "[destinations.\"a.b\"]\nsuccess = [\"200-302\"]",
                 "destinations.\"a.b\".success",

@@ -57,6 +57,9 @@ pub use work::{Notifier, Results, Scaler};
 /// What a lease must outlast beyond the longest attempt: the flush and then some (contract 7).
 const LEASE_MARGIN: Duration = Duration::from_secs(30);
 
+/// The greatest weight of a route or a destination; chosen: what is a hundredth of another is as good as paused.
+const WEIGHT_MAX: u32 = 100;
+
 /// All settings of delivery. The binary flattens them into its own file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -47,6 +47,10 @@ pub struct Route {
     /// delivered or given up; `park` takes it aside to be tried on its own, and the group goes on. Default `block`.
     #[serde(default)]
     pub on_failure: Option<OnFailure>,
+    /// Its part of what is scarce beside the other routes' parts: of the limits of a destination that several routes send to, and
+    /// of this machine's cores while they are busy. 1 to 100; default 1.
+    #[serde(default = "one")]
+    pub weight: u32,
 }
 
 /// What a notification that failed does to those behind it in its group.
@@ -68,6 +72,10 @@ fn yes() -> bool {
     true
 }
 
+fn one() -> u32 {
+    1
+}
+
 impl Route {
     /// A route of the defaults that reads `queue`.
     #[must_use]
@@ -84,6 +92,7 @@ impl Route {
             notifier: true,
             notifiers_max: None,
             on_failure: None,
+            weight: 1,
         }
     }
 
@@ -169,6 +178,7 @@ impl Route {
             .check(name, self.request.url.is_some(), problems);
         self.check_request(name, problems);
         self.check_order(name, problems);
+        problems.count(&key("weight"), Some(self.weight), 1, super::WEIGHT_MAX);
         self.mask.check(name, problems);
     }
 }

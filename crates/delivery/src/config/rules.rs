@@ -41,6 +41,8 @@ pub struct DestinationRules {
     pub rate_per_sec: Option<f64>,
     /// Sends at once after a rest.
     pub rate_burst: u32,
+    /// See [`Destination::weight`].
+    pub weight: u32,
     /// When to try again.
     pub retry: RetryRules,
     /// When its notifications are no longer worth sending.
@@ -148,6 +150,7 @@ impl Default for DestinationRules {
             in_flight_max: None,
             rate_per_sec: None,
             rate_burst: 1,
+            weight: 1,
             retry: RetryRules {
                 network: schedule.clone(),
                 timeout: schedule.clone(),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use base::{HISTOGRAM_BOUNDS, Timestamp};
 
+use crate::allot::Allotments;
 use crate::apportion::Parts;
 use crate::config::DestinationRules;
 use crate::port::{Ask, FailureClass, Lease, Notification, Outcome};
@@ -106,8 +107,12 @@ pub struct Directives {
     pub share: Share,
     /// What part of a destination's limits its route has, where other routes send there too.
     pub parts: Parts,
+    /// What it has of the rates of single destinations, where that is not its share of them.
+    pub allotments: Allotments,
     /// What notifiers of its route that leave still have in flight: it counts against the bounds of those that stay.
     pub held: Held,
+    /// What part of the heaviest's turn on its thread it has, where routes weigh differently; see [`super::turns`].
+    pub turn: Option<f64>,
     /// Whether the route is paused: nothing is received, what is held is handed back.
     pub is_paused: bool,
     /// Destinations that are paused, by their name in results.
@@ -121,7 +126,9 @@ impl Default for Directives {
         Self {
             share: Share::WHOLE,
             parts: Parts::default(),
+            allotments: Allotments::default(),
             held: Held::default(),
+            turn: None,
             is_paused: false,
             paused: Arc::default(),
             may_start: true,

@@ -21,6 +21,7 @@ mod limits;
 mod message;
 mod parking;
 mod probing;
+mod quota;
 mod run;
 mod settling;
 mod unit;
@@ -29,6 +30,7 @@ mod units;
 pub use action::{Action, Counts, Directives, Held, JobKey, MessageKey, Moment, Send};
 pub use dispatcher::{Dispatcher, Setup, UNKNOWN_DESTINATION};
 pub use limits::{LimitState, Limits, summed};
+pub use quota::parts as turns;
 pub use run::{Handle, Notifier, Parts, Summary};
 pub use unit::BreakerState;
 

@@ -18,6 +18,8 @@ use tracing::{debug, warn};
 use super::action::{Action, Counts, Directives, Held, JobKey, MessageKey, Moment, Send};
 use super::dispatcher::{Dispatcher, Setup};
 use super::limits::Limits;
+use super::quota::Quota;
+use crate::allot::{Allotments, Waiting};
 use crate::config;
 use crate::destinations::Destinations;
 use crate::format::Format;
@@ -29,6 +31,9 @@ use crate::port::{
 const COUNT_EVERY: Duration = Duration::from_secs(1);
 const SHARE_EVERY: Duration = Duration::from_secs(5);
 
+/// How often one that shares a rate tells what waits for it; chosen: half as long as until that is decided anew.
+const WAITING_EVERY: Duration = Duration::from_millis(25);
+
 /// How often it is looked how busy this thread is; chosen: some hundred sends.
 const LOAD_EVERY: Duration = Duration::from_millis(50);
 
@@ -36,14 +41,8 @@ const LOAD_EVERY: Duration = Duration::from_millis(50);
 const SETTLE_BACKOFF_MIN: Duration = Duration::from_millis(50);
 const SETTLE_BACKOFF_MAX: Duration = Duration::from_secs(5);
 
-/// Rounds in a row without a rest, after which the runtime gets its turn; chosen: a round takes some 100 us.
-const RESTLESS_MAX: u32 = 2;
-
 /// What is left to one that retires beyond its longest send, to store the last results: twice what its end keeps for that.
 const RETIRE_MARGIN: Duration = Duration::from_secs(10);
-
-/// Ends of sends that are taken at once before new ones start.
-const TAKE_MAX: usize = 64;
 
 /// What a notifier is made of.
 #[derive(Clone, Debug)]
@@ -95,6 +94,7 @@ pub struct Handle {
     orders: Arc<watch::Sender<Orders>>,
     leaving: watch::Receiver<Option<Held>>,
     limits: watch::Receiver<Limits>,
+    waiting: watch::Receiver<Waiting>,
     longest_send: Duration,
 }
 
@@ -109,6 +109,17 @@ impl Handle {
     pub fn modify(&self, change: impl FnOnce(&mut Directives)) {
         self.orders
             .send_modify(|orders| change(&mut orders.directives));
+    }
+
+    /// Gives it other parts of the rates that it shares; nothing happens where they are those that it has.
+    pub fn allot(&self, allotments: Allotments) {
+        self.orders.send_if_modified(|orders| {
+            let is_new = orders.directives.allotments != allotments;
+            if is_new {
+                orders.directives.allotments = allotments;
+            }
+            is_new
+        });
     }
 
     /// Ends the notifier: nothing more starts, what is in flight may take `grace`.
@@ -139,6 +150,12 @@ impl Handle {
         self.limits.borrow().clone()
     }
 
+    /// How many lines wait with it for receivers whose rate other notifiers of its route share.
+    #[must_use]
+    pub fn waiting(&self) -> Waiting {
+        self.waiting.borrow().clone()
+    }
+
     /// Waits until it takes nothing new.
     pub async fn left(&self) {
         // An error says that it has ended.
@@ -153,6 +170,7 @@ pub struct Notifier {
     orders: watch::Receiver<Orders>,
     leaving: watch::Sender<Option<Held>>,
     limits: watch::Sender<Limits>,
+    waiting: watch::Sender<Waiting>,
 }
 
 impl Notifier {
@@ -165,10 +183,12 @@ impl Notifier {
         });
         let (leaving, is_leaving) = watch::channel(None);
         let (limits, told) = watch::channel(Limits::default());
+        let (waiting, waits) = watch::channel(Waiting::default());
         let handle = Handle {
             orders: Arc::new(sender),
             leaving: is_leaving,
             limits: told,
+            waiting: waits,
             longest_send: parts.destinations.longest_attempt(),
         };
         let notifier = Self {
@@ -176,6 +196,7 @@ impl Notifier {
             orders,
             leaving,
             limits,
+            waiting,
         };
         (notifier, handle)
     }
@@ -187,10 +208,8 @@ impl Notifier {
         let sender = self.parts.sender.clone();
         let mut sends = FuturesUnordered::new();
         let mut shell = Shell::new(&self.parts, life, &self.limits);
-        shell.dispatcher.direct(
-            shell.now(),
-            self.orders.borrow_and_update().directives.clone(),
-        );
+        let orders = self.orders.borrow_and_update().clone();
+        shell.obey(&orders);
         let mut sleep = std::pin::pin!(tokio::time::sleep(Duration::ZERO));
         let mut slept_until = None;
         let mut may_change = true;
@@ -206,6 +225,7 @@ impl Notifier {
             if drops {
                 sends.clear();
             }
+            shell.tell_waiting(now, &self.waiting);
             if shell.dispatcher.is_closing() {
                 tell(&self.leaving, shell.dispatcher.held());
             }
@@ -221,7 +241,7 @@ impl Notifier {
                 slept_until = Some(wake_at);
             }
             // What is received without waiting must not keep the runtime from looking at the sockets.
-            if restless >= RESTLESS_MAX {
+            if restless >= shell.quota.rounds_max() {
                 restless = 0;
                 tokio::task::yield_now().await;
             }
@@ -291,7 +311,11 @@ struct Shell<'a> {
     deadline: Duration,
     count_at: Duration,
     share_at: Duration,
+    waiting_at: Duration,
+    /// Whether it was told that something waits.
+    has_waiting: bool,
     load: Load,
+    quota: Quota,
     summary: Summary,
 }
 
@@ -327,7 +351,10 @@ impl<'a> Shell<'a> {
             deadline,
             count_at: now.mono + COUNT_EVERY,
             share_at: now.mono,
+            waiting_at: now.mono,
+            has_waiting: false,
             load: Load::new(now.mono),
+            quota: Quota::default(),
             summary: Summary::default(),
         }
     }
@@ -337,7 +364,29 @@ impl<'a> Shell<'a> {
     }
 
     fn wake_at(&self) -> Duration {
-        self.dispatcher.wake_at().min(self.count_at)
+        let waiting_at = if self.has_waiting {
+            self.waiting_at
+        } else {
+            Duration::MAX
+        };
+        self.dispatcher.wake_at().min(self.count_at).min(waiting_at)
+    }
+
+    /// Tells what waits for shared rates, now and then.
+    fn tell_waiting(&mut self, now: Moment, told: &watch::Sender<Waiting>) {
+        if now.mono < self.waiting_at {
+            return;
+        }
+        self.waiting_at = now.mono + WAITING_EVERY;
+        let new = self.dispatcher.waiting();
+        self.has_waiting = !new.is_empty();
+        told.send_if_modified(|known| {
+            let is_new = *known != new;
+            if is_new {
+                *known = new;
+            }
+            is_new
+        });
     }
 
     /// Does what is to be done; `true` when all sends in flight are to be dropped.
@@ -395,7 +444,8 @@ impl<'a> Shell<'a> {
     {
         let mut taken = 0;
         let mut now = None;
-        while taken < TAKE_MAX {
+        let most = self.quota.round();
+        while taken < most {
             let Poll::Ready(Some((job, attempt))) = sends.poll_next_unpin(cx) else {
                 break;
             };
@@ -403,6 +453,7 @@ impl<'a> Shell<'a> {
             self.dispatcher.finished(now, job, attempt);
             taken += 1;
         }
+        self.quota.took(taken);
         while let Poll::Ready(Some(event)) = self.calls.poll_next_unpin(cx) {
             let now = *now.get_or_insert_with(|| moment(self.parts.clock.as_ref()));
             self.take(now, event);
@@ -438,6 +489,7 @@ impl<'a> Shell<'a> {
 
     fn obey(&mut self, orders: &Orders) {
         let now = self.now();
+        self.quota.set(orders.directives.turn);
         self.dispatcher.direct(now, orders.directives.clone());
         if let Some(grace) = orders.stop_within {
             self.deadline = self.deadline.min(now.mono + grace);

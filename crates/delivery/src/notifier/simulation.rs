@@ -2,6 +2,7 @@
 //! lives of which some are killed, a queue with SQS's limits or the embedded rules. A seed decides everything.
 
 mod deadlines;
+mod fairness;
 mod limits;
 mod order;
 mod receiver;
@@ -17,6 +18,7 @@ use futures_util::future::BoxFuture;
 
 use super::action::{Action, Directives, JobKey, MessageKey, Moment};
 use super::dispatcher::{Dispatcher, Setup};
+use crate::allot::{Waiting, allot};
 use crate::config::{self, DestinationRules, RouteFormat};
 use crate::contract::memory::{EMBEDDED, Model, SQS};
 use crate::destinations::Destinations;
@@ -27,6 +29,10 @@ use crate::share::Share;
 use crate::verdict::tests::attempt;
 
 const HEALTHY: u64 = 50;
+/// The one that never answers.
+const HUNG: u64 = 1_000_000;
+/// The first of the healthy ones, which are numbered on from here.
+const FIRST: u64 = 3;
 /// The healthy one whose rules may have a limit.
 const LIMITED: u64 = 3;
 const START: Timestamp = Timestamp::from_secs(1_795_410_190);
@@ -50,6 +56,24 @@ struct Scene {
     ordered: Option<config::OnFailure>,
     retry_for: Duration,
     slots: u32,
+    /// How many healthy receivers there are, and how many lines go to them each tick.
+    healthy: u64,
+    lines_per_tick: u64,
+    /// One more line every so many ticks goes to a receiver that takes connections and never answers.
+    hung_every: Option<u32>,
+    weighed: Option<Weighed>,
+}
+
+/// Receivers of different weights, [`FIRST`] and on, that all have more than fits into the slots.
+#[derive(Clone, Copy, Debug)]
+struct Weighed {
+    weights: &'static [u32],
+    slots: u32,
+    /// When the play ends.
+    until: Duration,
+    /// What waits for each of them in the beginning.
+    backlog: usize,
+    took: Duration,
 }
 
 /// A limit in the rules, and what waits for its receiver in the beginning.
@@ -64,6 +88,7 @@ struct Limited {
 
 #[derive(Debug, Default)]
 struct Story {
+    receiver: u64,
     sent_at: Duration,
     is_healthy: bool,
     deadline: Option<Timestamp>,
@@ -81,6 +106,7 @@ enum Event {
     Traffic,
     Arrive(u64, usize),
     Start(usize),
+    Allot,
     Kill(usize),
     Wake(usize, u32),
     Receive(usize, u32, Ask, Duration),
@@ -145,6 +171,7 @@ struct World {
 
 const SLOTS: u32 = 64;
 const TICK: Duration = Duration::from_millis(10);
+const ALLOT_EVERY: Duration = Duration::from_millis(50);
 
 fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -178,6 +205,13 @@ impl World {
         for _ in 0..scene.limited.map_or(0, |limited| limited.backlog) {
             world.send_lines(&[LIMITED]);
         }
+        if let Some(weighed) = scene.weighed {
+            for _ in 0..weighed.backlog {
+                for (receiver, _) in (FIRST..).zip(weighed.weights) {
+                    world.send_lines(&[receiver]);
+                }
+            }
+        }
         for n in 0..scene.notifiers {
             world.running.push(Running {
                 dispatcher: None,
@@ -192,6 +226,10 @@ impl World {
             world.after(at, Event::Kill(kill as usize % scene.notifiers));
         }
         world.after(Duration::ZERO, Event::Traffic);
+        // Those of one process can be told anew at any time.
+        if scene.limited.is_some() && scene.traits.retry_wait == RetryWait::Native {
+            world.after(ALLOT_EVERY, Event::Allot);
+        }
         world
     }
 
@@ -226,7 +264,8 @@ impl World {
             ));
             let story = Story {
                 sent_at: self.now,
-                is_healthy: (3..3 + HEALTHY).contains(receiver) && deadline.is_none(),
+                receiver: *receiver,
+                is_healthy: (FIRST..HUNG).contains(receiver) && deadline.is_none(),
                 deadline,
                 ..Story::default()
             };
@@ -237,7 +276,7 @@ impl World {
             .send(self.wall(), Bytes::from(body), BTreeMap::new(), None);
     }
 
-    /// Each tick: two for healthy receivers, and less than one for every bad one.
+    /// Each tick: some for healthy receivers, and less than one for every bad one.
     fn traffic(&mut self) {
         if self.scene.ordered.is_some() {
             return self.traffic_in_groups();
@@ -245,9 +284,14 @@ impl World {
         if self.scene.has_deadlines {
             return self.traffic_with_deadlines();
         }
-        let mut receivers: Vec<u64> = (0..2)
-            .map(|_| 3 + self.random.next_u64() % HEALTHY)
+        let mut receivers: Vec<u64> = (0..self.scene.lines_per_tick)
+            .map(|_| FIRST + self.random.next_u64() % self.scene.healthy)
             .collect();
+        if let Some(every) = self.scene.hung_every
+            && self.traffic_left.is_multiple_of(every)
+        {
+            receivers.push(HUNG);
+        }
         for bad in 0..3 {
             let is_turn = self.random.next_unit() < 0.4;
             if self.scene.has_bad && is_turn {
@@ -288,7 +332,14 @@ impl World {
             },
             on_failure: self.scene.ordered.unwrap_or_default(),
             notifier: config::Notifier {
-                slots: self.scene.slots,
+                slots: match self.scene.weighed {
+                    Some(weighed) => weighed.slots,
+                    None => self.scene.slots,
+                },
+                destination_share: match self.scene.weighed {
+                    Some(_) => 1.0,
+                    None => 0.25,
+                },
                 ..config::Notifier::default()
             },
             destinations: Arc::new(destinations),
@@ -320,7 +371,34 @@ impl World {
         self.act(n);
     }
 
+    /// Gives notifiers of one process their parts of a rate by what waits with them.
+    fn allot(&mut self) {
+        let all = self.running.iter().enumerate();
+        let (places, waiting): (Vec<usize>, Vec<Waiting>) = all
+            .filter_map(|(n, one)| Some((n, one.dispatcher.as_ref()?.waiting())))
+            .unzip();
+        for (n, allotments) in places
+            .into_iter()
+            .zip(allot(&waiting, &self.destinations()))
+        {
+            let share = Share::part(n as u32, self.scene.notifiers as u32);
+            let directives = Directives {
+                share,
+                allotments,
+                ..Directives::default()
+            };
+            let life = self.running[n].life;
+            self.with(n, life, |dispatcher, at| dispatcher.direct(at, directives));
+        }
+        if !self.is_over() {
+            self.after(ALLOT_EVERY, Event::Allot);
+        }
+    }
+
     fn destinations(&self) -> Destinations {
+        if let Some(weighed) = self.scene.weighed {
+            return fairness::rules(weighed);
+        }
         let Some(limited) = self.scene.limited else {
             return Destinations::new(&self.settings, &config::SystemSecrets).unwrap();
         };
@@ -414,11 +492,17 @@ impl World {
         let host = notification.request.url.host_str().unwrap();
         let receiver: u64 = host[1..].split('.').next().unwrap().parse().unwrap();
         let own = self.scene.limited.and_then(|limited| limited.took);
+        let weighed = self.scene.weighed.map(|weighed| {
+            let half = weighed.took / 2;
+            half + self.random.span(half * 2)
+        });
         let (took, status, error, retry_after) = match receiver {
             _ if self.receivers.contains_key(&receiver) => {
                 let known = self.receivers.get_mut(&receiver).unwrap();
                 known.answer(self.now, notification.attempt, &mut self.random)
             }
+            HUNG => (ms(10_000), None, Some(ErrorClass::FirstByteTimeout), None),
+            _ if weighed.is_some() => (weighed.unwrap_or_default(), Some(200), None, None),
             LIMITED if own.is_some() => (own.unwrap_or_default(), Some(200), None, None),
             0 => (ms(3_000), None, Some(ErrorClass::ConnectTimeout), None),
             1 => (ms(8_000), Some(200), None, None),
@@ -484,6 +568,7 @@ impl World {
             }
             Event::Start(n) if self.running[n].dispatcher.is_none() => self.start(n),
             Event::Start(_) => {}
+            Event::Allot => self.allot(),
             Event::Kill(n) => {
                 self.running[n].dispatcher = None;
                 self.running[n].life += 1;
@@ -551,7 +636,11 @@ impl World {
         let limit = Duration::from_secs(3 * 3600);
         while let Some(((time, _), event)) = self.events.pop_first() {
             self.now = time;
-            if self.is_over() {
+            let has_seen_enough = self
+                .scene
+                .weighed
+                .is_some_and(|weighed| time > weighed.until);
+            if self.is_over() || has_seen_enough {
                 break;
             }
             assert!(

@@ -9,6 +9,7 @@ mod adaptive;
 mod breaker;
 mod ready;
 mod turns;
+mod weight;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +20,8 @@ pub use self::breaker::BreakerState;
 pub(super) use self::ready::{Ready, ReadyLines};
 use self::turns::Often;
 pub(super) use self::turns::Waiter;
+use self::weight::Turn;
+pub(super) use self::weight::Weights;
 use super::action::{Counts, JobKey, Moment};
 use super::limits::LimitState;
 use crate::config::DestinationRules;
@@ -110,6 +113,8 @@ pub(super) struct Unit {
     cap: u32,
     /// This notifier's part of its limits.
     share: f64,
+    /// What part of its route's limits is here now; the share where nobody says otherwise.
+    part: f64,
     window: f64,
     /// Up to here the window grows by one each success, above by one each round.
     calm: f64,
@@ -127,6 +132,7 @@ pub(super) struct Unit {
     next_turn: Duration,
     put_off_at: Option<Duration>,
     away_often: Often,
+    turn: Turn,
 }
 
 impl Unit {
@@ -143,6 +149,7 @@ impl Unit {
             refused: 0,
             cap: 0,
             share: 1.0,
+            part: 1.0,
             window: WINDOW_FIRST,
             calm: f64::INFINITY,
             latency_secs: None,
@@ -157,12 +164,14 @@ impl Unit {
             next_turn: Duration::ZERO,
             put_off_at: None,
             away_often: Often::default(),
+            turn: Turn::default(),
         }
     }
 
-    /// Changes the in-flight bound, and the part of all limits that it comes of.
-    pub(super) fn set_limits(&mut self, cap: u32, share: f64) {
+    /// Changes the in-flight bound, the share of all limits, and what part of its route's limits is here now.
+    pub(super) fn set_limits(&mut self, cap: u32, share: f64, part: f64) {
         self.share = share;
+        self.part = part;
         if self.cap == 0 {
             self.window = WINDOW_FIRST;
         }
@@ -236,7 +245,7 @@ impl Unit {
         }
         // No receiver takes more than is left free, so that something is always left for the others
         // (dynamic thresholds, Choudhury and Hahne 1998).
-        if self.in_flight > 0 && self.in_flight >= free {
+        if self.in_flight > 0 && self.in_flight >= self.part_of(free) {
             return Gate::Scarce;
         }
         Gate::Open
@@ -271,9 +280,9 @@ impl Unit {
             Some(_) if self.is_shared() => HOLD_SHARED,
             _ => HOLD,
         };
-        // Beyond the quick ones, no receiver holds more of the prefetch than it leaves to the others.
+        // Beyond the quick ones, no receiver holds more of the prefetch than it leaves to the others, by their weights.
         quick
-            .max(within(hold).min(left))
+            .max(within(hold).min(self.part_of_places(left)))
             .max(usize::from(self.in_flight == 0))
     }
 
@@ -513,7 +522,7 @@ mod tests {
     /// The window of a receiver that answers within a millisecond, and then some rounds within `millis`.
     fn window(millis: u64, is_loaded: bool) -> f64 {
         let mut unit = Unit::new("a".into(), Arc::default());
-        unit.set_limits(256, 1.0);
+        unit.set_limits(256, 1.0, 1.0);
         let at = Moment {
             wall: base::Timestamp::EPOCH,
             mono: Duration::ZERO,

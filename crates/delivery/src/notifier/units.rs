@@ -1,6 +1,6 @@
 //! All receivers of a notifier, found by the authority of a URL; bounded.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use super::action::{Counts, Directives};
 use super::dispatcher::UNKNOWN_DESTINATION;
 use super::limits::LimitState;
 use super::unit::Unit;
+use crate::allot::Waiting;
 use crate::config::DestinationRules;
 use crate::destinations::{Destinations, host_of, write_authority};
 use crate::limit::Bucket;
@@ -113,8 +114,7 @@ impl Units {
             _ => rules.name.clone(),
         };
         let mut unit = Unit::new(name, rules.clone());
-        let share = self.share_of(&unit.name);
-        unit.set_limits(self.cap_of(&unit, share), share.size());
+        self.limit(&mut unit);
         unit.is_paused = is_paused(&self.directives, &unit.name);
         unit.bucket = self.bucket_of(&rules, &unit.name, mono);
         let id = match self.unused.pop() {
@@ -139,7 +139,7 @@ impl Units {
         if let Some(known) = self.buckets_by_name.get(name) {
             return Some(*known);
         }
-        let share = self.share_of(name).size();
+        let share = self.rate_of(name).size();
         let burst = f64::from(rules.rate_burst) * share;
         let bucket = Bucket::new(rate * share, burst, mono).with_tokens(share);
         self.buckets.push(bucket);
@@ -175,9 +175,41 @@ impl Units {
         }
     }
 
-    /// This notifier's part of a destination's limits.
+    /// This notifier's share of a destination's limits.
     fn share_of(&self, name: &str) -> Share {
         self.directives.share.within(self.part_of_route(name))
+    }
+
+    /// Its part of a destination's rate: its share of it, where nobody says otherwise.
+    fn rate_of(&self, name: &str) -> Share {
+        let own = self.allotted(name).unwrap_or(self.directives.share);
+        own.within(self.part_of_route(name))
+    }
+
+    fn allotted(&self, name: &str) -> Option<Share> {
+        self.directives.allotments.get(name).copied()
+    }
+
+    /// Gives a unit its in-flight bound, and tells what part of its route's limits is here.
+    fn limit(&self, unit: &mut Unit) {
+        let cap = self.cap_of(unit, self.share_of(&unit.name));
+        let share = self.directives.share.size();
+        let part = self.allotted(&unit.name).map_or(share, Share::size);
+        unit.set_limits(cap, share, part);
+    }
+
+    /// How many lines wait for receivers whose rate others share.
+    pub(super) fn waiting(&self) -> Waiting {
+        let mut waiting = BTreeMap::new();
+        if !self.buckets.is_empty() && self.directives.share.size() < 1.0 {
+            let limited = self.iter().filter(|unit| unit.bucket.is_some());
+            for unit in limited.filter(|unit| !unit.ready.is_empty()) {
+                let lines = u32::try_from(unit.ready.len()).unwrap_or(u32::MAX);
+                let sum: &mut u32 = waiting.entry(unit.name.clone()).or_default();
+                *sum = sum.saturating_add(lines);
+            }
+        }
+        Arc::new(waiting)
     }
 
     /// What part of a destination's limits its route has.
@@ -210,8 +242,8 @@ impl Units {
         let mut units = std::mem::take(&mut self.units);
         for unit in units.iter_mut().flatten() {
             unit.is_paused = is_paused(&self.directives, &unit.name);
-            let share = self.share_of(&unit.name);
-            unit.set_limits(self.cap_of(unit, share), self.directives.share.size());
+            self.limit(unit);
+            let share = self.rate_of(&unit.name);
             if let (Some(rate), Some(index)) = (unit.rules.rate_per_sec, unit.bucket)
                 && let Some(bucket) = self.buckets.get_mut(index)
             {

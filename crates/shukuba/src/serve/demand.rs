@@ -32,12 +32,17 @@ impl Demand {
         }
     }
 
-    /// Decides when it is time to.
-    pub(super) fn decide(&self, at: Duration, destinations: &Destinations) {
+    /// Decides when it is time to. `weight`: of a route.
+    pub(super) fn decide(
+        &self,
+        at: Duration,
+        destinations: &Destinations,
+        weight: impl Fn(&str) -> u32,
+    ) {
         let mut state = self.state.lock();
         if at >= state.decide_at {
             state.decide_at = at + DECIDE_EVERY;
-            state.apportionment.decide(at, destinations);
+            state.apportionment.decide(at, destinations, weight);
         }
     }
 

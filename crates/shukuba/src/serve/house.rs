@@ -200,6 +200,7 @@ impl House {
             self.queues.clone().run(),
         ));
         tasks.spawn(work().direct());
+        tasks.spawn(work().allot());
         tasks.spawn(work().scale());
         tasks.spawn(work().seal());
         tasks.spawn(work().upkeep());

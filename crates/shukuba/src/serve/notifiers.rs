@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use base::Clock;
+use delivery::allot;
 use delivery::ledger::Ledger;
 use delivery::making;
-use delivery::notifier::{Directives, Handle, Held, LimitState, Notifier, Parts, summed};
+use delivery::notifier::{self, Directives, Handle, Held, LimitState, Notifier, Parts, summed};
 use delivery::port::{Error, Invoker, StartEvent};
 use delivery::result::{Salt, SentBy, Writer};
 use delivery::sender::Senders;
@@ -84,7 +85,11 @@ impl Invoker for Notifiers {
 impl Running {
     /// Whether it takes what comes for `route`; one that leaves only ends what it has in flight.
     fn works_for(&self, route: &str) -> bool {
-        self.route == route && !self.task.is_finished() && self.handle.leaving().is_none()
+        self.route == route && self.works()
+    }
+
+    fn works(&self) -> bool {
+        !self.task.is_finished() && self.handle.leaving().is_none()
     }
 }
 
@@ -185,6 +190,7 @@ impl Notifiers {
             is_paused: self.ledger.is_route_paused(route),
             paused: Arc::new(paused.collect::<BTreeSet<_>>()),
             may_start: self.promises.may_start(self.queues.journal().room()),
+            ..Directives::default()
         }
     }
 
@@ -192,17 +198,53 @@ impl Notifiers {
     pub(super) fn direct(&self) {
         self.reap();
         self.follow();
-        self.demand
-            .decide(self.clock.monotonic(), &self.live.now().destinations);
+        let at = self.clock.monotonic();
+        let now = self.live.now();
+        let weight = |route: &str| {
+            now.settings
+                .routes
+                .get(route)
+                .map_or(1, |route| route.weight)
+        };
+        self.demand.decide(at, &now.destinations, weight);
         let all = self.running.lock();
+        let of_one = |one: &Running| (weight(&one.route), one.share.size());
+        let weights: Vec<(u32, f64)> = all.values().map(of_one).collect();
         let mut held_by_route = BTreeMap::new();
+        let mut turns = notifier::turns(&weights).into_iter();
         for running in all.values() {
             let route = running.route.as_str();
             let held = held_by_route
                 .entry(route)
                 .or_insert_with(|| held(&all, route));
-            let directives = self.directives(route, running.share, held.clone());
-            running.handle.direct(directives);
+            let new = self.directives(route, running.share, held.clone());
+            let turn = turns.next().flatten();
+            running.handle.modify(|directives| {
+                // These are decided more often.
+                let allotments = std::mem::take(&mut directives.allotments);
+                *directives = Directives {
+                    allotments,
+                    turn,
+                    ..new
+                };
+            });
+        }
+    }
+
+    /// Gives those of a route their parts of the rates that they share, by what waits with each.
+    pub(super) fn allot(&self) {
+        let running = self.running.lock();
+        let mut by_route: BTreeMap<&str, Vec<&Handle>> = BTreeMap::new();
+        for one in running.values().filter(|one| one.works()) {
+            by_route.entry(&one.route).or_default().push(&one.handle);
+        }
+        let now = self.live.now();
+        for of_route in by_route.into_values() {
+            let waiting: Vec<_> = of_route.iter().map(|one| one.waiting()).collect();
+            let told = allot::allot(&waiting, &now.destinations);
+            for (one, told) in of_route.into_iter().zip(told) {
+                one.allot(told);
+            }
         }
     }
 

@@ -19,6 +19,9 @@ use super::routes::Routes;
 
 /// How often notifiers are told what rests and whether the disk has room. Chosen.
 const DIRECT_EVERY: Duration = Duration::from_millis(250);
+/// How often notifiers of one route are told their parts of rates that they share. Chosen: what one does not use lies idle for
+/// twice as long until another has it.
+const ALLOT_EVERY: Duration = Duration::from_millis(50);
 /// The least time between a plan and one that is made early. Chosen.
 const EARLY_PLANS_APART: Duration = Duration::from_secs(1);
 /// How long a round of sealing may take, for somebody who waits for it, and how often that one looks. Chosen.
@@ -56,6 +59,14 @@ impl Work {
             if self.is_unattended() && self.may_plan_early() {
                 self.plans.plan_all().await;
             }
+        }
+    }
+
+    /// Gives notifiers of one route their parts of the rates that they share.
+    pub(super) async fn allot(mut self) {
+        let mut ticks = tokio::time::interval(ALLOT_EVERY);
+        while self.tick(&mut ticks).await {
+            self.notifiers.allot();
         }
     }
 

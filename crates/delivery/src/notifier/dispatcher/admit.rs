@@ -287,11 +287,16 @@ impl Dispatcher {
         if unit.is_find(at.mono) {
             self.probing.found();
         }
-        let room = unit.room(at.mono, per_sec, left);
-        let room = room.min(unit.room_of_breaker(at.mono, waiter));
+        let mut room = unit.room(at.mono, per_sec, left);
+        room = room.min(unit.room_of_breaker(at.mono, waiter));
+        let is_weighed = self.weights.came(at.mono, unit.rules.weight);
+        if is_weighed {
+            room = unit.room_by_weight(room, left);
+        }
         let has_room = unit.ready.len() < room && (waiter.is_returning || !unit.has_queue(at.mono));
         let has_room = has_room
-            || (!unit.is_held_back(at.mono, per_sec, lines)
+            || (!is_weighed
+                && !unit.is_held_back(at.mono, per_sec, lines)
                 && self.probing.pay(at.mono, pace, 1) == 0);
         // Splitting a packed message costs a new one: its lines may wait longer, beside the prefetch.
         let may_park = is_packed
@@ -360,8 +365,12 @@ impl Dispatcher {
             return;
         };
         let per_sec = bucket.map(|bucket| bucket.per_sec());
-        let room = unit.room(at.mono, per_sec, left);
-        let is_held_back = unit.is_held_back(at.mono, per_sec, lines);
+        let mut room = unit.room(at.mono, per_sec, left);
+        let is_weighed = self.weights.matter(at.mono);
+        if is_weighed {
+            room = unit.room_by_weight(room, left);
+        }
+        let is_held_back = is_weighed || unit.is_held_back(at.mono, per_sec, lines);
         let parked = room.saturating_mul(park_factor(unit, retry_wait));
         let excess = unit.ready.len().saturating_sub(room);
         let goes = match is_held_back {

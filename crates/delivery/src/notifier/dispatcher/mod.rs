@@ -27,7 +27,7 @@ use super::message::{Conclusion, Line, LineState, Message, MessageState, Message
 use super::parking;
 use super::probing::{Pace, Probing};
 use super::settling::Settling;
-use super::unit::{End, Gate, Ready, Unit, Waiter};
+use super::unit::{End, Gate, Ready, Unit, Waiter, Weights};
 use super::units::{UnitId, Units};
 use crate::config;
 use crate::destinations::Destinations;
@@ -37,7 +37,7 @@ use crate::port::{
     Received, RetryWait, Sender, Timings, Tried, Verdict,
 };
 use crate::random::Random;
-use crate::{travel, verdict};
+use crate::{allot, travel, verdict};
 
 /// What a dispatcher is made of.
 #[derive(Clone, Debug)]
@@ -143,6 +143,7 @@ pub struct Dispatcher {
     parked: u32,
     trim_after: Duration,
     probing: Probing,
+    weights: Weights,
     receives: u32,
     receives_goal: u32,
     receive_after: Duration,
@@ -196,6 +197,7 @@ impl Dispatcher {
             parked: 0,
             trim_after: Duration::ZERO,
             probing: Probing::new(at.mono),
+            weights: Weights::default(),
             receives: 0,
             receives_goal: setup.traits.sources,
             receive_after: Duration::ZERO,
@@ -479,6 +481,12 @@ impl Dispatcher {
     pub fn limits(&self) -> Limits {
         let told = self.units.limits().take(TOLD_MAX);
         Arc::new(told.collect())
+    }
+
+    /// How many lines wait for receivers whose rate other notifiers of its route share.
+    #[must_use]
+    pub fn waiting(&self) -> allot::Waiting {
+        self.units.waiting()
     }
 
     /// Hands out and resets what happened to each destination.

@@ -15,6 +15,19 @@ impl Dispatcher {
         }
     }
 
+    /// Lets a receiver that has just sent stand in the ring again: in front while its turn lasts.
+    fn stand_again(&mut self, id: UnitId) {
+        let Some(unit) = self.units.get_mut(id) else {
+            return;
+        };
+        if unit.goes_on() {
+            unit.is_in_ring = true;
+            self.ring.push_front(id);
+        } else {
+            self.wake(id);
+        }
+    }
+
     pub(super) fn wake_timers(&mut self, mono: Duration) {
         while let Some(Reverse((at, id))) = self.timers.peek().copied() {
             if at > mono {
@@ -66,7 +79,7 @@ impl Dispatcher {
                 {
                     bucket.give_back();
                 }
-                self.wake(id);
+                self.stand_again(id);
             }
             Gate::Full => {}
             Gate::Scarce => self.scarce.push_back(id),

@@ -18,10 +18,14 @@ pub(super) fn scene(traits: QueueTraits) -> Scene {
         ordered: None,
         retry_for: Duration::from_secs(240),
         slots: SLOTS,
+        healthy: HEALTHY,
+        lines_per_tick: 2,
+        hung_every: None,
+        weighed: None,
     }
 }
 
-fn play(scene: Scene, traffic_secs: u64) -> World {
+pub(super) fn play(scene: Scene, traffic_secs: u64) -> World {
     let world = World::new(scene, Duration::from_secs(traffic_secs)).run();
     println!(
         "{:?} bad {} lines {}: {} notifications, {:?} simulated, healthy p99 {:?}, duplicates {}, put off {}, in flight at most {}, capped receives {}",
@@ -214,7 +218,8 @@ fn a_bound_of_fewer_than_the_notifiers_starves_nobody() {
     }
 }
 
-/// What each holds of a rate is at most three seconds' worth of its part: so much longer takes the end, however long the backlog.
+/// What each holds of a rate is at most three seconds' worth of its part: so much longer takes the end, however long the backlog,
+/// where parts cannot be told anew. Where they can, nobody waits while others are idle.
 #[test]
 fn a_rate_shared_out_is_used_almost_to_the_last() {
     let limited = Limited {
@@ -226,7 +231,11 @@ fn a_rate_shared_out_is_used_almost_to_the_last() {
     for traits in [EMBEDDED, SQS] {
         for seed in 1..=5 {
             let (last, put_off) = end_of_backlog(traits, 4, seed, limited);
-            assert!(last < 1.2, "{last}");
+            let most = match traits.retry_wait {
+                RetryWait::Native => 1.03,
+                RetryWait::Resend => 1.2,
+            };
+            assert!(last < most, "{last}");
             assert!(put_off < 2.5, "{put_off}");
         }
     }

@@ -260,7 +260,7 @@ mod tests {
     /// A unit that failed `failures` times at a time.
     fn failed(rules: DestinationRules, failures: u32, mono: Duration) -> Unit {
         let mut unit = Unit::new("a".into(), Arc::new(rules));
-        unit.set_limits(64, 1.0);
+        unit.set_limits(64, 1.0, 1.0);
         for _ in 0..failures {
             send(&mut unit, mono, Some(FailureClass::Server));
         }

@@ -136,8 +136,9 @@ impl Unit {
                 own
             };
         }
-        // Here are `cap` of the bound, and that is one of `1 / share` notifiers, or of as many as have a part at all.
-        let whole = own / self.share.max(1e-6) * TURNS_SHARED;
+        // Here is this part of the limit; where all have equal ones, that of one of `1 / share` notifiers, or of as many as have
+        // a part at all.
+        let whole = own / self.part.max(1e-6) * TURNS_SHARED;
         if waiter.is_returning {
             whole * self.share
         } else {
@@ -171,7 +172,7 @@ mod tests {
     /// thousand waiting.
     fn turn(is_busy: bool) -> Duration {
         let mut unit = Unit::new("a".into(), Arc::default());
-        unit.set_limits(64, 1.0);
+        unit.set_limits(64, 1.0, 1.0);
         let at = Moment {
             wall: base::Timestamp::EPOCH,
             mono: Duration::from_secs(100),
