@@ -9,6 +9,7 @@
 //! - [`load`]: connections that send signed requests as fast as they are answered
 //! - [`sign`]: signs with an implementation that is not ours
 //! - [`server`], [`sink`], [`wrk`]: the processes that take part; [`process`]: what the kernel says of them
+//! - [`receivers`]: receivers within this process that note when requests come
 //! - [`disk`]: what the disk itself can do
 
 use std::process::ExitCode;
@@ -19,6 +20,7 @@ mod http;
 mod load;
 mod process;
 mod queue;
+mod receivers;
 mod server;
 mod sign;
 mod sink;

@@ -7,8 +7,10 @@ use crate::Size;
 mod cycle;
 mod durable;
 mod end_to_end;
+mod fairness;
 mod idle;
 mod latency;
+mod rate;
 mod waiting;
 
 /// The figures by name, in the order of the document.
@@ -19,6 +21,8 @@ const NAMES: &[&str] = &[
     "durable",
     "waiting",
     "idle",
+    "rate",
+    "fairness",
 ];
 
 /// Runs the named figures, or all; `end-to-end:packed` is a part of one.
@@ -34,6 +38,8 @@ pub(crate) async fn run(names: &[&str], size: Size) -> Result<()> {
             "durable" => durable::run(size).await?,
             "waiting" => waiting::run(size).await?,
             "idle" => idle::run()?,
+            "rate" => rate::run(size).await?,
+            "fairness" => fairness::run(size).await?,
             other => bail!(
                 "no figure is called `{other}`; there are: {}",
                 NAMES.join(", ")
