@@ -35,9 +35,9 @@ async fn measure(seconds: u64) -> Result<()> {
     }
     let server = Server::fresh(&parent(), "rate", &settings)?;
     let access = server.access()?;
-    for (rate, address, _) in &all {
-        // A tenth more than is taken.
-        let lines = rate * (seconds + WARM_UP.as_secs() + 5) * 11 / 10;
+    // The largest first: what is filled is sent from then on, and must not run out before the end.
+    for (rate, address, _) in all.iter().rev() {
+        let lines = rate * (seconds + WARM_UP.as_secs() + 10) * 11 / 10;
         fill(
             &access,
             &format!("at-{rate}"),
