@@ -18,6 +18,7 @@ mod action;
 mod dispatcher;
 mod leases;
 mod limits;
+mod load;
 mod message;
 mod parking;
 mod probing;

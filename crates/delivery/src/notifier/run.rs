@@ -18,6 +18,7 @@ use tracing::{debug, warn};
 use super::action::{Action, Counts, Directives, Held, JobKey, MessageKey, Moment, Send};
 use super::dispatcher::{Dispatcher, Setup};
 use super::limits::Limits;
+use super::load::Load;
 use super::quota::Quota;
 use crate::allot::{Allotments, Waiting};
 use crate::config;
@@ -33,9 +34,6 @@ const SHARE_EVERY: Duration = Duration::from_secs(5);
 
 /// How often one that shares a rate tells what waits for it; chosen: half as long as until that is decided anew.
 const WAITING_EVERY: Duration = Duration::from_millis(25);
-
-/// How often it is looked how busy this thread is; chosen: some hundred sends.
-const LOAD_EVERY: Duration = Duration::from_millis(50);
 
 /// The wait between two tries to settle: doubles from the first to the second.
 const SETTLE_BACKOFF_MIN: Duration = Duration::from_millis(50);
@@ -545,58 +543,6 @@ impl<'a> Shell<'a> {
     }
 }
 
-/// How much of the time the threads of this runtime work rather than wait.
-#[derive(Debug)]
-struct Load {
-    metrics: tokio::runtime::RuntimeMetrics,
-    busy: Duration,
-    rests: u64,
-    looked_at: Duration,
-}
-
-impl Load {
-    fn new(mono: Duration) -> Self {
-        let metrics = tokio::runtime::Handle::current().metrics();
-        Self {
-            busy: busy(&metrics),
-            rests: rests(&metrics),
-            metrics,
-            looked_at: mono,
-        }
-    }
-
-    /// The share since the last time; `None` when that is not long ago.
-    fn share(&mut self, mono: Duration) -> Option<f64> {
-        let span = mono.saturating_sub(self.looked_at);
-        if span < LOAD_EVERY {
-            return None;
-        }
-        let (busy, rests) = (busy(&self.metrics), rests(&self.metrics));
-        let worked = busy.saturating_sub(self.busy);
-        let has_rested = rests != self.rests;
-        (self.busy, self.rests) = (busy, rests);
-        self.looked_at = mono;
-        if !has_rested {
-            // The runtime tells of its work now and then only, and when it rests: it may have told nothing for long.
-            return Some(1.0);
-        }
-        let threads = u32::try_from(self.metrics.num_workers()).unwrap_or(1);
-        Some(worked.as_secs_f64() / (span * threads.max(1)).as_secs_f64())
-    }
-}
-
-fn busy(metrics: &tokio::runtime::RuntimeMetrics) -> Duration {
-    (0..metrics.num_workers())
-        .map(|worker| metrics.worker_total_busy_duration(worker))
-        .sum()
-}
-
-fn rests(metrics: &tokio::runtime::RuntimeMetrics) -> u64 {
-    (0..metrics.num_workers())
-        .map(|worker| metrics.worker_park_count(worker))
-        .sum()
-}
-
 /// Settles until it is done, or until the deadline or a refusal; whether it is done.
 async fn settle(
     queue: Arc<dyn Queue>,
@@ -656,22 +602,5 @@ fn emit(metrics: &dyn MetricSink, route: &str, destination: &str, counts: &Count
     }
     for (seconds, count) in counts.durations.seconds() {
         metrics.record_many("Shukuba", "AttemptSeconds", &dimensions, seconds, count);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_thread_that_never_rests_is_loaded_though_nothing_tells_of_it() {
-        let secs = Duration::from_secs;
-        let mut load = Load::new(secs(0));
-        assert_eq!(load.share(Duration::from_millis(1)), None);
-        assert_eq!(load.share(secs(60)), Some(1.0));
-        tokio::time::sleep(Duration::from_millis(1)).await;
-        let rested = load.share(secs(120)).unwrap();
-        assert!(rested < 0.5, "{rested}");
-        assert_eq!(load.share(secs(180)), Some(1.0));
     }
 }

@@ -1,6 +1,7 @@
 //! Risk (b) without sockets: one dead, one slow, one rate-limited and 50 healthy receivers, three notifiers with short
 //! lives of which some are killed, a queue with SQS's limits or the embedded rules. A seed decides everything.
 
+mod checks;
 mod deadlines;
 mod fairness;
 mod limits;
@@ -651,38 +652,5 @@ impl World {
             self.step(event);
         }
         self
-    }
-
-    /// From the send of a notification to its receiver's answer.
-    fn healthy_p99(&self) -> Duration {
-        let healthy = self.stories.values().filter(|story| story.is_healthy);
-        let mut waits: Vec<Duration> = healthy
-            .map(|story| story.answered.unwrap() - story.sent_at)
-            .collect();
-        waits.sort_unstable();
-        waits[waits.len() * 99 / 100]
-    }
-
-    fn check(&self) {
-        assert!(self.model.is_empty(), "the queue is empty in the end");
-        for (id, story) in &self.stories {
-            assert!(story.ends >= 1, "{id} has no stored end: {story:?}");
-            assert!(
-                story.delivered == 0 || story.arrivals > 0,
-                "{id} is called delivered: {story:?}"
-            );
-            assert!(story.attempts > 0, "{id} was given up untried: {story:?}");
-            assert!(
-                !story.is_healthy || story.delivered >= 1,
-                "{id} reached its receiver: {story:?}"
-            );
-        }
-        // A kill loses the results of what was in flight or on its way to be settled, a life's end what it cancels.
-        let bound = u64::from(self.scene.kills) * u64::from(SLOTS) * 4;
-        assert!(
-            self.duplicates <= bound,
-            "{} duplicates, at most {bound}",
-            self.duplicates
-        );
     }
 }
