@@ -145,7 +145,7 @@ async fn send(
             })
             .collect();
         // One that is not well gets as much as a healthy one, or one line in a second where that is more.
-        let every = (healthy.len() as u64 / LINES).min(CALLS_PER_SEC).max(1);
+        let every = (healthy.len() as u64 / LINES).clamp(1, CALLS_PER_SEC);
         for (n, bad) in bad.iter().enumerate() {
             if call % every == n as u64 % every {
                 lines.push(format!("http://{bad}/n/{}", BAD + call));
