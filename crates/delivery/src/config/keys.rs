@@ -347,6 +347,14 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "destinations.\"HOST\"",
+        "success",
+        Kind::Statuses,
+        "",
+        "[\"200-299\"]",
+        "Statuses that mean success, outside 3xx; or a table with rules on the answer's headers and body as well",
+    ),
+    key(
+        "destinations.\"HOST\"",
         "expires_after",
         Kind::Span,
         "1s to 14d",
@@ -360,14 +368,6 @@ pub const KEYS: &[Key] = &[
         "0s to 14d",
         "for ever",
         "How long after the end of the UTC day of its acceptance a notification is worth sending: \"2h\" is until 02:00 UTC of the next day; the earliest of this, `expires_after` and the line's `expires_at` holds",
-    ),
-    key(
-        "destinations.\"HOST\"",
-        "success",
-        Kind::Statuses,
-        "",
-        "[\"200-299\"]",
-        "Statuses that mean success, outside 3xx; or a table with rules on the answer's headers and body as well",
     ),
     key(
         "destinations.\"HOST\"",

@@ -266,7 +266,8 @@ impl World {
             let story = Story {
                 sent_at: self.now,
                 receiver: *receiver,
-                is_healthy: (FIRST..HUNG).contains(receiver) && deadline.is_none(),
+                is_healthy: (FIRST..FIRST + self.scene.healthy).contains(receiver)
+                    && deadline.is_none(),
                 deadline,
                 ..Story::default()
             };
