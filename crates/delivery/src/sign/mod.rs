@@ -1,8 +1,8 @@
 //! Signatures of requests, made when a request is written: the timestamp in them is that of the attempt.
 //!
-//! - [`standard`]: Standard Webhooks, HMAC-SHA256 and ed25519
-//! - [`stripe`]: `t=…,v1=…`
-//! - [`hmac`]: what is signed and how it is written as templates
+//! - [`standard`] signs as Standard Webhooks, by HMAC-SHA256 and ed25519
+//! - [`stripe`] writes `t=…,v1=…`
+//! - [`hmac`] has templates for what is signed and how it is written
 //!
 //! Pure: no clock, no I/O. Several keys live side by side while one takes another's place: the first is the newest.
 //!
