@@ -20,6 +20,7 @@ mod leases;
 mod limits;
 mod load;
 mod message;
+mod metrics;
 mod parking;
 mod probing;
 mod quota;

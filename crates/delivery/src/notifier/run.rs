@@ -19,14 +19,13 @@ use super::action::{Action, Counts, Directives, Held, JobKey, MessageKey, Moment
 use super::dispatcher::{Dispatcher, Setup};
 use super::limits::Limits;
 use super::load::Load;
+use super::metrics::emit;
 use super::quota::Quota;
 use crate::allot::{Allotments, Waiting};
 use crate::config;
 use crate::destinations::Destinations;
 use crate::format::Format;
-use crate::port::{
-    Attempt, Error, FailureClass, Lease, Outcome, Queue, Received, RetryWait, Sender,
-};
+use crate::port::{Attempt, Error, Lease, Outcome, Queue, Received, RetryWait, Sender};
 
 /// How often counts go to the metrics, and the in-flight share of a queue elsewhere is asked for.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
@@ -568,39 +567,5 @@ fn moment(clock: &dyn Clock) -> Moment {
     Moment {
         wall: clock.now(),
         mono: clock.monotonic(),
-    }
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "counts of a second, far below 2^53"
-)]
-fn emit(metrics: &dyn MetricSink, route: &str, destination: &str, counts: &Counts) {
-    let dimensions = [("Route", route), ("Destination", destination)];
-    for (name, count) in [
-        ("NotificationsDelivered", counts.delivered),
-        ("NotificationsRetried", counts.retried),
-        ("NotificationsDead", counts.dead),
-        ("NotificationsUnresolved", counts.unresolved),
-        ("NotificationsExpired", counts.expired),
-        ("NotificationsPutOff", counts.later),
-        ("Refusals", counts.refused),
-        ("BreakersOpened", counts.opened),
-        ("Probes", counts.probes),
-        ("Attempts", counts.attempts),
-    ] {
-        if count > 0 {
-            metrics.add("Shukuba", name, &dimensions, count as f64);
-        }
-    }
-    for (class, count) in FailureClass::ALL.iter().zip(counts.failed) {
-        if count > 0 {
-            let [route, destination] = dimensions;
-            let of_class = [route, destination, ("Class", class.name())];
-            metrics.add("Shukuba", "AttemptsFailed", &of_class, count as f64);
-        }
-    }
-    for (seconds, count) in counts.durations.seconds() {
-        metrics.record_many("Shukuba", "AttemptSeconds", &dimensions, seconds, count);
     }
 }

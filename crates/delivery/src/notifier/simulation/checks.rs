@@ -13,6 +13,25 @@ impl World {
         waits[waits.len() * 99 / 100]
     }
 
+    /// Takes down what has ended.
+    pub(super) fn note_ends(&mut self) {
+        for outcome in std::mem::take(&mut self.model.settled) {
+            for line in outcome.lines {
+                if matches!(line.verdict, Verdict::Later { .. }) {
+                    self.sheds += 1;
+                }
+                let story = self.stories.get_mut(&*line.notification);
+                if let Some(story) =
+                    story.filter(|_| crate::notifier::message::goes_on(&line).is_none())
+                {
+                    story.ends += 1;
+                    story.delivered += u32::from(line.verdict == Verdict::Delivered);
+                    story.expired += u32::from(matches!(line.verdict, Verdict::Expired { .. }));
+                }
+            }
+        }
+    }
+
     pub(super) fn check(&self) {
         assert!(self.model.is_empty(), "the queue is empty in the end");
         for (id, story) in &self.stories {

@@ -147,3 +147,56 @@ impl Receiver {
         refused as f64 / (taken + refused).max(1) as f64
     }
 }
+
+impl World {
+    /// What a send comes to, and how long it takes.
+    pub(super) fn receive_at_receiver(
+        &mut self,
+        notification: &Notification,
+        budget: Duration,
+    ) -> (Duration, Attempt) {
+        if self.scene.ordered.is_some() {
+            return self.receive_in_order(notification, budget);
+        }
+        let host = notification.request.url.host_str().unwrap();
+        let receiver: u64 = host[1..].split('.').next().unwrap().parse().unwrap();
+        let own = self.scene.limited.and_then(|limited| limited.took);
+        let weighed = self.scene.weighed.map(|weighed| {
+            let half = weighed.took / 2;
+            half + self.random.span(half * 2)
+        });
+        let (took, status, error, retry_after) = match receiver {
+            _ if self.receivers.contains_key(&receiver) => {
+                let known = self.receivers.get_mut(&receiver).unwrap();
+                known.answer(self.now, notification.attempt, &mut self.random)
+            }
+            HUNG => (ms(10_000), None, Some(ErrorClass::FirstByteTimeout), None),
+            _ if weighed.is_some() => (weighed.unwrap_or_default(), Some(200), None, None),
+            LIMITED if own.is_some() => (own.unwrap_or_default(), Some(200), None, None),
+            0 => (ms(3_000), None, Some(ErrorClass::ConnectTimeout), None),
+            1 => (ms(8_000), Some(200), None, None),
+            2 if self.limited.take(self.now).is_err() => {
+                (ms(5), Some(429), None, Some(Duration::from_secs(1)))
+            }
+            _ => (ms(10 + self.random.next_u64() % 30), Some(200), None, None),
+        };
+        let story = self.stories.get_mut(&*notification.id).unwrap();
+        story.attempts += 1;
+        let is_in_time = story.deadline.is_none_or(|end| START.plus(self.now) < end);
+        assert!(is_in_time, "sent after its deadline: {story:?}");
+        if status == Some(200) {
+            story.arrivals += 1;
+            self.duplicates += u64::from(story.arrivals > 1);
+            story.answered.get_or_insert(self.now + took);
+        }
+        let is_late = took > budget;
+        let mut attempt = attempt(
+            status.filter(|_| !is_late),
+            error.or(is_late.then_some(ErrorClass::TotalTimeout)),
+        );
+        attempt.number = notification.attempt;
+        attempt.retry_after = retry_after;
+        attempt.timings.total = took.min(budget);
+        (took.min(budget), attempt)
+    }
+}
