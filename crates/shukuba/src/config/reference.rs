@@ -16,6 +16,8 @@ const SOURCES: &[&str] = &[
     include_str!("../../../delivery/src/config/request.rs"),
     include_str!("../../../delivery/src/config/auth.rs"),
     include_str!("../../../delivery/src/config/sign.rs"),
+    include_str!("../../../delivery/src/config/breaker.rs"),
+    include_str!("../../../delivery/src/config/dns.rs"),
     include_str!("../../../delivery/src/config/work.rs"),
 ];
 
