@@ -37,6 +37,7 @@ impl Destinations {
     pub fn new(settings: &Settings, secrets: &dyn Secrets) -> Result<Self, Invalid> {
         let mut all = Self::default();
         if let Some(own) = settings.destinations.get("*") {
+            let own = own.filled("*")?;
             let rules = own.resolve("*", &all.default, &settings.secrets, secrets)?;
             all.default = Arc::new(rules);
         }
@@ -45,6 +46,7 @@ impl Destinations {
             .iter()
             .filter(|(name, _)| *name != "*")
         {
+            let own = own.filled(name)?;
             let rules = own.resolve(name, &all.default, &settings.secrets, secrets)?;
             match name.strip_prefix("*.") {
                 Some(domain) => all.wild.insert(domain.to_owned(), Arc::new(rules)),

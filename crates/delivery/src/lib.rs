@@ -9,6 +9,7 @@
 //! - [`ledger`]: where every accepted notification is, and whether that adds up
 //! - [`masking`]: what is hidden in results
 //! - [`result`]: the stored record of an attempt; [`results`]: where these records are kept; [`why`]: what became of one
+//! - [`presets`]: rules that receivers document of themselves
 //! - [`replay`]: sends again what had ended; [`dead`]: dead notifications, kept with their reason
 //! - [`scaler`]: how many notifiers run; [`share`]: what of every limit each has; [`apportion`]: what
 //!   each route has of a destination's; [`allot`]: what each notifier of one process has of its rate
@@ -32,6 +33,7 @@ pub mod making;
 pub mod masking;
 pub mod notifier;
 pub mod port;
+pub mod presets;
 pub mod random;
 pub mod recorded;
 pub mod replay;

@@ -14,6 +14,7 @@ use url::Url;
 use super::auth::{self, Auth};
 use super::breaker::Breaker;
 use super::hidden::{hidden, is_secret_header, joined, with_more};
+use super::preset::PresetUse;
 use super::request::{DestinationRequest, Read};
 use super::rules::{DestinationRules, RetryRules};
 use super::secret::{self, Secrets};
@@ -35,6 +36,9 @@ const EXPIRES_MAX: Duration = Duration::from_secs(14 * 86_400);
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Destination {
+    /// The rules that this receiver documents of itself, by name (`shukuba preset list`, docs/presets.md): what is not set here
+    /// is taken from there before `*`. `{ name = "…", without = ["headers.authentication"] }` leaves keys out. Default none.
+    pub preset: Option<PresetUse>,
     /// Longest time to make the TCP connection. 10ms to 60s; default 3s.
     pub timeout_connect: Option<Span>,
     /// Longest time for the TLS handshake. 10ms to 60s; default 5s.

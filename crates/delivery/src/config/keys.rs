@@ -283,6 +283,14 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "destinations.\"HOST\"",
+        "preset",
+        Kind::Text,
+        "",
+        "none",
+        "The rules that this receiver documents of itself, by name (`shukuba preset list`, docs/presets.md): what is not set here is taken from there before `*`. `{ name = \"…\", without = [\"headers.authentication\"] }` leaves keys out",
+    ),
+    key(
+        "destinations.\"HOST\"",
         "timeout_connect",
         Kind::Span,
         "10ms to 60s",

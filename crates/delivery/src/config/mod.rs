@@ -6,6 +6,7 @@
 //! - [`value`]: spans, rates, sizes, statuses, schedules
 //! - [`secret`]: secrets by reference
 //! - [`destination`]: the rules for receivers
+//! - [`preset`]: rules taken from a preset
 //! - [`success`]: which answers mean success
 //! - [`route`]: queue, format and rules of a route; [`request`]: templates of both
 //! - [`transport`], `proxy`: how connections are made
@@ -22,6 +23,7 @@ pub mod destination;
 pub mod dns;
 pub(crate) mod hidden;
 pub mod keys;
+pub mod preset;
 mod proxy;
 pub mod request;
 pub mod route;
@@ -34,6 +36,7 @@ mod unmet;
 pub mod value;
 pub mod work;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
@@ -44,6 +47,7 @@ pub use auth::{Auth, AuthKind};
 pub use breaker::{Breaker, BreakerRules, BreakerTable};
 pub use destination::{Destination, Retry, check_pattern as check_host};
 pub(crate) use hidden::forms as hidden_forms;
+pub use preset::PresetUse;
 pub use request::{DestinationRequest, RouteRequest};
 pub use route::{FormatKind, OnFailure, Route, RouteFormat, RouteMask};
 pub use rules::{DestinationRules, RetryRules};
@@ -154,7 +158,7 @@ impl Settings {
         for (name, route) in &self.routes {
             route.check(name, &mut problems);
         }
-        for (name, destination) in &self.destinations {
+        for (name, destination) in preset::filled(&self.destinations, &mut problems) {
             destination.check(name, &mut problems);
         }
         self.check_queues(&mut problems);
@@ -184,7 +188,8 @@ impl Settings {
     #[must_use]
     pub fn missing(&self, secrets: &dyn Secrets) -> Vec<Invalid> {
         let mut problems = Problems::default();
-        for (name, destination) in &self.destinations {
+        // What is wrong with presets is said by `problems`.
+        for (name, destination) in preset::filled(&self.destinations, &mut Problems::default()) {
             destination.check_sources(name, &self.secrets, secrets, &mut problems);
         }
         for (name, route) in &self.routes {
@@ -197,7 +202,8 @@ impl Settings {
     #[must_use]
     pub fn warnings(&self) -> Vec<Invalid> {
         let mut problems = Problems::default();
-        unmet::of_destinations(&self.destinations, &mut problems);
+        unmet::of_destinations(&self.filled(), &mut problems);
+        preset::warn(&self.destinations, &mut problems);
         for (name, route) in &self.routes {
             unmet::of_route(name, route, &self.scaler, &mut problems);
         }
@@ -215,11 +221,21 @@ impl Settings {
         problems.0
     }
 
+    /// The destinations with the rules of their presets; one whose preset cannot be taken has its own alone.
+    #[must_use]
+    pub fn filled(&self) -> BTreeMap<String, Destination> {
+        let filled = |(name, own): (&String, &Destination)| {
+            let rules = own
+                .filled(name)
+                .map_or_else(|_| own.clone(), Cow::into_owned);
+            (name.clone(), rules)
+        };
+        self.destinations.iter().map(filled).collect()
+    }
+
     fn check_lease(&self, problems: &mut Problems) {
-        let longest = self
-            .destinations
-            .values()
-            .filter_map(|rules| rules.timeout_total);
+        let filled = self.filled();
+        let longest = filled.values().filter_map(|rules| rules.timeout_total);
         let longest = longest.map(Span::get).max().unwrap_or_default();
         let longest = longest.max(DestinationRules::default().timeout_total);
         let needed = longest + LEASE_MARGIN;

@@ -33,6 +33,7 @@ use self::filter::Filter;
 
 pub use self::error::{At, Invalid, Unfilled};
 pub(crate) use self::escape::component;
+pub(crate) use self::name::nearest;
 pub use self::name::{BUILTINS, Builtin, Name, Path, TimeForm};
 pub use self::value::Value;
 

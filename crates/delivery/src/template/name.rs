@@ -248,7 +248,7 @@ fn check_field(text: &str) -> Result<(), String> {
 }
 
 /// The name that was meant, or all there are.
-pub(super) fn nearest<'a>(given: &str, names: impl Iterator<Item = &'a str> + Clone) -> String {
+pub(crate) fn nearest<'a>(given: &str, names: impl Iterator<Item = &'a str> + Clone) -> String {
     let close = |name: &&str| strsim::damerau_levenshtein(given, name) <= given.len().min(6) / 2;
     let found = names
         .clone()
