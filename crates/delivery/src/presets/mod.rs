@@ -35,11 +35,7 @@ pub const PRESETS: &[Preset] = &[
     },
     Preset {
         name: "appmetrica",
-        hosts: &[
-            "api.appmetrica.yandex.ru",
-            "api.appmetrica.yandex.com",
-            "api.appmetrica.yandex.net",
-        ],
+        hosts: &["api.appmetrica.yandex.ru", "api.appmetrica.yandex.com"],
         about: "AppMetrica events by its Post API",
         text: include_str!("appmetrica.toml"),
     },

@@ -19,6 +19,7 @@ mod notifier;
 mod operator;
 mod pause;
 mod postbacks;
+mod preset;
 mod replay;
 mod results;
 mod route;
@@ -87,6 +88,8 @@ pub(crate) enum Command {
     CheckData(check_data::Args),
     /// Check the settings or print their reference
     Config(config::Args),
+    /// List and show the rules that receivers document of themselves
+    Preset(preset::Args),
     /// Print what the operations of a service take and answer
     Api(api::Args),
     /// Make, list and remove keys
@@ -130,6 +133,7 @@ impl Command {
             Self::Key(args) => key::run(app, args),
             Self::Secret(args) => secret::run(app, args),
             Self::RootPassword(args) => key::password(app, args),
+            Self::Preset(args) => preset::run(app, args),
             Self::Config(args) => config::run(app, args),
             Self::Torture(args) => torture::run(app, &args),
             Self::Status(args) => status::run(app, &args),

@@ -184,11 +184,11 @@ fn rows(known: &[SecretInfo], config: &Config) -> Vec<Row> {
     rows.into_iter().map(row).collect()
 }
 
-/// The keys of the settings by the secret that they name.
+/// The keys of the settings, those of presets too, by the secret that they name.
 fn uses(config: &Config) -> BTreeMap<String, Vec<String>> {
     let mut uses = BTreeMap::new();
     // What cannot be written as TOML names nothing.
-    if let Ok(table) = toml::Value::try_from(config) {
+    if let Ok(table) = toml::Value::try_from(&config.filled()) {
         walk(&table, &mut Vec::new(), &mut uses);
     }
     uses

@@ -59,9 +59,17 @@ impl Config {
         }
     }
 
-    /// As it may be shown: passwords and literal secrets are hidden.
+    /// With the rules of presets filled in.
+    pub(crate) fn filled(&self) -> Self {
+        Self {
+            destinations: self.delivery().filled(),
+            ..self.clone()
+        }
+    }
+
+    /// As it may be shown, with the rules of presets: passwords and literal secrets are hidden.
     pub(crate) fn shown(&self) -> Self {
-        let mut shown = self.clone();
+        let mut shown = self.filled();
         for rules in shown.destinations.values_mut() {
             *rules = rules.shown();
         }
