@@ -227,11 +227,23 @@ mod tests {
             .into_owned()
     }
 
+    /// What `config show` prints is what holds.
+    fn assert_filled_again_is_the_same(rules: &Destination) {
+        let written = toml::to_string(rules).unwrap();
+        let read: Destination = toml::from_str(&written).unwrap();
+        assert_eq!(
+            read.filled("h.example").unwrap().as_ref(),
+            rules,
+            "{written}"
+        );
+    }
+
     #[test]
     fn a_preset_alone_is_the_lines_that_it_shows() {
         for preset in PRESETS {
             let shown = read(preset.text);
             let mut used = filled(&format!("preset = \"{}\"", preset.name));
+            assert_filled_again_is_the_same(&used);
             used.preset = None;
             let shown = shown.destinations.into_values().next();
             assert_eq!(Some(used), shown, "{}", preset.name);
@@ -244,6 +256,7 @@ mod tests {
             "preset = \"appsflyer\"\nrate = \"10/s\"\nheaders = { Authentication = \"k\", x-a = \"1\" }\n\
              retry = { default = [\"1s\"] }\nsuccess = [\"201\"]\nrequest.query.a = \"1\"",
         );
+        assert_filled_again_is_the_same(&own);
         let headers: Vec<(&str, &str)> = own
             .headers
             .iter()
@@ -290,8 +303,7 @@ mod tests {
         );
         assert!(own.request.query.is_empty() && own.rate.is_none());
         assert_eq!(own.rate_burst, Some(1));
-        let text = toml::to_string(&own).unwrap();
-        assert!(text.contains("without"), "{text}");
+        assert_filled_again_is_the_same(&own);
     }
 
     #[test]

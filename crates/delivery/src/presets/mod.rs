@@ -138,6 +138,23 @@ mod tests {
     }
 
     #[test]
+    fn no_window_of_a_documented_limit_has_more_sends() {
+        for (name, sends, window_secs) in [
+            ("airbridge", 1_000, 60),
+            ("appmetrica", 30, 1),
+            ("appsflyer", 60_000, 60),
+        ] {
+            let settings: Settings = toml::from_str(find(name).unwrap().text).unwrap();
+            let rules = settings.destinations.into_values().next().unwrap();
+            let rate = rules.rate.unwrap().per_sec();
+            // What a bucket lets pass: see `limit`.
+            let most = f64::from(rules.rate_burst.unwrap()) + rate * f64::from(window_secs);
+            assert!(most <= f64::from(sends), "{name}: {most}");
+            assert!(most > f64::from(sends) * 0.95, "{name}: {most}");
+        }
+    }
+
+    #[test]
     fn a_name_that_is_none_brings_the_one_that_was_meant() {
         let error = find("apsflyer").unwrap_err();
         assert!(error.contains("did you mean `appsflyer`?"), "{error}");
