@@ -7,6 +7,7 @@
 //! - [`secret`]: secrets by reference
 //! - [`destination`]: the rules for receivers
 //! - [`preset`]: rules taken from a preset
+//! - [`retry`]: when it is tried again
 //! - [`success`]: which answers mean success
 //! - [`route`]: queue, format and rules of a route; [`request`]: templates of both
 //! - [`transport`], `proxy`: how connections are made
@@ -26,6 +27,7 @@ pub mod keys;
 pub mod preset;
 mod proxy;
 pub mod request;
+pub mod retry;
 pub mod route;
 mod rules;
 pub mod secret;
@@ -45,11 +47,13 @@ use serde::{Deserialize, Serialize};
 
 pub use auth::{Auth, AuthKind};
 pub use breaker::{Breaker, BreakerRules, BreakerTable};
-pub use destination::{Destination, Retry, check_pattern as check_host};
 pub(crate) use hidden::forms as hidden_forms;
 pub use preset::PresetUse;
 pub use request::{DestinationRequest, RouteRequest};
 pub use route::{FormatKind, OnFailure, Route, RouteFormat, RouteMask};
+pub use destination::{Destination, check_pattern as check_host};
+pub(crate) use hidden::forms as hidden_forms;
+pub use retry::Retry;
 pub use rules::{DestinationRules, RetryRules};
 pub use secret::{SecretText, Secrets, SystemSecrets};
 pub use sign::{Sign, SignKind};
