@@ -52,7 +52,6 @@ pub use preset::PresetUse;
 pub use request::{DestinationRequest, RouteRequest};
 pub use route::{FormatKind, OnFailure, Route, RouteFormat, RouteMask};
 pub use destination::{Destination, check_pattern as check_host};
-pub(crate) use hidden::forms as hidden_forms;
 pub use retry::Retry;
 pub use rules::{DestinationRules, RetryRules};
 pub use secret::{SecretText, Secrets, SystemSecrets};
