@@ -102,7 +102,7 @@ class Case:
 
 def cases():
     # The windows are 5s long and a tenth below the limit is sent, so that a machine that stalls for half a second breaks nothing;
-    # the documented rates are 2 % below theirs.
+    # what presets say is nearer to theirs.
     return [
         Case("adjust", Adjust(), 900, "unrecorded"),
         Case("airbridge", Airbridge(limit=100, window=5), 200, "client", rate="1080/min"),

@@ -147,10 +147,10 @@ mod tests {
             let settings: Settings = toml::from_str(find(name).unwrap().text).unwrap();
             let rules = settings.destinations.into_values().next().unwrap();
             let rate = rules.rate.unwrap().per_sec();
-            // What a bucket lets pass: see `limit`.
-            let most = f64::from(rules.rate_burst.unwrap()) + rate * f64::from(window_secs);
+            // What a bucket lets pass, whose timers may be 0.1s late: see `limit`.
+            let most = f64::from(rules.rate_burst.unwrap()) + rate * (f64::from(window_secs) + 0.1);
             assert!(most <= f64::from(sends), "{name}: {most}");
-            assert!(most > f64::from(sends) * 0.95, "{name}: {most}");
+            assert!(most > f64::from(sends) * 0.97, "{name}: {most}");
         }
     }
 
