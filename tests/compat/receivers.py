@@ -20,6 +20,7 @@ SECRETS = {
     "AIRBRIDGE_API_TOKEN": "airbridge-token",
     "APPMETRICA_POST_API_KEY": "appmetrica-post-key",
     "APPSFLYER_DEV_KEY": "appsflyer-dev-key",
+    "SECOND_APP": "appmetrica-second-key",
     "SINGULAR_SDK_KEY": "example_org_sh868sdjv",
     "WEBHOOK_SECRET": "whsec_" + base64.b64encode(b"w" * 32).decode(),
 }
@@ -177,7 +178,8 @@ class AppMetrica(Receiver):
         return request.query.get("event_name")
 
     def of_maker(self, request, event):
-        if request.query.get("post_api_key") != SECRETS["APPMETRICA_POST_API_KEY"]:
+        keys = {"1111": SECRETS["APPMETRICA_POST_API_KEY"], "2": SECRETS["SECOND_APP"]}
+        if request.query.get("post_api_key") != keys.get(request.query.get("application_id")):
             return REFUSED, (403, {}, b"")
         needed = ["application_id", "event_name", "event_timestamp"]
         is_one = ("profile_id" in request.query) != ("appmetrica_device_id" in request.query)

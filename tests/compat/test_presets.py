@@ -70,6 +70,28 @@ def test_the_habits_of_senders_are_settings(tmp_path):
     assert checked.returncode == 0 and "warning" not in checked.stderr, checked.stderr
 
 
+def test_every_rule_says_where_it_stands(tmp_path):
+    config = tmp_path / "shukuba.toml"
+    config.write_text(
+        """
+        [destinations."*"]
+        rate = "5/s"
+        idle_for = "20s"
+        [destinations."api3.appsflyer.com"]
+        preset = "appsflyer"
+        timeout_total = "5s"
+        """
+    )
+    command = [BIN, "config", "show", "--config", config, "--data", tmp_path / "data", "--output", "json", "--destination"]
+    shown = subprocess.run([*command, "api3.appsflyer.com"], capture_output=True, text=True, timeout=60)
+    assert shown.returncode == 0, shown.stderr
+    rows = {row["key"]: (row["value"], row["from"]) for row in json.loads(shown.stdout)}
+    assert rows["timeout_total"] == ("5s", 'destinations."api3.appsflyer.com"')
+    assert rows["rate"] == ("58800/min", "preset appsflyer")
+    assert rows["headers.authentication"] == ("${secret:APPSFLYER_DEV_KEY}", "preset appsflyer")
+    assert rows["idle_for"] == ("20s", 'destinations."*"')
+
+
 class Case:
     """A preset against its receiver: how many lines, under which limit, and where they end."""
 
@@ -111,6 +133,31 @@ def cases():
         Case("singular", Singular(), 900, "unrecorded"),
         Case("standard-webhooks", Webhooks(), 900, "client"),
     ]
+
+
+def test_two_apps_at_one_receiver_bring_their_own_keys(tmp_path):
+    (lines,) = re.findall(r"two apps at one host.*?```toml\n(.*?)```", PAGE, re.S)
+    receiver = AppMetrica()
+    lines = lines.replace("…", "profile_id=u&event_name={event}&event_timestamp=1")
+    lines = lines.replace("\n[routes.second", 'allow_cidrs = ["127.0.0.1/32"]\n[routes.second', 1)
+    first = lines[lines.index("[routes") :].replace("second", "first").replace("SECOND_APP", "APPMETRICA_POST_API_KEY").replace("id=2", "id=1111")
+    queues = "".join(f'[routes.{name}]\nqueue = "{name}"\nformat = {{ kind = "json" }}\n' for name in ("first", "second"))
+    text = (BASE + queues + lines + first).replace(f"https://{HOSTS['appmetrica']}", f"http://{receiver.host}")
+    (tmp_path / "shukuba.toml").write_text(text.replace(HOSTS["appmetrica"], receiver.host))
+    server = Server(tmp_path, tmp_path / "shukuba.toml", SECRETS)
+    try:
+        for name in ("first", "second"):
+            assert server.run("send", "--queue", name, input=json.dumps({"event": name}) + "\n").returncode == 0
+        for _ in range(300):
+            if len(receiver.recorded) == 2 and totals(server)[0]:
+                break
+            time.sleep(0.1)
+        assert sorted(receiver.recorded) == ["first", "second"], (receiver.counts, receiver.wrong)
+        results = "".join(server.run("results", "list", "--route", name, "--output", "json").stdout for name in ("first", "second"))
+        assert "***" in results and not any(secret in results for secret in SECRETS.values())
+    finally:
+        server.stop()
+        receiver.stop()
 
 
 def totals(server):

@@ -6,6 +6,7 @@
 //! - [`value`]: spans, rates, sizes, statuses, schedules
 //! - [`secret`]: secrets by reference
 //! - [`destination`]: the rules for receivers
+//! - [`origin`]: where a rule comes from
 //! - [`preset`]: rules taken from a preset
 //! - [`retry`]: when it is tried again
 //! - [`success`]: which answers mean success
@@ -24,6 +25,7 @@ pub mod destination;
 pub mod dns;
 pub(crate) mod hidden;
 pub mod keys;
+pub mod origin;
 pub mod preset;
 mod proxy;
 pub mod request;

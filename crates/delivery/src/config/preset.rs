@@ -17,7 +17,7 @@ use super::{Destination, Invalid, Problems};
 use crate::presets::{self, Preset};
 
 /// Tables whose keys are taken one by one; of any other key all is one's own or all is the preset's.
-const OPEN: [&str; 4] = ["headers", "request", "request.query", "retry"];
+pub(super) const OPEN: [&str; 4] = ["headers", "request", "request.query", "retry"];
 
 /// `preset = "appsflyer"`, or `{ name = "appsflyer", without = ["headers.authentication"] }`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -165,9 +165,14 @@ fn take_away(table: &mut Table, key: &str) -> Option<Value> {
 }
 
 /// Leaves out of `given` what one's own keys of another name speak for as well.
-fn give_way(own: &Table, given: &mut Table) {
+pub(super) fn give_way(own: &Table, given: &mut Table) {
     if own.contains_key("rate") {
         given.remove("rate_burst");
+    }
+    for (key, other) in [("connect_to", "proxy"), ("proxy", "connect_to")] {
+        if own.contains_key(key) {
+            given.remove(other);
+        }
     }
     let headers = own.get("headers").and_then(Value::as_table);
     let is_authorization = |name: &String| name.eq_ignore_ascii_case("authorization");
@@ -184,7 +189,7 @@ fn give_way(own: &Table, given: &mut Table) {
 }
 
 /// Puts into `own` what it has not. `path`: where `own` is, in a dotted form.
-fn fill(own: &mut Table, given: Table, path: &str) {
+pub(super) fn fill(own: &mut Table, given: Table, path: &str) {
     for (key, value) in given {
         let here = match path {
             "" => key.clone(),

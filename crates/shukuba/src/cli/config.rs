@@ -4,8 +4,10 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Subcommand;
+use delivery::config::origin::{Origin, Rule};
+use serde::Serialize;
 
-use crate::app::App;
+use crate::app::{self, App};
 use crate::config::reference;
 use crate::{account, data, output, serve};
 
@@ -25,7 +27,11 @@ enum What {
         over: serve::Over,
     },
     /// Print the settings that hold, all defaults filled in
-    Show,
+    Show {
+        /// Only what is written for this receiver, each rule with where it stands: its own table, a preset, or `*`
+        #[arg(long, value_name = "HOST")]
+        destination: Option<String>,
+    },
     /// Print the reference page of all settings, in Markdown
     Reference,
 }
@@ -33,12 +39,52 @@ enum What {
 pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     match args.what {
         What::Reference => output::print(reference::page().trim_end()),
-        What::Show => output::show(app.output(), &app.config()?.config.shown(), |config| {
-            toml::to_string(config).unwrap_or_else(|error| error.to_string())
-        }),
+        What::Show {
+            destination: Some(host),
+        } => show_destination(app, &host)?,
+        What::Show { destination: None } => {
+            output::show(app.output(), &app.config()?.config.shown(), |config| {
+                toml::to_string(config).unwrap_or_else(|error| error.to_string())
+            })
+        }
         What::Check { over } => check(app, over)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// One rule in a list.
+#[derive(Serialize)]
+struct Row {
+    key: String,
+    value: toml::Value,
+    from: String,
+}
+
+fn show_destination(app: &App, host: &str) -> anyhow::Result<()> {
+    let settings = app.config()?.config.delivery();
+    let Some(name) = settings.table_of(host) else {
+        return Err(app::usage(format!(
+            "nothing is written for `{host}`: what is built in holds"
+        )));
+    };
+    let rules = settings.origins(name);
+    let rules = rules.map_err(|error| app::usage(error.to_string()))?;
+    let row = |rule: Rule| Row {
+        key: rule.key,
+        value: rule.value,
+        from: match rule.from {
+            Origin::Own(name) => format!("destinations.\"{name}\""),
+            Origin::Preset(name) => format!("preset {name}"),
+        },
+    };
+    let rows: Vec<Row> = rules.into_iter().map(row).collect();
+    output::show(app.output(), &rows, |rows| {
+        let cells = rows
+            .iter()
+            .map(|row| [row.key.clone(), row.value.to_string(), row.from.clone()]);
+        output::table(&["rule", "value", "from"], cells)
+    });
+    Ok(())
 }
 
 fn check(app: &App, over: serve::Over) -> anyhow::Result<()> {
