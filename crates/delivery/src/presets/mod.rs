@@ -115,7 +115,7 @@ impl Preset {
             Some(end) if !end.is_empty() => own.ends_with(end),
             _ => *own == host,
         };
-        self.hosts.is_empty() || self.hosts.iter().any(|own| is_met(&own))
+        self.hosts.is_empty() || self.hosts.iter().any(is_met)
     }
 }
 
