@@ -1,4 +1,5 @@
-//! Which rules apply to a receiver: exact host (with port, then without), the longest `*.domain`, then `*`.
+//! Which rules apply to a receiver: the longest path below its host, exact host (with port, then without), the longest
+//! `*.domain`, then `*`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,7 +14,11 @@ use crate::config::{DestinationRules, Invalid, Secrets, Settings};
 /// The rules of all destinations, resolved.
 #[derive(Clone, Debug)]
 pub struct Destinations {
+    /// By name: a host, or a host with a path.
     exact: HashMap<String, Arc<DestinationRules>, FixedState>,
+    /// The paths that have rules of their own, by host, the longest first. Most settings have none, and then URLs are asked
+    /// for their host alone.
+    paths: HashMap<String, Vec<String>, FixedState>,
     /// By domain, without `*.`.
     wild: HashMap<String, Arc<DestinationRules>, FixedState>,
     default: Arc<DestinationRules>,
@@ -23,6 +28,7 @@ impl Default for Destinations {
     fn default() -> Self {
         Self {
             exact: HashMap::default(),
+            paths: HashMap::default(),
             wild: HashMap::default(),
             default: Arc::new(DestinationRules::default()),
         }
@@ -48,6 +54,11 @@ impl Destinations {
         {
             let own = own.filled(name)?;
             let rules = own.resolve(name, &all.default, &settings.secrets, secrets)?;
+            if let (host, Some(path)) = split(name) {
+                let paths = all.paths.entry(host.to_owned()).or_default();
+                paths.push(path.to_owned());
+                paths.sort_by_key(|path| std::cmp::Reverse(path.len()));
+            }
             match name.strip_prefix("*.") {
                 Some(domain) => all.wild.insert(domain.to_owned(), Arc::new(rules)),
                 None => all.exact.insert(name.clone(), Arc::new(rules)),
@@ -60,12 +71,19 @@ impl Destinations {
         Ok(all)
     }
 
-    /// The rules for a receiver as [`authority`] names it, such as `api2.appsflyer.com` or `127.0.0.1:8080`.
+    /// The rules for a receiver as [`Destinations::write_receiver`] names it, such as `api2.appsflyer.com`, `127.0.0.1:8080` or
+    /// `hooks.example/of/team`.
     #[must_use]
-    pub fn find(&self, authority: &str) -> &Arc<DestinationRules> {
+    pub fn find(&self, receiver: &str) -> &Arc<DestinationRules> {
+        let (authority, path) = split(receiver);
         let host = host_of(authority);
-        let exact = || self.exact.get(authority).or_else(|| self.exact.get(host));
-        exact()
+        let with_path = |path: &str| {
+            let of_host = || self.exact.get(&format!("{host}{path}"));
+            self.exact.get(receiver).or_else(of_host)
+        };
+        path.and_then(with_path)
+            .or_else(|| self.exact.get(authority))
+            .or_else(|| self.exact.get(host))
             .or_else(|| self.find_wild(host))
             .unwrap_or(&self.default)
     }
@@ -73,7 +91,35 @@ impl Destinations {
     /// The rules for the receiver of a URL.
     #[must_use]
     pub fn of_url(&self, url: &Url) -> &Arc<DestinationRules> {
-        self.find(&authority(url))
+        let mut receiver = String::new();
+        self.write_receiver(url, &mut receiver);
+        self.find(&receiver)
+    }
+
+    /// Writes what names the receiver of a URL into `name`, which is emptied first: its [`authority`], with the path that has
+    /// rules of its own behind it.
+    pub(crate) fn write_receiver(&self, url: &Url, name: &mut String) {
+        write_authority(url, name);
+        if !self.paths.is_empty()
+            && let Some(path) = self.path_of(name, url.path())
+        {
+            name.push_str(path);
+        }
+    }
+
+    /// The longest path with rules that `path` is or lies below. One of `host:port` stands over those of the host.
+    fn path_of(&self, authority: &str, path: &str) -> Option<&str> {
+        let longest = |host: &str| {
+            let paths = self.paths.get(host)?.iter();
+            let mut above = paths.filter(|above| {
+                let below = path.strip_prefix(above.as_str());
+                below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            });
+            above.next().map(String::as_str)
+        };
+        let host = host_of(authority);
+        let of_host = || (host != authority).then(|| longest(host)).flatten();
+        longest(authority).or_else(of_host)
     }
 
     /// The longest time that any attempt may take.
@@ -122,7 +168,18 @@ impl Destinations {
     }
 }
 
-/// What names a receiver: host and, where it is not the scheme's own, port; of `mailto:` the domain.
+/// A receiver's authority, and its path where it has one.
+fn split(receiver: &str) -> (&str, Option<&str>) {
+    match receiver
+        .find('/')
+        .and_then(|at| receiver.split_at_checked(at))
+    {
+        Some((authority, path)) => (authority, Some(path)),
+        None => (receiver, None),
+    }
+}
+
+/// What names a receiver's machine: host and, where it is not the scheme's own, port; of `mailto:` the domain.
 #[must_use]
 pub fn authority(url: &Url) -> String {
     let mut name = String::new();
@@ -160,9 +217,10 @@ pub(crate) fn mail_domain(url: &Url) -> Option<String> {
     of(url.path()).or_else(in_query)
 }
 
-/// The host of an authority, without its port.
+/// The host of a receiver, without its port and path.
 #[must_use]
-pub fn host_of(authority: &str) -> &str {
+pub fn host_of(receiver: &str) -> &str {
+    let (authority, _) = split(receiver);
     match authority.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => host,
         _ => authority,
@@ -183,7 +241,13 @@ mod tests {
             "api2.appsflyer.com",
             "127.0.0.1:81",
             "127.0.0.1",
+            "127.0.0.1:81/a",
+            "127.0.0.1/a/b",
             "[::1]",
+            "[::1]/p",
+            "hooks.example/of/team",
+            "hooks.example/of/team/a%20b",
+            "hooks.example/of",
         ];
         let settings = Settings {
             destinations: names
@@ -203,6 +267,22 @@ mod tests {
             ("http://127.0.0.1:81/", "127.0.0.1:81"),
             ("http://127.0.0.1:82/", "127.0.0.1"),
             ("http://[::1]:82/", "[::1]"),
+            ("http://[::1]:82/p/q", "[::1]/p"),
+            ("http://127.0.0.1:81/a/b", "127.0.0.1:81/a"),
+            ("http://127.0.0.1:82/a/b/", "127.0.0.1/a/b"),
+            ("http://127.0.0.1:82/a/bc", "127.0.0.1"),
+            (
+                "https://hooks.example/of/team?x=/of",
+                "hooks.example/of/team",
+            ),
+            ("https://hooks.example/of/./team/", "hooks.example/of/team"),
+            ("https://hooks.example/of/teams", "hooks.example/of"),
+            ("https://hooks.example/Of/team", "*"),
+            ("https://hooks.example/?/of/team", "*"),
+            (
+                "https://hooks.example:8443/of/team/a b/c",
+                "hooks.example/of/team/a%20b",
+            ),
             ("mailto:a@X.appsflyer.com", "*.appsflyer.com"),
             ("mailto:a%40x.appsflyer.com", "*.appsflyer.com"),
             ("mailto:?subject=x&To=b@x.appsflyer.com", "*.appsflyer.com"),

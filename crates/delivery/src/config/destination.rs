@@ -33,7 +33,8 @@ use crate::sender::mail;
 /// The longest deadline: the longest that a notification is tried.
 const EXPIRES_MAX: Duration = Duration::from_secs(14 * 86_400);
 
-/// `[destinations."host"]`: the rules for receivers, matched by host. Every key may be left out.
+/// `[destinations."host"]`: the rules for receivers, matched by host, or by host and the longest path
+/// (`"host/path"` is for that path and all below it). Every key may be left out.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Destination {
@@ -515,18 +516,22 @@ pub fn check_pattern(name: &str) -> Result<(), String> {
     if name == "*" {
         return Ok(());
     }
+    let (domain, path) = match domain.find('/').and_then(|at| domain.split_at_checked(at)) {
+        Some((domain, path)) => (domain, Some(path)),
+        None => (domain, None),
+    };
     let (host, port) = match domain.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => (host, port),
         _ => (domain, "1"),
     };
     let is_host = !host.is_empty()
-        && !domain.contains(['/', '*', '@', ' '])
+        && !domain.contains(['*', '@', ' '])
         && port.parse::<u16>().is_ok()
         && (!host.contains(':') || host.starts_with('['))
         && domain == domain.to_lowercase();
     if !is_host {
         return Err(format!(
-            "`{name}` is not a host in lower case, such as `api2.appsflyer.com`, `*.appsflyer.com`, `[::1]`, or `*` for the defaults"
+            "`{name}` is not a host in lower case, such as `api2.appsflyer.com`, `*.appsflyer.com`, `[::1]`, `hooks.example.com/team` for what lies below a path, or `*` for the defaults"
         ));
     }
     match as_in_urls(host) {
@@ -534,7 +539,27 @@ pub fn check_pattern(name: &str) -> Result<(), String> {
         Some(written) if written != host => Err(format!(
             "`{host}` is never met: URLs are read as `{written}`; write that"
         )),
-        Some(_) => Ok(()),
+        Some(_) => path.map_or(Ok(()), |path| check_path(name, path)),
+    }
+}
+
+/// A path that URLs can have, as they are read.
+fn check_path(name: &str, path: &str) -> Result<(), String> {
+    if name.starts_with("*.") {
+        return Err("has a path, which is of one host: name the host".to_owned());
+    }
+    if path.ends_with('/') {
+        return Err(
+            "what lies below a path is meant anyway: leave out the `/` at the end".to_owned(),
+        );
+    }
+    let url = Url::parse(&format!("http://h{path}"));
+    match url.as_ref().map(Url::path) {
+        Ok(read) if read == path => Ok(()),
+        Ok(read) if !path.contains(['?', '#']) => Err(format!(
+            "`{path}` is never met: URLs are read as `{read}`; write that"
+        )),
+        _ => Err(format!("`{path}` is not the path of a URL alone")),
     }
 }
 

@@ -430,6 +430,12 @@ mod tests {
             ("a.example.", "URLs are read as `a.example`"),
             ("*.B.example", "lower case"),
             ("[0::1]:81", "URLs are read as `[::1]`"),
+            ("*.b.example/a", "has a path, which is of one host"),
+            ("b.example/", "leave out the `/`"),
+            ("b.example/a b", "URLs are read as `/a%20b`"),
+            ("b.example/a/../c", "URLs are read as `/c`"),
+            ("b.example/a?b=1", "is not the path of a URL alone"),
+            ("b.example:x/a", "lower case"),
         ] {
             let settings = Settings {
                 destinations: [(host.to_owned(), Destination::default())].into(),

@@ -1,4 +1,4 @@
-//! All receivers of a notifier, found by the authority of a URL; bounded.
+//! All receivers of a notifier, found by the authority of a URL and the path that has rules of its own; bounded.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::limits::LimitState;
 use super::unit::Unit;
 use crate::allot::Waiting;
 use crate::config::DestinationRules;
-use crate::destinations::{Destinations, host_of, write_authority};
+use crate::destinations::{Destinations, host_of};
 use crate::limit::Bucket;
 use crate::share::Share;
 
@@ -28,7 +28,7 @@ pub(super) struct Units {
     directives: Directives,
     slots: u32,
     destination_share: f64,
-    by_authority: HashMap<String, UnitId, FixedState>,
+    by_receiver: HashMap<String, UnitId, FixedState>,
     units: Vec<Option<Unit>>,
     unused: Vec<UnitId>,
     buckets: Vec<Bucket>,
@@ -44,7 +44,7 @@ impl Units {
             directives: Directives::default(),
             slots,
             destination_share,
-            by_authority: HashMap::default(),
+            by_receiver: HashMap::default(),
             units: Vec::new(),
             unused: Vec::new(),
             buckets: Vec::new(),
@@ -92,25 +92,25 @@ impl Units {
 
     /// The unit that receives what goes to `url`; `None` when there are too many that have something to do.
     pub(super) fn of_url(&mut self, url: &Url, mono: Duration) -> Option<UnitId> {
-        let mut authority = std::mem::take(&mut self.scratch);
-        write_authority(url, &mut authority);
-        let known = self.by_authority.get(&authority).copied();
-        let id = known.or_else(|| self.add(&authority, mono));
-        self.scratch = authority;
+        let mut receiver = std::mem::take(&mut self.scratch);
+        self.destinations.write_receiver(url, &mut receiver);
+        let known = self.by_receiver.get(&receiver).copied();
+        let id = known.or_else(|| self.add(&receiver, mono));
+        self.scratch = receiver;
         id
     }
 
-    fn add(&mut self, authority: &str, mono: Duration) -> Option<UnitId> {
-        if self.by_authority.len() >= UNITS_MAX {
+    fn add(&mut self, receiver: &str, mono: Duration) -> Option<UnitId> {
+        if self.by_receiver.len() >= UNITS_MAX {
             self.forget_idle();
         }
-        if self.by_authority.len() >= UNITS_MAX {
+        if self.by_receiver.len() >= UNITS_MAX {
             return None;
         }
-        let rules = self.destinations.find(authority).clone();
+        let rules = self.destinations.find(receiver).clone();
         let name = match &*rules.name {
-            "*" if authority.is_empty() => Arc::from(UNKNOWN_DESTINATION),
-            "*" => Arc::from(authority),
+            "*" if receiver.is_empty() => Arc::from(UNKNOWN_DESTINATION),
+            "*" => Arc::from(receiver),
             _ => rules.name.clone(),
         };
         let mut unit = Unit::new(name, rules.clone());
@@ -125,7 +125,7 @@ impl Units {
             }
         };
         *self.units.get_mut(id as usize)? = Some(unit);
-        self.by_authority.insert(authority.to_owned(), id);
+        self.by_receiver.insert(receiver.to_owned(), id);
         Some(id)
     }
 
@@ -221,7 +221,7 @@ impl Units {
     fn forget_idle(&mut self) {
         let units = &mut self.units;
         let unused = &mut self.unused;
-        self.by_authority.retain(|_, id| {
+        self.by_receiver.retain(|_, id| {
             let Some(slot) = units.get_mut(*id as usize) else {
                 return false;
             };

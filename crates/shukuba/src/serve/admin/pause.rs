@@ -78,6 +78,9 @@ fn check_name(name: &str, settings: &Settings, destinations: &Destinations) -> R
         ));
     }
     match &*destinations.find(name).name {
+        "*" if name.contains('/') => Err(format!(
+            "a path is a destination of its own where the settings name it; there is no [destinations.\"{name}\"]"
+        )),
         "*" => Ok(()),
         rules => Err(format!(
             "`{name}` goes by the rules of `{rules}`, which is the destination: pause that"
@@ -126,12 +129,19 @@ mod tests {
     #[test]
     fn only_what_can_be_a_destination_can_rest() {
         let settings: Settings = toml::from_str(
-            "[destinations.\"*\"]\n[destinations.\"*.b.example\"]\n[destinations.\"c.example\"]\n",
+            "[destinations.\"*\"]\n[destinations.\"*.b.example\"]\n[destinations.\"c.example\"]\n\
+             [destinations.\"c.example/a\"]\n",
         )
         .unwrap();
         let destinations = Destinations::new(&settings, &SystemSecrets).unwrap();
         let check = |name| check_name(name, &settings, &destinations);
-        for name in ["a.example", "127.0.0.1:81", "*.b.example", "c.example"] {
+        for name in [
+            "a.example",
+            "127.0.0.1:81",
+            "*.b.example",
+            "c.example",
+            "c.example/a",
+        ] {
             assert_eq!(check(name), Ok(()), "{name}");
         }
         for (name, says) in [
@@ -142,6 +152,8 @@ mod tests {
             ("https://a.example/", "is not a host"),
             ("A.example", "is not a host in lower case"),
             ("a b", "is not a host"),
+            ("a.example/b", "no [destinations.\"a.example/b\"]"),
+            ("c.example/b", "goes by the rules of `c.example`"),
         ] {
             let error = check(name).unwrap_err();
             assert!(error.contains(says), "{name}: {error}");
