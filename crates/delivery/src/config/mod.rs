@@ -5,7 +5,7 @@
 //!
 //! - [`value`]: spans, rates, sizes, statuses, schedules
 //! - [`secret`]: secrets by reference
-//! - [`destination`]: the rules for receivers
+//! - [`destination`]: the rules for receivers; `name`: what can name one
 //! - [`origin`]: where a rule comes from
 //! - [`preset`]: rules taken from a preset
 //! - [`retry`]: when it is tried again
@@ -25,6 +25,7 @@ pub mod destination;
 pub mod dns;
 pub(crate) mod hidden;
 pub mod keys;
+mod name;
 pub mod origin;
 pub mod preset;
 mod proxy;
@@ -49,12 +50,13 @@ use serde::{Deserialize, Serialize};
 
 pub use auth::{Auth, AuthKind};
 pub use breaker::{Breaker, BreakerRules, BreakerTable};
+pub use destination::Destination;
 pub(crate) use hidden::forms as hidden_forms;
+pub use name::check_pattern as check_host;
 pub use preset::PresetUse;
 pub use request::{DestinationRequest, RouteRequest};
-pub use route::{FormatKind, OnFailure, Route, RouteFormat, RouteMask};
-pub use destination::{Destination, check_pattern as check_host};
 pub use retry::Retry;
+pub use route::{FormatKind, OnFailure, Route, RouteFormat, RouteMask};
 pub use rules::{DestinationRules, RetryRules};
 pub use secret::{SecretText, Secrets, SystemSecrets};
 pub use sign::{Sign, SignKind};
