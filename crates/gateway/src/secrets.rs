@@ -99,6 +99,12 @@ pub enum Error {
         /// Which.
         name: String,
     },
+    /// A secret of that name has another value.
+    #[error("secret `{name}` is there with another value")]
+    Taken {
+        /// Which.
+        name: String,
+    },
     /// Too many secrets.
     #[error("there are {SECRETS_LIMIT} secrets already, which is the most")]
     TooMany,
@@ -198,6 +204,35 @@ impl SecretStore {
     pub fn set(&self, name: &str, value: &str, at: Timestamp) -> Result<(), Error> {
         let stored = self.seal(name, value, at)?;
         self.change(|file| put(file, name, stored))
+    }
+
+    /// Sets all of these secrets or none of them, in one step. One that has the value already stays as it is, with its time.
+    ///
+    /// # Errors
+    /// As [`SecretStore::set`], and [`Error::Taken`] where one has another value and `replace` is false.
+    pub fn set_all(
+        &self,
+        all: &BTreeMap<String, String>,
+        replace: bool,
+        at: Timestamp,
+    ) -> Result<(), Error> {
+        let sealed: Vec<_> = all
+            .iter()
+            .map(|(name, value)| Ok((name, value, self.seal(name, value, at)?)))
+            .collect::<Result<_, Error>>()?;
+        self.change(|file| {
+            for (name, value, stored) in sealed {
+                let old = file.secrets.get(name).map(|old| self.unseal(name, old));
+                match old {
+                    Some(Ok(old)) if old == *value => continue,
+                    Some(Ok(_) | Err(_)) if !replace => {
+                        return Err(Error::Taken { name: name.clone() });
+                    }
+                    _ => put(file, name, stored)?,
+                }
+            }
+            Ok(())
+        })
     }
 
     /// Sets a secret and keeps the one that it replaces as `NAME.previous`, both in one step.
@@ -404,6 +439,38 @@ mod tests {
         let more = put(&mut full, "MORE", one.clone());
         assert!(matches!(more, Err(Error::TooMany)));
         put(&mut full, "A", one).unwrap();
+    }
+
+    #[test]
+    fn all_of_several_secrets_are_set_or_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let secrets = store(dir.path());
+        let all = |values: &[(&str, &str)]| {
+            let owned = values.iter();
+            owned
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect()
+        };
+        let later = AT.plus(std::time::Duration::from_secs(9));
+        secrets.set("A", "one", AT).unwrap();
+        for (values, says) in [
+            ([("B", "two"), ("a b", "v")], "is not a secret's name"),
+            ([("B", "two"), ("C", "")], "has 0 bytes"),
+            ([("A", "other"), ("B", "two")], "another value"),
+        ] {
+            let error = secrets.set_all(&all(&values), false, later).unwrap_err();
+            assert!(error.to_string().contains(says), "{error}");
+            assert_eq!(secrets.list().unwrap().len(), 1);
+        }
+        for _ in 0..2 {
+            let both = all(&[("A", "one"), ("B", "two")]);
+            secrets.set_all(&both, false, later).unwrap();
+        }
+        assert_eq!(secrets.list().unwrap()[0].set, AT.rfc3339());
+        assert_eq!(secrets.get("B").unwrap().as_deref(), Some("two"));
+        let other = all(&[("A", "other")]);
+        secrets.set_all(&other, true, later).unwrap();
+        assert_eq!(secrets.get("A").unwrap().as_deref(), Some("other"));
     }
 
     #[test]
