@@ -15,6 +15,7 @@ mod cli;
 mod client;
 mod config;
 mod data;
+mod import;
 mod keep;
 mod lone;
 mod output;

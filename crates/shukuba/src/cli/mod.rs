@@ -13,6 +13,7 @@ mod check_data;
 mod config;
 mod dead;
 mod env;
+mod import;
 mod key;
 mod ledger;
 mod notifier;
@@ -96,6 +97,7 @@ pub(crate) enum Command {
     Key(key::Args),
     /// Seal, list and remove the secrets that the settings name
     Secret(secret::Args),
+    Import(import::Args),
     /// Set the root password
     RootPassword(key::PasswordArgs),
     /// Kill under load and compare the accounts: shows that nothing is lost
@@ -126,6 +128,7 @@ impl Command {
         match self {
             Self::Serve(args) => serve::run(app, &args),
             Self::Env(args) => env::run(app, args),
+            Self::Import(args) => import::run(app, &args),
             Self::Ship(args) => ship::run(app, args),
             Self::Send(args) => send::run(app, args),
             Self::Notifier(args) => notifier::run(app, args),
