@@ -28,8 +28,8 @@ use crate::keys::{
 
 /// The file's name in the data directory.
 pub const SECRETS_FILE: &str = "secrets.json";
-/// The most secrets of a data directory. Chosen.
-pub const SECRETS_LIMIT: usize = 1000;
+/// The most secrets of a data directory. Chosen: as many as there may be destinations.
+pub const SECRETS_LIMIT: usize = 10_000;
 /// The longest secret. Chosen: a chain of certificates with its key fits.
 pub const SECRET_BYTES_MAX: usize = 64 << 10;
 /// The longest name. Chosen.
