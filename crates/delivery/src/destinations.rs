@@ -217,6 +217,11 @@ pub(crate) fn mail_domain(url: &Url) -> Option<String> {
     of(url.path()).or_else(in_query)
 }
 
+/// The authority of a receiver, without its path.
+pub(crate) fn authority_of(receiver: &str) -> &str {
+    split(receiver).0
+}
+
 /// The host of a receiver, without its port and path.
 #[must_use]
 pub fn host_of(receiver: &str) -> &str {

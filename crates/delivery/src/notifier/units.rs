@@ -13,7 +13,7 @@ use super::limits::LimitState;
 use super::unit::Unit;
 use crate::allot::Waiting;
 use crate::config::DestinationRules;
-use crate::destinations::{Destinations, host_of};
+use crate::destinations::{Destinations, authority_of, host_of};
 use crate::limit::Bucket;
 use crate::share::Share;
 
@@ -260,7 +260,87 @@ impl Units {
     }
 }
 
-/// A pause names a destination as results do, or its host, which means all of its ports.
+/// A pause names a destination as results do, or what it is a part of: a host means all of its ports and paths.
 fn is_paused(directives: &Directives, name: &str) -> bool {
-    directives.paused.contains(name) || directives.paused.contains(host_of(name))
+    let is = |name: &str| directives.paused.contains(name);
+    is(name) || is(authority_of(name)) || is(host_of(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Destination, Settings, SystemSecrets};
+
+    fn units(paused: &[&str]) -> Units {
+        let of = |rate: &str| Destination {
+            rate: rate.parse().ok(),
+            ..Destination::default()
+        };
+        let settings = Settings {
+            destinations: [
+                ("h.example/a".to_owned(), of("1/s")),
+                ("h.example/a/b".to_owned(), of("2/s")),
+                ("h.example:81/a".to_owned(), of("3/s")),
+                ("h.example".to_owned(), of("4/s")),
+            ]
+            .into(),
+            ..Settings::default()
+        };
+        let destinations = Destinations::new(&settings, &SystemSecrets).unwrap();
+        let mut units = Units::new(Arc::new(destinations), 64, 1.0);
+        let paused = paused.iter().map(|name| (*name).to_owned()).collect();
+        let directives = Directives {
+            paused: Arc::new(paused),
+            ..Directives::default()
+        };
+        units.direct(directives, Duration::ZERO);
+        units
+    }
+
+    fn unit<'a>(units: &'a mut Units, url: &str) -> (UnitId, &'a Unit) {
+        let url = Url::parse(url).unwrap();
+        let id = units.of_url(&url, Duration::ZERO).unwrap();
+        (id, units.get(id).unwrap())
+    }
+
+    #[test]
+    fn what_lies_below_a_path_is_one_receiver_with_its_own_limits() {
+        let mut units = units(&[]);
+        for (url, name, per_sec) in [
+            ("https://h.example/a", "h.example/a", 1.0),
+            ("https://h.example/a/c?x", "h.example/a", 1.0),
+            ("https://h.example/a/b/c", "h.example/a/b", 2.0),
+            ("https://h.example:81/a/b", "h.example:81/a", 3.0),
+            ("https://h.example:82/a/b", "h.example/a/b", 2.0),
+            ("https://h.example/ab", "h.example", 4.0),
+            ("https://other.example/a", "other.example", 0.0),
+        ] {
+            let (_, unit) = unit(&mut units, url);
+            assert_eq!(&*unit.name, name, "{url}");
+            assert_eq!(unit.rules.rate_per_sec.unwrap_or_default(), per_sec);
+        }
+        let (one, _) = unit(&mut units, "https://h.example/a");
+        let (two, _) = unit(&mut units, "https://h.example/a/c");
+        assert_eq!(one, two);
+    }
+
+    #[test]
+    fn a_pause_of_a_host_or_a_path_holds_what_lies_below_alone() {
+        let urls = [
+            "https://h.example/a",
+            "https://h.example/a/b",
+            "https://h.example:81/a",
+            "https://h.example/",
+        ];
+        for (name, resting) in [
+            ("h.example/a", [true, false, false, false]),
+            ("h.example/a/b", [false, true, false, false]),
+            ("h.example:81", [false, false, true, false]),
+            ("h.example", [true; 4]),
+        ] {
+            let mut units = units(&[name]);
+            let found = urls.map(|url| unit(&mut units, url).1.is_paused);
+            assert_eq!(found, resting, "{name}");
+        }
+    }
 }
