@@ -31,7 +31,8 @@ pub(crate) struct Config {
     pub(crate) store: Store,
     /// The routes by name: 1 to 80 of `a-z`, `A-Z`, `0-9`, `-` and `_`. At most 1,000.
     pub(crate) routes: BTreeMap<String, Route>,
-    /// The rules for receivers by host, the most specific first: exact, longest `*.domain`, `*`. At most 10,000.
+    /// The rules for receivers by host, the most specific first: the longest path of `host/path`, the host, the longest
+    /// `*.domain`, `*`. At most 10,000.
     pub(crate) destinations: BTreeMap<String, Destination>,
     /// Who is asked for the addresses of names.
     pub(crate) dns: Dns,
