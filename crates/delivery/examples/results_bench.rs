@@ -115,6 +115,7 @@ fn outcome(number: u64, at: Timestamp) -> (Outcome, LineOutcome) {
             excerpt: Bytes::from_static(b"{\"status\":\"ok\"}"),
             retry_after: None,
             sent: true,
+            beside: None,
         })),
         tried: shukuba_delivery::port::Tried::Usual,
     };

@@ -9,7 +9,10 @@ use foldhash::fast::FixedState;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
+use crate::config::hidden::with_more;
 use crate::config::{DestinationRules, Invalid, Secrets, Settings};
+use crate::port::{BESIDE_DETAIL_BYTES_MAX, BESIDE_EXCERPT_BYTES_MAX};
+use crate::sender::beside::Second;
 
 /// The rules of all destinations, resolved.
 #[derive(Clone, Debug)]
@@ -68,7 +71,50 @@ impl Destinations {
         for auth in all.all().filter_map(|rules| rules.auth.as_ref()) {
             auth.set_rules(all.of_url(auth.url()));
         }
+        all.join_seconds(settings, secrets)?;
         Ok(all)
+    }
+
+    /// Tells second URLs the rules of their hosts, and what must not go there: what the receiver hides, and what the templates
+    /// of routes hold.
+    fn join_seconds(&self, settings: &Settings, secrets: &dyn Secrets) -> Result<(), Invalid> {
+        if !self.has_seconds() {
+            return Ok(());
+        }
+        let mut made = Vec::new();
+        for (name, route) in &settings.routes {
+            let format = route.reader(name, &settings.secrets, secrets)?;
+            made.extend(format.hidden().iter().cloned());
+        }
+        for rules in self.all() {
+            if let Some(second) = &rules.beside {
+                let forbidden = with_more(&rules.hidden, made.clone());
+                second.set_there(self.of_url(second.to()), forbidden);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes over the figures of second URLs that were there before.
+    pub fn go_on(&self, before: &Self) {
+        for (rules, second) in self.seconds() {
+            let mut others = before.seconds();
+            if let Some((_, other)) = others.find(|(other, _)| other.name == rules.name) {
+                second.go_on(other);
+            }
+        }
+    }
+
+    /// Whether any receiver has a second URL.
+    #[must_use]
+    pub fn has_seconds(&self) -> bool {
+        self.all().any(|rules| rules.beside.is_some())
+    }
+
+    /// The rules of receivers that have a second URL, with it.
+    pub fn seconds(&self) -> impl Iterator<Item = (&Arc<DestinationRules>, &Arc<Second>)> {
+        self.all()
+            .filter_map(|rules| Some((rules, rules.beside.as_ref()?)))
     }
 
     /// The rules for a receiver as [`Destinations::write_receiver`] names it, such as `api2.appsflyer.com`, `127.0.0.1:8080` or
@@ -129,10 +175,18 @@ impl Destinations {
         all.max().unwrap_or_default()
     }
 
-    /// The longest excerpt of an answer, in bytes, that any result may hold.
+    /// The longest excerpts of answers, in bytes, that any result may hold.
     #[must_use]
     pub fn longest_excerpt(&self) -> usize {
-        let all = self.all().map(|rules| rules.response_excerpt_bytes);
+        let beside = |rules: &DestinationRules| match &rules.beside {
+            None => 0,
+            Some(second) => {
+                second.to().as_str().len() + BESIDE_DETAIL_BYTES_MAX + BESIDE_EXCERPT_BYTES_MAX
+            }
+        };
+        let all = self
+            .all()
+            .map(|rules| rules.response_excerpt_bytes + beside(rules));
         all.max().unwrap_or_default()
     }
 

@@ -163,6 +163,7 @@ pub(crate) mod tests {
             excerpt: Bytes::new(),
             retry_after: None,
             sent: true,
+            beside: None,
         }
     }
 

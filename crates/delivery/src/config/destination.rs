@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::auth::{self, Auth};
+use super::beside::{Canary, Shadow};
 use super::breaker::Breaker;
 use super::hidden::{hidden, is_secret_header, joined, with_more};
 use super::preset::PresetUse;
@@ -122,6 +123,10 @@ pub struct Destination {
     pub sign: Option<Sign>,
     /// How requests are authenticated. Default not at all.
     pub auth: Option<Auth>,
+    /// Another URL that gets copies. Default none.
+    pub shadow: Option<Shadow>,
+    /// Another URL that a share is tried at first. Default none.
+    pub canary: Option<Canary>,
     /// Header that bears the notification's id, equal in every attempt, so that the receiver can recognise a second one;
     /// one of the line's own is left out; empty for none. Default `x-notification-id`.
     pub id_header: Option<String>,
@@ -231,6 +236,7 @@ impl Destination {
             hidden,
             sign,
             auth,
+            beside: self.resolve_beside(name)?,
             idle_connections_max: self
                 .idle_connections_max
                 .unwrap_or(under.idle_connections_max),
@@ -282,6 +288,7 @@ impl Destination {
         if let Some(auth) = &self.auth {
             auth.check(name, &self.headers, problems);
         }
+        self.check_beside(name, problems);
         self.check_way(name, problems);
         self.check_transport(name, problems);
         self.check_mail(name, problems);

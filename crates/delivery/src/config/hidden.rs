@@ -120,7 +120,7 @@ fn without(text: &[u8], secret: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Headers whose value is a secret though the settings hold it as it is.
-pub(super) fn is_secret_header(hides: &Masking, name: &str) -> bool {
+pub(crate) fn is_secret_header(hides: &Masking, name: &str) -> bool {
     hides.hides(name.as_bytes())
         || ["cookie", "proxy-authorization", "x-api-key"]
             .iter()

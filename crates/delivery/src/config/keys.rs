@@ -890,6 +890,86 @@ pub const KEYS: &[Key] = &[
         "How the client authenticates to the token server",
     ),
     key(
+        "destinations.\"HOST\".shadow",
+        "to",
+        Kind::Url,
+        "at most 512 bytes, without a query",
+        "required",
+        "Where copies go; path and query of the notification are added",
+    ),
+    key(
+        "destinations.\"HOST\".shadow",
+        "share",
+        Kind::Number,
+        "over 0.0 to 1.0",
+        "1.0",
+        "The part of the notifications that is copied",
+    ),
+    key(
+        "destinations.\"HOST\".shadow",
+        "timeout",
+        Kind::Span,
+        "10ms to 60s",
+        "5s",
+        "Longest time of a copy",
+    ),
+    key(
+        "destinations.\"HOST\".shadow",
+        "in_flight_max",
+        Kind::Count,
+        "1 to 1000",
+        "64",
+        "Copies under way at once in a process",
+    ),
+    key(
+        "destinations.\"HOST\".shadow",
+        "pass_headers",
+        Kind::List,
+        "at most 32",
+        "none",
+        "Headers of the line that are secrets by their names and go there all the same",
+    ),
+    key(
+        "destinations.\"HOST\".canary",
+        "to",
+        Kind::Url,
+        "at most 512 bytes, without a query",
+        "required",
+        "Where a share goes first; path and query of the notification are added",
+    ),
+    key(
+        "destinations.\"HOST\".canary",
+        "share",
+        Kind::Number,
+        "over 0.0 to 1.0",
+        "0.05",
+        "The part of the notifications that is tried there first",
+    ),
+    key(
+        "destinations.\"HOST\".canary",
+        "timeout",
+        Kind::Span,
+        "10ms to 60s",
+        "2s",
+        "Longest time that is waited for it",
+    ),
+    key(
+        "destinations.\"HOST\".canary",
+        "in_flight_max",
+        Kind::Count,
+        "1 to 1000",
+        "4",
+        "Notifications tried there at once in a process",
+    ),
+    key(
+        "destinations.\"HOST\".canary",
+        "pass_headers",
+        Kind::List,
+        "at most 32",
+        "none",
+        "Headers of the line that are secrets by their names and go there all the same",
+    ),
+    key(
         "notifier",
         "slots",
         Kind::Count,
@@ -1070,12 +1150,12 @@ mod tests {
     #[test]
     fn the_table_lists_exactly_the_keys_that_serde_takes() {
         // Sections of their own.
-        const TABLES: [&str; 7] = [
-            "format", "mask", "retry", "request", "sign", "auth", "breaker",
+        const TABLES: [&str; 9] = [
+            "format", "mask", "retry", "request", "sign", "auth", "breaker", "shadow", "canary",
         ];
         let mut sections: Vec<&str> = KEYS.iter().map(|key| key.section).collect();
         sections.dedup();
-        assert_eq!(sections.len(), 15);
+        assert_eq!(sections.len(), 17);
         for section in sections {
             let mut taken = taken(section);
             taken.retain(|name| !TABLES.contains(&name.as_str()));

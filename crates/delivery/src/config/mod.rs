@@ -20,6 +20,7 @@
 //! - [`keys`]: the table of all keys, for the generated reference
 
 pub mod auth;
+pub mod beside;
 mod breaker;
 pub mod destination;
 pub mod dns;
@@ -49,6 +50,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use auth::{Auth, AuthKind};
+pub use beside::{Canary, Shadow};
 pub use breaker::{Breaker, BreakerRules, BreakerTable};
 pub use destination::Destination;
 pub(crate) use hidden::forms as hidden_forms;
@@ -168,6 +170,7 @@ impl Settings {
         for (name, destination) in preset::filled(&self.destinations, &mut problems) {
             destination.check(name, &mut problems);
         }
+        beside::check_all(&self.destinations, &mut problems);
         self.check_queues(&mut problems);
         self.check_results(&mut problems);
         self.check_secrets(&mut problems);
@@ -211,6 +214,7 @@ impl Settings {
         let mut problems = Problems::default();
         unmet::of_destinations(&self.filled(), &mut problems);
         preset::warn(&self.destinations, &mut problems);
+        beside::warn_all(&self.destinations, &mut problems);
         for (name, route) in &self.routes {
             unmet::of_route(name, route, &self.scaler, &mut problems);
         }

@@ -297,6 +297,20 @@ impl Destination {
         problems.0.append(&mut reader.bad);
     }
 
+    /// What in its headers and templates is known of the line alone, and not of the request.
+    pub(super) fn of_line(&self, name: &str) -> Option<String> {
+        let mut reader = Reader {
+            scope: Scope::Request,
+            reveal: &any,
+            bad: Vec::new(),
+        };
+        let read = self.read_request(name, &mut reader);
+        let mut names = read.templates().flat_map(Template::names);
+        names
+            .find(|name| name.is_of_line())
+            .map(ToString::to_string)
+    }
+
     /// Adds the secrets of headers and templates that cannot be read. What [`Destination::check_request`] says is not said
     /// again.
     pub(super) fn check_request_sources(

@@ -19,6 +19,7 @@ use crate::deadline;
 use crate::making::OfDestination;
 use crate::port::FailureClass;
 use crate::recorded::Recorded;
+use crate::sender::beside::Second;
 use crate::sender::http::token::Authorizer;
 use crate::sign::Signer;
 
@@ -89,6 +90,8 @@ pub struct DestinationRules {
     pub adaptive: bool,
     /// See [`Destination::breaker`]; none where it never opens.
     pub breaker: Option<BreakerRules>,
+    /// See [`Destination::shadow`] and [`Destination::canary`].
+    pub beside: Option<Arc<Second>>,
     /// What no result may hold: the values of secrets, and of headers that are secrets.
     pub hidden: Arc<[String]>,
 }
@@ -184,6 +187,7 @@ impl Default for DestinationRules {
             auth: None,
             adaptive: true,
             breaker: Some(BreakerRules::default()),
+            beside: None,
             hidden: Arc::default(),
         }
     }

@@ -70,10 +70,31 @@ impl OfDestination {
 
     /// What the secrets in it gave, for hiding alone.
     pub(crate) fn secrets(&self) -> impl Iterator<Item = String> {
+        self.templates()
+            .flat_map(Template::secrets)
+            .map(str::to_owned)
+    }
+
+    pub(crate) fn templates(&self) -> impl Iterator<Item = &Template> {
         let pairs = self.query.iter().chain(&self.headers);
         let body = self.body.iter().map(|(template, _)| template);
-        let all = pairs.map(|(_, template)| template).chain(body);
-        all.flat_map(Template::secrets).map(str::to_owned)
+        pairs.map(|(_, template)| template).chain(body)
+    }
+
+    /// Takes back out of `request` what holds a secret, or was made with one: parameters and headers that templates with
+    /// secrets set. `false` when that is the body, which cannot be had without.
+    pub(crate) fn without_secrets(&self, request: &mut Request) -> bool {
+        for (name, _) in self.query.iter().filter(|(_, own)| has_secret(own)) {
+            if let Some(query) = request.url.query() {
+                let rest = without_parameter(query, name);
+                request.url.set_query(rest.as_deref());
+            }
+        }
+        for (name, _) in self.headers.iter().filter(|(_, own)| has_secret(own)) {
+            let headers = &mut request.headers;
+            headers.retain(|(other, _)| !other.eq_ignore_ascii_case(name));
+        }
+        !self.body.as_ref().is_some_and(|(own, _)| has_secret(own))
     }
 
     /// Changes `request`: method, then query, then body, then headers, each seeing what those before it made; the parameters
@@ -161,6 +182,21 @@ fn with_parameter(query: &str, name: &str, value: &str) -> String {
         parts.push(&parameter);
     }
     parts.join("&")
+}
+
+fn has_secret(template: &Template) -> bool {
+    template.secrets().next().is_some()
+}
+
+/// The query without parameters of this name; `None` where nothing is left.
+fn without_parameter(query: &str, name: &str) -> Option<String> {
+    let named = decoded(name);
+    let own = |part: &str| part.split('=').next().unwrap_or_default().replace('+', " ");
+    let parts: Vec<&str> = query
+        .split('&')
+        .filter(|part| decoded(&own(part)) != named)
+        .collect();
+    (!parts.is_empty()).then(|| parts.join("&"))
 }
 
 fn decoded(name: &str) -> Vec<u8> {

@@ -15,6 +15,7 @@
 //! - at the end of its life everything is sent, settled or handed back
 
 mod action;
+mod beside;
 mod dispatcher;
 mod leases;
 mod limits;

@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use tracing::{debug, warn};
 
 use super::action::{Action, Counts, Directives, Held, JobKey, MessageKey, Moment, Send};
+use super::beside;
 use super::dispatcher::{Dispatcher, Setup};
 use super::limits::Limits;
 use super::load::Load;
@@ -294,6 +295,8 @@ enum Event {
     Received(usize, Result<Vec<Received>, Error>),
     Extended(Vec<MessageKey>, Duration, Option<Vec<Lease>>),
     Settled(Vec<MessageKey>, bool),
+    /// Of messages that were taken out of a settle, since copies were under way.
+    SettledLate(Vec<MessageKey>, bool),
     Released,
     InFlightShare(Option<f64>),
 }
@@ -306,6 +309,8 @@ struct Shell<'a> {
     calls: FuturesUnordered<BoxFuture<'static, Event>>,
     actions: Vec<Action>,
     deadline: Duration,
+    /// Whether any receiver has a second URL.
+    has_seconds: bool,
     count_at: Duration,
     share_at: Duration,
     waiting_at: Duration,
@@ -346,6 +351,7 @@ impl<'a> Shell<'a> {
             calls: FuturesUnordered::new(),
             actions: Vec::new(),
             deadline,
+            has_seconds: parts.destinations.has_seconds(),
             count_at: now.mono + COUNT_EVERY,
             share_at: now.mono,
             waiting_at: now.mono,
@@ -423,6 +429,10 @@ impl<'a> Shell<'a> {
                 Event::Released
             }),
             Action::Settle { keys, outcomes } => {
+                let (keys, outcomes) = match self.has_seconds {
+                    false => (keys, outcomes),
+                    true => self.settle_late((keys, outcomes)),
+                };
                 let (clock, deadline) = (self.parts.clock.clone(), self.deadline);
                 Box::pin(async move {
                     let is_settled = settle(queue, clock, deadline, outcomes).await;
@@ -432,6 +442,24 @@ impl<'a> Shell<'a> {
             Action::Send(_) | Action::CancelSends => return,
         };
         self.calls.push(call);
+    }
+
+    /// Settles what waits for copies once they have ended; gives the rest.
+    fn settle_late(&mut self, batch: beside::Batch) -> beside::Batch {
+        let (ready, (keys, mut outcomes)) = beside::split(batch);
+        let (metrics, route) = (self.parts.metrics.clone(), self.parts.route.clone());
+        beside::count(metrics.as_ref(), &route, &ready.1);
+        if !keys.is_empty() {
+            let (queue, clock) = (self.parts.queue.clone(), self.parts.clock.clone());
+            let deadline = self.deadline;
+            self.calls.push(Box::pin(async move {
+                beside::ended(&mut outcomes).await;
+                beside::count(metrics.as_ref(), &route, &outcomes);
+                let is_settled = settle(queue, clock, deadline, outcomes).await;
+                Event::SettledLate(keys, is_settled)
+            }));
+        }
+        ready
     }
 
     /// Takes what has ended; `true` when something did.
@@ -474,13 +502,21 @@ impl<'a> Shell<'a> {
                     .extended(now, keys, asked_at, lost.as_deref());
             }
             Event::Settled(keys, is_settled) => {
-                if !is_settled {
-                    self.summary.unsettled += u64::try_from(keys.len()).unwrap_or(u64::MAX);
-                }
+                self.count_unsettled(&keys, is_settled);
                 self.dispatcher.settled(&keys);
+            }
+            Event::SettledLate(keys, is_settled) => {
+                self.count_unsettled(&keys, is_settled);
+                self.dispatcher.forget(&keys);
             }
             Event::InFlightShare(Some(share)) => self.dispatcher.set_in_flight_share(share),
             Event::InFlightShare(None) | Event::Released => {}
+        }
+    }
+
+    fn count_unsettled(&mut self, keys: &[MessageKey], is_settled: bool) {
+        if !is_settled {
+            self.summary.unsettled += u64::try_from(keys.len()).unwrap_or(u64::MAX);
         }
     }
 
@@ -550,6 +586,9 @@ async fn settle(
     outcomes: Vec<Outcome>,
 ) -> bool {
     let mut backoff = SETTLE_BACKOFF_MIN;
+    if outcomes.is_empty() {
+        return true;
+    }
     loop {
         let Err(error) = queue.settle(&outcomes).await else {
             return true;

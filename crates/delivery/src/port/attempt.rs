@@ -7,6 +7,8 @@ use std::time::Duration;
 use base::Timestamp;
 use bytes::Bytes;
 
+use super::Beside;
+
 /// The classes of failures by which retry schedules are chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FailureClass {
@@ -211,4 +213,6 @@ pub struct Attempt {
     pub retry_after: Option<Duration>,
     /// Whether any byte of the request may have reached the receiver.
     pub sent: bool,
+    /// What became of it at a second URL.
+    pub beside: Option<Box<Beside>>,
 }

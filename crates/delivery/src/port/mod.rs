@@ -22,8 +22,13 @@ use crate::deadline::Deadline;
 use crate::share::Share;
 
 mod attempt;
+mod beside;
 
 pub use attempt::{Attempt, ErrorClass, FailureClass, Timings};
+pub use beside::{
+    Answered, BESIDE_DETAIL_BYTES_MAX, BESIDE_EXCERPT_BYTES_MAX, Beside, Compared, Ended, Fate,
+    Skip, Underway,
+};
 
 /// Why a port could not do what was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

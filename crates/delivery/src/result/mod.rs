@@ -34,9 +34,15 @@
 //! | `retry_after_ms` | number | what the receiver asked for |
 //! | `tried` | `probe` `last` | the destination's breaker was open: this send found out whether it still is, or was the last of a notification that had reached its age; else left out |
 //! | `excerpt` | text | beginning of the answer's body, capped and masked |
+//! | `shadow`, `canary` | object | what became of it at a second URL, whose path and query are those of `url`: see below |
 //! | `notifier`, `host`, `request_id` | text | who sent it; `request_id` of the function |
 //! | `origin` | object, or text | where it came from: `host`, `file`, `offset`, `shipped_at`; text that is none as it came |
 //! | `replay` | text | the replay that sent it again |
+//!
+//! `shadow` and `canary` have `to` (where the second URL begins), and either `skipped` (why nothing was sent there) or what came
+//! back: `status`, `class`, `error`, `detail`, `sent`, `total_us`, `excerpt` as above. `agrees` says whether both answers are a
+//! success, or both the same status of the same class; it is left out where one of them is missing. `delivered` is true where a
+//! canary took it, and then `address`, `status`, `timings_us` and `excerpt` are those of the canary.
 //!
 //! ```json
 //! {"v":1,"at":"2026-11-23T05:03:10.250Z","route":"s2s","message_id":"5fea7756-0ea4-451a-a703-a558b933e274","notification_id":"5fea7756-0ea4-451a-a703-a558b933e274/1","url_key":"9f86d081884c7d65","destination":"app.example","verdict":"delivered","queued_at":"2026-11-23T05:03:09.000Z","line":1,"attempt":1,"receive_count":1,"sent_at":"2026-11-23T05:03:10.200Z","method":"GET","url":"https://app.example/p?idfa=***&n=1","address":"192.0.2.7:443","status":200,"timings_us":{"first_byte":41200,"total":41950},"excerpt":"ok","notifier":"n-1","host":"web-1"}
@@ -62,7 +68,7 @@ mod write;
 pub use head::{Head, marked_late};
 pub use origin::Origin;
 pub use salt::{SALT_OBJECT, Salt};
-pub use stored::{Stored, TimingsUs};
+pub use stored::{Stored, StoredBeside, TimingsUs};
 pub use write::{EXCERPT_BYTES_MAX, SentBy, Writer, expired_result};
 
 /// What a result says became of its notification.

@@ -12,9 +12,10 @@ use super::*;
 use crate::deadline::{By, Deadline};
 use crate::masking::Masking;
 use crate::port::{
-    Attempt, ErrorClass, FailureClass, Lease, LineOutcome, Next, Notification, Outcome, Reason,
-    Request, Timings, Verdict,
+    Answered, Attempt, Beside, Ended, ErrorClass, FailureClass, Fate, Lease, LineOutcome, Next,
+    Notification, Outcome, Reason, Request, Skip, Timings, Verdict,
 };
+use crate::sender::beside::{Kind, Second};
 
 fn at(millis: u64) -> Timestamp {
     Timestamp::from_millis(1_795_410_190_000 + millis)
@@ -46,6 +47,7 @@ fn attempt() -> Attempt {
         excerpt: Bytes::from_static(b"{\"ok\":true,\"idfa\":\"AB-12\"}"),
         retry_after: None,
         sent: true,
+        beside: None,
     }
 }
 
@@ -275,5 +277,74 @@ proptest! {
         prop_assert_eq!((&stored.message_id, &stored.notification_id), (&message, &notification));
         prop_assert_eq!(format!("{:016x}", head.url_key), stored.url_key);
         prop_assert_eq!(head.queued_at, stored.queued_at);
+    }
+}
+
+fn second(kind: Kind) -> Arc<Second> {
+    let to = "https://new.example/base".parse().unwrap();
+    Arc::new(Second::new(kind, to, 1.0, Duration::from_secs(5), 1))
+}
+
+fn ended(status: u16, class: Option<FailureClass>) -> Fate {
+    Fate::Ended(Ended {
+        status: Some(status),
+        class,
+        error: None,
+        detail: String::new(),
+        excerpt: Bytes::from_static(b"{\"idfa\":\"AB-12\"}"),
+        took: Duration::from_micros(1_500),
+        sent: true,
+    })
+}
+
+#[test]
+fn what_became_of_it_at_a_second_url_stands_in_the_same_result() {
+    let own = Some(Answered {
+        status: 200,
+        class: None,
+    });
+    let shadow = |fate| Beside {
+        second: second(Kind::Shadow),
+        was_asked: true,
+        own,
+        fate,
+    };
+    let canary = Beside {
+        second: second(Kind::Canary),
+        was_asked: false,
+        own: None,
+        fate: ended(200, None),
+    };
+    let answer = ",\"total_us\":1500,\"excerpt\":\"{\\\"idfa\\\":\\\"***\\\"}\"";
+    for (beside, expected) in [
+        (
+            shadow(ended(200, None)),
+            format!("\"shadow\":{{\"to\":\"https://new.example/base\",\"status\":200{answer},\"agrees\":true}}"),
+        ),
+        (
+            shadow(ended(404, Some(FailureClass::Client))),
+            format!("\"shadow\":{{\"to\":\"https://new.example/base\",\"status\":404,\"class\":\"client\"{answer},\"agrees\":false}}"),
+        ),
+        (
+            shadow(Fate::Skipped(Skip::Busy)),
+            "\"shadow\":{\"to\":\"https://new.example/base\",\"skipped\":\"in_flight_max were under way\"}".to_owned(),
+        ),
+        (
+            canary,
+            format!("\"canary\":{{\"to\":\"https://new.example/base\",\"status\":200{answer},\"delivered\":true}}"),
+        ),
+    ] {
+        let mut line = line(Verdict::Delivered);
+        if let Some(attempt) = &mut line.attempt {
+            attempt.beside = Some(Box::new(beside));
+        }
+        let json = writer().packed(at(250), &outcome(None), &line);
+        let json = Packed::of(&json).unwrap().json;
+        let text = std::str::from_utf8(json).unwrap();
+        assert!(text.contains(&expected), "{text}\n{expected}");
+        // It reads back.
+        let stored = Stored::parse(json).unwrap();
+        assert_eq!(stored.status, Some(200));
+        assert!(stored.shadow.is_some() != stored.canary.is_some());
     }
 }

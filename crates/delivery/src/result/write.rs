@@ -12,7 +12,10 @@ use super::origin::OriginRef;
 use super::{Decision, Salt};
 use crate::config::hidden::hide;
 use crate::masking::Masking;
-use crate::port::{Attempt, FailureClass, LineOutcome, Outcome, Reason, Timings, Tried, Verdict};
+use crate::port::{
+    Attempt, Beside, Compared, Ended, ErrorClass, FailureClass, Fate, LineOutcome, Outcome, Reason,
+    Timings, Tried, Verdict,
+};
 use crate::travel;
 
 /// Who sent: the same for every result of a notifier.
@@ -247,6 +250,49 @@ impl Writer {
             put_member(out, "tried", name);
         }
         self.put_excerpt(out, &attempt.excerpt);
+        if let Some(beside) = &attempt.beside {
+            self.put_beside(out, beside);
+        }
+    }
+
+    /// What became of it at a second URL. Path and query are those of `url`.
+    fn put_beside(&self, out: &mut Vec<u8>, beside: &Beside) {
+        put_name(out, beside.second.kind().name());
+        out.extend_from_slice(b"{\"to\":");
+        put_text(out, beside.second.to().as_str());
+        match &beside.fate {
+            Fate::Skipped(skip) => put_member(out, "skipped", &self.masked(&skip.to_string())),
+            // Whoever settles waits for it; so this is never stored.
+            Fate::Underway(_) => put_member(out, "error", ErrorClass::Cancelled.name()),
+            Fate::Ended(ended) => self.put_ended(out, ended),
+        }
+        match beside.compared() {
+            Some(Compared::Agrees) => out.extend_from_slice(b",\"agrees\":true"),
+            Some(Compared::Differs) => out.extend_from_slice(b",\"agrees\":false"),
+            _ => {}
+        }
+        if beside.is_delivered() {
+            out.extend_from_slice(b",\"delivered\":true");
+        }
+        out.push(b'}');
+    }
+
+    fn put_ended(&self, out: &mut Vec<u8>, ended: &Ended) {
+        if let Some(status) = ended.status {
+            put_count(out, "status", status.into());
+        }
+        put_member(out, "class", ended.class.map_or("", FailureClass::name));
+        put_member(out, "error", ended.error.map_or("", ErrorClass::name));
+        put_member(out, "detail", &self.masked(&ended.detail));
+        if !ended.sent {
+            out.extend_from_slice(b",\"sent\":false");
+        }
+        put_count(
+            out,
+            "total_us",
+            u64::try_from(ended.took.as_micros()).unwrap_or(u64::MAX),
+        );
+        self.put_excerpt(out, &ended.excerpt);
     }
 
     fn put_excerpt(&self, out: &mut Vec<u8>, excerpt: &[u8]) {

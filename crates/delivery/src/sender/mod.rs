@@ -5,6 +5,7 @@
 //!
 //! INVARIANT: a scheme has one sender.
 
+pub mod beside;
 #[cfg(test)]
 mod contract;
 pub mod http;
@@ -132,27 +133,9 @@ impl Sender for Senders {
         rules: &'a DestinationRules,
         budget: Duration,
     ) -> BoxFuture<'a, Attempt> {
-        match self.of(notification.request.url.scheme()) {
-            Some(sender) if rules.hidden.is_empty() => sender.send(notification, rules, budget),
-            // A receiver may send back what it got: a secret never stands in a result.
-            Some(sender) => Box::pin(async move {
-                let mut attempt = sender.send(notification, rules, budget).await;
-                if let Cow::Owned(hidden) = rules.hide(&attempt.excerpt) {
-                    attempt.excerpt = hidden.into();
-                }
-                if let Cow::Owned(hidden) = rules.hide(attempt.detail.as_bytes()) {
-                    attempt.detail = String::from_utf8_lossy(&hidden).into_owned();
-                }
-                attempt
-            }),
-            None => {
-                let mut attempt = blank(notification.attempt, self.tools.clock.now());
-                attempt.error = Some(crate::port::ErrorClass::Refused);
-                if let Err(refused) = self.check(&notification.request, rules) {
-                    attempt.detail = refused.detail;
-                }
-                Box::pin(std::future::ready(attempt))
-            }
+        match &rules.beside {
+            None => self.send_to_receiver(notification, rules, budget),
+            Some(second) => beside::send(self, second, notification, rules, budget),
         }
     }
 
@@ -185,6 +168,39 @@ impl Sender for Senders {
     }
 }
 
+impl Senders {
+    /// Sends to the receiver itself, whatever second URL it has.
+    fn send_to_receiver<'a>(
+        &'a self,
+        notification: &'a Notification,
+        rules: &'a DestinationRules,
+        budget: Duration,
+    ) -> BoxFuture<'a, Attempt> {
+        match self.of(notification.request.url.scheme()) {
+            Some(sender) if rules.hidden.is_empty() => sender.send(notification, rules, budget),
+            // A receiver may send back what it got: a secret never stands in a result.
+            Some(sender) => Box::pin(async move {
+                let mut attempt = sender.send(notification, rules, budget).await;
+                if let Cow::Owned(hidden) = rules.hide(&attempt.excerpt) {
+                    attempt.excerpt = hidden.into();
+                }
+                if let Cow::Owned(hidden) = rules.hide(attempt.detail.as_bytes()) {
+                    attempt.detail = String::from_utf8_lossy(&hidden).into_owned();
+                }
+                attempt
+            }),
+            None => {
+                let mut attempt = blank(notification.attempt, self.tools.clock.now());
+                attempt.error = Some(crate::port::ErrorClass::Refused);
+                if let Err(refused) = self.check(&notification.request, rules) {
+                    attempt.detail = refused.detail;
+                }
+                Box::pin(std::future::ready(attempt))
+            }
+        }
+    }
+}
+
 /// An attempt of which nothing has happened yet.
 fn blank(number: u32, started: Timestamp) -> Attempt {
     Attempt {
@@ -199,6 +215,7 @@ fn blank(number: u32, started: Timestamp) -> Attempt {
         excerpt: Bytes::new(),
         retry_after: None,
         sent: false,
+        beside: None,
     }
 }
 

@@ -123,6 +123,15 @@ impl TimeForm {
 }
 
 impl Name {
+    /// Whether it is known while the line is read alone, and not of a request.
+    pub(crate) fn is_of_line(&self) -> bool {
+        match self {
+            Self::Field(_) | Self::Attribute(_) => true,
+            Self::Parameter(_) => false,
+            Self::Builtin(builtin) => matches!(builtin, Builtin::Accepted(_)),
+        }
+    }
+
     /// Reads a name as it stands in a macro.
     ///
     /// # Errors

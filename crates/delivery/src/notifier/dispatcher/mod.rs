@@ -319,6 +319,11 @@ impl Dispatcher {
     /// A settle ended; its messages have left.
     pub fn settled(&mut self, keys: &[MessageKey]) {
         self.settling.ended();
+        self.forget(keys);
+    }
+
+    /// Messages that were settled apart from the settle that they were given to have left.
+    pub fn forget(&mut self, keys: &[MessageKey]) {
         for key in keys {
             self.messages.remove(*key);
         }
@@ -517,6 +522,7 @@ fn cancelled(at: Moment, number: u32) -> Attempt {
         excerpt: Bytes::new(),
         retry_after: None,
         sent: true,
+        beside: None,
     }
 }
 
