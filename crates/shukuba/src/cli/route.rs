@@ -231,9 +231,34 @@ fn table(tested: &Tested) -> String {
             .iter()
             .map(|address| ("address", address.clone())),
     );
+    rows.extend(tested.beside.iter().flat_map(beside));
     rows.push(match &tested.problem {
         None => ("would be", "sent".to_owned()),
         Some(problem) => ("would not be sent", problem.clone()),
     });
     output::pairs(&rows)
+}
+
+/// What would go to a second URL, each row under its kind.
+fn beside(one: &route_test::Beside) -> Vec<(&'static str, String)> {
+    let name = match one.kind.as_str() {
+        "shadow" => "shadow",
+        _ => "canary",
+    };
+    let chosen = match one.is_chosen {
+        Some(true) => "this one is chosen",
+        Some(false) => "this one is not chosen",
+        None => "chosen by the message's id",
+    };
+    let (share, rules) = (one.share, &one.destination);
+    let mut rows = vec![(name, format!("share {share}, {chosen}; rules of `{rules}`"))];
+    rows.extend(one.url.iter().map(|url| (name, url.clone())));
+    rows.extend(
+        one.skipped
+            .iter()
+            .map(|why| (name, format!("would be left out: {why}"))),
+    );
+    let headers = one.headers.iter();
+    rows.extend(headers.map(|(header, value)| (name, format!("header {header}: {value}"))));
+    rows
 }

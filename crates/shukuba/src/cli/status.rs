@@ -89,6 +89,41 @@ fn missing(status: &Value) -> Vec<String> {
     lines.collect()
 }
 
+/// A table of what came of each kind of second URL, where there are any.
+fn besides(status: &Value) -> Vec<String> {
+    let of = |kind: &str, head: &[&str], members: &[&str]| {
+        let rows: Vec<Vec<String>> = list(status, "beside")
+            .iter()
+            .filter(|one| text(one, "kind") == kind)
+            .map(|one| {
+                let names = [text(one, "destination"), text(one, "to")];
+                let counts = members.iter().map(|name| number(one, name));
+                names.into_iter().chain(counts).collect()
+            })
+            .collect();
+        (!rows.is_empty()).then(|| output::table(head, rows))
+    };
+    let shadow = of(
+        "shadow",
+        &[
+            "shadow of",
+            "to",
+            "agreed",
+            "differed",
+            "uncompared",
+            "failed",
+            "skipped",
+        ],
+        &["agrees", "differs", "alone", "failed", "skipped"],
+    );
+    let canary = of(
+        "canary",
+        &["canary of", "to", "delivered", "failed", "skipped"],
+        &["delivered", "failed", "skipped"],
+    );
+    shadow.into_iter().chain(canary).collect()
+}
+
 fn table(status: &Value) -> String {
     let routes = list(status, "routes").iter().map(|route| {
         let paused = if route.get("is_paused") == Some(&Value::Bool(true)) {
@@ -153,6 +188,7 @@ fn table(status: &Value) -> String {
         ));
     }
     parts.extend(limits(status));
+    parts.extend(besides(status));
     let pauses = list(status, "pauses").iter();
     parts.extend(pauses.map(|pause| {
         format!(

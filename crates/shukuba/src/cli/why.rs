@@ -96,7 +96,11 @@ fn story(story: &Value, several: &str, rests: &[Value]) -> String {
             lines.push(format!("  from {}", from(origin, line.unwrap_or(1))));
         }
     }
-    lines.extend(attempts.iter().map(attempt));
+    lines.extend(
+        attempts
+            .iter()
+            .flat_map(|one| [attempt(one)].into_iter().chain(beside(one))),
+    );
     let state = text(story, "state");
     lines.extend(
         list(story, "waiting")
@@ -228,6 +232,35 @@ fn attempt(attempt: &Value) -> String {
         text(attempt, "address"),
         text(attempt, "notifier"),
     )
+}
+
+/// What became of it at a second URL.
+fn beside(attempt: &Value) -> Option<String> {
+    let (kind, one) = ["shadow", "canary"]
+        .iter()
+        .find_map(|kind| Some((kind, attempt.get(kind)?)))?;
+    let micros = one.get("total_us").and_then(Value::as_u64);
+    let took = micros.map_or_else(String::new, |micros| {
+        let took = std::time::Duration::from_micros(micros);
+        format!(" in {:.1}ms", took.as_secs_f64() * 1000.0)
+    });
+    let skipped = match text(one, "skipped") {
+        why if why.is_empty() => why,
+        why => format!("left out: {why}"),
+    };
+    let what = said(&[
+        skipped,
+        text(one, "status"),
+        text(one, "error"),
+        text(one, "detail"),
+    ]);
+    let end = match (one.get("agrees"), one.get("delivered")) {
+        (Some(Value::Bool(true)), _) => ", agrees",
+        (Some(Value::Bool(false)), _) => ", DIFFERS",
+        (_, Some(Value::Bool(true))) => ", delivered by it",
+        _ => "",
+    };
+    Some(format!("    {kind} {}: {what}{took}{end}", text(one, "to")))
 }
 
 /// ` settled …`, where that was long after the attempt.

@@ -18,6 +18,7 @@ const SOURCES: &[&str] = &[
     include_str!("../../../delivery/src/config/sign.rs"),
     include_str!("../../../delivery/src/config/breaker.rs"),
     include_str!("../../../delivery/src/config/dns.rs"),
+    include_str!("../../../delivery/src/config/beside.rs"),
     include_str!("../../../delivery/src/config/work.rs"),
 ];
 
@@ -87,6 +88,14 @@ const SECTIONS: &[Section] = &[
     Section {
         head: "destinations.\"HOST\".breaker",
         of: "BreakerTable",
+    },
+    Section {
+        head: "destinations.\"HOST\".shadow",
+        of: "Shadow",
+    },
+    Section {
+        head: "destinations.\"HOST\".canary",
+        of: "Canary",
     },
     Section {
         head: "notifier",

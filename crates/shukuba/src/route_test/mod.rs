@@ -49,6 +49,27 @@ pub(crate) struct Tested {
     pub(crate) relay: Option<String>,
     /// Where it would connect to.
     pub(crate) addresses: Vec<String>,
+    /// What would go to a second URL.
+    pub(crate) beside: Option<Beside>,
+}
+
+/// What would go to a second URL.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Beside {
+    /// `shadow` or `canary`.
+    pub(crate) kind: String,
+    /// The whole URL; none where nothing would go there.
+    pub(crate) url: Option<String>,
+    /// Why nothing would.
+    pub(crate) skipped: Option<String>,
+    /// The part of the notifications that is chosen.
+    pub(crate) share: f64,
+    /// Whether this one is; none where its id is the message's.
+    pub(crate) is_chosen: Option<bool>,
+    /// The name of the rules that apply there.
+    pub(crate) destination: String,
+    /// The headers, with the values of the line alone.
+    pub(crate) headers: Vec<(String, String)>,
 }
 
 /// What lines are tried on, without anything being sent.
@@ -129,6 +150,7 @@ pub(crate) async fn run(stage: &Stage<'_>, line: &str) -> Tested {
             }
             tested.destination = Some(name_of(&rules, &parsed.request.url));
             tested.bytes = written(stage, &parsed, &rules);
+            tested.beside = beside(stage, &parsed, &rules);
             tell(&mut tested, parsed, &rules, &own);
             hide(&mut tested, stage.format, &rules);
         }
@@ -144,9 +166,9 @@ fn name_of(rules: &DestinationRules, url: &url::Url) -> String {
     }
 }
 
-/// The very bytes that would be sent, without secrets; `None` where they are not known before they are sent (mails).
-fn written(stage: &Stage<'_>, parsed: &Parsed, rules: &DestinationRules) -> Option<String> {
-    let notification = Notification {
+/// The first attempt of what a line asks for.
+fn first_attempt(parsed: &Parsed) -> Notification {
+    Notification {
         id: Arc::from(parsed.id.as_deref().unwrap_or(ID)),
         request: parsed.request.clone(),
         attempt: 1,
@@ -155,7 +177,12 @@ fn written(stage: &Stage<'_>, parsed: &Parsed, rules: &DestinationRules) -> Opti
         message_id: Arc::from(""),
         origin: None,
         replay: None,
-    };
+    }
+}
+
+/// The very bytes that would be sent, without secrets; `None` where they are not known before they are sent (mails).
+fn written(stage: &Stage<'_>, parsed: &Parsed, rules: &DestinationRules) -> Option<String> {
+    let notification = first_attempt(parsed);
     let mut bytes = stage.senders.written(&notification, rules).ok()?;
     // Headers that hold a secret as it is are hidden by `rules.hidden` as well.
     bytes = rules.hide(&bytes).into_owned();
@@ -176,13 +203,36 @@ fn hide(tested: &mut Tested, format: &Format, rules: &DestinationRules) {
         .for_each(|(_, value)| hidden(value));
 }
 
-/// `own`: the headers that the rules give the request.
-fn tell(tested: &mut Tested, parsed: Parsed, rules: &DestinationRules, own: &[&str]) {
-    let request = parsed.request;
-    tested.id = parsed.id;
-    tested.expires_at = parsed.expires_at.map(base::Timestamp::rfc3339);
-    tested.method = Some(request.method.to_string());
-    tested.url = Some(request.url.to_string());
+/// What would go to the receiver's second URL.
+fn beside(stage: &Stage<'_>, parsed: &Parsed, rules: &DestinationRules) -> Option<Beside> {
+    let second = rules.beside.as_ref()?;
+    let there = second.rules()?;
+    let notification = first_attempt(parsed);
+    let mut told = Beside {
+        kind: second.kind().name().to_owned(),
+        share: second.share(),
+        is_chosen: parsed.id.as_deref().map(|id| second.takes(id)),
+        destination: there.name.to_string(),
+        ..Beside::default()
+    };
+    match second.request(&notification, rules, stage.clock.now()) {
+        Err(skip) => told.skipped = Some(skip.to_string()),
+        Ok(made) => {
+            let own = stage.senders.own_headers(&made.request, there);
+            told.url = Some(made.request.url.to_string());
+            told.headers = headers(made.request.headers, &own, there, &made.id);
+        }
+    }
+    Some(told)
+}
+
+/// Those of the request and `own`, which the rules give it, as they may be shown.
+fn headers(
+    all: Vec<(String, String)>,
+    own: &[&str],
+    rules: &DestinationRules,
+    id: &str,
+) -> Vec<(String, String)> {
     let masking = Masking::default();
     let shown = |(name, value): (String, String)| {
         let is_secret = masking.hides(name.as_bytes())
@@ -193,13 +243,11 @@ fn tell(tested: &mut Tested, parsed: Parsed, rules: &DestinationRules, own: &[&s
         (name, if is_secret { MASK.to_owned() } else { value })
     };
     let replaced = |name: &str| own.iter().any(|own| own.eq_ignore_ascii_case(name));
-    tested.headers = request
-        .headers
+    let mut headers: Vec<_> = all
         .into_iter()
         .filter(|(name, _)| !replaced(name))
         .map(shown)
         .collect();
-    let id = tested.id.as_deref().unwrap_or(ID);
     // Static headers may hold secrets: their names only.
     let set = |name: &&str| {
         let is_id = name.eq_ignore_ascii_case(&rules.id_header);
@@ -210,7 +258,19 @@ fn tell(tested: &mut Tested, parsed: Parsed, rules: &DestinationRules, own: &[&s
         };
         ((*name).to_owned(), value.to_owned())
     };
-    tested.headers.extend(own.iter().map(set));
+    headers.extend(own.iter().map(set));
+    headers
+}
+
+/// `own`: the headers that the rules give the request.
+fn tell(tested: &mut Tested, parsed: Parsed, rules: &DestinationRules, own: &[&str]) {
+    let request = parsed.request;
+    tested.id = parsed.id;
+    tested.expires_at = parsed.expires_at.map(base::Timestamp::rfc3339);
+    tested.method = Some(request.method.to_string());
+    tested.url = Some(request.url.to_string());
+    let id = tested.id.as_deref().unwrap_or(ID);
+    tested.headers = headers(request.headers, own, rules, id);
     tested.rules = rules_of(rules);
     tested.body_bytes = request.body.len();
     tested.body =

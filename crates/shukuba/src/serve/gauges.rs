@@ -82,6 +82,38 @@ pub(crate) static HELP: &[Help] = &[
         "Breaker of a destination, the worst of the route's notifiers: 0 closed, 1 half-open, 2 open",
     ),
     ("shukuba_attempts_total", "Attempts to send"),
+    (
+        "shukuba_shadow_agreed_total",
+        "Copies that were answered as the receiver answered",
+    ),
+    (
+        "shukuba_shadow_differed_total",
+        "Copies that were answered otherwise than the receiver answered",
+    ),
+    (
+        "shukuba_shadow_uncompared_total",
+        "Copies that were answered while the receiver was not",
+    ),
+    (
+        "shukuba_shadow_failed_total",
+        "Copies that were not answered",
+    ),
+    (
+        "shukuba_shadow_skipped_total",
+        "Copies left out: too many under way, or with a secret in them",
+    ),
+    (
+        "shukuba_canary_delivered_total",
+        "Notifications that a canary took",
+    ),
+    (
+        "shukuba_canary_failed_total",
+        "Notifications that a canary did not take, sent to the receiver itself",
+    ),
+    (
+        "shukuba_canary_skipped_total",
+        "Notifications for a canary that went to the receiver at once",
+    ),
     ("shukuba_attempt_seconds", "How long attempts to send took"),
     ("shukuba_calls_total", "Signed calls by their outcome"),
     ("shukuba_call_seconds", "How long signed calls took"),

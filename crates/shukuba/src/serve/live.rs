@@ -50,7 +50,9 @@ impl Live {
         config.server = old.config.server.clone();
         config.store = old.config.store.clone();
         config.results.url.clone_from(&old.config.results.url);
-        *self.now.write() = Arc::new(Now::of(config, &self.app.secrets())?);
+        let new = Now::of(config, &self.app.secrets())?;
+        new.destinations.go_on(&old.destinations);
+        *self.now.write() = Arc::new(new);
         Ok(needing)
     }
 }

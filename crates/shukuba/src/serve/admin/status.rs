@@ -5,6 +5,7 @@ use std::time::Duration;
 use base::Timestamp;
 use bytes::Bytes;
 use delivery::ledger::{Detail, QueueReport};
+use delivery::sender::beside::Figures;
 use serde::{Deserialize, Serialize};
 use store::Room;
 
@@ -16,6 +17,8 @@ const RATE_SPAN: Duration = Duration::from_secs(10);
 /// Destinations that are shown, the worst first; and those of a route whose limits are.
 const WORST: usize = 10;
 const LIMITS: usize = 20;
+/// Destinations with a second URL that are shown, by name.
+const BESIDES: usize = 100;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -78,6 +81,16 @@ struct LimitStatus {
     refused: u64,
 }
 
+/// What came of a destination's second URL since the server started, all routes together.
+#[derive(Debug, Serialize)]
+struct BesideStatus {
+    destination: String,
+    kind: &'static str,
+    to: String,
+    #[serde(flatten)]
+    figures: Figures,
+}
+
 #[derive(Debug, Serialize)]
 struct Disk {
     /// `normal`, `low`, `reserve` or `full`.
@@ -119,6 +132,7 @@ pub(super) async fn status(desk: &Desk, input: Bytes) -> Answer {
         "routes": shown,
         "destinations": destinations,
         "limits": limits,
+        "beside": besides(desk),
         "pauses": desk.ledger.pauses(),
         "disk": disk(desk),
         "results": results(desk),
@@ -182,6 +196,23 @@ fn limits_of(desk: &Desk, route: &LiveRoute) -> impl Iterator<Item = LimitStatus
         rate_per_sec: one.rate_per_sec,
         refused: one.refused,
     })
+}
+
+fn besides(desk: &Desk) -> Vec<BesideStatus> {
+    let now = desk.live.now();
+    let mut all: Vec<_> = now
+        .destinations
+        .seconds()
+        .map(|(rules, second)| BesideStatus {
+            destination: rules.name.to_string(),
+            kind: second.kind().name(),
+            to: second.to().to_string(),
+            figures: second.figures(),
+        })
+        .collect();
+    all.sort_by(|a, b| a.destination.cmp(&b.destination));
+    all.truncate(BESIDES);
+    all
 }
 
 fn results(desk: &Desk) -> Results {
