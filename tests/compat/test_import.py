@@ -189,6 +189,15 @@ def test_convoy(tmp_path, receiver):
     assert own["retry"]["default"] == ["10s", "20s", "40s", "80s", "160s", "320s"]
     assert rules["destinations"][f"127.0.0.1:{receiver.port}/convoy/simple"]["rate"] == "1/s"
     assert rules["routes"]["s2s"]["retry_for"] == "690s"
+    auth = rules["destinations"][f"127.0.0.1:{receiver.port}/convoy/token"]["auth"]
+    assert auth == {
+        "kind": "oauth2",
+        "token_url": "https://id.customer.example/oauth/token",
+        "client_id": "shop",
+        "client_secret": "${secret:CONVOY_01HTOKEN.client-secret}",
+        "scope": "events.write",
+    }
+    assert "application/x-www-form-urlencoded" in said
     assert "01HPAUSED" in said and "pause destination" in said
 
 
@@ -236,7 +245,7 @@ def test_secrets_are_shown_nowhere_and_a_second_import_changes_nothing(product, 
     assert (config.read_text(), (tmp_path / "data/secrets.json").read_bytes()) == (text, sealed)
     assert dry.stdout.strip() in text and first.returncode == second.returncode == dry.returncode
     shown = "".join([text, sealed.decode(), *(run.stdout + run.stderr for run in (dry, first, second))])
-    for secret in ("convoy-", "customer-key", "pa$$", "1b4c6f1e", "outpost-secret", "secret123", "AKIA"):
+    for secret in ("convoy-", "customer-key", "pa$$", "1b4c6f1e", "outpost-secret", "secret123", "token-secret", "AKIA"):
         assert secret not in shown
     for letter, count in ((b"o", 24), (b"a", 32), (b"n", 24), (b"m", 24)):
         assert key(letter, count).removeprefix("whsec_") not in shown

@@ -83,7 +83,7 @@ fn bundle(server: &Server) -> anyhow::Result<Option<String>> {
 }
 
 /// A word for a shell; quoted only where it has to be.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./:@%+=,".contains(&byte);
     if text.bytes().all(is_plain) {
         return text.to_owned();

@@ -12,7 +12,7 @@ mod backup;
 mod check_data;
 mod config;
 mod dead;
-mod env;
+pub(crate) mod env;
 mod import;
 mod key;
 mod ledger;

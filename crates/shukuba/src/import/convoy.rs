@@ -128,7 +128,7 @@ pub(super) fn read(
     project: &Project,
     context: Context<'_>,
 ) -> Result<Found, String> {
-    if is_project(record) || record.text(&["deleted_at"])?.is_some() {
+    if is_project(record) || record.has_time("deleted_at")? {
         return Ok(Found::None);
     }
     let id = record.needed(&["uid", "id"])?;
@@ -151,7 +151,7 @@ pub(super) fn read(
         ..Endpoint::default()
     };
     let live: Vec<_> = read::objects(record.list("secrets")?)
-        .filter(|secret| !matches!(secret.text(&["deleted_at"]), Ok(Some(_))))
+        .filter(|secret| !matches!(secret.has_time("deleted_at"), Ok(true)))
         .collect();
     for secret in live.iter().rev() {
         let value = secret.needed(&["value"])?;
@@ -175,6 +175,15 @@ pub(super) fn read(
     let per = record.seconds("rate_limit_duration")?.unwrap_or(60).max(1);
     if let Some(count) = record.count(&["rate_limit"])?.filter(|count| *count > 0) {
         endpoint.rate(count, per);
+    }
+    match record
+        .text(&["content_type"])?
+        .unwrap_or("application/json")
+    {
+        "application/json" => {}
+        other => endpoint.note(format!(
+            "is sent `{other}`: give such a body and its content-type in the lines"
+        )),
     }
     if record.get(&["mtls_client_cert"]).is_some() {
         endpoint.note("has a client certificate: set `client_certificate` and `client_key`");
@@ -262,6 +271,7 @@ fn take_oauth2(endpoint: &mut Endpoint, auth: &Record) -> Result<(), String> {
         return Ok(());
     };
     let owned = |key: &str| Ok::<_, String>(oauth2.text(&[key])?.map(str::to_owned));
+    endpoint.note("gets OAuth 2 tokens: where their server refuses it, add `client_auth = \"body\"` to `[….auth]`");
     endpoint.auth = Some(Auth::Oauth2 {
         url: oauth2.needed(&["url"])?.to_owned(),
         id: oauth2.needed(&["client_id"])?.to_owned(),

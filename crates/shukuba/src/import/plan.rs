@@ -12,6 +12,7 @@ use url::Url;
 
 use super::endpoint::{Auth, Endpoint, Found};
 use super::{Product, name};
+use crate::cli::env::quoted;
 use crate::output;
 
 /// The longest comment of an endpoint, in characters. Chosen.
@@ -132,7 +133,8 @@ impl Plan {
         };
         if endpoint.is_disabled {
             endpoint.note(format!(
-                "is disabled there, and lines for it would be sent: `shukuba pause destination {destination}`"
+                "is disabled there, and lines for it would be sent: `shukuba pause destination {}`",
+                quoted(&destination)
             ));
         }
         if !destination.contains('/') && (!endpoint.headers.is_empty() || endpoint.auth.is_some()) {

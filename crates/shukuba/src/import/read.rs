@@ -117,6 +117,12 @@ impl Record {
         })
     }
 
+    /// Whether a time is there: not null, and not Go's zero.
+    pub(super) fn has_time(&self, key: &str) -> Result<bool, String> {
+        let time = self.text(&[key])?;
+        Ok(time.is_some_and(|time| !time.starts_with("0001-")))
+    }
+
     pub(super) fn is(&self, key: &str) -> Result<bool, String> {
         match self.get(&[key]) {
             None => Ok(false),

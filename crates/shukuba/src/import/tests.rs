@@ -238,3 +238,28 @@ fn a_host_without_a_path_is_warned_of() {
             .any(|remark| remark.text.contains("has no path"))
     );
 }
+
+#[test]
+fn what_is_printed_to_be_run_is_one_word_of_a_shell() {
+    let mut records = records(Product::Svix, "https://h.example/$(reboot);'a", "x", "x-a");
+    records[0]["disabled"] = json!(true);
+    let plan = planned(Product::Svix, &records).unwrap();
+    let said = plan
+        .remarks
+        .iter()
+        .find(|remark| remark.text.contains("pause"));
+    let said = &said.unwrap().text;
+    assert!(
+        said.ends_with(r"destination 'h.example/$(reboot);'\''a'`"),
+        "{said}"
+    );
+}
+
+#[test]
+fn times_of_go_that_are_zero_are_none() {
+    let zero = "0001-01-01T00:00:00Z";
+    let secrets = json!([{ "value": "a", "deleted_at": "2026-01-01T00:00:00Z" }, { "value": "b", "deleted_at": zero }]);
+    let endpoint = json!([{ "uid": "a", "url": "https://h.example/a", "secrets": secrets, "deleted_at": zero }]);
+    let plan = planned(Product::Convoy, &endpoint).unwrap();
+    assert_eq!(plan.secrets["CONVOY_a"], "b");
+}
