@@ -1,7 +1,7 @@
 //! Which rules apply to a receiver: the longest path below its host, exact host (with port, then without), the longest
 //! `*.domain`, then `*`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,12 +19,45 @@ use crate::sender::beside::Second;
 pub struct Destinations {
     /// By name: a host, or a host with a path.
     exact: HashMap<String, Arc<DestinationRules>, FixedState>,
-    /// The paths that have rules of their own, by host, the longest first. Most settings have none, and then URLs are asked
-    /// for their host alone.
-    paths: HashMap<String, Vec<String>, FixedState>,
+    /// The paths that have rules of their own, by host. Most settings have none, and then URLs are asked for their host alone.
+    paths: HashMap<String, Paths, FixedState>,
     /// By domain, without `*.`.
     wild: HashMap<String, Arc<DestinationRules>, FixedState>,
     default: Arc<DestinationRules>,
+}
+
+/// Paths of a host. Thousands may have rules of their own, so they are looked up, not walked through.
+#[derive(Clone, Debug, Default)]
+struct Paths {
+    all: HashSet<String, FixedState>,
+    bytes_max: usize,
+}
+
+impl Paths {
+    fn add(&mut self, path: &str) {
+        self.all.insert(path.to_owned());
+        self.bytes_max = self.bytes_max.max(path.len());
+    }
+
+    /// The longest of these that `path` is or lies below. What is longer than all of them is not looked at: a URL may have
+    /// thousands of `/`.
+    fn longest_above(&self, path: &str) -> Option<&str> {
+        let mut above = match path.get(..=self.bytes_max) {
+            Some(longest) => cut(longest)?,
+            None => path,
+        };
+        loop {
+            if let Some(found) = self.all.get(above) {
+                return Some(found);
+            }
+            above = cut(above)?;
+        }
+    }
+}
+
+/// What a path lies below.
+fn cut(path: &str) -> Option<&str> {
+    path.rsplit_once('/').map(|(above, _)| above)
 }
 
 impl Default for Destinations {
@@ -59,8 +92,7 @@ impl Destinations {
             let rules = own.resolve(name, &all.default, &settings.secrets, secrets)?;
             if let (host, Some(path)) = split(name) {
                 let paths = all.paths.entry(host.to_owned()).or_default();
-                paths.push(path.to_owned());
-                paths.sort_by_key(|path| std::cmp::Reverse(path.len()));
+                paths.add(path);
             }
             match name.strip_prefix("*.") {
                 Some(domain) => all.wild.insert(domain.to_owned(), Arc::new(rules)),
@@ -155,14 +187,7 @@ impl Destinations {
 
     /// The longest path with rules that `path` is or lies below. One of `host:port` stands over those of the host.
     fn path_of(&self, authority: &str, path: &str) -> Option<&str> {
-        let longest = |host: &str| {
-            let paths = self.paths.get(host)?.iter();
-            let mut above = paths.filter(|above| {
-                let below = path.strip_prefix(above.as_str());
-                below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-            });
-            above.next().map(String::as_str)
-        };
+        let longest = |host: &str| self.paths.get(host)?.longest_above(path);
         let host = host_of(authority);
         let of_host = || (host != authority).then(|| longest(host)).flatten();
         longest(authority).or_else(of_host)
@@ -290,6 +315,36 @@ pub fn host_of(receiver: &str) -> &str {
 mod tests {
     use super::*;
     use crate::config::{Destination, SystemSecrets};
+
+    /// The rule as it is written down: of all paths that are the path or above it, the longest.
+    fn longest_of<'a>(all: &[&'a str], path: &str) -> Option<&'a str> {
+        let is_above = |above: &&&str| {
+            let below = path.strip_prefix(**above);
+            below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let above = all.iter().filter(is_above);
+        above.max_by_key(|path| path.len()).copied()
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_longest_path_above_is_found(all in proptest::collection::vec("(/[ab]{0,2}){1,4}", 0..8), path in "(/[abc]{0,2}){0,6}") {
+            let all: Vec<&str> = all.iter().map(|path| path.trim_end_matches('/')).filter(|path| !path.is_empty()).collect();
+            let mut paths = Paths::default();
+            all.iter().for_each(|path| paths.add(path));
+            proptest::prop_assert_eq!(paths.longest_above(&path), longest_of(&all, &path));
+        }
+    }
+
+    #[test]
+    fn a_url_of_many_parts_is_not_walked_through() {
+        let mut paths = Paths::default();
+        (0..10_000).for_each(|number| paths.add(&format!("/hooks/{number}")));
+        let long = format!("/hooks/77{}", "/".repeat(1 << 20));
+        assert_eq!(paths.longest_above(&long), Some("/hooks/77"));
+        let long = format!("/hooks{}", "/".repeat(1 << 20));
+        assert_eq!(paths.longest_above(&long), None);
+    }
 
     #[test]
     fn the_most_specific_wins() {
