@@ -17,6 +17,7 @@
 mod action;
 mod beside;
 mod dispatcher;
+mod handle;
 mod leases;
 mod limits;
 mod load;
@@ -32,9 +33,10 @@ mod units;
 
 pub use action::{Action, Counts, Directives, Held, JobKey, MessageKey, Moment, Send};
 pub use dispatcher::{Dispatcher, Setup, UNKNOWN_DESTINATION};
+pub use handle::Handle;
 pub use limits::{LimitState, Limits, summed};
 pub use quota::parts as turns;
-pub use run::{Handle, Notifier, Parts, Summary};
+pub use run::{Notifier, Parts, Summary};
 pub use unit::BreakerState;
 
 #[cfg(test)]

@@ -18,11 +18,12 @@ use tracing::{debug, warn};
 use super::action::{Action, Counts, Directives, Held, JobKey, MessageKey, Moment, Send};
 use super::beside;
 use super::dispatcher::{Dispatcher, Setup};
+use super::handle::{Handle, Orders};
 use super::limits::Limits;
 use super::load::Load;
 use super::metrics::emit;
 use super::quota::Quota;
-use crate::allot::{Allotments, Waiting};
+use crate::allot::Waiting;
 use crate::config;
 use crate::destinations::Destinations;
 use crate::format::Format;
@@ -38,9 +39,6 @@ const WAITING_EVERY: Duration = Duration::from_millis(25);
 /// The wait between two tries to settle: doubles from the first to the second.
 const SETTLE_BACKOFF_MIN: Duration = Duration::from_millis(50);
 const SETTLE_BACKOFF_MAX: Duration = Duration::from_secs(5);
-
-/// What is left to one that retires beyond its longest send, to store the last results: twice what its end keeps for that.
-const RETIRE_MARGIN: Duration = Duration::from_secs(10);
 
 /// What a notifier is made of.
 #[derive(Clone, Debug)]
@@ -78,87 +76,6 @@ pub struct Summary {
     pub counts: Counts,
     /// Messages whose results could not be stored: their leases end and they come again.
     pub unsettled: u64,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Orders {
-    directives: Directives,
-    stop_within: Option<Duration>,
-}
-
-/// Directs a running notifier. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Handle {
-    orders: Arc<watch::Sender<Orders>>,
-    leaving: watch::Receiver<Option<Held>>,
-    limits: watch::Receiver<Limits>,
-    waiting: watch::Receiver<Waiting>,
-    longest_send: Duration,
-}
-
-impl Handle {
-    /// Gives new directives.
-    pub fn direct(&self, directives: Directives) {
-        self.orders
-            .send_modify(|orders| orders.directives = directives);
-    }
-
-    /// Changes the directives.
-    pub fn modify(&self, change: impl FnOnce(&mut Directives)) {
-        self.orders
-            .send_modify(|orders| change(&mut orders.directives));
-    }
-
-    /// Gives it other parts of the rates that it shares; nothing happens where they are those that it has.
-    pub fn allot(&self, allotments: Allotments) {
-        self.orders.send_if_modified(|orders| {
-            let is_new = orders.directives.allotments != allotments;
-            if is_new {
-                orders.directives.allotments = allotments;
-            }
-            is_new
-        });
-    }
-
-    /// Ends the notifier: nothing more starts, what is in flight may take `grace`.
-    pub fn stop(&self, grace: Duration) {
-        self.orders.send_modify(|orders| {
-            orders.stop_within = Some(orders.stop_within.map_or(grace, |known| known.min(grace)));
-        });
-    }
-
-    /// Ends the notifier: nothing more starts, what is in flight may take as long as its rules say.
-    pub fn retire(&self) {
-        self.stop(self.longest_send + RETIRE_MARGIN);
-    }
-
-    /// What it still has in flight when it takes nothing new any more: it was stopped, or its life nears its end. `None`
-    /// while it takes what comes.
-    #[must_use]
-    pub fn leaving(&self) -> Option<Held> {
-        match self.leaving.has_changed() {
-            Ok(_) => self.leaving.borrow().clone(),
-            Err(_) => Some(Held::default()),
-        }
-    }
-
-    /// How the limits of its destinations stand, not a second old.
-    #[must_use]
-    pub fn limits(&self) -> Limits {
-        self.limits.borrow().clone()
-    }
-
-    /// How many lines wait with it for receivers whose rate other notifiers of its route share.
-    #[must_use]
-    pub fn waiting(&self) -> Waiting {
-        self.waiting.borrow().clone()
-    }
-
-    /// Waits until it takes nothing new.
-    pub async fn left(&self) {
-        // An error says that it has ended.
-        let _ = self.leaving.clone().wait_for(Option::is_some).await;
-    }
 }
 
 /// A notifier that has not begun.

@@ -188,7 +188,7 @@ fn rows(known: &[SecretInfo], config: &Config) -> Vec<Row> {
 fn uses(config: &Config) -> BTreeMap<String, Vec<String>> {
     let mut uses = BTreeMap::new();
     // What cannot be written as TOML names nothing.
-    if let Ok(table) = toml::Value::try_from(&config.filled()) {
+    if let Ok(table) = toml::Value::try_from(config.filled()) {
         walk(&table, &mut Vec::new(), &mut uses);
     }
     uses
