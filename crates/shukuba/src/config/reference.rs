@@ -17,6 +17,7 @@ const SOURCES: &[&str] = &[
     include_str!("../../../delivery/src/config/auth.rs"),
     include_str!("../../../delivery/src/config/sign.rs"),
     include_str!("../../../delivery/src/config/breaker.rs"),
+    include_str!("../../../delivery/src/config/retry.rs"),
     include_str!("../../../delivery/src/config/dns.rs"),
     include_str!("../../../delivery/src/config/beside.rs"),
     include_str!("../../../delivery/src/config/work.rs"),
