@@ -152,7 +152,9 @@ x-key = "${{env:NEW_KEY}}"
             assert "authorization" not in headers and headers["x-key"] == "key-of-the-new-one"
             assert "v=2" in path
         tested = server.json("route", "test", json.dumps({"url": f"http://127.0.0.1:{old.port}/a", "id": "x"}))
-        assert tested["beside"]["url"] == f"http://127.0.0.1:{new.port}/v2/a"
+        assert tested["beside"]["url"] == f"http://127.0.0.1:{new.port}/v2/a?v=2"
+        shown = json.dumps(tested)
+        assert not any(secret in shown for secret in (*SECRETS, "key-of-the-new-one")), shown
         assert tested["beside"]["is_chosen"] is True
     finally:
         server.stop()
