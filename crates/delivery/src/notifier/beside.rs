@@ -73,3 +73,124 @@ fn name(kind: Kind, compared: Compared) -> &'static str {
         (Kind::Shadow, Compared::Skipped) => "ShadowSkipped",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use base::Timestamp;
+    use bytes::Bytes;
+    use parking_lot::Mutex;
+
+    use super::*;
+    use crate::port::{
+        Answered, Ended, ErrorClass, Fate, Lease, LineOutcome, Next, Skip, Tried, Underway, Verdict,
+    };
+    use crate::sender::beside::Second;
+    use crate::verdict::tests::attempt;
+
+    #[derive(Debug, Default)]
+    struct Kept(Mutex<Vec<(&'static str, String)>>);
+
+    impl MetricSink for Kept {
+        fn add(
+            &self,
+            _: &'static str,
+            name: &'static str,
+            dimensions: &[(&'static str, &str)],
+            _: f64,
+        ) {
+            let of = dimensions.iter().map(|(_, value)| *value);
+            let of = of.collect::<Vec<_>>().join(" ");
+            self.0.lock().push((name, of));
+        }
+
+        fn record(&self, _: &'static str, _: &'static str, _: &[(&'static str, &str)], _: f64) {}
+    }
+
+    fn outcome(second: &Arc<Second>, fates: Vec<Option<Fate>>) -> Outcome {
+        let line = |fate: Option<Fate>| {
+            let mut attempt = attempt(Some(200), None);
+            attempt.beside = fate.map(|fate| {
+                let own = Some(Answered {
+                    status: 200,
+                    class: None,
+                });
+                Box::new(Beside {
+                    second: Arc::clone(second),
+                    was_asked: true,
+                    own,
+                    fate,
+                })
+            });
+            LineOutcome {
+                line: 1,
+                notification: "m/1".into(),
+                destination: "old.example".into(),
+                verdict: Verdict::Delivered,
+                number: 1,
+                raw: Bytes::new(),
+                request: None,
+                attempt: Some(Box::new(attempt)),
+                tried: Tried::Usual,
+            }
+        };
+        Outcome {
+            lease: Lease("l".into()),
+            message_id: "m".into(),
+            base: "m".into(),
+            sent_at: Timestamp::from_secs(1),
+            receive_count: 1,
+            origin: None,
+            replay: None,
+            attributes: std::collections::BTreeMap::new(),
+            lines: fates.into_iter().map(line).collect(),
+            next: Next::Gone,
+            carries: Vec::new(),
+        }
+    }
+
+    fn failed() -> Ended {
+        let hung = attempt(None, Some(ErrorClass::TotalTimeout));
+        let class = hung.error.map(ErrorClass::failure_class);
+        Ended::of(hung, class)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_copy_under_way_holds_up_its_own_message_alone() {
+        let to = "https://new.example".parse().unwrap();
+        let second = Second::new(Kind::Shadow, to, 1.0, Duration::from_secs(5), 9);
+        let second = Arc::new(second);
+        let hanging = || {
+            let ends = tokio::time::sleep(Duration::from_secs(5));
+            Some(Fate::Underway(Underway::new(tokio::spawn(async {
+                ends.await;
+                failed()
+            }))))
+        };
+        let key = |slot| MessageKey {
+            slot,
+            generation: 0,
+        };
+        let outcomes = vec![
+            outcome(&second, vec![None]),
+            outcome(&second, vec![None, hanging(), hanging()]),
+            outcome(&second, vec![Some(Fate::Skipped(Skip::Busy))]),
+        ];
+        let begun = tokio::time::Instant::now();
+        let (ready, (late, mut outcomes)) = split((vec![key(0), key(1), key(2)], outcomes));
+        assert_eq!((ready.0, late), (vec![key(0), key(2)], vec![key(1)]));
+        let metrics = Kept::default();
+        count(&metrics, "r", &ready.1);
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+        ended(&mut outcomes).await;
+        assert_eq!(begun.elapsed(), Duration::from_secs(5));
+        assert!(!is_underway(&outcomes[0]));
+        count(&metrics, "r", &outcomes);
+        let of = || "r old.example".to_owned();
+        let names = ["ShadowSkipped", "ShadowFailed", "ShadowFailed"];
+        assert_eq!(*metrics.0.lock(), names.map(|name| (name, of())));
+        assert_eq!((second.figures().failed, second.figures().skipped), (2, 1));
+    }
+}
