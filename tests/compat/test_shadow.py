@@ -9,6 +9,7 @@ import time
 
 import pytest
 from conftest import BIN, ROOT, Server
+from test_elsewhere import Elsewhere
 from test_signing import Receiver
 
 PAGE = (ROOT / "docs/shadow.md").read_text()
@@ -236,3 +237,24 @@ def test_a_reload_keeps_the_figures(tmp_path, pair):
         assert told(server, "shadow", 10, ("agrees",))["agrees"] == 10
     finally:
         server.stop()
+
+
+def test_a_lone_notifier_copies_and_stores_both_answers(tmp_path, pair):
+    old, new = pair(always(200), always(503))
+    running = Elsewhere(tmp_path)
+    try:
+        text = running.config.read_text().replace('kind = "ltsv"', 'kind = "json"')
+        lines = settings(LINES[0], old.port, new.port).removeprefix(BASE)
+        running.config.write_text(text + lines)
+        url = running.urls["s2s"]
+        sent = [{"url": f"http://127.0.0.1:{old.port}/a?n={n}", "method": "POST", "body": "{}", "id": f"n{n}"} for n in range(20)]
+        running.run("send", "--queue", url, input="\n".join(json.dumps(line) for line in sent) + "\n")
+        running.run("notifier", "--route", "s2s", "--queue", url, "--for", "5s")
+        assert (len(old.seen), len(new.seen), running.left("s2s")) == (20, 20, 0)
+        for n in range(20):
+            (story,) = running.json("why", "--results", "s3://results/r", f"n{n}")["stories"]
+            (attempt,) = story["attempts"]
+            assert (attempt["verdict"], attempt["status"]) == ("delivered", 200)
+            assert attempt["shadow"]["status"] == 503 and attempt["shadow"]["agrees"] is False
+    finally:
+        running.server.stop()
