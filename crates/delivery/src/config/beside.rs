@@ -186,7 +186,7 @@ pub(super) fn check_all(all: &BTreeMap<String, Destination>, problems: &mut Prob
         };
         let key = |key: &str| key_of(name, &format!("{}.{key}", kind.name()));
         let at = authority(&to);
-        let rules = name_for(all, &at);
+        let rules = name_for(all, &to);
         if at == *name {
             problems.push(&key("to"), format!("`{at}` is the receiver itself"));
         } else if rules == name {
@@ -232,7 +232,7 @@ pub(super) fn warn_all(all: &BTreeMap<String, Destination>, problems: &mut Probl
             continue;
         };
         let at = authority(&to);
-        if name_for(all, &at) == "*" {
+        if name_for(all, &to) == "*" {
             problems.push(
                 &key_of(name, &format!("{}.to", kind.name())),
                 format!(
@@ -249,9 +249,10 @@ fn second_of(own: &Destination) -> Option<(Kind, Url)> {
     Some((table.kind, base_of(table.to).ok()?))
 }
 
-/// The name that rules for a receiver stand under, as [`crate::destinations::Destinations::find`] has it.
-fn name_for<'a>(all: &'a BTreeMap<String, Destination>, authority: &str) -> &'a str {
-    let host = host_of(authority);
+/// The name that rules for a receiver stand under, as [`crate::destinations::Destinations::of_url`] has it.
+fn name_for<'a>(all: &'a BTreeMap<String, Destination>, url: &Url) -> &'a str {
+    let authority = authority(url);
+    let host = host_of(&authority);
     let known = |name: &str| all.get_key_value(name).map(|(name, _)| name.as_str());
     let wild = || {
         let mut rest = host;
@@ -263,7 +264,20 @@ fn name_for<'a>(all: &'a BTreeMap<String, Destination>, authority: &str) -> &'a 
         }
         None
     };
-    known(authority)
+    // The path, then those above it.
+    let in_path = |host: &str| {
+        let mut path = url.path().trim_end_matches('/');
+        while !path.is_empty() {
+            if let Some(name) = known(&format!("{host}{path}")) {
+                return Some(name);
+            }
+            path = path.rsplit_once('/').map_or("", |(above, _)| above);
+        }
+        None
+    };
+    in_path(&authority)
+        .or_else(|| in_path(host))
+        .or_else(|| known(&authority))
         .or_else(|| known(host))
         .or_else(wild)
         .unwrap_or("*")
@@ -274,7 +288,7 @@ fn comes_back(all: &BTreeMap<String, Destination>, name: &str) -> bool {
     let mut seen = BTreeSet::new();
     let mut at = name;
     while let Some((_, to)) = all.get(at).and_then(second_of) {
-        at = name_for(all, &authority(&to));
+        at = name_for(all, &to);
         if at == name {
             return true;
         }
@@ -456,5 +470,15 @@ mod tests {
         assert!(said.contains("those of `*` hold"), "{said}");
         let text = format!("{text}[destinations.\"*.example\"]\n");
         assert_eq!(only(settings(&text).warnings()), "");
+    }
+
+    #[test]
+    fn rules_of_a_path_are_rules_of_its_own() {
+        let text = "[destinations.\"o.example/in\"]\nshadow = { to = \"https://o.example/TO\" }\n[destinations.\"o.example/next\"]\n";
+        let with = |to: &str| settings(&text.replace("TO", to));
+        assert_eq!(only(with("next/v2").problems()), "");
+        assert_eq!(only(with("next/v2").warnings()), "");
+        assert!(only(with("nextv2").warnings()).contains("those of `*` hold"));
+        assert!(only(with("in/deeper").problems()).contains("has the rules of `o.example/in`"));
     }
 }
