@@ -140,6 +140,9 @@ user = "u"
 password = "primary-password"
 [{there}.headers]
 x-key = "${{env:NEW_KEY}}"
+x-of = "{{@id}} ${{env:NEW_KEY}}"
+[{there}.request]
+query = {{ token = "${{env:NEW_KEY}}" }}
 """
     server = serve(tmp_path, text)
     try:
@@ -153,7 +156,7 @@ x-key = "${{env:NEW_KEY}}"
             assert "authorization" not in headers and headers["x-key"] == "key-of-the-new-one"
             assert "v=2" in path
         tested = server.json("route", "test", json.dumps({"url": f"http://127.0.0.1:{old.port}/a", "id": "x"}))
-        assert tested["beside"]["url"] == f"http://127.0.0.1:{new.port}/v2/a?v=2"
+        assert tested["beside"]["url"] == f"http://127.0.0.1:{new.port}/v2/a?v=2&token=***"
         shown = json.dumps(tested)
         assert not any(secret in shown for secret in (*SECRETS, "key-of-the-new-one")), shown
         assert tested["beside"]["is_chosen"] is True

@@ -219,8 +219,14 @@ fn beside(stage: &Stage<'_>, parsed: &Parsed, rules: &DestinationRules) -> Optio
         Err(skip) => told.skipped = Some(skip.to_string()),
         Ok(made) => {
             let own = stage.senders.own_headers(&made.request, there);
-            told.url = Some(made.request.url.to_string());
+            // Templates of its own host may have put secrets there.
+            let hidden =
+                |text: &str| String::from_utf8_lossy(&there.hide(text.as_bytes())).into_owned();
+            told.url = Some(hidden(made.request.url.as_str()));
             told.headers = headers(made.request.headers, &own, there, &made.id);
+            for (_, value) in &mut told.headers {
+                *value = hidden(value);
+            }
         }
     }
     Some(told)
