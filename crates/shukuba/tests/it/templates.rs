@@ -213,7 +213,7 @@ fn config_check_says_where_a_bad_template_stands_and_what_would_be_right() {
     let text = String::from_utf8_lossy(&text).into_owned();
     assert!(
         text.contains("destinations.\"127.0.0.1\".request.query.token2: ")
-            && text.contains("`TRAKER` is not in the table"),
+            && text.contains("`TRAKER` is not set"),
         "{text}"
     );
 }
