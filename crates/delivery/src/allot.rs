@@ -13,8 +13,9 @@ use crate::apportion::{PART_MIN, in_order, sizes};
 use crate::destinations::Destinations;
 use crate::share::Share;
 
-/// The least part of a rate that a notifier has, of an equal one: what it receives next shall start. Chosen.
-const IDLE_PART: f64 = 0.25;
+/// What all those that hold nothing have of a rate together at most, so that what one receives next can start; it lies idle, so it is
+/// well below the 2 % within which a rate is kept. Chosen.
+const IDLE_PARTS: f64 = 0.01;
 
 /// How many lines wait with a notifier for each destination that has a rate, by the destination's name in results.
 pub type Waiting = Arc<BTreeMap<Arc<str>, u32>>;
@@ -44,7 +45,7 @@ pub fn allot(waiting: &[Waiting], destinations: &Destinations) -> Vec<Allotments
 /// Parts of a rate: each needs what sends all that waits with it within a second; what is not needed goes to all in proportion.
 fn rates(waiting: &[u32], per_sec: f64) -> Vec<f64> {
     let count = f64::from(u32::try_from(waiting.len()).unwrap_or(u32::MAX)).max(1.0);
-    let least = (IDLE_PART / count).min(PART_MIN);
+    let least = (IDLE_PARTS / count).min(PART_MIN);
     let per_sec = per_sec.max(f64::MIN_POSITIVE);
     let need = |lines: &u32| (f64::from(*lines) / per_sec).clamp(least, 1.0);
     let needs: Vec<f64> = waiting.iter().map(need).collect();
@@ -67,8 +68,13 @@ mod tests {
         assert!(parts[0] > 0.9, "{parts:?}");
         let parts = rates(&[300, 300, 300, 0], 40.0);
         assert!(parts[..3].iter().all(|part| *part > 0.32), "{parts:?}");
-        assert!(parts[3] > 0.01, "{parts:?}");
+        assert!(parts[3] > 0.002, "{parts:?}");
         assert_eq!(rates(&[0, 0], 40.0), [0.5, 0.5]);
+        // However many hold nothing, they have little of it together.
+        let mut waiting = vec![0; 16];
+        waiting[..2].fill(10_000);
+        let parts = rates(&waiting, 1_000.0);
+        assert!(parts[..2].iter().sum::<f64>() >= 0.99, "{parts:?}");
     }
 
     proptest! {

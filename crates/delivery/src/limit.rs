@@ -13,6 +13,8 @@ const LATE_MAX: Duration = Duration::from_millis(100);
 #[derive(Clone, Debug)]
 pub struct Bucket {
     per_sec: f64,
+    /// What it may come to, where parts of a rate follow what is held.
+    most_per_sec: f64,
     burst: f64,
     tokens: f64,
     filled_at: Duration,
@@ -28,6 +30,7 @@ impl Bucket {
     pub fn new(per_sec: f64, burst: f64, at: Duration) -> Self {
         Self {
             per_sec: per_sec.max(f64::MIN_POSITIVE),
+            most_per_sec: 0.0,
             burst: burst.max(1.0),
             tokens: 1.0,
             filled_at: at,
@@ -55,6 +58,17 @@ impl Bucket {
     #[must_use]
     pub fn per_sec(&self) -> f64 {
         self.per_sec
+    }
+
+    /// Says what it may come to, where parts of a rate follow what is held.
+    pub fn set_most(&mut self, per_sec: f64) {
+        self.most_per_sec = per_sec;
+    }
+
+    /// Tokens a second with which one can reckon: who holds nothing has next to nothing, and more as soon as it holds something.
+    #[must_use]
+    pub fn pace(&self) -> f64 {
+        self.per_sec.max(self.most_per_sec)
     }
 
     /// Takes a token; `Err` with the time at which there will be one.

@@ -107,6 +107,8 @@ pub struct Directives {
     pub share: Share,
     /// What part of a destination's limits its route has, where other routes send there too.
     pub parts: Parts,
+    /// Whether its parts of rates follow what it holds, as [`crate::allot`] gives them; else they are its share.
+    pub allots: bool,
     /// What it has of the rates of single destinations, where that is not its share of them.
     pub allotments: Allotments,
     /// What notifiers of its route that leave still have in flight: it counts against the bounds of those that stay.
@@ -126,6 +128,7 @@ impl Default for Directives {
         Self {
             share: Share::WHOLE,
             parts: Parts::default(),
+            allots: false,
             allotments: Allotments::default(),
             held: Held::default(),
             turn: None,

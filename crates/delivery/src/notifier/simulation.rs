@@ -386,6 +386,7 @@ impl World {
             let share = Share::part(n as u32, self.scene.notifiers as u32);
             let directives = Directives {
                 share,
+                allots: true,
                 allotments,
                 ..Directives::default()
             };

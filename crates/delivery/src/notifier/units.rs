@@ -141,7 +141,8 @@ impl Units {
         }
         let share = self.rate_of(name).size();
         let burst = f64::from(rules.rate_burst) * share;
-        let bucket = Bucket::new(rate * share, burst, mono).with_tokens(share);
+        let mut bucket = Bucket::new(rate * share, burst, mono).with_tokens(share);
+        bucket.set_most(rate * self.most_of(name));
         self.buckets.push(bucket);
         let index = self.buckets.len() - 1;
         self.buckets_by_name.insert(name.clone(), index);
@@ -186,6 +187,15 @@ impl Units {
         own.within(self.part_of_route(name))
     }
 
+    /// The part of a destination's rate that would be its own if it held all that waits: where parts follow what is held, that
+    /// of its route.
+    fn most_of(&self, name: &str) -> f64 {
+        match self.directives.allots {
+            true => self.part_of_route(name).size(),
+            false => self.rate_of(name).size(),
+        }
+    }
+
     fn allotted(&self, name: &str) -> Option<Share> {
         self.directives.allotments.get(name).copied()
     }
@@ -195,6 +205,9 @@ impl Units {
         let cap = self.cap_of(unit, self.share_of(&unit.name));
         let share = self.directives.share.size();
         let part = self.allotted(&unit.name).map_or(share, Share::size);
+        // Where its part follows what it holds, it reckons as if it was alone. Sends at once are shared out in equal parts.
+        let follows = self.directives.allots && unit.rules.in_flight_max.is_none();
+        let share = if follows { 1.0 } else { share };
         unit.set_limits(cap, share, part);
     }
 
@@ -244,12 +257,14 @@ impl Units {
             unit.is_paused = is_paused(&self.directives, &unit.name);
             self.limit(unit);
             let share = self.rate_of(&unit.name);
+            let most = self.most_of(&unit.name);
             if let (Some(rate), Some(index)) = (unit.rules.rate_per_sec, unit.bucket)
                 && let Some(bucket) = self.buckets.get_mut(index)
             {
                 let share = share.size();
                 let burst = f64::from(unit.rules.rate_burst) * share;
                 bucket.set_rate(mono, rate * share, burst);
+                bucket.set_most(rate * most);
             }
         }
         self.units = units;

@@ -187,6 +187,7 @@ impl Notifiers {
             share,
             parts: self.demand.parts_of(route),
             held,
+            allots: true,
             is_paused: self.ledger.is_route_paused(route),
             paused: Arc::new(paused.collect::<BTreeSet<_>>()),
             may_start: self.promises.may_start(self.queues.journal().room()),

@@ -283,7 +283,7 @@ impl Dispatcher {
         let Some((unit, bucket)) = self.units.with_bucket(unit_id) else {
             return;
         };
-        let per_sec = bucket.map(|bucket| bucket.per_sec());
+        let per_sec = bucket.map(|bucket| bucket.pace());
         if unit.is_find(at.mono) {
             self.probing.found();
         }
@@ -364,7 +364,7 @@ impl Dispatcher {
         let Some((unit, bucket)) = self.units.with_bucket(id) else {
             return;
         };
-        let per_sec = bucket.map(|bucket| bucket.per_sec());
+        let per_sec = bucket.map(|bucket| bucket.pace());
         let mut room = unit.room(at.mono, per_sec, left);
         let is_weighed = self.weights.matter(at.mono);
         if is_weighed {
@@ -395,7 +395,7 @@ impl Dispatcher {
                 }
                 continue;
             }
-            let per_sec = bucket.map(|bucket| bucket.per_sec());
+            let per_sec = bucket.map(|bucket| bucket.pace());
             let wait = unit.turn(at, waiter, per_sec, &mut self.random);
             self.left_line(ready);
             self.put_off(at, ready.job, wait);

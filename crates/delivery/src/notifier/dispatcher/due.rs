@@ -101,7 +101,7 @@ impl Dispatcher {
         let Some((unit, bucket)) = self.units.with_bucket(id) else {
             return;
         };
-        let per_sec = bucket.map(|bucket| bucket.per_sec());
+        let per_sec = bucket.map(|bucket| bucket.pace());
         let wait = unit.turn(at, waiter, per_sec, &mut self.random);
         self.look_at_deadline(at, id);
         self.put_off(at, job, wait);
