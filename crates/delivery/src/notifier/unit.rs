@@ -257,6 +257,13 @@ impl Unit {
         // Nothing ended for so long: it takes at least that long.
         latency = latency.max(self.silent_for(mono).as_secs_f64());
         let mut rate = self.window.max(1.0) / latency;
+        // Of one that has not answered yet nothing is known but its rate: what came in the first moments would get turns by a guess
+        // that is too low, and the receiver would be idle until then.
+        if let (None, Some(per_sec)) = (self.latency_secs, bucket_per_sec)
+            && self.silent_for(mono).as_secs_f64() < LATENCY_ASSUMED_SECS
+        {
+            rate = per_sec;
+        }
         if self.is_failing {
             rate = rate.min(1.0 / FAILING_GAP.as_secs_f64());
         }
