@@ -99,7 +99,7 @@ class Case:
         self.name, self.receiver, self.count, self.bad = name, receiver, count, bad
         settings, self.line = example(name)
         self.route = re.search(r"routes\.(\S+)\]", settings)[1]
-        own = '\nallow_cidrs = ["127.0.0.1/32"]' + (f'\nrate = "{rate}"' if rate else "")
+        own = '\nallow_cidrs = ["127.0.0.1/32"]' + (f'\nadaptive = false\nrate = "{rate}"' if rate else "")
         settings = settings.replace(f'preset = "{name}"', f'preset = "{name}"{own}')
         self.settings = settings.replace(f"https://{HOSTS[name]}", f"http://{receiver.host}").replace(HOSTS[name], receiver.host)
 
@@ -125,6 +125,8 @@ class Case:
 def cases():
     # The windows are 5s long and a tenth below the limit is sent, so that a machine that stalls for half a second breaks nothing;
     # what presets say is nearer to theirs.
+    # Without `adaptive`: the one 429 of each would teach a lower rate for longer than the test lasts, and it is the written
+    # limit that is to be met.
     return [
         Case("adjust", Adjust(), 900, "unrecorded"),
         Case("airbridge", Airbridge(limit=100, window=5), 200, "client", rate="1080/min"),
@@ -201,8 +203,7 @@ def test_every_preset_keeps_the_limits_of_its_receiver_and_the_ledger_balances(t
             assert len(dead) == case.refused, case.name
             # The limit was truly met.
             if case.receiver.limit:
-                # How near it comes is for the benchmark `rate`: here it depends on how busy the machine is.
-            assert case.receiver.busiest > case.receiver.limit * 0.3, (case.name, case.receiver.busiest)
+                assert case.receiver.busiest > case.receiver.limit * 0.7, (case.name, case.receiver.busiest)
         assert flyer.receiver.counts[LOST] == 1
         assert flyer.receiver.attempts["odd"] == 1, "too large and without a name: never sent"
         results = [server.run("results", "list", "--route", case.route, "--output", "json").stdout for case in all_cases]
