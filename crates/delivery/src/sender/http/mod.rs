@@ -33,6 +33,7 @@ mod multiplexed;
 mod pool;
 mod proxy;
 mod request;
+mod sweeper;
 mod tls;
 pub mod token;
 

@@ -15,11 +15,11 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use parking_lot::Mutex;
-use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use url::Url;
 
 use super::connection::Connection;
+use super::sweeper::Sweeper;
 use crate::config::{DestinationRules, Transport};
 
 /// The longest life of a connection (chosen: well above a handshake's cost, well below a day).
@@ -37,7 +37,7 @@ type Origins = HashMap<Box<str>, Origin, foldhash::fast::RandomState>;
 #[derive(Debug, Default)]
 pub(super) struct Pool {
     shared: Arc<Shared>,
-    sweeper: Mutex<Option<AbortHandle>>,
+    sweeper: Sweeper,
 }
 
 #[derive(Debug, Default)]
@@ -146,24 +146,8 @@ impl Pool {
                 entry.put(idle, rules);
                 origins.insert(origin.into(), entry);
                 drop(origins);
-                self.start_sweeper();
+                self.sweeper.start(|| sweep(Arc::downgrade(&self.shared)));
             }
-        }
-    }
-
-    fn start_sweeper(&self) {
-        let mut sweeper = self.sweeper.lock();
-        if sweeper.as_ref().is_none_or(AbortHandle::is_finished) {
-            let task = tokio::spawn(sweep(Arc::downgrade(&self.shared)));
-            *sweeper = Some(task.abort_handle());
-        }
-    }
-}
-
-impl Drop for Pool {
-    fn drop(&mut self) {
-        if let Some(sweeper) = self.sweeper.lock().take() {
-            sweeper.abort();
         }
     }
 }

@@ -12,12 +12,13 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::OwnedMutexGuard;
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
 use super::super::connect::Failure;
 use super::super::connection::Connection;
 use super::super::pool::{LIFE, Profile, SWEEP_EVERY};
+use super::super::sweeper::Sweeper;
 use super::super::{ErrorClass, failure};
 use super::link::{Link, Slot};
 use crate::config::DestinationRules;
@@ -31,7 +32,7 @@ pub(in super::super) struct Pool {
     shared: Arc<Shared>,
     /// The tasks that drive connections; they end with the pool.
     drivers: Mutex<JoinSet<()>>,
-    sweeper: Mutex<Option<AbortHandle>>,
+    sweeper: Sweeper,
 }
 
 type Origins = HashMap<Box<str>, Arc<Origin>, foldhash::fast::RandomState>;
@@ -134,29 +135,13 @@ impl Pool {
         });
         origins.insert(origin.into(), Arc::clone(&entry));
         drop(origins);
-        self.start_sweeper();
+        self.sweeper.start(|| sweep(Arc::downgrade(&self.shared)));
         entry
     }
 
     /// Remembers that the receiver at `origin` wants HTTP/1.1.
     pub(in super::super) fn wants_http1(&self, origin: &str, rules: &DestinationRules) {
         self.origin(origin, rules).known.lock().http1_since = Some(Instant::now());
-    }
-
-    fn start_sweeper(&self) {
-        let mut sweeper = self.sweeper.lock();
-        if sweeper.as_ref().is_none_or(AbortHandle::is_finished) {
-            let task = tokio::spawn(sweep(Arc::downgrade(&self.shared)));
-            *sweeper = Some(task.abort_handle());
-        }
-    }
-}
-
-impl Drop for Pool {
-    fn drop(&mut self) {
-        if let Some(sweeper) = self.sweeper.lock().take() {
-            sweeper.abort();
-        }
     }
 }
 
