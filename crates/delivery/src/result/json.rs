@@ -31,7 +31,8 @@ const fn needs_escape(byte: u8) -> bool {
     byte < 0x20 || byte == b'"' || byte == b'\\'
 }
 
-fn put_escaped(out: &mut Vec<u8>, text: &str) {
+/// A text as the content of a JSON string: what must be escaped (RFC 8259, section 7), and nothing more.
+pub(crate) fn put_escaped(out: &mut Vec<u8>, text: &str) {
     let mut rest = text.as_bytes();
     while let Some(at) = first_to_escape(rest) {
         let (plain, tail) = rest.split_at(at);

@@ -66,6 +66,7 @@ mod tests;
 mod write;
 
 pub use head::{Head, marked_late};
+pub(crate) use json::put_escaped;
 pub use origin::Origin;
 pub use salt::{SALT_OBJECT, Salt};
 pub use stored::{Stored, StoredBeside, TimingsUs};

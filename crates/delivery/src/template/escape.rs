@@ -7,6 +7,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use super::error::Unfilled;
 use super::name::Name;
 use super::value::Value;
+use crate::result::put_escaped;
 
 /// How a macro's value is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,12 +70,12 @@ impl Escape {
                 url::form_urlencoded::byte_serialize(&text)
                     .for_each(|part| out.extend_from_slice(part.as_bytes()));
             }
-            Self::JsonContent => write_json_content(utf8(&text, name)?, out),
+            Self::JsonContent => put_escaped(out, utf8(&text, name)?),
             Self::JsonValue => match value {
                 Value::Json(text) => out.extend_from_slice(text.as_bytes()),
                 Value::Text(_) | Value::Digest(_) => {
                     out.push(b'"');
-                    write_json_content(utf8(&text, name)?, out);
+                    put_escaped(out, utf8(&text, name)?);
                     out.push(b'"');
                 }
             },
@@ -93,29 +94,4 @@ pub(super) fn utf8<'a>(bytes: &'a [u8], name: &Name) -> Result<&'a str, Unfilled
 /// What ends a header or is no field (RFC 9110, section 5.5).
 fn is_control(byte: u8) -> bool {
     (byte < b' ' && byte != b'\t') || byte == 0x7f
-}
-
-/// RFC 8259, section 7: what must be escaped, and nothing more.
-fn write_json_content(text: &str, out: &mut Vec<u8>) {
-    let mut rest = text.as_bytes();
-    while let Some(at) = rest
-        .iter()
-        .position(|byte| *byte < b' ' || matches!(byte, b'"' | b'\\'))
-    {
-        let (before, after) = rest.split_at(at);
-        out.extend_from_slice(before);
-        let Some((byte, after)) = after.split_first() else {
-            return;
-        };
-        match byte {
-            b'"' => out.extend_from_slice(b"\\\""),
-            b'\\' => out.extend_from_slice(b"\\\\"),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            b'\r' => out.extend_from_slice(b"\\r"),
-            b'\t' => out.extend_from_slice(b"\\t"),
-            byte => out.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
-        }
-        rest = after;
-    }
-    out.extend_from_slice(rest);
 }
