@@ -14,7 +14,7 @@ use crate::app::{self, App};
 use crate::output::{self, Format};
 use crate::serve::StatementInput;
 use crate::statement::build::{DAY, begins};
-use crate::statement::rows::{list, route_name};
+use crate::statement::rows::{equation, list, route_name};
 use crate::statement::verify::{self, Expected};
 use crate::statement::{Signed, csv, page};
 
@@ -202,16 +202,9 @@ fn table(signed: &Signed) -> String {
             super::operator::number(&balance, name)
         };
         parts.push(format!(
-            "route {}: accepted {} = delivered {} + failed {} + expired {} + taken {} + purged {} + moved out {} + open {}",
+            "route {}: {}",
             route_name(section),
-            number("accepted"),
-            number("delivered"),
-            number("failed"),
-            number("expired"),
-            number("taken"),
-            number("purged"),
-            number("moved_out"),
-            number("open"),
+            equation(number)
         ));
         let head = [
             "destination",

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::rows::{BALANCE, HEAD, classes, list, route_name, text};
+use super::rows::{BALANCE, HEAD, classes, equation, list, route_name, text};
 use super::{Signed, canonical};
 use crate::output;
 
@@ -108,17 +108,7 @@ fn section(section: &Value) -> String {
             )
         })
         .collect();
-    let equation = format!(
-        "accepted {} = delivered {} + failed {} + expired {} + taken {} + purged {} + moved out {} + open {}",
-        number("accepted"),
-        number("delivered"),
-        number("failed"),
-        number("expired"),
-        number("taken"),
-        number("purged"),
-        number("moved_out"),
-        number("open"),
-    );
+    let equation = equation(number);
     let destinations: String = list(section, "destinations")
         .iter()
         .map(destination)

@@ -70,6 +70,21 @@ pub(crate) fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
     found.map_or(&[], Vec::as_slice)
 }
 
+/// The balance of a route as an equation, each number written by `number`.
+pub(crate) fn equation(number: impl Fn(&str) -> String) -> String {
+    format!(
+        "accepted {} = delivered {} + failed {} + expired {} + taken {} + purged {} + moved out {} + open {}",
+        number("accepted"),
+        number("delivered"),
+        number("failed"),
+        number("expired"),
+        number("taken"),
+        number("purged"),
+        number("moved_out"),
+        number("open"),
+    )
+}
+
 /// What a section is called: its route, or its queue where that has no route any more.
 pub(crate) fn route_name(section: &Value) -> String {
     match text(section, "/route") {
