@@ -10,24 +10,11 @@ import time
 import pytest
 from conftest import BIN, ROOT, Server
 from test_elsewhere import Elsewhere
-from test_signing import Receiver
+from test_signing import BASE, Receiver
 
 PAGE = (ROOT / "docs/shadow.md").read_text()
 LINES = re.findall(r"```toml\n(.*?)```", PAGE, re.S)
 
-BASE = """
-[routes.s2s]
-queue = "s2s"
-format = { kind = "json" }
-
-[scaler]
-interval = "1s"
-notifiers_min = 1
-
-[destinations."127.0.0.1"]
-allow_cidrs = ["127.0.0.1/32"]
-retry = { default = ["100ms"] }
-"""
 OLD = "postback.partner.example"
 NEW = "next.partner.example"
 SECRETS = ("primary-header-secret", "primary-query-secret", "primary-template-secret")
