@@ -9,6 +9,7 @@ import os
 import subprocess
 import threading
 import time
+import urllib.request
 
 import boto3
 import pytest
@@ -51,6 +52,8 @@ class Elsewhere:
             "AWS_SECRET_ACCESS_KEY": "secret-elsewhere",
             "AWS_DEFAULT_REGION": "us-east-1",
         }
+        # All servers of a process share what they keep: what an earlier test left would be found here.
+        urllib.request.urlopen(f"{self.environment['AWS_ENDPOINT_URL']}/moto-api/reset", data=b"", timeout=10).close()
         self.sqs, self.s3 = (self.client(service) for service in ("sqs", "s3"))
         self.s3.create_bucket(Bucket="results")
         self.urls = {name: self.sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("s2s", "s2s-retry", "s2s-dead")}
