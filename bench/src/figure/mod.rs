@@ -28,6 +28,7 @@ const NAMES: &[&str] = &[
 /// Runs the named figures, or all; `end-to-end:packed` is a part of one.
 pub(crate) async fn run(names: &[&str], size: Size) -> Result<()> {
     let chosen = if names.is_empty() { NAMES } else { names };
+    println!("server: {}", crate::server::binary());
     for name in chosen {
         println!("\n# {name}");
         let (figure, part) = name.split_once(':').unwrap_or((name, ""));
