@@ -11,6 +11,8 @@
 //! - [`recovery`]: how a journal opens, what it refuses
 //! - [`record`]: what the records of the queues are, as typed facts in a compact form
 //! - [`room`]: [`Room`], what happens on a full disk
+//! - [`seal`]: [`seal::MasterKey`], under which secrets lie
+//! - [`private`]: small files that only their owner reads
 //! - [`poison`]: [`Poisoned`], what happens when the disk fails
 
 pub mod backup;
@@ -22,9 +24,11 @@ pub mod frame;
 pub mod journal;
 pub mod poison;
 pub mod position;
+pub mod private;
 pub mod record;
 pub mod recovery;
 pub mod room;
+pub mod seal;
 pub mod segment;
 mod shelf;
 mod snapshot;

@@ -13,7 +13,6 @@
 mod error;
 mod file;
 mod password;
-mod seal;
 
 use std::collections::HashMap;
 use std::fs;
@@ -29,9 +28,9 @@ use wire::sigv4::{Refusal, SecretKey};
 pub use error::Error;
 pub use file::{KEYS_FILE, Status};
 pub use password::{NotTaken, PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN};
-pub use seal::{MASTER_KEY_FILE, MasterKey, MasterKeyError, MasterKeySource, NotOpened};
+pub use store::seal::{MASTER_KEY_FILE, MasterKey, MasterKeyError, MasterKeySource, NotOpened};
 
-pub(crate) use file::{take_turn_at, write_private};
+pub(crate) use store::private::{take_turn_at, write_private};
 
 use file::{FORMAT, KeysFile, StoredKey};
 
@@ -469,7 +468,7 @@ fn write(path: &Path, file: &KeysFile) -> Result<(), Error> {
         path: path.to_owned(),
         source,
     })?;
-    file::write_private(path, &text).map_err(|source| Error::File {
+    write_private(path, &text).map_err(|source| Error::File {
         path: path.to_owned(),
         source,
     })

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 
-use super::file;
+use crate::private;
 
 /// Bytes of a nonce.
 const NONCE_BYTES: usize = 24;
@@ -92,7 +92,7 @@ impl MasterKey {
         let path = data_dir.join(MASTER_KEY_FILE);
         if *source == MasterKeySource::BesideTheData && !path.exists() {
             let text = hex::encode(base::id::random_bytes::<32>());
-            file::write_private(&path, text.as_bytes())
+            private::write_private(&path, text.as_bytes())
                 .map_err(|source| MasterKeyError::File { path, source })?;
         }
         Self::load(data_dir, source)
