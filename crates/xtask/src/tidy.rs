@@ -14,6 +14,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("base", 0),
     ("wire-derive", 0),
     ("wire", 1),
+    ("policy", 1),
     ("api", 2),
     ("store", 2),
     ("sqs", 3),
