@@ -9,6 +9,7 @@
 //! - [`record`] has [`Audit`], [`CallRecord`], [`Recorder`], and [`CountingRecorder`]
 //! - [`fault`] has [`Fault`], an error as the wire shows it
 //! - [`operation`] has [`Operation`], and its object-safe forms [`AnyOperation`] and [`Call`]
+//! - [`rest`] has [`RestService`], a service that reads its own form of HTTP, with bodies that are streams
 //! - [`service`] has [`Service`], its [`ServiceFacts`], and [`Catalogue`], which makes one of a table of operations
 
 pub mod access;
@@ -16,6 +17,7 @@ pub mod ctx;
 pub mod fault;
 pub mod operation;
 pub mod record;
+pub mod rest;
 pub mod service;
 
 pub use access::{Access, Authorizer, Decision, RoleAuthorizer};
@@ -23,4 +25,5 @@ pub use ctx::{Caller, Ctx, RequestId, Role};
 pub use fault::{Fault, Side};
 pub use operation::{AnyOperation, Call, Operation};
 pub use record::{Audit, CallRecord, CountingRecorder, Recorder};
+pub use rest::{BodyError, FaultCtx, Gate, RestAnswer, RestBody, RestCall, RestService};
 pub use service::{Catalogue, Service, ServiceFacts};

@@ -1,14 +1,74 @@
 //! Answers in the caller's protocol.
 
-use api::{Fault, RequestId, ServiceFacts, Side};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use api::{BodyError, Fault, RequestId, RestBody, ServiceFacts, Side};
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
+use hyper::body::{Frame, SizeHint};
 use wire::sigv4::{Dialect, Refusal};
 use wire::{DecodeError, ErrorForm, Problem, Protocol};
 
+use crate::peers::Peer;
+use crate::rest::Streamed;
+
 /// What goes back.
-pub(crate) type Answer = Response<Full<Bytes>>;
+pub(crate) type Answer = Response<Body>;
+
+/// An answer's body: in one piece, but for services that stream theirs.
+pub(crate) enum Body {
+    Whole(Full<Bytes>),
+    Streamed(Streamed),
+}
+
+impl Body {
+    /// Keeps `peer` at work until the body has been given.
+    pub(crate) fn streamed(body: RestBody, peer: Arc<Peer>) -> Self {
+        Self::Streamed(Streamed::new(body, peer))
+    }
+
+    pub(crate) fn is_streamed(&self) -> bool {
+        matches!(self, Self::Streamed(_))
+    }
+}
+
+impl hyper::body::Body for Body {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match self.get_mut() {
+            Self::Whole(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
+            Self::Streamed(streamed) => streamed.body().poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(body) => body.is_end_stream(),
+            Self::Streamed(streamed) => streamed.as_body().is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(body) => body.size_hint(),
+            Self::Streamed(streamed) => streamed.as_body().size_hint(),
+        }
+    }
+}
+
+/// Ends the connection after the answer: whether a body still comes, only that makes clear.
+pub(crate) fn close_after(answer: &mut Answer) {
+    let close = HeaderValue::from_static("close");
+    answer.headers_mut().insert(header::CONNECTION, close);
+}
 
 /// The namespace of errors that no service makes.
 const FRONT: &str = "com.amazon.coral.service";
@@ -79,7 +139,7 @@ pub(crate) fn page(
 }
 
 fn with_body(status: StatusCode, kind: HeaderValue, request_id: RequestId, body: Bytes) -> Answer {
-    let mut answer = Response::new(Full::new(body));
+    let mut answer = Response::new(Body::Whole(Full::new(body)));
     *answer.status_mut() = status;
     // Ours and those that hyper adds.
     answer.headers_mut().reserve(6);

@@ -10,13 +10,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use api::{
-    Access, Authorizer, Call, CallRecord, Ctx, Decision, Fault, Recorder, RequestId, Service,
+    Access, Authorizer, Call, CallRecord, Ctx, Decision, Fault, Recorder, RequestId, RestService,
+    Service,
 };
 use base::{Arn, Clock, MetricSink, Region, Timestamp};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::request::Parts;
-use http::{HeaderValue, Request, StatusCode, header};
+use http::{Request, StatusCode, header};
 use hyper::body::Incoming;
 use tracing::error;
 use wire::Protocol;
@@ -37,6 +38,8 @@ use crate::route::{self, Route};
 pub struct DoorParts {
     /// What it opens to.
     pub services: Vec<Arc<dyn Service>>,
+    /// Those that speak HTTP themselves.
+    pub rest: Vec<Arc<dyn RestService>>,
     /// Who may sign.
     pub keys: Arc<dyn KeyLookup>,
     /// Who may do what.
@@ -60,7 +63,7 @@ pub struct DoorParts {
 /// Takes requests and gives answers.
 #[derive(Debug)]
 pub struct Door {
-    parts: DoorParts,
+    pub(crate) parts: DoorParts,
     bodies: Budget,
     state: AtomicU8,
 }
@@ -70,11 +73,11 @@ const SERVING: u8 = 1;
 const DRAINING: u8 = 2;
 
 /// A request on its way.
-struct Visit<'a> {
-    head: &'a Parts,
-    peer: &'a Peer,
-    request_id: RequestId,
-    at: Timestamp,
+pub(crate) struct Visit<'a> {
+    pub(crate) head: &'a Parts,
+    pub(crate) peer: &'a Arc<Peer>,
+    pub(crate) request_id: RequestId,
+    pub(crate) at: Timestamp,
 }
 
 /// A caller with a known key who has proven nothing yet.
@@ -128,7 +131,7 @@ impl Door {
     }
 
     /// Answers one request. Never fails: every trouble is an answer.
-    pub(crate) async fn answer(&self, request: Request<Incoming>, peer: &Peer) -> Answer {
+    pub(crate) async fn answer(&self, request: Request<Incoming>, peer: &Arc<Peer>) -> Answer {
         peer.set_phase(Phase::InCall);
         let (head, body) = request.into_parts();
         let route = route::find(&head);
@@ -146,10 +149,15 @@ impl Door {
             _ if !route::names_host(&head) => Err(unnamed_host()),
             Route::Health => Ok(self.health(&visit)),
             Route::Metrics => self.metrics(&visit),
+            Route::Query | Route::Nowhere if let Some(service) = self.rest_service(&head) => {
+                Ok(self.hand_over(&visit, service, body).await)
+            }
             _ => self.walk(&visit, &mut tongue, route, body).await,
         };
         let answer = answered.unwrap_or_else(|fault| self.show(&visit, tongue, &fault));
-        peer.set_phase(Phase::Resting);
+        if !answer.body().is_streamed() {
+            peer.set_phase(Phase::Resting);
+        }
         answer
     }
 
@@ -295,7 +303,7 @@ impl Door {
             .find(|service| is_wanted(service.facts()))
     }
 
-    fn ctx(&self, visit: &Visit<'_>, key: &Key) -> Ctx {
+    pub(crate) fn ctx(&self, visit: &Visit<'_>, key: &Key) -> Ctx {
         let base_url = match (&self.parts.public_url, visit.head.headers.get(header::HOST)) {
             (Some(url), _) => Arc::clone(url),
             (None, Some(host)) => visit.peer.base_url(host),
@@ -312,25 +320,7 @@ impl Door {
 
     /// Step: decide.
     fn decide(&self, ctx: &Ctx, access: &[Access]) -> Result<(), Fault> {
-        match self.parts.authorizer.decide(ctx, access) {
-            Decision::Allow => Ok(()),
-            Decision::Deny {
-                action,
-                resource,
-                reason,
-            } => {
-                let who = &ctx.caller.arn;
-                let message = format!(
-                    "User: {who} is not authorized to perform: {action} on resource: {resource} because {reason}"
-                );
-                Err(answer::front_with_query_code(
-                    "AccessDeniedException",
-                    "AccessDenied",
-                    403,
-                    message,
-                ))
-            }
-        }
+        decide(&*self.parts.authorizer, ctx, access)
     }
 
     /// The operator's API: decide, call, encode.
@@ -429,17 +419,45 @@ impl Door {
 
     /// Step: encode, for faults. Counts what never became a call.
     fn show(&self, visit: &Visit<'_>, tongue: Tongue, fault: &Fault) -> Answer {
-        self.parts
-            .metrics
-            .add("shukuba", "faults", &[("code", fault.code)], 1.0);
+        self.count_fault(fault);
         let mut answer = answer::fault(tongue, visit.request_id, fault);
         // Whether a body still comes after a refusal, only the end of the connection makes clear.
         if matches!(fault.status, 408 | 413) || asks_first(visit.head) {
-            answer
-                .headers_mut()
-                .insert(header::CONNECTION, HeaderValue::from_static("close"));
+            answer::close_after(&mut answer);
         }
         answer
+    }
+
+    pub(crate) fn count_fault(&self, fault: &Fault) {
+        let labels = [("code", fault.code)];
+        self.parts.metrics.add("shukuba", "faults", &labels, 1.0);
+    }
+}
+
+/// Asks `authorizer`, and says a refusal as AWS does.
+pub(crate) fn decide(
+    authorizer: &dyn Authorizer,
+    ctx: &Ctx,
+    access: &[Access],
+) -> Result<(), Fault> {
+    match authorizer.decide(ctx, access) {
+        Decision::Allow => Ok(()),
+        Decision::Deny {
+            action,
+            resource,
+            reason,
+        } => {
+            let who = &ctx.caller.arn;
+            let message = format!(
+                "User: {who} is not authorized to perform: {action} on resource: {resource} because {reason}"
+            );
+            Err(answer::front_with_query_code(
+                "AccessDeniedException",
+                "AccessDenied",
+                403,
+                message,
+            ))
+        }
     }
 }
 
@@ -492,7 +510,7 @@ async fn run(call: Box<dyn Call>, ctx: Ctx) -> Result<Bytes, Fault> {
 }
 
 /// Whether the client waits for a word before it sends the body: `Expect: 100-continue`. Reading the body gives it.
-fn asks_first(head: &Parts) -> bool {
+pub(crate) fn asks_first(head: &Parts) -> bool {
     head.headers.contains_key(header::EXPECT)
 }
 
@@ -504,7 +522,7 @@ fn unnamed_host() -> Fault {
     )
 }
 
-fn panicked(operation: &str) -> Fault {
+pub(crate) fn panicked(operation: &str) -> Fault {
     error!(operation, "an operation panicked");
     Fault::internal()
 }

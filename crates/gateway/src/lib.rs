@@ -5,6 +5,7 @@
 //! - [`keys`] has the account and its keys, sealed in the data directory
 //! - [`secrets`] has what the operator's receivers are signed and authenticated with, sealed as well
 //! - [`admin`] has the port of the operator's API
+//! - [`rest`] hands requests over to services that speak HTTP themselves
 //! - [`limits`] has every bound of the door
 //! - [`metrics`] has the counts of the process as Prometheus text
 //!
@@ -20,6 +21,7 @@ pub mod keys;
 pub mod limits;
 pub mod metrics;
 mod peers;
+mod rest;
 mod route;
 pub mod secrets;
 pub mod server;

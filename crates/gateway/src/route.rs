@@ -6,6 +6,7 @@
 //! | `POST /_shukuba/api/NAME` | the operator's API |
 //! | `X-Amz-Target: AmazonSQS.SendMessage` | the service with that target |
 //! | a form, or `?Action=…` | the service that the signature is for |
+//! | none of these | a service that speaks HTTP itself, by the signature's scope or as the only one that takes what nobody signed ([`crate::rest`]) |
 
 use http::request::Parts;
 use http::uri::Authority;

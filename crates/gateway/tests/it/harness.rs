@@ -17,8 +17,9 @@ use tokio::net::TcpStream;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 use wire::Shape;
-use wire::sigv4::Signer;
+use wire::sigv4::{PathStyle, Signer};
 
+use crate::mirror::Mirror;
 use crate::setup::{self, FACTS};
 
 /// The server's time.
@@ -182,7 +183,8 @@ impl House {
         let service: Arc<dyn Service> =
             Arc::new(Catalogue::new(&FACTS, Arc::clone(&toy), OPERATIONS));
         let admin = Arc::new(ToyAdmin);
-        let parts = setup::parts(service, Arc::clone(&keys), admin, clock, region, limits);
+        let mut parts = setup::parts(service, Arc::clone(&keys), admin, clock, region, limits);
+        parts.rest.push(Arc::new(Mirror));
         let door = Door::new(parts);
         let listen = Listen {
             addr: SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -262,7 +264,10 @@ impl House {
             );
         }
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let signer = Signer::new(&key.key_id, &key.secret, REGION, service);
+        let mut signer = Signer::new(&key.key_id, &key.secret, REGION, service);
+        if service == "s3" {
+            signer.path = PathStyle::OBJECT;
+        }
         signer
             .sign(method, path, query, &mut map, body.as_bytes(), NOW)
             .unwrap();

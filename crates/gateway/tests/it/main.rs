@@ -12,7 +12,9 @@ extern crate shukuba_gateway as gateway;
 
 mod bounds;
 mod harness;
+mod mirror;
 mod protocols;
+mod rest;
 mod setup;
 mod tls;
 mod way_out;

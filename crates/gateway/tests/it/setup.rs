@@ -38,6 +38,7 @@ pub(crate) fn parts(
     let counts = Arc::clone(&metrics) as Arc<dyn MetricSink>;
     DoorParts {
         services: vec![service],
+        rest: Vec::new(),
         keys,
         authorizer: Arc::new(RoleAuthorizer),
         recorder: Arc::new(CountingRecorder::new(counts)),

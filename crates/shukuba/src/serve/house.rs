@@ -141,6 +141,7 @@ impl House {
         let service = sqs::ops::service(queues.clone(), region.clone(), keys.account().clone());
         let door = Door::new(DoorParts {
             services: vec![service],
+            rest: Vec::new(),
             keys: keys.clone(),
             authorizer: Arc::new(RoleAuthorizer),
             recorder: Arc::new(CountingRecorder::new(metrics.clone())),

@@ -12,6 +12,8 @@ use super::key::{Scope, SecretKey};
 use super::refusal::Refusal;
 use super::{ALGORITHM, hex_digest, sha256, time};
 
+/// The header that says what of the body is signed.
+const CONTENT_SHA256: &str = "x-amz-content-sha256";
 /// What stands in for the body's hash where the body is not signed.
 const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
 /// The most headers that a signature may cover.
@@ -187,8 +189,26 @@ impl<'a> Claim<'a> {
     /// # Errors
     /// [`Refusal::BodyHash`], [`Refusal::PayloadForm`] or [`Refusal::Mismatch`].
     pub fn verify(&self, secret: &SecretKey, body: &[u8]) -> Result<(), Refusal> {
-        let payload = self.payload(body)?;
-        let canonical = self.canonical_request(&payload);
+        self.compare(secret, &self.payload(body)?)
+    }
+
+    /// Compares the signature with what `secret` gives for the head and for what it says of the body. Whoever reads the
+    /// body must then hold it against that.
+    ///
+    /// # Errors
+    /// [`Refusal::Incomplete`] where the head says nothing of the body, [`Refusal::Mismatch`].
+    pub fn verify_head(&self, secret: &SecretKey) -> Result<(), Refusal> {
+        let payload = match self.style {
+            Style::Presigned => UNSIGNED_PAYLOAD,
+            Style::Header => header(self.parts.headers, CONTENT_SHA256).ok_or_else(|| {
+                Refusal::Incomplete(format!("the request has no '{CONTENT_SHA256}'"))
+            })?,
+        };
+        self.compare(secret, payload)
+    }
+
+    fn compare(&self, secret: &SecretKey, payload: &str) -> Result<(), Refusal> {
+        let canonical = self.canonical_request(payload);
         let scope = self.scope();
         let string_to_sign = string_to_sign(&self.signed_at, &scope, &canonical);
         let expected = secret.sign(&scope, &string_to_sign);
@@ -221,7 +241,7 @@ impl<'a> Claim<'a> {
     /// The last line of the canonical request.
     fn payload(&self, body: &[u8]) -> Result<String, Refusal> {
         let may_be_unsigned = self.rules.payload == Payload::MayBeUnsigned;
-        let sent = header(self.parts.headers, "x-amz-content-sha256");
+        let sent = header(self.parts.headers, CONTENT_SHA256);
         match sent {
             None if self.style == Style::Presigned && may_be_unsigned => {
                 Ok(UNSIGNED_PAYLOAD.to_owned())

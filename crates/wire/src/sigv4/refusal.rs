@@ -128,7 +128,7 @@ impl Refusal {
                 "MissingAuthenticationToken",
                 403,
             ),
-            (Self::Incomplete(_), Dialect::S3) => (
+            (Self::Incomplete(_) | Self::Scope(_), Dialect::S3) => (
                 "AuthorizationHeaderMalformed",
                 "AuthorizationHeaderMalformed",
                 400,
