@@ -1,21 +1,61 @@
 //! What a call wants to touch, and who decides whether it may.
 //!
-//! The seam for IAM: the gateway holds one `Arc<dyn Authorizer>`. Today that is [`RoleAuthorizer`]; policies
-//! replace it without a change in any service.
+//! The gateway holds one `Arc<dyn Authorizer>`; services only say what they are about to do.
 
 use std::fmt;
+use std::sync::Arc;
 
 use base::Arn;
+use policy::{Context, Document};
 
-use crate::ctx::{Ctx, Role};
+use crate::ctx::Ctx;
 
 /// One thing that a call wants to do. A call may want several; all of them must be allowed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Access {
     /// Such as `sqs:SendMessage`.
     pub action: &'static str,
-    /// On what.
+    /// On what. An action that has no resource names all of its account's: `arn:aws:iam::123456789012:*`.
     pub resource: Arn,
+    /// Values of the context keys of this action and resource, such as `s3:prefix`. What is known of every call, such as
+    /// `aws:SourceIp`, follows from the [`Ctx`].
+    pub context: Context,
+    /// The policy of the resource, read once when it was set.
+    pub resource_policy: Option<Arc<Document>>,
+}
+
+impl Access {
+    /// `action` on `resource`, which has no policy.
+    #[must_use]
+    pub fn new(action: &'static str, resource: Arn) -> Self {
+        Self {
+            action,
+            resource,
+            context: Context::new(),
+            resource_policy: None,
+        }
+    }
+
+    /// The same with the value of a context key.
+    #[must_use]
+    pub fn with(mut self, key: &str, value: impl Into<String>) -> Self {
+        self.context.set(key, value);
+        self
+    }
+
+    /// The same with the values of a context key that may have many.
+    #[must_use]
+    pub fn with_many(mut self, key: &str, values: impl IntoIterator<Item = String>) -> Self {
+        self.context.set_many(key, values);
+        self
+    }
+
+    /// The same with the policy of the resource.
+    #[must_use]
+    pub fn with_policy(mut self, policy: Option<Arc<Document>>) -> Self {
+        self.resource_policy = policy;
+        self
+    }
 }
 
 /// The answer to "may this caller do this?".
@@ -23,13 +63,14 @@ pub struct Access {
 pub enum Decision {
     /// Yes.
     Allow,
-    /// No, for one of the things wanted; the reason goes into the answer, so it names no secrets.
+    /// No, for one of the things wanted.
     Deny {
         /// What is not allowed.
         action: &'static str,
         /// On what.
         resource: Arn,
-        /// Such as `no identity-based policy allows the sqs:SendMessage action`.
+        /// The end of AWS's sentence, such as `because no identity-based policy allows the sqs:SendMessage action` or
+        /// `with an explicit deny in an identity-based policy`. It goes into the answer, so it names no secrets.
         reason: String,
     },
 }
@@ -38,85 +79,4 @@ pub enum Decision {
 pub trait Authorizer: Send + Sync + fmt::Debug {
     /// Decides on all of `access` for `ctx.caller`. Must not block.
     fn decide(&self, ctx: &Ctx, access: &[Access]) -> Decision;
-}
-
-/// Decides by the role of the key alone.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct RoleAuthorizer;
-
-const SENDER: &[&str] = &[
-    "sqs:SendMessage",
-    "sqs:GetQueueUrl",
-    "sqs:GetQueueAttributes",
-];
-
-const NOTIFIER: &[&str] = &[
-    "sqs:ReceiveMessage",
-    "sqs:DeleteMessage",
-    "sqs:ChangeMessageVisibility",
-    "sqs:SendMessage",
-    "sqs:GetQueueUrl",
-    "sqs:GetQueueAttributes",
-];
-
-const READER_VERBS: &[&str] = &["Get", "List", "Describe", "Lookup"];
-
-/// Whether `role` may do `action`, such as `sqs:SendMessage`.
-fn is_allowed(role: Role, action: &str) -> bool {
-    match role {
-        Role::Administrator => true,
-        Role::Sender => SENDER.contains(&action),
-        Role::Notifier => NOTIFIER.contains(&action),
-        Role::Reader => action
-            .split_once(':')
-            .is_some_and(|(_, name)| READER_VERBS.iter().any(|verb| name.starts_with(verb))),
-    }
-}
-
-impl Authorizer for RoleAuthorizer {
-    fn decide(&self, ctx: &Ctx, access: &[Access]) -> Decision {
-        let role = ctx.caller.role;
-        match access
-            .iter()
-            .find(|wanted| !is_allowed(role, wanted.action))
-        {
-            None => Decision::Allow,
-            Some(wanted) => Decision::Deny {
-                action: wanted.action,
-                resource: wanted.resource.clone(),
-                reason: format!("the role {role} of this key does not allow it"),
-            },
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_role_may_do_its_work_and_no_more() {
-        use Role::{Administrator, Notifier, Reader, Sender};
-        for (role, action, expected) in [
-            (Administrator, "sqs:DeleteQueue", true),
-            (Administrator, "iam:CreateUser", true),
-            (Sender, "sqs:SendMessage", true),
-            (Sender, "sqs:GetQueueUrl", true),
-            (Sender, "sqs:ReceiveMessage", false),
-            (Sender, "sqs:CreateQueue", false),
-            (Sender, "sqs:SendMessageX", false),
-            (Notifier, "sqs:ReceiveMessage", true),
-            (Notifier, "sqs:DeleteMessage", true),
-            (Notifier, "sqs:ChangeMessageVisibility", true),
-            (Notifier, "sqs:SendMessage", true),
-            (Notifier, "sqs:PurgeQueue", false),
-            (Reader, "sqs:GetQueueAttributes", true),
-            (Reader, "sqs:ListQueues", true),
-            (Reader, "shukuba:GetLedger", true),
-            (Reader, "sqs:ReceiveMessage", false),
-            (Reader, "sqs:SendMessage", false),
-        ] {
-            assert_eq!(is_allowed(role, action), expected, "{role} {action}");
-        }
-    }
 }

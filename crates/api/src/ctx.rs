@@ -2,17 +2,18 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use base::{AccountId, Arn, Timestamp};
+use base::Timestamp;
+
+use crate::caller::Caller;
 
 /// The circumstances of one call. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Ctx {
-    /// Who calls, proven by the signature.
+    /// Who calls, proven by the signature, or somebody anonymous.
     pub caller: Arc<Caller>,
     /// The id under which this call is answered, logged and recorded.
     pub request_id: RequestId,
@@ -22,80 +23,35 @@ pub struct Ctx {
     pub base_url: Arc<str>,
     /// The other end of the connection; `None` for a call from inside the process.
     pub client: Option<SocketAddr>,
+    /// The encryption of the connection, where there is any.
+    pub tls: Option<TlsFacts>,
+    /// The `User-Agent`, or nothing.
+    pub user_agent: Arc<str>,
 }
 
-/// Who calls.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Caller {
-    /// The id of the key that signed.
-    pub access_key_id: String,
-    /// What the key is for.
-    pub role: Role,
-    /// The principal, such as `arn:aws:iam::123456789012:user/administrator`.
-    pub arn: Arn,
-    /// The account of the principal.
-    pub account: AccountId,
-}
-
-/// What a key is for, until IAM policies decide.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Role {
-    /// May do everything.
-    Administrator,
-    /// May send to queues: SendMessage, SendMessageBatch, GetQueueUrl, GetQueueAttributes.
-    Sender,
-    /// May take messages from queues, finish them, and send what it must try again.
-    Notifier,
-    /// May look: Get…, List…, Describe….
-    Reader,
-}
-
-/// A text that is no role.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("role `{text}` is not one of administrator, sender, notifier, reader")]
-pub struct NotRole {
-    /// What was given.
-    pub text: String,
-}
-
-impl Role {
-    /// All roles.
-    pub const ALL: [Self; 4] = [
-        Self::Administrator,
-        Self::Sender,
-        Self::Notifier,
-        Self::Reader,
-    ];
-
-    /// The role's name, such as `administrator`.
+impl Ctx {
+    /// A call from inside the process.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Administrator => "administrator",
-            Self::Sender => "sender",
-            Self::Notifier => "notifier",
-            Self::Reader => "reader",
+    pub fn inside(caller: Arc<Caller>, at: Timestamp) -> Self {
+        Self {
+            caller,
+            request_id: RequestId::next(),
+            at,
+            base_url: Arc::from(""),
+            client: None,
+            tls: None,
+            user_agent: Arc::from(""),
         }
     }
 }
 
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Role {
-    type Err = NotRole;
-
-    fn from_str(text: &str) -> Result<Self, NotRole> {
-        Self::ALL
-            .into_iter()
-            .find(|role| role.as_str() == text)
-            .ok_or_else(|| NotRole {
-                text: text.to_owned(),
-            })
-    }
+/// The encryption of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TlsFacts {
+    /// Such as `TLSv1.3`.
+    pub version: &'static str,
+    /// Such as `TLS_AES_128_GCM_SHA256`.
+    pub cipher_suite: &'static str,
 }
 
 /// The id of one call: shown as a UUID, such as `5fea7756-0ea4-451a-a703-a558b933e274`.
@@ -150,19 +106,5 @@ mod tests {
             (0..1000).map(|_| RequestId::next().to_string()).collect();
         assert_eq!(ids.len(), 1000);
         assert!(ids.iter().all(|id| base::id::parse_uuid(id).is_some()));
-    }
-
-    #[test]
-    fn roles_go_there_and_back() {
-        for role in Role::ALL {
-            assert_eq!(role.to_string().parse(), Ok(role));
-        }
-        assert!(
-            "root"
-                .parse::<Role>()
-                .unwrap_err()
-                .to_string()
-                .contains("administrator")
-        );
     }
 }

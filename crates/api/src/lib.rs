@@ -4,8 +4,10 @@
 //! ([`Operation::audit`]) and what it does ([`Operation::call`]). It never asks who may do so and never
 //! writes the record itself: the gateway decides through an [`Authorizer`] and records through a [`Recorder`].
 //!
-//! - [`ctx`] has [`Ctx`], what a call knows about itself, with its [`Caller`] and [`RequestId`]
-//! - [`access`] has [`Access`], [`Authorizer`], and [`RoleAuthorizer`], which decides by the role of a key
+//! - [`ctx`] has [`Ctx`], what a call knows about itself, with its [`RequestId`]
+//! - [`caller`] has [`Caller`], who calls and by which credentials
+//! - [`key`] has [`Key`], by which a caller proves itself, and [`KeyLookup`]
+//! - [`access`] has [`Access`] and [`Authorizer`]
 //! - [`record`] has [`Audit`], [`CallRecord`], [`Recorder`], and [`CountingRecorder`]
 //! - [`fault`] has [`Fault`], an error as the wire shows it
 //! - [`operation`] has [`Operation`], and its object-safe forms [`AnyOperation`] and [`Call`]
@@ -13,17 +15,21 @@
 //! - [`service`] has [`Service`], its [`ServiceFacts`], and [`Catalogue`], which makes one of a table of operations
 
 pub mod access;
+pub mod caller;
 pub mod ctx;
 pub mod fault;
+pub mod key;
 pub mod operation;
 pub mod record;
 pub mod rest;
 pub mod service;
 
-pub use access::{Access, Authorizer, Decision, RoleAuthorizer};
-pub use ctx::{Caller, Ctx, RequestId, Role};
+pub use access::{Access, Authorizer, Decision};
+pub use caller::{Caller, Principal, Session, SessionKind};
+pub use ctx::{Ctx, RequestId, TlsFacts};
 pub use fault::{Fault, Side};
-pub use operation::{AnyOperation, Call, Operation};
-pub use record::{Audit, CallRecord, CountingRecorder, Recorder};
+pub use key::{Key, KeyLookup};
+pub use operation::{Answered, AnyOperation, Call, Masked, Operation};
+pub use record::{Audit, CLAIM_CHARS_MAX, CallRecord, CountingRecorder, Recorder, Stage};
 pub use rest::{BodyError, FaultCtx, Gate, RestAnswer, RestBody, RestCall, RestService};
 pub use service::{Catalogue, Service, ServiceFacts};

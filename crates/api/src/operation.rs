@@ -88,8 +88,30 @@ pub trait Call: Send {
     /// Its input as JSON with sensitive members masked, for the record.
     fn input_json_masked(&self) -> Vec<u8>;
 
-    /// Does it and gives the answer's body, encoded in the protocol in which the call came.
-    fn run(self: Box<Self>, ctx: Ctx) -> BoxFuture<'static, Result<Bytes, Fault>>;
+    /// Does it and gives the answer, encoded in the protocol in which the call came.
+    fn run(
+        self: Box<Self>,
+        ctx: Ctx,
+        masked: Masked,
+    ) -> BoxFuture<'static, Result<Answered, Fault>>;
+}
+
+/// Whether an answer is wanted for the record too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Masked {
+    /// It is.
+    Wanted,
+    /// It is not.
+    Unwanted,
+}
+
+/// What a call answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answered {
+    /// The answer's body.
+    pub body: Bytes,
+    /// The output as JSON with sensitive members masked, where it was wanted.
+    pub masked: Option<Vec<u8>>,
 }
 
 impl<S, O> AnyOperation<S> for O
@@ -156,17 +178,19 @@ impl<S: Send + Sync + 'static, O: Operation<S>> Call for Decoded<S, O> {
         wire::encode_masked(&self.input)
     }
 
-    fn run(self: Box<Self>, ctx: Ctx) -> BoxFuture<'static, Result<Bytes, Fault>> {
+    fn run(
+        self: Box<Self>,
+        ctx: Ctx,
+        masked: Masked,
+    ) -> BoxFuture<'static, Result<Answered, Fault>> {
         Box::pin(async move {
             let request_id = ctx.request_id;
             let output = self.operation.call(&self.service, ctx, self.input).await?;
-            Ok(Bytes::from(encode(
-                self.protocol,
-                O::NAME,
-                self.facts,
-                request_id,
-                &output,
-            )))
+            let body = encode(self.protocol, O::NAME, self.facts, request_id, &output);
+            Ok(Answered {
+                body: Bytes::from(body),
+                masked: (masked == Masked::Wanted).then(|| wire::encode_masked(&output)),
+            })
         })
     }
 }

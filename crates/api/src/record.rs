@@ -1,7 +1,7 @@
 //! How a call is recorded.
 //!
-//! The seam for the trail: the gateway hands one [`CallRecord`] of every finished call to one
-//! `Arc<dyn Recorder>`. Today that is [`CountingRecorder`].
+//! The gateway hands one [`CallRecord`] of every call that it answers, refused and undecodable ones too, to one
+//! `Arc<dyn Recorder>`. [`CountingRecorder`] keeps counts alone.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use base::MetricSink;
 
+use crate::access::Access;
 use crate::ctx::Ctx;
 use crate::fault::Fault;
 
@@ -21,33 +22,59 @@ pub enum Audit {
     Data,
 }
 
-/// One finished call.
+/// One call that was answered, however far it came.
 #[derive(Debug)]
 pub struct CallRecord<'a> {
-    /// The service, such as `sqs`.
-    pub service: &'static str,
-    /// The operation, such as `SendMessage`.
-    pub operation: &'static str,
-    /// Its class.
+    /// The service, such as `sqs`; nothing where none could be told.
+    pub service: &'a str,
+    /// The operation, such as `SendMessage`; what the request claimed where no operation was decoded, at most
+    /// [`CLAIM_CHARS_MAX`] characters.
+    pub operation: &'a str,
+    /// Its class. A call that was not decoded is of [`Audit::Management`].
     pub audit: Audit,
-    /// Who, when, from where.
+    /// How far the call came.
+    pub stage: Stage,
+    /// Who, when, from where. Where nobody has proven anything the caller is anonymous, with the key that was claimed.
     pub ctx: &'a Ctx,
-    /// The `User-Agent`, or nothing.
-    pub user_agent: &'a str,
+    /// The `Host` as it was sent, or nothing.
+    pub host: &'a str,
+    /// What the call touched or wanted to.
+    pub access: &'a [Access],
     /// The input as JSON with sensitive members masked; only when the recorder wants it.
     pub input: Option<&'a [u8]>,
+    /// The output in the same form; only when the recorder wants it and the call went well.
+    pub output: Option<&'a [u8]>,
     /// How it ended.
     pub outcome: Result<(), &'a Fault>,
     /// From the whole request to the whole answer.
     pub took: Duration,
 }
 
+/// The most characters of an operation's name that is only claimed.
+pub const CLAIM_CHARS_MAX: usize = 128;
+
+/// How far a call came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Its signature was not taken: who called is not known.
+    Refused,
+    /// Its input could not be read, or there is no such operation.
+    Undecoded,
+    /// It was decided, and ran unless that was a no.
+    Decided,
+}
+
 /// Takes the records of calls.
 pub trait Recorder: Send + Sync + fmt::Debug {
     /// Whether records of this operation shall carry the masked input, which costs its encoding.
-    fn wants_input(&self, service: &'static str, operation: &'static str, audit: Audit) -> bool;
+    fn wants_input(&self, service: &str, operation: &str, audit: Audit) -> bool;
 
-    /// Takes one record. Must not block.
+    /// Whether records of this operation shall carry the masked output, which costs its encoding.
+    fn wants_output(&self, _service: &str, _operation: &str, _audit: Audit) -> bool {
+        false
+    }
+
+    /// Takes one record, before the call is answered. Must not block for longer than a write to a file takes.
     fn record(&self, record: &CallRecord<'_>);
 }
 
@@ -66,11 +93,15 @@ impl CountingRecorder {
 }
 
 impl Recorder for CountingRecorder {
-    fn wants_input(&self, _: &'static str, _: &'static str, _: Audit) -> bool {
+    fn wants_input(&self, _: &str, _: &str, _: Audit) -> bool {
         false
     }
 
     fn record(&self, record: &CallRecord<'_>) {
+        // What a stranger calls an operation is no name to count by.
+        if record.stage != Stage::Decided {
+            return;
+        }
         let code = record.outcome.map_or_else(|fault| fault.code, |()| "ok");
         let of_call = [("service", record.service), ("operation", record.operation)];
         let [service, operation] = of_call;

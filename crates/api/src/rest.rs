@@ -52,6 +52,8 @@ pub struct RestAnswer {
     pub operation: &'static str,
     /// Its class.
     pub audit: Audit,
+    /// What it touched or wanted to.
+    pub access: Vec<Access>,
     /// Its parameters as JSON without bodies and secrets; nothing where there are none.
     pub input: Option<Vec<u8>>,
     /// How it ended. A body that breaks off later is no news here.

@@ -27,6 +27,8 @@ pub struct ServiceFacts {
     pub is_query_compatible: bool,
     /// In the query form, the member that the request's URL stands for when the form lacks it, such as `QueueUrl`.
     pub query_url_member: Option<&'static str>,
+    /// Whether it has no region, so that clients sign for it as in `us-east-1`.
+    pub is_global: bool,
 }
 
 /// A service. The gateway holds one of each and knows none by name.
@@ -36,6 +38,15 @@ pub trait Service: Send + Sync + fmt::Debug {
 
     /// The names of its operations, sorted.
     fn operations(&self) -> Vec<&'static str>;
+
+    /// Whether some resource of it may be open to callers who have not signed. Where none is, they are turned away before
+    /// their bodies are read.
+    fn takes_unsigned(&self) -> bool {
+        false
+    }
+
+    /// Whether it has the operation `name`.
+    fn has(&self, name: &str) -> bool;
 
     /// Reads the input of the operation `name`; `None` when there is no such operation.
     fn decode(
@@ -51,6 +62,7 @@ pub struct Catalogue<S: 'static> {
     facts: &'static ServiceFacts,
     state: Arc<S>,
     by_name: HashMap<&'static str, &'static dyn AnyOperation<S>>,
+    takes_unsigned: fn(&S) -> bool,
 }
 
 impl<S: Send + Sync + 'static> Catalogue<S> {
@@ -74,7 +86,15 @@ impl<S: Send + Sync + 'static> Catalogue<S> {
             facts,
             state,
             by_name,
+            takes_unsigned: |_| false,
         }
+    }
+
+    /// The same, open to callers who have not signed while `takes_unsigned` says so.
+    #[must_use]
+    pub fn open_while(mut self, takes_unsigned: fn(&S) -> bool) -> Self {
+        self.takes_unsigned = takes_unsigned;
+        self
     }
 }
 
@@ -87,6 +107,14 @@ impl<S: Send + Sync + 'static> Service for Catalogue<S> {
         let mut names: Vec<_> = self.by_name.keys().copied().collect();
         names.sort_unstable();
         names
+    }
+
+    fn takes_unsigned(&self) -> bool {
+        (self.takes_unsigned)(&self.state)
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.by_name.contains_key(name)
     }
 
     fn decode(

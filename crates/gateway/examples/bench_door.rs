@@ -78,10 +78,7 @@ impl Operation<Nothing> for SendMessageBatch {
     fn access(&self, service: &Nothing, input: &Batch) -> Vec<Access> {
         let name = input.queue_url.rsplit('/').next().unwrap_or_default();
         let resource = Arn::new("sqs", &service.region, &service.account, name);
-        vec![Access {
-            action: "sqs:SendMessage",
-            resource,
-        }]
+        vec![Access::new("sqs:SendMessage", resource)]
     }
 
     fn audit(&self) -> Audit {

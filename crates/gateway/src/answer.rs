@@ -82,6 +82,14 @@ pub(crate) struct Tongue {
     pub(crate) facts: Option<&'static ServiceFacts>,
 }
 
+impl Tongue {
+    /// The operator's API.
+    pub(crate) const ADMIN: Self = Self {
+        protocol: Protocol::Json10,
+        facts: None,
+    };
+}
+
 /// A successful answer.
 pub(crate) fn success(protocol: Protocol, request_id: RequestId, body: Bytes) -> Answer {
     with_body(
@@ -173,6 +181,22 @@ pub(crate) fn front_with_query_code(
         message: message.into().into(),
         side,
         namespace: Some(FRONT),
+    }
+}
+
+/// `AccessDenied` as a service says it.
+///
+/// Query services and SQS, whose errors still are those of its query form, answer 403; the other JSON services 400.
+/// Source: Common Errors of the IAM, SQS and CloudTrail API references.
+pub(crate) fn denied(tongue: Tongue, fault: Fault) -> Fault {
+    if tongue.protocol == Protocol::Query {
+        return fault;
+    }
+    let is_own = tongue.facts.is_none_or(|facts| facts.is_query_compatible);
+    Fault {
+        code: "AccessDeniedException",
+        status: if is_own { 403 } else { 400 },
+        ..fault
     }
 }
 

@@ -8,30 +8,29 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
 
 use api::{
-    Access, Authorizer, Call, CallRecord, Ctx, Decision, Fault, Recorder, RequestId, RestService,
-    Service,
+    Access, Answered, Audit, Authorizer, Call, CallRecord, Caller, Ctx, Decision, Fault, KeyLookup,
+    Masked, Recorder, RequestId, RestService, Service, Stage,
 };
-use base::{Arn, Clock, MetricSink, Region, Timestamp};
+use base::{AccountId, Arn, Clock, MetricSink, Region, Timestamp};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::request::Parts;
 use http::{Request, StatusCode, header};
 use hyper::body::Incoming;
 use tracing::error;
-use wire::Protocol;
-use wire::sigv4::{Claim, RequestParts, Rules};
 
 use crate::admin::{self, Admin};
 use crate::answer::{self, Answer, Tongue};
-use crate::body::{self, Budget, Trouble};
-use crate::form;
-use crate::keys::{Key, KeyLookup};
+use crate::body::Budget;
+use crate::decode;
 use crate::limits::Limits;
 use crate::metrics::Registry;
 use crate::peers::{Peer, Phase};
 use crate::route::{self, Route};
+use crate::told::Told;
 
 /// What a door is made of.
 #[derive(Debug)]
@@ -52,6 +51,8 @@ pub struct DoorParts {
     pub metrics: Arc<Registry>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// The account whose services these are.
+    pub account: AccountId,
     /// The region that signatures must name.
     pub region: Region,
     /// How clients reach us, such as `https://queue.example.com`, where it is not as the `Host` says.
@@ -64,7 +65,11 @@ pub struct DoorParts {
 #[derive(Debug)]
 pub struct Door {
     pub(crate) parts: DoorParts,
-    bodies: Budget,
+    pub(crate) bodies: Budget,
+    /// The caller who has proven nothing.
+    pub(crate) nobody: Arc<Caller>,
+    /// The services that have no region.
+    pub(crate) global: Vec<&'static str>,
     state: AtomicU8,
 }
 
@@ -80,29 +85,17 @@ pub(crate) struct Visit<'a> {
     pub(crate) at: Timestamp,
 }
 
-/// A caller with a known key who has proven nothing yet.
-struct Claimed<'v, 'a> {
-    claim: Claim<'v>,
-    key: Arc<Key>,
-    service: Option<&'a Arc<dyn Service>>,
-}
-
-/// A proven caller with what was sent.
-struct Proven<'a> {
-    key: Arc<Key>,
-    body: body::Read<'a>,
-    /// The service for which the signature holds; `None` for the operator's API.
-    service: Option<&'a Arc<dyn Service>>,
-}
-
 impl Door {
     /// A door that says "starting" until its server serves.
     #[must_use]
     pub fn new(parts: DoorParts) -> Arc<Self> {
-        let bodies = Budget::new(&parts.limits);
+        let all = parts.services.iter().map(|service| service.facts());
+        let global = all.filter(|facts| facts.is_global).map(|facts| facts.name);
         Arc::new(Self {
+            bodies: Budget::new(&parts.limits),
+            nobody: Arc::new(Caller::anonymous(&parts.account, "")),
+            global: global.collect(),
             parts,
-            bodies,
             state: AtomicU8::new(STARTING),
         })
     }
@@ -161,7 +154,7 @@ impl Door {
         answer
     }
 
-    /// The steps of a signed request, in their order.
+    /// The steps of a request for a service or for the operator, in their order.
     async fn walk(
         &self,
         visit: &Visit<'_>,
@@ -169,161 +162,106 @@ impl Door {
         route: Route<'_>,
         body: Incoming,
     ) -> Result<Answer, Fault> {
-        let proven = self.verify(visit, tongue, route, body).await?;
-        let ctx = self.ctx(visit, &proven.key);
-        if let Route::Admin { name } = route {
-            return self
-                .operate(visit, name, ctx, proven.body.bytes.clone())
-                .await;
-        }
-        let call = decode(visit, tongue.protocol, route, &ctx, &proven)?;
+        let mut told = Told::default();
         let started = self.parts.clock.monotonic();
-        let (operation, audit) = (call.name(), call.audit());
-        let service = tongue.facts.map_or(admin::SERVICE, |facts| facts.name);
-        let input = self
-            .parts
-            .recorder
-            .wants_input(service, operation, audit)
-            .then(|| call.input_json_masked());
-        let outcome = match self.decide(&ctx, &call.access()) {
-            Ok(()) => run(call, ctx.clone()).await,
-            Err(denied) => Err(denied),
-        };
-        let record = CallRecord {
-            service,
-            operation,
-            audit,
-            ctx: &ctx,
-            user_agent: route::text(visit.head, header::USER_AGENT.as_str()),
-            input: input.as_deref(),
-            outcome: outcome.as_ref().map(|_| ()),
-            took: self.parts.clock.monotonic().saturating_sub(started),
-        };
-        self.parts.recorder.record(&record);
-        outcome.map(|body| answer::success(tongue.protocol, visit.request_id, body))
-    }
-
-    /// Step: verify. Nothing of the body is kept for a caller without a known key.
-    async fn verify<'v, 'a: 'v>(
-        &'a self,
-        visit: &Visit<'v>,
-        tongue: &mut Tongue,
-        route: Route<'_>,
-        body: Incoming,
-    ) -> Result<Proven<'a>, Fault> {
-        let Claimed {
-            claim,
-            key,
-            service,
-        } = match self.claim(visit, tongue, route) {
-            Ok(known) => known,
+        let proven = match self.verify(visit, tongue, &mut told, route, body).await {
+            Ok(proven) => proven,
             Err(fault) => {
-                // Who asks before sending a body is answered instead of being asked for it.
-                if !asks_first(visit.head) {
-                    // The answer matters more than this body; what is wrong with it is no news.
-                    let _ = body::discard(body, &self.parts.limits).await;
-                }
+                self.tell_refused(visit, (route, tongue.facts), &told, &fault);
                 return Err(fault);
             }
         };
-        let body = body::read(body, &self.parts.limits, &self.bodies)
-            .await
-            .map_err(|trouble| self.troubled(trouble))?;
-        claim
-            .verify(&key.secret, &body.bytes)
-            .map_err(|refusal| answer::refused(tongue.protocol, &refusal))?;
-        visit.peer.set_proven();
-        Ok(Proven { key, body, service })
-    }
-
-    /// The half of verifying that needs no body: form, scope, clock, key.
-    fn claim<'v, 'a>(
-        &'a self,
-        visit: &Visit<'v>,
-        tongue: &mut Tongue,
-        route: Route<'_>,
-    ) -> Result<Claimed<'v, 'a>, Fault>
-    where
-        'a: 'v,
-    {
-        if let Route::Json { target, .. } = route {
-            tongue.facts = self
-                .service_with(|facts| facts.json_target == Some(target))
-                .map(|found| found.facts());
+        let ctx = self.ctx(visit, Arc::clone(&proven.caller));
+        if let Route::Admin { name } = route {
+            let input = proven.body.bytes.clone();
+            return self.operate(visit, name, ctx, input).await;
         }
-        let protocol = tongue.protocol;
-        let refused = |refusal| answer::refused(protocol, &refusal);
-        let parts = RequestParts {
-            method: visit.head.method.as_str(),
-            path: visit.head.uri.path(),
-            query: visit.head.uri.query().unwrap_or_default(),
-            headers: &visit.head.headers,
+        let call = match decode::call(visit.head, tongue.protocol, route, &ctx.base_url, &proven) {
+            Ok(call) => call,
+            Err(fault) => {
+                told.read(route, &proven.body.bytes);
+                self.tell_undecoded(visit, (route, tongue.facts), &told, &ctx, &fault);
+                return Err(fault);
+            }
         };
-        let claim = Claim::read(parts, Rules::service(self.parts.region.as_str()), visit.at)
-            .map_err(refused)?;
-        let key = self
-            .parts
-            .keys
-            .find(claim.key_id(), claim.token())
-            .map_err(refused)?;
-        let service = self.service_of(route, claim.service());
-        tongue.facts = service.map(|service| service.facts());
-        if let Some(service) = service {
-            claim.check_service(service.facts().name).map_err(refused)?;
-        } else if matches!(route, Route::Admin { .. }) {
-            claim.check_service(admin::SERVICE).map_err(refused)?;
-        }
-        Ok(Claimed {
-            claim,
-            key,
-            service,
-        })
+        let outcome = self
+            .decide_and_run(visit, tongue, &ctx, call, started)
+            .await;
+        outcome.map(|body| answer::success(tongue.protocol, visit.request_id, body))
     }
 
-    /// The service that a request is for: by its target, or by what its form was signed for.
-    fn service_of(&self, route: Route<'_>, signed_for: &str) -> Option<&Arc<dyn Service>> {
-        match route {
-            Route::Json { target, .. } => {
-                self.service_with(|facts| facts.json_target == Some(target))
-            }
-            Route::Query => {
-                self.service_with(|facts| facts.name == signed_for && facts.query_version.is_some())
-            }
-            _ => None,
-        }
-    }
-
-    fn service_with(
+    /// Steps: decide, call, record.
+    async fn decide_and_run(
         &self,
-        is_wanted: impl Fn(&api::ServiceFacts) -> bool,
+        visit: &Visit<'_>,
+        tongue: &Tongue,
+        ctx: &Ctx,
+        call: Box<dyn Call>,
+        started: Duration,
+    ) -> Result<Bytes, Fault> {
+        let (operation, audit) = (call.name(), call.audit());
+        let service = tongue.facts.map_or(admin::SERVICE, |facts| facts.name);
+        let recorder = &self.parts.recorder;
+        let input = recorder
+            .wants_input(service, operation, audit)
+            .then(|| call.input_json_masked());
+        let masked = match recorder.wants_output(service, operation, audit) {
+            true => Masked::Wanted,
+            false => Masked::Unwanted,
+        };
+        let access = call.access();
+        let outcome = match decide(&*self.parts.authorizer, ctx, &access) {
+            Ok(()) => run(call, ctx.clone(), masked).await,
+            Err(denied) => Err(answer::denied(*tongue, denied)),
+        };
+        recorder.record(&CallRecord {
+            service,
+            operation,
+            audit,
+            stage: Stage::Decided,
+            ctx,
+            host: route::text(visit.head, header::HOST.as_str()),
+            access: &access,
+            input: input.as_deref(),
+            output: outcome
+                .as_ref()
+                .ok()
+                .and_then(|answered| answered.masked.as_deref()),
+            outcome: outcome.as_ref().map(|_| ()),
+            took: self.parts.clock.monotonic().saturating_sub(started),
+        });
+        outcome.map(|answered| answered.body)
+    }
+
+    pub(crate) fn service_with(
+        &self,
+        is_wanted: impl Fn(&Arc<dyn Service>) -> bool,
     ) -> Option<&Arc<dyn Service>> {
         self.parts
             .services
             .iter()
-            .find(|service| is_wanted(service.facts()))
+            .find(|service| is_wanted(service))
     }
 
-    pub(crate) fn ctx(&self, visit: &Visit<'_>, key: &Key) -> Ctx {
-        let base_url = match (&self.parts.public_url, visit.head.headers.get(header::HOST)) {
+    pub(crate) fn ctx(&self, visit: &Visit<'_>, caller: Arc<Caller>) -> Ctx {
+        let headers = &visit.head.headers;
+        let base_url = match (&self.parts.public_url, headers.get(header::HOST)) {
             (Some(url), _) => Arc::clone(url),
             (None, Some(host)) => visit.peer.base_url(host),
             (None, None) => Arc::from(""),
         };
         Ctx {
-            caller: Arc::clone(&key.caller),
+            caller,
             request_id: visit.request_id,
             at: visit.at,
             base_url,
             client: Some(visit.peer.addr),
+            tls: visit.peer.tls(),
+            user_agent: visit.peer.user_agent(headers.get(header::USER_AGENT)),
         }
     }
 
-    /// Step: decide.
-    fn decide(&self, ctx: &Ctx, access: &[Access]) -> Result<(), Fault> {
-        decide(&*self.parts.authorizer, ctx, access)
-    }
-
-    /// The operator's API: decide, call, encode.
+    /// The operator's API: decide, call, record, encode.
     async fn operate(
         &self,
         visit: &Visit<'_>,
@@ -338,6 +276,7 @@ impl Door {
                 format!("there is no operator's call `{name}`"),
             )
         };
+        let started = self.parts.clock.monotonic();
         let action = self.parts.admin.action(name).ok_or_else(unknown)?;
         let resource = Arn::new(
             admin::SERVICE,
@@ -345,16 +284,32 @@ impl Door {
             &ctx.caller.account,
             name,
         );
-        self.decide(&ctx, &[Access { action, resource }])?;
-        let body = AssertUnwindSafe(self.parts.admin.handle(name, ctx, input))
-            .catch_unwind()
-            .await;
-        let body = body.unwrap_or_else(|_| Err(panicked(name)))?;
+        let access = [Access::new(action, resource)];
+        let body = match decide(&*self.parts.authorizer, &ctx, &access) {
+            Err(denied) => Err(answer::denied(Tongue::ADMIN, denied)),
+            Ok(()) => AssertUnwindSafe(self.parts.admin.handle(name, ctx.clone(), input))
+                .catch_unwind()
+                .await
+                .unwrap_or_else(|_| Err(panicked(name))),
+        };
+        self.parts.recorder.record(&CallRecord {
+            service: admin::SERVICE,
+            operation: action.split_once(':').map_or(action, |(_, name)| name),
+            audit: Audit::Management,
+            stage: Stage::Decided,
+            ctx: &ctx,
+            host: route::text(visit.head, header::HOST.as_str()),
+            access: &access,
+            input: None,
+            output: None,
+            outcome: body.as_ref().map(|_| ()),
+            took: self.parts.clock.monotonic().saturating_sub(started),
+        });
         Ok(answer::page(
             StatusCode::OK,
             "application/json",
             visit.request_id,
-            body,
+            body?,
         ))
     }
 
@@ -391,32 +346,6 @@ impl Door {
         ))
     }
 
-    fn troubled(&self, trouble: Trouble) -> Fault {
-        match trouble {
-            Trouble::TooLarge => {
-                let limit = self.parts.limits.body_bytes;
-                answer::front(
-                    "RequestEntityTooLargeException",
-                    413,
-                    format!("the body is larger than {limit}"),
-                )
-            }
-            Trouble::TooSlow => answer::front(
-                "RequestTimeoutException",
-                408,
-                "the body did not arrive in time",
-            ),
-            Trouble::Broken => {
-                answer::front("MalformedHttpRequestException", 400, "the body broke off")
-            }
-            Trouble::Busy => answer::front(
-                "ServiceUnavailable",
-                503,
-                "too many large requests at a time; try again",
-            ),
-        }
-    }
-
     /// Step: encode, for faults. Counts what never became a call.
     fn show(&self, visit: &Visit<'_>, tongue: Tongue, fault: &Fault) -> Answer {
         self.count_fault(fault);
@@ -434,7 +363,7 @@ impl Door {
     }
 }
 
-/// Asks `authorizer`, and says a refusal as AWS does.
+/// Asks `authorizer`, and says a refusal as AWS does: `AccessDenied`, for [`answer::denied`] to put into a protocol's words.
 pub(crate) fn decide(
     authorizer: &dyn Authorizer,
     ctx: &Ctx,
@@ -447,65 +376,19 @@ pub(crate) fn decide(
             resource,
             reason,
         } => {
-            let who = &ctx.caller.arn;
+            let who = ctx.caller.shown();
             let message = format!(
-                "User: {who} is not authorized to perform: {action} on resource: {resource} because {reason}"
+                "User: {who} is not authorized to perform: {action} on resource: {resource} {reason}"
             );
-            Err(answer::front_with_query_code(
-                "AccessDeniedException",
-                "AccessDenied",
-                403,
-                message,
-            ))
+            Err(answer::front("AccessDenied", 403, message))
         }
     }
 }
 
-/// Step: decode, for the operation that the target or the form names.
-fn decode(
-    visit: &Visit<'_>,
-    protocol: Protocol,
-    route: Route<'_>,
-    ctx: &Ctx,
-    proven: &Proven<'_>,
-) -> Result<Box<dyn Call>, Fault> {
-    let decoded = match (route, proven.service) {
-        (Route::Json { operation, .. }, Some(service)) => service
-            .decode(operation, protocol, &proven.body.bytes)
-            .ok_or_else(|| unknown_operation(operation))?,
-        (
-            Route::Json {
-                target, operation, ..
-            },
-            None,
-        ) => return Err(unknown_operation(&format!("{target}.{operation}"))),
-        (Route::Query, Some(service)) => {
-            let form = whole_form(
-                visit.head,
-                ctx,
-                service.facts().query_url_member,
-                &proven.body.bytes,
-            );
-            let action = query_action(service.facts().query_version, &form)?;
-            service
-                .decode(&action, Protocol::Query, &form)
-                .ok_or_else(|| invalid_action(&action))?
-        }
-        (Route::Query, None) => {
-            let action = form::value(&proven.body.bytes, "Action")
-                .unwrap_or_default()
-                .into_owned();
-            return Err(invalid_action(&action));
-        }
-        _ => return Err(unknown_operation(visit.head.uri.path())),
-    };
-    decoded.map_err(|error| answer::undecodable(protocol, &error))
-}
-
 /// Step: call. A panic of an operation is its own fault and nobody else's.
-async fn run(call: Box<dyn Call>, ctx: Ctx) -> Result<Bytes, Fault> {
+async fn run(call: Box<dyn Call>, ctx: Ctx, masked: Masked) -> Result<Answered, Fault> {
     let operation = call.name();
-    let answered = AssertUnwindSafe(call.run(ctx)).catch_unwind().await;
+    let answered = AssertUnwindSafe(call.run(ctx, masked)).catch_unwind().await;
     answered.unwrap_or_else(|_| Err(panicked(operation)))
 }
 
@@ -525,69 +408,4 @@ fn unnamed_host() -> Fault {
 pub(crate) fn panicked(operation: &str) -> Fault {
     error!(operation, "an operation panicked");
     Fault::internal()
-}
-
-/// Body and query string as one form, with the member that the URL stands for.
-fn whole_form(head: &Parts, ctx: &Ctx, url_member: Option<&str>, body: &Bytes) -> Bytes {
-    let query = form::without_signature(head.uri.query().unwrap_or_default());
-    let whole = if query.is_empty() {
-        body.clone()
-    } else {
-        form::joined(query, body)
-    };
-    match url_member {
-        Some(member) if head.uri.path() != "/" && form::value(&whole, member).is_none() => {
-            form::with(
-                &whole,
-                member,
-                &format!("{}{}", ctx.base_url, head.uri.path()),
-            )
-        }
-        _ => whole,
-    }
-}
-
-fn query_action(known_version: Option<&str>, form: &[u8]) -> Result<String, Fault> {
-    let missing = || {
-        answer::front(
-            "MissingAction",
-            400,
-            "The request must contain the parameter Action",
-        )
-    };
-    let action = form::value(form, "Action")
-        .ok_or_else(missing)?
-        .into_owned();
-    match form::value(form, "Version") {
-        Some(version) if Some(version.as_ref()) != known_version => {
-            let shown: String = version.chars().take(64).collect();
-            let message = format!(
-                "Could not find operation {} for version {shown}",
-                short(&action)
-            );
-            Err(answer::front("InvalidAction", 400, message))
-        }
-        _ => Ok(action),
-    }
-}
-
-fn unknown_operation(name: &str) -> Fault {
-    let message = format!("there is no operation `{}` here", short(name));
-    answer::front_with_query_code("UnknownOperationException", "InvalidAction", 404, message)
-}
-
-fn invalid_action(action: &str) -> Fault {
-    answer::front(
-        "InvalidAction",
-        400,
-        format!(
-            "The action {} is not valid for this endpoint.",
-            short(action)
-        ),
-    )
-}
-
-/// What a caller sent, short enough for an answer.
-fn short(text: &str) -> String {
-    text.chars().take(128).collect()
 }

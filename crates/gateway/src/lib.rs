@@ -14,6 +14,7 @@
 pub mod admin;
 mod answer;
 mod body;
+mod decode;
 pub mod door;
 mod form;
 mod guard;
@@ -26,10 +27,13 @@ mod route;
 pub mod secrets;
 pub mod server;
 pub mod tls;
+mod told;
+mod verify;
 
 pub use admin::{Admin, NoAdmin};
+pub use api::{Key, KeyLookup};
 pub use door::{Door, DoorParts};
-pub use keys::{Credentials, Key, KeyLookup, KeyStore, MasterKeySource};
+pub use keys::{Credentials, KeyStore, MasterKeySource};
 pub use limits::Limits;
 pub use metrics::Registry;
 pub use secrets::SecretStore;

@@ -3,13 +3,15 @@
 //! INVARIANT: there are never more than `limit`. A newcomer beyond it takes the place of the oldest connection that has
 //! proven nothing, else of the oldest that rests; where all work for proven callers, the newcomer is refused.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 
+use api::TlsFacts;
 use futures_util::task::AtomicWaker;
 use http::HeaderValue;
 use parking_lot::Mutex;
@@ -49,7 +51,26 @@ pub(crate) struct Peer {
     order: AtomicU8,
     is_proven: AtomicBool,
     task: AtomicWaker,
-    base_url: Mutex<Option<(HeaderValue, Arc<str>)>>,
+    base_url: Memory,
+    user_agent: Memory,
+    tls: OnceLock<TlsFacts>,
+}
+
+/// The text made of a header's last value, so that a connection that says the same again costs no new text.
+type Memory = Mutex<Option<(HeaderValue, Arc<str>)>>;
+
+fn remembered(
+    memory: &Memory,
+    value: &HeaderValue,
+    make: impl FnOnce(Cow<'_, str>) -> Arc<str>,
+) -> Arc<str> {
+    let mut last = memory.lock();
+    if let Some((_, text)) = last.as_ref().filter(|(of, _)| of == value) {
+        return Arc::clone(text);
+    }
+    let text = make(String::from_utf8_lossy(value.as_bytes()));
+    *last = Some((value.clone(), Arc::clone(&text)));
+    text
 }
 
 impl Peer {
@@ -96,19 +117,28 @@ impl Peer {
 
     /// `scheme://host` for the `Host` of a request; made once for a connection that keeps asking for the same.
     pub(crate) fn base_url(&self, host: &HeaderValue) -> Arc<str> {
-        let mut last = self.base_url.lock();
-        if let Some((of, url)) = last.as_ref().filter(|(of, _)| of == host) {
-            debug_assert_eq!(of, host);
-            return Arc::clone(url);
-        }
-        let url: Arc<str> = format!(
-            "{}://{}",
-            self.scheme,
-            String::from_utf8_lossy(host.as_bytes())
-        )
-        .into();
-        *last = Some((host.clone(), Arc::clone(&url)));
-        url
+        remembered(&self.base_url, host, |host| {
+            format!("{}://{host}", self.scheme).into()
+        })
+    }
+
+    /// The text of a request's `User-Agent`; made once for a connection that keeps its own.
+    pub(crate) fn user_agent(&self, sent: Option<&HeaderValue>) -> Arc<str> {
+        static NOTHING: HeaderValue = HeaderValue::from_static("");
+        remembered(&self.user_agent, sent.unwrap_or(&NOTHING), |text| {
+            text.into()
+        })
+    }
+
+    /// The encryption of the connection, where there is any.
+    pub(crate) fn tls(&self) -> Option<TlsFacts> {
+        self.tls.get().copied()
+    }
+
+    /// Keeps what the handshake came to.
+    pub(crate) fn set_tls(&self, facts: TlsFacts) {
+        // There is one handshake for each connection.
+        let _ = self.tls.set(facts);
     }
 }
 
@@ -170,7 +200,9 @@ impl Peers {
             order: AtomicU8::new(Order::Serve as u8),
             is_proven: AtomicBool::new(false),
             task: AtomicWaker::new(),
-            base_url: Mutex::new(None),
+            base_url: Memory::default(),
+            user_agent: Memory::default(),
+            tls: OnceLock::new(),
         });
         table.open.insert(peer.id, Arc::clone(&peer));
         Some(Seat {

@@ -10,8 +10,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use api::{
-    Access, Authorizer, BodyError, CallRecord, Ctx, Fault, FaultCtx, Gate, RestAnswer, RestBody,
-    RestCall, RestService,
+    Access, Authorizer, BodyError, CallRecord, Ctx, Fault, FaultCtx, Gate, Key, RestAnswer,
+    RestBody, RestCall, RestService, Stage,
 };
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -21,15 +21,16 @@ use http_body_util::BodyExt;
 use hyper::body::{Body as _, Frame, Incoming, SizeHint};
 use parking_lot::Mutex;
 use tokio::time::{Instant, Sleep, sleep_until};
-use wire::sigv4::{Claim, Dialect, Refusal, RequestParts, Rules, SecretKey};
+use wire::sigv4::{Claim, Dialect, Refusal, Rules, SecretKey};
 
 use crate::answer::{self, Answer, Body};
 use crate::body;
 use crate::door::{Door, Visit, asks_first, decide, panicked};
-use crate::keys::Key;
 use crate::limits::Limits;
 use crate::peers::{Peer, Phase};
-use crate::route;
+use crate::route::{self, Route};
+use crate::told::{Told, signed_for};
+use crate::verify;
 
 /// What a body must bring within each `body_time` (chosen: no client that works is as slow as 1 KiB/s).
 const PACE_BYTES: u64 = 32 * 1024;
@@ -56,9 +57,13 @@ impl Door {
         service: &Arc<dyn RestService>,
         body: Incoming,
     ) -> Answer {
-        let (secret, ctx) = match self.prove(visit, service.name()) {
+        let (secret, ctx) = match self.prove(visit, service) {
             Ok(proven) => proven,
-            Err(fault) => return self.turn_away(visit, service, &fault, body).await,
+            Err(fault) => {
+                let told = Told::default();
+                self.tell_refused(visit, (Route::Nowhere, None), &told, &fault);
+                return self.turn_away(visit, service, &fault, body).await;
+            }
         };
         let started = self.parts.clock.monotonic();
         let lent = Arc::new(Mutex::new(Some(body)));
@@ -77,6 +82,7 @@ impl Door {
             response,
             operation,
             audit,
+            access,
             input,
             outcome,
         } = match called {
@@ -90,9 +96,12 @@ impl Door {
             service: service.name(),
             operation,
             audit,
+            stage: Stage::Decided,
             ctx: &ctx,
-            user_agent: route::text(visit.head, header::USER_AGENT.as_str()),
+            host: route::text(visit.head, header::HOST.as_str()),
+            access: &access,
             input: input.as_deref(),
+            output: None,
             outcome: match &outcome {
                 Ok(()) => Ok(()),
                 Err(fault) => Err(fault),
@@ -109,7 +118,7 @@ impl Door {
     fn prove(
         &self,
         visit: &Visit<'_>,
-        service: &'static str,
+        service: &Arc<dyn RestService>,
     ) -> Result<(Option<SecretKey>, Ctx), Fault> {
         let refused = |refusal: Refusal| {
             let codes = refusal.codes(Dialect::S3);
@@ -120,15 +129,16 @@ impl Door {
                 refusal.to_string(),
             )
         };
-        let parts = RequestParts {
-            method: visit.head.method.as_str(),
-            path: visit.head.uri.path(),
-            query: visit.head.uri.query().unwrap_or_default(),
-            headers: &visit.head.headers,
-        };
         let rules = Rules::object(self.parts.region.as_str());
-        let claim = Claim::read(parts, rules, visit.at).map_err(refused)?;
-        claim.check_service(service).map_err(refused)?;
+        let claim = match Claim::read(verify::parts(visit.head), rules, visit.at) {
+            Ok(claim) => claim,
+            Err(Refusal::Missing) if service.takes_unsigned() => {
+                return Ok((None, self.ctx(visit, Arc::clone(&self.nobody))));
+            }
+            Err(refusal) => return Err(refused(refusal)),
+        };
+        let name = service.name();
+        claim.check_service(name).map_err(refused)?;
         let key: Arc<Key> = self
             .parts
             .keys
@@ -137,7 +147,8 @@ impl Door {
         claim.verify_head(&key.secret).map_err(refused)?;
         visit.peer.set_proven();
         let secret = SecretKey::new(key.secret.expose());
-        Ok((Some(secret), self.ctx(visit, &key)))
+        self.parts.keys.used(&key, name);
+        Ok((Some(secret), self.ctx(visit, Arc::clone(&key.caller))))
     }
 
     async fn turn_away(
@@ -206,23 +217,6 @@ fn request(head: &Parts, body: Paced) -> Request<RestBody> {
     *request.version_mut() = head.version;
     *request.headers_mut() = head.headers.clone();
     request
-}
-
-/// The service in the scope of the signature that a request claims to have, such as `s3`; proven later.
-fn signed_for(head: &Parts) -> Option<&str> {
-    let in_header = route::text(head, header::AUTHORIZATION.as_str());
-    let query = head.uri.query().unwrap_or_default();
-    let credential = match in_header.split_once("Credential=") {
-        Some((_, rest)) => rest.split([',', ' ']).next()?,
-        None => query
-            .split('&')
-            .find_map(|pair| pair.strip_prefix("X-Amz-Credential="))?,
-    };
-    credential
-        .split('/')
-        .flat_map(|part| part.split("%2F"))
-        .flat_map(|part| part.split("%2f"))
-        .nth(3)
 }
 
 /// Whether a path is one of the gateway's own pages, which are never a service's resource.

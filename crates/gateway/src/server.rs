@@ -23,7 +23,7 @@ use crate::door::Door;
 use crate::guard::Guard;
 use crate::limits::Limits;
 use crate::peers::{Order, Peer, Peers, Seat};
-use crate::tls::Tls;
+use crate::tls::{self, Tls};
 
 /// The least that hyper reads at a time, in bytes.
 const BUFFER_MIN: usize = 8192;
@@ -229,7 +229,12 @@ async fn serve_tls(
 ) {
     let handshake = tokio_rustls::TlsAcceptor::from(config).accept(stream);
     match tokio::time::timeout(limits.header_time, until_cut(&seat.peer, handshake)).await {
-        Ok(Some(Ok(stream))) => serve_connection(stream, &seat, door, limits).await,
+        Ok(Some(Ok(stream))) => {
+            if let Some(facts) = tls::facts(stream.get_ref().1) {
+                seat.peer.set_tls(facts);
+            }
+            serve_connection(stream, &seat, door, limits).await;
+        }
         Ok(Some(Err(error))) => debug!(%error, client = %seat.peer.addr, "TLS handshake failed"),
         Ok(None) | Err(_) => {}
     }

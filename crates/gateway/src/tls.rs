@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use api::TlsFacts;
 use parking_lot::RwLock;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::{self, PemObject};
@@ -113,6 +114,29 @@ impl fmt::Debug for Tls {
             .field("certificate", &self.certificate)
             .finish_non_exhaustive()
     }
+}
+
+/// What a handshake came to, for records. The cipher suite by its IANA name.
+pub(crate) fn facts(connection: &rustls::ServerConnection) -> Option<TlsFacts> {
+    use rustls::CipherSuite as Suite;
+    use rustls::ProtocolVersion as Version;
+    let version = match connection.protocol_version()? {
+        Version::TLSv1_2 => "TLSv1.2",
+        Version::TLSv1_3 => "TLSv1.3",
+        _ => return None,
+    };
+    let suite = connection.negotiated_cipher_suite()?.suite();
+    let cipher_suite = match suite {
+        Suite::TLS13_AES_128_GCM_SHA256 => "TLS_AES_128_GCM_SHA256",
+        Suite::TLS13_AES_256_GCM_SHA384 => "TLS_AES_256_GCM_SHA384",
+        Suite::TLS13_CHACHA20_POLY1305_SHA256 => "TLS_CHACHA20_POLY1305_SHA256",
+        // The older ones carry their IANA names already.
+        other => other.as_str().unwrap_or("unknown"),
+    };
+    Some(TlsFacts {
+        version,
+        cipher_suite,
+    })
 }
 
 fn read(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, Error> {

@@ -1,9 +1,10 @@
-//! A queue's access policy: its form, its quotas, and the statements that permissions are. It is kept and shown; nothing
-//! here is enforced.
+//! A queue's access policy: its quotas, what SQS alone asks of it, and the statements that permissions are. The language is
+//! [`policy`]'s, and deciding the gateway's.
 //!
 //! Source: SQS Developer Guide, "Amazon SQS policy quotas"; API Reference, AddPermission. Texts of refusals: answers of SQS
 //! in aws-cdk #16303 (2021), justeattakeaway/JustSaying #1218 (2023), cloudtools/awacs #34 (2016).
 
+use policy::{Document, Kind};
 use serde_json::{Value, json};
 
 use crate::Error;
@@ -145,6 +146,12 @@ pub(crate) fn parse(text: &str) -> Result<Option<String>, Error> {
     }
     check_quotas(statements)?;
     statements.iter().try_for_each(check_actions)?;
+    Document::parse(text, Kind::Resource).map_err(|problems| {
+        let right = problems
+            .first()
+            .map_or_else(String::new, ToString::to_string);
+        Error::attribute("Policy", text, &right)
+    })?;
     Ok(Some(text.to_owned()))
 }
 
@@ -246,13 +253,21 @@ fn check_actions(statement: &Value) -> Result<(), Error> {
     }
 }
 
-/// Whether a policy forbids something.
-pub(crate) fn has_deny(policy: &str) -> bool {
+/// Whether a policy may allow something to everybody, and so to callers who have not signed.
+pub(crate) fn is_open(policy: &str) -> bool {
     let policy: Value = serde_json::from_str(policy).unwrap_or_default();
     let statements = policy.get("Statement").map(items).unwrap_or_default();
-    statements
-        .iter()
-        .any(|statement| statement["Effect"] == "Deny")
+    let is_everybody = |principal: &Value| match principal {
+        Value::Object(kinds) => kinds
+            .values()
+            .any(|kind| items(kind).iter().any(|one| one == "*")),
+        text => text == "*",
+    };
+    statements.iter().any(|statement| {
+        statement["Effect"] == "Allow"
+            && (statement.get("NotPrincipal").is_some()
+                || statement.get("Principal").is_some_and(is_everybody))
+    })
 }
 
 /// A policy with one more statement.
@@ -470,9 +485,39 @@ mod tests {
     }
 
     #[test]
-    fn a_deny_is_found() {
-        let policy = |effect: &str| json!({"Statement": [whole(), with("Effect", effect.into())]});
-        assert!(has_deny(&policy("Deny").to_string()));
-        assert!(!has_deny(&policy("Allow").to_string()));
+    fn a_policy_is_open_that_allows_everybody() {
+        let statement = |effect: &str, who: Value| {
+            let action = json!({"Effect": effect, "Action": "sqs:*", "Resource": "*"});
+            let mut action = action;
+            let (key, who) = who.as_object().unwrap().iter().next().unwrap();
+            action[key] = who.clone();
+            json!({"Statement": [action]}).to_string()
+        };
+        for (effect, who, expected) in [
+            ("Allow", json!({"Principal": "*"}), true),
+            ("Allow", json!({"Principal": {"AWS": "*"}}), true),
+            (
+                "Allow",
+                json!({"Principal": {"AWS": ["123456789012", "*"]}}),
+                true,
+            ),
+            (
+                "Allow",
+                json!({"NotPrincipal": {"AWS": "123456789012"}}),
+                true,
+            ),
+            (
+                "Allow",
+                json!({"Principal": {"AWS": "123456789012"}}),
+                false,
+            ),
+            ("Deny", json!({"Principal": "*"}), false),
+        ] {
+            assert_eq!(
+                is_open(&statement(effect, who.clone())),
+                expected,
+                "{effect} {who}"
+            );
+        }
     }
 }

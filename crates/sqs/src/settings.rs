@@ -332,12 +332,8 @@ impl Settings {
 
     /// What is kept and shown but not done, as one would say it in a log.
     pub(crate) fn unmet(&self) -> impl Iterator<Item = &'static str> {
-        let has_deny = self.policy.as_deref().is_some_and(policy::has_deny);
         let sse = "SqsManagedSseEnabled is kept and shown, but nothing is encrypted: messages lie in plain text in the data directory";
-        let deny = "the policy denies something, but policies are kept and shown only: the roles of keys decide";
-        [(self.has_managed_sse, sse), (has_deny, deny)]
-            .into_iter()
-            .filter_map(|(is_set, what)| is_set.then_some(what))
+        self.has_managed_sse.then_some(sse).into_iter()
     }
 
     /// The name of the dead-letter queue, when it is one of this account and region.
@@ -419,12 +415,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_and_not_done_is_said() {
-        let deny = r#"{"Statement":{"Effect":"Deny","Principal":"*","Action":"*","Resource":"*"}}"#;
-        for (attributes, count) in [
-            (vec![], 0),
-            (vec![("SqsManagedSseEnabled", "true")], 1),
-            (vec![("SqsManagedSseEnabled", "true"), ("Policy", deny)], 2),
-        ] {
+        for (attributes, count) in [(vec![], 0), (vec![("SqsManagedSseEnabled", "true")], 1)] {
             let settings = create("q", &attributes).unwrap();
             assert_eq!(settings.unmet().count(), count);
         }

@@ -13,6 +13,7 @@
 mod error;
 mod file;
 mod password;
+mod role;
 
 use std::collections::HashMap;
 use std::fs;
@@ -20,14 +21,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use api::{Caller, Role};
-use base::{AccountId, Arn, Clock};
+use api::{Caller, Key, KeyLookup};
+use base::{AccountId, Clock};
 use parking_lot::RwLock;
 use wire::sigv4::{Refusal, SecretKey};
 
 pub use error::Error;
 pub use file::{KEYS_FILE, Status};
 pub use password::{NotTaken, PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN};
+pub use role::{NotRole, ROLE_TAG, Role, RoleAuthorizer};
 pub use store::seal::{MASTER_KEY_FILE, MasterKey, MasterKeyError, MasterKeySource, NotOpened};
 
 pub(crate) use store::private::{take_turn_at, write_private};
@@ -40,24 +42,6 @@ pub const KEYS_LIMIT: usize = 1000;
 pub const FOLLOW_MS: u64 = 1000;
 /// The name of the first user.
 const ADMINISTRATOR: &str = "administrator";
-
-/// Finds the key that claims to have signed. The keys of IAM take this place later.
-pub trait KeyLookup: Send + Sync + std::fmt::Debug {
-    /// The key, if it exists and is active, and `token` is right for it.
-    ///
-    /// # Errors
-    /// [`Refusal::UnknownKey`] or [`Refusal::ExpiredToken`].
-    fn find(&self, key_id: &str, token: Option<&str>) -> Result<Arc<Key>, Refusal>;
-}
-
-/// A key that may sign.
-#[derive(Debug)]
-pub struct Key {
-    /// Its secret.
-    pub secret: SecretKey,
-    /// Whose it is.
-    pub caller: Arc<Caller>,
-}
 
 /// A key's id and secret, for its owner.
 #[derive(Debug)]
@@ -205,7 +189,7 @@ impl KeyStore {
                 state
                     .active
                     .get(&stored.id)
-                    .filter(|key| key.caller.role == Role::Administrator)
+                    .filter(|key| key.caller.tag(ROLE_TAG) == Some(Role::Administrator.as_str()))
             })
             .ok_or_else(|| Error::NotFound {
                 key_id: ADMINISTRATOR.to_owned(),
@@ -484,14 +468,13 @@ fn unseal(
 ) -> Result<Active, Error> {
     let mut active = Active::default();
     for stored in &file.keys {
-        let role: Role =
-            stored
-                .role
-                .parse()
-                .map_err(|error: api::ctx::NotRole| Error::Content {
-                    path: path.to_owned(),
-                    what: error.to_string(),
-                })?;
+        let role: Role = stored
+            .role
+            .parse()
+            .map_err(|error: NotRole| Error::Content {
+                path: path.to_owned(),
+                what: error.to_string(),
+            })?;
         let secret = master
             .open(&stored.sealed_secret, &stored.belongs_to())
             .map_err(|source| Error::Secret {
@@ -513,17 +496,9 @@ fn unseal(
 }
 
 fn caller(stored: &StoredKey, role: Role, account: &AccountId) -> Caller {
-    Caller {
-        access_key_id: stored.id.clone(),
-        role,
-        arn: Arn {
-            service: "iam".to_owned(),
-            region: String::new(),
-            account: account.to_string(),
-            resource: format!("user/{}", stored.name),
-        },
-        account: account.clone(),
-    }
+    let mut caller = Caller::user(account, "/", &stored.name, &stored.name, &stored.id);
+    caller.tags.push((ROLE_TAG.to_owned(), role.to_string()));
+    caller
 }
 
 /// 12 digits, the first not zero.
@@ -612,8 +587,12 @@ mod tests {
         let store = open(dir.path()).unwrap();
         let sender = store.create("app", Role::Sender).unwrap();
         assert_eq!(
-            store.find(&sender.key_id, None).unwrap().caller.role,
-            Role::Sender
+            store
+                .find(&sender.key_id, None)
+                .unwrap()
+                .caller
+                .tag(ROLE_TAG),
+            Some("sender")
         );
         assert_eq!(
             store.find(&sender.key_id, Some("token")).unwrap_err(),

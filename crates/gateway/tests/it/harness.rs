@@ -5,11 +5,11 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use api::{Access, AnyOperation, Audit, Catalogue, Ctx, Fault, Operation, Role, Service};
+use api::{Access, AnyOperation, Audit, Catalogue, Ctx, Fault, Operation, Service};
 use base::{AccountId, Arn, Clock, ManualClock, Region, Timestamp};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use gateway::keys::Credentials;
+use gateway::keys::{Credentials, Role};
 use gateway::{Admin, Door, KeyStore, Limits, Listen, PlainHttp, Server, Tls};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -66,10 +66,10 @@ macro_rules! operation {
 
             fn access(&self, toy: &Toy, _: &Input) -> Vec<Access> {
                 let action = concat!("sqs:", stringify!($name));
-                vec![Access {
+                vec![Access::new(
                     action,
-                    resource: Arn::new("sqs", &toy.region, &toy.account, "s2s"),
-                }]
+                    Arn::new("sqs", &toy.region, &toy.account, "s2s"),
+                )]
             }
 
             fn audit(&self) -> Audit {

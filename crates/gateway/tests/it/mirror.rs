@@ -36,6 +36,7 @@ async fn answer(call: RestCall) -> RestAnswer {
         ctx, gate, request, ..
     } = call;
     let outcome = match request.uri().path() {
+        _ if ctx.caller.is_anonymous() => Err(Fault::sender("AccessDenied", "").with_status(403)),
         "/back" => request
             .into_body()
             .collect()
@@ -44,10 +45,7 @@ async fn answer(call: RestCall) -> RestAnswer {
         "/denied" => {
             let region: Region = "ap-northeast-1".parse().unwrap();
             let resource = Arn::new("s3", &region, &ctx.caller.account, "b");
-            let access = [Access {
-                action: "s3:DeleteBucket",
-                resource,
-            }];
+            let access = [Access::new("s3:DeleteBucket", resource)];
             match gate.decide(&ctx, &access) {
                 Ok(()) => Ok(http_body_util::Collected::default()),
                 Err(fault) => Err(fault),
@@ -64,6 +62,7 @@ async fn answer(call: RestCall) -> RestAnswer {
         response,
         operation: "Mirror",
         audit: Audit::Data,
+        access: Vec::new(),
         input: None,
         outcome,
     }

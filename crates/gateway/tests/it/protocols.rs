@@ -1,7 +1,7 @@
 //! What each protocol answers, to the right and to the wrong.
 
-use api::Role;
 use gateway::Limits;
+use gateway::keys::Role;
 use gateway::keys::Status;
 
 use crate::harness::{Got, House};

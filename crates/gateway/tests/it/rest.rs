@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use api::Role;
 use gateway::Limits;
+use gateway::keys::Role;
 
 use crate::harness::{Got, House};
 

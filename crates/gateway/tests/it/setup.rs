@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use api::{CountingRecorder, RoleAuthorizer, Service, ServiceFacts};
+use api::{CountingRecorder, Service, ServiceFacts};
 use base::{Clock, MetricSink, Region};
+use shukuba_gateway::keys::RoleAuthorizer;
 use shukuba_gateway::{Admin, DoorParts, KeyStore, Limits, MasterKeySource, Registry};
 use wire::Protocol;
 
@@ -17,6 +18,7 @@ pub(crate) static FACTS: ServiceFacts = ServiceFacts {
     error_namespace: "com.amazonaws.sqs",
     is_query_compatible: true,
     query_url_member: Some("QueueUrl"),
+    is_global: false,
 };
 
 /// The keys of a new directory.
@@ -36,6 +38,7 @@ pub(crate) fn parts(
 ) -> DoorParts {
     let metrics = Arc::new(Registry::new());
     let counts = Arc::clone(&metrics) as Arc<dyn MetricSink>;
+    let account = keys.account().clone();
     DoorParts {
         services: vec![service],
         rest: Vec::new(),
@@ -45,6 +48,7 @@ pub(crate) fn parts(
         admin,
         metrics,
         clock,
+        account,
         region,
         public_url: None,
         limits,

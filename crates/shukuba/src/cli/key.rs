@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use api::Role;
 use clap::Subcommand;
+use gateway::keys::Role;
 use gateway::keys::Status;
 
 use crate::app::{self, App};

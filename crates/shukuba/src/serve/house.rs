@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use anyhow::Context;
-use api::{CountingRecorder, RoleAuthorizer};
+use api::CountingRecorder;
 use base::{Clock, SystemClock};
 use delivery::ledger::Ledger;
 use delivery::port::ResultStore;
@@ -143,11 +143,12 @@ impl House {
             services: vec![service],
             rest: Vec::new(),
             keys: keys.clone(),
-            authorizer: Arc::new(RoleAuthorizer),
+            authorizer: Arc::new(gateway::keys::RoleAuthorizer),
             recorder: Arc::new(CountingRecorder::new(metrics.clone())),
             admin: Arc::new(desk.clone()),
             metrics,
             clock,
+            account: keys.account().clone(),
             region,
             public_url: now
                 .config

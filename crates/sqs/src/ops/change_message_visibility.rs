@@ -33,7 +33,7 @@ impl Operation<State> for ChangeMessageVisibility {
     const NAME: &'static str = "ChangeMessageVisibility";
 
     fn access(&self, state: &State, input: &Request) -> Vec<Access> {
-        state.access("sqs:ChangeMessageVisibility", &input.queue_url)
+        state.access_to_messages("sqs:ChangeMessageVisibility", &input.queue_url)
     }
 
     fn audit(&self) -> Audit {

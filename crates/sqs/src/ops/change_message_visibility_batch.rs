@@ -54,7 +54,7 @@ impl Operation<State> for ChangeMessageVisibilityBatch {
     const NAME: &'static str = "ChangeMessageVisibilityBatch";
 
     fn access(&self, state: &State, input: &Request) -> Vec<Access> {
-        state.access("sqs:ChangeMessageVisibility", &input.queue_url)
+        state.access_to_messages("sqs:ChangeMessageVisibility", &input.queue_url)
     }
 
     fn audit(&self) -> Audit {

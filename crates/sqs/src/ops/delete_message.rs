@@ -30,7 +30,7 @@ impl Operation<State> for DeleteMessage {
     const NAME: &'static str = "DeleteMessage";
 
     fn access(&self, state: &State, input: &Request) -> Vec<Access> {
-        state.access("sqs:DeleteMessage", &input.queue_url)
+        state.access_to_messages("sqs:DeleteMessage", &input.queue_url)
     }
 
     fn audit(&self) -> Audit {

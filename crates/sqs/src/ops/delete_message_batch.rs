@@ -47,7 +47,7 @@ impl Operation<State> for DeleteMessageBatch {
     const NAME: &'static str = "DeleteMessageBatch";
 
     fn access(&self, state: &State, input: &Request) -> Vec<Access> {
-        state.access("sqs:DeleteMessage", &input.queue_url)
+        state.access_to_messages("sqs:DeleteMessage", &input.queue_url)
     }
 
     fn audit(&self) -> Audit {

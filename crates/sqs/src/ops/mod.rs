@@ -61,6 +61,7 @@ pub static FACTS: ServiceFacts = ServiceFacts {
     error_namespace: "com.amazonaws.sqs",
     is_query_compatible: true,
     query_url_member: Some("QueueUrl"),
+    is_global: false,
 };
 
 /// All operations of the API.
@@ -94,7 +95,8 @@ static OPERATIONS: &[&dyn AnyOperation<State>] = &[
 #[must_use]
 pub fn service(queues: Arc<Queues>, region: Region, account: AccountId) -> Arc<dyn Service> {
     let state = Arc::new(State::new(queues, region, account));
-    Arc::new(Catalogue::new(&FACTS, state, OPERATIONS))
+    let is_open = |state: &State| state.queues.is_some_open();
+    Arc::new(Catalogue::new(&FACTS, state, OPERATIONS).open_while(is_open))
 }
 
 /// The name, request and answer of every operation, in the order of names.

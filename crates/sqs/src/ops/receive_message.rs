@@ -64,7 +64,7 @@ impl Operation<State> for ReceiveMessage {
     const NAME: &'static str = "ReceiveMessage";
 
     fn access(&self, state: &State, input: &Request) -> Vec<Access> {
-        state.access("sqs:ReceiveMessage", &input.queue_url)
+        state.access_to_messages("sqs:ReceiveMessage", &input.queue_url)
     }
 
     fn audit(&self) -> Audit {

@@ -2,11 +2,17 @@
 
 use std::sync::Arc;
 
-use api::{Ctx, Fault, Role};
+use api::{Ctx, Fault};
 use base::{AccountId, Arn, Region};
 
 use super::fault;
 use crate::{Access, Queue, Queues};
+
+/// What it takes, beyond the action itself, to receive from a queue that is bound to a route and to settle what came from it.
+const TAKE_FROM_ROUTE: &str = "shukuba:TakeFromRoute";
+
+/// The tag of users that says what their keys are for. What a `notifier` takes is booked as a notifier's.
+const ROLE_TAG: &str = "shukuba:role";
 
 /// The queues, and whose they are.
 #[derive(Debug)]
@@ -53,18 +59,36 @@ impl State {
         vec![self.access_to(action, name)]
     }
 
+    /// What it takes to take messages from the queue that `url` names by `action`: one that is bound to a route asks for
+    /// more than that.
+    pub(crate) fn access_to_messages(&self, action: &'static str, url: &str) -> Vec<api::Access> {
+        let mut access = self.access(action, url);
+        let name = split(url).map_or("-", |(_, name)| name);
+        if self.queues.is_bound(name) {
+            access.push(api::Access::new(TAKE_FROM_ROUTE, self.arn(name)));
+        }
+        access
+    }
+
     /// What it takes to do `action` on the queue `name`, or on all with `*`.
     pub(crate) fn access_to(&self, action: &'static str, name: &str) -> api::Access {
-        api::Access {
-            action,
-            resource: Arn::new("sqs", &self.region, &self.account, name),
-        }
+        let queue = self.queues.queue(name).ok();
+        let policy = queue.and_then(|queue| queue.policy());
+        api::Access::new(action, self.arn(name)).with_policy(policy)
+    }
+
+    fn arn(&self, name: &str) -> Arn {
+        Arn::new("sqs", &self.region, &self.account, name)
     }
 
     /// What it takes to do `action` on the queue with an ARN.
     pub(crate) fn access_to_arn(&self, action: &'static str, arn: &str) -> api::Access {
-        match arn.parse() {
-            Ok(resource) => api::Access { action, resource },
+        let parsed = arn.parse::<Arn>();
+        // Queues of others are none here: the call says so.
+        let ours = |arn: &Arn| *arn == self.arn(&arn.resource);
+        match parsed {
+            Ok(arn) if ours(&arn) => self.access_to(action, &arn.resource),
+            Ok(arn) => api::Access::new(action, arn),
             Err(_) => self.access_to(action, "-"),
         }
     }
@@ -85,12 +109,11 @@ fn split(url: &str) -> Option<(&str, &str)> {
     (!name.is_empty() && !account.is_empty()).then_some((account, name))
 }
 
-/// In which capacity the caller receives and deletes.
+/// In which capacity the caller receives and deletes. Whether it may, the gateway has decided.
 pub(crate) fn capacity(ctx: &Ctx) -> Access {
-    match ctx.caller.role {
-        Role::Administrator => Access::Administrator,
-        Role::Notifier => Access::Notifier,
-        Role::Sender | Role::Reader => Access::Outside,
+    match ctx.caller.tag(ROLE_TAG) {
+        Some("notifier") => Access::Notifier,
+        _ => Access::Administrator,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::{Caller, Ctx, Fault, RequestId, Role, Service};
+use api::{Caller, Ctx, Fault, Masked, RequestId, Service};
 use base::{AccountId, Clock, ManualClock, NoMetrics, Region, Timestamp};
 use serde_json::{Value, json};
 use wire::Protocol;
@@ -19,7 +19,6 @@ const BASE_URL: &str = "http://localhost:5310";
 pub(super) struct Bench {
     service: Arc<dyn Service>,
     clock: Arc<ManualClock>,
-    role: Role,
     _dir: tempfile::TempDir,
 }
 
@@ -39,7 +38,6 @@ impl Bench {
         Self {
             service: service(queues, region(), account()),
             clock,
-            role: Role::Administrator,
             _dir: dir,
         }
     }
@@ -114,8 +112,8 @@ impl Bench {
             .unwrap()
             .unwrap();
         assert!(!call.access().is_empty(), "{operation}");
-        let bytes = call.run(self.ctx()).await?;
-        Ok(serde_json::from_slice(&bytes).unwrap())
+        let answered = call.run(self.ctx(), Masked::Unwanted).await?;
+        Ok(serde_json::from_slice(&answered.body).unwrap())
     }
 
     /// The body of an answer in XML to a form.
@@ -125,24 +123,22 @@ impl Bench {
             .decode(operation, Protocol::Query, form.as_bytes())
             .unwrap()
             .unwrap();
-        let bytes = call.run(self.ctx()).await?;
-        Ok(String::from_utf8(bytes.to_vec()).unwrap())
+        let answered = call.run(self.ctx(), Masked::Unwanted).await?;
+        Ok(String::from_utf8(answered.body.to_vec()).unwrap())
     }
 
     fn ctx(&self) -> Ctx {
+        let caller = Caller::user(
+            &account(),
+            "/",
+            "administrator",
+            "AIDAEXAMPLE",
+            "AKIAEXAMPLE",
+        );
         Ctx {
-            caller: Arc::new(Caller {
-                access_key_id: "AKIAEXAMPLE".to_owned(),
-                role: self.role,
-                arn: format!("arn:aws:iam::{ACCOUNT}:user/administrator")
-                    .parse()
-                    .unwrap(),
-                account: account(),
-            }),
             request_id: RequestId::from_bytes([7; 16]),
-            at: self.clock.now(),
             base_url: BASE_URL.into(),
-            client: None,
+            ..Ctx::inside(Arc::new(caller), self.clock.now())
         }
     }
 

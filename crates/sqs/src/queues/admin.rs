@@ -130,6 +130,22 @@ impl Queues {
         views.bound = routes;
     }
 
+    /// Whether the queue `name` is bound to a route, or would be once it is made.
+    #[must_use]
+    pub fn is_bound(&self, name: &str) -> bool {
+        self.views.read().bound.contains_key(name)
+    }
+
+    /// Whether the policy of some queue may allow something to callers who have not signed.
+    #[must_use]
+    pub fn is_some_open(&self) -> bool {
+        self.views
+            .read()
+            .by_id
+            .values()
+            .any(|queue| queue.is_open())
+    }
+
     fn view(&self, id: QueueId, name: &str) -> Result<Arc<Queue>, Error> {
         self.queue_by_id(id).ok_or_else(|| Error::QueueNotFound {
             name: name.to_owned(),

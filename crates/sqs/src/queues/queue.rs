@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use parking_lot::RwLock;
+use policy::Document;
 use store::record::QueueId;
 use tokio::sync::Notify;
+use tracing::warn;
 
 use crate::message::Access;
 use crate::settings::Settings;
@@ -17,6 +19,7 @@ pub struct Queue {
     id: QueueId,
     name: String,
     settings: RwLock<Arc<Settings>>,
+    permits: RwLock<Permits>,
     route: RwLock<Option<String>>,
     /// Wakes one: there is something to receive.
     pub(super) arrivals: Notify,
@@ -25,11 +28,42 @@ pub struct Queue {
     pub(super) waiting: AtomicU32,
 }
 
+/// A queue's access policy, as calls ask for it.
+#[derive(Debug, Default)]
+struct Permits {
+    policy: Option<Arc<Document>>,
+    is_open: bool,
+}
+
+impl Permits {
+    /// What `text` permits. A policy that was kept by a version which did not read policies and that is none permits nothing.
+    fn read(queue: &str, text: Option<&str>) -> Self {
+        let Some(text) = text else {
+            return Self::default();
+        };
+        match Document::parse(text, policy::Kind::Resource) {
+            Ok(document) => Self {
+                is_open: crate::policy::is_open(text),
+                policy: Some(Arc::new(document)),
+            },
+            Err(problems) => {
+                let problem = problems.first().map(ToString::to_string);
+                warn!(
+                    queue,
+                    problem, "the kept access policy is none and permits nothing: set it again"
+                );
+                Self::default()
+            }
+        }
+    }
+}
+
 impl Queue {
     pub(super) fn new(id: QueueId, name: &str, settings: Arc<Settings>) -> Self {
         Self {
             id,
             name: name.to_owned(),
+            permits: RwLock::new(Permits::read(name, settings.policy.as_deref())),
             settings: RwLock::new(settings),
             route: RwLock::new(None),
             arrivals: Notify::new(),
@@ -63,7 +97,22 @@ impl Queue {
     }
 
     pub(super) fn set_settings(&self, settings: Arc<Settings>) {
+        if self.settings.read().policy != settings.policy {
+            *self.permits.write() = Permits::read(&self.name, settings.policy.as_deref());
+        }
         *self.settings.write() = settings;
+    }
+
+    /// Its access policy, read once when it was set.
+    #[must_use]
+    pub fn policy(&self) -> Option<Arc<Document>> {
+        self.permits.read().policy.clone()
+    }
+
+    /// Whether its policy may allow something to callers who have not signed.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.permits.read().is_open
     }
 
     /// The route whose notifiers receive from it.

@@ -16,6 +16,8 @@ use super::{ALGORITHM, hex_digest, sha256, time};
 const CONTENT_SHA256: &str = "x-amz-content-sha256";
 /// What stands in for the body's hash where the body is not signed.
 const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
+/// The region in which clients sign for services that have none.
+const GLOBAL_REGION: &str = "us-east-1";
 /// The most headers that a signature may cover.
 const SIGNED_HEADERS_LIMIT: usize = 64;
 /// The longest time that a presigned URL may hold: 7 days.
@@ -24,8 +26,10 @@ const PRESIGNED_SECS_MAX: u64 = 604_800;
 /// What the verifier asks for.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules<'a> {
-    /// The only region that is taken.
+    /// The region that is taken.
     pub region: &'a str,
+    /// Services that have no region: clients sign for them as in `us-east-1`, and that is taken too.
+    pub global: &'a [&'a str],
     /// How far the signer's clock may be away from ours: 15 minutes.
     pub skew: Duration,
     /// How the path goes into the canonical request.
@@ -49,6 +53,7 @@ impl<'a> Rules<'a> {
     pub const fn service(region: &'a str) -> Self {
         Self {
             region,
+            global: &[],
             skew: Duration::from_secs(15 * 60),
             path: PathStyle::SERVICE,
             payload: Payload::Signed,
@@ -527,7 +532,8 @@ fn read_credential(credential: &str) -> Result<(&str, Scope<'_>), Refusal> {
 }
 
 fn check_scope(scope: &Scope<'_>, rules: &Rules<'_>, date: &str) -> Result<(), Refusal> {
-    if scope.region != rules.region {
+    let is_global = scope.region == GLOBAL_REGION && rules.global.contains(&scope.service);
+    if scope.region != rules.region && !is_global {
         return Err(Refusal::Scope(format!(
             "Credential should be scoped to a valid Region, not '{}'; this server is '{}'.",
             shown(scope.region),

@@ -1,0 +1,225 @@
+//! Step: verify. Who calls, and what was sent.
+//!
+//! INVARIANT: nothing of a body is kept for a caller without a known key, unless a service has something that is open to all.
+
+use std::sync::Arc;
+
+use api::{Caller, Fault, Key, Service};
+use http::request::Parts;
+use hyper::body::Incoming;
+use wire::sigv4::{Claim, Refusal, RequestParts, Rules};
+
+use crate::admin;
+use crate::answer::{self, Tongue};
+use crate::body::{self, Trouble};
+use crate::door::{Door, Visit, asks_first};
+use crate::form;
+use crate::route::Route;
+use crate::told::Told;
+
+/// What a request says of who sent it, and proves only with its body.
+enum Claimed<'v, 'a> {
+    /// Somebody with a known key.
+    Signed {
+        claim: Box<Claim<'v>>,
+        key: Arc<Key>,
+        service: Option<&'a Arc<dyn Service>>,
+    },
+    /// Nobody.
+    Unsigned,
+}
+
+/// A caller, proven or anonymous, with what was sent.
+pub(crate) struct Proven<'a> {
+    pub(crate) caller: Arc<Caller>,
+    pub(crate) body: body::Read<'a>,
+    /// The service for which the signature holds; `None` for the operator's API.
+    pub(crate) service: Option<&'a Arc<dyn Service>>,
+}
+
+/// What a signature is made over.
+pub(crate) fn parts(head: &Parts) -> RequestParts<'_> {
+    RequestParts {
+        method: head.method.as_str(),
+        path: head.uri.path(),
+        query: head.uri.query().unwrap_or_default(),
+        headers: &head.headers,
+    }
+}
+
+impl Door {
+    /// Finds out who calls, and takes the body in.
+    pub(crate) async fn verify<'v, 'a: 'v>(
+        &'a self,
+        visit: &Visit<'v>,
+        tongue: &mut Tongue,
+        told: &mut Told,
+        route: Route<'_>,
+        body: Incoming,
+    ) -> Result<Proven<'a>, Fault> {
+        let claimed = match self.claim(visit, tongue, route) {
+            Ok(claimed) => claimed,
+            Err(fault) => {
+                // Who asks before sending a body is answered instead of being asked for it.
+                if !asks_first(visit.head) {
+                    // The answer matters more than this body; what is wrong with it is no news.
+                    let _ = body::discard(body, &self.parts.limits).await;
+                }
+                return Err(fault);
+            }
+        };
+        let body = body::read(body, &self.parts.limits, &self.bodies)
+            .await
+            .map_err(|trouble| self.troubled(trouble))?;
+        match claimed {
+            Claimed::Signed {
+                claim,
+                key,
+                service,
+            } => {
+                if let Err(refusal) = claim.verify(&key.secret, &body.bytes) {
+                    told.read(route, &body.bytes);
+                    return Err(answer::refused(tongue.protocol, &refusal));
+                }
+                visit.peer.set_proven();
+                self.parts.keys.used(&key, claim.service());
+                Ok(Proven {
+                    caller: Arc::clone(&key.caller),
+                    body,
+                    service,
+                })
+            }
+            Claimed::Unsigned => self.unsigned(visit, tongue, told, route, body),
+        }
+    }
+
+    /// The half of verifying that needs no body: form, scope, clock, key.
+    fn claim<'v, 'a: 'v>(
+        &'a self,
+        visit: &Visit<'v>,
+        tongue: &mut Tongue,
+        route: Route<'_>,
+    ) -> Result<Claimed<'v, 'a>, Fault> {
+        if let Route::Json { target, .. } = route {
+            tongue.facts = self
+                .service_with(|service| service.facts().json_target == Some(target))
+                .map(|found| found.facts());
+        }
+        let protocol = tongue.protocol;
+        let refused = |refusal| answer::refused(protocol, &refusal);
+        let rules = Rules {
+            global: &self.global,
+            ..Rules::service(self.parts.region.as_str())
+        };
+        let claim = match Claim::read(parts(visit.head), rules, visit.at) {
+            Ok(claim) => claim,
+            Err(Refusal::Missing) if self.is_open(route) => return Ok(Claimed::Unsigned),
+            Err(refusal) => return Err(refused(refusal)),
+        };
+        let key = self
+            .parts
+            .keys
+            .find(claim.key_id(), claim.token())
+            .map_err(refused)?;
+        let service = self.service_of(route, claim.service());
+        tongue.facts = service.map(|service| service.facts());
+        if let Some(service) = service {
+            claim.check_service(service.facts().name).map_err(refused)?;
+        } else if matches!(route, Route::Admin { .. }) {
+            claim.check_service(admin::SERVICE).map_err(refused)?;
+        }
+        Ok(Claimed::Signed {
+            claim: Box::new(claim),
+            key,
+            service,
+        })
+    }
+
+    /// The service that a request is for: by its target, or by what its form was signed for.
+    fn service_of(&self, route: Route<'_>, signed_for: &str) -> Option<&Arc<dyn Service>> {
+        match route {
+            Route::Json { target, .. } => {
+                self.service_with(|service| service.facts().json_target == Some(target))
+            }
+            Route::Query => self.service_with(|service| {
+                let facts = service.facts();
+                facts.name == signed_for && facts.query_version.is_some()
+            }),
+            _ => None,
+        }
+    }
+
+    /// Whether an unsigned request may be for something that is open to all.
+    fn is_open(&self, route: Route<'_>) -> bool {
+        let found = match route {
+            Route::Json { target, .. } => self.service_with(|service| {
+                service.facts().json_target == Some(target) && service.takes_unsigned()
+            }),
+            Route::Query => self.service_with(|service| {
+                service.facts().query_version.is_some() && service.takes_unsigned()
+            }),
+            _ => None,
+        };
+        found.is_some()
+    }
+
+    /// An unsigned request, for the service that takes such and has the operation.
+    fn unsigned<'a>(
+        &'a self,
+        visit: &Visit<'_>,
+        tongue: &mut Tongue,
+        told: &mut Told,
+        route: Route<'_>,
+        body: body::Read<'a>,
+    ) -> Result<Proven<'a>, Fault> {
+        told.read(route, &body.bytes);
+        let service = match route {
+            Route::Query => self.service_with(|service| {
+                service.facts().query_version.is_some()
+                    && service.takes_unsigned()
+                    && action(visit.head, &body.bytes).is_some_and(|action| service.has(&action))
+            }),
+            _ => self.service_of(route, ""),
+        };
+        let service = service.ok_or_else(|| answer::refused(tongue.protocol, &Refusal::Missing))?;
+        tongue.facts = Some(service.facts());
+        Ok(Proven {
+            caller: Arc::clone(&self.nobody),
+            body,
+            service: Some(service),
+        })
+    }
+
+    pub(crate) fn troubled(&self, trouble: Trouble) -> Fault {
+        match trouble {
+            Trouble::TooLarge => {
+                let limit = self.parts.limits.body_bytes;
+                answer::front(
+                    "RequestEntityTooLargeException",
+                    413,
+                    format!("the body is larger than {limit}"),
+                )
+            }
+            Trouble::TooSlow => answer::front(
+                "RequestTimeoutException",
+                408,
+                "the body did not arrive in time",
+            ),
+            Trouble::Broken => {
+                answer::front("MalformedHttpRequestException", 400, "the body broke off")
+            }
+            Trouble::Busy => answer::front(
+                "ServiceUnavailable",
+                503,
+                "too many large requests at a time; try again",
+            ),
+        }
+    }
+}
+
+/// The `Action` of a form, in the query string or the body.
+fn action(head: &Parts, body: &[u8]) -> Option<String> {
+    let query = head.uri.query().unwrap_or_default().as_bytes();
+    let found = form::value(query, "Action").or_else(|| form::value(body, "Action"))?;
+    Some(found.into_owned())
+}
