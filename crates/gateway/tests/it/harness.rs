@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use api::{Access, AnyOperation, Audit, Catalogue, Ctx, Fault, Operation, Service};
 use base::{AccountId, Arn, Clock, ManualClock, Region, Timestamp};
@@ -20,6 +21,7 @@ use wire::Shape;
 use wire::sigv4::{PathStyle, Signer};
 
 use crate::mirror::Mirror;
+use crate::recorder::Kept;
 use crate::setup::{self, FACTS};
 
 /// The server's time.
@@ -36,6 +38,8 @@ pub(crate) struct Toy {
     pub(crate) begun: Notify,
     /// Lets `ReceiveMessage` end.
     pub(crate) go_on: Notify,
+    /// Whether something of it is open to all.
+    pub(crate) is_open: AtomicBool,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Shape)]
@@ -158,6 +162,8 @@ pub(crate) struct House {
     pub(crate) addr: SocketAddr,
     pub(crate) toy: Arc<Toy>,
     pub(crate) keys: Arc<KeyStore>,
+    /// What was recorded.
+    pub(crate) kept: Arc<Kept>,
     pub(crate) stop: Option<oneshot::Sender<()>>,
     pub(crate) serving: JoinHandle<()>,
     key: Credentials,
@@ -179,12 +185,18 @@ impl House {
             region: region.clone(),
             begun: Notify::new(),
             go_on: Notify::new(),
+            is_open: AtomicBool::new(false),
         });
+        let is_open = |toy: &Toy| toy.is_open.load(Ordering::Relaxed);
         let service: Arc<dyn Service> =
-            Arc::new(Catalogue::new(&FACTS, Arc::clone(&toy), OPERATIONS));
+            Arc::new(Catalogue::new(&FACTS, Arc::clone(&toy), OPERATIONS).open_while(is_open));
+        let other = Arc::new(Catalogue::new(&setup::OTHER, Arc::clone(&toy), OPERATIONS));
         let admin = Arc::new(ToyAdmin);
         let mut parts = setup::parts(service, Arc::clone(&keys), admin, clock, region, limits);
         parts.rest.push(Arc::new(Mirror));
+        parts.services.push(other);
+        let kept = Arc::new(Kept::over(Arc::clone(&parts.recorder)));
+        parts.recorder = kept.clone();
         let door = Door::new(parts);
         let listen = Listen {
             addr: SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -203,6 +215,7 @@ impl House {
             addr,
             toy,
             keys,
+            kept,
             stop: Some(stop),
             serving,
             key,
@@ -264,7 +277,12 @@ impl House {
             );
         }
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let mut signer = Signer::new(&key.key_id, &key.secret, REGION, service);
+        let region = if service == "iam" {
+            "us-east-1"
+        } else {
+            REGION
+        };
+        let mut signer = Signer::new(&key.key_id, &key.secret, region, service);
         if service == "s3" {
             signer.path = PathStyle::OBJECT;
         }

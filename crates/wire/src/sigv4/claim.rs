@@ -10,6 +10,7 @@ use subtle::ConstantTimeEq;
 use super::canonical::{self, PathStyle, RequestParts};
 use super::key::{Scope, SecretKey};
 use super::refusal::Refusal;
+use super::sent::{Sent, required};
 use super::{ALGORITHM, hex_digest, sha256, time};
 
 /// The header that says what of the body is signed.
@@ -90,17 +91,6 @@ pub struct Claim<'a> {
     signed_at: Cow<'a, str>,
     signed_headers: Cow<'a, str>,
     signature: [u8; 32],
-    token: Option<Cow<'a, str>>,
-}
-
-/// The parameters of a signature as they were sent.
-#[derive(Debug, Default)]
-struct Sent<'a> {
-    credential: Option<Cow<'a, str>>,
-    signed_headers: Option<Cow<'a, str>>,
-    signature: Option<Cow<'a, str>>,
-    date: Option<Cow<'a, str>>,
-    expires: Option<Cow<'a, str>>,
     token: Option<Cow<'a, str>>,
 }
 
@@ -372,128 +362,6 @@ fn check_expiry(signed: Timestamp, expires: Option<&str>, now: Timestamp) -> Res
     }
 }
 
-impl<'a> Sent<'a> {
-    fn find(parts: &RequestParts<'a>) -> Result<(Style, Self), Refusal> {
-        let in_header = parts.headers.get(http::header::AUTHORIZATION);
-        let is_presigned = query_names(parts.query)
-            .any(|name| name == "X-Amz-Algorithm" || name == "X-Amz-Signature");
-        match (in_header, is_presigned) {
-            (Some(_), true) => Err(Refusal::Incomplete(
-                "the request is signed both in the Authorization header and in the query string; use one".to_owned(),
-            )),
-            (Some(value), false) => {
-                let value = value.to_str().map_err(|_| {
-                    Refusal::Incomplete("the Authorization header holds characters that are not ASCII".to_owned())
-                })?;
-                Ok((Style::Header, Self::from_header(value, parts.headers)?))
-            }
-            (None, true) => Ok((Style::Presigned, Self::from_query(parts.query)?)),
-            (None, false) => Err(Refusal::Missing),
-        }
-    }
-
-    fn from_header(value: &'a str, headers: &'a HeaderMap) -> Result<Self, Refusal> {
-        let (algorithm, parameters) = value.trim().split_once(' ').unwrap_or((value, ""));
-        check_algorithm(algorithm)?;
-        let mut sent = Self {
-            date: header(headers, "x-amz-date")
-                .or_else(|| header(headers, "date"))
-                .map(Cow::Borrowed),
-            token: header(headers, "x-amz-security-token").map(Cow::Borrowed),
-            ..Self::default()
-        };
-        for parameter in parameters
-            .split(',')
-            .map(str::trim)
-            .filter(|part| !part.is_empty())
-        {
-            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-            let slot = match name {
-                "Credential" => &mut sent.credential,
-                "SignedHeaders" => &mut sent.signed_headers,
-                "Signature" => &mut sent.signature,
-                _ => {
-                    return Err(Refusal::Incomplete(format!(
-                        "Authorization holds the unknown parameter '{}'; Credential, SignedHeaders, Signature are right",
-                        shown(name)
-                    )));
-                }
-            };
-            set_once(slot, name, Cow::Borrowed(value))?;
-        }
-        Ok(sent)
-    }
-
-    fn from_query(query: &'a str) -> Result<Self, Refusal> {
-        let mut sent = Self::default();
-        let mut algorithm = None;
-        for pair in query.split('&') {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let slot = match decoded(name).as_ref() {
-                "X-Amz-Algorithm" => &mut algorithm,
-                "X-Amz-Credential" => &mut sent.credential,
-                "X-Amz-SignedHeaders" => &mut sent.signed_headers,
-                "X-Amz-Signature" => &mut sent.signature,
-                "X-Amz-Date" => &mut sent.date,
-                "X-Amz-Expires" => &mut sent.expires,
-                "X-Amz-Security-Token" => &mut sent.token,
-                _ => continue,
-            };
-            set_once(slot, name, decoded(value))?;
-        }
-        check_algorithm(&required(algorithm, Style::Presigned, "Algorithm")?)?;
-        Ok(sent)
-    }
-}
-
-fn decoded(text: &str) -> Cow<'_, str> {
-    percent_encoding::percent_decode_str(text).decode_utf8_lossy()
-}
-
-fn query_names(query: &str) -> impl Iterator<Item = Cow<'_, str>> {
-    query
-        .split('&')
-        .map(|pair| decoded(pair.split_once('=').map_or(pair, |(name, _)| name)))
-}
-
-fn set_once<'a>(
-    slot: &mut Option<Cow<'a, str>>,
-    name: &str,
-    value: Cow<'a, str>,
-) -> Result<(), Refusal> {
-    if slot.is_some() {
-        return Err(Refusal::Incomplete(format!(
-            "the parameter '{}' stands twice",
-            shown(name)
-        )));
-    }
-    *slot = Some(value);
-    Ok(())
-}
-
-fn check_algorithm(algorithm: &str) -> Result<(), Refusal> {
-    if algorithm == ALGORITHM {
-        return Ok(());
-    }
-    Err(Refusal::Incomplete(format!(
-        "Unsupported AWS 'algorithm': '{}'; {ALGORITHM} is right",
-        shown(algorithm)
-    )))
-}
-
-fn required<'a>(
-    value: Option<Cow<'a, str>>,
-    style: Style,
-    name: &str,
-) -> Result<Cow<'a, str>, Refusal> {
-    value.filter(|text| !text.is_empty()).ok_or_else(|| {
-        Refusal::Incomplete(match style {
-            Style::Header => format!("Authorization header requires '{name}' parameter."),
-            Style::Presigned => format!("AWS query-string parameters must include 'X-Amz-{name}'."),
-        })
-    })
-}
-
 /// `KEYID/20150830/us-east-1/sqs/aws4_request`
 fn read_credential(credential: &str) -> Result<(&str, Scope<'_>), Refusal> {
     let mut parts = credential.split('/');
@@ -576,7 +444,7 @@ fn is_header_name(name: &str) -> bool {
             .all(|byte| byte.is_ascii_graphic() && !byte.is_ascii_uppercase())
 }
 
-fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+pub(super) fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
@@ -606,6 +474,6 @@ fn refuse_doubled_headers(headers: &HeaderMap) -> Result<(), Refusal> {
 }
 
 /// What a caller sent, short enough for an answer.
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     text.chars().take(128).collect()
 }

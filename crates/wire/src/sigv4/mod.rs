@@ -19,6 +19,7 @@ pub mod canonical;
 pub mod claim;
 pub mod key;
 pub mod refusal;
+mod sent;
 pub mod sign;
 mod time;
 #[cfg(test)]
