@@ -14,12 +14,18 @@
 //! Source: the policy reference of the IAM user guide (grammar, evaluation logic, condition operators, variables).
 #![forbid(unsafe_code)]
 
+mod action;
+mod condition;
 pub mod decide;
 pub mod document;
+mod glob;
+mod json;
 pub mod make;
 pub mod position;
+mod principal;
 pub mod report;
 pub mod request;
+mod template;
 pub mod validate;
 
 pub use decide::{

@@ -29,6 +29,8 @@ pub struct Problem {
     pub line: usize,
     /// The column, from 1.
     pub column: usize,
+    /// Bytes before it.
+    pub offset: usize,
     /// What is wrong and what would be right.
     pub message: String,
 }
@@ -51,6 +53,7 @@ impl Problem {
         Self {
             line: at.line,
             column: at.column,
+            offset: at.offset,
             message: message.into(),
         }
     }
@@ -62,6 +65,7 @@ impl fmt::Display for Problem {
             line,
             column,
             message,
+            ..
         } = self;
         write!(f, "line {line}, column {column}: {message}")
     }

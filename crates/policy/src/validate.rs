@@ -30,7 +30,7 @@ pub struct Finding {
 }
 
 /// A place in a policy, by path and by position.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Location {
     /// From the document's root to the element.
     pub path: Vec<PathElement>,

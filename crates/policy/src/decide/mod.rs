@@ -1,10 +1,15 @@
 //! The decision, and why.
 
+mod judge;
+
+use std::fmt;
 use std::sync::Arc;
 
+use crate::action::lowered;
 use crate::document::Document;
 use crate::position::Span;
 use crate::request::Request;
+use judge::{Judge, Log};
 
 /// A policy with the name under which an answer mentions it.
 #[derive(Clone, Debug)]
@@ -91,11 +96,12 @@ pub struct Decision<'a> {
 pub struct Explanation<'a> {
     /// What [`decide`] answers to the same request.
     pub decision: Decision<'a>,
-    /// Every statement that matched, in the order of the policies: denying ones if there are any, else allowing ones.
+    /// Every statement that matched: the denying ones if there are any, else the allowing ones. After an implicit deny
+    /// these are the statements that did not suffice; a simulation leaves them out.
     pub matched: Vec<Matched<'a>>,
     /// Context keys that were asked for and that the request does not have; each once, as the policy writes them.
     pub missing: Vec<String>,
-    /// Whether the permissions boundary allows it, when there is one.
+    /// Whether the permissions boundary allows it, when there is one and the principal is no root.
     pub boundary_allows: Option<bool>,
     /// Whether the session policies allow it, when there are some.
     pub session_allows: Option<bool>,
@@ -104,26 +110,21 @@ pub struct Explanation<'a> {
 }
 
 /// Decides on a request.
+///
+/// Allocates nothing where no condition and no variable asks for a fact, beyond what [`Facts`](crate::Facts) does.
 #[must_use]
-pub fn decide<'a>(_request: &Request<'_>, _policies: &Policies<'a>) -> Decision<'a> {
-    Decision {
-        verdict: Verdict::ImplicitDeny,
-        layer: Layer::Identity,
-        by: None,
-    }
+pub fn decide<'a>(request: &Request<'_>, policies: &Policies<'a>) -> Decision<'a> {
+    lowered(request.action, |action| {
+        Judge::new(request, action, policies, Log::Closed).judge()
+    })
 }
 
 /// Decides on a request as [`decide`] does, and tells everything that bore on it.
 #[must_use]
 pub fn explain<'a>(request: &Request<'_>, policies: &Policies<'a>) -> Explanation<'a> {
-    Explanation {
-        decision: decide(request, policies),
-        matched: Vec::new(),
-        missing: Vec::new(),
-        boundary_allows: None,
-        session_allows: None,
-        identity_allows: false,
-    }
+    lowered(request.action, |action| {
+        Judge::new(request, action, policies, Log::Open).explain()
+    })
 }
 
 impl Decision<'_> {
@@ -137,12 +138,18 @@ impl Decision<'_> {
     /// `with an explicit deny in a permissions boundary`. Empty when allowed.
     #[must_use]
     pub fn reason(&self, action: &str) -> String {
+        let layer = self.layer;
         match self.verdict {
             Verdict::Allowed => String::new(),
-            Verdict::ImplicitDeny => {
-                format!("because no {} allows the {action} action", self.layer)
+            Verdict::ImplicitDeny => format!("because no {layer} allows the {action} action"),
+            Verdict::ExplicitDeny => {
+                let article = match layer {
+                    Layer::Identity => "an",
+                    Layer::Trust => "the",
+                    _ => "a",
+                };
+                format!("with an explicit deny in {article} {layer}")
             }
-            Verdict::ExplicitDeny => format!("with an explicit deny in a {}", self.layer),
         }
     }
 
@@ -159,8 +166,24 @@ impl Decision<'_> {
     }
 }
 
-impl std::fmt::Display for Layer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl Policies<'_> {
+    /// Whether a decision may ask for facts; when not, the request's facts need not be gathered.
+    #[must_use]
+    pub fn uses_facts(&self) -> bool {
+        let attached = self
+            .identity
+            .iter()
+            .chain(self.boundary)
+            .chain(self.session);
+        attached
+            .map(|policy| &*policy.document)
+            .chain(self.resource)
+            .any(Document::uses_facts)
+    }
+}
+
+impl fmt::Display for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Identity => "identity-based policy",
             Self::Boundary => "permissions boundary",
