@@ -1,5 +1,7 @@
 //! Who calls, and by which credentials.
 
+use std::sync::Arc;
+
 use base::{AccountId, Arn, Timestamp};
 
 /// Who calls.
@@ -17,6 +19,17 @@ pub struct Caller {
     pub session: Option<Session>,
     /// Tags of the user, or of the role.
     pub tags: Vec<(String, String)>,
+    /// What the principal may do of itself, as it was when the call began.
+    pub grants: Arc<Grants>,
+}
+
+/// What a principal may do of itself: read once, and again when identities have changed.
+#[derive(Clone, Debug, Default)]
+pub struct Grants {
+    /// Its own policies, and those of its groups.
+    pub identity: Vec<policy::Attached>,
+    /// The boundary beyond which it may do nothing.
+    pub boundary: Option<policy::Attached>,
 }
 
 /// Who calls. A group is never one.
@@ -113,6 +126,7 @@ impl Caller {
             access_key_id: access_key_id.to_owned(),
             session: None,
             tags: Vec::new(),
+            grants: Arc::default(),
         }
     }
 
@@ -128,6 +142,7 @@ impl Caller {
             access_key_id: claimed_key_id.to_owned(),
             session: None,
             tags: Vec::new(),
+            grants: Arc::default(),
         }
     }
 
@@ -141,6 +156,7 @@ impl Caller {
             access_key_id: String::new(),
             session: None,
             tags: Vec::new(),
+            grants: Arc::default(),
         }
     }
 

@@ -147,7 +147,7 @@ impl Door {
         claim.verify_head(&key.secret).map_err(refused)?;
         visit.peer.set_proven();
         let secret = SecretKey::new(key.secret.expose());
-        self.parts.keys.used(&key, name);
+        self.parts.keys.used(&key, name, visit.at);
         Ok((Some(secret), self.ctx(visit, Arc::clone(&key.caller))))
     }
 

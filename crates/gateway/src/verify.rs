@@ -82,7 +82,7 @@ impl Door {
                     return Err(answer::refused(tongue.protocol, &refusal));
                 }
                 visit.peer.set_proven();
-                self.parts.keys.used(&key, claim.service());
+                self.parts.keys.used(&key, claim.service(), visit.at);
                 Ok(Proven {
                     caller: Arc::clone(&key.caller),
                     body,

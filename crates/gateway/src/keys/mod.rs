@@ -485,10 +485,7 @@ fn unseal(
             let caller = Arc::new(caller(stored, role, account));
             active.insert(
                 stored.id.clone(),
-                Arc::new(Key {
-                    secret: SecretKey::new(&secret),
-                    caller,
-                }),
+                Arc::new(Key::new(SecretKey::new(&secret), caller)),
             );
         }
     }
