@@ -18,6 +18,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("api", 2),
     ("store", 2),
     ("sqs", 3),
+    ("iam", 3),
     ("delivery", 3),
     ("gateway", 4),
     ("aws", 4),
