@@ -46,6 +46,18 @@ impl Default for Position {
     }
 }
 
+impl Span {
+    /// Line and column of start and end as `SimulateCustomPolicy` counts them: a statement starts behind its brace.
+    ///
+    /// Observed in the examples of AWS's command line reference: a statement whose brace is the 37th character starts
+    /// at column 38, and ends at the column behind its last brace.
+    #[must_use]
+    pub fn simulated(self) -> [(usize, usize); 2] {
+        let start = (self.start.line, self.start.column.saturating_add(1));
+        [start, (self.end.line, self.end.column)]
+    }
+}
+
 impl Problem {
     /// A problem that begins at `at`.
     #[must_use]

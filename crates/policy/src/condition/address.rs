@@ -47,14 +47,6 @@ impl Range {
         (tidy != self.address).then(|| format!("{tidy}/{}", self.bits))
     }
 
-    /// Whether no address of it is seen on the public internet.
-    pub(crate) fn is_private(self) -> bool {
-        PRIVATE
-            .iter()
-            .filter_map(|text| Self::parse(text))
-            .any(|private| private.prefix() <= self.prefix() && private.contains(self.address))
-    }
-
     /// Its length in the space of IPv6.
     fn prefix(self) -> u32 {
         u32::from(self.bits) + if self.address.is_ipv4() { 96 } else { 0 }
@@ -66,9 +58,6 @@ impl Range {
             .unwrap_or(0)
     }
 }
-
-/// RFC 1918, RFC 4193.
-const PRIVATE: &[&str] = &["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"];
 
 fn wide(address: IpAddr) -> u128 {
     match address {
@@ -131,20 +120,6 @@ mod tests {
                 expected,
                 "{text}"
             );
-        }
-    }
-
-    #[test]
-    fn private_ranges_are_known() {
-        for (text, expected) in [
-            ("10.1.0.0/16", true),
-            ("192.168.0.1", true),
-            ("172.16.0.0/11", false),
-            ("fd00::/8", true),
-            ("203.0.113.0/24", false),
-            ("0.0.0.0/0", false),
-        ] {
-            assert_eq!(Range::parse(text).unwrap().is_private(), expected, "{text}");
         }
     }
 }
