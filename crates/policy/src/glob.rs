@@ -102,7 +102,7 @@ impl Piece {
                 marks
                     .iter()
                     .all(|mark| fits(*mark, rest.next()))
-                    .then(|| rest.as_str())
+                    .then_some(rest.as_str())
             }
         }
     }

@@ -99,7 +99,7 @@ impl<'a> Principal<'a> {
         match *self {
             Self::Root { account } => account,
             Self::User { arn, .. } | Self::Session { arn, .. } => {
-                arn.splitn(6, ':').nth(4).unwrap_or_default()
+                arn.split(':').nth(4).unwrap_or_default()
             }
             Self::Anonymous | Self::Service { .. } | Self::Federated { .. } => "",
         }
