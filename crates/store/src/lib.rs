@@ -11,11 +11,13 @@
 //! - [`recovery`]: how a journal opens, what it refuses
 //! - [`record`]: what the records of the queues are, as typed facts in a compact form
 //! - [`room`]: [`Room`], what happens on a full disk
+//! - [`changes`]: [`changes::Changes`], a small state that several processes share and change
 //! - [`seal`]: [`seal::MasterKey`], under which secrets lie
 //! - [`private`]: small files that only their owner reads
 //! - [`poison`]: [`Poisoned`], what happens when the disk fails
 
 pub mod backup;
+pub mod changes;
 pub mod check;
 pub mod dir;
 pub mod disk;
