@@ -2,15 +2,22 @@
 //!
 //! - [`engine`]: what there is ([`engine::State`]), what can be asked for ([`engine::Command`]), what then holds
 //!   ([`engine::Event`]); without clock, randomness, files or the wire
+//! - [`identities`] has [`Iam`], the identities of a data directory, shared by several processes
 //! - [`authorizer`]: whether a caller may do what a call wants
 //! - [`session`]: temporary credentials, and the keys that may sign
 //! - [`ground`]: what both need of the identities
 //! - [`managed`]: AWS's managed policies, and those of the platform
+//! - [`password`]: argon2id on few threads; [`totp`]: one-time codes; [`guess`]: slows down whoever guesses
 
 pub mod authorizer;
 pub mod engine;
 pub mod ground;
+pub mod guess;
+pub mod identities;
 pub mod managed;
+pub mod password;
+mod report;
 pub mod session;
+pub mod totp;
 
-pub use engine::Error;
+pub use identities::{Error, Iam, OpenError, new_id};
