@@ -12,6 +12,7 @@ use futures_util::future::BoxFuture;
 use wire::{DecodeError, Envelope, Protocol, Schema, Shape};
 
 use crate::access::Access;
+use crate::caller::Caller;
 use crate::ctx::{Ctx, RequestId};
 use crate::fault::Fault;
 use crate::record::Audit;
@@ -31,6 +32,12 @@ pub trait Operation<S>: Send + Sync + 'static {
     ///
     /// Where the input names no resource that could exist, name what it would be; `call` answers the fault.
     fn access(&self, service: &S, input: &Self::Input) -> Vec<Access>;
+
+    /// As [`Operation::access`], where a call that names nobody means its caller.
+    fn access_by(&self, service: &S, caller: &Caller, input: &Self::Input) -> Vec<Access> {
+        let _ = caller;
+        self.access(service, input)
+    }
 
     /// How this operation is recorded.
     fn audit(&self) -> Audit;
@@ -82,8 +89,8 @@ pub trait Call: Send {
     /// How it is recorded.
     fn audit(&self) -> Audit;
 
-    /// What it wants to touch.
-    fn access(&self) -> Vec<Access>;
+    /// What it wants to touch when `caller` calls.
+    fn access(&self, caller: &Caller) -> Vec<Access>;
 
     /// Its input as JSON with sensitive members masked, for the record.
     fn input_json_masked(&self) -> Vec<u8>;
@@ -170,8 +177,8 @@ impl<S: Send + Sync + 'static, O: Operation<S>> Call for Decoded<S, O> {
         self.operation.audit()
     }
 
-    fn access(&self) -> Vec<Access> {
-        self.operation.access(&self.service, &self.input)
+    fn access(&self, caller: &Caller) -> Vec<Access> {
+        self.operation.access_by(&self.service, caller, &self.input)
     }
 
     fn input_json_masked(&self) -> Vec<u8> {

@@ -209,7 +209,7 @@ impl Door {
             true => Masked::Wanted,
             false => Masked::Unwanted,
         };
-        let access = call.access();
+        let access = call.access(&ctx.caller);
         let outcome = match decide(&*self.parts.authorizer, ctx, &access) {
             Ok(()) => run(call, ctx.clone(), masked).await,
             Err(denied) => Err(answer::denied(*tongue, denied)),

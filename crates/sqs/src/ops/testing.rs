@@ -111,7 +111,7 @@ impl Bench {
             .decode(operation, Protocol::Json10, body.as_bytes())
             .unwrap()
             .unwrap();
-        assert!(!call.access().is_empty(), "{operation}");
+        assert!(!call.access(&self.ctx().caller).is_empty(), "{operation}");
         let answered = call.run(self.ctx(), Masked::Unwanted).await?;
         Ok(serde_json::from_slice(&answered.body).unwrap())
     }
@@ -155,7 +155,7 @@ impl Bench {
         let call = operation
             .decode(&FACTS, &state, Protocol::Json10, body.as_bytes())
             .unwrap();
-        let access = call.access();
+        let access = call.access(&Caller::anonymous(&account(), ""));
         access
             .iter()
             .map(|access| format!("{} {}", access.action, access.resource))
