@@ -1,6 +1,7 @@
 //! What signing and deciding need of the identities.
 
 use std::fmt;
+use std::sync::Arc;
 
 use base::Timestamp;
 use store::seal::NotOpened;
@@ -15,8 +16,8 @@ pub trait Ground: Send + Sync + fmt::Debug {
     /// Looks at once for what other processes changed.
     fn look(&self);
 
-    /// The identities as they are now. Cheap, but not free.
-    fn state(&self) -> State;
+    /// The identities as they are now.
+    fn state(&self) -> Arc<State>;
 
     /// The time.
     fn now(&self) -> Timestamp;
@@ -30,8 +31,8 @@ pub trait Ground: Send + Sync + fmt::Debug {
     /// When it was sealed elsewhere, belongs to something else, or was changed.
     fn open(&self, sealed: &str, belongs_to: &str) -> Result<String, NotOpened>;
 
-    /// Hears that something was used, at most once in a while for each. Must not block: it may be kept later.
-    fn note_use(&self, whose: &str, service: &str, at: Timestamp);
+    /// Hears that a key or a role was used, at most once in a while for each. Must not block: it may be kept later.
+    fn note_use(&self, whose: &str, service: &str, region: &str);
 }
 
 #[cfg(test)]
@@ -151,8 +152,8 @@ pub(crate) mod memory {
 
         fn look(&self) {}
 
-        fn state(&self) -> State {
-            self.state.read().clone()
+        fn state(&self) -> Arc<State> {
+            Arc::new(self.state.read().clone())
         }
 
         fn now(&self) -> Timestamp {
@@ -167,7 +168,7 @@ pub(crate) mod memory {
             self.master.open(sealed, belongs_to)
         }
 
-        fn note_use(&self, whose: &str, service: &str, _: Timestamp) {
+        fn note_use(&self, whose: &str, service: &str, _: &str) {
             self.uses.lock().push(format!("{whose} {service}"));
         }
     }

@@ -146,7 +146,7 @@ impl Managed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::document::{self, Purpose};
+    use crate::engine::document;
 
     #[test]
     fn every_policy_that_is_named_is_there_and_in_form() {
@@ -165,7 +165,7 @@ mod tests {
         ] {
             let policy = get(&format!("arn:aws:iam::aws:policy/{name}")).unwrap();
             assert_eq!(
-                document::check(&policy.document, Purpose::Identity),
+                document::check(&policy.document, policy::Kind::Identity),
                 Ok(()),
                 "{name}"
             );

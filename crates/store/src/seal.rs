@@ -1,4 +1,4 @@
-//! Sealing of secrets under the master key.
+//! Sealing of secrets: under the master key, or under a data key that is itself sealed under the master key.
 //!
 //! A sealed secret is base64 of a nonce of 24 bytes and the ciphertext of XChaCha20-Poly1305. What the secret belongs
 //! to (key id, name, role) is bound to it, so that a changed role or a swapped secret does not open.
@@ -41,11 +41,21 @@ impl fmt::Debug for MasterKeySource {
 }
 
 /// 32 bytes that open all secrets. Never shown.
-pub struct MasterKey(XChaCha20Poly1305);
+pub struct MasterKey(Cipher);
 
 impl fmt::Debug for MasterKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("MasterKey(…)")
+    }
+}
+
+/// 32 random bytes under which secrets are sealed; kept sealed under the master key, so that another master key needs
+/// no secret to be sealed anew. Never shown.
+pub struct DataKey(Cipher);
+
+impl fmt::Debug for DataKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DataKey(…)")
     }
 }
 
@@ -129,17 +139,76 @@ impl MasterKey {
     }
 
     fn from_hex(text: &str, from: &str) -> Result<Self, MasterKeyError> {
-        let mut bytes = [0; 32];
-        hex::decode_to_slice(text.trim(), &mut bytes).map_err(|_| MasterKeyError::Form {
+        let cipher = Cipher::from_hex(text.trim());
+        cipher.map(Self).ok_or_else(|| MasterKeyError::Form {
             from: from.to_owned(),
-        })?;
-        Ok(Self(XChaCha20Poly1305::new(&bytes.into())))
+        })
+    }
+
+    /// Draws a data key, and gives it with its sealed form.
+    #[must_use]
+    #[expect(
+        clippy::expect_used,
+        reason = "hexadecimal digits of 32 bytes are a key"
+    )]
+    pub fn make_data_key(&self, belongs_to: &str) -> (DataKey, String) {
+        let text = hex::encode(base::id::random_bytes::<32>());
+        let cipher = Cipher::from_hex(&text).expect("32 bytes");
+        (DataKey(cipher), self.seal(&text, belongs_to))
+    }
+
+    /// Opens a data key that is sealed under this master key.
+    ///
+    /// # Errors
+    /// As [`MasterKey::open`].
+    pub fn open_data_key(&self, sealed: &str, belongs_to: &str) -> Result<DataKey, NotOpened> {
+        let text = self.open(sealed, belongs_to)?;
+        Cipher::from_hex(&text).map(DataKey).ok_or(NotOpened)
     }
 
     /// Seals `secret`, bound to `belongs_to`.
     #[must_use]
-    #[expect(clippy::expect_used, reason = "the cipher fails only beyond 256 GiB")]
     pub fn seal(&self, secret: &str, belongs_to: &str) -> String {
+        self.0.seal(secret, belongs_to)
+    }
+
+    /// Opens what [`MasterKey::seal`] sealed.
+    ///
+    /// # Errors
+    /// [`NotOpened`] when it was sealed under another key, belongs to something else, or was changed.
+    pub fn open(&self, sealed: &str, belongs_to: &str) -> Result<String, NotOpened> {
+        self.0.open(sealed, belongs_to)
+    }
+}
+
+impl DataKey {
+    /// As [`MasterKey::seal`].
+    #[must_use]
+    pub fn seal(&self, secret: &str, belongs_to: &str) -> String {
+        self.0.seal(secret, belongs_to)
+    }
+
+    /// As [`MasterKey::open`].
+    ///
+    /// # Errors
+    /// As [`MasterKey::open`].
+    pub fn open(&self, sealed: &str, belongs_to: &str) -> Result<String, NotOpened> {
+        self.0.open(sealed, belongs_to)
+    }
+}
+
+/// What seals.
+struct Cipher(XChaCha20Poly1305);
+
+impl Cipher {
+    fn from_hex(text: &str) -> Option<Self> {
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(text, &mut bytes).ok()?;
+        Some(Self(XChaCha20Poly1305::new(&bytes.into())))
+    }
+
+    #[expect(clippy::expect_used, reason = "the cipher fails only beyond 256 GiB")]
+    fn seal(&self, secret: &str, belongs_to: &str) -> String {
         let nonce = base::id::random_bytes::<NONCE_BYTES>();
         let payload = Payload {
             msg: secret.as_bytes(),
@@ -154,11 +223,7 @@ impl MasterKey {
         STANDARD.encode(bytes)
     }
 
-    /// Opens what [`MasterKey::seal`] sealed.
-    ///
-    /// # Errors
-    /// [`NotOpened`] when it was sealed under another key, belongs to something else, or was changed.
-    pub fn open(&self, sealed: &str, belongs_to: &str) -> Result<String, NotOpened> {
+    fn open(&self, sealed: &str, belongs_to: &str) -> Result<String, NotOpened> {
         let bytes = STANDARD.decode(sealed).map_err(|_| NotOpened)?;
         let (nonce, ciphertext) = bytes.split_first_chunk::<NONCE_BYTES>().ok_or(NotOpened)?;
         let payload = Payload {
@@ -199,5 +264,19 @@ mod tests {
             error.to_string(),
             "the master key from the environment is not 64 hexadecimal digits"
         );
+    }
+
+    #[test]
+    fn a_data_key_opens_only_under_its_master_key() {
+        let key = MasterKey::from_hex(&"11".repeat(32), "the test").unwrap();
+        let other = MasterKey::from_hex(&"12".repeat(32), "the test").unwrap();
+        let (data, sealed) = key.make_data_key("account");
+        let secret = data.seal("secret", "owner");
+        let again = key.open_data_key(&sealed, "account").unwrap();
+        assert_eq!(again.open(&secret, "owner").as_deref(), Ok("secret"));
+        assert!(again.open(&secret, "other").is_err());
+        assert!(other.open_data_key(&sealed, "account").is_err());
+        assert!(key.open_data_key(&sealed, "other").is_err());
+        assert_eq!(format!("{data:?}"), "DataKey(…)");
     }
 }

@@ -22,7 +22,7 @@ fn bench() -> Bench {
     let memory = Memory::new();
     let ground = Arc::clone(&memory) as Arc<dyn Ground>;
     Bench {
-        keys: Keys::new(Arc::clone(&ground)),
+        keys: Keys::new(Arc::clone(&ground), &"ap-northeast-1".parse().unwrap()),
         authorizer: Authorizer::new(ground),
         memory,
     }

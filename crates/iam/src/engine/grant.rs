@@ -7,7 +7,7 @@ use std::sync::Arc;
 use base::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::document::{self, Purpose};
+use super::document;
 use super::{Command, Decided, Error, Event, Group, Kind, Role, State, User, name, quota};
 
 /// What somebody may do of itself.
@@ -172,7 +172,7 @@ impl Command for PutInline {
     fn decide(self, state: &State, _at: Timestamp) -> Decided<()> {
         let mut grants = self.holder.grants(state)?.clone();
         name::check_as("policyName", &self.name, Kind::Policy.name_chars_max())?;
-        document::check(&self.document, Purpose::Identity)?;
+        document::check(&self.document, policy::Kind::Identity)?;
         grants.inline.insert(self.name, self.document);
         let limit = self.holder.inline_chars_max();
         let chars: usize = grants

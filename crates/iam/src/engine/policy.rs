@@ -6,7 +6,7 @@ use base::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::account::millis;
-use super::document::{self, Purpose};
+use super::document;
 use super::error::Left;
 use super::role::DESCRIPTION_CHARS_MAX;
 use super::table::Named;
@@ -149,7 +149,7 @@ pub struct DeleteVersion {
 }
 
 fn check_document(document: &str) -> Result<(), Error> {
-    document::check(document, Purpose::Identity)?;
+    document::check(document, policy::Kind::Identity)?;
     if document::chars(document) > quota::POLICY_CHARS {
         return Err(Error::Quota {
             quota: "PolicySize",

@@ -6,7 +6,7 @@ use base::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::account::{maybe_millis, millis};
-use super::document::{self, Purpose};
+use super::document;
 use super::error::Left;
 use super::grant::Grants;
 use super::table::Named;
@@ -134,7 +134,7 @@ fn check_session_secs(secs: Option<i32>) -> Result<Option<u32>, Error> {
 }
 
 fn check_trust(trust: &str) -> Result<(), Error> {
-    document::check(trust, Purpose::Trust)?;
+    document::check(trust, policy::Kind::Trust)?;
     if document::chars(trust) > quota::TRUST_CHARS {
         return Err(Error::Quota {
             quota: "ACLSizePerRole",

@@ -8,6 +8,7 @@
 
 mod devices;
 mod error;
+mod ground;
 mod import;
 mod keys;
 mod passwords;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use api::{Caller, Grants, Key, KeyLookup, Principal, Session};
-use base::{AccountId, Arn, Timestamp};
+use base::{AccountId, Arn, Region, Timestamp};
 use parking_lot::RwLock;
 use tracing::error;
 use wire::sigv4::{Refusal, SecretKey};
@@ -29,6 +29,7 @@ pub const USE_STEP_MS: u64 = 15 * 60 * 1000;
 #[derive(Debug)]
 pub struct Keys {
     ground: Arc<dyn Ground>,
+    region: String,
     kept: RwLock<Kept>,
 }
 
@@ -59,11 +60,12 @@ impl Kept {
 }
 
 impl Keys {
-    /// The keys that `ground` knows.
+    /// The keys that `ground` knows, of a server in `region`.
     #[must_use]
-    pub fn new(ground: Arc<dyn Ground>) -> Self {
+    pub fn new(ground: Arc<dyn Ground>, region: &Region) -> Self {
         Self {
             ground,
+            region: region.to_string(),
             kept: RwLock::default(),
         }
     }
@@ -198,7 +200,7 @@ impl KeyLookup for Keys {
                 Principal::AssumedRole { role_id, .. } => role_id,
                 _ => &caller.access_key_id,
             };
-            self.ground.note_use(whose, service, at);
+            self.ground.note_use(whose, service, &self.region);
         }
     }
 }

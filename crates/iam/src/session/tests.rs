@@ -13,7 +13,10 @@ use crate::ground::memory::{Memory, NOW};
 
 fn house() -> (Arc<Memory>, Keys) {
     let memory = Memory::new();
-    let keys = Keys::new(Arc::clone(&memory) as Arc<dyn Ground>);
+    let keys = Keys::new(
+        Arc::clone(&memory) as Arc<dyn Ground>,
+        &"ap-northeast-1".parse().unwrap(),
+    );
     (memory, keys)
 }
 
