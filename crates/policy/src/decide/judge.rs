@@ -238,7 +238,7 @@ impl<'r, 'a> Judge<'r, 'a> {
         self.find_in(self.resource_layer(), RESOURCE_POLICY, document, effect)
     }
 
-    /// The statement of `document` that matches and gives most; of those that give the same, the first.
+    /// The first statement of `document` that denies, or that allows and gives most.
     fn find_in(
         &mut self,
         layer: Layer,
@@ -261,7 +261,7 @@ impl<'r, 'a> Judge<'r, 'a> {
                 index,
                 span: statement.span,
             };
-            if best.is_none_or(|best| best.grant < grant) {
+            if best.is_none_or(|best| effect == Effect::Allow && best.grant < grant) {
                 best = Some(Found { matched, grant });
             }
             match self.log {
