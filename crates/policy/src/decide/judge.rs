@@ -44,6 +44,8 @@ pub(super) struct Judge<'r, 'a> {
     wanted: Wanted<'r>,
     policies: Policies<'a>,
     asker: Asker<'r, 'a>,
+    /// The resource belongs to another account than the principal.
+    is_foreign: bool,
     log: Log,
     /// Of [`Log::Open`].
     matched: Vec<(Effect, Matched<'a>)>,
@@ -59,8 +61,10 @@ impl<'r, 'a> Judge<'r, 'a> {
         policies: &Policies<'a>,
         log: Log,
     ) -> Self {
+        let owner = request.resource_account;
         Self {
             request,
+            is_foreign: !owner.is_empty() && owner != request.principal.account(),
             wanted: Wanted::new(action),
             policies: *policies,
             asker: Asker {
@@ -165,7 +169,6 @@ impl<'r, 'a> Judge<'r, 'a> {
 
     /// What the resource's policy decides without the principal's, if it does.
     fn by_resource_alone(&self, by_resource: Option<Found<'a>>) -> Option<Decision<'a>> {
-        let is_foreign = self.is_foreign();
         let lacks = lacking(self.resource_layer());
         match (self.request.principal, by_resource) {
             (
@@ -173,13 +176,13 @@ impl<'r, 'a> Judge<'r, 'a> {
                 found,
             ) => Some(found.map_or(lacks, |found| allowed(found.matched))),
             (Principal::Root { .. }, Some(found)) => Some(allowed(found.matched)),
-            (Principal::Root { .. }, None) if is_foreign || self.is_trust() => Some(lacks),
+            (Principal::Root { .. }, None) if self.is_foreign || self.is_trust() => Some(lacks),
             (Principal::Root { .. }, None) => Some(Decision {
                 verdict: Verdict::Allowed,
                 layer: Layer::Root,
                 by: None,
             }),
-            (_, Some(found)) if found.grant == Grant::Direct && !is_foreign => {
+            (_, Some(found)) if found.grant == Grant::Direct && !self.is_foreign => {
                 Some(allowed(found.matched))
             }
             _ => None,
@@ -193,10 +196,9 @@ impl<'r, 'a> Judge<'r, 'a> {
         by_identity: Option<Found<'a>>,
     ) -> Decision<'a> {
         let is_granted =
-            by_resource.is_some_and(|found| found.grant == Grant::Issuer) && !self.is_foreign();
+            by_resource.is_some_and(|found| found.grant == Grant::Issuer) && !self.is_foreign;
         let by = if is_granted { by_resource } else { by_identity };
-        if by_resource.is_none()
-            && (self.is_trust() || (self.is_foreign() && by_identity.is_some()))
+        if by_resource.is_none() && (self.is_trust() || (self.is_foreign && by_identity.is_some()))
         {
             return lacking(self.resource_layer());
         }
@@ -285,12 +287,6 @@ impl<'r, 'a> Judge<'r, 'a> {
         } else {
             Layer::Resource
         }
-    }
-
-    /// Whether the resource belongs to another account than the principal.
-    fn is_foreign(&self) -> bool {
-        let owner = self.request.resource_account;
-        !owner.is_empty() && owner != self.request.principal.account()
     }
 
     /// Session policies limit when there are some; a federated user without any may do nothing of its own.
