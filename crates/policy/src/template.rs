@@ -132,14 +132,17 @@ impl Pattern {
         }
     }
 
-    /// Whether `text` fits; `None` when a variable has no value.
+    /// Whether `text` fits; `None` when that hangs on a variable which has no value.
     pub(crate) fn matches<'a>(&'a self, text: &str, asker: &mut Asker<'_, 'a>) -> Option<bool> {
-        Some(match self {
-            Self::All => true,
-            Self::Exact(wanted) => **wanted == *text,
-            Self::Glob(glob) => glob.matches(text),
-            Self::Template(parts) => Glob::new(&resolve(parts, asker)?).matches(text),
-        })
+        match self {
+            Self::All => Some(true),
+            Self::Exact(wanted) => Some(**wanted == *text),
+            Self::Glob(glob) => Some(glob.matches(text)),
+            Self::Template(parts) => match resolve(parts, asker) {
+                Some(tokens) => Some(Glob::new(&tokens).matches(text)),
+                None => (!could_match(parts, text)).then_some(false),
+            },
+        }
     }
 
     /// The text that an operator without wildcards compares with; `None` when a variable has no value.
@@ -191,6 +194,16 @@ where
             }
         })
         .collect()
+}
+
+/// Whether some values of the variables would make `text` fit.
+fn could_match(parts: &[Part], text: &str) -> bool {
+    let tokens = parts.iter().map(|part| match part {
+        Part::Text(text) => Token::Text(Cow::Borrowed(text)),
+        Part::One => Token::One,
+        Part::Any | Part::Variable { .. } => Token::Any,
+    });
+    Glob::new(&tokens.collect::<Vec<_>>()).matches(text)
 }
 
 /// The parts as tokens where there are no variables.
@@ -318,6 +331,7 @@ mod tests {
                 Some(false),
             ),
             ("home/${aws:username}", "home/", None, None),
+            ("home/${aws:username}", "house/", None, Some(false)),
             (
                 "${aws:username, 'anonymous'}",
                 "anonymous",

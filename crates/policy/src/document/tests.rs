@@ -132,6 +132,11 @@ fn what_the_grammar_has_not_is_refused_with_its_place() {
             "can contain only one colon",
         ),
         (
+            allow(r#""Action":"s?s:a","Resource":"*""#),
+            Kind::Identity,
+            "Vendor s?s is not valid",
+        ),
+        (
             allow(r#""Action":"s qs:a","Resource":"*""#),
             Kind::Identity,
             "Vendor s qs is not valid",

@@ -70,8 +70,10 @@ impl Reader {
     fn check_action(&mut self, action: &Written) {
         let span = action.at.span;
         let text = &*action.text;
-        let is_vendor_letter =
-            |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.' || c == '*' || c == '?';
+        let is_vendor_letter = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
+        let is_vendor = |service: &str| {
+            service == "*" || (!service.is_empty() && service.chars().all(is_vendor_letter))
+        };
         let (service, name) = match text.split_once(':') {
             Some(parts) => parts,
             None if text == "*" => (text, text),
@@ -91,7 +93,7 @@ impl Reader {
                 span,
                 "Actions/Condition can contain only one colon.",
             );
-        } else if service.is_empty() || !service.chars().all(is_vendor_letter) {
+        } else if !is_vendor(service) {
             let details = format!("Vendor {} is not valid.", service.escape_debug());
             self.refuse(INVALID_ACTION, span, details);
         } else if name.is_empty() || name.contains(|c: char| c.is_whitespace() || c.is_control()) {

@@ -58,7 +58,6 @@ const ACTION_PATTERNS: &[&str] = &[
     "s3:Get*",
     "*:Get*",
     "iam:Get?ser",
-    "s?s:*",
     "sts:AssumeRole",
     "sts:*",
     "sqs:Send",

@@ -133,7 +133,7 @@ fn is_on(case: &Case, statement: &Value, has_variables: bool, is_deny: bool) -> 
     for pattern in strings(&statement[key]) {
         match expand(case, &pattern, has_variables) {
             Some(marks) => is_listed |= glob(&marks, &chars(&case.resource)),
-            None => is_unknown = true,
+            None => is_unknown |= could_fit(&pattern, &case.resource),
         }
     }
     match is_not {
@@ -365,6 +365,23 @@ fn expand(case: &Case, pattern: &str, has_variables: bool) -> Option<Vec<Mark>> 
     }
     found.extend(marks(&rest));
     Some(found)
+}
+
+/// Whether some values would make it fit.
+fn could_fit(pattern: &str, text: &str) -> bool {
+    let mut any = Vec::new();
+    let mut rest = pattern.to_owned();
+    while let Some(start) = rest.find("${") {
+        let end = start + rest[start..].find('}').unwrap();
+        any.extend(marks(&rest[..start]));
+        match &rest[start + 2..end] {
+            escaped @ ("*" | "?" | "$") => any.extend(escaped.chars().map(Mark::Letter)),
+            _ => any.push(Mark::Any),
+        }
+        rest = rest[end + 1..].to_owned();
+    }
+    any.extend(marks(&rest));
+    glob(&any, &chars(text))
 }
 
 fn single(case: &Case, key: &str) -> Option<String> {
