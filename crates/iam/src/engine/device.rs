@@ -110,7 +110,7 @@ pub struct Delete {
     pub serial: String,
 }
 
-fn device(state: &State, serial: &str) -> Result<Device, Error> {
+pub(super) fn device(state: &State, serial: &str) -> Result<Device, Error> {
     let known = state
         .devices()
         .get(serial)

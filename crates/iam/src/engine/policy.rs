@@ -160,7 +160,7 @@ fn check_document(document: &str) -> Result<(), Error> {
 }
 
 /// A policy of the account, to be changed.
-fn own(state: &State, arn: &str) -> Result<Policy, Error> {
+pub(super) fn own(state: &State, arn: &str) -> Result<Policy, Error> {
     if let Some(policy) = state.policy(arn) {
         return Ok(Policy::clone(policy));
     }
@@ -236,9 +236,9 @@ impl Command for Delete {
 }
 
 impl Command for CreateVersion {
-    type Outcome = (Version, Becomes);
+    type Outcome = Version;
 
-    fn decide(self, state: &State, at: Timestamp) -> Decided<(Version, Becomes)> {
+    fn decide(self, state: &State, at: Timestamp) -> Decided<Version> {
         let mut policy = own(state, &self.arn)?;
         check_document(&self.document)?;
         if policy.versions.len() >= quota::VERSIONS {
@@ -258,10 +258,7 @@ impl Command for CreateVersion {
         if self.becomes == Becomes::Default {
             policy.default = version.number;
         }
-        Ok((
-            vec![Event::Policy(Arc::new(policy))],
-            (version, self.becomes),
-        ))
+        Ok((vec![Event::Policy(Arc::new(policy))], version))
     }
 }
 

@@ -1,10 +1,14 @@
 //! Tags of users, roles, policies, instance profiles and devices.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use base::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Error, name, quota};
+use super::{
+    Command, Decided, Device, Error, Event, InstanceProfile, Policy, Role, State, User, name, quota,
+};
 
 /// The most characters of a tag's key.
 const KEY_CHARS_MAX: usize = 128;
@@ -100,6 +104,96 @@ fn check(key: &str, value: &str) -> Result<(), Error> {
     }
     name::check_length("tags.1.member.key", key, KEY_CHARS_MAX)?;
     name::check_length("tags.1.member.value", value, VALUE_CHARS_MAX)
+}
+
+/// What has tags, by name, ARN or serial number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A user.
+    User(String),
+    /// A role.
+    Role(String),
+    /// A managed policy of the account, by its ARN.
+    Policy(String),
+    /// An instance profile.
+    Profile(String),
+    /// A virtual MFA device, by its serial number.
+    Device(String),
+}
+
+/// Adds tags, which stand over those of the same keys.
+#[derive(Clone, Debug)]
+pub struct Add {
+    /// To what.
+    pub target: Target,
+    /// Which.
+    pub tags: Vec<(String, String)>,
+}
+
+/// Takes tags away; those that are not there do not matter.
+#[derive(Clone, Debug)]
+pub struct Remove {
+    /// From what.
+    pub target: Target,
+    /// By their keys.
+    pub keys: Vec<String>,
+}
+
+impl Command for Add {
+    type Outcome = ();
+
+    fn decide(self, state: &State, _at: Timestamp) -> Decided<()> {
+        let event = self.target.change(state, |tags| tags.with(self.tags))?;
+        Ok((vec![event], ()))
+    }
+}
+
+impl Command for Remove {
+    type Outcome = ();
+
+    fn decide(self, state: &State, _at: Timestamp) -> Decided<()> {
+        let event = self
+            .target
+            .change(state, |tags| Ok(tags.without(&self.keys)))?;
+        Ok((vec![event], ()))
+    }
+}
+
+impl Target {
+    /// The event after which it has other tags.
+    fn change(
+        &self,
+        state: &State,
+        change: impl FnOnce(&Tags) -> Result<Tags, Error>,
+    ) -> Result<Event, Error> {
+        Ok(match self {
+            Self::User(name) => {
+                let user = User::clone(state.user(name)?);
+                let tags = change(&user.tags)?;
+                Event::User(Arc::new(User { tags, ..user }))
+            }
+            Self::Role(name) => {
+                let role = Role::clone(state.role(name)?);
+                let tags = change(&role.tags)?;
+                Event::Role(Arc::new(Role { tags, ..role }))
+            }
+            Self::Policy(arn) => {
+                let policy = super::policy::own(state, arn)?;
+                let tags = change(&policy.tags)?;
+                Event::Policy(Arc::new(Policy { tags, ..policy }))
+            }
+            Self::Profile(name) => {
+                let profile = InstanceProfile::clone(state.profile(name)?);
+                let tags = change(&profile.tags)?;
+                Event::Profile(Arc::new(InstanceProfile { tags, ..profile }))
+            }
+            Self::Device(serial) => {
+                let device = super::device::device(state, serial)?;
+                let tags = change(&device.tags)?;
+                Event::Device(Arc::new(Device { tags, ..device }))
+            }
+        })
+    }
 }
 
 #[cfg(test)]
