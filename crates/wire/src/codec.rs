@@ -80,7 +80,7 @@ pub fn encode_response<S: Shape>(
 ) -> Vec<u8> {
     match protocol {
         Protocol::Query => {
-            let mut sink = XmlSink::answer(envelope, !S::SCHEMA.members.is_empty());
+            let mut sink = XmlSink::answer(envelope, S::SCHEMA.is_output());
             shape.write(&mut sink);
             sink.into_answer(envelope)
         }

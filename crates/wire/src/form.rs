@@ -17,7 +17,7 @@ const MONTHS: [&str; 12] = [
 pub(crate) fn write_timestamp(at: Timestamp, form: TimestampForm) -> String {
     match form {
         TimestampForm::EpochSeconds => epoch_seconds(at),
-        TimestampForm::Iso8601 => at.rfc3339(),
+        TimestampForm::Iso8601 => iso_8601(at),
         TimestampForm::HttpDate => http_date(at).unwrap_or_else(|| at.rfc3339()),
     }
 }
@@ -50,6 +50,15 @@ fn epoch_seconds(at: Timestamp) -> String {
         return secs.to_string();
     }
     format!("{secs}.{millis:03}")
+}
+
+/// Whole seconds are written without a fraction, as IAM, STS and EC2 do.
+fn iso_8601(at: Timestamp) -> String {
+    let text = at.rfc3339();
+    match text.strip_suffix(".000Z") {
+        Some(seconds) => format!("{seconds}Z"),
+        None => text,
+    }
 }
 
 /// `Tue, 09 Jan 2018 20:51:21 GMT`.
@@ -127,13 +136,13 @@ mod tests {
         let at = Timestamp::from_millis(784_111_777_000);
         let cases = [
             (TimestampForm::EpochSeconds, "784111777"),
+            (TimestampForm::Iso8601, "1994-11-06T08:49:37Z"),
             (TimestampForm::HttpDate, "Sun, 06 Nov 1994 08:49:37 GMT"),
         ];
         for (form, text) in cases {
             assert_eq!(write_timestamp(at, form), text);
             assert_eq!(read_timestamp(text), Ok(at));
         }
-        assert_eq!(read_timestamp("1994-11-06T08:49:37Z"), Ok(at));
         assert_eq!(read_timestamp(&at.rfc3339()), Ok(at));
         assert_eq!(
             write_timestamp(

@@ -116,6 +116,13 @@ pub enum Support {
 }
 
 impl Schema {
+    /// Whether the service model has such a shape: an operation that answers nothing has a shape named `Nothing`, and in
+    /// XML no result, while an output without members has an empty one.
+    #[must_use]
+    pub fn is_output(&self) -> bool {
+        self.name != "Nothing"
+    }
+
     /// The member called `name` in JSON, with its place.
     ///
     /// `hint`: where to look first; clients write members in one order, so the next one is mostly the next one.

@@ -21,7 +21,7 @@ const GOLDEN: &str = concat!(
     r#""tags":{"team":"ads","x y":"+&="},"Entries":[{"Id":"1"},{"Id":"2","MD5OfBody":"5d41","#,
     r#""Secrets":["s1","s2"],"Children":[{"Id":"2.1"}]}],"PlainList":["one",""],"NamedList":[1,-2],"#,
     r#""PlainMap":{"k":{"Id":"v"}},"Small":-7,"Large":9007199254740993,"Ratio":0.25,"Truth":true,"#,
-    r#""Bytes":"aGVsbG8=","At":1515531081.123,"AtText":"2018-01-09T20:51:21.000Z","WithoutEffect":"x","#,
+    r#""Bytes":"aGVsbG8=","At":1515531081.123,"AtText":"2018-01-09T20:51:21Z","WithoutEffect":"x","#,
     r#""Anything":{"a":[1,2]},"Nested":{"Id":"n"}}"#,
 );
 

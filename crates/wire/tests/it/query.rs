@@ -21,7 +21,7 @@ const FORM: &str = "Action=Everything&Version=2012-11-05&QueueUrl=http%3A%2F%2Fl
     &EntryName.2.Secret.1=s1&EntryName.2.Secret.2=s2&EntryName.2.Child.1.Id=2.1&PlainList.member.1=one\
     &PlainList.member.2=&NamedList.Thing.1=1&NamedList.Thing.2=-2&PlainMap.entry.1.key=k\
     &PlainMap.entry.1.value.Id=v&Small=-7&Large=9007199254740993&Ratio=0.25&Truth=true&Bytes=aGVsbG8%3D\
-    &At=2018-01-09T20%3A51%3A21.123Z&AtText=2018-01-09T20%3A51%3A21.000Z&WithoutEffect=x\
+    &At=2018-01-09T20%3A51%3A21.123Z&AtText=2018-01-09T20%3A51%3A21Z&WithoutEffect=x\
     &Anything=%7B%22a%22%3A%5B1%2C2%5D%7D&Nested.Id=n";
 
 #[test]
@@ -145,7 +145,7 @@ fn an_answer_is_xml_in_its_envelope() {
         "<NamedList><Thing>1</Thing><Thing>-2</Thing></NamedList>",
         "<PlainMap><entry><key>k</key><value><Id>v</Id></value></entry></PlainMap>",
         "<Small>-7</Small><Large>9007199254740993</Large><Ratio>0.25</Ratio><Truth>true</Truth>",
-        "<Bytes>aGVsbG8=</Bytes><At>2018-01-09T20:51:21.123Z</At><AtText>2018-01-09T20:51:21.000Z</AtText>",
+        "<Bytes>aGVsbG8=</Bytes><At>2018-01-09T20:51:21.123Z</At><AtText>2018-01-09T20:51:21Z</AtText>",
         "<WithoutEffect>x</WithoutEffect><Anything>{&quot;a&quot;:[1,2]}</Anything><Nested><Id>n</Id></Nested>",
         "</EverythingResult><ResponseMetadata><RequestId>r-1</RequestId></ResponseMetadata></EverythingResponse>",
     );
