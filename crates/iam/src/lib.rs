@@ -7,6 +7,7 @@
 //! - [`session`]: temporary credentials, and the keys that may sign
 //! - [`ground`]: what both need of the identities
 //! - [`managed`]: AWS's managed policies, and those of the platform
+//! - [`ops`]: the operations of the API on the wire
 //! - [`password`]: argon2id on few threads; [`totp`]: one-time codes; [`guess`]: slows down whoever guesses
 
 pub mod authorizer;
@@ -15,6 +16,7 @@ pub mod ground;
 pub mod guess;
 pub mod identities;
 pub mod managed;
+pub mod ops;
 pub mod password;
 mod report;
 pub mod session;
