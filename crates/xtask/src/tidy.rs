@@ -20,6 +20,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("sqs", 3),
     ("iam", 3),
     ("delivery", 3),
+    ("cloudtrail", 3),
     ("gateway", 4),
     ("aws", 4),
     ("shukuba", 5),
