@@ -1,0 +1,340 @@
+//! The spool against a naive model, on a disk that loses and tears what was not synced.
+
+use std::sync::Arc;
+
+use base::Timestamp;
+use store::disk::{Faults, SimDisk};
+
+use super::*;
+
+const OPTIONS: Options = Options {
+    segment_bytes: 4096,
+    bytes_max: 5 * 4096,
+};
+
+fn at(secs: u64) -> Timestamp {
+    Timestamp::from_secs(secs)
+}
+
+fn open(disk: &SimDisk, head: Option<&Head>) -> (Arc<Spool>, Opened) {
+    Spool::open(Arc::new(disk.clone()), Stream::Management, OPTIONS, head).unwrap()
+}
+
+fn all(spool: &Arc<Spool>) -> Vec<Frame> {
+    let mut reader = spool.reader(0);
+    let mut frames = Vec::new();
+    while let Some(frame) = reader.next_frame().unwrap() {
+        frames.push(frame);
+    }
+    frames
+}
+
+/// All but what is broken.
+fn whole(spool: &Arc<Spool>) -> Vec<Frame> {
+    let mut reader = spool.reader(0);
+    let mut frames = Vec::new();
+    loop {
+        match reader.next_frame() {
+            Ok(Some(frame)) => frames.push(frame),
+            Ok(None) => return frames,
+            Err(_) => assert!(reader.skip_file()),
+        }
+    }
+}
+
+fn numbers(spool: &Arc<Spool>) -> Vec<u64> {
+    all(spool).iter().map(|frame| frame.number).collect()
+}
+
+fn record(number: u64) -> Vec<u8> {
+    format!("{{\"n\":{number},\"fill\":\"{}\"}}", "x".repeat(1000)).into_bytes()
+}
+
+fn filled(disk: &SimDisk, count: u64) -> Arc<Spool> {
+    let (spool, _) = open(disk, None);
+    for number in 1..=count {
+        spool
+            .append(at(number), Slots::NONE, record(number))
+            .unwrap();
+    }
+    spool
+}
+
+#[test]
+fn records_come_back_in_order_across_files_and_starts() {
+    let disk = SimDisk::new(1, 1 << 20);
+    let spool = filled(&disk, 10);
+    assert_eq!(numbers(&spool), (1..=10).collect::<Vec<_>>());
+    assert_eq!(spool.files(), [1, 4, 7, 10]);
+    disk.restart();
+    let (spool, opened) = open(&disk, None);
+    assert_eq!(opened, Opened::default());
+    let appended = spool
+        .append(at(11), Slots::NONE.with(2), record(11))
+        .unwrap();
+    assert_eq!((appended.number, appended.segment), (11, 10));
+    let frames = all(&spool);
+    assert_eq!(frames.len(), 11);
+    assert_eq!(frames[10].wanted, Slots::NONE.with(2));
+    let frame = spool
+        .read_at(appended.segment, appended.offset)
+        .unwrap()
+        .unwrap();
+    assert_eq!(frame, frames[10]);
+    let mut chain = Chain::default();
+    for frame in &frames {
+        chain = chain.with(frame.number, frame.at, frame.wanted, &frame.record);
+        assert_eq!(chain, frame.chain);
+    }
+}
+
+#[test]
+fn the_oldest_file_goes_when_the_bound_is_reached() {
+    let disk = SimDisk::new(1, 1 << 20);
+    let (spool, _) = open(&disk, None);
+    let mut dropped = Vec::new();
+    for number in 1..=40 {
+        let appended = spool
+            .append(at(number), Slots::NONE, record(number))
+            .unwrap();
+        dropped.extend(appended.dropped);
+        let head = spool.sync().unwrap();
+        spool.remove_left(&head).unwrap();
+        assert!(spool.bytes() <= OPTIONS.bytes_max);
+        assert!(disk.list().unwrap().len() <= 5);
+    }
+    assert_eq!(dropped.first(), Some(&(1..4)));
+    assert_eq!(spool.head().first, dropped.last().unwrap().end);
+    assert_eq!(
+        numbers(&spool),
+        (spool.head().first..=40).collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn a_file_goes_only_when_all_of_it_is_old_and_no_longer_wanted() {
+    let disk = SimDisk::new(1, 1 << 20);
+    let spool = filled(&disk, 10);
+    spool.trim(at(100), 3).unwrap();
+    assert_eq!(spool.head().first, 1);
+    spool.trim(at(7), 100).unwrap();
+    assert_eq!(spool.head().first, 4);
+    spool.trim(at(100), 8).unwrap();
+    assert_eq!(spool.head().first, 7);
+    spool.trim(at(100), 100).unwrap();
+    assert_eq!(numbers(&spool), [10]);
+    // Until a head that says so is kept, a crash must find them.
+    assert_eq!(disk.list().unwrap().len(), 4);
+    let head = spool.sync().unwrap();
+    assert_eq!(spool.remove_left(&head).unwrap(), [1, 4, 7]);
+    assert_eq!(disk.list().unwrap().len(), 1);
+}
+
+#[test]
+fn what_was_let_go_before_the_end_of_the_process_goes_at_the_next_start() {
+    let disk = SimDisk::new(1, 1 << 20);
+    let spool = filled(&disk, 10);
+    spool.trim(at(100), 8).unwrap();
+    let head = spool.sync().unwrap();
+    disk.restart();
+    let (spool, opened) = open(&disk, Some(&head));
+    assert_eq!(opened, Opened::default());
+    assert_eq!(numbers(&spool), [7, 8, 9, 10]);
+    assert_eq!(spool.remove_left(&head).unwrap(), [1, 4]);
+}
+
+#[test]
+fn a_torn_tail_is_cut_off_and_said() {
+    let disk = SimDisk::new(1, 1 << 20);
+    let spool = filled(&disk, 2);
+    let appended = spool.append(at(3), Slots::NONE, record(3)).unwrap();
+    disk.flip(&Stream::Management.file_name(1), appended.offset + 100, 1);
+    disk.restart();
+    let (spool, opened) = open(&disk, None);
+    assert!(opened.torn_bytes > 1000, "{opened:?}");
+    assert_eq!(opened.missing, None);
+    // A shorter record in its place is not followed by the rest of the torn one.
+    spool.append(at(4), Slots::NONE, b"{}".to_vec()).unwrap();
+    assert_eq!(numbers(&spool), [1, 2, 3]);
+    assert_eq!(all(&spool)[2].record, b"{}");
+}
+
+#[test]
+fn a_tail_that_was_synced_and_is_gone_leaves_a_gap_that_stays() {
+    let disk = SimDisk::new(1, 1 << 20);
+    let spool = filled(&disk, 5);
+    let head = spool.sync().unwrap();
+    disk.truncate(&Stream::Management.file_name(4), 100);
+    disk.restart();
+    let (spool, opened) = open(&disk, Some(&head));
+    assert_eq!(opened.missing, Some(4..6));
+    spool.append(at(6), Slots::NONE, record(6)).unwrap();
+    let frames = whole(&spool);
+    assert_eq!(
+        frames.iter().map(|it| it.number).collect::<Vec<_>>(),
+        [1, 2, 3, 6]
+    );
+    let frame = &frames[3];
+    assert_eq!(
+        frame.chain,
+        head.chain.with(6, at(6), Slots::NONE, &record(6))
+    );
+}
+
+#[test]
+fn a_spool_that_is_gone_altogether_goes_on_behind_its_head() {
+    let disk = SimDisk::new(1, 1 << 20);
+    let head = filled(&disk, 5).sync().unwrap();
+    let empty = SimDisk::new(1, 1 << 20);
+    let (spool, opened) = open(&empty, Some(&head));
+    assert_eq!(opened.missing, Some(1..6));
+    assert_eq!(
+        spool.append(at(6), Slots::NONE, record(6)).unwrap().number,
+        6
+    );
+}
+
+#[test]
+fn a_full_disk_refuses_and_takes_again_when_there_is_room() {
+    let disk = SimDisk::new(1, 2 * 4096);
+    let (spool, _) = open(&disk, None);
+    let taken = (1..=9)
+        .filter(|number| {
+            spool
+                .append(at(*number), Slots::NONE, record(*number))
+                .is_ok()
+        })
+        .count();
+    assert_eq!(taken, 6);
+    disk.set_size(1 << 20);
+    assert_eq!(
+        spool
+            .append(at(10), Slots::NONE, record(10))
+            .unwrap()
+            .number,
+        7
+    );
+    assert_eq!(numbers(&spool), (1..=7).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_broken_record_in_the_middle_is_named_and_can_be_passed() {
+    let disk = SimDisk::new(1, 1 << 20);
+    let spool = filled(&disk, 7);
+    disk.flip(&Stream::Management.file_name(4), 500, 1);
+    let mut reader = spool.reader(1);
+    for number in 1..=3 {
+        assert_eq!(reader.next_frame().unwrap().unwrap().number, number);
+    }
+    let error = reader.next_frame().unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "`management-00000000000000000004.trail` has bytes that are no record at byte 64"
+    );
+    assert!(reader.skip_file());
+    assert_eq!(reader.next_frame().unwrap().unwrap().number, 7);
+}
+
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % sides
+    }
+}
+
+/// What must hold at any end: all that was synced is there, and what is there was written, in order, in one chain.
+fn play(seed: u64, steps: u64) {
+    let mut dice = Dice(seed);
+    let disk = SimDisk::new(seed, 1 << 20);
+    let mut kept: Option<Head> = None;
+    let (mut spool, _) = open(&disk, None);
+    let mut model: Vec<(u64, Vec<u8>)> = Vec::new();
+    let mut now = 0;
+    for _ in 0..steps {
+        now += dice.roll(10);
+        match dice.roll(20) {
+            0..=11 => {
+                let body = vec![
+                    b'a' + u8::try_from(dice.roll(26)).unwrap();
+                    usize::try_from(1 + dice.roll(1200)).unwrap()
+                ];
+                if let Ok(appended) = spool.append(
+                    at(now),
+                    Slots(u32::try_from(dice.roll(8)).unwrap()),
+                    body.clone(),
+                ) {
+                    model.push((appended.number, body));
+                }
+            }
+            12..=15 => {
+                if let Ok(head) = spool.sync() {
+                    let _ = spool.remove_left(&head);
+                    kept = Some(head);
+                }
+            }
+            16 => spool
+                .trim(at(now.saturating_sub(60)), dice.roll(1 + spool.head().next))
+                .unwrap(),
+            17 => {
+                let rare = dice.roll(2) * 10;
+                disk.set_faults(Faults {
+                    sync_fails_one_in: 0,
+                    write_full_one_in: rare,
+                });
+            }
+            18 => {
+                disk.restart();
+                (spool, _) = open(&disk, kept.as_ref());
+                let last = model.last().map_or(0, |(number, _)| *number);
+                assert_eq!(
+                    spool.head().next,
+                    last + 1,
+                    "seed {seed}: a record is lost without a crash"
+                );
+            }
+            _ => {
+                disk.set_faults(Faults::default());
+                disk.crash();
+                let opened;
+                (spool, opened) = open(&disk, kept.as_ref());
+                assert_eq!(opened.missing, None, "seed {seed}");
+                model.retain(|(number, _)| *number < spool.head().next);
+            }
+        }
+        let head = spool.head();
+        assert!(
+            kept.as_ref().is_none_or(|kept| head.next >= kept.next),
+            "seed {seed}"
+        );
+        let frames = all(&spool);
+        let expected: Vec<_> = model
+            .iter()
+            .filter(|(number, _)| *number >= head.first)
+            .cloned()
+            .collect();
+        let found: Vec<_> = frames
+            .iter()
+            .map(|frame| (frame.number, frame.record.clone()))
+            .collect();
+        assert_eq!(found, expected, "seed {seed}");
+        for pair in frames.windows(2) {
+            let next = &pair[1];
+            let chain = pair[0]
+                .chain
+                .with(next.number, next.at, next.wanted, &next.record);
+            assert_eq!(chain, next.chain, "seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn nothing_synced_is_lost_and_nothing_else_is_found() {
+    for seed in 1..=100 {
+        play(seed, 150);
+    }
+}
