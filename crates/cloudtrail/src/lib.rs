@@ -1,9 +1,13 @@
 //! The record of every call, the history that can be looked up, and log files that anyone can verify.
 //!
 //! - [`seen`] has [`Seen`], what the trail is told of a call
+//! - [`digest`]: signed lists of log files, each naming the one before
+//! - [`engine`]: trails, as a function of what happened to them
 //! - [`spool`]: where records lie, chained to each other
 //! - [`record`]: the record of a call, what never stands in it, and what it can be looked up by
 
+pub mod digest;
+pub mod engine;
 pub mod record;
 pub mod seen;
 pub mod spool;
