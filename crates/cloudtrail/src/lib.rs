@@ -1,13 +1,18 @@
 //! The record of every call, the history that can be looked up, and log files that anyone can verify.
 //!
 //! - [`seen`] has [`Seen`], what the trail is told of a call
+//! - [`bucket`]: the port to buckets, and whether their policies let us in
 //! - [`digest`]: signed lists of log files, each naming the one before
 //! - [`engine`]: trails, as a function of what happened to them
 //! - [`spool`]: where records lie, chained to each other
+//! - [`history`]: records found by what they are, newest first
 //! - [`record`]: the record of a call, what never stands in it, and what it can be looked up by
 
+pub mod bucket;
 pub mod digest;
 pub mod engine;
+pub mod history;
+mod ledger;
 pub mod record;
 pub mod seen;
 pub mod spool;

@@ -36,6 +36,9 @@ pub use segment::Stream;
 
 use segment::{Begin, HEAD_BYTES, Segment};
 
+/// Where the first record of a file lies.
+pub const FIRST_OFFSET: u64 = HEAD_BYTES;
+
 /// The default length of a file. Chosen: some 15,000 records, read through in a few milliseconds.
 pub const SEGMENT_BYTES: u64 = 16 << 20;
 
