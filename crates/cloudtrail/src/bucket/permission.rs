@@ -69,3 +69,87 @@ impl Permission<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PERMISSION: Permission<'_> = Permission {
+        bucket: "bucket-1",
+        trail: "arn:aws:cloudtrail:eu-west-1:123456789012:trail/main",
+        account: "123456789012",
+    };
+    const KEY: &str = "my-prefix/AWSLogs/123456789012/CloudTrail/eu-west-1/x.json.gz";
+
+    /// The policy of the user guide, "Example bucket policy with service principal name".
+    const GUIDE: &str = r#"{
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "AWSCloudTrailAclCheck20150319",
+                "Effect": "Allow",
+                "Principal": {"Service": "cloudtrail.amazonaws.com"},
+                "Action": "s3:GetBucketAcl",
+                "Resource": "arn:aws:s3:::bucket-1"
+            },
+            {
+                "Sid": "AWSCloudTrailWrite20150319",
+                "Effect": "Allow",
+                "Principal": {"Service": "cloudtrail.amazonaws.com"},
+                "Action": "s3:PutObject",
+                "Resource": "arn:aws:s3:::bucket-1/my-prefix/AWSLogs/123456789012/*",
+                "Condition": {"StringEquals": {"s3:x-amz-acl": "bucket-owner-full-control"}}
+            }
+        ]
+    }"#;
+
+    fn check(policy: Option<&str>) -> Result<(), Error> {
+        PERMISSION.check(policy, [KEY])
+    }
+
+    #[test]
+    fn the_policy_of_the_guide_lets_the_trail_in() {
+        assert_eq!(check(Some(GUIDE)), Ok(()));
+        let of_this_trail = GUIDE.replace(
+            r#""StringEquals": {"#,
+            r#""StringEquals": {"aws:SourceArn": "arn:aws:cloudtrail:eu-west-1:123456789012:trail/main", "#,
+        );
+        assert_eq!(check(Some(&of_this_trail)), Ok(()));
+    }
+
+    #[test]
+    fn what_it_does_not_allow_is_said() {
+        let why = |policy: Option<&str>| check(policy).unwrap_err().to_string();
+        assert!(why(None).contains("s3:GetBucketAcl"));
+        assert!(why(Some("{")).contains("s3:GetBucketAcl"));
+        assert!(
+            why(Some(
+                &GUIDE.replace("s3:GetBucketAcl", "s3:GetBucketTagging")
+            ))
+            .contains("s3:GetBucketAcl")
+        );
+        for (from, to) in [
+            ("my-prefix", "other"),
+            ("123456789012", "210987654321"),
+            ("bucket-owner-full-control", "private"),
+            ("s3:PutObject", "s3:PutObjectAcl"),
+            (
+                r#""StringEquals": {"#,
+                r#""StringEquals": {"aws:SourceArn": "arn:aws:cloudtrail:eu-west-1:123456789012:trail/other", "#,
+            ),
+        ] {
+            let why = why(Some(&GUIDE.replace(from, to)));
+            assert!(
+                why.contains("s3:PutObject on") && why.contains(KEY),
+                "{from}: {why}"
+            );
+        }
+        let other_service = GUIDE.replace("cloudtrail.amazonaws.com", "config.amazonaws.com");
+        assert!(why(Some(&other_service)).contains("cloudtrail.amazonaws.com s3:GetBucketAcl"));
+        let denied = GUIDE.replace(
+            r#""Statement": ["#,
+            r#""Statement": [{"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": "*"},"#,
+        );
+        assert!(why(Some(&denied)).contains("s3:PutObject"));
+    }
+}
