@@ -48,12 +48,25 @@ pub enum Who<'a> {
         /// The name that the session was given.
         session: &'a str,
     },
+    /// Somebody for whom a user asked for credentials.
+    Federated {
+        /// The name that the session was given.
+        session: &'a str,
+        /// The user's name.
+        user: &'a str,
+        /// The user's id.
+        user_id: &'a str,
+        /// The user's ARN.
+        user_arn: &'a str,
+    },
     /// A part of this server.
     Service {
         /// Such as `cloudtrail.amazonaws.com`.
         name: &'a str,
     },
-    /// Nobody that is known: no signature, a wrong one, or a name that is none.
+    /// Nobody in particular: what everybody may do was asked for without a signature.
+    Anybody,
+    /// Nobody that is known: no signature where one is needed, a wrong one, or a name that is none.
     Unknown,
 }
 
@@ -79,6 +92,17 @@ pub struct Session {
     pub issued_at: Timestamp,
     /// Whether a second factor was shown for them.
     pub mfa: Mfa,
+    /// Who asked for them.
+    pub origin: Origin,
+}
+
+/// Who asked for temporary credentials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A program.
+    Program,
+    /// The sign-in page.
+    SignIn,
 }
 
 /// Whether a second factor was shown.

@@ -7,6 +7,8 @@
 //! Source: CloudTrail user guide, logging data events, "How CloudTrail evaluates multiple conditions for a field";
 //! API Reference, AdvancedFieldSelector and EventSelector; limits from PutEventSelectors.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use super::Error;
@@ -29,7 +31,7 @@ pub struct Facets<'a> {
     /// Management or data.
     pub class: Class,
     /// Such as `sqs.amazonaws.com`.
-    pub source: &'a str,
+    pub source: Cow<'a, str>,
     /// Such as `SendMessage`.
     pub name: &'a str,
     /// Such as `AwsApiCall`.
@@ -38,6 +40,8 @@ pub struct Facets<'a> {
     pub is_read_only: bool,
     /// The ARN of who called.
     pub user: &'a str,
+    /// Whether its credentials were given by the sign-in page.
+    pub is_signed_in: bool,
     /// What was touched: type and ARN.
     pub resources: Vec<(Option<&'static str>, String)>,
 }
@@ -201,7 +205,7 @@ impl Basic {
         is_right_kind
             && match event.class {
                 Class::Management => {
-                    self.management && !self.exclude.iter().any(|source| source == event.source)
+                    self.management && !self.exclude.iter().any(|source| **source == *event.source)
                 }
                 Class::Data => self.data.iter().any(|wanted| wanted.has_one_of(event)),
             }
@@ -253,12 +257,13 @@ impl FieldSelector {
                 Class::Data => "Data",
             }),
             "readOnly" => self.takes(read_only),
-            "eventSource" => self.takes(event.source),
+            "eventSource" => self.takes(&event.source),
             "eventName" => self.takes(event.name),
             "eventType" => self.takes(event.kind),
             "userIdentity.arn" => self.takes(event.user),
-            // Nobody signs calls from a console here.
-            "sessionCredentialFromConsole" => self.takes("false"),
+            "sessionCredentialFromConsole" => {
+                self.takes(if event.is_signed_in { "true" } else { "false" })
+            }
             TYPE => self.takes_any(event.resources.iter().map(|(kind, _)| match *kind {
                 // Calls on a bucket's content are data events of objects.
                 Some("AWS::S3::Bucket") => "AWS::S3::Object",

@@ -118,7 +118,7 @@ impl Attributes {
 fn username(of: &RawIdentity) -> Option<String> {
     match of.kind.as_deref() {
         Some("Root") => Some("root".to_owned()),
-        Some("AssumedRole") => {
+        Some("AssumedRole" | "FederatedUser") => {
             let (_, session) = of.principal_id.as_deref()?.rsplit_once(':')?;
             Some(session.to_owned())
         }

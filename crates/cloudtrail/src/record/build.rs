@@ -5,10 +5,13 @@ use serde_json::{Value, json};
 
 use super::redact::{self, HIDDEN};
 use super::{PARAMETERS_BYTES_MAX, RESOURCES_MAX, TEXT_BYTES_MAX, facts};
-use crate::seen::{Class, Identity, Mfa, Seen, Way, Who};
+use crate::seen::{Class, Identity, Mfa, Origin, Seen, Way, Who};
 
 /// The version of the form. Source: CloudTrail user guide, record contents.
 const VERSION: &str = "1.11";
+
+/// How AWS names who did not sign. Source: Amazon S3 user guide, identifying requests with CloudTrail.
+const ANYBODY: &str = "ANONYMOUS_PRINCIPAL";
 
 /// Letters of an operation's name, beyond which a stranger's claim is not repeated. Chosen: the longest of AWS has 60.
 const NAME_BYTES_MAX: usize = 128;
@@ -79,6 +82,13 @@ pub fn event(place: &Place, at: Timestamp, event_id: &str, seen: &Seen<'_>) -> V
             "clientProvidedHostHeader": cut(seen.host, TEXT_BYTES_MAX),
         });
         out.value("tlsDetails", &details);
+    }
+    if seen
+        .identity
+        .session
+        .is_some_and(|it| it.origin == Origin::SignIn)
+    {
+        out.text("sessionCredentialFromConsole", "true");
     }
     out.end()
 }
@@ -168,14 +178,25 @@ fn identity(of: &Identity<'_>) -> Value {
             put("type", "AssumedRole");
             put("principalId", &format!("{role_id}:{session}"));
         }
+        Who::Federated { session, .. } => {
+            put("type", "FederatedUser");
+            put("principalId", &format!("{}:{session}", of.account));
+        }
         Who::Service { name } => {
             put("type", "AWSService");
             put("invokedBy", name);
         }
+        Who::Anybody => {
+            put("type", "AWSAccount");
+            put("principalId", ANYBODY);
+        }
         Who::Unknown => put("type", "Unknown"),
     }
-    put("arn", of.arn);
-    put("accountId", of.account);
+    let is_somebody = !matches!(of.who, Who::Anybody | Who::Unknown);
+    if is_somebody {
+        put("arn", of.arn);
+        put("accountId", of.account);
+    }
     put("accessKeyId", &key);
     if let Some(context) = session_context(of) {
         out.insert("sessionContext".to_owned(), context);
@@ -191,26 +212,35 @@ fn session_context(of: &Identity<'_>) -> Option<Value> {
     };
     let attributes = json!({ "creationDate": second(session.issued_at), "mfaAuthenticated": mfa });
     let mut context = json!({ "attributes": attributes });
-    if let (
+    if let (Some(issuer), Value::Object(context)) = (issuer(of), &mut context) {
+        context.insert("sessionIssuer".to_owned(), issuer);
+    }
+    Some(context)
+}
+
+fn issuer(of: &Identity<'_>) -> Option<Value> {
+    let (kind, id, arn, name) = match of.who {
         Who::AssumedRole {
             role,
             role_id,
             role_arn,
             ..
-        },
-        Value::Object(context),
-    ) = (of.who, &mut context)
-    {
-        let issuer = json!({
-            "type": "Role",
-            "principalId": role_id,
-            "arn": role_arn,
-            "accountId": of.account,
-            "userName": role,
-        });
-        context.insert("sessionIssuer".to_owned(), issuer);
-    }
-    Some(context)
+        } => ("Role", role_id, role_arn, role),
+        Who::Federated {
+            user,
+            user_id,
+            user_arn,
+            ..
+        } => ("IAMUser", user_id, user_arn, user),
+        _ => return None,
+    };
+    Some(json!({
+        "type": kind,
+        "principalId": id,
+        "arn": arn,
+        "accountId": of.account,
+        "userName": name,
+    }))
 }
 
 /// The key's id. Who is not known may have pasted a secret there, which has other letters than an id.

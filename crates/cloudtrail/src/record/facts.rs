@@ -3,6 +3,8 @@
 //! Sources: the CloudTrail user guide for `eventSource` and types, the Service Authorization Reference's access levels
 //! (Read and List are read-only) for operations whose name does not tell.
 
+use std::borrow::Cow;
+
 use base::Arn;
 
 /// How the verbs begin that only read.
@@ -20,12 +22,19 @@ const EXCEPTIONS: &[(&str, &str, bool)] = &[
     ("sts", "DecodeAuthorizationMessage", true),
 ];
 
-/// Names in records where they are not `SERVICE.amazonaws.com`.
+/// Names in records, where they are not `SERVICE.amazonaws.com` or are asked for at every call.
 const SOURCES: &[(&str, &str)] = &[
+    ("sqs", "sqs.amazonaws.com"),
+    ("s3", "s3.amazonaws.com"),
+    ("iam", "iam.amazonaws.com"),
+    ("sts", "sts.amazonaws.com"),
+    ("cloudtrail", "cloudtrail.amazonaws.com"),
     ("cloudwatch", "monitoring.amazonaws.com"),
     ("monitoring", "monitoring.amazonaws.com"),
     // Our own operator's API is no service of AWS, and nobody shall take it for one.
     ("shukuba", "shukuba.internal"),
+    // Nobody could tell for whom the call was.
+    ("", "shukuba.internal"),
 ];
 
 /// Services without a region: their records carry that of the partition's leader.
@@ -56,14 +65,12 @@ const TYPES: &[(&str, &str, &str)] = &[
 
 /// The service's name in records, such as `sqs.amazonaws.com`.
 #[must_use]
-pub fn event_source(service: &str) -> String {
-    SOURCES
-        .iter()
-        .find(|(name, _)| *name == service)
-        .map_or_else(
-            || format!("{service}.amazonaws.com"),
-            |(_, source)| (*source).to_owned(),
-        )
+pub fn event_source(service: &str) -> Cow<'static, str> {
+    let known = SOURCES.iter().find(|(name, _)| *name == service);
+    known.map_or_else(
+        || Cow::Owned(format!("{service}.amazonaws.com")),
+        |(_, source)| Cow::Borrowed(*source),
+    )
 }
 
 /// Whether an operation changes nothing.
@@ -127,6 +134,8 @@ mod tests {
             ("sqs", "sqs.amazonaws.com"),
             ("cloudwatch", "monitoring.amazonaws.com"),
             ("shukuba", "shukuba.internal"),
+            ("lambda", "lambda.amazonaws.com"),
+            ("", "shukuba.internal"),
         ] {
             assert_eq!(event_source(service), source);
         }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::seen::{Class, Failure, Identity, Mfa, Seen, Session, Tls, Way, Who};
+use crate::seen::{Class, Failure, Identity, Mfa, Origin, Seen, Session, Tls, Way, Who};
 
 const AT: Timestamp = Timestamp::from_millis(1_795_934_530_900);
 const EVENT_ID: &str = "5fea7756-0ea4-451a-a703-a558b933e274";
@@ -116,6 +116,7 @@ fn a_session_of_a_role_tells_its_issuer() {
         session: Some(Session {
             issued_at: Timestamp::from_secs(1_383_354_388),
             mfa: Mfa::NotShown,
+            origin: Origin::Program,
         }),
     }));
     assert_eq!(
@@ -138,6 +139,75 @@ fn a_session_of_a_role_tells_its_issuer() {
             },
         })
     );
+}
+
+/// Source: CloudTrail user guide, sessionIssuer; what did not sign from the S3 user guide.
+#[test]
+fn others_than_users_and_roles_have_their_types() {
+    let federated = Identity {
+        who: Who::Federated {
+            session: "bob",
+            user: "Alice",
+            user_id: "AIDAJ45Q7YFFAREXAMPLE",
+            user_arn: "arn:aws:iam::123456789012:user/Alice",
+        },
+        arn: "arn:aws:sts::123456789012:federated-user/bob",
+        session: Some(Session {
+            issued_at: AT,
+            mfa: Mfa::Shown,
+            origin: Origin::SignIn,
+        }),
+        ..ALICE
+    };
+    let record = written(&seen(federated));
+    let identity = &record["userIdentity"];
+    assert_eq!(identity["type"], "FederatedUser");
+    assert_eq!(identity["principalId"], "123456789012:bob");
+    assert_eq!(
+        identity["sessionContext"]["attributes"]["mfaAuthenticated"],
+        "true"
+    );
+    assert_eq!(
+        identity["sessionContext"]["sessionIssuer"]["type"],
+        "IAMUser"
+    );
+    assert_eq!(
+        identity["sessionContext"]["sessionIssuer"]["userName"],
+        "Alice"
+    );
+    assert_eq!(record["sessionCredentialFromConsole"], "true");
+    let root = written(&seen(Identity {
+        who: Who::Root,
+        ..ALICE
+    }));
+    assert_eq!(root["userIdentity"]["type"], "Root");
+    assert_eq!(root["userIdentity"]["principalId"], "123456789012");
+    let anybody = written(&seen(Identity {
+        who: Who::Anybody,
+        access_key_id: "",
+        ..ALICE
+    }));
+    assert_eq!(
+        anybody["userIdentity"],
+        json!({"type": "AWSAccount", "principalId": "ANONYMOUS_PRINCIPAL"})
+    );
+    let usernames = [
+        (federated, "bob"),
+        (
+            Identity {
+                who: Who::Root,
+                ..ALICE
+            },
+            "root",
+        ),
+    ];
+    for (identity, name) in usernames {
+        let record = event(&place(), AT, EVENT_ID, &seen(identity));
+        assert_eq!(
+            Attributes::of(&record).unwrap().username.as_deref(),
+            Some(name)
+        );
+    }
 }
 
 #[test]

@@ -7,11 +7,12 @@ use super::*;
 fn event<'a>(class: Class, source: &'a str, name: &'a str, is_read_only: bool) -> Facets<'a> {
     Facets {
         class,
-        source,
+        source: source.into(),
         name,
         kind: "AwsApiCall",
         is_read_only,
         user: "arn:aws:iam::123456789012:user/alice",
+        is_signed_in: false,
         resources: Vec::new(),
     }
 }
