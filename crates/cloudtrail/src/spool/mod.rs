@@ -11,6 +11,7 @@
 //! - [`frame`]: how a record lies in a file
 //! - [`segment`]: the files
 //! - [`read`]: reading from a number on
+//! - [`verify`]: comparing everything with the chain
 //! - [`head`]: what is kept of how far the spool goes
 
 pub mod frame;
@@ -19,6 +20,7 @@ pub mod read;
 mod segment;
 #[cfg(test)]
 mod tests;
+pub mod verify;
 
 use std::collections::VecDeque;
 use std::io;
@@ -100,7 +102,8 @@ pub struct Appended {
 }
 
 impl Spool {
-    /// Opens the spool of `stream` on `disk`; `head` is what the last [`Spool::sync`] gave and was kept.
+    /// Opens the spool of `stream` on `disk`; `head` is what the last [`Spool::sync`] gave and was kept. Without one
+    /// nothing but the end of the last file is taken for torn.
     ///
     /// # Errors
     /// When the disk refuses.
@@ -394,9 +397,13 @@ impl Opening<'_> {
 
     /// Walks the files that are not known to be synced to the end of what is whole, and cuts off what is behind it.
     fn find_end(&mut self, head: Option<&Head>) -> io::Result<()> {
-        let synced = head.map_or(0, |head| head.next);
+        // Without a head nothing may be cut off that may have been synced.
+        let synced = head.map_or(u64::MAX, |head| head.next);
         let files = &self.state.segments;
-        let from = files.partition_point(|it| it.begin.first <= synced);
+        let from = match head {
+            Some(head) => files.partition_point(|it| it.begin.first <= head.next),
+            None => 1,
+        };
         let mut place = from.saturating_sub(1);
         while let Some(file) = self.state.segments.get(place).cloned() {
             self.walk(&file)?;

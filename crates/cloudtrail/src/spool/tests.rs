@@ -251,8 +251,8 @@ impl Dice {
 fn play(seed: u64, steps: u64) {
     let mut dice = Dice(seed);
     let disk = SimDisk::new(seed, 1 << 20);
-    let mut kept: Option<Head> = None;
     let (mut spool, _) = open(&disk, None);
+    let mut kept = Some(spool.sync().unwrap());
     let mut model: Vec<(u64, Vec<u8>)> = Vec::new();
     let mut now = 0;
     for _ in 0..steps {
@@ -322,6 +322,7 @@ fn play(seed: u64, steps: u64) {
             .map(|frame| (frame.number, frame.record.clone()))
             .collect();
         assert_eq!(found, expected, "seed {seed}");
+        assert_eq!(verified(&spool, kept.as_ref(), &[]), [""; 0], "seed {seed}");
         for pair in frames.windows(2) {
             let next = &pair[1];
             let chain = pair[0]
@@ -337,4 +338,125 @@ fn nothing_synced_is_lost_and_nothing_else_is_found() {
     for seed in 1..=100 {
         play(seed, 150);
     }
+}
+
+fn verified(spool: &Arc<Spool>, kept: Option<&Head>, others: &[Head]) -> Vec<String> {
+    let walked = spool.verify(kept, others).unwrap();
+    walked.faults.iter().map(ToString::to_string).collect()
+}
+
+/// A spool of ten records in four files, synced, with its head.
+fn whole_spool(disk: &SimDisk) -> (Arc<Spool>, Head) {
+    let spool = filled(disk, 10);
+    let head = spool.sync().unwrap();
+    (spool, head)
+}
+
+#[test]
+fn a_whole_spool_verifies_with_any_of_its_heads() {
+    let disk = SimDisk::new(1, 1 << 20);
+    let (spool, early) = whole_spool(&disk);
+    for number in 11..=40 {
+        spool
+            .append(at(number), Slots::NONE, record(number))
+            .unwrap();
+    }
+    let late = spool.sync().unwrap();
+    spool.remove_left(&late).unwrap();
+    assert!(late.first > early.first);
+    for (kept, others) in [
+        (None, &[][..]),
+        (Some(&late), &[]),
+        (Some(&late), &[early]),
+        (None, &[early]),
+    ] {
+        assert_eq!(verified(&spool, kept, others), [""; 0], "{kept:?}");
+    }
+    let walked = spool.verify(Some(&late), &[]).unwrap();
+    assert_eq!(walked.records, 41 - late.first);
+}
+
+/// Somebody who knows how to make checks changes, takes out and puts in records.
+#[test]
+fn each_tampering_is_named() {
+    let tampered = |tamper: &dyn Fn(&SimDisk)| {
+        let disk = SimDisk::new(1, 1 << 20);
+        let (_, head) = whole_spool(&disk);
+        tamper(&disk);
+        disk.restart();
+        let (spool, _) = open(&disk, None);
+        verified(&spool, Some(&head), &[])
+    };
+    let write = |disk: &SimDisk, file: u64, offset: u64, frame: &Frame| {
+        let file = disk.open(&Stream::Management.file_name(file)).unwrap();
+        file.write_at(offset, &frame.encode()).unwrap();
+    };
+    let frame_bytes = (60 + record(1).len()) as u64;
+    let forged = |number: u64, chain: Chain| Frame {
+        number,
+        at: at(number),
+        wanted: Slots::NONE,
+        chain,
+        record: record(number)
+            .iter()
+            .map(|byte| if *byte == b'x' { b'y' } else { *byte })
+            .collect(),
+    };
+    // Record 5 with another content and the old chain.
+    let changed = tampered(&|disk| {
+        let (spool, _) = open(disk, None);
+        let old = all(&spool)[4].clone();
+        write(disk, 4, 64 + frame_bytes, &forged(5, old.chain));
+    });
+    assert_eq!(
+        changed,
+        ["record 5 is not the one that was written, or what is before it is not"]
+    );
+    // Record 5 with a chain that fits: the next one does not.
+    let rechained = tampered(&|disk| {
+        let (spool, _) = open(disk, None);
+        let before = all(&spool)[3].chain;
+        let frame = forged(5, Chain::default());
+        let chain = before.with(5, frame.at, frame.wanted, &frame.record);
+        write(disk, 4, 64 + frame_bytes, &Frame { chain, ..frame });
+    });
+    assert_eq!(
+        rechained,
+        ["record 6 is not the one that was written, or what is before it is not"]
+    );
+    // The last record with a chain that fits.
+    let last = tampered(&|disk| {
+        let (spool, _) = open(disk, None);
+        let before = all(&spool)[8].chain;
+        let frame = forged(10, Chain::default());
+        let chain = before.with(10, frame.at, frame.wanted, &frame.record);
+        write(disk, 10, 64, &Frame { chain, ..frame });
+    });
+    assert_eq!(
+        last,
+        ["the records below 11 do not add up to what was written down"]
+    );
+    let cut = tampered(&|disk| {
+        let file = disk.open(&Stream::Management.file_name(7)).unwrap();
+        file.write_at(64 + frame_bytes, &vec![0; 3000]).unwrap();
+        disk.remove(&Stream::Management.file_name(10)).unwrap();
+    });
+    assert_eq!(cut, ["records 8 to 10 are missing"]);
+    let middle = tampered(&|disk| disk.remove(&Stream::Management.file_name(4)).unwrap());
+    assert_eq!(middle, ["records 4 to 6 are missing"]);
+    let first = tampered(&|disk| disk.remove(&Stream::Management.file_name(1)).unwrap());
+    assert_eq!(first, ["records 1 to 3 are missing"]);
+    let all = tampered(&|disk| {
+        let names = disk.list().unwrap();
+        names.iter().for_each(|name| disk.remove(name).unwrap());
+    });
+    assert_eq!(all, ["records 1 to 10 are missing"]);
+    let flipped = tampered(&|disk| disk.flip(&Stream::Management.file_name(4), 500, 1));
+    assert_eq!(
+        flipped,
+        [
+            "`management-00000000000000000004.trail` has bytes that are no record at byte 64",
+            "records 4 to 6 are missing"
+        ]
+    );
 }
