@@ -5,6 +5,8 @@
 //! - [`digest`]: signed lists of log files, each naming the one before
 //! - [`engine`]: trails, as a function of what happened to them
 //! - [`spool`]: where records lie, chained to each other
+//! - [`trails`]: [`Trails`], all of it together, and what runs in the background
+//! - [`verify`]: whether everything is as it was written
 //! - [`history`]: records found by what they are, newest first
 //! - [`record`]: the record of a call, what never stands in it, and what it can be looked up by
 
@@ -16,5 +18,8 @@ mod ledger;
 pub mod record;
 pub mod seen;
 pub mod spool;
+pub mod trails;
+pub mod verify;
 
 pub use seen::Seen;
+pub use trails::{Options, Parts, Trails};

@@ -19,7 +19,7 @@ struct State {
     buckets: BTreeMap<String, BTreeMap<String, Object>>,
     policies: BTreeMap<String, String>,
     trouble: Trouble,
-    puts: u64,
+    replaced: u64,
 }
 
 /// What becomes of puts.
@@ -79,9 +79,9 @@ impl Memory {
         self.state.lock().buckets.remove(bucket);
     }
 
-    /// How many puts were done.
-    pub(crate) fn puts(&self) -> u64 {
-        self.state.lock().puts
+    /// How many puts replaced an object by another one.
+    pub(crate) fn replaced(&self) -> u64 {
+        self.state.lock().replaced
     }
 }
 
@@ -114,8 +114,8 @@ impl Buckets for Memory {
         if trouble == Trouble::Refuses {
             return Err(failed);
         }
-        objects.insert(key.to_owned(), object);
-        state.puts += 1;
+        let before = objects.insert(key.to_owned(), object.clone());
+        state.replaced += u64::from(before.is_some_and(|before| before != object));
         match trouble {
             Trouble::LosesAnswers => Err(failed),
             _ => Ok(()),
@@ -126,6 +126,15 @@ impl Buckets for Memory {
         let state = self.state.lock();
         let objects = state.buckets.get(bucket).ok_or_else(|| missing(bucket))?;
         Ok(objects.get(key).cloned())
+    }
+
+    async fn list(&self, bucket: &str, prefix: &str, after: &str) -> Result<Vec<String>, Error> {
+        let state = self.state.lock();
+        let objects = state.buckets.get(bucket).ok_or_else(|| missing(bucket))?;
+        let keys = objects
+            .keys()
+            .filter(|key| key.starts_with(prefix) && key.as_str() > after);
+        Ok(keys.take(1000).cloned().collect())
     }
 }
 

@@ -34,6 +34,12 @@ pub trait Buckets: Send + Sync + fmt::Debug {
     /// # Errors
     /// [`Error::NoBucket`], or when it cannot be asked.
     async fn get(&self, bucket: &str, key: &str) -> Result<Option<Object>, Error>;
+
+    /// The keys that begin with `prefix`, in order, behind `after`; at most 1,000.
+    ///
+    /// # Errors
+    /// [`Error::NoBucket`], or when it cannot be asked.
+    async fn list(&self, bucket: &str, prefix: &str, after: &str) -> Result<Vec<String>, Error>;
 }
 
 /// An object: JSON, compressed with gzip. Both are to be told by `Content-Type: application/json` and
@@ -106,4 +112,13 @@ pub(crate) async fn contract(buckets: &dyn Buckets, there: &str, nowhere: &str) 
     buckets.put(there, "a/b", object("2")).await.unwrap();
     assert_eq!(buckets.get(there, "a/b").await, Ok(Some(object("2"))));
     assert_eq!(buckets.get(there, "a").await, Ok(None));
+    assert!(is_missing(buckets.list(nowhere, "", "").await.unwrap_err()));
+    for key in ["a/d", "a/c", "b"] {
+        buckets.put(there, key, object("3")).await.unwrap();
+    }
+    let listed = async |prefix, after| buckets.list(there, prefix, after).await.unwrap();
+    assert_eq!(listed("a/", "").await, ["a/b", "a/c", "a/d"]);
+    assert_eq!(listed("a/", "a/c").await, ["a/d"]);
+    assert_eq!(listed("", "a/d").await, ["b"]);
+    assert_eq!(listed("x", "").await, [""; 0]);
 }

@@ -89,8 +89,15 @@ pub enum Event {
         id: TrailId,
         /// When.
         at: Millis,
-        /// Which.
+        /// Which was planned.
+        plan: FilePlan,
+        /// What it is.
         file: LogFile,
+    },
+    /// Nothing is left of the log file that was planned.
+    FileDropped {
+        /// Of which trail.
+        id: TrailId,
     },
     /// A digest is going to be put.
     DigestPlanned {
@@ -105,6 +112,8 @@ pub enum Event {
         id: TrailId,
         /// When.
         at: Millis,
+        /// Which was planned.
+        plan: DigestPlan,
         /// SHA-256 of its content.
         hash: String,
         /// Its signature.
@@ -177,9 +186,13 @@ pub fn apply(state: &mut State, event: &Event) {
         Event::DigestPut {
             id,
             at,
+            plan,
             hash,
             signature,
-        } => digest_put(state, *id, *at, hash, signature),
+        } => {
+            let digest = (plan, hash.as_str(), signature.as_str());
+            digest_put(state, *id, *at, digest);
+        }
         of_one => {
             let id = of_one.trail();
             change(state, id, |trail| apply_to(trail, of_one));
@@ -201,6 +214,7 @@ impl Event {
             | Self::Closed { id }
             | Self::FilePlanned { id, .. }
             | Self::FilePut { id, .. }
+            | Self::FileDropped { id }
             | Self::DigestPlanned { id, .. }
             | Self::DigestPut { id, .. }
             | Self::Failed { id, .. }
@@ -237,7 +251,12 @@ fn apply_to(trail: &mut Trail, event: &Event) {
             trail.stopped_at = Some(*at);
         }
         Event::FilePlanned { plan, .. } => trail.file = Some(plan.clone()),
-        Event::FilePut { at, file, .. } => file_put(trail, *at, file),
+        Event::FilePut { at, plan, file, .. } => file_put(trail, *at, plan, file),
+        Event::FileDropped { .. } => {
+            if let Some(plan) = trail.file.take() {
+                *trail.delivered.of_mut(plan.stream()) = plan.last + 1;
+            }
+        }
         Event::DigestPlanned { plan, .. } => trail.digests.plan = Some(plan.clone()),
         Event::Failed {
             at,
@@ -268,10 +287,10 @@ fn update(trail: &mut Trail, settings: &Settings) {
     trail.settings = settings.clone();
 }
 
-fn file_put(trail: &mut Trail, at: Millis, file: &LogFile) {
-    if let Some(plan) = trail.file.take() {
-        *trail.delivered.of_mut(plan.stream()) = plan.last + 1;
-    }
+/// It counts although the trail may have been told something else while it was put.
+fn file_put(trail: &mut Trail, at: Millis, plan: &FilePlan, file: &LogFile) {
+    trail.file = None;
+    *trail.delivered.of_mut(plan.stream()) = plan.last + 1;
     if trail.has_chain() {
         trail.digests.files.push(file.clone());
     }
@@ -280,23 +299,27 @@ fn file_put(trail: &mut Trail, at: Millis, file: &LogFile) {
     trail.status.error = None;
 }
 
-fn digest_put(state: &mut State, id: TrailId, at: Millis, hash: &str, signature: &str) {
+/// As [`file_put`]: it counts in any case.
+fn digest_put(
+    state: &mut State,
+    id: TrailId,
+    at: Millis,
+    (plan, hash, signature): (&DigestPlan, &str, &str),
+) {
     let mut ended = None;
     change(state, id, |trail| {
-        let Some(plan) = trail.digests.plan.take() else {
-            return;
-        };
         let before = trail.digests.last.as_ref().map_or(0, |last| last.number);
         let digest = Digest {
             number: before + 1,
-            bucket: plan.bucket,
-            key: plan.key,
+            bucket: plan.bucket.clone(),
+            key: plan.key.clone(),
             hash: hash.to_owned(),
             signature: signature.to_owned(),
             end: plan.end,
         };
         let files = plan.files.min(trail.digests.files.len());
         trail.digests.files.drain(..files);
+        trail.digests.plan = None;
         trail.status.digest_at = Some(at);
         trail.status.digest_error = None;
         if plan.is_last {

@@ -1,0 +1,223 @@
+//! Taking records.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use base::Timestamp;
+use serde_json::Value;
+
+use super::{Ending, Trails};
+use crate::engine::selector::Facets;
+use crate::engine::{Selectors, State, Trail};
+use crate::record::{self, Attributes, Place, facts};
+use crate::seen::{Class, Origin, Seen, Way, Who};
+use crate::spool::{Slots, Stream};
+
+/// What the trails want, as it is asked for each call.
+#[derive(Debug, Default)]
+pub(super) struct Selection {
+    logging: Vec<Logging>,
+    wants_data: bool,
+}
+
+#[derive(Debug)]
+struct Logging {
+    slot: u8,
+    selectors: Selectors,
+    wants_global: bool,
+}
+
+impl Logging {
+    fn of(trail: &Trail, place: &Place) -> Self {
+        let settings = &trail.settings;
+        let is_leader = place.region.as_str() == facts::GLOBAL_REGION;
+        Self {
+            slot: trail.slot,
+            selectors: trail.selectors().into_owned(),
+            // Source: CreateTrail, IncludeGlobalServiceEvents.
+            wants_global: settings.global && (settings.multi_region || is_leader),
+        }
+    }
+
+    fn wants(&self, event: &Facets<'_>, is_global: bool) -> bool {
+        (self.wants_global || !is_global) && self.selectors.want(event)
+    }
+}
+
+impl Selection {
+    pub(super) fn of(state: &State, place: &Place) -> Self {
+        let logging: Vec<Logging> = state
+            .trails
+            .iter()
+            .filter(|trail| trail.is_logging)
+            .map(|trail| Logging::of(trail, place))
+            .collect();
+        Self {
+            wants_data: logging.iter().any(|it| it.selectors.want_data()),
+            logging,
+        }
+    }
+
+    fn wanted(&self, event: &Facets<'_>, is_global: bool) -> Slots {
+        self.logging
+            .iter()
+            .filter(|it| it.wants(event, is_global))
+            .fold(Slots::NONE, |slots, it| slots.with(it.slot))
+    }
+}
+
+impl Trails {
+    /// Whether calls of this class may become records at all.
+    #[must_use]
+    pub fn wants(&self, class: Class) -> bool {
+        class == Class::Management || self.selection.read().wants_data
+    }
+
+    /// Takes the record of a call. It is with the operating system when this returns, unless it is a data call that no
+    /// trail wants.
+    pub fn record(&self, seen: &Seen<'_>) {
+        let event = facets(seen);
+        let is_global = facts::is_global(seen.service);
+        let mut wanted = Arc::clone(&self.selection.read()).wanted(&event, is_global);
+        let ending = self.ended_by(seen);
+        if let Some(ending) = ending {
+            wanted = self.with_ended(wanted, ending, &event, is_global);
+        }
+        if seen.class == Class::Data && wanted.is_empty() {
+            return;
+        }
+        if seen.identity.who == Who::Unknown
+            && !self.unproven_throttle.take(self.parts.clock.monotonic())
+        {
+            self.unproven.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        let at = self.now();
+        let record = record::event(&self.parts.place, at, &base::id::uuid(), seen);
+        let stream = match seen.class {
+            Class::Management => Stream::Management,
+            Class::Data => Stream::Data,
+        };
+        if let Err(error) = self.keep_record(stream, at, wanted, record) {
+            self.count_unkept(stream, &error);
+        }
+        if ending.is_some() {
+            // Only now may the trail find that it has everything.
+            self.ending.lock().remove(seen.request_id);
+            self.wake.notify_one();
+        }
+    }
+
+    /// Takes the record of something that the trail itself did or found. All trails take it that take management records.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub(super) fn note(&self, name: &str, details: &Value) -> io::Result<()> {
+        let at = self.now();
+        let event = Facets {
+            class: Class::Management,
+            source: "cloudtrail.amazonaws.com".into(),
+            name,
+            kind: "AwsServiceEvent",
+            is_read_only: false,
+            user: "",
+            is_signed_in: false,
+            resources: Vec::new(),
+        };
+        let wanted = Arc::clone(&self.selection.read()).wanted(&event, false);
+        let id = base::id::uuid();
+        let record = record::service_event(&self.parts.place, at, &id, name, details);
+        self.keep_record(Stream::Management, at, wanted, record)
+    }
+
+    fn count_unkept(&self, stream: Stream, error: &io::Error) {
+        let counted = [("stream", stream.as_str())];
+        self.parts
+            .metrics
+            .add("shukuba", "trail_records_lost", &counted, 1.0);
+        if self.unkept.fetch_add(1, Ordering::Relaxed) == 0 {
+            tracing::error!(%error, "a record of the trail cannot be kept");
+        }
+    }
+
+    fn keep_record(
+        &self,
+        stream: Stream,
+        at: Timestamp,
+        wanted: Slots,
+        record: Vec<u8>,
+    ) -> io::Result<()> {
+        let bytes = record.len();
+        // Data records cannot be looked up.
+        let attributes = match stream {
+            Stream::Management => Attributes::of(&record).ok(),
+            Stream::Data => None,
+        };
+        let appended = self.spools.of(stream).append(at, wanted, record)?;
+        let counted = [("stream", stream.as_str())];
+        self.parts
+            .metrics
+            .add("shukuba", "trail_records", &counted, 1.0);
+        self.waiting.add(stream, wanted, bytes, at);
+        if let Some(dropped) = &appended.dropped {
+            self.dropped.lock().push((stream, dropped.clone()));
+        }
+        if let Some(attributes) = attributes {
+            self.history.add(&appended, at, &attributes);
+        }
+        let has_enough =
+            |slot| self.waiting.of(stream, slot).bytes >= self.parts.options.rules.file_bytes;
+        if !wanted.is_empty()
+            && (0..crate::spool::SLOTS).any(|slot| wanted.has(slot) && has_enough(slot))
+        {
+            self.wake.notify_one();
+        }
+        Ok(())
+    }
+
+    /// The trail that this call ended, if it did.
+    fn ended_by(&self, seen: &Seen<'_>) -> Option<Ending> {
+        let may_end =
+            seen.service == "cloudtrail" && matches!(seen.operation, "StopLogging" | "DeleteTrail");
+        may_end.then(|| self.ending.lock().get(seen.request_id).copied())?
+    }
+
+    /// The record of the call that ended a trail is the last that it takes.
+    fn with_ended(
+        &self,
+        wanted: Slots,
+        ending: Ending,
+        event: &Facets<'_>,
+        is_global: bool,
+    ) -> Slots {
+        let state = self.state();
+        let is_wanted =
+            |trail: &Trail| Logging::of(trail, &self.parts.place).wants(event, is_global);
+        match state.by_id(ending.trail).is_some_and(is_wanted) {
+            true => wanted.with(ending.slot),
+            false => wanted,
+        }
+    }
+}
+
+fn facets<'a>(seen: &Seen<'a>) -> Facets<'a> {
+    let is_signed_in = seen
+        .identity
+        .session
+        .is_some_and(|it| it.origin == Origin::SignIn);
+    let named = |arn: &base::Arn| (facts::resource_type(arn), arn.to_string());
+    Facets {
+        class: seen.class,
+        source: facts::event_source(seen.service),
+        name: seen.operation,
+        kind: match seen.way {
+            Way::Call => "AwsApiCall",
+            Way::SignIn => "AwsConsoleSignIn",
+        },
+        is_read_only: facts::is_read_only(seen.service, seen.operation),
+        user: seen.identity.arn,
+        is_signed_in,
+        resources: seen.resources.iter().map(named).collect(),
+    }
+}
