@@ -16,3 +16,4 @@ mod model;
 mod real;
 mod room;
 mod simulation;
+mod tables;
