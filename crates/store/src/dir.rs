@@ -16,7 +16,7 @@ pub const DATA_VERSION: u32 = 1;
 const FORMAT: &str = "shukuba-data";
 
 /// What holds bodies.
-const PRIVATE: [&str; 2] = ["journal", "results"];
+const PRIVATE: [&str; 3] = ["journal", "results", "objects"];
 
 /// Why a data directory was not opened.
 #[derive(Debug, thiserror::Error)]
@@ -85,7 +85,7 @@ const LOOK_WAIT: Duration = Duration::from_millis(500);
 const LOCK_POLL: Duration = Duration::from_millis(10);
 
 impl DataDir {
-    /// Opens `path`, creates it (mode 0700) when there is none, and locks it. What holds bodies in it, `journal` and `results`,
+    /// Opens `path`, creates it (mode 0700) when there is none, and locks it. What holds bodies in it, `journal`, `results` and `objects`,
     /// is closed to other users, whatever mode `path` itself came with.
     ///
     /// # Errors

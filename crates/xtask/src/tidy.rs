@@ -19,6 +19,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("store", 2),
     ("sqs", 3),
     ("iam", 3),
+    ("s3", 3),
     ("delivery", 3),
     ("cloudtrail", 3),
     ("gateway", 4),

@@ -1,0 +1,17 @@
+//! Buckets and objects from outside: over real files, with a clock that is turned.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests stop at the first surprise"
+)]
+
+mod buckets;
+mod harness;
+mod lifecycle;
+mod listing;
+mod objects;
+mod policy;
+mod uploads;
