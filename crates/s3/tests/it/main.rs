@@ -1,4 +1,4 @@
-//! Buckets and objects from outside: over real files, with a clock that is turned.
+//! Buckets and objects from outside: over real files, with a clock that is turned, and through the interface.
 
 #![allow(
     clippy::unwrap_used,
@@ -10,6 +10,7 @@
 
 mod buckets;
 mod harness;
+mod interface;
 mod lifecycle;
 mod listing;
 mod objects;
