@@ -185,6 +185,9 @@ pub(crate) fn start_log(default_level: &str) {
     let wanted = ["SHUKUBA_LOG", "RUST_LOG"]
         .iter()
         .find_map(|name| std::env::var(name).ok());
+    // Every refusal of a client is an error to it, and at `debug` it shows whole heads: only who names it gets it.
+    let wanted = wanted.map(|text| quiet("s3s", &text));
+    let default_level = &quiet("s3s", default_level);
     let filter = wanted
         .and_then(|text| EnvFilter::try_new(text).ok())
         .unwrap_or_else(|| EnvFilter::new(default_level));
@@ -200,6 +203,14 @@ pub(crate) fn start_log(default_level: &str) {
     };
     if let Err(error) = started {
         crate::output::complain(&format!("warning: no log: {error}"));
+    }
+}
+
+/// A filter that is silent of `target`, unless it names it.
+fn quiet(target: &str, filter: &str) -> String {
+    match filter.contains(target) {
+        true => filter.to_owned(),
+        false => format!("{filter},{target}=off"),
     }
 }
 

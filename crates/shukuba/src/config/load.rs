@@ -1,6 +1,6 @@
 //! Reading the settings, and saying what is wrong and where.
 //!
-//! A variable `SHUKUBA_<SECTION>_<KEY>` stands over the file for the sections `server`, `store`, `notifier`,
+//! A variable `SHUKUBA_<SECTION>_<KEY>` stands over the file for the sections `server`, `store`, `s3`, `notifier`,
 //! `scaler` and `results`: `SHUKUBA_SCALER_INTERVAL=5s`. Keys of nested tables have `_` between the parts.
 
 use std::fmt;
@@ -49,10 +49,11 @@ const OTHER_VARIABLES: [&str; 9] = [
     "SHUKUBA_MASTER_KEY_FILE",
     "SHUKUBA_BIN",
 ];
-const SECTIONS: [&str; 5] = ["server", "store", "notifier", "scaler", "results"];
+const SECTIONS: [&str; 6] = ["server", "store", "s3", "notifier", "scaler", "results"];
 
 /// What nobody needs who only reads the data.
-const UNREAD: [&[&str]; 11] = [
+const UNREAD: [&[&str]; 12] = [
+    &["s3"],
     &["destinations"],
     &["secrets"],
     &["notifier"],
@@ -160,6 +161,7 @@ pub(crate) fn server_of(file: &Path) -> Server {
 fn found(config: &Config) -> Vec<Invalid> {
     let mut found = config.server.problems();
     found.extend(config.store.problems());
+    found.extend(config.s3.problems());
     found.extend(config.delivery().problems());
     found
 }

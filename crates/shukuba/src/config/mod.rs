@@ -3,6 +3,7 @@
 //! Unknown keys are refused with the nearest known name; every wrong value is named with its line.
 //!
 //! - [`server`]: `[server]` and `[store]`
+//! - [`s3`] has `[s3]`, objects in buckets
 //! - [`mod@load`]: reading, the environment, what is wrong and where
 //! - [`place`]: from a key to its line and column
 //! - [`reference`]: the reference page, made from the settings' own documentation
@@ -10,6 +11,7 @@
 pub(crate) mod load;
 pub(crate) mod place;
 pub(crate) mod reference;
+pub(crate) mod s3;
 pub(crate) mod server;
 
 use std::collections::BTreeMap;
@@ -29,6 +31,8 @@ pub(crate) struct Config {
     pub(crate) server: Server,
     /// How the data directory is used.
     pub(crate) store: Store,
+    /// Objects in buckets.
+    pub(crate) s3: s3::S3,
     /// The routes by name: 1 to 80 of `a-z`, `A-Z`, `0-9`, `-` and `_`. At most 1,000.
     pub(crate) routes: BTreeMap<String, Route>,
     /// The rules for receivers by host, the most specific first: the longest path of `host/path`, the host, the longest

@@ -219,7 +219,7 @@ impl Store {
     }
 }
 
-fn out_of_size(key: &str, size: Size, min: u64, max: u64) -> Option<Invalid> {
+pub(super) fn out_of_size(key: &str, size: Size, min: u64, max: u64) -> Option<Invalid> {
     let range = (base::ByteCount::new(min), base::ByteCount::new(max));
     let is_in = (min..=max).contains(&size.0.get());
     (!is_in).then(|| {
@@ -230,7 +230,7 @@ fn out_of_size(key: &str, size: Size, min: u64, max: u64) -> Option<Invalid> {
     })
 }
 
-fn out_of_time(key: &str, span: Span, min: Duration, max: Duration) -> Option<Invalid> {
+pub(super) fn out_of_time(key: &str, span: Span, min: Duration, max: Duration) -> Option<Invalid> {
     let is_in = (min..=max).contains(&span.get());
     (!is_in).then(|| {
         Invalid::new(

@@ -22,6 +22,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::admin::{Desk, Runs};
+use super::buckets::Buckets;
 use super::counts::Counts;
 use super::demand::Demand;
 use super::gauges;
@@ -39,6 +40,7 @@ use crate::{account, check, data};
 pub(super) struct House {
     live: Arc<Live>,
     queues: Arc<Queues>,
+    buckets: Buckets,
     door: Arc<Door>,
     address: SocketAddr,
     notifiers: Arc<Notifiers>,
@@ -68,6 +70,7 @@ impl House {
         let metrics = Arc::new(Registry::new());
         let ledger = Arc::new(Ledger::new());
         let queues = open_queues(&dir, &now.config, &keys, &clock, &metrics, &ledger)?;
+        let buckets = Buckets::open(path, to, &now.config, clock.clone())?;
         let routes = Arc::new(RwLock::new(routes::open(&queues, &now).await?));
         let results = Results::new(open_results(path, &now).await?);
         let notifiers = Arc::new(Notifiers {
@@ -141,7 +144,7 @@ impl House {
         let service = sqs::ops::service(queues.clone(), region.clone(), keys.account().clone());
         let door = Door::new(DoorParts {
             services: vec![service],
-            rest: Vec::new(),
+            rest: buckets.services(&region, keys.account()),
             keys: keys.clone(),
             authorizer: Arc::new(gateway::keys::RoleAuthorizer),
             recorder: Arc::new(CountingRecorder::new(metrics.clone())),
@@ -161,6 +164,7 @@ impl House {
         Ok(Self {
             live,
             queues,
+            buckets,
             door,
             address,
             notifiers,
@@ -201,6 +205,11 @@ impl House {
             self.work.stop.clone(),
             self.queues.clone().run(),
         ));
+        tasks.spawn(
+            self.buckets
+                .clone()
+                .keep(self.live.clone(), self.work.stop.clone()),
+        );
         tasks.spawn(work().direct());
         tasks.spawn(work().allot());
         tasks.spawn(work().scale());

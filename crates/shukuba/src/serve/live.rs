@@ -49,6 +49,8 @@ impl Live {
         let needing = needs_restart(&old.config, &config);
         config.server = old.config.server.clone();
         config.store = old.config.store.clone();
+        config.s3.reserve_bytes = old.config.s3.reserve_bytes;
+        config.s3.writes = old.config.s3.writes;
         config.results.url.clone_from(&old.config.results.url);
         let new = Now::of(config, &self.app.secrets())?;
         new.destinations.go_on(&old.destinations);
@@ -76,10 +78,16 @@ impl Now {
     }
 }
 
+/// The settings of objects that hold from the start.
+fn of_start(s3: &crate::config::s3::S3) -> impl PartialEq {
+    (s3.reserve_bytes.0, s3.writes)
+}
+
 fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     let changes = [
         ("[server]", old.server != new.server),
         ("[store]", old.store != new.store),
+        ("[s3]", of_start(&old.s3) != of_start(&new.s3)),
         ("results.url", old.results.url != new.results.url),
     ];
     changes

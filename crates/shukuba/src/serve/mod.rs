@@ -3,12 +3,14 @@
 //! - [`house`]: everything that runs, opened in order
 //! - [`live`]: the settings that hold now, and reading them again
 //! - [`routes`], [`route_queue`], [`log`], [`counts`], [`notifiers`], [`runtimes`]: delivery's ports over the queues of this process
+//! - [`buckets`]: objects, at the door and kept in order beside it
 //! - [`promises`]: room for results while the disk is full
 //! - [`work`]: what runs beside the door; [`gauges`]: what the metrics show of it
 //! - [`admin`]: the operator's API
 //! - [`notify`]: what the service manager is told
 
 mod admin;
+mod buckets;
 mod counts;
 mod demand;
 mod drift;

@@ -1,0 +1,90 @@
+//! Objects in buckets: opened with the data directory, offered at the door, kept in order beside it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use api::RestService;
+use base::{AccountId, Clock, Region};
+use s3::{Limits, Objects};
+use store::Use;
+use tokio::sync::watch;
+use tracing::{error, info};
+
+use super::live::Live;
+use crate::config::Config;
+
+/// The folder in the data directory.
+pub(super) const DIR: &str = "objects";
+
+/// The buckets of a server; none where the data directory is only read.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Buckets(Option<Arc<Objects>>);
+
+impl Buckets {
+    pub(super) fn open(
+        dir: &Path,
+        to: Use,
+        config: &Config,
+        clock: Arc<dyn Clock>,
+    ) -> anyhow::Result<Self> {
+        if to == Use::Read {
+            return Ok(Self::default());
+        }
+        let limits = Limits {
+            reserve: config.s3.reserve_bytes.0,
+            writes: usize::try_from(config.s3.writes).unwrap_or(usize::MAX),
+            ..Limits::default()
+        };
+        let dir = dir.join(DIR);
+        let objects = Objects::open(&dir, clock, limits);
+        let objects =
+            objects.with_context(|| format!("cannot open the buckets in `{}`", dir.display()))?;
+        Ok(Self(Some(objects)))
+    }
+
+    /// What the door offers of them.
+    pub(super) fn services(
+        &self,
+        region: &Region,
+        account: &AccountId,
+    ) -> Vec<Arc<dyn RestService>> {
+        let service = |objects: &Arc<Objects>| {
+            let service = s3::Service::new(objects.clone(), region.clone(), account.clone());
+            Arc::new(service) as Arc<dyn RestService>
+        };
+        self.0.iter().map(service).collect()
+    }
+
+    /// Deletes the files of what was deleted, and what is too old, until `stop` says so.
+    pub(super) async fn keep(self, live: Arc<Live>, mut stop: watch::Receiver<bool>) {
+        let Some(objects) = self.0 else {
+            return;
+        };
+        let work = async {
+            tokio::join!(objects.clone().reap(), expire(objects.clone(), live));
+        };
+        tokio::select! {
+            () = work => {}
+            _ = stop.wait_for(|is_stopping| *is_stopping) => {}
+        }
+    }
+}
+
+async fn expire(objects: Arc<Objects>, live: Arc<Live>) {
+    loop {
+        tokio::time::sleep(live.now().config.s3.lifecycle_interval.get()).await;
+        match objects.expire().await {
+            Ok(expired) if expired == s3::objects::Expired::default() => {}
+            Ok(expired) => info!(
+                objects = expired.objects,
+                uploads = expired.uploads,
+                "lifecycle: what was too old is gone"
+            ),
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                error!(error, "lifecycle: the buckets could not be looked through");
+            }
+        }
+    }
+}
