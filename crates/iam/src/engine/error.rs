@@ -1,5 +1,7 @@
 //! Why a command leads to nothing.
 
+use base::AccountId;
+
 use super::Kind;
 use super::grant::Holder;
 
@@ -75,8 +77,11 @@ pub enum Error {
         serial: String,
     },
     /// The account has no password policy.
-    #[error("the account has no password policy")]
-    NoPasswordPolicy,
+    #[error("account {account} has no password policy")]
+    NoPasswordPolicy {
+        /// Which account.
+        account: AccountId,
+    },
     /// The account has not that alias.
     #[error("the account has no alias `{alias}`")]
     AliasNotFound {

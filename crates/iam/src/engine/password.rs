@@ -90,7 +90,9 @@ impl Command for Delete {
     fn decide(self, state: &State, _at: Timestamp) -> Decided<()> {
         match state.password_policy() {
             Some(_) => Ok((vec![Event::PasswordPolicy(None)], ())),
-            None => Err(Error::NoPasswordPolicy),
+            None => Err(Error::NoPasswordPolicy {
+                account: state.account_id().clone(),
+            }),
         }
     }
 }

@@ -58,9 +58,9 @@ impl From<engine::Error> for Fault {
             E::DeviceNotFound { serial } => not_found(format!(
                 "VirtualMFADevice with serial number {serial} does not exist."
             )),
-            E::NoPasswordPolicy => not_found(
-                "The Password Policy with domain name for this account cannot be found.".to_owned(),
-            ),
+            E::NoPasswordPolicy { account } => not_found(format!(
+                "The Password Policy with domain name {account} cannot be found."
+            )),
             E::AliasNotFound { alias } => {
                 not_found(format!("The account alias {alias} cannot be found."))
             }
@@ -89,6 +89,13 @@ impl From<engine::Error> for Fault {
                 "Cannot delete the default version of a policy.",
             )
             .with_status(409),
+            E::Quota {
+                quota: "VersionsPerPolicy",
+                limit,
+            } => limited(format!(
+                "A managed policy can have up to {limit} versions. Before you create a new version, you must delete an \
+                 existing version."
+            )),
             E::Quota { quota, limit } => {
                 limited(format!("Cannot exceed quota for {quota}: {limit}"))
             }

@@ -35,6 +35,10 @@ mod user;
 mod golden;
 #[cfg(test)]
 mod model;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

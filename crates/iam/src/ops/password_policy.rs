@@ -94,9 +94,10 @@ impl Act for GetAccountPasswordPolicyRequest {
         _ctx: &Ctx,
     ) -> Result<GetAccountPasswordPolicyResponse, Fault> {
         let state = iam.state();
+        let account = || state.account_id().clone();
         let policy = state
             .password_policy()
-            .ok_or(engine::Error::NoPasswordPolicy)?;
+            .ok_or_else(|| engine::Error::NoPasswordPolicy { account: account() })?;
         let number = |value: u32| i32::try_from(value).ok();
         Ok(GetAccountPasswordPolicyResponse {
             password_policy: PasswordPolicy {

@@ -1,0 +1,9 @@
+//! Operations in process, each story through several of them. Expected codes, statuses and texts are those of the API
+//! Reference and of the answers that moto's tests record.
+
+mod credentials;
+mod errors;
+mod identities;
+mod policies;
+
+use super::testing::Bench;
