@@ -18,8 +18,9 @@ pub mod identities;
 pub mod managed;
 pub mod ops;
 pub mod password;
+#[allow(dead_code, reason = "for the operations of the credential report")]
 mod report;
 pub mod session;
 pub mod totp;
 
-pub use identities::{Error, Iam, OpenError, new_id};
+pub use identities::{Error, Iam, NewKey, OpenError, new_id};

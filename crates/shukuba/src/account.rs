@@ -8,8 +8,10 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use base::SystemClock;
-use gateway::keys::KEYS_FILE;
-use gateway::{KeyStore, MasterKeySource, SecretStore};
+use gateway::SecretStore;
+use iam::Iam;
+use iam::identities::{self, LOG_FILE};
+use store::seal::MasterKeySource;
 use store::{DataDir, Use};
 
 use crate::app::{self, App};
@@ -18,14 +20,14 @@ use crate::config::Server;
 use crate::data;
 
 /// Opens the keys, and makes account and administrator in a new directory (mode 0700).
-pub(crate) fn open_or_make(dir: &Path, server: &Server) -> anyhow::Result<KeyStore> {
+pub(crate) fn open_or_make(dir: &Path, server: &Server) -> anyhow::Result<Iam> {
     check(dir)?;
     make_private_dir(dir)?;
     open(dir, server)
 }
 
 /// Opens the keys that are there; makes none.
-pub(crate) fn open_kept(dir: &Path, server: &Server) -> anyhow::Result<KeyStore> {
+pub(crate) fn open_kept(dir: &Path, server: &Server) -> anyhow::Result<Iam> {
     check(dir)?;
     if !has_keys(dir) {
         return Err(app::usage(format!(
@@ -38,7 +40,8 @@ pub(crate) fn open_kept(dir: &Path, server: &Server) -> anyhow::Result<KeyStore>
 
 /// Refuses another account than that of the data, as `serve` does. Other trouble with the keys is none of the settings.
 pub(crate) fn check_account(dir: &Path, server: &Server) -> anyhow::Result<()> {
-    if server.account_id.is_none() || !has_keys(dir) {
+    // Keys of before are taken over by those who use them, not by those who look.
+    if server.account_id.is_none() || !dir.join(LOG_FILE).exists() {
         return Ok(());
     }
     match open(dir, server) {
@@ -53,11 +56,11 @@ pub(crate) fn secrets(dir: &Path) -> Result<SecretStore, gateway::secrets::Error
 }
 
 /// Makes account and administrator anew in a directory, or a backup, whose keys are lost.
-pub(crate) fn make_anew(dir: &Path, server: &Server) -> anyhow::Result<KeyStore> {
+pub(crate) fn make_anew(dir: &Path, server: &Server) -> anyhow::Result<Iam> {
     DataDir::check(dir)?;
     if has_keys(dir) || !data::has_been_served(dir) {
         return Err(app::usage(format!(
-            "--new-keys is for a data directory whose `{KEYS_FILE}` is lost; that of `{}` is not",
+            "--new-keys is for a data directory whose `{LOG_FILE}` is lost; that of `{}` is not",
             dir.display()
         )));
     }
@@ -78,7 +81,7 @@ pub(crate) fn administrator(app: &App) -> anyhow::Result<Option<Credentials>> {
         .administrator()
         .context("the data directory has no administrator's key")?;
     Ok(Some(Credentials {
-        key_id: key.key_id,
+        key_id: key.key.id,
         secret: Arc::new(key.secret),
         token: None,
     }))
@@ -90,7 +93,7 @@ pub(crate) fn ensure_not_lost(dir: &Path) -> anyhow::Result<()> {
         has_keys(dir) || !data::has_been_served(dir),
         "`{}` is missing, and with it the account and its keys: put it back, or restore a backup that has it; without one, \
          `shukuba env --new-keys --data {}` makes new keys (set server.account_id to the old number first)",
-        dir.join(KEYS_FILE).display(),
+        dir.join(LOG_FILE).display(),
         dir.display()
     );
     Ok(())
@@ -103,24 +106,24 @@ fn check(dir: &Path) -> anyhow::Result<()> {
 }
 
 fn has_keys(dir: &Path) -> bool {
-    dir.join(KEYS_FILE).exists()
+    identities::is_there(dir)
 }
 
-fn open(dir: &Path, server: &Server) -> anyhow::Result<KeyStore> {
+fn open(dir: &Path, server: &Server) -> anyhow::Result<Iam> {
     let account = server
         .account_id
         .as_deref()
         .map(str::parse)
         .transpose()
         .context("server.account_id")?;
-    KeyStore::open(
+    Iam::open(
         dir,
         &master_key(),
         account.as_ref(),
         Arc::new(SystemClock::new()),
     )
     .map_err(|error| match error {
-        gateway::keys::Error::Account { .. } => app::usage(error.to_string()),
+        iam::OpenError::Account { .. } => app::usage(error.to_string()),
         error => anyhow::Error::new(error)
             .context(format!("cannot open the keys in `{}`", dir.display())),
     })
@@ -157,8 +160,9 @@ fn make_private_dir(dir: &Path) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keys;
 
-    fn refused(opened: anyhow::Result<KeyStore>) -> String {
+    fn refused(opened: anyhow::Result<Iam>) -> String {
         format!("{:#}", opened.unwrap_err())
     }
 
@@ -166,20 +170,20 @@ mod tests {
     fn lost_keys_are_missed_and_made_anew_only_where_that_is_asked_for() {
         let dir = tempfile::tempdir().unwrap();
         let (path, server) = (dir.path(), Server::default());
-        let old = open_or_make(path, &server).unwrap().list();
+        let old = keys::list(&open_or_make(path, &server).unwrap());
         std::fs::write(path.join(data::REGION_FILE), "eu-west-1\n").unwrap();
         refused(make_anew(path, &server));
-        assert_eq!(open_kept(path, &server).unwrap().list(), old);
-        std::fs::remove_file(path.join(KEYS_FILE)).unwrap();
+        assert_eq!(keys::list(&open_kept(path, &server).unwrap()), old);
+        std::fs::remove_file(path.join(LOG_FILE)).unwrap();
         for open in [open_or_make, open_kept] {
             let text = refused(open(path, &server));
-            assert!(text.contains("keys.json` is missing"), "{text}");
+            assert!(text.contains("iam.log` is missing"), "{text}");
             assert!(text.contains("restore a backup"), "{text}");
             assert!(!has_keys(path));
         }
-        let new = make_anew(path, &server).unwrap().list();
+        let new = keys::list(&make_anew(path, &server).unwrap());
         assert_ne!(new, old);
-        assert_eq!(open_or_make(path, &server).unwrap().list(), new);
+        assert_eq!(keys::list(&open_or_make(path, &server).unwrap()), new);
     }
 
     #[test]

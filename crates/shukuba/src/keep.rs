@@ -8,8 +8,8 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 
 use anyhow::Context;
-use gateway::keys::KEYS_FILE;
 use gateway::secrets::SECRETS_FILE;
+use iam::identities::{KEYS_FILE, LOG_FILE};
 use serde::{Deserialize, Serialize};
 use store::DataDir;
 use store::backup::Copied;
@@ -19,7 +19,14 @@ use crate::check::{self, Place};
 use crate::{account, app, data};
 
 /// Small files that belong to the data.
-const FILES: [&str; 5] = [KEYS_FILE, SECRETS_FILE, "salt", data::REGION_FILE, "FORMAT"];
+const FILES: [&str; 6] = [
+    LOG_FILE,
+    KEYS_FILE,
+    SECRETS_FILE,
+    "salt",
+    data::REGION_FILE,
+    "FORMAT",
+];
 
 /// How often results are walked through at most. Chosen: a compaction in each walk is beyond belief.
 const WALKS_MAX: usize = 10;
@@ -145,7 +152,7 @@ fn remove_copy(to: &Path, is_new: bool) -> std::io::Result<()> {
     for name in ["journal", "results"].iter().filter(|name| there(name)) {
         fs::remove_dir_all(to.join(name))?;
     }
-    let files = FILES.iter().chain([&gateway::keys::MASTER_KEY_FILE]);
+    let files = FILES.iter().chain([&store::seal::MASTER_KEY_FILE]);
     for name in files.filter(|name| there(name)) {
         fs::remove_file(to.join(name))?;
     }
@@ -193,7 +200,7 @@ fn copy_small(
     with_master_key: bool,
     report: &mut Report,
 ) -> anyhow::Result<()> {
-    let master = Some(gateway::keys::MASTER_KEY_FILE).filter(|_| with_master_key);
+    let master = Some(store::seal::MASTER_KEY_FILE).filter(|_| with_master_key);
     for name in FILES.into_iter().chain(master) {
         let source = from.join(name);
         if source.exists() {
@@ -292,7 +299,7 @@ mod tests {
         let (from, to) = (house.path().join("copy"), house.path().join("new"));
         fs::create_dir_all(from.join("journal")).unwrap();
         for (format, keys, said) in [
-            ("shukuba-data 1", None, "keys.json` is missing"),
+            ("shukuba-data 1", None, "iam.log` is missing"),
             ("shukuba-data 9", Some("{}"), "holds `shukuba-data 9`"),
         ] {
             fs::write(from.join("FORMAT"), format).unwrap();

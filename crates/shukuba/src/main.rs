@@ -17,6 +17,7 @@ mod config;
 mod data;
 mod import;
 mod keep;
+mod keys;
 mod lone;
 mod output;
 mod place;

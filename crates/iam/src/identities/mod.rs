@@ -59,6 +59,7 @@ pub struct Iam {
     opened: RwLock<keys::Opened>,
     uses: uses::Pending,
     guesses: Guesses,
+    #[allow(dead_code, reason = "for the operations of the credential report")]
     report: crate::report::Kept,
 }
 
@@ -180,6 +181,7 @@ impl Iam {
     }
 
     /// The credential report's place.
+    #[allow(dead_code, reason = "for the operations of the credential report")]
     pub(crate) fn report(&self) -> &crate::report::Kept {
         &self.report
     }

@@ -14,7 +14,7 @@ use crate::{account, data, output};
 /// Makes the account at the first time, so that it works before, during and after `serve`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Make a new account and administrator where `keys.json` is lost: keys that were handed out are taken no longer
+    /// Make a new account and administrator where `iam.log` is lost: keys that were handed out are taken no longer
     #[arg(long)]
     new_keys: bool,
 }
@@ -41,7 +41,7 @@ pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     let bundle = bundle(&server)?;
     let mut variables = vec![
         ("AWS_ENDPOINT_URL", url.trim_end_matches('/')),
-        ("AWS_ACCESS_KEY_ID", key.key_id.as_str()),
+        ("AWS_ACCESS_KEY_ID", key.key.id.as_str()),
         ("AWS_SECRET_ACCESS_KEY", key.secret.expose()),
         ("AWS_DEFAULT_REGION", server.region.as_str()),
     ];

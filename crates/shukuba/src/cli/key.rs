@@ -7,10 +7,11 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Subcommand;
-use gateway::keys::Role;
-use gateway::keys::Status;
+use iam::engine::key::Status;
+use iam::{Iam, NewKey};
 
 use crate::app::{self, App};
+use crate::keys::{self, Role};
 use crate::output::Format;
 use crate::{account, output};
 
@@ -67,32 +68,28 @@ const RESTART: &str = "a running server takes the change within a second";
 
 pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     let server = app.server();
-    let keys = account::open_kept(&app.data_dir(), &server)?;
+    let iam = account::open_kept(&app.data_dir(), &server)?;
     match args.what {
         What::Create {
             name,
             role,
             secret_file,
         } => {
-            let role: Role = role.parse().map_err(|_| {
-                app::usage(format!(
-                    "--role `{role}` is none of administrator, sender, notifier, reader"
-                ))
-            })?;
-            create(app, &keys, &name, role, secret_file.as_deref())?;
+            let role: Role = role.parse()?;
+            create(app, &iam, &name, role, secret_file.as_deref())?;
             output::complain(RESTART);
         }
-        What::List => list(app, &keys),
-        What::On(key) => keys.set_status(&key.key_id, Status::Active)?,
-        What::Off(key) => keys.set_status(&key.key_id, Status::Inactive)?,
-        What::Delete(key) => keys.remove(&key.key_id)?,
+        What::List => list(app, &iam),
+        What::On(key) => keys::set_status(&iam, &key.key_id, Status::Active)?,
+        What::Off(key) => keys::set_status(&iam, &key.key_id, Status::Inactive)?,
+        What::Delete(key) => keys::remove(&iam, &key.key_id)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
 fn create(
     app: &App,
-    keys: &gateway::KeyStore,
+    iam: &Iam,
     name: &str,
     role: Role,
     secret_file: Option<&Path>,
@@ -103,14 +100,14 @@ fn create(
         ));
     }
     let Some(path) = secret_file else {
-        let key = make(keys, name, role)?;
+        let key = keys::create(iam, name, role)?;
         let (whole, lines) = forms(&key, role);
         output::show(app.output(), &whole, |_| lines);
         return Ok(());
     };
     // Before the key: what cannot be handed over is not made.
     let file = new_file(path)?;
-    let made = make_into(file, path, app.output(), keys, name, role);
+    let made = make_into(file, path, app.output(), iam, name, role);
     if made.is_err()
         && let Err(error) = std::fs::remove_file(path)
     {
@@ -129,11 +126,11 @@ fn make_into(
     mut file: File,
     path: &Path,
     format: Format,
-    keys: &gateway::KeyStore,
+    iam: &Iam,
     name: &str,
     role: Role,
 ) -> anyhow::Result<String> {
-    let key = make(keys, name, role)?;
+    let key = keys::create(iam, name, role)?;
     let (whole, lines) = forms(&key, role);
     let text = match format {
         Format::Json => output::json(&whole),
@@ -141,22 +138,15 @@ fn make_into(
     };
     let written = writeln!(file, "{text}").and_then(|()| file.sync_all());
     if written.is_err() {
-        keys.remove(&key.key_id)?;
+        keys::remove(iam, &key.key.id)?;
     }
     written.with_context(|| format!("cannot write `{}`", path.display()))?;
-    Ok(key.key_id)
-}
-
-fn make(keys: &gateway::KeyStore, name: &str, role: Role) -> anyhow::Result<gateway::Credentials> {
-    keys.create(name, role).map_err(|error| match error {
-        gateway::keys::Error::Name { .. } => app::usage(format!("--name {error}")),
-        error => error.into(),
-    })
+    Ok(key.key.id)
 }
 
 /// A key with its secret as JSON and as lines for a shell.
-fn forms(key: &gateway::Credentials, role: Role) -> (serde_json::Value, String) {
-    let (id, secret) = (&key.key_id, key.secret.expose());
+fn forms(key: &NewKey, role: Role) -> (serde_json::Value, String) {
+    let (id, secret) = (&key.key.id, key.secret.expose());
     let whole = serde_json::json!({
         "AccessKeyId": id, "SecretAccessKey": secret, "Role": role.to_string(),
     });
@@ -176,13 +166,13 @@ fn new_file(path: &Path) -> anyhow::Result<File> {
     })
 }
 
-fn list(app: &App, keys: &gateway::KeyStore) {
-    let list = keys.list();
+fn list(app: &App, iam: &Iam) {
+    let list = keys::list(iam);
     let objects: Vec<_> = list
         .iter()
         .map(|key| {
             serde_json::json!({
-                "AccessKeyId": key.id, "UserName": key.name, "Role": key.role.to_string(),
+                "AccessKeyId": key.id, "UserName": key.user, "Role": key.role.map(Role::as_str),
                 "Active": key.status == Status::Active, "CreateDate": key.created,
             })
         })
@@ -196,8 +186,8 @@ fn list(app: &App, keys: &gateway::KeyStore) {
             };
             [
                 key.id.clone(),
-                key.name.clone(),
-                key.role.to_string(),
+                key.user.clone(),
+                key.role.map_or("-", Role::as_str).to_owned(),
                 status.to_owned(),
                 key.created.clone(),
             ]
@@ -219,8 +209,8 @@ pub(super) fn password(app: &App, args: PasswordArgs) -> anyhow::Result<ExitCode
         .read_line(&mut line)
         .context("cannot read the password")?;
     let server = app.server();
-    let keys = account::open_kept(&app.data_dir(), &server)?;
-    keys.set_root_password(line.trim_end_matches(['\n', '\r']))?;
+    let iam = account::open_kept(&app.data_dir(), &server)?;
+    iam.set_root_password(Some(line.trim_end_matches(['\n', '\r'])))?;
     output::complain("the root password is set");
     Ok(ExitCode::SUCCESS)
 }

@@ -14,7 +14,7 @@ use delivery::port::ResultStore;
 use delivery::results::{ObjectResults, Results};
 use delivery::scaler::Loop;
 use delivery::sender::Tools;
-use gateway::{Door, DoorParts, KeyStore, Limits, Registry};
+use gateway::{Door, DoorParts, Limits, Registry};
 use parking_lot::{Mutex, RwLock};
 use sqs::Queues;
 use store::{DataDir, Use};
@@ -26,6 +26,7 @@ use super::buckets::Buckets;
 use super::counts::Counts;
 use super::demand::Demand;
 use super::gauges;
+use super::identities::Identities;
 use super::live::{Live, Now};
 use super::log::Log;
 use super::notifiers::Notifiers;
@@ -33,7 +34,7 @@ use super::routes;
 use super::runtimes::Runtimes;
 use super::work::{self, Work};
 use crate::config::Server;
-use crate::{account, check, data};
+use crate::{check, data};
 
 /// What runs.
 #[derive(Debug)]
@@ -41,6 +42,7 @@ pub(super) struct House {
     live: Arc<Live>,
     queues: Arc<Queues>,
     buckets: Buckets,
+    identities: Identities,
     door: Arc<Door>,
     address: SocketAddr,
     notifiers: Arc<Notifiers>,
@@ -66,10 +68,12 @@ impl House {
         // A server that was killed left it behind.
         data::remove_endpoint(path);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-        let keys = Arc::new(account::open_or_make(path, &now.config.server)?);
+        let region: base::Region = now.config.server.region.parse().context("server.region")?;
+        let identities = Identities::open(path, &now.config.server, &region)?;
+        let account = identities.account();
         let metrics = Arc::new(Registry::new());
         let ledger = Arc::new(Ledger::new());
-        let queues = open_queues(&dir, &now.config, &keys, &clock, &metrics, &ledger)?;
+        let queues = open_queues(&dir, &now.config, &account, &clock, &metrics, &ledger)?;
         let buckets = Buckets::open(path, to, &now.config, clock.clone())?;
         let routes = Arc::new(RwLock::new(routes::open(&queues, &now).await?));
         let results = Results::new(open_results(path, &now).await?);
@@ -140,18 +144,17 @@ impl House {
             salt: notifiers.salt,
             replays: Arc::new(Runs::default()),
         };
-        let region: base::Region = now.config.server.region.parse().context("server.region")?;
-        let service = sqs::ops::service(queues.clone(), region.clone(), keys.account().clone());
+        let service = sqs::ops::service(queues.clone(), region.clone(), account.clone());
         let door = Door::new(DoorParts {
             services: vec![service],
-            rest: buckets.services(&region, keys.account()),
-            keys: keys.clone(),
-            authorizer: Arc::new(gateway::keys::RoleAuthorizer),
+            rest: buckets.services(&region, &account),
+            keys: identities.keys.clone(),
+            authorizer: identities.authorizer.clone(),
             recorder: Arc::new(CountingRecorder::new(metrics.clone())),
             admin: Arc::new(desk.clone()),
             metrics,
             clock,
-            account: keys.account().clone(),
+            account,
             region,
             public_url: now
                 .config
@@ -165,6 +168,7 @@ impl House {
             live,
             queues,
             buckets,
+            identities,
             door,
             address,
             notifiers,
@@ -210,6 +214,7 @@ impl House {
                 .clone()
                 .keep(self.live.clone(), self.work.stop.clone()),
         );
+        tasks.spawn(self.identities.keep_uses(self.work.stop.clone()));
         tasks.spawn(work().direct());
         tasks.spawn(work().allot());
         tasks.spawn(work().scale());
@@ -306,7 +311,7 @@ async fn until_stopped(mut stop: watch::Receiver<bool>, work: impl Future<Output
 fn open_queues(
     dir: &DataDir,
     config: &crate::config::Config,
-    keys: &KeyStore,
+    account: &base::AccountId,
     clock: &Arc<dyn Clock>,
     metrics: &Arc<Registry>,
     ledger: &Arc<Ledger>,
@@ -325,7 +330,7 @@ fn open_queues(
     };
     let options = sqs::Options {
         journal,
-        account: keys.account().clone(),
+        account: account.clone(),
         region,
         are_results_sealed: true,
         expire_interval: config.store.expire_interval.get(),

@@ -1,6 +1,7 @@
 //! `serve`: opens the data directory, wires the parts together, and keeps them running until a signal ends it.
 //!
 //! - [`house`]: everything that runs, opened in order
+//! - [`identities`]: who may do what
 //! - [`live`]: the settings that hold now, and reading them again
 //! - [`routes`], [`route_queue`], [`log`], [`counts`], [`notifiers`], [`runtimes`]: delivery's ports over the queues of this process
 //! - [`buckets`]: objects, at the door and kept in order beside it
@@ -16,6 +17,7 @@ mod demand;
 mod drift;
 mod gauges;
 mod house;
+mod identities;
 mod live;
 mod log;
 mod notifiers;

@@ -146,7 +146,7 @@ fn a_copy_that_failed_leaves_nothing_and_can_be_made_again() {
     house.json(&["backup", copy]);
     for data in ["copy", "data"] {
         // What is copied last cannot be: it is no file.
-        let (keys, aside) = (house.path(data).join("keys.json"), house.path("aside"));
+        let (keys, aside) = (house.path(data).join("iam.log"), house.path("aside"));
         std::fs::rename(&keys, &aside).unwrap();
         std::fs::create_dir(&keys).unwrap();
         let make = |to: &str| match data {

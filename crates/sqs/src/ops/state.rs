@@ -11,8 +11,8 @@ use crate::{Access, Queue, Queues};
 /// What it takes, beyond the action itself, to receive from a queue that is bound to a route and to settle what came from it.
 const TAKE_FROM_ROUTE: &str = "shukuba:TakeFromRoute";
 
-/// The tag of users that says what their keys are for. What a `notifier` takes is booked as a notifier's.
-const ROLE_TAG: &str = "shukuba:role";
+/// What whoever has this policy takes is booked as a notifier's.
+const NOTIFIER: &str = "arn:aws:iam::aws:policy/ShukubaNotifier";
 
 /// The queues, and whose they are.
 #[derive(Debug)]
@@ -111,9 +111,10 @@ fn split(url: &str) -> Option<(&str, &str)> {
 
 /// In which capacity the caller receives and deletes. Whether it may, the gateway has decided.
 pub(crate) fn capacity(ctx: &Ctx) -> Access {
-    match ctx.caller.tag(ROLE_TAG) {
-        Some("notifier") => Access::Notifier,
-        _ => Access::Administrator,
+    let mut policies = ctx.caller.grants.identity.iter();
+    match policies.any(|policy| &*policy.id == NOTIFIER) {
+        true => Access::Notifier,
+        false => Access::Administrator,
     }
 }
 

@@ -53,7 +53,7 @@ pub(super) async fn statement(desk: &Desk, input: Bytes) -> Answer {
     let no_account = |error: anyhow::Error| failed("the account cannot be read", &*error);
     let keys = account::open_kept(&desk.dir, &desk.live.now().config.server);
     let maker = Maker {
-        account: keys.map_err(no_account)?.account().to_string(),
+        account: keys.map_err(no_account)?.account_id().to_string(),
         at: now,
     };
     let choice = Choice {
