@@ -8,6 +8,7 @@
 //! - [`trails`]: [`Trails`], all of it together, and what runs in the background
 //! - [`verify`]: whether everything is as it was written
 //! - [`history`]: records found by what they are, newest first
+//! - [`ops`]: the operations on the wire
 //! - [`record`]: the record of a call, what never stands in it, and what it can be looked up by
 
 pub mod bucket;
@@ -15,6 +16,7 @@ pub mod digest;
 pub mod engine;
 pub mod history;
 mod ledger;
+pub mod ops;
 pub mod record;
 pub mod seen;
 pub mod spool;

@@ -221,6 +221,11 @@ pub fn find<'a>(state: &'a State, place: &Place, of: &str) -> Result<&'a Trail, 
 }
 
 fn check_settings(settings: &Settings) -> Result<(), Error> {
+    if settings.multi_region && !settings.global {
+        return Err(Error::Combination {
+            why: "Multi-Region trail must include global service events.",
+        });
+    }
     name::check_bucket(&settings.bucket)?;
     settings
         .prefix

@@ -49,6 +49,12 @@ pub enum Error {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// Settings that do not go together.
+    #[error("{why}")]
+    Combination {
+        /// What does not.
+        why: &'static str,
+    },
     /// Selectors that are not right.
     #[error("{why}")]
     Selectors {

@@ -42,6 +42,7 @@ use crate::spool::{self, Opened, ReadError, SEGMENT_BYTES, Spool, Stream};
 use heads::{Heads, Kept};
 use record::Selection;
 use throttle::Throttle;
+pub(crate) use upkeep::shown;
 use waiting::Waiting;
 
 /// What may be set.

@@ -184,7 +184,7 @@ impl Trails {
 }
 
 /// An error with its sources.
-pub(super) fn shown(error: &dyn std::error::Error) -> String {
+pub(crate) fn shown(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
