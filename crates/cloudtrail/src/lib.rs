@@ -9,6 +9,7 @@
 //! - [`verify`]: whether everything is as it was written
 //! - [`history`]: records found by what they are, newest first
 //! - [`ops`]: the operations on the wire
+//! - [`recorder`]: from what the gateway tells of a call to a record
 //! - [`record`]: the record of a call, what never stands in it, and what it can be looked up by
 
 pub mod bucket;
@@ -18,6 +19,7 @@ pub mod history;
 mod ledger;
 pub mod ops;
 pub mod record;
+pub mod recorder;
 pub mod seen;
 pub mod spool;
 pub mod trails;

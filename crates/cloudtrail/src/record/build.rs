@@ -285,6 +285,7 @@ fn parameters(json: Option<&[u8]>, what: &str) -> Value {
         Ok(Value::Object(members)) if members.is_empty() => Value::Null,
         Ok(mut value) => {
             redact::hide(&mut value);
+            let value = begin_small(value);
             // What stands where something is hidden may be longer than what stood there.
             match value.to_string().len() {
                 ..=PARAMETERS_BYTES_MAX => value,
@@ -292,6 +293,41 @@ fn parameters(json: Option<&[u8]>, what: &str) -> Value {
             }
         }
         Err(_) => left_out("not readable"),
+    }
+}
+
+/// Members whose own names are the caller's: maps.
+const MAPS: &[&str] = &[
+    "Attributes",
+    "Tags",
+    "MessageAttributes",
+    "MessageSystemAttributes",
+];
+
+/// Names of members as records have them, `queueName` for `QueueName`; abbreviations such as `AWSAccountIds` stay.
+///
+/// Source: SQS developer guide, "Example SQS CloudTrail log entries" (AddPermission has `AWSAccountIds` and `queueUrl`).
+fn begin_small(value: Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let small = |(name, value): (String, Value)| match value {
+                Value::Object(_) if MAPS.contains(&&*name) => (small_name(&name), value),
+                value => (small_name(&name), begin_small(value)),
+            };
+            members.into_iter().map(small).collect()
+        }
+        Value::Array(items) => items.into_iter().map(begin_small).collect(),
+        plain => plain,
+    }
+}
+
+fn small_name(name: &str) -> String {
+    let mut letters = name.chars();
+    match (letters.next(), letters.next()) {
+        (Some(first), second) if !second.is_some_and(char::is_uppercase) => {
+            first.to_lowercase().chain(name.chars().skip(1)).collect()
+        }
+        _ => name.to_owned(),
     }
 }
 

@@ -398,3 +398,26 @@ proptest! {
         let _ = Attributes::of(&bytes);
     }
 }
+
+/// Source: SQS developer guide, example log entries.
+#[test]
+fn parameters_are_named_as_records_name_them() {
+    let input = json!({
+        "QueueUrl": "u", "AWSAccountIds": ["1"], "Actions": ["SendMessage"],
+        "Attributes": {"VisibilityTimeout": "1"},
+        "FieldSelectors": [{"Field": "eventName", "NotEquals": ["X"]}],
+    });
+    let text = input.to_string();
+    let record = written(&Seen {
+        request: Some(text.as_bytes()),
+        ..seen(ALICE)
+    });
+    assert_eq!(
+        record["requestParameters"],
+        json!({
+            "queueUrl": "u", "AWSAccountIds": ["1"], "actions": ["SendMessage"],
+            "attributes": {"VisibilityTimeout": "1"},
+            "fieldSelectors": [{"field": "eventName", "notEquals": ["X"]}],
+        })
+    );
+}
