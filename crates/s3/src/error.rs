@@ -165,6 +165,11 @@ pub enum Error {
         /// What is wrong and what would be right.
         detail: String,
     },
+    /// A copy that changes nothing.
+    #[error(
+        "the object would be copied onto itself without a change; say x-amz-metadata-directive: REPLACE"
+    )]
+    OntoItself,
     /// Tags that are not in form.
     #[error("{0}")]
     Tag(String),

@@ -41,7 +41,7 @@ impl Objects {
     /// Copies an object.
     ///
     /// # Errors
-    /// As getting and putting; [`Error::Argument`] where it is copied onto itself without a change.
+    /// As getting and putting; [`Error::OntoItself`] where it is copied onto itself without a change.
     pub async fn copy(
         &self,
         bucket: &str,
@@ -52,10 +52,7 @@ impl Objects {
         check_key(key)?;
         let is_itself = from.bucket == bucket && from.key == key;
         if is_itself && copy.about.is_none() && copy.algorithm.is_none() {
-            return Err(Error::argument(
-                "x-amz-copy-source",
-                "the object would be copied onto itself without a change; say x-amz-metadata-directive: REPLACE",
-            ));
+            return Err(Error::OntoItself);
         }
         let (opened, about, tags) = self.open_source(from, copy.about, copy.tags).await?;
         put::check_about(&about)?;

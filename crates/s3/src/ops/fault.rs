@@ -42,7 +42,7 @@ fn code(error: &Error) -> Code {
             algorithm: "Content-MD5",
             ..
         } => ("InvalidDigest", 400),
-        Error::NotDigest { .. } => ("InvalidRequest", 400),
+        Error::NotDigest { .. } | Error::OntoItself => ("InvalidRequest", 400),
         Error::BodyBroken(source) => broken(&source.to_string()),
         Error::Range { .. } => ("InvalidRange", 416),
         Error::PartRange { .. } => ("InvalidPartNumber", 416),
@@ -133,7 +133,10 @@ pub(super) fn answer(path: &str, ctx: &FaultCtx, fault: &Fault) -> Response<Rest
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error>");
     push(&mut text, "Code", fault.query_code);
     push(&mut text, "Message", &fault.message);
-    if fault.query_code == "AuthorizationHeaderMalformed" {
+    if matches!(
+        fault.query_code,
+        "AuthorizationHeaderMalformed" | "AuthorizationQueryParametersError"
+    ) {
         push(&mut text, "Region", ctx.region.as_str());
     }
     push(&mut text, "Resource", path);

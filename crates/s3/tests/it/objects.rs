@@ -312,7 +312,7 @@ async fn a_copy_is_its_own_object() {
         from(ReadConditions::default()),
         Copy::default(),
     );
-    assert!(matches!(itself.await, Err(Error::Argument { .. })));
+    assert!(matches!(itself.await, Err(Error::OntoItself)));
     let unless = ReadConditions {
         matches: Matches {
             is: None,
