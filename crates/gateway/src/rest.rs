@@ -21,7 +21,7 @@ use http_body_util::BodyExt;
 use hyper::body::{Body as _, Frame, Incoming, SizeHint};
 use parking_lot::Mutex;
 use tokio::time::{Instant, Sleep, sleep_until};
-use wire::sigv4::{Claim, Dialect, Refusal, Rules, SecretKey};
+use wire::sigv4::{Claim, Dialect, Refusal, RefusalCodes, Rules, SecretKey};
 
 use crate::answer::{self, Answer, Body};
 use crate::body;
@@ -121,7 +121,7 @@ impl Door {
         service: &Arc<dyn RestService>,
     ) -> Result<(Option<SecretKey>, Ctx), Fault> {
         let refused = |refusal: Refusal| {
-            let codes = refusal.codes(Dialect::S3);
+            let codes = codes(&refusal, visit.head);
             answer::front_with_query_code(
                 codes.code,
                 codes.query_code,
@@ -197,6 +197,22 @@ impl Door {
             answer::close_after(&mut answer);
         }
         answer
+    }
+}
+
+/// The codes of a refusal, which name where the fault is: in the header or in the query of a presigned URL.
+///
+/// Source: Amazon S3 API Reference, "Error responses", `AuthorizationQueryParametersError`.
+fn codes(refusal: &Refusal, head: &Parts) -> RefusalCodes {
+    let codes = refusal.codes(Dialect::S3);
+    let is_in_query = !head.headers.contains_key(header::AUTHORIZATION);
+    match codes.code {
+        "AuthorizationHeaderMalformed" if is_in_query => RefusalCodes {
+            code: "AuthorizationQueryParametersError",
+            query_code: "AuthorizationQueryParametersError",
+            ..codes
+        },
+        _ => codes,
     }
 }
 

@@ -151,6 +151,7 @@ impl Refusal {
             }
             (Self::UnknownKey, Dialect::Ec2) => ("AuthFailure", "AuthFailure", 401),
             (Self::UnknownKey, Dialect::S3) => ("InvalidAccessKeyId", "InvalidAccessKeyId", 403),
+            (Self::ExpiredToken, Dialect::S3) => ("ExpiredToken", "ExpiredToken", 400),
             (Self::ExpiredToken, Dialect::Json) => ("ExpiredTokenException", "ExpiredToken", 403),
             (Self::ExpiredToken, _) => ("ExpiredToken", "ExpiredToken", 403),
             (Self::BodyHash { .. }, Dialect::S3) => (
