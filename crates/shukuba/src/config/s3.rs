@@ -11,7 +11,7 @@ use super::server::{out_of_size, out_of_time};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct S3 {
-    /// Bytes that puts leave free on the disk; beyond them they are refused (507), and deletes go on. 1MiB to 1TiB; default 128MiB.
+    /// Bytes that puts leave free on the disk; beyond them they are refused (507), and deletes go on. 1MiB to 1024GiB; default 128MiB.
     pub(crate) reserve_bytes: Size,
     /// Bodies that are written at a time, each with up to 1MiB of memory; what comes beyond them is told to slow down (503). 1 to 10000; default 256.
     pub(crate) writes: u32,
