@@ -8,6 +8,7 @@
 //! - [`ground`]: what both need of the identities
 //! - [`managed`]: AWS's managed policies, and those of the platform
 //! - [`ops`]: the operations of the API on the wire
+//! - [`simulate`]: what would be decided, without a call
 //! - [`password`]: argon2id on few threads; [`totp`]: one-time codes; [`guess`]: slows down whoever guesses
 
 pub mod authorizer;
@@ -21,6 +22,7 @@ pub mod password;
 #[allow(dead_code, reason = "for the operations of the credential report")]
 mod report;
 pub mod session;
+pub mod simulate;
 pub mod totp;
 
 pub use identities::{Error, Iam, NewKey, OpenError, new_id};

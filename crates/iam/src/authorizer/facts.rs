@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use api::{Access, Caller, Ctx, Principal};
-use policy::{Fact, Facts};
+use policy::{Context, Fact, Facts};
 
 /// The region of services that have none.
 const GLOBAL_REGION: &str = "us-east-1";
@@ -14,35 +14,71 @@ const GLOBAL_REGION: &str = "us-east-1";
 #[derive(Clone, Copy, Debug)]
 pub struct CallFacts<'a> {
     ctx: &'a Ctx,
-    wanted: &'a Access,
+    /// Of the action and the resource; stands over everything else.
+    context: &'a Context,
+    region: &'a str,
+    account: &'a str,
+    call: CallIs,
+}
+
+/// Whether there is a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum CallIs {
+    /// There is.
+    Real,
+    /// Somebody asks what would be: nothing is known of how the call would come.
+    Simulated,
 }
 
 impl<'a> CallFacts<'a> {
     /// The facts of `wanted` in the circumstances of `ctx`.
     #[must_use]
     pub fn new(ctx: &'a Ctx, wanted: &'a Access) -> Self {
-        Self { ctx, wanted }
+        Self {
+            ctx,
+            context: &wanted.context,
+            region: &wanted.resource.region,
+            account: &wanted.resource.account,
+            call: CallIs::Real,
+        }
+    }
+
+    /// The facts of a call that nobody makes, to something in `region` of `account`: what its caller brings and `context`.
+    #[must_use]
+    pub fn simulated(
+        ctx: &'a Ctx,
+        context: &'a Context,
+        region: &'a str,
+        account: &'a str,
+    ) -> Self {
+        Self {
+            ctx,
+            context,
+            region,
+            account,
+            call: CallIs::Simulated,
+        }
     }
 
     fn of_call(&self, key: &str) -> Option<Cow<'_, str>> {
         let (ctx, at) = (self.ctx, self.ctx.at);
-        let resource = &self.wanted.resource;
         Some(match key {
-            "aws:sourceip" => ctx.client?.ip().to_canonical().to_string().into(),
-            // A call from inside the process crosses no network.
-            "aws:securetransport" => truth(ctx.tls.is_some() || ctx.client.is_none()),
             "aws:currenttime" => at.rfc3339().into(),
             "aws:epochtime" => at.as_secs().to_string().into(),
-            "aws:useragent" => not_empty(&ctx.user_agent)?,
-            "aws:requestedregion" => match resource.region.as_str() {
+            "aws:requestedregion" => match self.region {
                 "" => GLOBAL_REGION.into(),
                 region => region.into(),
             },
-            "aws:resourceaccount" => match resource.account.as_str() {
+            "aws:resourceaccount" => match self.account {
                 "" => ctx.caller.account.as_str().into(),
                 account => account.into(),
             },
             "aws:viaawsservice" => truth(false),
+            _ if self.call == CallIs::Simulated => return None,
+            "aws:sourceip" => ctx.client?.ip().to_canonical().to_string().into(),
+            // A call from inside the process crosses no network.
+            "aws:securetransport" => truth(ctx.tls.is_some() || ctx.client.is_none()),
+            "aws:useragent" => not_empty(&ctx.user_agent)?,
             _ => return None,
         })
     }
@@ -50,7 +86,7 @@ impl<'a> CallFacts<'a> {
 
 impl Facts for CallFacts<'_> {
     fn get(&self, key: &str) -> Option<Fact<'_>> {
-        if let Some(of_action) = self.wanted.context.get(key) {
+        if let Some(of_action) = self.context.get(key) {
             return Some(of_action);
         }
         let value = match key.strip_prefix("aws:") {

@@ -7,7 +7,7 @@ use api::Grants;
 use policy::{Attached, Document, Kind};
 use tracing::error;
 
-use crate::engine::{self, Role, State, User};
+use crate::engine::{self, Group, Role, State, User};
 
 /// Under which name the grant of the password policy shows in answers.
 const CHANGE_PASSWORD: &str = "AllowUsersToChangePassword";
@@ -72,6 +72,11 @@ impl Compiler {
             });
         }
         grants
+    }
+
+    /// What a group gives its members.
+    pub fn group(&mut self, state: &State, group: &Group) -> Grants {
+        self.grants(state, "group", &group.name, &group.grants)
     }
 
     /// What a session of a role may do at most.

@@ -28,14 +28,13 @@ const BILLING_SWITCH: [&str; 2] = [
 /// is in place") and GetSessionToken ("No permissions are required for users to perform this operation").
 #[must_use]
 pub fn is_open(caller: &Caller, action: &str) -> bool {
-    match action {
-        "sts:GetCallerIdentity" => !caller.is_anonymous(),
-        "sts:GetSessionToken" => {
-            caller.session.is_none()
-                && matches!(caller.principal, Principal::User { .. } | Principal::Root)
-        }
-        _ => false,
+    let is = |name: &str| action.eq_ignore_ascii_case(name);
+    if is("sts:GetCallerIdentity") {
+        return !caller.is_anonymous();
     }
+    is("sts:GetSessionToken")
+        && caller.session.is_none()
+        && matches!(caller.principal, Principal::User { .. } | Principal::Root)
 }
 
 /// Why the credentials of `caller` are not enough for `action`, whatever policies say.
@@ -73,7 +72,9 @@ pub fn is_of_billing(action: &str) -> bool {
     let service = action
         .split_once(':')
         .map_or(action, |(service, _)| service);
-    BILLING.contains(&service) && !BILLING_SWITCH.contains(&action)
+    let among =
+        |names: &[&str], name: &str| names.iter().any(|known| known.eq_ignore_ascii_case(name));
+    among(&BILLING, service) && !among(&BILLING_SWITCH, action)
 }
 
 #[cfg(test)]
@@ -84,6 +85,7 @@ mod tests {
     fn the_switch_of_billing_is_not_behind_itself() {
         for (action, expected) in [
             ("aws-portal:ViewBilling", true),
+            ("Aws-Portal:viewbilling", true),
             ("billing:GetBillingData", true),
             ("ce:GetCostAndUsage", true),
             ("billing:UpdateIAMAccessPreference", false),

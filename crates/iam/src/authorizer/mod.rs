@@ -15,6 +15,7 @@ use std::sync::Arc;
 use api::{Access, Caller, Ctx, Decision, Principal};
 use policy::{Policies, Request};
 
+use crate::engine::account::BillingIs;
 use crate::ground::Ground;
 use facts::CallFacts;
 
@@ -35,14 +36,10 @@ impl Authorizer {
     fn refusal(&self, ctx: &Ctx, wanted: &Access) -> Option<String> {
         let caller = &*ctx.caller;
         let action = wanted.action;
-        if implied::is_open(caller, action) {
-            return None;
-        }
-        if let Some(reason) = implied::refusal(caller, action) {
-            return Some(reason.to_owned());
-        }
-        if implied::is_of_billing(action) && self.is_billing_closed(caller) {
-            return Some(implied::BILLING_IS_CLOSED.to_owned());
+        match self.beforehand(caller, action) {
+            Beforehand::Allowed => return None,
+            Beforehand::Refused(reason) => return Some(reason.to_owned()),
+            Beforehand::Asked => {}
         }
         let (arn, resource) = (caller.arn.to_string(), wanted.resource.to_string());
         let issuer = issuer(caller);
@@ -62,9 +59,41 @@ impl Authorizer {
         (!decision.is_allowed()).then(|| decision.reason(action))
     }
 
-    fn is_billing_closed(&self, caller: &Caller) -> bool {
-        caller.principal != Principal::Root
-            && self.ground.state().account().billing == crate::engine::account::BillingIs::Closed
+    fn beforehand(&self, caller: &Caller, action: &str) -> Beforehand {
+        // Looked up only where it bears on the action.
+        beforehand(caller, action, || self.ground.state().account().billing)
+    }
+}
+
+/// What holds before any policy is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beforehand {
+    /// No policy is needed.
+    Allowed,
+    /// No policy helps, for this reason.
+    Refused(&'static str),
+    /// Policies decide.
+    Asked,
+}
+
+/// What holds before any policy is asked. `billing`: whether the bill is open to users.
+pub fn beforehand(
+    caller: &Caller,
+    action: &str,
+    billing: impl FnOnce() -> BillingIs,
+) -> Beforehand {
+    if implied::is_open(caller, action) {
+        return Beforehand::Allowed;
+    }
+    if let Some(reason) = implied::refusal(caller, action) {
+        return Beforehand::Refused(reason);
+    }
+    let is_closed = implied::is_of_billing(action)
+        && caller.principal != Principal::Root
+        && billing() == BillingIs::Closed;
+    match is_closed {
+        true => Beforehand::Refused(implied::BILLING_IS_CLOSED),
+        false => Beforehand::Asked,
     }
 }
 
@@ -97,7 +126,7 @@ pub fn of_caller(caller: &Caller) -> Policies<'_> {
 }
 
 /// The ARN of what a session is of, or nothing.
-fn issuer(caller: &Caller) -> String {
+pub(crate) fn issuer(caller: &Caller) -> String {
     match &caller.principal {
         Principal::AssumedRole { role_arn, .. } => role_arn.to_string(),
         Principal::Federated { user_arn, .. } => user_arn.to_string(),
@@ -105,7 +134,11 @@ fn issuer(caller: &Caller) -> String {
     }
 }
 
-fn principal<'a>(caller: &'a Caller, arn: &'a str, issuer: &'a str) -> policy::Principal<'a> {
+pub(crate) fn principal<'a>(
+    caller: &'a Caller,
+    arn: &'a str,
+    issuer: &'a str,
+) -> policy::Principal<'a> {
     match &caller.principal {
         Principal::Root => policy::Principal::Root {
             account: caller.account.as_str(),

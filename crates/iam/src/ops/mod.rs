@@ -27,6 +27,7 @@ mod qr;
 mod reach;
 mod role;
 mod shape;
+mod simulate;
 mod summary;
 mod tag;
 mod user;
@@ -115,6 +116,8 @@ operations! {
     details::GetAccountAuthorizationDetailsRequest,
     password_policy::GetAccountPasswordPolicyRequest,
     summary::GetAccountSummaryRequest,
+    simulate::GetContextKeysForCustomPolicyRequest,
+    simulate::GetContextKeysForPrincipalPolicyRequest,
     credential_report::GetCredentialReportRequest,
     group::GetGroupRequest,
     inline::GetGroupPolicyRequest,
@@ -163,6 +166,8 @@ operations! {
     group::RemoveUserFromGroupRequest,
     device::ResyncMFADeviceRequest,
     policy_version::SetDefaultPolicyVersionRequest,
+    simulate::SimulateCustomPolicyRequest,
+    simulate::SimulatePrincipalPolicyRequest,
     profile::TagInstanceProfileRequest,
     device::TagMFADeviceRequest,
     policy::TagPolicyRequest,

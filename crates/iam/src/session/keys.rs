@@ -264,6 +264,14 @@ fn session_caller(
         policies.push(compiler.managed(state, arn));
     }
     key_id.clone_into(&mut caller.access_key_id);
+    // A tag of the session stands over the role's of the same key.
+    let is_replaced = |known: &str| {
+        token
+            .tags
+            .iter()
+            .any(|(key, _)| key.eq_ignore_ascii_case(known))
+    };
+    caller.tags.retain(|(known, _)| !is_replaced(known));
     caller.tags.extend(token.tags);
     caller.session = Some(Session {
         kind: token.kind,
@@ -303,7 +311,7 @@ fn root_caller(account: &AccountId, grants: Grants) -> Caller {
     }
 }
 
-fn role_caller(state: &State, role: &Role, session: &str, grants: Grants) -> Caller {
+pub(crate) fn role_caller(state: &State, role: &Role, session: &str, grants: Grants) -> Caller {
     let account = state.account_id();
     Caller {
         principal: Principal::AssumedRole {

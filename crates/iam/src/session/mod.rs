@@ -13,6 +13,7 @@ pub mod keys;
 pub mod token;
 
 pub use keys::Keys;
+pub(crate) use keys::role_caller;
 pub use token::{Credentials, Holder, Mfa, Token};
 
 #[cfg(test)]
