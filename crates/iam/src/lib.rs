@@ -9,6 +9,7 @@
 //! - [`managed`]: AWS's managed policies, and those of the platform
 //! - [`ops`]: the operations of the API on the wire
 //! - [`simulate`]: what would be decided, without a call
+//! - [`sts`]: the operations of STS on the wire
 //! - [`password`]: argon2id on few threads; [`totp`]: one-time codes; [`guess`]: slows down whoever guesses
 
 pub mod authorizer;
@@ -23,6 +24,7 @@ pub mod password;
 mod report;
 pub mod session;
 pub mod simulate;
+pub mod sts;
 pub mod totp;
 
 pub use identities::{Error, Iam, NewKey, OpenError, new_id};

@@ -63,7 +63,7 @@ impl<R: Act> Operation<Iam> for Op<R> {
 }
 
 /// `CreateUser` of `iam:CreateUser`.
-pub(super) const fn name(action: &'static str) -> &'static str {
+pub(crate) const fn name(action: &'static str) -> &'static str {
     action.split_at("iam:".len()).1
 }
 

@@ -116,6 +116,10 @@ pub(crate) static HELP: &[Help] = &[
     ),
     ("shukuba_attempt_seconds", "How long attempts to send took"),
     ("shukuba_calls_total", "Signed calls by their outcome"),
+    (
+        "shukuba_root_uses_total",
+        "What the account's root did, signing in included",
+    ),
     ("shukuba_call_seconds", "How long signed calls took"),
     (
         "shukuba_faults_total",

@@ -144,9 +144,14 @@ impl House {
             salt: notifiers.salt,
             replays: Arc::new(Runs::default()),
         };
-        let service = sqs::ops::service(queues.clone(), region.clone(), account.clone());
+        let mut services = identities.services();
+        services.push(sqs::ops::service(
+            queues.clone(),
+            region.clone(),
+            account.clone(),
+        ));
         let door = Door::new(DoorParts {
-            services: vec![service],
+            services,
             rest: buckets.services(&region, &account),
             keys: identities.keys.clone(),
             authorizer: identities.authorizer.clone(),

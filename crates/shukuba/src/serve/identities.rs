@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::Service;
 use base::{AccountId, Region};
 use iam::Iam;
 use iam::authorizer::Authorizer;
@@ -39,6 +40,14 @@ impl Identities {
     /// The account whose identities these are.
     pub(super) fn account(&self) -> AccountId {
         self.iam.account_id()
+    }
+
+    /// What the door offers of them.
+    pub(super) fn services(&self) -> Vec<Arc<dyn Service>> {
+        vec![
+            iam::ops::service(self.iam.clone()),
+            iam::sts::service(self.iam.clone()),
+        ]
     }
 
     /// Keeps now and then, and at the end, when keys were used.

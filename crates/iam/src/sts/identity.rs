@@ -1,0 +1,75 @@
+//! Who calls, and whose a key is.
+//!
+//! Source: STS API Reference, GetCallerIdentity and GetAccessKeyInfo.
+
+use std::sync::Arc;
+
+use api::{Access, Caller, Ctx, Fault};
+use wire::Shape;
+
+use super::give::account;
+use crate::Iam;
+use crate::engine::State;
+use crate::ops::act::Act;
+use crate::session::token::KEY_PREFIX;
+
+#[derive(Clone, Debug, Default, PartialEq, Shape)]
+pub(super) struct GetCallerIdentityRequest {}
+
+#[derive(Clone, Debug, Default, PartialEq, Shape)]
+pub(super) struct GetCallerIdentityResponse {
+    user_id: Option<String>,
+    account: Option<String>,
+    arn: Option<String>,
+}
+
+impl Act for GetCallerIdentityRequest {
+    type Output = GetCallerIdentityResponse;
+    const ACTION: &'static str = "sts:GetCallerIdentity";
+
+    fn touches(&self, state: &State, _caller: &Caller) -> Access {
+        account(state)
+    }
+
+    async fn act(self, _iam: &Arc<Iam>, ctx: &Ctx) -> Result<GetCallerIdentityResponse, Fault> {
+        let caller = &ctx.caller;
+        Ok(GetCallerIdentityResponse {
+            user_id: Some(caller.unique_id()),
+            account: Some(caller.account.to_string()),
+            arn: Some(caller.arn.to_string()),
+        })
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Shape)]
+pub(super) struct GetAccessKeyInfoRequest {
+    #[shape(required)]
+    access_key_id: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Shape)]
+pub(super) struct GetAccessKeyInfoResponse {
+    account: Option<String>,
+}
+
+impl Act for GetAccessKeyInfoRequest {
+    type Output = GetAccessKeyInfoResponse;
+    const ACTION: &'static str = "sts:GetAccessKeyInfo";
+
+    fn touches(&self, state: &State, _caller: &Caller) -> Access {
+        account(state)
+    }
+
+    async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<GetAccessKeyInfoResponse, Fault> {
+        let id = &self.access_key_id;
+        let state = iam.state();
+        // Of a session only its token says whose it is; its key was given out here or nowhere that is known.
+        if state.key(id).is_none() && !id.starts_with(KEY_PREFIX) {
+            let text = format!("Invalid length or value for AccessKeyId: {id}");
+            return Err(Fault::sender("ValidationError", text));
+        }
+        Ok(GetAccessKeyInfoResponse {
+            account: Some(state.account_id().to_string()),
+        })
+    }
+}
