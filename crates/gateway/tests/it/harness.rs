@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use api::{Access, AnyOperation, Audit, Catalogue, Ctx, Fault, Operation, Service};
+use api::{Access, AnyOperation, Audit, Catalogue, Ctx, Fault, Operation, Service, ServiceFacts};
 use base::{AccountId, Arn, Clock, ManualClock, Region, Timestamp};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -17,8 +17,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
-use wire::Shape;
 use wire::sigv4::{PathStyle, Signer};
+use wire::{Protocol, Shape};
 
 use crate::mirror::Mirror;
 use crate::recorder::Kept;
@@ -157,6 +157,19 @@ impl Admin for ToyAdmin {
     }
 }
 
+/// A service without a region, whose JSON is not that of a query service.
+static OTHER: ServiceFacts = ServiceFacts {
+    name: "iam",
+    json_target: Some("com.example.Trail_20131101"),
+    json_protocol: Protocol::Json11,
+    query_version: Some("2010-05-08"),
+    xml_namespace: "https://iam.amazonaws.com/doc/2010-05-08/",
+    error_namespace: "com.example.trail",
+    is_query_compatible: false,
+    query_url_member: None,
+    is_global: true,
+};
+
 /// A running server.
 pub(crate) struct House {
     pub(crate) addr: SocketAddr,
@@ -190,7 +203,7 @@ impl House {
         let is_open = |toy: &Toy| toy.is_open.load(Ordering::Relaxed);
         let service: Arc<dyn Service> =
             Arc::new(Catalogue::new(&FACTS, Arc::clone(&toy), OPERATIONS).open_while(is_open));
-        let other = Arc::new(Catalogue::new(&setup::OTHER, Arc::clone(&toy), OPERATIONS));
+        let other = Arc::new(Catalogue::new(&OTHER, Arc::clone(&toy), OPERATIONS));
         let admin = Arc::new(ToyAdmin);
         let mut parts = setup::parts(service, Arc::clone(&keys), admin, clock, region, limits);
         parts.rest.push(Arc::new(Mirror));

@@ -21,19 +21,6 @@ pub(crate) static FACTS: ServiceFacts = ServiceFacts {
     is_global: false,
 };
 
-/// A service without a region, whose JSON is not that of a query service.
-pub(crate) static OTHER: ServiceFacts = ServiceFacts {
-    name: "iam",
-    json_target: Some("com.example.Trail_20131101"),
-    json_protocol: Protocol::Json11,
-    query_version: Some("2010-05-08"),
-    xml_namespace: "https://iam.amazonaws.com/doc/2010-05-08/",
-    error_namespace: "com.example.trail",
-    is_query_compatible: false,
-    query_url_member: None,
-    is_global: true,
-};
-
 /// The keys of a new directory.
 pub(crate) fn keys(dir: &Path, clock: &Arc<dyn Clock>) -> KeyStore {
     let master = MasterKeySource::BesideTheData;
