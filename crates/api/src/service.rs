@@ -45,6 +45,11 @@ pub trait Service: Send + Sync + fmt::Debug {
         false
     }
 
+    /// The operation that a `POST` to `path` is of, where the service's protocol is REST and its paths are fixed.
+    fn operation_at(&self, _path: &str) -> Option<&'static str> {
+        None
+    }
+
     /// Whether it has the operation `name`.
     fn has(&self, name: &str) -> bool;
 
@@ -63,6 +68,7 @@ pub struct Catalogue<S: 'static> {
     state: Arc<S>,
     by_name: HashMap<&'static str, &'static dyn AnyOperation<S>>,
     takes_unsigned: fn(&S) -> bool,
+    paths: &'static [(&'static str, &'static str)],
 }
 
 impl<S: Send + Sync + 'static> Catalogue<S> {
@@ -87,7 +93,15 @@ impl<S: Send + Sync + 'static> Catalogue<S> {
             state,
             by_name,
             takes_unsigned: |_| false,
+            paths: &[],
         }
+    }
+
+    /// The same, with operations that a `POST` to their path asks for: path and name of each.
+    #[must_use]
+    pub fn with_paths(mut self, paths: &'static [(&'static str, &'static str)]) -> Self {
+        self.paths = paths;
+        self
     }
 
     /// The same, open to callers who have not signed while `takes_unsigned` says so.
@@ -111,6 +125,11 @@ impl<S: Send + Sync + 'static> Service for Catalogue<S> {
 
     fn takes_unsigned(&self) -> bool {
         (self.takes_unsigned)(&self.state)
+    }
+
+    fn operation_at(&self, path: &str) -> Option<&'static str> {
+        let found = self.paths.iter().find(|(known, _)| *known == path);
+        found.map(|(_, name)| *name)
     }
 
     fn has(&self, name: &str) -> bool {

@@ -1,8 +1,11 @@
 //! Step: decode. From the bytes of a proven request to a call of an operation.
 
+use std::borrow::Cow;
+
 use api::{Call, Fault};
 use bytes::Bytes;
 use http::request::Parts;
+use serde_json::Value;
 use wire::Protocol;
 
 use crate::answer;
@@ -20,7 +23,7 @@ pub(crate) fn call(
 ) -> Result<Box<dyn Call>, Fault> {
     let decoded = match (route, proven.service) {
         (Route::Json { operation, .. }, Some(service)) => service
-            .decode(operation, protocol, &proven.body.bytes)
+            .decode(operation, protocol, &whole_json(head, &proven.body.bytes))
             .ok_or_else(|| unknown_operation(operation))?,
         (
             Route::Json {
@@ -49,6 +52,21 @@ pub(crate) fn call(
         _ => return Err(unknown_operation(head.uri.path())),
     };
     decoded.map_err(|error| answer::undecodable(protocol, &error))
+}
+
+/// Body and query string as one JSON object: where a path names the operation, some members stand in the query string.
+/// A body that is no object stays as it is, for the operation to refuse.
+fn whole_json<'a>(head: &Parts, body: &'a Bytes) -> Cow<'a, [u8]> {
+    let query = form::without_signature(head.uri.query().unwrap_or_default());
+    let parsed = (!query.is_empty()).then(|| serde_json::from_slice(body));
+    let Some(Ok(Value::Object(mut object))) = parsed else {
+        return Cow::Borrowed(body);
+    };
+    for (name, value) in form::values(query.as_bytes()) {
+        let number = value.parse::<i64>().map(Value::from);
+        object.insert(name.into_owned(), number.unwrap_or_else(|_| value.into()));
+    }
+    Cow::Owned(Value::Object(object).to_string().into_bytes())
 }
 
 /// Body and query string as one form, with the member that the URL stands for.

@@ -30,7 +30,7 @@ use crate::limits::Limits;
 use crate::metrics::Registry;
 use crate::peers::{Peer, Phase};
 use crate::route::{self, Route};
-use crate::told::Told;
+use crate::told::{Told, signed_for};
 
 /// What a door is made of.
 #[derive(Debug)]
@@ -127,7 +127,10 @@ impl Door {
     pub(crate) async fn answer(&self, request: Request<Incoming>, peer: &Arc<Peer>) -> Answer {
         peer.set_phase(Phase::InCall);
         let (head, body) = request.into_parts();
-        let route = route::find(&head);
+        let route = match route::find(&head) {
+            Route::Nowhere => self.at_path(&head),
+            found => found,
+        };
         let mut tongue = Tongue {
             protocol: route.protocol(),
             facts: None,
@@ -152,6 +155,22 @@ impl Door {
             peer.set_phase(Phase::Resting);
         }
         answer
+    }
+
+    /// Where a signed `POST` goes whose path a service knows.
+    fn at_path(&self, head: &Parts) -> Route<'static> {
+        let named = signed_for(head).filter(|_| head.method == http::Method::POST);
+        let service = named
+            .and_then(|name| self.service_with(|service| service.facts().name == name))
+            .map(|service| (service.facts(), service.operation_at(head.uri.path())));
+        match service {
+            Some((facts, Some(operation))) => Route::Json {
+                target: facts.json_target.unwrap_or_default(),
+                operation,
+                protocol: facts.json_protocol,
+            },
+            _ => Route::Nowhere,
+        }
     }
 
     /// The steps of a request for a service or for the operator, in their order.

@@ -6,6 +6,7 @@
 //! | `POST /_shukuba/api/NAME` | the operator's API |
 //! | `X-Amz-Target: AmazonSQS.SendMessage` | the service with that target |
 //! | a form, or `?Action=…` | the service that the signature is for |
+//! | a signed `POST` to a path that a service knows | that service (REST with JSON, paths fixed) |
 //! | none of these | a service that speaks HTTP itself, by the signature's scope or as the only one that takes what nobody signed ([`crate::rest`]) |
 
 use http::request::Parts;

@@ -203,7 +203,8 @@ impl House {
         let is_open = |toy: &Toy| toy.is_open.load(Ordering::Relaxed);
         let service: Arc<dyn Service> =
             Arc::new(Catalogue::new(&FACTS, Arc::clone(&toy), OPERATIONS).open_while(is_open));
-        let other = Arc::new(Catalogue::new(&OTHER, Arc::clone(&toy), OPERATIONS));
+        let other = Catalogue::new(&OTHER, Arc::clone(&toy), OPERATIONS);
+        let other = Arc::new(other.with_paths(&[("/queue/message", "SendMessage")]));
         let admin = Arc::new(ToyAdmin);
         let mut parts = setup::parts(service, Arc::clone(&keys), admin, clock, region, limits);
         parts.rest.push(Arc::new(Mirror));
