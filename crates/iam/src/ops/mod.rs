@@ -47,6 +47,7 @@ use api::{AnyOperation, Catalogue, Service, ServiceFacts};
 use wire::{Protocol, Schema};
 
 use crate::Iam;
+pub(crate) use act::List;
 use act::Op;
 
 /// What the gateway routes to IAM by.
