@@ -7,12 +7,14 @@
 //! - [`session`]: temporary credentials, and the keys that may sign
 //! - [`ground`]: what both need of the identities
 //! - [`managed`]: AWS's managed policies, and those of the platform
+//! - [`accesses`]: when who did what last
 //! - [`analyzer`] judges texts of policies
 //! - [`ops`]: the operations of the API on the wire
 //! - [`simulate`]: what would be decided, without a call
 //! - [`sts`]: the operations of STS on the wire
 //! - [`password`]: argon2id on few threads; [`totp`]: one-time codes; [`guess`]: slows down whoever guesses
 
+pub mod accesses;
 pub mod analyzer;
 pub mod authorizer;
 pub mod engine;

@@ -25,6 +25,7 @@ use store::changes::{ChangeError, Changes, Folded, Options};
 use store::seal::{DataKey, MasterKey, MasterKeySource};
 use wire::sigv4::SecretKey;
 
+use crate::accesses::{Accesses, Jobs};
 use crate::engine::{self, Command, Event, Id, State};
 use crate::guess::Guesses;
 use crate::password::Hasher;
@@ -61,6 +62,8 @@ pub struct Iam {
     guesses: Guesses,
     #[allow(dead_code, reason = "for the operations of the credential report")]
     report: crate::report::Kept,
+    accesses: Accesses,
+    jobs: Jobs,
 }
 
 /// Whether `data_dir` has identities, or keys of before that become some when they are opened.
@@ -113,6 +116,8 @@ impl Iam {
             uses: uses::Pending::default(),
             guesses: Guesses::default(),
             report: crate::report::Kept::default(),
+            accesses: Accesses::open(data_dir),
+            jobs: Jobs::default(),
             clock,
         })
     }
@@ -178,6 +183,17 @@ impl Iam {
     #[must_use]
     pub fn guesses(&self) -> &Guesses {
         &self.guesses
+    }
+
+    /// When who did what last.
+    #[must_use]
+    pub fn accesses(&self) -> &Accesses {
+        &self.accesses
+    }
+
+    /// Reports on last accesses that wait to be fetched.
+    pub(crate) fn jobs(&self) -> &Jobs {
+        &self.jobs
     }
 
     /// The credential report's place.

@@ -94,11 +94,12 @@ impl Iam {
         pending.or_else(|| self.state().last_use(whose).cloned())
     }
 
-    /// Keeps the uses that wait. Called every minute or so, and at the end. Blocks.
+    /// Keeps the uses that wait, and who did what last. Called every minute or so, and at the end. Blocks.
     ///
     /// # Errors
-    /// When the log cannot be written; then they wait on.
+    /// When the log or the file cannot be written; then they wait on.
     pub fn keep_uses(&self) -> Result<(), Error> {
+        self.accesses.keep(&self.state())?;
         let waiting = std::mem::take(&mut *self.uses.0.lock());
         if waiting.is_empty() {
             return Ok(());

@@ -16,6 +16,7 @@ mod device;
 mod fault;
 mod group;
 mod inline;
+mod last_accessed;
 mod login_profile;
 mod none;
 mod page;
@@ -113,6 +114,7 @@ operations! {
     attached::DetachUserPolicyRequest,
     device::EnableMFADeviceRequest,
     credential_report::GenerateCredentialReportRequest,
+    last_accessed::GenerateServiceLastAccessedDetailsRequest,
     access_key::GetAccessKeyLastUsedRequest,
     details::GetAccountAuthorizationDetailsRequest,
     password_policy::GetAccountPasswordPolicyRequest,
@@ -129,6 +131,8 @@ operations! {
     policy_version::GetPolicyVersionRequest,
     role::GetRoleRequest,
     inline::GetRolePolicyRequest,
+    last_accessed::GetServiceLastAccessedDetailsRequest,
+    last_accessed::GetServiceLastAccessedDetailsWithEntitiesRequest,
     user::GetUserRequest,
     inline::GetUserPolicyRequest,
     access_key::ListAccessKeysRequest,
@@ -146,6 +150,7 @@ operations! {
     device::ListMFADeviceTagsRequest,
     device::ListMFADevicesRequest,
     policy::ListPoliciesRequest,
+    last_accessed::ListPoliciesGrantingServiceAccessRequest,
     policy::ListPolicyTagsRequest,
     policy_version::ListPolicyVersionsRequest,
     inline::ListRolePoliciesRequest,

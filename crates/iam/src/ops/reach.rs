@@ -183,7 +183,7 @@ pub(super) fn device(state: &State, serial: &str) -> Access {
 }
 
 /// What an ARN names; one that is none is refused by the call itself.
-fn by_arn(state: &State, arn: &str) -> Access {
+pub(super) fn by_arn(state: &State, arn: &str) -> Access {
     match arn.parse() {
         Ok(arn) => Access::new("", arn),
         Err(_) => on(state, "-"),

@@ -4,6 +4,7 @@
 mod credentials;
 mod errors;
 mod identities;
+mod last_accessed;
 mod policies;
 
 use super::testing::Bench;
