@@ -8,6 +8,7 @@
 //! found by its folder: only folders from `from` on can hold one (`meta`).
 //! INVARIANT: a file that somebody reads is not deleted ([`Pinned`]).
 
+mod copying;
 mod reading;
 mod writing;
 
@@ -27,6 +28,7 @@ use crate::error::Error;
 use crate::limits::Limits;
 use crate::rows::{self, FILES, Id, META, TRASH};
 
+pub use copying::Copied;
 pub(crate) use reading::Extent;
 pub use reading::Reading;
 pub use writing::Source;
@@ -55,6 +57,8 @@ pub(crate) struct Files {
 #[derive(Debug, Default)]
 struct Pins {
     counts: HashMap<Id, usize>,
+    /// Who keeps everything.
+    holders: usize,
     /// Whether something in `trash` was not deleted because of them.
     is_awaited: bool,
 }
@@ -191,7 +195,7 @@ impl Files {
 
     fn is_pinned(&self, id: Id) -> bool {
         let mut pins = self.pins.lock();
-        let is_pinned = pins.counts.contains_key(&id);
+        let is_pinned = pins.holders > 0 || pins.counts.contains_key(&id);
         pins.is_awaited |= is_pinned;
         is_pinned
     }

@@ -6,10 +6,12 @@
 //! - `upload`: uploads in parts
 //! - `list`: pages of keys, of uploads, of parts
 //! - `expire`: what goes by its age
+//! - `backup`: a copy of everything
 //!
 //! A put goes: bytes into a file, fdatasync, fsync of the folder; then one change of the tables that checks the conditions, names
 //! the file and takes the object before it out; then the answer. See [`crate::files`] for what a crash in between leaves.
 
+mod backup;
 mod bucket;
 mod condition;
 mod copy;

@@ -8,6 +8,7 @@
     reason = "tests stop at the first surprise"
 )]
 
+mod backup;
 mod buckets;
 mod harness;
 mod interface;
