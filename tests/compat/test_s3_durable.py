@@ -63,6 +63,23 @@ def check(client, digests, acknowledged):
     assert all(digest in digests[key] for key, digest in found.items())
 
 
+@pytest.mark.parametrize("is_running", [True, False])
+def test_a_backup_has_the_objects(own_server, tmp_path, is_running):
+    s3 = own_server.client("s3")
+    s3.create_bucket(Bucket="kept")
+    s3.put_object(Bucket="kept", Key="a/b", Body=b"hello", Metadata={"a": "1"})
+    if not is_running:
+        own_server.stop()
+    report = own_server.json("backup", str(tmp_path / "copy"), "--with-master-key")
+    assert report["object_bytes"] >= 5
+    own_server.stop()
+    own_server.data = tmp_path / "new"
+    own_server.json("restore", str(tmp_path / "copy"))
+    own_server.start()
+    answer = own_server.client("s3").get_object(Bucket="kept", Key="a/b")
+    assert (answer["Body"].read(), answer["Metadata"]) == (b"hello", {"a": "1"})
+
+
 @pytest.fixture
 def full(own_server, tmp_path):
     """The server, begun again with a reserve that its disk does not have."""

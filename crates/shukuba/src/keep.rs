@@ -1,7 +1,7 @@
 //! Copies of a data directory, and what is checked in it.
 //!
-//! A backup is a directory of the same layout: the journal (copied while serving), the results where they are local, keys
-//! and secrets as they are sealed, the secret of the results, and the format version. The master key stays out unless it is asked for.
+//! A backup is a directory of the same layout: the journal and the objects (copied while serving), the results where they are local,
+//! keys and secrets as they are sealed, the secret of the results, and the format version. The master key stays out unless it is asked for.
 
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -16,6 +16,7 @@ use store::backup::Copied;
 use store::disk::RealDisk;
 
 use crate::check::{self, Place};
+use crate::serve::buckets::{self, Buckets};
 use crate::{account, app, data};
 
 /// Small files that belong to the data.
@@ -42,22 +43,55 @@ pub(crate) struct Report {
     pub(crate) result_files: u64,
     /// Their bytes.
     pub(crate) result_bytes: u64,
+    /// Files of objects in buckets.
+    #[serde(default)]
+    pub(crate) object_files: u64,
+    /// Their bytes.
+    #[serde(default)]
+    pub(crate) object_bytes: u64,
     /// Whether the master key is in it; without it, the keys' secrets cannot be read.
     pub(crate) has_master_key: bool,
     /// Damaged places of the journal, which are in the copy as they are.
     pub(crate) damage: Vec<Place>,
 }
 
-/// Copies `from` with its open `journal` into `to`, which must be empty or new.
+/// Copies `from` with its open `journal` and `buckets` into `to`, which must be empty or new.
 pub(crate) fn backup(
     from: &Path,
     to: &Path,
     journal: &store::Journal,
+    buckets: &Buckets,
     with_master_key: bool,
 ) -> anyhow::Result<Report> {
     copy(from, to, with_master_key, |target| {
-        journal.backup(target).context("cannot copy the journal")
+        Ok(Parts {
+            journal: journal.backup(target).context("cannot copy the journal")?,
+            objects: Some(Box::new(|to| buckets.backup(to))),
+        })
     })
+}
+
+/// What is copied in a way of its own.
+struct Parts<'a> {
+    journal: Copied,
+    /// Copies the objects; where they lie at rest, their files are copied.
+    objects: Option<Box<dyn FnOnce(&Path) -> anyhow::Result<Counts> + 'a>>,
+}
+
+impl From<Copied> for Parts<'_> {
+    fn from(journal: Copied) -> Self {
+        Self {
+            journal,
+            objects: None,
+        }
+    }
+}
+
+/// Files and their bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) files: u64,
+    pub(crate) bytes: u64,
 }
 
 /// Copies `from`, which no server has open (the caller holds its lock), into `to`, which must be empty or new.
@@ -68,7 +102,8 @@ pub(crate) fn backup_at_rest(
 ) -> anyhow::Result<Report> {
     copy(from, to, with_master_key, |target| {
         let source = RealDisk::at(&from.join("journal"))?;
-        store::backup::copy_at_rest(&source, target).context("cannot copy the journal")
+        let copied = store::backup::copy_at_rest(&source, target);
+        Ok(copied.context("cannot copy the journal")?.into())
     })
 }
 
@@ -83,28 +118,29 @@ pub(crate) fn restore(from: &Path, to: &Path) -> anyhow::Result<Report> {
     DataDir::check(from)?;
     copy(from, to, true, |target| {
         let source = RealDisk::at(&from.join("journal"))?;
-        store::backup::restore(&source, target).with_context(|| {
+        let copied = store::backup::restore(&source, target).with_context(|| {
             format!(
                 "`{0}` is not restored; `shukuba check-data --data {0}` says what is damaged and what can be done",
                 from.display()
             )
-        })
+        });
+        Ok(copied?.into())
     })
 }
 
-/// Copies everything, the journal by `copy_journal`. What was made is removed when that fails, so that it can be tried again.
-fn copy(
+/// Copies everything, some parts by `copy_parts`. What was made is removed when that fails, so that it can be tried again.
+fn copy<'a>(
     from: &Path,
     to: &Path,
     with_master_key: bool,
-    copy_journal: impl FnOnce(&RealDisk) -> anyhow::Result<Copied>,
+    copy_parts: impl FnOnce(&RealDisk) -> anyhow::Result<Parts<'a>>,
 ) -> anyhow::Result<Report> {
     // Nobody can use a copy without keys.
     account::ensure_not_lost(from)?;
     check::ensure_booked(from)?;
     let is_new = !to.exists();
     make_empty(from, to)?;
-    let copied = copy_all(from, to, with_master_key, copy_journal);
+    let copied = copy_all(from, to, with_master_key, copy_parts);
     if copied.is_err()
         && let Err(error) = remove_copy(to, is_new)
     {
@@ -113,17 +149,20 @@ fn copy(
     copied
 }
 
-fn copy_all(
+fn copy_all<'a>(
     from: &Path,
     to: &Path,
     with_master_key: bool,
-    copy_journal: impl FnOnce(&RealDisk) -> anyhow::Result<Copied>,
+    copy_parts: impl FnOnce(&RealDisk) -> anyhow::Result<Parts<'a>>,
 ) -> anyhow::Result<Report> {
     let target = to.join("journal");
     fs::create_dir(&target).with_context(|| format!("cannot make `{}`", target.display()))?;
     // The journal first: a result that is sealed meanwhile is then in both, and counted once.
     let target = RealDisk::at(&target)?;
-    let copied = copy_journal(&target)?;
+    let Parts {
+        journal: copied,
+        objects,
+    } = copy_parts(&target)?;
     // Every byte of the copy is read: what nobody looked at for months shows here, not when the copy is needed.
     let found = store::check::check(&target).context("cannot read the copy of the journal")?;
     if let Some(why) = found.beyond_repair {
@@ -134,13 +173,18 @@ fn copy_all(
         journal_bytes: copied.bytes.get(),
         result_files: 0,
         result_bytes: 0,
+        object_files: 0,
+        object_bytes: 0,
         has_master_key: false,
         damage: Place::all(&found),
     };
     let results = from.join("results");
     if results.is_dir() {
-        copy_results(&results, &to.join("results"), &mut report)?;
+        let copied = copy_results(&results, &to.join("results"))?;
+        (report.result_files, report.result_bytes) = (copied.files, copied.bytes);
     }
+    let copied = copy_objects(from, to, objects)?;
+    (report.object_files, report.object_bytes) = (copied.files, copied.bytes);
     copy_small(from, to, with_master_key, &mut report)?;
     sync_dir(to)?;
     Ok(report)
@@ -149,7 +193,10 @@ fn copy_all(
 /// Removes what [`copy_all`] makes, and nothing else.
 fn remove_copy(to: &Path, is_new: bool) -> std::io::Result<()> {
     let there = |name: &&str| to.join(name).exists();
-    for name in ["journal", "results"].iter().filter(|name| there(name)) {
+    for name in ["journal", "results", buckets::DIR]
+        .iter()
+        .filter(|name| there(name))
+    {
         fs::remove_dir_all(to.join(name))?;
     }
     let files = FILES.iter().chain([&store::seal::MASTER_KEY_FILE]);
@@ -213,13 +260,30 @@ fn copy_small(
 
 /// Copies results that a server may be compacting: small objects go when the large one that holds them stands. What a walk
 /// misses so, the next one finds.
-fn copy_results(from: &Path, to: &Path, report: &mut Report) -> anyhow::Result<()> {
+fn copy_results(from: &Path, to: &Path) -> anyhow::Result<Counts> {
+    let mut copied = Counts::default();
     for _ in 0..WALKS_MAX {
-        if copy_tree(from, to, report)? == Walk::Whole {
-            return Ok(());
+        if copy_tree(from, to, &mut copied)? == Walk::Whole {
+            return Ok(copied);
         }
     }
     anyhow::bail!("the results changed all the while they were copied; try again")
+}
+
+/// Copies objects, which who has them open does itself.
+fn copy_objects(
+    from: &Path,
+    to: &Path,
+    open: Option<Box<dyn FnOnce(&Path) -> anyhow::Result<Counts> + '_>>,
+) -> anyhow::Result<Counts> {
+    let (from, to) = (from.join(buckets::DIR), to.join(buckets::DIR));
+    let mut copied = Counts::default();
+    match open {
+        Some(copy) => return copy(&to),
+        None if from.is_dir() => copy_tree(&from, &to, &mut copied)?,
+        None => Walk::Whole,
+    };
+    Ok(copied)
 }
 
 /// What a walk over the results found.
@@ -231,7 +295,7 @@ enum Walk {
     Again,
 }
 
-fn copy_tree(from: &Path, to: &Path, report: &mut Report) -> anyhow::Result<Walk> {
+fn copy_tree(from: &Path, to: &Path, copied: &mut Counts) -> anyhow::Result<Walk> {
     fs::create_dir_all(to).with_context(|| format!("cannot make `{}`", to.display()))?;
     let entries =
         fs::read_dir(from).with_context(|| format!("cannot read `{}`", from.display()))?;
@@ -240,14 +304,14 @@ fn copy_tree(from: &Path, to: &Path, report: &mut Report) -> anyhow::Result<Walk
         let entry = entry.with_context(|| format!("cannot read `{}`", from.display()))?;
         let (source, target) = (entry.path(), to.join(entry.file_name()));
         if source.is_dir() {
-            if copy_tree(&source, &target, report)? == Walk::Again {
+            if copy_tree(&source, &target, copied)? == Walk::Again {
                 walk = Walk::Again;
             }
         } else if !is_copied(&source, &target) {
             match copy_if_there(&source, &target)? {
                 Some(bytes) => {
-                    report.result_files += 1;
-                    report.result_bytes += bytes;
+                    copied.files += 1;
+                    copied.bytes += bytes;
                 }
                 None => walk = Walk::Again,
             }

@@ -105,6 +105,14 @@ fn table(verb: &str, to: &str, report: &keep::Report) -> String {
                 report.result_files
             ),
         ),
+        (
+            "objects",
+            format!(
+                "{} in {} files",
+                output::bytes(report.object_bytes),
+                report.object_files
+            ),
+        ),
         ("master key", key.to_owned()),
     ];
     rows.extend(

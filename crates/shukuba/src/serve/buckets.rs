@@ -13,13 +13,14 @@ use tracing::{error, info};
 
 use super::live::Live;
 use crate::config::Config;
+use crate::keep::Counts;
 
 /// The folder in the data directory.
-pub(super) const DIR: &str = "objects";
+pub(crate) const DIR: &str = "objects";
 
 /// The buckets of a server; none where the data directory is only read.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Buckets(Option<Arc<Objects>>);
+pub(crate) struct Buckets(Option<Arc<Objects>>);
 
 impl Buckets {
     pub(super) fn open(
@@ -54,6 +55,16 @@ impl Buckets {
             Arc::new(service) as Arc<dyn RestService>
         };
         self.0.iter().map(service).collect()
+    }
+
+    /// Copies all buckets into `to`, while they are used. Blocks.
+    pub(crate) fn backup(&self, to: &Path) -> anyhow::Result<Counts> {
+        let objects = self.0.as_ref().context("the buckets are not open")?;
+        let copied = objects.backup(to).context("cannot copy the buckets")?;
+        Ok(Counts {
+            files: copied.files,
+            bytes: copied.bytes,
+        })
     }
 
     /// Deletes the files of what was deleted, and what is too old, until `stop` says so.

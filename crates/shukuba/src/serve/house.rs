@@ -137,6 +137,7 @@ impl House {
             dir: path.to_owned(),
             live: live.clone(),
             queues: queues.clone(),
+            buckets: buckets.clone(),
             ledger: notifiers.ledger.clone(),
             log: work.log.clone(),
             notifiers: notifiers.clone(),

@@ -11,7 +11,7 @@
 //! - [`notify`]: what the service manager is told
 
 mod admin;
-mod buckets;
+pub(crate) mod buckets;
 mod counts;
 mod demand;
 mod drift;

@@ -1,6 +1,6 @@
 //! `backup`: a copy of all that is durable, made while serving.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -27,25 +27,17 @@ pub(super) async fn backup(desk: &Desk, input: Bytes) -> Answer {
     if !to.is_absolute() {
         return Err(refuse("`to` is not an absolute path"));
     }
-    let (dir, queues) = (desk.dir.clone(), desk.queues.clone());
+    let (dir, queues, buckets) = (desk.dir.clone(), desk.queues.clone(), desk.buckets.clone());
     // Nothing may be sealed and dropped from the journal between the copy of the journal and that of the results; what is
     // in both is found twice and counted once.
-    let copied =
-        tokio::task::spawn_blocking(move || copy(&dir, &to, queues.journal(), with_master_key))
-            .await;
+    let copied = tokio::task::spawn_blocking(move || {
+        keep::backup(&dir, &to, queues.journal(), &buckets, with_master_key)
+    })
+    .await;
     match copied {
         Ok(Ok(report)) => write(&report),
         Ok(Err(error)) if error.is::<Usage>() => Err(refuse(format!("{error:#}"))),
         Ok(Err(error)) => Err(failed("the backup failed", error.as_ref())),
         Err(error) => Err(failed("the backup failed", &error)),
     }
-}
-
-fn copy(
-    from: &Path,
-    to: &Path,
-    journal: &store::Journal,
-    with_master_key: bool,
-) -> anyhow::Result<keep::Report> {
-    keep::backup(from, to, journal, with_master_key)
 }

@@ -27,6 +27,7 @@ use futures_util::future::{BoxFuture, LocalBoxFuture};
 use gateway::Admin;
 use sqs::Queues;
 
+use super::buckets::Buckets;
 use super::live::Live;
 use super::log::Log;
 use super::notifiers::Notifiers;
@@ -194,6 +195,7 @@ pub(super) struct Desk {
     pub(super) dir: PathBuf,
     pub(super) live: Arc<Live>,
     pub(super) queues: Arc<Queues>,
+    pub(super) buckets: Buckets,
     pub(super) ledger: Arc<Ledger>,
     pub(super) log: Arc<Log>,
     pub(super) notifiers: Arc<Notifiers>,
