@@ -8,6 +8,7 @@
 //! - [`trails`]: [`Trails`], all of it together, and what runs in the background
 //! - [`verify`]: whether everything is as it was written
 //! - [`history`]: records found by what they are, newest first
+//! - [`search`]: records found by several things at once, for people
 //! - [`ops`]: the operations on the wire
 //! - [`recorder`]: from what the gateway tells of a call to a record
 //! - [`record`]: the record of a call, what never stands in it, and what it can be looked up by
@@ -20,6 +21,7 @@ mod ledger;
 pub mod ops;
 pub mod record;
 pub mod recorder;
+pub mod search;
 pub mod seen;
 pub mod spool;
 pub mod trails;

@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 pub(crate) mod memory;
+mod nowhere;
 mod permission;
 
 use std::fmt;
@@ -12,6 +13,7 @@ use std::fmt;
 use async_trait::async_trait;
 use bytes::Bytes;
 
+pub use nowhere::Nowhere;
 pub use permission::Permission;
 
 /// Keeps objects.
