@@ -11,7 +11,7 @@ use base::SystemClock;
 use gateway::SecretStore;
 use iam::Iam;
 use iam::identities::{self, LOG_FILE};
-use store::seal::MasterKeySource;
+use store::seal::{MasterKey, MasterKeySource};
 use store::{DataDir, Use};
 
 use crate::app::{self, App};
@@ -53,6 +53,11 @@ pub(crate) fn check_account(dir: &Path, server: &Server) -> anyhow::Result<()> {
 /// The secrets for receivers of a directory that has an account, and so a master key.
 pub(crate) fn secrets(dir: &Path) -> Result<SecretStore, gateway::secrets::Error> {
     SecretStore::open(dir, &master_key())
+}
+
+/// The master key of a directory that has an account.
+pub(crate) fn master(dir: &Path) -> anyhow::Result<MasterKey> {
+    Ok(MasterKey::load(dir, &master_key())?)
 }
 
 /// Makes account and administrator anew in a directory, or a backup, whose keys are lost.

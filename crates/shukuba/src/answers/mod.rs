@@ -5,10 +5,12 @@
 //! - [`results`]: the newest that pass a filter
 //! - [`dead`]: what was given up
 //! - [`replay`]: what is to be sent again
+//! - [`trail`]: what is asked of the trail of calls
 
 pub(crate) mod dead;
 pub(crate) mod replay;
 pub(crate) mod results;
+pub(crate) mod trail;
 pub(crate) mod why;
 
 use std::sync::Arc;

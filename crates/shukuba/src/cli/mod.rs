@@ -8,6 +8,7 @@ use crate::app::{self, App, Global};
 use crate::output::Format;
 
 mod api;
+mod audit;
 mod backup;
 mod check_data;
 mod config;
@@ -95,6 +96,8 @@ pub(crate) enum Command {
     Api(api::Args),
     /// Make, list and remove keys
     Key(key::Args),
+    /// Search the trail of calls, or verify that nothing of it was changed
+    Audit(audit::Args),
     /// Seal, list and remove the secrets that the settings name
     Secret(secret::Args),
     Import(import::Args),
@@ -134,6 +137,7 @@ impl Command {
             Self::Notifier(args) => notifier::run(app, args),
             Self::Api(args) => api::run(app, args),
             Self::Key(args) => key::run(app, args),
+            Self::Audit(args) => audit::run(app, args),
             Self::Secret(args) => secret::run(app, args),
             Self::RootPassword(args) => key::password(app, args),
             Self::Preset(args) => preset::run(app, args),

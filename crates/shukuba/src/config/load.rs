@@ -49,7 +49,9 @@ const OTHER_VARIABLES: [&str; 9] = [
     "SHUKUBA_MASTER_KEY_FILE",
     "SHUKUBA_BIN",
 ];
-const SECTIONS: [&str; 6] = ["server", "store", "s3", "notifier", "scaler", "results"];
+const SECTIONS: [&str; 7] = [
+    "server", "store", "s3", "trail", "notifier", "scaler", "results",
+];
 
 /// What nobody needs who only reads the data.
 const UNREAD: [&[&str]; 12] = [
@@ -162,6 +164,7 @@ fn found(config: &Config) -> Vec<Invalid> {
     let mut found = config.server.problems();
     found.extend(config.store.problems());
     found.extend(config.s3.problems());
+    found.extend(config.trail.problems());
     found.extend(config.delivery().problems());
     found
 }

@@ -4,6 +4,7 @@
 //!
 //! - [`server`]: `[server]` and `[store]`
 //! - [`s3`] has `[s3]`, objects in buckets
+//! - [`trail`]: `[trail]`
 //! - [`mod@load`]: reading, the environment, what is wrong and where
 //! - [`place`]: from a key to its line and column
 //! - [`reference`]: the reference page, made from the settings' own documentation
@@ -13,6 +14,7 @@ pub(crate) mod place;
 pub(crate) mod reference;
 pub(crate) mod s3;
 pub(crate) mod server;
+pub(crate) mod trail;
 
 use std::collections::BTreeMap;
 
@@ -22,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use load::{Loaded, check_sources, load, load_to_read, server_of, wrong};
 pub(crate) use server::{Server, Store};
+pub(crate) use trail::Trail;
 
 /// The whole file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -33,6 +36,8 @@ pub(crate) struct Config {
     pub(crate) store: Store,
     /// Objects in buckets.
     pub(crate) s3: s3::S3,
+    /// What is kept of calls, and how often trails deliver.
+    pub(crate) trail: Trail,
     /// The routes by name: 1 to 80 of `a-z`, `A-Z`, `0-9`, `-` and `_`. At most 1,000.
     pub(crate) routes: BTreeMap<String, Route>,
     /// The rules for receivers by host, the most specific first: the longest path of `host/path`, the host, the longest

@@ -11,6 +11,7 @@ const SOURCES: &[&str] = &[
     include_str!("mod.rs"),
     include_str!("server.rs"),
     include_str!("s3.rs"),
+    include_str!("trail.rs"),
     include_str!("../../../delivery/src/config/route.rs"),
     include_str!("../../../delivery/src/config/destination.rs"),
     include_str!("../../../delivery/src/config/success.rs"),
@@ -46,6 +47,10 @@ const SECTIONS: &[Section] = &[
     Section {
         head: "s3",
         of: "S3",
+    },
+    Section {
+        head: "trail",
+        of: "Trail",
     },
     Section {
         head: "routes.NAME",
@@ -124,12 +129,12 @@ const HEAD: &str = "# Settings
 One file, `shukuba.toml`: `--config FILE`, else `./shukuba.toml`, else `$XDG_CONFIG_HOME/shukuba/shukuba.toml`, else
 `/etc/shukuba/shukuba.toml`. Without any file there is one route, `s2s`, whose lines are URLs in the queue `s2s`.
 Over the file stands the environment, over that the arguments. `SHUKUBA_<SECTION>_<KEY>` sets a key of `server`,
-`store`, `s3`, `notifier`, `scaler` and `results`, such as `SHUKUBA_SCALER_INTERVAL=5s`.
+`store`, `s3`, `trail`, `notifier`, `scaler` and `results`, such as `SHUKUBA_SCALER_INTERVAL=5s`.
 Unknown keys are refused with the nearest known name; `shukuba config check` says all that is wrong, with its line.
 What a line may hold, and which rules a receiver has: [lines.md](../lines.md).
 
 `systemctl reload` (SIGHUP) reads the file again: routes, destinations, secrets, the notifier's and the scaler's settings
-change at once; `[server]`, `[store]`, `[s3]` (but `lifecycle_interval`) and `results.url` need a restart, and a reload that changes them says so.
+change at once; `[server]`, `[store]`, `[s3]` (but `lifecycle_interval`), `[trail]` and `results.url` need a restart, and a reload that changes them says so.
 
 Spans are `250ms`, `10s`, `5m`, `24h`, `15d`; sizes `512`, `64KiB`, `1MiB`; rates `1000/s`, `60/m`, `5/h`.
 ";
@@ -303,7 +308,9 @@ mod tests {
     fn the_page_names_every_key_that_serde_reads() {
         let config = crate::config::Config::without_file();
         let written = toml::Table::try_from(&config).unwrap();
-        for section in ["server", "store", "s3", "notifier", "scaler", "results"] {
+        for section in [
+            "server", "store", "s3", "trail", "notifier", "scaler", "results",
+        ] {
             let names: Vec<_> = variables().into_iter().map(|(_, path)| path).collect();
             for key in written[section]
                 .as_table()

@@ -32,6 +32,7 @@ use super::log::Log;
 use super::notifiers::Notifiers;
 use super::routes;
 use super::runtimes::Runtimes;
+use super::trail::Trail;
 use super::work::{self, Work};
 use crate::config::Server;
 use crate::{check, data};
@@ -48,6 +49,7 @@ pub(super) struct House {
     notifiers: Arc<Notifiers>,
     desk: Desk,
     work: Work,
+    trail: Trail,
     stop: watch::Sender<bool>,
     tasks: Mutex<JoinSet<()>>,
     // Last: the lock goes when all else is closed.
@@ -133,8 +135,16 @@ impl House {
             &work.sealing,
             &work.drifts,
         );
+        let trail = Trail::open(
+            path,
+            &now.config.trail,
+            (&account, &region),
+            &clock,
+            metrics.clone(),
+        )?;
         let desk = Desk {
             dir: path.to_owned(),
+            trail: trail.clone(),
             live: live.clone(),
             queues: queues.clone(),
             buckets: buckets.clone(),
@@ -151,12 +161,13 @@ impl House {
             region.clone(),
             account.clone(),
         ));
+        services.push(trail.service());
         let door = Door::new(DoorParts {
             services,
             rest: buckets.services(&region, &account),
             keys: identities.keys.clone(),
             authorizer: identities.authorizer.clone(),
-            recorder: Arc::new(CountingRecorder::new(metrics.clone())),
+            recorder: trail.recorder(Arc::new(CountingRecorder::new(metrics.clone()))),
             admin: Arc::new(desk.clone()),
             metrics,
             clock,
@@ -180,6 +191,7 @@ impl House {
             notifiers,
             desk,
             work,
+            trail,
             stop,
             tasks: Mutex::new(JoinSet::new()),
             _dir: dir,
@@ -227,6 +239,7 @@ impl House {
         tasks.spawn(work().seal());
         tasks.spawn(work().upkeep());
         tasks.spawn(work().balance());
+        self.trail.begin(&mut tasks, &self.work.stop);
     }
 
     /// The notifiers of a server that was killed are gone: nobody waits for their leases. The data directory's lock says
@@ -303,6 +316,7 @@ impl House {
                 tracing::error!(%error, "a task failed");
             }
         }
+        self.trail.end().await;
     }
 }
 

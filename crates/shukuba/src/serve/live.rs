@@ -51,6 +51,7 @@ impl Live {
         config.store = old.config.store.clone();
         config.s3.reserve_bytes = old.config.s3.reserve_bytes;
         config.s3.writes = old.config.s3.writes;
+        config.trail = old.config.trail.clone();
         config.results.url.clone_from(&old.config.results.url);
         let new = Now::of(config, &self.app.secrets())?;
         new.destinations.go_on(&old.destinations);
@@ -88,6 +89,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("[server]", old.server != new.server),
         ("[store]", old.store != new.store),
         ("[s3]", of_start(&old.s3) != of_start(&new.s3)),
+        ("[trail]", old.trail != new.trail),
         ("results.url", old.results.url != new.results.url),
     ];
     changes

@@ -5,6 +5,7 @@
 //! - [`live`]: the settings that hold now, and reading them again
 //! - [`routes`], [`route_queue`], [`log`], [`counts`], [`notifiers`], [`runtimes`]: delivery's ports over the queues of this process
 //! - [`buckets`]: objects, at the door and kept in order beside it
+//! - [`trail`]: the record of every call
 //! - [`promises`]: room for results while the disk is full
 //! - [`work`]: what runs beside the door; [`gauges`]: what the metrics show of it
 //! - [`admin`]: the operator's API
@@ -26,6 +27,7 @@ mod promises;
 mod route_queue;
 mod routes;
 mod runtimes;
+mod trail;
 mod waiting;
 mod work;
 

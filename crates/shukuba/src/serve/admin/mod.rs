@@ -13,6 +13,7 @@ mod route;
 mod scaler;
 mod statement;
 mod status;
+mod trail;
 mod why;
 
 use std::path::PathBuf;
@@ -32,6 +33,7 @@ use super::live::Live;
 use super::log::Log;
 use super::notifiers::Notifiers;
 use super::routes::LiveRoute;
+use super::trail::Trail;
 use super::work::Work;
 use crate::answers::{Answer, failed, read, refuse, write};
 
@@ -182,6 +184,18 @@ static CALLS: &[Call] = &[
         run: call!(forget::forget),
     },
     Call {
+        name: "trail-verify",
+        action: "shukuba:GetTrailReport",
+        is_offline: true,
+        run: call!(trail::verify),
+    },
+    Call {
+        name: "trail-search",
+        action: "shukuba:ListTrailEvents",
+        is_offline: true,
+        run: call!(trail::search),
+    },
+    Call {
         name: "backup",
         action: "shukuba:Backup",
         is_offline: true,
@@ -202,6 +216,7 @@ pub(super) struct Desk {
     pub(super) work: Work,
     pub(super) salt: Salt,
     pub(super) replays: Arc<Runs>,
+    pub(super) trail: Trail,
 }
 
 pub(super) use replay::Runs;
