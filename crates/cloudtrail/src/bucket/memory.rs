@@ -141,5 +141,5 @@ impl Buckets for Memory {
 #[tokio::test]
 async fn buckets_in_memory_do_what_buckets_must() {
     let memory = Memory::with_bucket("there");
-    super::contract(&memory, "there", "nowhere").await;
+    super::contract::buckets(&memory, "there", "nowhere").await;
 }

@@ -2,7 +2,11 @@
 //!
 //! A bucket is asked for its policy before each put: the trail is no more than a service whom the policy must allow, as
 //! CloudTrail is on AWS.
+//!
+//! - `contract` (feature `contract`): what every implementation must do
 
+#[cfg(any(test, feature = "contract"))]
+pub mod contract;
 #[cfg(test)]
 pub(crate) mod memory;
 mod nowhere;
@@ -90,37 +94,4 @@ pub enum Error {
         /// How.
         why: String,
     },
-}
-
-/// What every implementation of [`Buckets`] must do, on one that has the bucket `there` and not `nowhere`.
-///
-/// # Panics
-/// Where it does not.
-#[cfg(test)]
-pub(crate) async fn contract(buckets: &dyn Buckets, there: &str, nowhere: &str) {
-    let object = |text: &str| Object {
-        content: Bytes::copy_from_slice(text.as_bytes()),
-        metadata: vec![("signature".to_owned(), "00ff".to_owned())],
-    };
-    let is_missing =
-        |error: Error| matches!(error, Error::NoBucket { bucket } if bucket == nowhere);
-    assert!(is_missing(buckets.policy(nowhere).await.unwrap_err()));
-    assert!(is_missing(
-        buckets.put(nowhere, "a", object("1")).await.unwrap_err()
-    ));
-    assert!(is_missing(buckets.get(nowhere, "a").await.unwrap_err()));
-    assert_eq!(buckets.get(there, "a/b").await, Ok(None));
-    buckets.put(there, "a/b", object("1")).await.unwrap();
-    buckets.put(there, "a/b", object("2")).await.unwrap();
-    assert_eq!(buckets.get(there, "a/b").await, Ok(Some(object("2"))));
-    assert_eq!(buckets.get(there, "a").await, Ok(None));
-    assert!(is_missing(buckets.list(nowhere, "", "").await.unwrap_err()));
-    for key in ["a/d", "a/c", "b"] {
-        buckets.put(there, key, object("3")).await.unwrap();
-    }
-    let listed = async |prefix, after| buckets.list(there, prefix, after).await.unwrap();
-    assert_eq!(listed("a/", "").await, ["a/b", "a/c", "a/d"]);
-    assert_eq!(listed("a/", "a/c").await, ["a/d"]);
-    assert_eq!(listed("", "a/d").await, ["b"]);
-    assert_eq!(listed("x", "").await, [""; 0]);
 }

@@ -41,6 +41,8 @@ pub struct Wanted {
     pub since: Option<Timestamp>,
     /// Heads that somebody wrote down elsewhere.
     pub heads: Option<Heads>,
+    /// Whether the buckets are left out.
+    pub is_without_buckets: bool,
 }
 
 /// What was found.
@@ -50,6 +52,8 @@ pub struct Report {
     pub management_records: u64,
     /// Data records that were.
     pub data_records: u64,
+    /// Whether digests and log files were read; without a server they are not.
+    pub are_buckets_read: bool,
     /// Digests that are as they were written.
     pub digests: u64,
     /// Log files that are.
@@ -102,9 +106,15 @@ impl Trails {
             buckets,
             state: self.state(),
             since: wanted.since.unwrap_or(Timestamp::EPOCH),
-            report: Report::default(),
+            report: Report {
+                are_buckets_read: !wanted.is_without_buckets,
+                ..Report::default()
+            },
         };
         work.spools(wanted.heads).await?;
+        if wanted.is_without_buckets {
+            return Ok(work.report);
+        }
         let state = Arc::clone(&work.state);
         let is_wanted = |name: &str| wanted.trail.as_ref().is_none_or(|it| it == name);
         for trail in state.all().filter(|trail| is_wanted(&trail.name)) {

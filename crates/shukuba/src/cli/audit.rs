@@ -205,14 +205,21 @@ fn who(identity: &Value) -> String {
     }
 }
 
+const NOT_READ: &str = "not read: that needs a running server";
+
 fn verified(report: &Value) -> String {
     let findings = list(report, "findings");
     let mut rows = vec![
         ("management events", number(report, "management_records")),
         ("data events", number(report, "data_records")),
-        ("digests", number(report, "digests")),
-        ("log files", number(report, "log_files")),
     ];
+    match report.get("are_buckets_read") {
+        Some(Value::Bool(false)) => rows.push(("digests", NOT_READ.to_owned())),
+        _ => {
+            rows.push(("digests", number(report, "digests")));
+            rows.push(("log files", number(report, "log_files")));
+        }
+    }
     let found = |it: &Value| format!("{}: {}", text(it, "place"), text(it, "problem"));
     rows.extend(findings.iter().map(|it| ("NOT AS WRITTEN", found(it))));
     let verdict = match findings.len() {

@@ -22,7 +22,7 @@ pub(crate) struct Trail {
     pub(crate) file_every: Span,
     /// From how many bytes of events on a log file is put at once. 4KiB to 8MiB; default 1MiB.
     pub(crate) file_bytes: Size,
-    /// The time that a digest stands for. 10s to 1h; default 1h.
+    /// The time that a digest stands for. 1s to 1h; default 1h.
     pub(crate) digest_every: Span,
     /// How many LookupEvents a second are answered; the rest is told to come later. 1 to 10000; default 2, as AWS.
     pub(crate) lookups_per_second: u32,
@@ -54,7 +54,7 @@ impl Trail {
         let times = [
             ("keep", self.keep, secs(86_400), secs(3650 * 86_400)),
             ("file_every", self.file_every, secs(1), secs(3600)),
-            ("digest_every", self.digest_every, secs(10), secs(3600)),
+            ("digest_every", self.digest_every, secs(1), secs(3600)),
         ];
         let sizes = sizes.into_iter().filter_map(|(key, size, min, max)| {
             out_of_size(&format!("trail.{key}"), size, min, max)

@@ -136,7 +136,7 @@ impl House {
             &work.drifts,
         );
         let trail = Trail::open(
-            path,
+            (path, to),
             &now.config.trail,
             (&account, &region),
             &clock,

@@ -9,6 +9,7 @@ use cloudtrail::bucket::{Buckets, Nowhere};
 use cloudtrail::record::Place;
 use cloudtrail::recorder::TrailRecorder;
 use cloudtrail::{Parts, Trails};
+use store::Use;
 use store::disk::RealDisk;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -24,12 +25,14 @@ pub(crate) const DIR: &str = "trail";
 pub(super) struct Trail {
     pub(super) trails: Arc<Trails>,
     pub(super) buckets: Arc<dyn Buckets>,
+    /// Without a server there are no buckets to be read.
+    pub(super) to: Use,
 }
 
 impl Trail {
     /// Opens the trail of the data directory `dir`.
     pub(super) fn open(
-        dir: &Path,
+        (dir, to): (&Path, Use),
         settings: &config::Trail,
         (account, region): (&AccountId, &Region),
         clock: &Arc<dyn Clock>,
@@ -47,7 +50,11 @@ impl Trail {
             options: settings.options(),
         })?;
         let buckets = Arc::new(Nowhere);
-        Ok(Self { trails, buckets })
+        Ok(Self {
+            trails,
+            buckets,
+            to,
+        })
     }
 
     /// Its operations.

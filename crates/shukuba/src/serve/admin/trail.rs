@@ -4,6 +4,7 @@ use base::Timestamp;
 use bytes::Bytes;
 use cloudtrail::search::Search;
 use cloudtrail::verify::Wanted;
+use store::Use;
 
 use super::{Answer, Desk, failed, read, write};
 use crate::answers::{at_most, trail};
@@ -17,6 +18,7 @@ pub(super) async fn verify(desk: &Desk, input: Bytes) -> Answer {
         trail: input.trail,
         since: input.since.map(Timestamp::from_millis),
         heads: input.heads,
+        is_without_buckets: desk.trail.to == Use::Read,
     };
     let trail = &desk.trail;
     let report = trail.trails.verify(&*trail.buckets, &wanted).await;
