@@ -480,6 +480,10 @@ impl Unit {
         if refusal.is_new {
             self.halve();
         }
+        // Until its limit is found it is the rate that is looked for: a narrow window would hide it.
+        if refusal.is_early {
+            self.calm = f64::INFINITY;
+        }
     }
 
     /// Half as much in flight, and slowly upwards from there.

@@ -159,6 +159,65 @@ fn an_overloaded_receiver_is_sent_less() {
     assert!(refused < 0.2, "{refused}");
 }
 
+/// How long 6,000 take that all come at a time, to one receiver.
+fn takes(traits: QueueTraits, kind: Kind, from: Duration) -> Duration {
+    let world = play_until(world(traits, 1, kind, &[(from, 6_000)]), from + MINUTE * 30);
+    let one = &world.receivers[&ONE];
+    assert_eq!(one.taken.len(), 6_000);
+    one.taken.iter().max().unwrap().saturating_sub(from)
+}
+
+/// Who refuses in its first moments and takes all afterwards is soon sent as much as if it had not.
+#[test]
+fn a_refusal_in_the_first_moments_is_soon_forgotten() {
+    let all: &[&'static [usize]] = &[&[1], &[2], &[13], &[40], &[300], &[13, 60], &[13, 60, 300]];
+    for (traits, from, numbers) in [
+        (EMBEDDED, ms(1), all),
+        (EMBEDDED, MINUTE * 7, &all[2..3]),
+        (SQS, ms(9_000), &all[5..6]),
+    ] {
+        let usual = takes(traits, Kind::Odd(&[]), from);
+        for numbers in numbers {
+            let took = takes(traits, Kind::Odd(numbers), from);
+            println!(
+                "{:?} from {from:?}, {numbers:?} refused: {took:?}, usually {usual:?}",
+                traits.retry_wait
+            );
+            assert!(
+                took <= usual + Duration::from_secs(15),
+                "{numbers:?}: {took:?}"
+            );
+        }
+    }
+}
+
+/// The pauses double while it refuses, so that it is sent to again after twice the time at most.
+#[test]
+fn who_refused_all_for_a_while_has_its_full_rate_soon_after() {
+    let secs = Duration::from_secs;
+    for (traits, from, begins, lasts) in [
+        (EMBEDDED, ms(1), ms(0), secs(1)),
+        (EMBEDDED, ms(1), ms(0), secs(20)),
+        (EMBEDDED, ms(1), ms(150), secs(5)),
+        (EMBEDDED, ms(1), ms(150), secs(20)),
+        (EMBEDDED, MINUTE * 7, ms(150), secs(20)),
+        (SQS, ms(9_000), ms(0), secs(5)),
+        (SQS, ms(9_000), secs(2), secs(20)),
+    ] {
+        let usual = takes(traits, Kind::Odd(&[]), from);
+        let away = Kind::Away {
+            from: from + begins,
+            to: from + begins + lasts,
+        };
+        let took = takes(traits, away, from);
+        println!(
+            "{:?} from {from:?}, away {begins:?} later for {lasts:?}: {took:?}, usually {usual:?}",
+            traits.retry_wait
+        );
+        assert!(took <= usual + lasts * 2 + secs(15), "{took:?}");
+    }
+}
+
 /// The odd 503 slows nobody down.
 #[test]
 fn the_odd_503_costs_nothing() {

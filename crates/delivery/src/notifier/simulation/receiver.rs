@@ -31,6 +31,10 @@ pub(super) enum Kind {
     Down { from: Duration, to: Duration },
     /// Every so many-th send gets 503.
     Sometimes { each: u64 },
+    /// Those of these numbers get 429 and nothing else is limited.
+    Odd(&'static [usize]),
+    /// 429 between two times, and nothing else is limited.
+    Away { from: Duration, to: Duration },
 }
 
 /// A receiver and what it saw.
@@ -127,6 +131,13 @@ impl Receiver {
             }
             Kind::Down { from, to } if (*from..*to).contains(&now) => dead,
             Kind::Down { .. } => taken,
+            Kind::Odd(numbers) if numbers.contains(&(self.widths.len() + 1)) => {
+                (usual, Some(429), None, None)
+            }
+            Kind::Away { from, to } if (*from..*to).contains(&now) => {
+                (usual, Some(429), None, None)
+            }
+            Kind::Odd(_) | Kind::Away { .. } => taken,
             Kind::Sometimes { each } => {
                 let is_refused = random.next_u64().is_multiple_of(*each);
                 (usual, Some(if is_refused { 503 } else { 200 }), None, None)

@@ -24,9 +24,20 @@ const DOUBLES_SECS: f64 = 30.0;
 const CUT_SOON_TO: f64 = 0.7;
 const CUT_MOST_TO: f64 = 0.5;
 
-/// What is learned the first time may be far too little, since a pause leaves a bucket full: it doubles in such a time until the
-/// next refusal. Chosen.
-const SEARCH_DOUBLES_SECS: f64 = 10.0;
+/// What the first refusals teach may be far too little, since a pause leaves a bucket full, or they meant no limit: after the
+/// first the rate doubles in such a time, and each of so many lets it take twice as long. Chosen: who refused once has its full
+/// rate again within ten seconds, and a limiter is met four times before its rate is taken for known.
+const SEARCH_DOUBLES: Duration = Duration::from_secs(1);
+const SEARCH_CUTS: u32 = 4;
+
+/// The first refusal teaches no rate where fewer were taken before it, or for less than [`MEASURE`]: what a receiver took in its
+/// first moments is what we had sent. Chosen: as many as are sent before the first answer.
+const FEW: u64 = 16;
+
+/// For how long a learned rate serves to plan with: it climbs by a tenth in that time. While it is looked for: so many times that
+/// in which it doubles. Chosen.
+const HOLDS: Duration = Duration::from_secs(30);
+const HOLDS_DOUBLES: u32 = 3;
 
 /// After so long without a refusal what was learned is forgotten. Chosen.
 const CALM: Duration = Duration::from_secs(900);
@@ -60,6 +71,8 @@ const LOT_TAKES: Duration = Duration::from_secs(1);
 pub(super) struct Adaptive {
     taken: u64,
     taken_at: Duration,
+    /// When a send last started; none before the first.
+    sent_at: Option<Duration>,
     /// When so many had been taken: up to two spans ago, and up to one.
     before: (Duration, u64),
     mark: (Duration, u64),
@@ -70,6 +83,8 @@ pub(super) struct Adaptive {
     cut_at: Duration,
     /// The pause of the refusals that go on; none while it takes what is sent.
     refusing: Option<Duration>,
+    /// How often it refused anew since what was learned was last forgotten.
+    cuts: u32,
     learned: Option<Box<Learned>>,
 }
 
@@ -79,8 +94,8 @@ struct Learned {
     per_sec: f64,
     /// The rate at the last cut.
     refused_per_sec: f64,
-    /// Whether it was learned the first time.
-    is_search: bool,
+    /// In what time it doubles, while what was learned may be far too little.
+    search: Option<Duration>,
     /// When the next send is due.
     due: Duration,
     started_at: Duration,
@@ -91,6 +106,8 @@ struct Learned {
 pub(super) struct Refusal {
     /// Whether it tells something new: not of the same round as the last one.
     pub(super) is_new: bool,
+    /// Whether its limit is not known yet.
+    pub(super) is_early: bool,
     /// How long the receiver is left alone.
     pub(super) pause: Duration,
 }
@@ -111,6 +128,20 @@ impl Adaptive {
         self.refusing.is_some()
     }
 
+    /// For how long what was learned serves to plan with; `None` where nothing was.
+    pub(super) fn holds_for(&self) -> Option<Duration> {
+        (!self.is_new()).then(|| {
+            self.search()
+                .map_or(HOLDS, |doubles| doubles * HOLDS_DOUBLES)
+        })
+    }
+
+    /// In what time the rate doubles while the limit is looked for.
+    fn search(&self) -> Option<Duration> {
+        let longer = 2_u32.saturating_pow(self.cuts.saturating_sub(1));
+        (self.cuts <= SEARCH_CUTS).then(|| SEARCH_DOUBLES * longer)
+    }
+
     /// When the next send may start.
     pub(super) fn due(&self) -> Duration {
         self.learned
@@ -129,7 +160,13 @@ impl Adaptive {
         let is_refusing = self.is_refusing();
         if mono > self.cut_at + CALM {
             self.learned = None;
+            self.cuts = 0;
         }
+        if self.is_rested(mono) {
+            self.before = (mono, self.taken);
+            self.mark = self.before;
+        }
+        self.sent_at = Some(mono);
         if let Some(learned) = &mut self.learned {
             learned.started(mono, is_refusing);
         }
@@ -160,6 +197,7 @@ impl Adaptive {
         self.cut_at = mono;
         let known = self.per_sec().unwrap_or_else(|| self.measured(mono));
         let per_sec = known * CUT_TO;
+        self.cuts = self.cuts.saturating_add(1).max(SEARCH_CUTS);
         self.learn(mono, per_sec);
         true
     }
@@ -192,8 +230,11 @@ impl Adaptive {
             self.cut_at = mono;
         }
         self.refusing = Some(pause);
-        let pause = asked.unwrap_or(pause);
-        Refusal { is_new, pause }
+        Refusal {
+            is_new,
+            is_early: self.cuts < SEARCH_CUTS,
+            pause: asked.unwrap_or(pause),
+        }
     }
 
     /// It takes again after it refused: what it took since before that is what it takes.
@@ -201,10 +242,14 @@ impl Adaptive {
         self.refusing = None;
         let measured = self.measured(mono);
         let is_soon = mono < self.before.0 + MEASURE;
+        self.cuts = self.cuts.saturating_add(1);
+        if self.cuts == 1 && (is_soon || self.taken - self.before.1 < FEW) {
+            return;
+        }
         let per_sec = match &self.learned {
             None => measured,
             Some(learned) if is_soon => learned.per_sec * CUT_SOON_TO,
-            Some(learned) if learned.is_search => measured.min(learned.per_sec * CUT_TO),
+            Some(learned) if self.search().is_some() => measured.min(learned.per_sec * CUT_TO),
             Some(learned) => {
                 (learned.per_sec * CUT_TO).min(measured.max(learned.per_sec * CUT_MOST_TO))
             }
@@ -214,12 +259,18 @@ impl Adaptive {
         self.mark = self.before;
     }
 
+    /// Whether nothing was sent for so long that nothing is known of the time before, though nothing held it back.
+    fn is_rested(&self, mono: Duration) -> bool {
+        let rest = MEASURE * 2;
+        let is_idle = self
+            .sent_at
+            .is_none_or(|at| mono > at.max(self.due()) + rest);
+        is_idle && !self.is_refusing()
+    }
+
     fn measure_anew(&mut self, mono: Duration) {
-        // After a rest nothing is known of the time before.
-        let is_rested = mono > self.mark.0 + MEASURE * 2;
-        let now = (mono, self.taken - 1);
-        self.before = if is_rested { now } else { self.mark };
-        self.mark = now;
+        self.before = self.mark;
+        self.mark = (mono, self.taken - 1);
     }
 
     /// What it took a second of late.
@@ -236,7 +287,7 @@ impl Adaptive {
         self.learned = Some(Box::new(Learned {
             per_sec,
             refused_per_sec: per_sec / CUT_TO,
-            is_search: self.learned.is_none(),
+            search: self.search(),
             due: mono + Duration::from_secs_f64(1.0 / per_sec),
             started_at: mono,
         }));
@@ -258,8 +309,8 @@ impl Learned {
 
     fn climb(&mut self, span: Duration) {
         let secs = span.as_secs_f64();
-        if self.is_search {
-            self.per_sec *= (secs / SEARCH_DOUBLES_SECS).min(1.0).exp2();
+        if let Some(search) = self.search {
+            self.per_sec *= (secs / search.as_secs_f64()).min(1.0).exp2();
         } else if self.per_sec < self.refused_per_sec * BEYOND {
             self.per_sec += self.refused_per_sec * CLIMB_PER_SEC * secs;
         } else {

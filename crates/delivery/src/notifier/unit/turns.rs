@@ -13,9 +13,6 @@ const TURN_MAX: Duration = Duration::from_secs(600);
 /// as the message has waited already, so that the number of trips grows with the logarithm of the queue. Chosen.
 const TURNS_ESTIMATED: f64 = 1000.0;
 
-/// The furthest turn by a learned rate for what has not waited as long already. Chosen: it climbs by a tenth in that time.
-const TURNS_LEARNED: Duration = Duration::from_secs(30);
-
 /// How long what waits for a paused destination is put off: as long as it has waited, between these. The queues of this
 /// process make it due when the destination goes on; elsewhere nobody can, and the second is when that shows at the latest.
 const PAUSED_AWAY_MIN: Duration = Duration::from_secs(2);
@@ -76,7 +73,6 @@ impl Unit {
         if let Some(turn) = self.turn_of_breaker(at.mono, waiter, random) {
             return turn;
         }
-        let is_learned = self.adaptive.per_sec().is_some();
         let bucket_per_sec = self.least_rate(bucket_per_sec);
         if bucket_per_sec.is_none() && self.is_guessed(at.mono, waiter.is_busy) {
             return self.short_turn(at.mono, random);
@@ -87,12 +83,11 @@ impl Unit {
         self.next_turn = self.next_turn.max(earliest) + Duration::from_secs_f64(step);
         let wait = self.next_turn.saturating_sub(at.mono);
         let furthest = match bucket_per_sec {
-            None if !self.is_failing => {
-                Duration::from_secs_f64(step * TURNS_ESTIMATED).max(waiter.age)
-            }
+            _ if self.is_failing => TURN_MAX,
             // A learned rate is soon another one.
-            _ if is_learned && !self.is_failing => TURNS_LEARNED.max(waiter.age),
-            _ => TURN_MAX,
+            _ if let Some(holds_for) = self.adaptive.holds_for() => holds_for.max(waiter.age / 2),
+            None => Duration::from_secs_f64(step * TURNS_ESTIMATED).max(waiter.age),
+            Some(_) => TURN_MAX,
         };
         let furthest = furthest.clamp(HOLD, TURN_MAX);
         if wait <= furthest {
