@@ -6,6 +6,7 @@ mod deadlines;
 mod fairness;
 mod limits;
 mod order;
+mod rates;
 mod receiver;
 mod scenes;
 
@@ -63,6 +64,8 @@ struct Scene {
     /// One more line every so many ticks goes to a receiver that takes connections and never answers.
     hung_every: Option<u32>,
     weighed: Option<Weighed>,
+    /// How much of its time the thread of each notifier works.
+    load: f64,
 }
 
 /// Receivers of different weights, [`FIRST`] and on, that all have more than fits into the slots.
@@ -203,8 +206,9 @@ impl World {
         for _ in 0..scene.dead_backlog {
             world.send_lines(&[0]);
         }
-        for _ in 0..scene.limited.map_or(0, |limited| limited.backlog) {
-            world.send_lines(&[LIMITED]);
+        let backlog = vec![LIMITED; scene.limited.map_or(0, |limited| limited.backlog)];
+        for message in backlog.chunks(scene.lines) {
+            world.send_lines(message);
         }
         if let Some(weighed) = scene.weighed {
             for _ in 0..weighed.backlog {
@@ -429,6 +433,7 @@ impl World {
             return;
         };
         dispatcher.set_in_flight_share(share);
+        dispatcher.set_load(self.scene.load);
         let mut actions = Vec::new();
         dispatcher.act(at, &mut actions);
         let wake = dispatcher.wake_at();
@@ -589,4 +594,17 @@ impl World {
         }
         self
     }
+}
+
+/// Plays until a time.
+fn play_until(mut world: World, until: Duration) -> World {
+    while let Some((key, event)) = world.events.pop_first() {
+        if world.is_over() || key.0 >= until {
+            world.events.insert(key, event);
+            break;
+        }
+        world.now = key.0;
+        world.step(event);
+    }
+    world
 }

@@ -59,6 +59,9 @@ const WINDOW_FIRST: f64 = 16.0;
 const ENOUGH_LOADED: (f64, f64) = (32.0, 2.0);
 const ENOUGH: (f64, f64) = (64.0, 4.0);
 
+/// What is in flight at least where a rate is known, over what it comes to by the mean latency; chosen: answers come in lumps.
+const PACED: f64 = 2.0;
+
 /// By what part of the difference the least latency follows the mean with each send, while no more is in flight than is always
 /// enough; chosen: a receiver that became slower is known as such after some ten thousand sends.
 const LEAST_FOLLOWS: f64 = 1.0 / 16_384.0;
@@ -256,7 +259,14 @@ impl Unit {
         let mut latency = self.latency_secs.unwrap_or(LATENCY_ASSUMED_SECS).max(1e-5);
         // Nothing ended for so long: it takes at least that long.
         latency = latency.max(self.silent_for(mono).as_secs_f64());
-        let mut rate = self.window.max(1.0) / latency;
+        // A window that still grows says little of one whose rate is known, and turns by it are given for minutes ahead.
+        let is_growing = bucket_per_sec.is_some() && self.calm.is_infinite();
+        let most = if is_growing {
+            f64::from(self.cap)
+        } else {
+            self.window
+        };
+        let mut rate = most.max(1.0) / latency;
         // Of one that has not answered yet nothing is known but its rate: what came in the first moments would get turns by a guess
         // that is too low, and the receiver would be idle until then.
         if let (None, Some(per_sec)) = (self.latency_secs, bucket_per_sec)
@@ -432,7 +442,9 @@ impl Unit {
         let (always, times) = if is_loaded { ENOUGH_LOADED } else { ENOUGH };
         let latency = self.latency_secs.unwrap_or(LATENCY_ASSUMED_SECS);
         let own = (self.latency_least_secs / latency.max(1e-6)).min(1.0);
-        always + times * own * self.window
+        // What is paced does not wait there; that answers wait for us must not keep it from its rate.
+        let paced = self.rules.rate_per_sec.map_or(0.0, |rate| rate * latency);
+        (always + times * own * self.window).max(paced * PACED)
     }
 
     /// It answered what began at that time: it is not broken.
@@ -532,7 +544,16 @@ mod tests {
 
     /// The window of a receiver that answers within a millisecond, and then some rounds within `millis`.
     fn window(millis: u64, is_loaded: bool) -> f64 {
-        let mut unit = Unit::new("a".into(), Arc::default());
+        window_at(None, millis, is_loaded)
+    }
+
+    /// The same where its rules have a rate.
+    fn window_at(rate_per_sec: Option<f64>, millis: u64, is_loaded: bool) -> f64 {
+        let rules = DestinationRules {
+            rate_per_sec,
+            ..DestinationRules::default()
+        };
+        let mut unit = Unit::new("a".into(), Arc::new(rules));
         unit.set_limits(256, 1.0, 1.0);
         let at = Moment {
             wall: base::Timestamp::EPOCH,
@@ -558,5 +579,12 @@ mod tests {
         assert!((64.0..96.0).contains(&calm), "{calm}");
         // What the receiver itself takes is no reason to hold back, nor is a little more under load.
         assert_eq!((window(1, true), window(3, false)), (256.0, 256.0));
+    }
+
+    /// 1,000 a second that take 50 ms each are 50 at once (Little's law).
+    #[test]
+    fn a_loaded_thread_keeps_nobody_from_its_rate() {
+        let paced = window_at(Some(1_000.0), 50, true);
+        assert!((50.0..128.0).contains(&paced), "{paced}");
     }
 }

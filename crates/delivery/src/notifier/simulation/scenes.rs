@@ -22,6 +22,7 @@ pub(super) fn scene(traits: QueueTraits) -> Scene {
         lines_per_tick: 2,
         hung_every: None,
         weighed: None,
+        load: 0.0,
     }
 }
 
