@@ -10,7 +10,7 @@
 //! - [`sign`]: signs with an implementation that is not ours
 //! - [`server`], [`sink`], [`wrk`]: the processes that take part; [`process`]: what the kernel says of them
 //! - [`receivers`]: receivers within this process that note when requests come
-//! - [`disk`]: what the disk itself can do
+//! - [`disk`]: what the disk itself can do; [`pace`]: ticks; [`spread`]: what many turns say together
 
 use std::process::ExitCode;
 
@@ -18,12 +18,14 @@ mod disk;
 mod figure;
 mod http;
 mod load;
+mod pace;
 mod process;
 mod queue;
 mod receivers;
 mod server;
 mod sign;
 mod sink;
+mod spread;
 mod wrk;
 
 /// How much work a figure does.

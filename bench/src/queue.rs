@@ -41,14 +41,6 @@ pub(crate) fn batch_of_ten(url: &str, message: &str) -> String {
     json!({ "QueueUrl": url, "Entries": entries }).to_string()
 }
 
-/// The body of a SendMessageBatch of up to ten messages.
-pub(crate) fn batch(url: &str, messages: &[String]) -> String {
-    let entry =
-        |(n, message): (usize, &String)| json!({ "Id": n.to_string(), "MessageBody": message });
-    let entries: Vec<Value> = messages.iter().enumerate().map(entry).collect();
-    json!({ "QueueUrl": url, "Entries": entries }).to_string()
-}
-
 /// The body of a SendMessage.
 pub(crate) fn single(url: &str, message: &str) -> String {
     json!({ "QueueUrl": url, "MessageBody": message }).to_string()

@@ -8,13 +8,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
 use super::show;
 use crate::http::Connection;
 use crate::server::{Access, Server, parent};
-use crate::{Size, disk, queue, sign};
+use crate::{Size, disk, pace, queue, sign};
 
 const RATE_PER_SEC: u64 = 200;
 /// Warm connections that take turns, so that one slow answer does not hold up the next send.
@@ -98,7 +97,7 @@ async fn send_all(
     }
     warm_up(access, url, &lanes).await?;
     let begun = Instant::now() + Duration::from_secs(2);
-    let mut ticks = ticks(begun, pace, count);
+    let mut ticks = pace::ticks(begun, pace, count);
     let mut due = Vec::new();
     let mut sends = Vec::new();
     for n in 0..count {
@@ -119,22 +118,6 @@ async fn send_all(
         send.await??;
     }
     Ok(due)
-}
-
-/// `count` ticks from `begun` on. The runtime's own timers go by whole milliseconds, which would be charged to the server.
-fn ticks(begun: Instant, pace: Duration, count: u64) -> mpsc::UnboundedReceiver<()> {
-    let (sender, ticks) = mpsc::unbounded_channel();
-    std::thread::spawn(move || {
-        let mut at = begun;
-        for _ in 0..count {
-            std::thread::sleep(at.saturating_duration_since(Instant::now()));
-            if sender.send(()).is_err() {
-                return;
-            }
-            at += pace;
-        }
-    });
-    ticks
 }
 
 async fn warm_up(
