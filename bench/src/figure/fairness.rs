@@ -1,12 +1,13 @@
 //! Whether receivers that are not well move the others: the p99 of 1,000 without and with one that hangs, and of 50 beside a dead, a
 //! slow and a limited one.
 //!
-//! Three servers take turns of two seconds under the same steady load: two without, and one beside. They run all the while, and each
-//! is of its own, since what is broken cannot be made whole again within one: what waits for it would go on in the turns without.
-//! Each round gives the ratio of
-//! the one to the two, and of the two to each other, which says what the machine does by itself. The figure is the median over
-//! many rounds: a stall spoils a round, not the figure. It is taken in memory, where no disk hides what the server does, and on the
-//! disk, with a paced fdatasync beside.
+//! Three servers run side by side and take turns of a hundredth of a second under one steady load: two without, and one beside. So a stall
+//! of the machine or the disk meets all of them alike. Each is of its own, since what is broken cannot be made whole again within
+//! one: what waits for it would go on in the turns without.
+//!
+//! A round of many turns gives the ratio of the p99 beside to those without, and of these two to each other, which says what the
+//! machine does by itself. The figure is the median over the rounds. It is taken in memory, where no disk hides what the
+//! server does, and on the disk, with a paced fdatasync beside.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -15,22 +16,22 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use tokio::task::LocalSet;
 
-use self::side::{Sent, Side};
+use self::side::{PER_SEC, Sent, Side};
 use super::show;
 use crate::receivers::{self, Arrivals, Manner};
 use crate::server::parent;
 use crate::spread::{self, Spread};
-use crate::{Size, disk};
+use crate::{Size, disk, pace};
 
 mod side;
 
-/// Before all turns: what new connections cost, and what one that hangs does before it is known as such, are no part of it.
-const WARM_UP: Duration = Duration::from_secs(5);
-/// What is measured of each turn, after the time in which its load begins. Chosen: short, so that what the machine does meets
-/// neighbours alike, and long enough that its p99 is the tenth of a thousand.
-const LEAD_IN: Duration = Duration::from_millis(500);
-const TURN: Duration = Duration::from_secs(2);
-const ROUNDS: u64 = 40;
+/// Lines of a turn. Chosen: a hundredth of a second, less than a stall that makes a p99.
+const TURN: u64 = 5;
+/// Turns that come first: what new connections cost, and what one that hangs does before it is known as such, are no part of it.
+const WARM_UP_TURNS: u64 = 800;
+/// Turns of each server in a round, which takes fifteen seconds. Chosen: its p99 is the twenty-fifth of 2,400 lines.
+const TURNS: u64 = 480;
+const ROUNDS: u64 = 20;
 /// A line that has not arrived for so long is charged with it.
 const ARRIVES_WITHIN: Duration = Duration::from_secs(10);
 /// The fdatasync that goes on beside.
@@ -62,34 +63,34 @@ const CASES: [Case; 2] = [
 ];
 
 pub(crate) async fn run(size: Size) -> Result<()> {
-    let rounds = usize::try_from(size.of(ROUNDS).max(3))?;
+    let rounds = size.of(ROUNDS).max(3);
     for (place, is_disk) in [(PathBuf::from("/dev/shm"), false), (parent(), true)] {
         let of_place = if is_disk { "on the disk" } else { "in memory" };
         for case in &CASES {
             println!("\n## {}, {of_place}: p99 of the others", case.what);
-            let turns = LocalSet::new()
+            let rounds = LocalSet::new()
                 .run_until(measure(case, &place, rounds))
                 .await?;
-            tell(&turns);
+            tell(&rounds);
             if is_disk {
-                tell_disk(&turns);
+                tell_disk(&rounds);
             }
         }
     }
     Ok(())
 }
 
-/// What one turn gave, sorted.
-struct Turn {
+/// What one round gave of one server: its lines, and the disk meanwhile; sorted.
+struct Round {
     times: Vec<Duration>,
     disk: Vec<Duration>,
 }
 
-/// The turns of the first server without, of the second, and of the one beside.
-type Turns = [Vec<Turn>; 3];
+/// The rounds of the first server without, of the second, and of the one beside.
+type Rounds = [Vec<Round>; 3];
 const NAMES: [&str; 3] = ["without", "without, the second server", "beside"];
 
-async fn measure(case: &Case, place: &Path, rounds: usize) -> Result<Turns> {
+async fn measure(case: &Case, place: &Path, rounds: u64) -> Result<Rounds> {
     let arrivals = Arrivals::default();
     let mut healthy = Vec::new();
     for _ in 0..case.receivers - case.unwell.len() {
@@ -101,43 +102,67 @@ async fn measure(case: &Case, place: &Path, rounds: usize) -> Result<Turns> {
     }
     let mut sides = Vec::new();
     for (number, unwell) in (0..).zip([&[][..], &[], &unwell]) {
-        let mut side = Side::start(place, number, &healthy, unwell).await?;
-        side.send(WARM_UP).await?;
-        sides.push(side);
+        sides.push(Side::start(place, number, &healthy, unwell).await?);
+    }
+    take_turns(&mut sides, WARM_UP_TURNS).await?;
+    for side in &mut sides {
+        side.finish().await?;
     }
     let disk = disk::Beside::start(parent(), DISK_BYTES, DISK_PACE);
-    let mut turns = Turns::default();
-    for round in 0..rounds {
-        for which in order(round) {
-            turns[which].push(turn(&mut sides[which], &arrivals, &disk).await?);
+    let mut all = Rounds::default();
+    for _ in 0..rounds {
+        arrivals.borrow_mut().clear();
+        let begun = Instant::now();
+        take_turns(&mut sides, TURNS).await?;
+        for (side, rounds) in sides.iter_mut().zip(&mut all) {
+            let times = times(&side.finish().await?, &arrivals).await;
+            let disk = disk.between(begun, Instant::now());
+            rounds.push(Round { times, disk });
         }
     }
-    Ok(turns)
+    Ok(all)
 }
 
-/// Who begins changes from round to round, and who follows whom.
-fn order(round: usize) -> [usize; 3] {
+/// So many turns of each at a steady pace, with no gap between them.
+async fn take_turns(sides: &mut [Side], turns: u64) -> Result<()> {
+    for side in &mut *sides {
+        side.prepare(TURN * turns)?;
+    }
+    let begun = Instant::now() + Duration::from_millis(20);
+    let pace = Duration::from_secs(1) / u32::try_from(PER_SEC)?;
+    let mut ticks = pace::ticks(begun, pace, TURN * turns * sides.len() as u64);
+    for turn in 0..usize::try_from(turns)? {
+        for which in order(turn) {
+            for _ in 0..TURN {
+                ticks.recv().await;
+                sides[which].send();
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Who begins changes from turn to turn, and who follows whom.
+fn order(turn: usize) -> [usize; 3] {
     let mut order = [0, 1, 2];
-    if round % 2 == 1 {
+    if turn % 2 == 1 {
         order.reverse();
     }
-    order.rotate_left(round / 2 % 3);
+    order.rotate_left(turn / 2 % 3);
     order
 }
 
-async fn turn(side: &mut Side, arrivals: &Arrivals, disk: &disk::Beside) -> Result<Turn> {
-    arrivals.borrow_mut().clear();
-    let begun = Instant::now() + LEAD_IN;
-    let sent = side.send(LEAD_IN + TURN).await?.since(begun);
-    let ended = Instant::now();
-    while arrived(&sent, arrivals).len() < sent.len() && ended.elapsed() < ARRIVES_WITHIN {
+/// What the lines took once all have arrived, or had the time for it; sorted.
+async fn times(sent: &Sent, arrivals: &Arrivals) -> Vec<Duration> {
+    let begun = Instant::now();
+    let mut times = arrived(sent, arrivals);
+    while times.len() < sent.len() && begun.elapsed() < ARRIVES_WITHIN {
         tokio::time::sleep(Duration::from_millis(20)).await;
+        times = arrived(sent, arrivals);
     }
-    let mut times = arrived(&sent, arrivals);
     times.resize(sent.len(), ARRIVES_WITHIN);
     times.sort_unstable();
-    let disk = disk.between(begun, ended);
-    Ok(Turn { times, disk })
+    times
 }
 
 /// From when each line was sent to its first arrival.
@@ -149,11 +174,11 @@ fn arrived(sent: &Sent, arrivals: &Arrivals) -> Vec<Duration> {
     took.collect()
 }
 
-fn tell(turns: &Turns) {
+fn tell(rounds: &Rounds) {
     let ratios = |of: &dyn Fn([f64; 3]) -> f64| {
-        let [first, second, beside] = turns.each_ref().map(|turns| p99s(turns));
-        let rounds = first.iter().zip(second).zip(beside);
-        let ratios: Vec<f64> = rounds
+        let [first, second, beside] = rounds.each_ref().map(|rounds| p99s(rounds));
+        let p99s = first.iter().zip(second).zip(beside);
+        let ratios: Vec<f64> = p99s
             .map(|((first, second), beside)| of([*first, second, beside]))
             .collect();
         spread::of(&ratios)
@@ -162,26 +187,26 @@ fn tell(turns: &Turns) {
     show_spread("beside over without", beside, "", "<= 1.10");
     let machine = ratios(&|[first, second, _]| second / first);
     show_spread("without over without", machine, "", "the machine");
-    for (name, turns) in NAMES.iter().zip(turns) {
-        show_spread(name, spread::of(&p99s(turns)), "ms", "");
+    for (name, rounds) in NAMES.iter().zip(rounds) {
+        show_spread(name, spread::of(&p99s(rounds)), "ms", "");
     }
 }
 
-/// The p99 of all lines of all turns beside that of the disk meanwhile.
-fn tell_disk(turns: &Turns) {
-    for (name, turns) in NAMES.iter().zip(turns) {
-        let lines = p99_of_all(turns.iter().map(|turn| &turn.times));
-        let disk = p99_of_all(turns.iter().map(|turn| &turn.disk));
-        show(&format!("{name}: all turns at once"), lines, "ms", "");
+/// The p99 of all lines of all rounds beside that of the disk meanwhile.
+fn tell_disk(rounds: &Rounds) {
+    for (name, rounds) in NAMES.iter().zip(rounds) {
+        let lines = p99_of_all(rounds.iter().map(|round| &round.times));
+        let disk = p99_of_all(rounds.iter().map(|round| &round.disk));
+        show(&format!("{name}: all rounds at once"), lines, "ms", "");
         show("  a paced fdatasync meanwhile", disk, "ms", "");
         show("  over that", lines - disk, "ms", "<= +3");
     }
 }
 
-/// The p99 of each turn, in milliseconds.
-fn p99s(turns: &[Turn]) -> Vec<f64> {
-    let of = |turn: &Turn| p99_of_all([&turn.times].into_iter());
-    turns.iter().map(of).collect()
+/// The p99 of each round, in milliseconds.
+fn p99s(rounds: &[Round]) -> Vec<f64> {
+    let of = |round: &Round| p99_of_all([&round.times].into_iter());
+    rounds.iter().map(of).collect()
 }
 
 fn p99_of_all<'a>(times: impl Iterator<Item = &'a Vec<Duration>>) -> f64 {

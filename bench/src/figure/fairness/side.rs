@@ -1,18 +1,20 @@
 //! One of the servers that take turns, and its load.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Result;
 use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
 
 use crate::http::Connection;
 use crate::server::{Access, Server};
-use crate::{pace, queue, sign};
+use crate::{queue, sign};
 
-/// Lines a second for healthy receivers, each a message of its own, all receivers in turn.
+/// Lines a second for healthy receivers, each a message of its own, all receivers in turn. At whoever's turn it is.
 pub(super) const PER_SEC: u64 = 490;
 /// Warm connections that take turns, so that one slow answer does not hold up the next send.
 const CONNECTIONS: usize = 16;
@@ -41,9 +43,15 @@ pub(super) struct Side {
     lanes: Vec<Rc<Mutex<Connection>>>,
     healthy: Vec<SocketAddr>,
     unwell: Vec<SocketAddr>,
-    /// Lines sent to healthy receivers so far.
+    /// Lines for healthy receivers so far.
     sent: u64,
+    due: VecDeque<Bodies>,
+    at: Vec<Instant>,
+    calls: Vec<JoinHandle<Result<()>>>,
 }
+
+/// Requests of one tick: the line for a healthy receiver, and one for one that is not well where it is its turn.
+type Bodies = Vec<Vec<u8>>;
 
 /// Lines for healthy receivers: the first one's number, and when each was sent.
 pub(super) struct Sent {
@@ -56,15 +64,6 @@ impl Sent {
     pub(super) fn at(&self, number: u64) -> Option<Instant> {
         let place = usize::try_from(number.checked_sub(self.first)?).ok()?;
         self.at.get(place).copied()
-    }
-
-    /// Those that were sent from `time` on.
-    pub(super) fn since(self, time: Instant) -> Self {
-        let early = self.at.partition_point(|at| *at < time);
-        Self {
-            first: self.first + early as u64,
-            at: self.at[early..].to_vec(),
-        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -96,44 +95,14 @@ impl Side {
             unwell: unwell.to_vec(),
             // Numbers tell sides apart, since they have their receivers in common.
             sent: number * (UNWELL / 16),
+            due: VecDeque::new(),
+            at: Vec::new(),
+            calls: Vec::new(),
         })
     }
 
-    /// Sends for `span` at a steady pace.
-    pub(super) async fn send(&mut self, span: Duration) -> Result<Sent> {
-        let count = PER_SEC * u64::try_from(span.as_millis())? / 1_000;
-        let requests = self.requests(count)?;
-        let begun = Instant::now() + Duration::from_millis(20);
-        let first = self.sent;
-        self.sent += count;
-        let mut ticks = pace::ticks(
-            begun,
-            Duration::from_secs(1) / u32::try_from(PER_SEC)?,
-            count,
-        );
-        let mut at = Vec::with_capacity(requests.len());
-        let mut sends = Vec::new();
-        for (n, bodies) in requests.into_iter().enumerate() {
-            ticks.recv().await;
-            // The sender's own lateness is no part of it.
-            at.push(Instant::now());
-            let lane = self.lanes[n % CONNECTIONS].clone();
-            sends.push(tokio::task::spawn_local(async move {
-                let mut lane = lane.lock().await;
-                for body in &bodies {
-                    lane.call(body).await?;
-                }
-                anyhow::Ok(())
-            }));
-        }
-        for send in sends {
-            send.await??;
-        }
-        Ok(Sent { first, at })
-    }
-
-    /// Signed before they are due: of each tick, the line for a healthy receiver, and one for one that is not well where it is its turn.
-    fn requests(&self, count: u64) -> Result<Vec<Vec<Vec<u8>>>> {
+    /// Signs so many requests before they are due.
+    pub(super) fn prepare(&mut self, count: u64) -> Result<()> {
         let healthy = self.healthy.len() as u64;
         // Who is not well gets as much as a healthy one, or one line in a second where that is more.
         let every = healthy.min(PER_SEC);
@@ -145,15 +114,42 @@ impl Side {
                 &queue::single(&self.url, &line),
             )
         };
-        let mut all = Vec::new();
         for number in self.sent..self.sent + count {
             let place = usize::try_from(number % healthy)?;
             let mut bodies = vec![request(self.healthy[place], number)?];
             if let Some(unwell) = self.unwell.get(usize::try_from(number % every)?) {
                 bodies.push(request(*unwell, UNWELL + number)?);
             }
-            all.push(bodies);
+            self.due.push_back(bodies);
         }
-        Ok(all)
+        self.sent += count;
+        Ok(())
+    }
+
+    /// Sends the next that is due; its answer is awaited by [`Self::finish`].
+    pub(super) fn send(&mut self) {
+        let Some(bodies) = self.due.pop_front() else {
+            return;
+        };
+        let lane = self.lanes[self.at.len() % CONNECTIONS].clone();
+        // The sender's own lateness is no part of it.
+        self.at.push(Instant::now());
+        self.calls.push(tokio::task::spawn_local(async move {
+            let mut lane = lane.lock().await;
+            for body in &bodies {
+                lane.call(body).await?;
+            }
+            Ok(())
+        }));
+    }
+
+    /// What was sent since the last time, all of it answered.
+    pub(super) async fn finish(&mut self) -> Result<Sent> {
+        for call in self.calls.drain(..) {
+            call.await??;
+        }
+        let at = std::mem::take(&mut self.at);
+        let first = self.sent - (self.due.len() + at.len()) as u64;
+        Ok(Sent { first, at })
     }
 }
