@@ -11,6 +11,7 @@
 //! - [`result`]: the stored record of an attempt; [`results`]: where these records are kept; [`why`]: what became of one
 //! - [`presets`]: rules that receivers document of themselves
 //! - [`replay`]: sends again what had ended; [`dead`]: dead notifications, kept with their reason
+//! - [`recall`]: who is called back when a receiver answers again
 //! - [`scaler`]: how many notifiers run; [`share`]: what of every limit each has; [`apportion`]: what
 //!   each route has of a destination's; [`allot`]: what each notifier of one process has of its rate
 //! - [`making`]: requests made by templates; [`template`]: text that is filled in from a line, escaped for where it stands
@@ -35,6 +36,7 @@ pub mod notifier;
 pub mod port;
 pub mod presets;
 pub mod random;
+pub mod recall;
 pub mod recorded;
 pub mod replay;
 pub mod result;

@@ -27,5 +27,5 @@ pub use error::Error;
 pub use message::{Access, Message, Outgoing, Receive, Sender, Sent, Settle};
 pub use queues::{
     Counts, EMBEDDED_RECEIVE_MAX, Effort, Found, MoveTask, OpenFailed, Options, Page, Queue,
-    Queues, Sought, Standing,
+    Queues, Sought, Standing, Wait,
 };

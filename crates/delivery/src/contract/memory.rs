@@ -308,6 +308,27 @@ impl Model {
         self.wait(key, at, until);
     }
 
+    /// The wait that a message is in whose receive of `lease` was settled: its key, and which one.
+    #[must_use]
+    pub fn wait_after(&self, lease: &Lease) -> Option<(u64, Timestamp)> {
+        let key = lease.0.split_once(':')?.0.parse().ok()?;
+        Some((key, self.entries.get(&key)?.visible_at))
+    }
+
+    /// Makes messages due that wait still.
+    pub fn hasten(&mut self, at: Timestamp, waits: &[(u64, Timestamp)]) {
+        for (key, until) in waits {
+            if let Some(entry) = self.entries.get_mut(key)
+                && entry.visible_at == *until
+                && entry.lease.is_none()
+                && !entry.is_ready
+            {
+                entry.visible_at = at;
+                self.wait(*key, at, at);
+            }
+        }
+    }
+
     /// Settles outcomes.
     pub fn settle(&mut self, at: Timestamp, outcomes: &[Outcome]) {
         for outcome in outcomes {

@@ -10,6 +10,7 @@ use crate::allot::Allotments;
 use crate::apportion::Parts;
 use crate::config::DestinationRules;
 use crate::port::{Ask, FailureClass, Lease, Notification, Outcome};
+use crate::recall::Answering;
 use crate::share::Share;
 
 /// Now, on both clocks: the wall's for what is stored, the monotonic one for what runs.
@@ -119,6 +120,8 @@ pub struct Directives {
     pub is_paused: bool,
     /// Destinations that are paused, by their name in results.
     pub paused: Arc<BTreeSet<String>>,
+    /// Receivers that answer again, where others have found that out.
+    pub answering: Answering,
     /// Whether new sends may start; `false` when the disk is almost full (contract 20).
     pub may_start: bool,
 }
@@ -134,6 +137,7 @@ impl Default for Directives {
             turn: None,
             is_paused: false,
             paused: Arc::default(),
+            answering: Answering::default(),
             may_start: true,
         }
     }

@@ -307,7 +307,10 @@ enum Stay {
 /// When a line is to be tried again; `None` when it is finished.
 pub(super) fn goes_on(line: &LineOutcome) -> Option<Timestamp> {
     match line.verdict {
-        Verdict::RetryAt { at, .. } | Verdict::Later { at } | Verdict::Paused { at } => Some(at),
+        Verdict::RetryAt { at, .. }
+        | Verdict::Later { at }
+        | Verdict::Broken { at }
+        | Verdict::Paused { at } => Some(at),
         Verdict::Delivered | Verdict::Dead { .. } | Verdict::Expired { .. } => None,
     }
 }
@@ -323,7 +326,7 @@ fn together<'a>(lines: impl Iterator<Item = &'a LineOutcome>) -> Option<Timestam
     let (mut first_turn, mut last_retry) = (None, None);
     for line in lines {
         match line.verdict {
-            Verdict::Later { at } | Verdict::Paused { at } => {
+            Verdict::Later { at } | Verdict::Broken { at } | Verdict::Paused { at } => {
                 first_turn = Some(first_turn.map_or(at, |first: Timestamp| first.min(at)))
             }
             Verdict::RetryAt { at, .. } => last_retry = last_retry.max(Some(at)),

@@ -9,6 +9,7 @@ mod order;
 mod rates;
 mod receiver;
 mod scenes;
+mod told;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -18,15 +19,16 @@ use base::Timestamp;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
+use self::told::ALLOT_EVERY;
 use super::action::{Action, Directives, JobKey, MessageKey, Moment};
 use super::dispatcher::{Dispatcher, Setup};
-use crate::allot::{Waiting, allot};
 use crate::config::{self, DestinationRules, RouteFormat};
 use crate::contract::memory::{EMBEDDED, Model, SQS};
 use crate::destinations::Destinations;
 use crate::format::Format;
 use crate::port::*;
 use crate::random::Random;
+use crate::recall::Recall;
 use crate::share::Share;
 use crate::verdict::tests::attempt;
 
@@ -111,6 +113,7 @@ enum Event {
     Arrive(u64, usize),
     Start(usize),
     Allot,
+    Tell,
     Kill(usize),
     Wake(usize, u32),
     Receive(usize, u32, Ask, Duration),
@@ -155,6 +158,9 @@ struct World {
     sequence: u64,
     events: BTreeMap<(Duration, u64), Event>,
     model: Model,
+    /// Who is called back when a receiver answers again, where the queue can make a message due.
+    recall: Option<Recall<u64, Timestamp>>,
+    rules: Destinations,
     running: Vec<Running>,
     random: Random,
     limited: crate::limit::Bucket,
@@ -175,7 +181,6 @@ struct World {
 
 const SLOTS: u32 = 64;
 const TICK: Duration = Duration::from_millis(10);
-const ALLOT_EVERY: Duration = Duration::from_millis(50);
 
 fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -189,6 +194,8 @@ impl World {
             sequence: 0,
             events: BTreeMap::new(),
             model: Model::new(scene.traits, scene.in_flight_max),
+            recall: (scene.traits.retry_wait == RetryWait::Native).then(Recall::default),
+            rules: Destinations::new(&config::Settings::default(), &config::SystemSecrets).unwrap(),
             running: Vec::new(),
             random: Random::of_seed(scene.seed),
             limited: crate::limit::Bucket::new(20.0, 20.0, Duration::ZERO),
@@ -377,31 +384,6 @@ impl World {
         self.act(n);
     }
 
-    /// Gives notifiers of one process their parts of a rate by what waits with them.
-    fn allot(&mut self) {
-        let all = self.running.iter().enumerate();
-        let (places, waiting): (Vec<usize>, Vec<Waiting>) = all
-            .filter_map(|(n, one)| Some((n, one.dispatcher.as_ref()?.waiting())))
-            .unzip();
-        for (n, allotments) in places
-            .into_iter()
-            .zip(allot(&waiting, &self.destinations()))
-        {
-            let share = Share::part(n as u32, self.scene.notifiers as u32);
-            let directives = Directives {
-                share,
-                allots: true,
-                allotments,
-                ..Directives::default()
-            };
-            let life = self.running[n].life;
-            self.with(n, life, |dispatcher, at| dispatcher.direct(at, directives));
-        }
-        if !self.is_over() {
-            self.after(ALLOT_EVERY, Event::Allot);
-        }
-    }
-
     fn destinations(&self) -> Destinations {
         if let Some(weighed) = self.scene.weighed {
             return fairness::rules(weighed);
@@ -511,6 +493,7 @@ impl World {
             Event::Start(n) if self.running[n].dispatcher.is_none() => self.start(n),
             Event::Start(_) => {}
             Event::Allot => self.allot(),
+            Event::Tell => self.tell(),
             Event::Kill(n) => {
                 self.running[n].dispatcher = None;
                 self.running[n].life += 1;
@@ -565,6 +548,7 @@ impl World {
             Event::Release(leases, wait) => self.model.release(wall, &leases, wait),
             Event::Settle(n, life, keys, outcomes) => {
                 self.model.settle(wall, &outcomes);
+                self.call_back(&outcomes);
                 self.note_ends();
                 self.after(ms(1), Event::Settled(n, life, keys));
             }

@@ -128,6 +128,8 @@ pub(super) struct Unit {
     is_failing: bool,
     /// While it is open.
     breaker: Option<Box<Breaker>>,
+    /// How often it had come back when that was last told.
+    heard: u64,
     paced_until: Duration,
     /// When a send last ended, or the first one started.
     moved_at: Duration,
@@ -161,6 +163,7 @@ impl Unit {
             failures: 0,
             is_failing: false,
             breaker: None,
+            heard: 0,
             paced_until: Duration::ZERO,
             moved_at: Duration::ZERO,
             blocked_until: Duration::ZERO,

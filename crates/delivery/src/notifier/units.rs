@@ -268,6 +268,13 @@ impl Units {
             }
         }
         self.units = units;
+        let answering = self.directives.answering.clone();
+        for (receiver, times) in answering.iter() {
+            let id = self.by_receiver.get(&**receiver).copied();
+            if let Some(unit) = id.and_then(|id| self.get_mut(id)) {
+                unit.answers_others(mono, *times);
+            }
+        }
     }
 
     pub(super) fn directives(&self) -> &Directives {

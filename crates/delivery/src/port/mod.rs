@@ -291,6 +291,11 @@ pub enum Verdict {
         /// When, at the earliest.
         at: Timestamp,
     },
+    /// Not tried because the receiver does not answer: as [`Verdict::Later`]; due when it does where the queue sees to that.
+    Broken {
+        /// When at the latest.
+        at: Timestamp,
+    },
     /// Not tried because the destination rests: as [`Verdict::Later`], and due when the queue hears that it goes on.
     Paused {
         /// When at the latest.

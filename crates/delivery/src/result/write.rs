@@ -140,7 +140,7 @@ impl Writer {
             Verdict::RetryAt { .. } => Decision::Retry,
             Verdict::Dead { .. } => Decision::Dead,
             Verdict::Expired { .. } => Decision::Expired,
-            Verdict::Later { .. } | Verdict::Paused { .. } => return None,
+            Verdict::Later { .. } | Verdict::Broken { .. } | Verdict::Paused { .. } => return None,
         };
         self.put_head(out, at, outcome, line, decision);
         put_count(out, "line", line.line.into());
@@ -199,7 +199,10 @@ impl Writer {
                 put_member(out, "reason", &self.masked(&reason.to_string()));
             }
             Verdict::Expired { deadline } => put_member(out, "reason", &deadline.to_string()),
-            Verdict::Delivered | Verdict::Later { .. } | Verdict::Paused { .. } => {}
+            Verdict::Delivered
+            | Verdict::Later { .. }
+            | Verdict::Broken { .. }
+            | Verdict::Paused { .. } => {}
         }
     }
 

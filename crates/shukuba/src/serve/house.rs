@@ -30,6 +30,7 @@ use super::identities::Identities;
 use super::live::{Live, Now};
 use super::log::Log;
 use super::notifiers::Notifiers;
+use super::recalls::Recalls;
 use super::routes;
 use super::runtimes::Runtimes;
 use super::trail::Trail;
@@ -94,6 +95,7 @@ impl House {
             host: data::host(),
             started: AtomicU64::new(0),
             promises: Arc::default(),
+            recalls: Recalls::default(),
             running: Mutex::default(),
         });
         let (stop, stopped) = watch::channel(false);

@@ -6,7 +6,7 @@
 //! - [`routes`], [`route_queue`], [`log`], [`counts`], [`notifiers`], [`runtimes`]: delivery's ports over the queues of this process
 //! - [`buckets`]: objects, at the door and kept in order beside it
 //! - [`trail`]: the record of every call
-//! - [`promises`]: room for results while the disk is full
+//! - [`promises`]: room for results while the disk is full; [`recalls`]: who is called back when a receiver answers again
 //! - [`work`]: what runs beside the door; [`gauges`]: what the metrics show of it
 //! - [`admin`]: the operator's API
 //! - [`notify`]: what the service manager is told
@@ -24,6 +24,7 @@ mod log;
 mod notifiers;
 mod notify;
 mod promises;
+mod recalls;
 mod route_queue;
 mod routes;
 mod runtimes;

@@ -22,6 +22,7 @@ use tokio::task::JoinHandle;
 use super::demand::Demand;
 use super::live::Live;
 use super::promises::{Promised, Promises};
+use super::recalls::Recalls;
 use super::route_queue::RouteQueue;
 use super::routes::{self, LiveRoute, Routes};
 use super::runtimes::Runtimes;
@@ -43,6 +44,7 @@ pub(super) struct Notifiers {
     pub(super) host: String,
     pub(super) started: AtomicU64,
     pub(super) promises: Arc<Promises>,
+    pub(super) recalls: Recalls,
     pub(super) running: Mutex<BTreeMap<u64, Running>>,
 }
 
@@ -161,6 +163,8 @@ impl Notifiers {
             writer,
             clock: self.clock.clone(),
             promised: Promised::new(self.promises.clone(), now.destinations.longest_excerpt()),
+            destinations: now.destinations.clone(),
+            recall: self.recalls.of(&route.name),
         };
         Parts {
             route: route.name.clone(),
@@ -190,6 +194,7 @@ impl Notifiers {
             allots: true,
             is_paused: self.ledger.is_route_paused(route),
             paused: Arc::new(paused.collect::<BTreeSet<_>>()),
+            answering: self.recalls.answering(route),
             may_start: self.promises.may_start(self.queues.journal().room()),
             ..Directives::default()
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use base::{Clock, Timestamp};
 use bytes::Bytes;
 use delivery::dead;
+use delivery::destinations::Destinations;
 use delivery::port::{
     self, Ask, Carry, Lease, LineOutcome, Next, Outcome, QueueTraits, Received, RetryWait, Verdict,
 };
@@ -19,6 +20,7 @@ use sqs::{Access, Message, Outgoing, Queue, Queues, Receive, Settle};
 use store::record::{CarryKind, LineState};
 
 use super::promises::Promised;
+use super::recalls::RouteRecall;
 
 #[cfg(test)]
 mod tests;
@@ -43,6 +45,8 @@ pub(super) struct RouteQueue {
     pub(super) writer: Writer,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) promised: Promised,
+    pub(super) destinations: Arc<Destinations>,
+    pub(super) recall: Arc<RouteRecall>,
 }
 
 impl port::Queue for RouteQueue {
@@ -174,7 +178,10 @@ impl RouteQueue {
         let mut refused = Vec::new();
         for (outcome, settled) in outcomes.iter().zip(settled) {
             match settled {
-                Ok(()) => {}
+                Ok(()) => {
+                    self.recall
+                        .settled(&self.queues, &self.queue, &self.destinations, outcome);
+                }
                 // Somebody else has the message by now and answers for it. The results are kept, marked as late.
                 Err(error @ sqs::Error::HandleExpired) => {
                     tracing::warn!(message = %outcome.message_id, %error, "a lease was lost before its result");
@@ -247,7 +254,7 @@ fn settled(line: &LineOutcome, result: Bytes) -> SettledLine {
             Verdict::RetryAt { .. } => LineState::Retry,
             Verdict::Dead { .. } => LineState::Dead,
             Verdict::Expired { .. } => LineState::Expired,
-            Verdict::Later { .. } => LineState::Later,
+            Verdict::Later { .. } | Verdict::Broken { .. } => LineState::Later,
             Verdict::Paused { .. } => LineState::Paused,
         },
         result,

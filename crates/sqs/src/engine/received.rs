@@ -149,6 +149,28 @@ impl QueueState {
         }
     }
 
+    /// Makes due what waits for a retry, before its time: those waits alone that are still the same, by their nonces. Answers how many
+    /// those were.
+    ///
+    /// No record says so, as none does when time passes: after a crash they come at the time that was recorded.
+    pub(crate) fn hasten(&mut self, waits: &[(MessageKey, u16)]) -> usize {
+        let mut count = 0;
+        for (key, nonce) in waits {
+            let entry = self.hot.find(*key).and_then(|slot| self.hot.get(slot));
+            let waits = |entry: &&Entry| entry.state() == State::Retry && entry.nonce == *nonce;
+            if entry.filter(waits).is_none() {
+                continue;
+            }
+            count += 1;
+            self.change(*key, |entry| {
+                entry.mark_rest(false);
+                entry.mark_retry(true);
+                entry.set_state(State::Ready);
+            });
+        }
+        count
+    }
+
     pub(super) fn change(&mut self, key: MessageKey, change: impl FnOnce(&mut Entry)) {
         let received = self.again.get(&key).copied();
         let Some(slot) = self.detached(key) else {

@@ -49,6 +49,7 @@ use forward::Forward;
 pub use admin::{Counts, Page};
 pub use find::{Effort, Found, Sought, Standing};
 pub use moves::MoveTask;
+pub use outcome::Wait;
 pub use queue::Queue;
 pub use receive::EMBEDDED_MAX as EMBEDDED_RECEIVE_MAX;
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use base::Timestamp;
 use store::record::{
-    Carry, CarryKind, LineOutcome, NewMessage, Next, QueueId, Record, Settlement, Touched,
+    Carry, CarryKind, LineOutcome, MessageKey, NewMessage, Next, QueueId, Record, Settlement,
+    Touched,
 };
 use store::{Class, Position};
 
@@ -22,6 +23,10 @@ type Outcomes = Vec<Result<(), Error>>;
 
 /// Messages of one record of ended leases. Chosen: some 5 KiB.
 const RELEASED_MAX: usize = 1000;
+
+/// Which of its waits for a retry a message is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wait(u16);
 
 impl Queues {
     /// Deletes messages by receipt handle. One outcome each, in order; a message that is gone already counts as deleted.
@@ -225,6 +230,32 @@ impl Queues {
         };
         self.journal.committed(end).await?;
         Ok(merge(opened, outcomes))
+    }
+
+    /// The wait that begins when the receive of `handle` is settled with [`Next::RetryAt`]; `None` for what is no handle of the queue.
+    #[must_use]
+    pub fn wait_after(&self, queue: &Queue, handle: &str) -> Option<(MessageKey, Wait)> {
+        let handle = self.handle(queue, handle).ok()?;
+        Some((handle.key, Wait(handle.nonce.wrapping_add(1))))
+    }
+
+    /// Makes messages due that wait for a retry, unless they were received since. Nothing is recorded: after a crash they are due
+    /// at the time that their settle said.
+    ///
+    /// # Errors
+    /// [`Error::QueueNotFound`].
+    pub fn hasten(&self, queue: &Queue, waits: &[(MessageKey, Wait)]) -> Result<(), Error> {
+        let waits: Vec<(MessageKey, u16)> =
+            waits.iter().map(|(key, wait)| (*key, wait.0)).collect();
+        let hastened = {
+            let mut engine = self.engine.lock();
+            let state = engine.queue_mut(queue.id());
+            state.map_err(|_| queue.not_found())?.hasten(&waits)
+        };
+        if hastened > 0 {
+            queue.wake();
+        }
+        Ok(())
     }
 
     fn open_all(&self, queue: &Queue, handles: &[&str]) -> Vec<Result<Handle, Error>> {

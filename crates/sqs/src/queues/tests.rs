@@ -1123,6 +1123,80 @@ async fn what_waits_for_a_paused_destination_is_due_when_it_goes_on() {
 }
 
 #[tokio::test]
+async fn what_waits_for_a_receiver_can_be_made_due_before_its_time() {
+    let mut bench = Bench::new();
+    let queue = bench.create("q", &[]).await;
+    for body in ["called", "waits", "stale"] {
+        bench.send(&queue, text(body)).await.unwrap();
+    }
+    let messages = bench.receive(&queue, 3).await;
+    let wait = |message: &Message| {
+        bench
+            .queues
+            .wait_after(&queue, &message.receipt_handle)
+            .unwrap()
+    };
+    let waits = [wait(&messages[0]), wait(&messages[2])];
+    // As long as it is received nothing waits.
+    bench.queues.hasten(&queue, &waits).unwrap();
+    assert_eq!(bench.counts(&queue), (0, 3, 0, 0));
+    let at = |secs| Next::RetryAt {
+        at: bench.clock.now().plus(Duration::from_secs(secs)),
+        attempt: 0,
+    };
+    let settles = vec![
+        settle(&messages[0], at(600), vec![]),
+        settle(&messages[1], at(600), vec![]),
+        settle(&messages[2], at(1), vec![]),
+    ];
+    bench.queues.settle(&queue, settles).await.unwrap();
+    // Another wait than the one that was noted stays.
+    bench.pass(1);
+    let again = settle(&bench.one(&queue).await, at(600), vec![]);
+    bench.queues.settle(&queue, vec![again]).await.unwrap();
+    bench.queues.hasten(&queue, &waits).unwrap();
+    assert_eq!(bench.counts(&queue), (1, 0, 0, 2));
+    // Nothing says so after a restart, and nothing is lost by that.
+    bench.reopen();
+    let queue = bench.queues.queue("q").unwrap();
+    assert_eq!(bench.counts(&queue), (0, 0, 0, 3));
+    bench.queues.hasten(&queue, &waits).unwrap();
+    assert_eq!(bodies(&bench.receive(&queue, 10).await), ["called"]);
+    bench.reopen();
+    let queue = bench.queues.queue("q").unwrap();
+    assert_eq!(bench.counts(&queue), (0, 1, 0, 2));
+}
+
+#[tokio::test]
+async fn a_waiting_receiver_gets_what_is_made_due() {
+    let bench = Bench::new();
+    let queue = bench.create("q", &[]).await;
+    bench.send(&queue, text("again")).await.unwrap();
+    let message = bench.one(&queue).await;
+    let wait = bench
+        .queues
+        .wait_after(&queue, &message.receipt_handle)
+        .unwrap();
+    let at = bench.clock.now().plus(Duration::from_secs(600));
+    let later = settle(&message, Next::RetryAt { at, attempt: 0 }, vec![]);
+    bench.queues.settle(&queue, vec![later]).await.unwrap();
+    let (queues, place) = (Arc::clone(&bench.queues), Arc::clone(&queue));
+    let waiting = tokio::spawn(async move {
+        let receive = Receive {
+            wait: Some(Duration::from_secs(20)),
+            ..Receive::default()
+        };
+        queues.receive(&place, receive).await
+    });
+    while queue.waiting.load(std::sync::atomic::Ordering::SeqCst) == 0 {
+        tokio::task::yield_now().await;
+    }
+    bench.queues.hasten(&queue, &[wait]).unwrap();
+    let came = tokio::time::timeout(Duration::from_secs(10), waiting).await;
+    assert_eq!(bodies(&came.unwrap().unwrap().unwrap()), ["again"]);
+}
+
+#[tokio::test]
 async fn a_settled_message_waits_for_its_retry_outside_of_flight_and_its_lines_go_on() {
     let mut bench = Bench::new();
     let (queue, dead) = (

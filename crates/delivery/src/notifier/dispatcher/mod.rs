@@ -535,7 +535,9 @@ fn count(counts: &mut Counts, verdict: &Verdict) {
             counts.dead += 1;
             counts.unresolved += u64::from(matches!(reason, Reason::Unresolved { .. }));
         }
-        Verdict::Later { .. } | Verdict::Paused { .. } => counts.later += 1,
+        Verdict::Later { .. } | Verdict::Broken { .. } | Verdict::Paused { .. } => {
+            counts.later += 1
+        }
     }
 }
 

@@ -202,6 +202,8 @@ impl Dispatcher {
             unit.counts.later += 1;
             if unit.is_paused {
                 verdict = Verdict::Paused { at: later };
+            } else if unit.is_broken() {
+                verdict = Verdict::Broken { at: later };
             }
         }
         self.decide(at, job, verdict);
@@ -211,6 +213,7 @@ impl Dispatcher {
     pub(super) fn decide(&mut self, at: Moment, job: JobKey, verdict: Verdict) {
         let rest = match verdict {
             Verdict::RetryAt { at, .. } | Verdict::Later { at } => Some(Verdict::Later { at }),
+            Verdict::Broken { at } => Some(Verdict::Broken { at }),
             Verdict::Paused { at } => Some(Verdict::Paused { at }),
             _ => None,
         };

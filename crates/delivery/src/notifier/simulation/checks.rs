@@ -17,7 +17,7 @@ impl World {
     pub(super) fn note_ends(&mut self) {
         for outcome in std::mem::take(&mut self.model.settled) {
             for line in outcome.lines {
-                if matches!(line.verdict, Verdict::Later { .. }) {
+                if matches!(line.verdict, Verdict::Later { .. } | Verdict::Broken { .. }) {
                     self.sheds += 1;
                 }
                 let story = self.stories.get_mut(&*line.notification);

@@ -158,6 +158,21 @@ impl Breaker {
 
 /// What its breaker does to a receiver.
 impl Unit {
+    /// Whether it is open.
+    pub(in super::super) fn is_broken(&self) -> bool {
+        self.breaker.is_some()
+    }
+
+    /// It answers others again, for the so many-th time: this notifier need not wait any longer before it looks too.
+    pub(in super::super) fn answers_others(&mut self, mono: Duration, times: u64) {
+        if self.breaker.is_none() || std::mem::replace(&mut self.heard, times) == times {
+            return;
+        }
+        if let Some(breaker) = &mut self.breaker {
+            breaker.probe_at = breaker.probe_at.min(mono);
+        }
+    }
+
     /// What the breaker says of a send, where it has something to say.
     pub(super) fn gate_of_breaker(&self, mono: Duration, is_last: bool) -> Option<Gate> {
         match self.breaker.as_ref()?.probe_at() {

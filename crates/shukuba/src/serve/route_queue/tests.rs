@@ -5,10 +5,15 @@ use std::time::Duration;
 
 use base::{ByteCount, Clock, ManualClock, NoMetrics, Timestamp};
 use bytes::Bytes;
+use delivery::config::{Settings, SystemSecrets};
+use delivery::destinations::Destinations;
 use delivery::ledger::balance::StoredResults;
 use delivery::ledger::{Detail, Ledger, balance};
 use delivery::masking::Masking;
-use delivery::port::{Ask, LineOutcome, Next, Outcome, Queue as _, Reason, Received, Verdict};
+use delivery::port::{
+    Ask, Attempt, LineOutcome, Next, Notification, Outcome, Queue as _, Reason, Received, Request,
+    Timings, Verdict,
+};
 use delivery::result::{Salt, SentBy, Stored, Writer};
 use delivery::results::set::{Window, lines_of};
 use delivery::results::{ObjectResults, Results, Sealer};
@@ -82,6 +87,10 @@ impl Place {
             writer,
             clock: clock.clone(),
             promised: Promised::new(Arc::default(), 0),
+            destinations: Arc::new(
+                Destinations::new(&Settings::default(), &SystemSecrets).unwrap(),
+            ),
+            recall: Arc::default(),
         };
         let log = Arc::new(Log {
             queues,
@@ -129,17 +138,11 @@ impl Place {
     }
 
     async fn settle(&self, received: &Received, verdict: Verdict) {
-        let line = LineOutcome {
-            line: 1,
-            notification: format!("{}/1", received.message_id).into(),
-            destination: "example.com".into(),
-            verdict,
-            number: 1,
-            raw: received.body.clone(),
-            request: None,
-            attempt: None,
-            tried: delivery::port::Tried::Usual,
-        };
+        let line = line_of(received, verdict);
+        self.settle_line(received, line, Next::Gone).await;
+    }
+
+    async fn settle_line(&self, received: &Received, line: LineOutcome, next: Next) {
         let outcome = Outcome {
             lease: received.lease.clone(),
             message_id: received.message_id.clone(),
@@ -150,7 +153,7 @@ impl Place {
             replay: None,
             attributes: Default::default(),
             lines: vec![line],
-            next: Next::Gone,
+            next,
             carries: Vec::new(),
         };
         self.route.settle(&[outcome]).await.unwrap();
@@ -195,6 +198,92 @@ impl Place {
         }
         stored
     }
+}
+
+fn line_of(received: &Received, verdict: Verdict) -> LineOutcome {
+    LineOutcome {
+        line: 1,
+        notification: format!("{}/1", received.message_id).into(),
+        destination: "example.com".into(),
+        verdict,
+        number: 1,
+        raw: received.body.clone(),
+        request: None,
+        attempt: None,
+        tried: delivery::port::Tried::Usual,
+    }
+}
+
+/// What is sent to a receiver of this name.
+fn notification(received: &Received, host: &str) -> Option<Arc<Notification>> {
+    Some(Arc::new(Notification {
+        id: format!("{}/1", received.message_id).into(),
+        request: Request {
+            url: format!("http://{host}/").parse().unwrap(),
+            method: http::Method::GET,
+            headers: Vec::new(),
+            body: Bytes::new(),
+        },
+        attempt: 1,
+        expires_at: None,
+        line: 1,
+        message_id: received.message_id.clone(),
+        origin: None,
+        replay: None,
+    }))
+}
+
+/// An answer of 200 to it.
+fn answer(place: &Place) -> Option<Box<Attempt>> {
+    Some(Box::new(Attempt {
+        number: 1,
+        started: place.clock.now(),
+        address: None,
+        http: Some(http::Version::HTTP_11),
+        status: Some(200),
+        error: None,
+        detail: String::new(),
+        timings: Timings::default(),
+        excerpt: Bytes::new(),
+        retry_after: None,
+        sent: true,
+        beside: None,
+    }))
+}
+
+#[tokio::test]
+async fn what_waits_for_a_broken_receiver_is_due_when_it_answers() {
+    let place = Place::new().await;
+    let at = place.clock.now().plus(Duration::from_secs(600));
+    let hosts = ["a.example", "a.example", "b.example"];
+    for host in hosts {
+        place.send("x").await;
+        let received = place.receive().await;
+        let line = LineOutcome {
+            request: notification(&received, host),
+            ..line_of(&received, Verdict::Broken { at })
+        };
+        let next = Next::RetryAt { at, attempt: 0 };
+        place.settle_line(&received, line, next).await;
+    }
+    let waiting = || {
+        let counts = place.route.queues.counts(&place.route.queue).unwrap();
+        (counts.visible, counts.retry)
+    };
+    assert_eq!(waiting(), (0, 3));
+    // One with no answer of its own says nothing; then one is answered.
+    for (answered, now) in [(None, (0, 3)), (answer(&place), (2, 1))] {
+        place.send("y").await;
+        let received = place.receive().await;
+        let line = LineOutcome {
+            request: notification(&received, "a.example"),
+            attempt: answered,
+            ..line_of(&received, Verdict::Delivered)
+        };
+        place.settle_line(&received, line, Next::Gone).await;
+        assert_eq!(waiting(), now);
+    }
+    place.assert_balanced().await;
 }
 
 #[tokio::test]

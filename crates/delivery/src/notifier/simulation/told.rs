@@ -1,0 +1,69 @@
+//! What the process of the notifiers tells them: their parts of a rate, and which receivers answer again.
+
+use super::*;
+use crate::allot::{Waiting, allot};
+use crate::recall;
+
+/// How often it gives them their parts.
+pub(super) const ALLOT_EVERY: Duration = Duration::from_millis(50);
+
+/// How often it tells them who answers.
+pub(super) const TELL_EVERY: Duration = Duration::from_millis(250);
+
+impl World {
+    /// Gives notifiers of one process their parts of a rate by what waits with them.
+    pub(super) fn allot(&mut self) {
+        let all = self.running.iter().enumerate();
+        let (places, waiting): (Vec<usize>, Vec<Waiting>) = all
+            .filter_map(|(n, one)| Some((n, one.dispatcher.as_ref()?.waiting())))
+            .unzip();
+        for (n, allotments) in places
+            .into_iter()
+            .zip(allot(&waiting, &self.destinations()))
+        {
+            let share = Share::part(n as u32, self.scene.notifiers as u32);
+            let directives = Directives {
+                share,
+                allots: true,
+                allotments,
+                ..Directives::default()
+            };
+            let life = self.running[n].life;
+            self.with(n, life, |dispatcher, at| dispatcher.direct(at, directives));
+        }
+        if !self.is_over() {
+            self.after(ALLOT_EVERY, Event::Allot);
+        }
+    }
+
+    /// What the embedded queue does with what was settled.
+    pub(super) fn call_back(&mut self, outcomes: &[Outcome]) {
+        let wall = self.wall();
+        let Some(recall) = &mut self.recall else {
+            return;
+        };
+        for outcome in outcomes {
+            if recall::is_about(outcome, !recall.is_empty()) {
+                let wait = || self.model.wait_after(&outcome.lease);
+                let called = recall.settled(&self.rules, outcome, wait);
+                self.model.hasten(wall, &called);
+            }
+        }
+    }
+
+    /// Tells all notifiers which receivers answer again, as their process does now and then.
+    pub(super) fn tell(&mut self) {
+        let answering = self.recall.as_mut().map(Recall::answering);
+        for n in 0..self.running.len() {
+            let directives = Directives {
+                answering: answering.clone().unwrap_or_default(),
+                ..Directives::default()
+            };
+            let life = self.running[n].life;
+            self.with(n, life, |dispatcher, at| dispatcher.direct(at, directives));
+        }
+        if !self.is_over() {
+            self.after(TELL_EVERY, Event::Tell);
+        }
+    }
+}
