@@ -2,6 +2,10 @@
 //!
 //! All sends and calls of a notifier run inside one task, so that nothing is shared between threads: to use more
 //! cores, run more notifiers. Dropping the future gives everything up; leases bring the messages back.
+//!
+//! One that is told to stop ends as soon as all that it holds is settled or handed back. A long poll of a queue elsewhere that
+//! has found nothing is then given up, not awaited. What such a queue took out for it in that very moment is leased to nobody: it counts
+//! as received once, and comes again when that lease ends. A poll that may still be answered with what was there is awaited.
 
 use std::fmt;
 use std::future::Future;
@@ -35,6 +39,9 @@ const SHARE_EVERY: Duration = Duration::from_secs(5);
 
 /// How often one that shares a rate tells what waits for it; chosen: half as long as until that is decided anew.
 const WAITING_EVERY: Duration = Duration::from_millis(25);
+
+/// A receive that has been under way for so long found nothing and waits: what was there is answered sooner. Chosen.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(1);
 
 /// The wait between two tries to settle: doubles from the first to the second.
 const SETTLE_BACKOFF_MIN: Duration = Duration::from_millis(50);
@@ -226,6 +233,10 @@ struct Shell<'a> {
     calls: FuturesUnordered<BoxFuture<'static, Event>>,
     actions: Vec<Action>,
     deadline: Duration,
+    /// Whether it was told to stop.
+    must_stop: bool,
+    /// When it last asked for messages.
+    asked_at: Duration,
     /// Whether any receiver has a second URL.
     has_seconds: bool,
     count_at: Duration,
@@ -268,6 +279,8 @@ impl<'a> Shell<'a> {
             calls: FuturesUnordered::new(),
             actions: Vec::new(),
             deadline,
+            must_stop: false,
+            asked_at: Duration::ZERO,
             has_seconds: parts.destinations.has_seconds(),
             count_at: now.mono + COUNT_EVERY,
             share_at: now.mono,
@@ -330,6 +343,7 @@ impl<'a> Shell<'a> {
         let queue = self.parts.queue.clone();
         let call: BoxFuture<'static, Event> = match action {
             Action::Receive(ask) => {
+                self.asked_at = now.mono;
                 Box::pin(async move { Event::Received(ask.max, queue.receive(ask).await) })
             }
             Action::Extend { keys, leases, span } => Box::pin(async move {
@@ -442,6 +456,7 @@ impl<'a> Shell<'a> {
         self.quota.set(orders.directives.turn);
         self.dispatcher.direct(now, orders.directives.clone());
         if let Some(grace) = orders.stop_within {
+            self.must_stop = true;
             self.deadline = self.deadline.min(now.mono + grace);
             self.dispatcher.drain(now, self.deadline);
         }
@@ -480,8 +495,10 @@ impl<'a> Shell<'a> {
 
     fn is_done(&self, now: Moment) -> bool {
         let receives = self.dispatcher.receives() as usize;
-        let may_drop_receives =
-            receives == 0 || self.parts.queue.traits().retry_wait == RetryWait::Native;
+        let may_drop_receives = receives == 0
+            || self.parts.queue.traits().retry_wait == RetryWait::Native
+            // A life that ends by itself has no poll that lasts beyond it.
+            || (self.must_stop && now.mono >= self.asked_at + ANSWERED_WITHIN);
         let is_settled =
             self.dispatcher.is_done() && self.calls.len() <= receives && may_drop_receives;
         // A settle that does not come to its end must not hold the notifier beyond its life.

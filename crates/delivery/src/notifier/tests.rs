@@ -19,6 +19,7 @@ use crate::travel;
 use crate::verdict::tests::attempt;
 
 mod filled;
+mod stopping;
 
 /// Answers by the URL's path: `/ok`, `/500`, `/hang`; counts the sends.
 #[derive(Debug, Default)]
