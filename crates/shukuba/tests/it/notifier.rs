@@ -126,6 +126,24 @@ fn a_signal_with_sends_in_flight_hands_the_rest_back() {
 }
 
 #[test]
+fn a_signal_on_an_idle_queue_ends_its_long_poll_and_what_comes_then_is_not_lost() {
+    let settings = settings(8).replace("receive_wait = \"1s\"", "receive_wait = \"20s\"");
+    let house = House::new(&settings);
+    let (_sink, sink) = house.sink();
+    let _server = house.serve();
+    house.send("q", [line(&sink, 0)]);
+    let first = notifier(&house, "5m");
+    house.until("the queue is empty", || {
+        let (_, live) = queue_of(&house.ledger(), "q");
+        live["visible"] == 0 && live["in_flight"] == 0
+    });
+    assert_eq!(first.stop(), Some(0));
+    house.send("q", (1..LINES).map(|number| line(&sink, number)));
+    // Its poll is over, or it would hold them for an hour.
+    finish(&house);
+}
+
+#[test]
 fn without_a_place_for_results_or_with_an_unknown_route_it_does_not_start() {
     let house = House::new(&settings(8));
     for (arguments, words) in [
