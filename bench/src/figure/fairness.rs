@@ -80,10 +80,11 @@ pub(crate) async fn run(size: Size) -> Result<()> {
     Ok(())
 }
 
-/// What one round gave of one server: its lines, and the disk meanwhile; sorted.
+/// What one round gave of one server: its lines, and the disk meanwhile, sorted; and how long it worked.
 struct Round {
     times: Vec<Duration>,
     disk: Vec<Duration>,
+    cpu_secs: f64,
 }
 
 /// The rounds of the first server without, of the second, and of the one beside.
@@ -113,11 +114,14 @@ async fn measure(case: &Case, place: &Path, rounds: u64) -> Result<Rounds> {
     for _ in 0..rounds {
         arrivals.borrow_mut().clear();
         let begun = Instant::now();
+        let worked: Vec<f64> = sides.iter().map(Side::cpu_secs).collect::<Result<_>>()?;
         take_turns(&mut sides, TURNS).await?;
-        for (side, rounds) in sides.iter_mut().zip(&mut all) {
-            let times = times(&side.finish().await?, &arrivals).await;
-            let disk = disk.between(begun, Instant::now());
-            rounds.push(Round { times, disk });
+        for ((side, rounds), worked) in sides.iter_mut().zip(&mut all).zip(worked) {
+            rounds.push(Round {
+                times: times(&side.finish().await?, &arrivals).await,
+                disk: disk.between(begun, Instant::now()),
+                cpu_secs: side.cpu_secs()? - worked,
+            });
         }
     }
     Ok(all)
@@ -175,21 +179,33 @@ fn arrived(sent: &Sent, arrivals: &Arrivals) -> Vec<Duration> {
 }
 
 fn tell(rounds: &Rounds) {
-    let ratios = |of: &dyn Fn([f64; 3]) -> f64| {
-        let [first, second, beside] = rounds.each_ref().map(|rounds| p99s(rounds));
-        let p99s = first.iter().zip(second).zip(beside);
-        let ratios: Vec<f64> = p99s
-            .map(|((first, second), beside)| of([*first, second, beside]))
-            .collect();
-        spread::of(&ratios)
-    };
-    let beside = ratios(&|[first, second, beside]| beside / (first * second).sqrt());
+    let p99 = |round: &Round| quantile_ms(&round.times, 0.99);
+    let (beside, machine) = ratios(rounds, p99);
     show_spread("beside over without", beside, "", "<= 1.10");
-    let machine = ratios(&|[first, second, _]| second / first);
     show_spread("without over without", machine, "", "the machine");
     for (name, rounds) in NAMES.iter().zip(rounds) {
-        show_spread(name, spread::of(&p99s(rounds)), "ms", "");
+        let p99s: Vec<f64> = rounds.iter().map(p99).collect();
+        show_spread(name, spread::of(&p99s), "ms", "");
     }
+    let (median, _) = ratios(rounds, |round| quantile_ms(&round.times, 0.5));
+    show_spread("beside over without, of medians", median, "", "");
+    let (worked, _) = ratios(rounds, |round| round.cpu_secs);
+    show_spread("beside over without, CPU", worked, "", "");
+}
+
+/// Of each round what `of` says beside over that without, and of the second without over that of the first.
+fn ratios(rounds: &Rounds, of: impl Fn(&Round) -> f64) -> (Spread, Spread) {
+    let [first, second, beside] = rounds;
+    let without = first.iter().map(&of).zip(second.iter().map(&of));
+    let machine: Vec<f64> = without.clone().map(|(one, other)| other / one).collect();
+    let both = without.map(|(one, other)| (one * other).sqrt());
+    let ratios: Vec<f64> = beside
+        .iter()
+        .map(&of)
+        .zip(both)
+        .map(|(beside, both)| beside / both)
+        .collect();
+    (spread::of(&ratios), spread::of(&machine))
 }
 
 /// The p99 of all lines of all rounds beside that of the disk meanwhile.
@@ -203,16 +219,14 @@ fn tell_disk(rounds: &Rounds) {
     }
 }
 
-/// The p99 of each round, in milliseconds.
-fn p99s(rounds: &[Round]) -> Vec<f64> {
-    let of = |round: &Round| p99_of_all([&round.times].into_iter());
-    rounds.iter().map(of).collect()
-}
-
 fn p99_of_all<'a>(times: impl Iterator<Item = &'a Vec<Duration>>) -> f64 {
     let mut all: Vec<Duration> = times.flatten().copied().collect();
     all.sort_unstable();
-    disk::quantile(&all, 0.99).as_secs_f64() * 1e3
+    quantile_ms(&all, 0.99)
+}
+
+fn quantile_ms(sorted: &[Duration], share: f64) -> f64 {
+    disk::quantile(sorted, share).as_secs_f64() * 1e3
 }
 
 fn show_spread(what: &str, spread: Spread, unit: &str, wanted: &str) {

@@ -36,8 +36,7 @@ allow_cidrs = ["127.0.0.0/8"]
 
 /// A server, and whom it sends to.
 pub(super) struct Side {
-    /// Stopped when this is dropped.
-    _server: Server,
+    server: Server,
     access: Access,
     url: String,
     lanes: Vec<Rc<Mutex<Connection>>>,
@@ -87,7 +86,7 @@ impl Side {
             lanes.push(Rc::new(Mutex::new(Connection::open(&access.host).await?)));
         }
         Ok(Self {
-            _server: server,
+            server,
             access,
             url,
             lanes,
@@ -99,6 +98,11 @@ impl Side {
             at: Vec::new(),
             calls: Vec::new(),
         })
+    }
+
+    /// What the server has worked so far.
+    pub(super) fn cpu_secs(&self) -> Result<f64> {
+        Ok(self.server.usage()?.cpu_secs)
     }
 
     /// Signs so many requests before they are due.
