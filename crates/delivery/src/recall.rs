@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::destinations::Destinations;
-use crate::port::{LineOutcome, Next, Outcome, Verdict};
+use crate::port::{LineOutcome, Next, Outcome, Tried, Verdict};
 
 /// Messages that are noted at once, for all receivers of a route. Chosen: some 20 MB.
 pub const NOTED_MAX: usize = 1_000_000;
@@ -19,8 +19,11 @@ pub const NOTED_MAX: usize = 1_000_000;
 /// Messages that the first answer calls back. Chosen: as many as a receiver is met with that is not known.
 const FIRST: u32 = 16;
 
-/// Messages that were called back and not answered for, at most. Chosen: as many as a notifier's slots.
+/// Messages that were called back and not settled since, at most. Chosen: as many as a notifier's slots.
 const OUT_MAX: u32 = 1_024;
+
+/// Of a receiver that was called back for nothing was settled in so many looks: what is out is not waited for any more. Chosen: 5 s.
+const IDLE_MAX: u32 = 20;
 
 /// How often each receiver has come back that is being called back for. Who finds another number than before need not wait any
 /// longer before it looks itself whether that receiver answers.
@@ -40,10 +43,12 @@ pub struct Recall<K, V> {
 #[derive(Debug)]
 struct Held<K, V> {
     waiting: BTreeMap<K, V>,
-    /// Called back, and not answered for.
+    /// Called back, and not settled since.
     out: u32,
     /// How many may be.
     goal: u32,
+    /// Looks since something of it was settled.
+    idle: u32,
     /// Which return of a receiver it was; `None` while it does not answer.
     returned: Option<u64>,
 }
@@ -87,28 +92,27 @@ impl<K: Ord + Copy, V> Recall<K, V> {
         wait: impl FnOnce() -> Option<(K, V)>,
     ) -> Vec<(K, V)> {
         let mut receiver = String::new();
-        let mut name = |line: &LineOutcome| {
-            let request = &line.request.as_ref()?.request;
-            destinations.write_receiver(&request.url, &mut receiver);
-            Some(receiver.clone())
-        };
-        if let Some(broken) = broken(outcome) {
-            if let (Some(receiver), Some((message, wait))) = (name(broken), wait()) {
-                self.put_off(&receiver, message, wait);
-            }
-            return Vec::new();
-        }
         let mut called = Vec::new();
-        for line in outcome.lines.iter().filter(|line| has_answered(line)) {
-            if let Some(receiver) = name(line) {
-                called.extend(self.answered(&receiver));
+        let waiting = waiting(outcome);
+        for line in waiting.map_or(&outcome.lines[..], std::slice::from_ref) {
+            let Some(request) = &line.request else {
+                continue;
+            };
+            destinations.write_receiver(&request.request.url, &mut receiver);
+            match sign(line) {
+                Sign::Answers => called.extend(self.answered(&receiver)),
+                Sign::Fails => self.failed(&receiver),
+                Sign::None => self.passed(&receiver),
             }
+        }
+        if let (Some(_), Some((message, wait))) = (waiting, wait()) {
+            self.note(&receiver, message, wait);
         }
         called
     }
 
-    /// A message is put off, since `receiver` does not answer.
-    pub fn put_off(&mut self, receiver: &str, message: K, wait: V) {
+    /// A message waits, since `receiver` does not answer.
+    fn note(&mut self, receiver: &str, message: K, wait: V) {
         if !self.receivers.contains_key(receiver) {
             self.receivers.insert(Arc::from(receiver), Held::new());
         }
@@ -120,13 +124,41 @@ impl<K: Ord + Copy, V> Recall<K, V> {
             held.waiting.insert(message, wait);
             self.noted += usize::from(!is_known);
         }
-        held.out = held.out.saturating_sub(1);
-        held.goal = FIRST;
-        self.is_stale |= held.returned.take().is_some();
+    }
+
+    /// A send to `receiver` failed: it has not returned, or breaks again.
+    fn failed(&mut self, receiver: &str) {
+        if let Some(held) = self.receivers.get_mut(receiver) {
+            held.over();
+            held.goal = FIRST;
+            self.is_stale |= held.returned.take().is_some();
+        }
+    }
+
+    /// Something for `receiver` was settled that tells nothing of it.
+    fn passed(&mut self, receiver: &str) {
+        if let Some(held) = self.receivers.get_mut(receiver) {
+            held.over();
+        }
+    }
+
+    /// Calls back for those that answer where nothing is out any more: what was called back came to notifiers that had not heard of the
+    /// return yet, and put it off again. To be called as often as they are told.
+    pub fn call_on(&mut self) -> Vec<(K, V)> {
+        let mut called = Vec::new();
+        for held in self.receivers.values_mut() {
+            held.idle = held.idle.saturating_add(1);
+            if held.returned.is_some() && (held.out == 0 || held.idle > IDLE_MAX) {
+                (held.out, held.goal, held.idle) = (0, FIRST, 0);
+                called.extend(held.call());
+            }
+        }
+        self.took(called.len());
+        called
     }
 
     /// `receiver` has answered one notification: those that are to be made due now.
-    pub fn answered(&mut self, receiver: &str) -> Vec<(K, V)> {
+    fn answered(&mut self, receiver: &str) -> Vec<(K, V)> {
         let Some(held) = self.receivers.get_mut(receiver) else {
             return Vec::new();
         };
@@ -135,13 +167,21 @@ impl<K: Ord + Copy, V> Recall<K, V> {
             held.returned = Some(self.returns);
             self.is_stale = true;
         }
+        held.over();
         let called = held.call();
-        self.noted -= called.len();
-        if held.waiting.is_empty() {
-            self.receivers.remove(receiver);
-            self.is_stale = true;
-        }
+        held.goal = (held.goal + 1).min(OUT_MAX);
+        self.took(called.len());
         called
+    }
+
+    /// So many are noted no more. Who has none is forgotten.
+    fn took(&mut self, count: usize) {
+        self.noted -= count;
+        let known = self.receivers.len();
+        if count > 0 {
+            self.receivers.retain(|_, held| !held.waiting.is_empty());
+        }
+        self.is_stale |= self.receivers.len() < known;
     }
 }
 
@@ -151,16 +191,20 @@ impl<K: Ord + Copy, V> Held<K, V> {
             waiting: BTreeMap::new(),
             out: 0,
             goal: FIRST,
+            idle: 0,
             returned: None,
         }
     }
 
-    fn call(&mut self) -> Vec<(K, V)> {
+    /// One is settled.
+    fn over(&mut self) {
         self.out = self.out.saturating_sub(1);
-        let count = self.goal.saturating_sub(self.out);
-        self.goal = (self.goal + 1).min(OUT_MAX);
+        self.idle = 0;
+    }
+
+    fn call(&mut self) -> Vec<(K, V)> {
         let mut called = Vec::new();
-        while (called.len() as u64) < u64::from(count)
+        while self.out < self.goal
             && let Some(one) = self.waiting.pop_first()
         {
             called.push(one);
@@ -173,23 +217,40 @@ impl<K: Ord + Copy, V> Held<K, V> {
 /// Whether an outcome is to be told to [`Recall::settled`]. `has_noted`: whether anything is noted.
 #[must_use]
 pub fn is_about(outcome: &Outcome, has_noted: bool) -> bool {
-    broken(outcome).is_some() || (has_noted && outcome.lines.iter().any(has_answered))
+    has_noted || waiting(outcome).is_some()
 }
 
-/// The line for whose receiver a message waits in its queue, because that does not answer.
-fn broken(outcome: &Outcome) -> Option<&LineOutcome> {
-    let is_broken = |line: &&LineOutcome| matches!(line.verdict, Verdict::Broken { .. });
+/// The line for whose receiver a message waits in its queue, because that does not answer: it was put off untried, or was the probe.
+fn waiting(outcome: &Outcome) -> Option<&LineOutcome> {
+    let waits = |line: &&LineOutcome| match line.verdict {
+        Verdict::Broken { .. } => true,
+        Verdict::RetryAt { .. } => line.tried == Tried::Probe,
+        _ => false,
+    };
     match outcome.next {
-        Next::RetryAt { .. } => outcome.lines.iter().find(is_broken),
+        Next::RetryAt { .. } => outcome.lines.iter().find(waits),
         Next::Gone | Next::VisibleAfter { .. } => None,
     }
 }
 
-/// Whether a line shows that its receiver answers: it was taken, or refused for a reason of its own.
-fn has_answered(line: &LineOutcome) -> bool {
-    let status = line.attempt.as_ref().and_then(|attempt| attempt.status);
-    let is_refused = status.is_some_and(|status| status < 500 && status != 429);
-    is_refused || (line.verdict == Verdict::Delivered && line.attempt.is_some())
+/// What a line says of its receiver.
+enum Sign {
+    Answers,
+    Fails,
+    None,
+}
+
+/// It answers where it took the line, or refused it for a reason of its own; a 429 says neither.
+fn sign(line: &LineOutcome) -> Sign {
+    match &line.attempt {
+        Some(_) if line.verdict == Verdict::Delivered => Sign::Answers,
+        Some(attempt) => match attempt.status {
+            Some(429) => Sign::None,
+            Some(status) if status < 500 => Sign::Answers,
+            _ => Sign::Fails,
+        },
+        None => Sign::None,
+    }
 }
 
 #[cfg(test)]
@@ -198,14 +259,14 @@ mod tests {
 
     fn of(waiting: u64) -> Recall<u64, u64> {
         let mut recall = Recall::default();
-        (0..waiting).for_each(|n| recall.put_off("a", n, 1));
+        (0..waiting).for_each(|n| recall.note("a", n, 1));
         recall
     }
 
     #[test]
     fn each_answer_calls_back_more_and_the_oldest_first() {
         let mut recall = of(10_000);
-        recall.put_off("b", 0, 1);
+        recall.note("b", 0, 1);
         let first = recall.answered("a");
         assert_eq!(first.len(), 16);
         assert!(first.iter().map(|(n, _)| *n).eq(0..16));
@@ -228,23 +289,47 @@ mod tests {
         // Of the first answer 16, of each more two: its own place and one more.
         assert_eq!(called, 16 + 99 * 2);
         let first = recall.answering()["a"];
-        recall.put_off("a", 3, 2);
+        recall.failed("a");
         assert!(recall.answering().is_empty());
-        assert_eq!(recall.noted, 1_000 - 214 + 1);
-        // It was put off again: its last wait counts.
-        assert!(recall.answered("a").len() <= 1);
+        assert!(recall.call_on().is_empty(), "it does not answer");
+        recall.note("a", 3, 2);
+        assert_eq!(recall.noted, 1_000 - called + 1);
+        assert!(recall.answered("a").is_empty(), "much is out still");
         assert!(recall.answering()["a"] > first);
+    }
+
+    #[test]
+    fn what_comes_to_one_that_has_not_heard_of_the_return_is_called_again() {
+        let mut recall = of(100);
+        let told = |recall: &mut Recall<u64, u64>| recall.answering().get("a").copied();
+        let first = recall.answered("a");
+        let return_of = told(&mut recall);
+        for (n, _) in &first {
+            recall.passed("a");
+            recall.note("a", *n, 2);
+        }
+        assert_eq!(told(&mut recall), return_of, "it answers all the same");
+        assert_eq!(
+            recall.call_on(),
+            (0..16).map(|n| (n, 2)).collect::<Vec<_>>()
+        );
+        // What is out is waited for, but not for ever.
+        for _ in 0..IDLE_MAX {
+            assert!(recall.call_on().is_empty());
+        }
+        assert_eq!(recall.call_on().len(), 16);
+        assert_eq!(recall.noted, 100 - 32);
     }
 
     #[test]
     fn what_is_not_noted_is_no_more_than_late() {
         let mut recall = Recall::default();
         for n in 0..NOTED_MAX + 10 {
-            recall.put_off("a", n, ());
+            recall.note("a", n, ());
         }
         assert_eq!(recall.noted, NOTED_MAX);
         // What is known is noted with its new wait all the same.
-        recall.put_off("a", 0, ());
+        recall.note("a", 0, ());
         assert_eq!(recall.noted, NOTED_MAX);
     }
 }

@@ -213,6 +213,10 @@ impl Notifiers {
                 .map_or(1, |route| route.weight)
         };
         self.demand.decide(at, &now.destinations, weight);
+        self.recalls.call_on(&self.queues, |route| {
+            let routes = self.routes.read();
+            routes.get(route).map(|route| route.queue.clone())
+        });
         let all = self.running.lock();
         let of_one = |one: &Running| (weight(&one.route), one.share.size());
         let weights: Vec<(u32, f64)> = all.values().map(of_one).collect();

@@ -31,6 +31,18 @@ impl Recalls {
         routes.entry(route.clone()).or_default().clone()
     }
 
+    /// Calls back for receivers that answer and of whom nothing is out. `queue_of`: the queue of a route.
+    pub(super) fn call_on(&self, queues: &Queues, queue_of: impl Fn(&str) -> Option<Arc<Queue>>) {
+        let routes = self.routes.lock().clone();
+        for (name, one) in routes {
+            if one.has_noted.load(Ordering::Relaxed)
+                && let Some(queue) = queue_of(&name)
+            {
+                one.call(queues, &queue, Recall::call_on);
+            }
+        }
+    }
+
     /// The receivers of a route that answer again.
     pub(super) fn answering(&self, route: &str) -> Answering {
         let of_route = self.routes.lock().get(route).cloned();
@@ -54,9 +66,21 @@ impl RouteRecall {
             return;
         }
         let wait = || queues.wait_after(queue, &outcome.lease.0);
+        self.call(queues, queue, |recall| {
+            recall.settled(destinations, outcome, wait)
+        });
+    }
+
+    /// Makes due what `which` says.
+    fn call(
+        &self,
+        queues: &Queues,
+        queue: &Queue,
+        which: impl FnOnce(&mut Recall<MessageKey, Wait>) -> Vec<(MessageKey, Wait)>,
+    ) {
         let called = {
             let mut recall = self.recall.lock();
-            let called = recall.settled(destinations, outcome, wait);
+            let called = which(&mut recall);
             self.has_noted.store(!recall.is_empty(), Ordering::Relaxed);
             called
         };

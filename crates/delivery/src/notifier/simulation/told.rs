@@ -53,6 +53,9 @@ impl World {
 
     /// Tells all notifiers which receivers answer again, as their process does now and then.
     pub(super) fn tell(&mut self) {
+        let wall = self.wall();
+        let called = self.recall.as_mut().map(Recall::call_on);
+        self.model.hasten(wall, &called.unwrap_or_default());
         let answering = self.recall.as_mut().map(Recall::answering);
         for n in 0..self.running.len() {
             let directives = Directives {
