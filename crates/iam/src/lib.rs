@@ -10,6 +10,7 @@
 //! - [`accesses`]: when who did what last
 //! - [`analyzer`] judges texts of policies
 //! - [`ops`]: the operations of the API on the wire
+//! - [`signin`]: people at the sign-in page
 //! - [`simulate`]: what would be decided, without a call
 //! - [`sts`]: the operations of STS on the wire
 //! - [`password`]: argon2id on few threads; [`totp`]: one-time codes; [`guess`]: slows down whoever guesses
@@ -27,6 +28,7 @@ pub mod password;
 #[allow(dead_code, reason = "for the operations of the credential report")]
 mod report;
 pub mod session;
+pub mod signin;
 pub mod simulate;
 pub mod sts;
 pub mod totp;

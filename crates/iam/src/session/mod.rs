@@ -14,6 +14,7 @@ pub mod token;
 
 pub use keys::Keys;
 pub(crate) use keys::role_caller;
+pub(crate) use token::new_secret;
 pub use token::{Credentials, Holder, Mfa, Token};
 
 #[cfg(test)]

@@ -9,6 +9,8 @@
 
 use api::SessionKind;
 use base::Timestamp;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::Id;
@@ -188,6 +190,11 @@ impl From<Stored> for Token {
             tags: stored.t,
         }
     }
+}
+
+/// The secret of a temporary key, drawn.
+pub(crate) fn new_secret() -> String {
+    STANDARD.encode(base::id::random_bytes::<30>())
 }
 
 fn belongs_to(key_id: &str) -> String {

@@ -12,7 +12,7 @@ use wire::Shape;
 use super::give::{self, Credentials, PolicyDescriptor, Tag};
 use crate::Iam;
 use crate::engine::{self, Role, State};
-use crate::session::{Holder, Token};
+use crate::session::{self, Holder, Token};
 
 /// An hour where nothing is said, and at most for whoever is a session of a role itself.
 const SECS_DEFAULT: i32 = 3600;
@@ -107,7 +107,7 @@ impl Operation<Iam> for AssumeRole {
                 session: name,
             },
             kind: SessionKind::Role,
-            secret: give::new_secret(),
+            secret: session::new_secret(),
             issued,
             expires: give::whole_secs(issued.plus(lasts)),
             mfa,

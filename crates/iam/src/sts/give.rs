@@ -259,12 +259,6 @@ pub(super) fn issue(iam: &Iam, token: Token) -> Credentials {
     token.issue(iam).into()
 }
 
-/// The secret of a temporary key, drawn.
-pub(super) fn new_secret() -> String {
-    use base64::Engine;
-    base64::engine::general_purpose::STANDARD.encode(base::id::random_bytes::<30>())
-}
-
 /// As answers show moments.
 pub(super) fn whole_secs(at: Timestamp) -> Timestamp {
     Timestamp::from_secs(at.as_secs())

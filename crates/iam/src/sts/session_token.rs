@@ -11,7 +11,7 @@ use super::give::{self, Credentials};
 use crate::Iam;
 use crate::engine::{Id, State};
 use crate::ops::act::Act;
-use crate::session::{Holder, Token};
+use crate::session::{self, Holder, Token};
 
 /// 36 hours at most, 12 where nothing is said; of root one.
 const SECS: (i32, i32) = (43_200, 129_600);
@@ -58,7 +58,7 @@ impl Act for GetSessionTokenRequest {
         let token = Token {
             holder,
             kind: SessionKind::Token,
-            secret: give::new_secret(),
+            secret: session::new_secret(),
             issued,
             expires: give::whole_secs(issued.plus(lasts)),
             mfa,
