@@ -11,6 +11,7 @@
 //! - [`record`] has [`Audit`], [`CallRecord`], [`Recorder`], and [`CountingRecorder`]
 //! - [`fault`] has [`Fault`], an error as the wire shows it
 //! - [`operation`] has [`Operation`], and its object-safe forms [`AnyOperation`] and [`Call`]
+//! - [`pages`] has [`Pages`], which shows people pages
 //! - [`rest`] has [`RestService`], a service that reads its own form of HTTP, with bodies that are streams
 //! - [`service`] has [`Service`], its [`ServiceFacts`], and [`Catalogue`], which makes one of a table of operations
 
@@ -20,6 +21,7 @@ pub mod ctx;
 pub mod fault;
 pub mod key;
 pub mod operation;
+pub mod pages;
 pub mod record;
 pub mod rest;
 pub mod service;
@@ -30,6 +32,7 @@ pub use ctx::{Ctx, RequestId, TlsFacts};
 pub use fault::{Fault, Side};
 pub use key::{Key, KeyLookup};
 pub use operation::{Answered, AnyOperation, Call, Masked, Operation};
+pub use pages::{PageAnswer, PageCall, PageEvent, Pages};
 pub use record::{Audit, CLAIM_CHARS_MAX, CallRecord, CountingRecorder, Recorder, Stage};
 pub use rest::{BodyError, FaultCtx, Gate, RestAnswer, RestBody, RestCall, RestService};
 pub use service::{Catalogue, Service, ServiceFacts};

@@ -10,6 +10,7 @@ use std::time::Duration;
 use base::MetricSink;
 
 use crate::access::Access;
+use crate::caller::Principal;
 use crate::ctx::Ctx;
 use crate::fault::Fault;
 
@@ -103,6 +104,10 @@ impl Recorder for CountingRecorder {
             return;
         }
         let code = record.outcome.map_or_else(|fault| fault.code, |()| "ok");
+        if record.ctx.caller.principal == Principal::Root {
+            let labels = [("operation", record.operation), ("code", code)];
+            self.metrics.add("shukuba", "root_uses", &labels, 1.0);
+        }
         let of_call = [("service", record.service), ("operation", record.operation)];
         let [service, operation] = of_call;
         self.metrics.add(

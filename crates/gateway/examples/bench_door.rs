@@ -251,7 +251,7 @@ fn door(dir: &std::path::Path) -> Arc<Door> {
     let region: Region = "ap-northeast-1".parse().unwrap();
     let state = Arc::new(Nothing {
         region: region.clone(),
-        account: keys.account().clone(),
+        account: keys.account_id(),
     });
     let service = Arc::new(Catalogue::new(&FACTS, state, OPERATIONS));
     let admin = Arc::new(NoAdmin);
@@ -265,7 +265,7 @@ fn write_script(dir: &std::path::Path, server: &Server) {
     let keys = setup::keys(dir, &clock);
     let key = keys.administrator().unwrap();
     let url = server.url();
-    let body = batch(&format!("{url}/{}/s2s", keys.account()));
+    let body = batch(&format!("{url}/{}/s2s", keys.account_id()));
     let mut headers = HeaderMap::new();
     let host = server.local_addr().to_string();
     headers.insert("host", HeaderValue::from_str(&host).unwrap());
@@ -277,7 +277,7 @@ fn write_script(dir: &std::path::Path, server: &Server) {
         "x-amz-target",
         HeaderValue::from_static("AmazonSQS.SendMessageBatch"),
     );
-    let signer = Signer::new(&key.key_id, &key.secret, "ap-northeast-1", "sqs");
+    let signer = Signer::new(&key.key.id, &key.secret, "ap-northeast-1", "sqs");
     signer
         .sign("POST", "/", "", &mut headers, body.as_bytes(), clock.now())
         .unwrap();

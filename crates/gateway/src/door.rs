@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use api::{
     Access, Answered, Audit, Authorizer, Call, CallRecord, Caller, Ctx, Decision, Fault, KeyLookup,
-    Masked, Recorder, RequestId, RestService, Service, Stage,
+    Masked, Pages, Recorder, RequestId, RestService, Service, Stage,
 };
 use base::{AccountId, Arn, Clock, MetricSink, Region, Timestamp};
 use bytes::Bytes;
@@ -47,6 +47,8 @@ pub struct DoorParts {
     pub recorder: Arc<dyn Recorder>,
     /// The operator's API.
     pub admin: Arc<dyn Admin>,
+    /// Pages for people.
+    pub pages: Arc<dyn Pages>,
     /// What `/_shukuba/metrics` shows.
     pub metrics: Arc<Registry>,
     /// The time.
@@ -145,6 +147,7 @@ impl Door {
             _ if !route::names_host(&head) => Err(unnamed_host()),
             Route::Health => Ok(self.health(&visit)),
             Route::Metrics => self.metrics(&visit),
+            Route::Page { path } => self.show_page(&visit, path, body).await,
             Route::Query | Route::Nowhere if let Some(service) = self.rest_service(&head) => {
                 Ok(self.hand_over(&visit, service, body).await)
             }

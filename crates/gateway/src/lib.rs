@@ -2,9 +2,9 @@
 //!
 //! - [`door`] has the steps of a request: route, verify, decode, decide, call, encode, record
 //! - [`server`] listens, with TLS ([`tls`]) or on loopback, and drains
-//! - [`keys`] has the account and its keys, sealed in the data directory
 //! - [`secrets`] has what the operator's receivers are signed and authenticated with, sealed as well
 //! - [`admin`] has the port of the operator's API
+//! - [`pages`] shows people pages
 //! - [`rest`] hands requests over to services that speak HTTP themselves
 //! - [`limits`] has every bound of the door
 //! - [`metrics`] has the counts of the process as Prometheus text
@@ -18,9 +18,9 @@ mod decode;
 pub mod door;
 mod form;
 mod guard;
-pub mod keys;
 pub mod limits;
 pub mod metrics;
+pub mod pages;
 mod peers;
 mod rest;
 mod route;
@@ -33,9 +33,9 @@ mod verify;
 pub use admin::{Admin, NoAdmin};
 pub use api::{Key, KeyLookup};
 pub use door::{Door, DoorParts};
-pub use keys::{Credentials, KeyStore, MasterKeySource};
 pub use limits::Limits;
 pub use metrics::Registry;
+pub use pages::NoPages;
 pub use secrets::SecretStore;
 pub use server::{Listen, PlainHttp, Server};
 pub use tls::Tls;

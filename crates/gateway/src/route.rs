@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `GET /_shukuba/health`, `GET /_shukuba/metrics` | the gateway itself, unsigned |
 //! | `POST /_shukuba/api/NAME` | the operator's API |
+//! | anything else under `/_shukuba/` that a browser asks | a page for people, unsigned ([`crate::pages`]) |
 //! | `X-Amz-Target: AmazonSQS.SendMessage` | the service with that target |
 //! | a form, or `?Action=…` | the service that the signature is for |
 //! | a signed `POST` to a path that a service knows | that service (REST with JSON, paths fixed) |
@@ -25,6 +26,11 @@ pub(crate) enum Route<'a> {
     Admin {
         /// Such as `ledger`.
         name: &'a str,
+    },
+    /// A page for people.
+    Page {
+        /// What stands behind `/_shukuba/`.
+        path: &'a str,
     },
     /// An AWS JSON protocol.
     Json {
@@ -53,6 +59,8 @@ pub(crate) fn find(head: &Parts) -> Route<'_> {
             (&Method::GET | &Method::HEAD, "health", _) => Route::Health,
             (&Method::GET, "metrics", _) => Route::Metrics,
             (&Method::POST, _, Some(name)) => Route::Admin { name },
+            (_, "health" | "metrics", _) => Route::Nowhere,
+            (&Method::GET | &Method::HEAD | &Method::POST, path, None) => Route::Page { path },
             _ => Route::Nowhere,
         };
     }
@@ -180,6 +188,15 @@ mod tests {
                 Route::Admin { name: "ledger" },
             ),
             ("GET", "/_shukuba/api/ledger", None, None, Route::Nowhere),
+            ("GET", "/_shukuba/", None, None, Route::Page { path: "" }),
+            ("PUT", "/_shukuba/", None, None, Route::Nowhere),
+            (
+                "POST",
+                "/_shukuba/sign-in",
+                form,
+                None,
+                Route::Page { path: "sign-in" },
+            ),
             ("POST", "/_shukuba/health", target, None, Route::Nowhere),
             (
                 "POST",

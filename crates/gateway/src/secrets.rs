@@ -22,9 +22,8 @@ use std::path::{Path, PathBuf};
 use base::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::keys::{
-    MasterKey, MasterKeyError, MasterKeySource, NotOpened, take_turn_at, write_private,
-};
+use store::private::{take_turn_at, write_private};
+use store::seal::{MasterKey, MasterKeyError, MasterKeySource, NotOpened};
 
 /// The file's name in the data directory.
 pub const SECRETS_FILE: &str = "secrets.json";
@@ -478,7 +477,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let secrets = store(dir.path());
         secrets.set("A", "v", AT).unwrap();
-        fs::remove_file(dir.path().join(crate::keys::MASTER_KEY_FILE)).unwrap();
+        fs::remove_file(dir.path().join(store::seal::MASTER_KEY_FILE)).unwrap();
         let error = SecretStore::open(dir.path(), &MasterKeySource::BesideTheData).unwrap_err();
         assert!(matches!(error, Error::MasterKey(_)), "{error}");
         let other = store(dir.path());

@@ -10,14 +10,15 @@ use api::{Access, AnyOperation, Audit, Catalogue, Ctx, Fault, Operation, Service
 use base::{AccountId, Arn, Clock, ManualClock, Region, Timestamp};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use gateway::keys::{Credentials, Role};
-use gateway::{Admin, Door, KeyStore, Limits, Listen, PlainHttp, Server, Tls};
+use gateway::{Admin, Door, Limits, Listen, PlainHttp, Server, Tls};
 use http::{HeaderMap, HeaderName, HeaderValue};
+use iam::engine::key::{SetStatus, Status};
+use iam::{Iam, NewKey, managed};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
-use wire::sigv4::{PathStyle, Signer};
+use wire::sigv4::{PathStyle, SecretKey, Signer};
 use wire::{Protocol, Shape};
 
 use crate::mirror::Mirror;
@@ -170,11 +171,34 @@ static OTHER: ServiceFacts = ServiceFacts {
     is_global: true,
 };
 
+/// What a key is for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Role {
+    Sender,
+    Reader,
+}
+
+/// A key to sign with.
+#[derive(Debug)]
+pub(crate) struct Credentials {
+    pub(crate) key_id: String,
+    secret: SecretKey,
+}
+
+impl From<NewKey> for Credentials {
+    fn from(made: NewKey) -> Self {
+        Self {
+            key_id: made.key.id,
+            secret: made.secret,
+        }
+    }
+}
+
 /// A running server.
 pub(crate) struct House {
     pub(crate) addr: SocketAddr,
     pub(crate) toy: Arc<Toy>,
-    pub(crate) keys: Arc<KeyStore>,
+    pub(crate) iam: Arc<Iam>,
     /// What was recorded.
     pub(crate) kept: Arc<Kept>,
     pub(crate) stop: Option<oneshot::Sender<()>>,
@@ -191,10 +215,10 @@ impl House {
     pub(crate) async fn open_with(limits: Limits, tls: Option<Arc<Tls>>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(NOW));
-        let keys = Arc::new(setup::keys(dir.path(), &clock));
+        let iam = Arc::new(setup::keys(dir.path(), &clock));
         let region: Region = REGION.parse().unwrap();
         let toy = Arc::new(Toy {
-            account: keys.account().clone(),
+            account: iam.account_id(),
             region: region.clone(),
             begun: Notify::new(),
             go_on: Notify::new(),
@@ -206,7 +230,7 @@ impl House {
         let other = Catalogue::new(&OTHER, Arc::clone(&toy), OPERATIONS);
         let other = Arc::new(other.with_paths(&[("/queue/message", "SendMessage")]));
         let admin = Arc::new(ToyAdmin);
-        let mut parts = setup::parts(service, Arc::clone(&keys), admin, clock, region, limits);
+        let mut parts = setup::parts(service, Arc::clone(&iam), admin, clock, region, limits);
         parts.rest.push(Arc::new(Mirror));
         parts.services.push(other);
         let kept = Arc::new(Kept::over(Arc::clone(&parts.recorder)));
@@ -224,11 +248,11 @@ impl House {
         let serving = tokio::spawn(server.serve(door, async move {
             let _ = stopped.await;
         }));
-        let key = keys.administrator().unwrap();
+        let key = iam.administrator().unwrap().into();
         Self {
             addr,
             toy,
-            keys,
+            iam,
             kept,
             stop: Some(stop),
             serving,
@@ -238,7 +262,22 @@ impl House {
     }
 
     pub(crate) fn key_of(&self, role: Role) -> Credentials {
-        self.keys.create(role.as_str(), role).unwrap()
+        let (name, policy) = match role {
+            Role::Sender => ("sender", managed::SENDER),
+            Role::Reader => ("reader", managed::READER),
+        };
+        self.iam.create_key_with(name, policy).unwrap().into()
+    }
+
+    pub(crate) fn switch_off(&self, key: &Credentials) {
+        let user = self.iam.state().key(&key.key_id).unwrap().0.name.clone();
+        self.iam
+            .run(SetStatus {
+                user,
+                key_id: key.key_id.clone(),
+                status: Status::Inactive,
+            })
+            .unwrap();
     }
 
     pub(crate) async fn connect(&self) -> Client<TcpStream> {

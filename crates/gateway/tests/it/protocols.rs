@@ -1,10 +1,8 @@
 //! What each protocol answers, to the right and to the wrong.
 
 use gateway::Limits;
-use gateway::keys::Role;
-use gateway::keys::Status;
 
-use crate::harness::{Got, House};
+use crate::harness::{Got, House, Role};
 
 const SEND: &str = r#"{"QueueUrl":"q","MessageBody":"hello"}"#;
 const FORM: (&str, &str) = (
@@ -282,10 +280,7 @@ async fn a_wrong_signature_is_told_what_would_be_right() {
 async fn an_unknown_key_has_the_code_of_its_protocol() {
     let house = House::open(Limits::default()).await;
     let key = house.key_of(Role::Sender);
-    house
-        .keys
-        .set_status(&key.key_id, Status::Inactive)
-        .unwrap();
+    house.switch_off(&key);
     let got = ask(&house, &house.json_by(&key, "SendMessage", SEND)).await;
     assert!(
         got.status == 403 && got.body.contains("#UnrecognizedClientException"),
@@ -321,7 +316,7 @@ async fn a_role_does_its_work_and_no_more() {
     assert_eq!(got.status, 403);
     let who = format!(
         "User: arn:aws:iam::{}:user/sender is not authorized to perform: sqs:PurgeQueue",
-        house.keys.account()
+        house.iam.account_id()
     );
     assert!(
         got.body.contains("#AccessDeniedException") && got.body.contains(&who),

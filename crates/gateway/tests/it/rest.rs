@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use gateway::Limits;
-use gateway::keys::Role;
 
-use crate::harness::{Got, House};
+use crate::harness::{Got, House, Role};
 
 async fn open() -> House {
     House::open(Limits::default()).await

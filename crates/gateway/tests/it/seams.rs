@@ -3,9 +3,8 @@
 use std::sync::atomic::Ordering;
 
 use gateway::Limits;
-use gateway::keys::{Role, Status};
 
-use crate::harness::{Got, House};
+use crate::harness::{Got, House, Role};
 
 const SEND: &str = r#"{"QueueUrl":"q","MessageBody":"hello"}"#;
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
@@ -106,10 +105,7 @@ async fn every_call_is_told_however_far_it_came() {
     let house = House::open(Limits::default()).await;
     let sender = house.key_of(Role::Sender);
     let off = house.key_of(Role::Sender);
-    house
-        .keys
-        .set_status(&off.key_id, Status::Inactive)
-        .unwrap();
+    house.switch_off(&off);
     let url = r#"{"QueueUrl":"q"}"#;
     let mut broken = house.json_by(&sender, "SendMessage", SEND);
     let last = broken.len() - 3;

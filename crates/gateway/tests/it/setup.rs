@@ -1,12 +1,16 @@
-//! What the tests and `examples/bench_door.rs` set up alike: keys in a directory, and a door with one service that calls itself SQS.
+//! What the tests and `examples/bench_door.rs` set up alike: identities in a directory, and a door with one service that calls itself SQS.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use api::{CountingRecorder, Service, ServiceFacts};
 use base::{Clock, MetricSink, Region};
-use shukuba_gateway::keys::RoleAuthorizer;
-use shukuba_gateway::{Admin, DoorParts, KeyStore, Limits, MasterKeySource, Registry};
+use iam::Iam;
+use iam::authorizer::Authorizer;
+use iam::ground::Ground;
+use iam::session::Keys;
+use shukuba_gateway::{Admin, DoorParts, Limits, NoPages, Registry};
+use store::seal::MasterKeySource;
 use wire::Protocol;
 
 pub(crate) static FACTS: ServiceFacts = ServiceFacts {
@@ -21,16 +25,16 @@ pub(crate) static FACTS: ServiceFacts = ServiceFacts {
     is_global: false,
 };
 
-/// The keys of a new directory.
-pub(crate) fn keys(dir: &Path, clock: &Arc<dyn Clock>) -> KeyStore {
+/// The identities of a new directory.
+pub(crate) fn keys(dir: &Path, clock: &Arc<dyn Clock>) -> Iam {
     let master = MasterKeySource::BesideTheData;
-    KeyStore::open(dir, &master, None, Arc::clone(clock)).unwrap()
+    Iam::open(dir, &master, None, Arc::clone(clock)).unwrap()
 }
 
 /// A door before `service`, with counts of its own.
 pub(crate) fn parts(
     service: Arc<dyn Service>,
-    keys: Arc<KeyStore>,
+    iam: Arc<Iam>,
     admin: Arc<dyn Admin>,
     clock: Arc<dyn Clock>,
     region: Region,
@@ -38,14 +42,16 @@ pub(crate) fn parts(
 ) -> DoorParts {
     let metrics = Arc::new(Registry::new());
     let counts = Arc::clone(&metrics) as Arc<dyn MetricSink>;
-    let account = keys.account().clone();
+    let account = iam.account_id();
+    let ground: Arc<dyn Ground> = iam;
     DoorParts {
         services: vec![service],
         rest: Vec::new(),
-        keys,
-        authorizer: Arc::new(RoleAuthorizer),
+        keys: Arc::new(Keys::new(Arc::clone(&ground), &region)),
+        authorizer: Arc::new(Authorizer::new(ground)),
         recorder: Arc::new(CountingRecorder::new(counts)),
         admin,
+        pages: Arc::new(NoPages),
         metrics,
         clock,
         account,
