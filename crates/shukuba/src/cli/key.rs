@@ -1,7 +1,7 @@
 //! `shukuba key create | list | on | off | delete` and `shukuba root-password set`.
 
 use std::fs::File;
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -198,19 +198,7 @@ fn list(app: &App, iam: &Iam) {
 
 pub(super) fn password(app: &App, args: PasswordArgs) -> anyhow::Result<ExitCode> {
     let PasswordWhat::Set = args.what;
-    if std::io::stdin().is_terminal() {
-        output::complain(
-            "type the new root password and press Enter (it is shown as you type; or use a pipe):",
-        );
-    }
-    let mut line = String::new();
-    std::io::stdin()
-        .lock()
-        .read_line(&mut line)
-        .context("cannot read the password")?;
-    let server = app.server();
-    let iam = account::open_kept(&app.data_dir(), &server)?;
-    iam.set_root_password(Some(line.trim_end_matches(['\n', '\r'])))?;
-    output::complain("the root password is set");
+    let iam = account::open_kept(&app.data_dir(), &app.server())?;
+    super::root::set_password(&iam)?;
     Ok(ExitCode::SUCCESS)
 }

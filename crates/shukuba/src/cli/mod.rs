@@ -24,6 +24,7 @@ mod postbacks;
 mod preset;
 mod replay;
 mod results;
+mod root;
 mod route;
 mod scaler;
 mod secret;
@@ -101,7 +102,9 @@ pub(crate) enum Command {
     /// Seal, list and remove the secrets that the settings name
     Secret(secret::Args),
     Import(import::Args),
-    /// Set the root password
+    /// Set the password of the account's root, look at it, lock it
+    Root(root::Args),
+    #[command(hide = true)]
     RootPassword(key::PasswordArgs),
     /// Kill under load and compare the accounts: shows that nothing is lost
     Torture(torture::Args),
@@ -139,6 +142,7 @@ impl Command {
             Self::Key(args) => key::run(app, args),
             Self::Audit(args) => audit::run(app, args),
             Self::Secret(args) => secret::run(app, args),
+            Self::Root(args) => root::run(app, args),
             Self::RootPassword(args) => key::password(app, args),
             Self::Preset(args) => preset::run(app, args),
             Self::Config(args) => config::run(app, args),

@@ -171,6 +171,7 @@ impl House {
             authorizer: identities.authorizer.clone(),
             recorder: trail.recorder(Arc::new(CountingRecorder::new(metrics.clone()))),
             admin: Arc::new(desk.clone()),
+            pages: Arc::new(identities.console(Arc::new(desk.clone()))),
             metrics,
             clock,
             account,

@@ -6,12 +6,15 @@ use std::time::Duration;
 
 use api::Service;
 use base::{AccountId, Region};
+use gateway::Admin;
 use iam::Iam;
 use iam::authorizer::Authorizer;
 use iam::ground::Ground;
 use iam::session::Keys;
+use iam::signin::SignIn;
 use tokio::sync::watch;
 
+use super::console::Console;
 use crate::account;
 use crate::config::Server;
 
@@ -48,6 +51,12 @@ impl Identities {
             iam::ops::service(self.iam.clone()),
             iam::sts::service(self.iam.clone()),
         ]
+    }
+
+    /// The pages on which people sign in; `desk` counts what the bill is reckoned from.
+    pub(super) fn console(&self, desk: Arc<dyn Admin>) -> Console {
+        let sign_in = SignIn::new(self.iam.clone(), self.keys.clone(), self.authorizer.clone());
+        Console::new(sign_in, self.authorizer.clone(), desk, self.account())
     }
 
     /// Keeps now and then, and at the end, when keys were used.

@@ -1,6 +1,7 @@
 //! `serve`: opens the data directory, wires the parts together, and keeps them running until a signal ends it.
 //!
 //! - [`house`]: everything that runs, opened in order
+//! - [`console`]: pages for people
 //! - [`identities`]: who may do what
 //! - [`live`]: the settings that hold now, and reading them again
 //! - [`routes`], [`route_queue`], [`log`], [`counts`], [`notifiers`], [`runtimes`]: delivery's ports over the queues of this process
@@ -13,6 +14,7 @@
 
 mod admin;
 pub(crate) mod buckets;
+mod console;
 mod counts;
 mod demand;
 mod drift;

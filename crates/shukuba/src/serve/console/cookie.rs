@@ -1,0 +1,103 @@
+//! The two cookies: who is signed in, and that a form is of our page.
+//!
+//! Both are for this host alone, hidden from scripts, and not sent from other sites; over HTTPS they never leave it.
+//!
+//! Source: RFC 6265bis, `__Host-` and `SameSite`; OWASP Cross-Site Request Forgery Prevention Cheat Sheet, "double submit".
+
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderValue, header};
+
+const TICKET: &str = "shukuba";
+const FORM: &str = "shukuba-form";
+/// The longest ticket that is looked at. Chosen: a browser keeps 4096 bytes a cookie.
+const TICKET_BYTES_MAX: usize = 4096;
+
+/// What a browser brings.
+#[derive(Debug)]
+pub(super) struct Cookies {
+    /// Of whoever signed in.
+    pub(super) ticket: Option<String>,
+    form: Option<String>,
+    is_https: bool,
+}
+
+impl Cookies {
+    /// Reads the head's cookies. `base_url`: how the browser reaches us.
+    pub(super) fn read(headers: &HeaderMap, base_url: &str) -> Self {
+        let is_https = base_url.starts_with("https://");
+        let found = |name: &str| {
+            let name = full_name(name, is_https);
+            let lines = headers.get_all(header::COOKIE).iter();
+            let pairs = lines
+                .filter_map(|line| line.to_str().ok())
+                .flat_map(|line| line.split(';'));
+            pairs
+                .filter_map(|pair| pair.trim().split_once('='))
+                .find(|(known, _)| *known == name)
+                .map(|(_, value)| value.to_owned())
+        };
+        Self {
+            ticket: found(TICKET).filter(|ticket| ticket.len() <= TICKET_BYTES_MAX),
+            form: found(FORM).filter(|token| token.len() == 32),
+            is_https,
+        }
+    }
+
+    /// The token for a form, and the cookie to set where the browser has none.
+    pub(super) fn form_token(&self) -> (String, Option<HeaderValue>) {
+        match &self.form {
+            Some(token) if token.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+                (token.clone(), None)
+            }
+            _ => {
+                let token = hex::encode(base::id::random_bytes::<16>());
+                let cookie = self.cookie(FORM, &token, None);
+                (token, Some(cookie))
+            }
+        }
+    }
+
+    /// Whether a form's token is the cookie's.
+    pub(super) fn is_form_token(&self, token: &str) -> bool {
+        let Some(known) = self.form.as_deref() else {
+            return false;
+        };
+        // Takes as long wherever the first difference is.
+        let pairs = known.bytes().zip(token.bytes());
+        let differing = pairs.fold(0, |differing, (one, other)| differing | (one ^ other));
+        known.len() == token.len() && differing == 0
+    }
+
+    /// The cookie of whoever signed in.
+    pub(super) fn signed_in(&self, ticket: &str, lasts: Duration) -> HeaderValue {
+        self.cookie(TICKET, ticket, Some(lasts))
+    }
+
+    /// Takes it away.
+    pub(super) fn signed_out(&self) -> HeaderValue {
+        self.cookie(TICKET, "", Some(Duration::ZERO))
+    }
+
+    fn cookie(&self, name: &str, value: &str, lasts: Option<Duration>) -> HeaderValue {
+        let name = full_name(name, self.is_https);
+        let (path, secure) = match self.is_https {
+            true => ("/", "; Secure"),
+            false => ("/_shukuba/", ""),
+        };
+        let age = lasts.map_or_else(String::new, |lasts| {
+            format!("; Max-Age={}", lasts.as_secs())
+        });
+        let text = format!("{name}={value}; Path={path}; HttpOnly; SameSite=Strict{secure}{age}");
+        // Tickets and tokens are base 64 and hexadecimal digits.
+        HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""))
+    }
+}
+
+/// Over HTTPS, a name that only this host can have set.
+fn full_name(name: &str, is_https: bool) -> String {
+    match is_https {
+        true => format!("__Host-{name}"),
+        false => name.to_owned(),
+    }
+}
