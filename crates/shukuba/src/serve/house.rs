@@ -169,7 +169,8 @@ impl House {
             rest: buckets.services(&region, &account),
             keys: identities.keys.clone(),
             authorizer: identities.authorizer.clone(),
-            recorder: trail.recorder(Arc::new(CountingRecorder::new(metrics.clone()))),
+            recorder: trail
+                .recorder(identities.noting(Arc::new(CountingRecorder::new(metrics.clone())))),
             admin: Arc::new(desk.clone()),
             pages: Arc::new(identities.console(Arc::new(desk.clone()))),
             metrics,

@@ -4,10 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::Service;
+use api::{Recorder, Service};
 use base::{AccountId, Region};
 use gateway::Admin;
 use iam::Iam;
+use iam::accesses::Noting;
 use iam::authorizer::Authorizer;
 use iam::ground::Ground;
 use iam::session::Keys;
@@ -50,6 +51,7 @@ impl Identities {
         vec![
             iam::ops::service(self.iam.clone()),
             iam::sts::service(self.iam.clone()),
+            iam::analyzer::service(self.iam.clone()),
         ]
     }
 
@@ -57,6 +59,11 @@ impl Identities {
     pub(super) fn console(&self, desk: Arc<dyn Admin>) -> Console {
         let sign_in = SignIn::new(self.iam.clone(), self.keys.clone(), self.authorizer.clone());
         Console::new(sign_in, self.authorizer.clone(), desk, self.account())
+    }
+
+    /// Notes who did what last, before `next` takes the record.
+    pub(super) fn noting(&self, next: Arc<dyn Recorder>) -> Arc<dyn Recorder> {
+        Arc::new(Noting::new(self.iam.clone(), next))
     }
 
     /// Keeps now and then, and at the end, when keys were used.
