@@ -38,7 +38,7 @@ impl<'a> CallFacts<'a> {
             ctx,
             context: &wanted.context,
             region: &wanted.resource.region,
-            account: &wanted.resource.account,
+            account: super::owner(&wanted.resource.account),
             call: CallIs::Real,
         }
     }

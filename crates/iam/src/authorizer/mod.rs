@@ -48,7 +48,7 @@ impl Authorizer {
             principal: principal(caller, &arn, &issuer),
             action,
             resource: &resource,
-            resource_account: &wanted.resource.account,
+            resource_account: owner(&wanted.resource.account),
             facts: &facts,
         };
         let policies = Policies {
@@ -123,6 +123,12 @@ pub fn of_caller(caller: &Caller) -> Policies<'_> {
         session: session.map_or(&[], |session| &session.policies),
         resource: None,
     }
+}
+
+/// Whose a resource is by the account in its ARN; nothing stands for the caller's own. AWS's managed policies, of the account
+/// `aws`, are everybody's.
+pub(crate) fn owner(account: &str) -> &str {
+    if account == "aws" { "" } else { account }
 }
 
 /// The ARN of what a session is of, or nothing.

@@ -127,6 +127,18 @@ fn own_attached_and_group_policies_allow_and_any_denies() {
 }
 
 #[test]
+fn policies_of_aws_are_everybodys_and_what_is_anothers_is_not() {
+    let bench = bench();
+    bench.memory.user("reader");
+    bench.allow(user("reader"), ALL);
+    let arn = "arn:aws:iam::aws:policy/ReadOnlyAccess";
+    assert_eq!(bench.asked("reader", "iam:GetPolicy", arn), "");
+    let foreign = "arn:aws:iam::999999999999:policy/own";
+    let refusal = "because no resource-based policy allows the iam:GetPolicy action";
+    assert_eq!(bench.asked("reader", "iam:GetPolicy", foreign), refusal);
+}
+
+#[test]
 fn a_boundary_and_a_session_policy_take_away() {
     let bench = bench();
     bench.memory.user("alice");
