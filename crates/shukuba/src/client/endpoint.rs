@@ -13,6 +13,9 @@ use wire::sigv4::SecretKey;
 
 use crate::app::{self, App};
 
+/// The region of services that have none, and of those that are asked for without one.
+pub(crate) const GLOBAL_REGION: &str = "us-east-1";
+
 /// A key to sign with.
 #[derive(Clone, Debug)]
 pub(crate) struct Credentials {
@@ -64,6 +67,25 @@ impl Endpoint {
             Some(url) => Self::elsewhere(app, &url),
             None => Self::of_data_dir(app),
         }
+    }
+
+    /// The endpoint for `service` of AWS itself, with the keys and the region of the environment.
+    pub(crate) fn of_aws(service: &str) -> anyhow::Result<Self> {
+        let region = region_variable().unwrap_or_else(|| GLOBAL_REGION.to_owned());
+        let (url, region) = match service {
+            // It has no region, and is signed for as in the first one.
+            "iam" => (
+                "https://iam.amazonaws.com".to_owned(),
+                GLOBAL_REGION.to_owned(),
+            ),
+            _ => (format!("https://{service}.{region}.amazonaws.com"), region),
+        };
+        Ok(Self {
+            url: base_url(&url)?,
+            keys: credentials_of_environment().map_or(Keys::Chain, Keys::Fixed),
+            region,
+            own_certificate: None,
+        })
     }
 
     fn elsewhere(app: &App, url: &str) -> anyhow::Result<Self> {

@@ -15,7 +15,7 @@ use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use wire::sigv4::{SecretKey, Signer};
+use wire::sigv4::{PathStyle, SecretKey, Signer};
 
 use super::Error;
 use super::endpoint::{Credentials, Endpoint, Keys};
@@ -35,6 +35,17 @@ const IDLE_CONNECTIONS: usize = 64;
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    pub(crate) body: Bytes,
+}
+
+/// What is asked of an endpoint.
+#[derive(Clone, Debug)]
+pub(crate) struct Call<'a> {
+    pub(crate) method: Method,
+    pub(crate) path: &'a str,
+    /// What stands behind the `?`, or nothing.
+    pub(crate) query: &'a str,
+    pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
 
@@ -97,30 +108,37 @@ impl Http {
         headers: HeaderMap,
         body: Bytes,
     ) -> Result<Answer, Error> {
+        self.send(&Call {
+            method: Method::POST,
+            path,
+            query: "",
+            headers,
+            body,
+        })
+        .await
+    }
+
+    /// Does `call`, signed.
+    pub(crate) async fn send(&self, call: &Call<'_>) -> Result<Answer, Error> {
         let kept = self.take_idle();
         let was_kept = kept.is_some();
-        match self
-            .post_over(kept, path, headers.clone(), body.clone())
-            .await
-        {
+        match self.send_over(kept, call).await {
             // The other side closed the kept connection before it had the request: nothing happened there.
             Err(Failure::NotSent) if was_kept => self
-                .post_over(None, path, headers, body)
+                .send_over(None, call)
                 .await
                 .map_err(|failure| self.unavailable(failure)),
             other => other.map_err(|failure| self.unavailable(failure)),
         }
     }
 
-    async fn post_over(
+    async fn send_over(
         &self,
         kept: Option<SendRequest<Full<Bytes>>>,
-        path: &str,
-        headers: HeaderMap,
-        body: Bytes,
+        call: &Call<'_>,
     ) -> Result<Answer, Failure> {
         let key = self.key().await?;
-        let request = self.request(&key, path, headers, body)?;
+        let request = self.request(&key, call)?;
         let mut connection = match kept {
             Some(connection) => connection,
             None => tokio::time::timeout(CONNECT_TIME, self.connect())
@@ -168,10 +186,9 @@ impl Http {
     fn request(
         &self,
         credentials: &Credentials,
-        path: &str,
-        mut headers: HeaderMap,
-        body: Bytes,
+        call: &Call<'_>,
     ) -> Result<Request<Full<Bytes>>, Failure> {
+        let mut headers = call.headers.clone();
         headers.insert(header::HOST, self.host.clone());
         let mut signer = Signer::new(
             &credentials.key_id,
@@ -180,14 +197,23 @@ impl Http {
             self.service,
         );
         signer.token = credentials.token.as_deref();
+        if self.service == "s3" {
+            signer.path = PathStyle::OBJECT;
+        }
+        let (method, path, query) = (&call.method, call.path, call.query);
+        let now = self.clock.now();
         signer
-            .sign("POST", path, "", &mut headers, &body, self.clock.now())
+            .sign(method.as_str(), path, query, &mut headers, &call.body, now)
             .map_err(|error| Failure::Other(error.to_string()))?;
-        let uri: Uri = path
+        let target = match query {
+            "" => path.to_owned(),
+            query => format!("{path}?{query}"),
+        };
+        let uri: Uri = target
             .parse()
-            .map_err(|_| Failure::Other(format!("`{path}` is not a path")))?;
-        let mut request = Request::new(Full::new(body));
-        *request.method_mut() = Method::POST;
+            .map_err(|_| Failure::Other(format!("`{target}` is not a path")))?;
+        let mut request = Request::new(Full::new(call.body.clone()));
+        *request.method_mut() = method.clone();
         *request.uri_mut() = uri;
         *request.headers_mut() = headers;
         Ok(request)

@@ -1,0 +1,143 @@
+//! Where the calls of a command go.
+
+use std::sync::Arc;
+
+use iam::engine::account::{BillingIs, SetBilling};
+
+use super::calls::{Calls, Failure};
+use super::inside::Inside;
+use super::remote::Remote;
+use crate::account;
+use crate::app::App;
+
+/// Where a command works.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct Where {
+    /// The server's URL, or `aws` for AWS with the keys and region of the environment [default: $SHUKUBA_ENDPOINT, else the data
+    /// directory itself, with and without a server that runs]
+    #[arg(long, value_name = "URL|aws", env = "SHUKUBA_ENDPOINT", hide_env_values = true)]
+    endpoint: Option<String>,
+}
+
+/// The identities that a command works on.
+pub(crate) enum Place {
+    /// Those of the data directory.
+    Here(Here),
+    /// Those of a server elsewhere, or of AWS.
+    There(Remote),
+}
+
+/// A data directory.
+pub(crate) struct Here {
+    inside: Inside,
+    /// Its server; `None` while none runs.
+    server: Option<Remote>,
+    url: String,
+}
+
+#[cfg(test)]
+impl Here {
+    /// Identities without a server.
+    pub(super) fn new(inside: Inside) -> Self {
+        Self {
+            inside,
+            server: None,
+            url: "http://127.0.0.1:5310".to_owned(),
+        }
+    }
+}
+
+/// Whether users may see the bill where their policies allow it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Billing {
+    /// They may.
+    Open,
+    /// They may not.
+    Closed,
+    /// Only the console knows, and switches it.
+    OfConsole,
+}
+
+impl Place {
+    pub(crate) fn open(app: &App, of: &Where) -> anyhow::Result<Self> {
+        if let Some(given) = of.endpoint.as_deref().filter(|given| !given.is_empty()) {
+            return Ok(Self::There(Remote::open(app, given)?));
+        }
+        let server = app.server();
+        let iam = account::open_kept(&app.data_dir(), &server)?;
+        let inside = Inside::new(Arc::new(iam))?;
+        let server_runs = !crate::data::is_down(app);
+        Ok(Self::Here(Here {
+            inside,
+            server: server_runs
+                .then(|| Remote::of_data_dir(app))
+                .transpose()?,
+            url: crate::data::local_url(app, &server),
+        }))
+    }
+
+    /// Where calls of IAM go.
+    pub(crate) fn calls(&self) -> &dyn Calls {
+        match self {
+            Self::Here(here) => &here.inside,
+            Self::There(remote) => remote,
+        }
+    }
+
+    /// The data directory's identities, where it is one.
+    pub(crate) fn inside(&self) -> Option<&Inside> {
+        match self {
+            Self::Here(here) => Some(&here.inside),
+            Self::There(_) => None,
+        }
+    }
+
+    /// Who answers calls of S3 and CloudTrail; `None` while no server runs.
+    pub(crate) fn server(&self) -> Option<&Remote> {
+        match self {
+            Self::Here(here) => here.server.as_ref(),
+            Self::There(remote) => Some(remote),
+        }
+    }
+
+    /// The account's number.
+    pub(crate) fn account(&self) -> anyhow::Result<String> {
+        match self {
+            Self::Here(here) => Ok(here.inside.iam().account_id().to_string()),
+            Self::There(remote) => remote.account(),
+        }
+    }
+
+    /// Where its people sign in.
+    pub(crate) fn sign_in_url(&self, account: &str) -> String {
+        match self {
+            Self::There(remote) if remote.is_aws() => {
+                format!("https://{account}.signin.aws.amazon.com/console")
+            }
+            Self::There(remote) => format!("{}/_shukuba/", remote.url()),
+            Self::Here(here) => format!("{}/_shukuba/", here.url.trim_end_matches('/')),
+        }
+    }
+
+    /// Whether users may see the bill.
+    pub(crate) fn billing(&self) -> Billing {
+        let Self::Here(here) = self else {
+            return Billing::OfConsole;
+        };
+        match here.inside.iam().newest().account().billing {
+            BillingIs::Open => Billing::Open,
+            BillingIs::Closed => Billing::Closed,
+        }
+    }
+
+    /// Opens or closes the bill to users. The console's switch stays as it is.
+    pub(crate) fn set_billing(&self, billing: BillingIs) -> Result<(), Failure> {
+        match self {
+            Self::Here(here) => {
+                let set = here.inside.iam().run(SetBilling(billing));
+                set.map_err(|error| Failure::Failed(error.into()))
+            }
+            Self::There(_) => Ok(()),
+        }
+    }
+}
