@@ -138,13 +138,21 @@ pub(crate) fn is_down(app: &App) -> bool {
     let dir = app.data_dir();
     let is_elsewhere = std::env::var_os("SHUKUBA_ENDPOINT").is_some_and(|url| !url.is_empty());
     let has_data = dir.join("FORMAT").exists();
-    // Whoever has the directory open holds the lock; the lock taken here goes at once. Where there is none, as in what was
-    // restored, nobody has come yet.
-    let is_free = || match std::fs::File::open(dir.join("LOCK")) {
+    !is_elsewhere && has_data && is_free(&dir)
+}
+
+/// Whether a server has the data open and says where it answers.
+pub(crate) fn is_served(dir: &Path) -> bool {
+    dir.join(ENDPOINT_FILE).exists() && !is_free(dir)
+}
+
+/// Whether nobody has the data open. Whoever has holds the lock; the lock taken here goes at once. Where there is none, as in
+/// what was restored, nobody has come yet.
+fn is_free(dir: &Path) -> bool {
+    match std::fs::File::open(dir.join("LOCK")) {
         Ok(file) => file.try_lock().is_ok(),
         Err(error) => error.kind() == std::io::ErrorKind::NotFound,
-    };
-    !is_elsewhere && has_data && is_free()
+    }
 }
 
 /// Removes what [`write_endpoint`] wrote: nobody answers there.

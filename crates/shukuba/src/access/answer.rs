@@ -36,8 +36,8 @@ impl Node {
                     let node = open.pop().unwrap_or_default();
                     close(&mut open, node);
                 }
-                Event::Text(text) => add(&mut open, &String::from_utf8_lossy(&text)),
-                Event::CData(text) => add(&mut open, &String::from_utf8_lossy(&text)),
+                Event::Text(text) => add(&mut open, &text),
+                Event::CData(text) => add(&mut open, &text),
                 Event::GeneralRef(name) => add(&mut open, &resolved(&name)?),
                 Event::Eof => break,
                 _ => {}
@@ -52,9 +52,9 @@ impl Node {
         }
     }
 
-    fn named(name: &[u8]) -> Self {
+    fn named(name: &str) -> Self {
         Self {
-            name: String::from_utf8_lossy(name).into_owned(),
+            name: name.to_owned(),
             ..Self::default()
         }
     }
@@ -97,12 +97,13 @@ fn add(open: &mut [Node], text: &str) {
 
 /// The character that `&amp;` or `&#38;` stands for.
 fn resolved(name: &BytesRef<'_>) -> Result<String, NotXml> {
-    let unknown = || NotXml(format!("`&{};`", String::from_utf8_lossy(name)));
+    let unknown = || NotXml(format!("`&{};`", &**name));
     if let Some(letter) = name.resolve_char_ref().map_err(|_| unknown())? {
         return Ok(letter.to_string());
     }
-    let known = std::str::from_utf8(name).ok().and_then(resolve_xml_entity);
-    known.map(str::to_owned).ok_or_else(unknown)
+    resolve_xml_entity(name)
+        .map(str::to_owned)
+        .ok_or_else(unknown)
 }
 
 #[cfg(test)]

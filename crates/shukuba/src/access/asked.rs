@@ -115,12 +115,16 @@ impl Question {
             None if name == "root" => root(&state),
             Some(("role", path)) => {
                 let name = path.rsplit('/').next().unwrap_or(path);
-                let role = state.role(name).map_err(|error| app::usage(error.to_string()))?;
+                let role = state
+                    .role(name)
+                    .map_err(|error| app::usage(error.to_string()))?;
                 of_role(&state, role, compiler.role(&state, role))
             }
             _ => {
                 let name = name.rsplit('/').next().unwrap_or(name);
-                let user = state.user(name).map_err(|error| app::usage(error.to_string()))?;
+                let user = state
+                    .user(name)
+                    .map_err(|error| app::usage(error.to_string()))?;
                 of_user(&state, user, compiler.user(&state, user))
             }
         };
@@ -203,7 +207,9 @@ fn told(explanation: &Explanation<'_>) -> Answer {
 
 /// What an action without a resource is asked on.
 fn all_of(action: &str, state: &State, region: &str) -> Arn {
-    let service = action.split_once(':').map_or(action, |(service, _)| service);
+    let service = action
+        .split_once(':')
+        .map_or(action, |(service, _)| service);
     let region = match GLOBAL.contains(&service) {
         true => "",
         false => region,
@@ -299,7 +305,11 @@ mod tests {
     fn articles(receive: Receive) -> (Place, tempfile::TempDir) {
         let (place, dir) = here();
         init::identities(&place, receive, &mut Steps::new(Mode::Do)).unwrap();
-        for (user, group) in [("ada", "Admin"), ("dev", "Developers"), ("ops", "Operators")] {
+        for (user, group) in [
+            ("ada", "Admin"),
+            ("dev", "Developers"),
+            ("ops", "Operators"),
+        ] {
             let calls = place.calls();
             calls.call("CreateUser", &[("UserName", user)]).unwrap();
             let form = [("UserName", user), ("GroupName", group)];
@@ -331,7 +341,11 @@ mod tests {
             ("iam:ChangePassword", &dev, vec!["ada", "dev"]),
             ("cloudtrail:StopLogging", "*", vec!["ada", "dev"]),
             ("cloudtrail:LookupEvents", "*", vec!["ada", "dev", "ops"]),
-            ("aws-portal:ViewBilling", "*", vec!["root", "ada", "dev", "ops"]),
+            (
+                "aws-portal:ViewBilling",
+                "*",
+                vec!["root", "ada", "dev", "ops"],
+            ),
         ] {
             let answers = question(iam, action, resource, &[]).by_all(iam);
             let can = answers.iter().filter(|answer| answer.is_allowed);
@@ -357,7 +371,12 @@ mod tests {
             panic!("{answer:?}");
         };
         assert_eq!(
-            (statement.effect, statement.policy.as_str(), statement.line, statement.column),
+            (
+                statement.effect,
+                statement.policy.as_str(),
+                statement.line,
+                statement.column
+            ),
             ("deny", "group_Operators_DenyReceiveMessage", 4, 5)
         );
         let answer = asked.by(iam, "arn:aws:iam::123456789012:user/dev").unwrap();
@@ -388,7 +407,10 @@ mod tests {
             let context: Vec<_> = address.into_iter().collect();
             let asked = question(iam, "sqs:SendMessage", QUEUE, &context);
             let answer = asked.by(iam, "dev").unwrap();
-            assert_eq!((answer.is_allowed, answer.missing), (is_allowed, missing.into_iter().map(str::to_owned).collect()));
+            assert_eq!(
+                (answer.is_allowed, answer.missing),
+                (is_allowed, missing.into_iter().map(str::to_owned).collect())
+            );
         }
     }
 
@@ -404,10 +426,15 @@ mod tests {
         };
         assert!(ask("sqs:*", "*", "a=b").contains("sqs:SendMessage"));
         assert!(ask("SendMessage", "*", "a=b").contains("sqs:SendMessage"));
-        assert!(ask("sqs:SendMessage", "s2s", "a=b").contains("arn:aws:sqs:eu-west-1:123456789012:s2s"));
+        assert!(
+            ask("sqs:SendMessage", "s2s", "a=b").contains("arn:aws:sqs:eu-west-1:123456789012:s2s")
+        );
         assert!(ask("sqs:SendMessage", "*", "ab").contains("KEY=VALUE"));
         let asked = question(iam, "sqs:SendMessage", "*", &[]);
         let error = asked.by(iam, "nobody").unwrap_err();
-        assert!(error.to_string().contains("user `nobody` does not exist"), "{error}");
+        assert!(
+            error.to_string().contains("user `nobody` does not exist"),
+            "{error}"
+        );
     }
 }

@@ -10,8 +10,7 @@ use anyhow::Context;
 use crate::app;
 
 /// The head of the console's file.
-const HEAD: &str =
-    "User name,Password,Access key ID,Secret access key,Console login link";
+const HEAD: &str = "User name,Password,Access key ID,Secret access key,Console login link";
 
 /// What somebody signs in and signs with. Shows itself to nobody but its owner.
 pub(crate) struct Credentials {

@@ -47,7 +47,10 @@ fn standing(state: &State, user: &User, now: Timestamp) -> Idle {
     let is_on = |key: &&iam::engine::AccessKey| key.status == Status::Active;
     Idle {
         user_name: user.name.clone(),
-        groups: state.groups_of(user).map(|group| group.name.clone()).collect(),
+        groups: state
+            .groups_of(user)
+            .map(|group| group.name.clone())
+            .collect(),
         signed_in: signed_in.map(shown),
         called: called.map(shown),
         days: now.since(since).as_secs() / DAY.as_secs(),

@@ -205,8 +205,8 @@ fn group(
         true => calls.list("ListAttachedGroupPolicies", &name, "AttachedPolicies")?,
         false => Vec::new(),
     };
-    let of_aws = |policy: &&str| (*policy, format!("arn:aws:iam::aws:policy/{policy}"));
-    let mut wanted: Vec<_> = planned.policies.iter().map(of_aws).collect();
+    let of_aws = |policy| (policy, format!("arn:aws:iam::aws:policy/{policy}"));
+    let mut wanted: Vec<(&str, String)> = planned.policies.iter().copied().map(of_aws).collect();
     if planned.sees_bill {
         wanted.push((VIEW_BILLING, bill.unwrap_or_default().to_owned()));
     }
@@ -277,7 +277,11 @@ mod tests {
     }
 
     fn became(steps: &Steps) -> BTreeSet<&'static str> {
-        steps.all().iter().map(|step| step.became.as_str()).collect()
+        steps
+            .all()
+            .iter()
+            .map(|step| step.became.as_str())
+            .collect()
     }
 
     #[test]

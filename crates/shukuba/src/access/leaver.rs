@@ -27,7 +27,10 @@ impl Standing {
         let form = [("UserName", user)];
         calls.call("GetUser", &form)?;
         let names = |nodes: Vec<Node>, name: &str| -> Vec<String> {
-            nodes.iter().map(|node| node.text(name).to_owned()).collect()
+            nodes
+                .iter()
+                .map(|node| node.text(name).to_owned())
+                .collect()
         };
         let mut keys = calls.list("ListAccessKeys", &form, "AccessKeyMetadata")?;
         keys.retain(|key| key.text("Status") == "Active");
@@ -202,7 +205,10 @@ mod tests {
         assert!(user.keys.iter().all(|key| key.status == Status::Inactive));
         assert!(user.login.is_none() && user.groups.is_empty());
         assert!(user.grants.inline[REVOKE].contains("aws:TokenIssueTime"));
-        assert_eq!(Standing::of(calls, "alice").unwrap().left, ["SecurityAudit"]);
+        assert_eq!(
+            Standing::of(calls, "alice").unwrap().left,
+            ["SecurityAudit"]
+        );
     }
 
     #[test]

@@ -88,13 +88,18 @@ impl Done<'_> {
     fn key(&mut self, user: &str) -> Result<(String, String), Failure> {
         let made = self.calls.call("CreateAccessKey", &[("UserName", user)])?;
         let id = made.text("AccessKeyId").to_owned();
-        self.then("DeleteAccessKey", &[("UserName", user), ("AccessKeyId", &id)]);
+        self.then(
+            "DeleteAccessKey",
+            &[("UserName", user), ("AccessKeyId", &id)],
+        );
         Ok((id, made.text("SecretAccessKey").to_owned()))
     }
 
     /// Notes how to undo what was just done.
     fn then(&mut self, operation: &'static str, form: &[(&'static str, &str)]) {
-        let form = form.iter().map(|(name, value)| (*name, (*value).to_owned()));
+        let form = form
+            .iter()
+            .map(|(name, value)| (*name, (*value).to_owned()));
         self.undo.push((operation, form.collect()));
     }
 

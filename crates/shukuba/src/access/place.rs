@@ -15,7 +15,12 @@ use crate::app::App;
 pub(crate) struct Where {
     /// The server's URL, or `aws` for AWS with the keys and region of the environment [default: $SHUKUBA_ENDPOINT, else the data
     /// directory itself, with and without a server that runs]
-    #[arg(long, value_name = "URL|aws", env = "SHUKUBA_ENDPOINT", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "URL|aws",
+        env = "SHUKUBA_ENDPOINT",
+        hide_env_values = true
+    )]
     endpoint: Option<String>,
 }
 
@@ -66,12 +71,10 @@ impl Place {
         let server = app.server();
         let iam = account::open_kept(&app.data_dir(), &server)?;
         let inside = Inside::new(Arc::new(iam))?;
-        let server_runs = !crate::data::is_down(app);
+        let is_served = crate::data::is_served(&app.data_dir());
         Ok(Self::Here(Here {
             inside,
-            server: server_runs
-                .then(|| Remote::of_data_dir(app))
-                .transpose()?,
+            server: is_served.then(|| Remote::of_data_dir(app)).transpose()?,
             url: crate::data::local_url(app, &server),
         }))
     }

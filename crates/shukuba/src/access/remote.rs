@@ -96,7 +96,12 @@ impl Remote {
         let text = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default();
         let code = text("__type").rsplit('#').next().unwrap_or_default();
         let (lower, upper) = (text("message"), text("Message"));
-        Err(refused(operation, answer.status, code, &format!("{lower}{upper}")))
+        Err(refused(
+            operation,
+            answer.status,
+            code,
+            &format!("{lower}{upper}"),
+        ))
     }
 
     /// A request to a bucket: the status, and what was answered.
@@ -167,7 +172,12 @@ fn endpoint_of(endpoint: Option<&Endpoint>, service: &str) -> anyhow::Result<End
 /// The error in an answer in XML.
 pub(crate) fn fault(operation: &str, answer: &Answer) -> Failure {
     let text = Node::parse(&String::from_utf8_lossy(&answer.body)).unwrap_or_default();
-    refused(operation, answer.status, text.text("Code"), text.text("Message"))
+    refused(
+        operation,
+        answer.status,
+        text.text("Code"),
+        text.text("Message"),
+    )
 }
 
 fn refused(operation: &str, status: u16, code: &str, message: &str) -> Failure {

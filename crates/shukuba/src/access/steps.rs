@@ -116,7 +116,7 @@ impl Steps {
 }
 
 impl Became {
-    fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Made => "made",
             Self::Exists => "exists",

@@ -30,7 +30,11 @@ struct Site<'a> {
 pub(crate) fn trail(place: &Place, wanted: &Wanted, steps: &mut Steps) -> Result<(), Failure> {
     let what = format!("trail {} with its bucket", wanted.name);
     let Some(server) = place.server() else {
-        steps.add(what, Became::ToDo, "no server runs here: run this again while one does");
+        steps.add(
+            what,
+            Became::ToDo,
+            "no server runs here: run this again while one does",
+        );
         return Ok(());
     };
     let account = place.account().map_err(Failure::Failed)?;

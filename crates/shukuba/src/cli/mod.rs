@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use crate::app::{self, App, Global};
 use crate::output::Format;
 
+mod access;
 mod api;
 mod audit;
 mod backup;
@@ -95,6 +96,8 @@ pub(crate) enum Command {
     Preset(preset::Args),
     /// Print what the operations of a service take and answer
     Api(api::Args),
+    /// Who may do what: the end state of a new account, people who come and go, and reports
+    Access(access::Args),
     /// Make, list and remove keys
     Key(key::Args),
     /// Search the trail of calls, or verify that nothing of it was changed
@@ -139,6 +142,7 @@ impl Command {
             Self::Send(args) => send::run(app, args),
             Self::Notifier(args) => notifier::run(app, args),
             Self::Api(args) => api::run(app, args),
+            Self::Access(args) => access::run(app, args),
             Self::Key(args) => key::run(app, args),
             Self::Audit(args) => audit::run(app, args),
             Self::Secret(args) => secret::run(app, args),

@@ -2,8 +2,6 @@
 
 use std::process::ExitCode;
 
-use base::Clock;
-
 use crate::access::idle;
 use crate::app::App;
 use crate::{account, output};
@@ -32,7 +30,15 @@ pub(super) fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
                 user.groups.join(", "),
             ]
         });
-        let head = ["user", "days", "signed in", "called", "password", "keys", "groups"];
+        let head = [
+            "user",
+            "days",
+            "signed in",
+            "called",
+            "password",
+            "keys",
+            "groups",
+        ];
         output::table(&head, rows)
     });
     Ok(ExitCode::SUCCESS)

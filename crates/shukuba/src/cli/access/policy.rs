@@ -24,7 +24,13 @@ enum What {
 #[derive(Debug, clap::Args)]
 struct Make {
     /// Actions to allow, with commas between them: sqs:SendMessage,sqs:Get*
-    #[arg(long, value_name = "ACTIONS", value_delimiter = ',', required_unless_present = "deny", conflicts_with = "deny")]
+    #[arg(
+        long,
+        value_name = "ACTIONS",
+        value_delimiter = ',',
+        required_unless_present = "deny",
+        conflicts_with = "deny"
+    )]
     allow: Vec<String>,
     /// Actions to deny in place of that
     #[arg(long, value_name = "ACTIONS", value_delimiter = ',')]
@@ -40,14 +46,13 @@ pub(super) fn run(_app: &App, args: Args) -> anyhow::Result<ExitCode> {
         true => (Effect::Allow, &args.allow),
         false => (Effect::Deny, &args.deny),
     };
-    let texts = |list: &[String]| list.iter().map(|text| text.trim().to_owned()).collect();
-    let (actions, resources): (Vec<String>, Vec<String>) = (texts(actions), texts(&args.on));
-    let borrowed = |list: &'_ [String]| -> Vec<String> { list.to_vec() };
-    let (actions, resources) = (borrowed(&actions), borrowed(&resources));
-    let actions: Vec<&str> = actions.iter().map(String::as_str).collect();
-    let resources: Vec<&str> = resources.iter().map(String::as_str).collect();
+    let actions: Vec<&str> = actions.iter().map(|text| text.trim()).collect();
+    let resources: Vec<&str> = args.on.iter().map(|text| text.trim()).collect();
     let text = policy::make(effect, &actions, &resources).map_err(|problems| {
-        let texts: Vec<_> = problems.iter().map(|problem| problem.message.clone()).collect();
+        let texts: Vec<_> = problems
+            .iter()
+            .map(|problem| problem.message.clone())
+            .collect();
         app::usage(format!(
             "this makes no policy: {} (actions are such as sqs:SendMessage, resources ARNs or *)",
             texts.join("; ")
@@ -74,9 +79,5 @@ fn told(finding: &Finding) -> String {
         let start = location.span.start;
         format!(" {}:{}", start.line, start.column)
     });
-    format!(
-        "{kind}{}: {}",
-        place.unwrap_or_default(),
-        finding.details
-    )
+    format!("{kind}{}: {}", place.unwrap_or_default(), finding.details)
 }
