@@ -1,7 +1,7 @@
 //! Who may do what, from the command line: the end state of a new account, people who come and go, and reports.
 //!
-//! What changes something is written as calls of IAM, S3 and CloudTrail, so that it works alike on a data directory, with and
-//! without a server that runs, on a server elsewhere, and on AWS. Reports read the identities of a data directory and ask the
+//! What changes something is written as calls of IAM, S3 and CloudTrail, so that it works alike on a data directory that nobody
+//! serves, on a server here or elsewhere, and on AWS. Reports read the identities of a data directory and ask the
 //! function that decides over calls.
 //!
 //! - [`place`]: where the calls go; [`calls`], [`answer`]: their form; [`inside`], [`remote`]: the two ways

@@ -14,7 +14,7 @@ use crate::app::App;
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Where {
     /// The server's URL, or `aws` for AWS with the keys and region of the environment [default: $SHUKUBA_ENDPOINT, else the data
-    /// directory itself, with and without a server that runs]
+    /// directory: through its server while one runs, so that the trail has it, else itself]
     #[arg(
         long,
         value_name = "URL|aws",
@@ -35,7 +35,7 @@ pub(crate) enum Place {
 /// A data directory.
 pub(crate) struct Here {
     inside: Inside,
-    /// Its server; `None` while none runs.
+    /// Its server, through which all goes, so that the trail has it; `None` while none runs.
     server: Option<Remote>,
     url: String,
 }
@@ -81,17 +81,18 @@ impl Place {
 
     /// Where calls of IAM go.
     pub(crate) fn calls(&self) -> &dyn Calls {
-        match self {
-            Self::Here(here) => &here.inside,
-            Self::There(remote) => remote,
+        match (self, self.server()) {
+            (_, Some(remote)) => remote,
+            (Self::Here(here), None) => &here.inside,
+            (Self::There(remote), None) => remote,
         }
     }
 
-    /// The data directory's identities, where it is one.
+    /// The data directory's identities, where nobody serves them.
     pub(crate) fn inside(&self) -> Option<&Inside> {
         match self {
-            Self::Here(here) => Some(&here.inside),
-            Self::There(_) => None,
+            Self::Here(here) if here.server.is_none() => Some(&here.inside),
+            Self::Here(_) | Self::There(_) => None,
         }
     }
 

@@ -96,6 +96,7 @@ impl Steps {
         self.mode
     }
 
+    #[cfg(test)]
     pub(crate) fn all(&self) -> &[Step] {
         &self.steps
     }
