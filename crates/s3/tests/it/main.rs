@@ -9,6 +9,7 @@
 )]
 
 mod backup;
+mod bounds;
 mod buckets;
 mod harness;
 mod interface;
