@@ -183,3 +183,6 @@ fn pieces(view: &View, id: Id) -> Result<Vec<Piece>, Error> {
 fn name_file(changes: &mut Changes, id: Id, bytes: u64) {
     changes.put(FILES, id.to_be_bytes(), bytes.to_be_bytes());
 }
+
+#[cfg(test)]
+mod tests;

@@ -416,7 +416,7 @@ fn check_chosen(chosen: &Chosen, piece: &Piece) -> Result<(), Error> {
 }
 
 /// The object that the chosen parts make.
-fn assembled(
+pub(super) fn assembled(
     upload: Upload,
     chosen: &[Piece],
     complete: &Complete,
