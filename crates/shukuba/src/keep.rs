@@ -71,11 +71,14 @@ pub(crate) fn backup(
     })
 }
 
+/// Copies objects into a folder.
+type CopyObjects<'a> = Box<dyn FnOnce(&Path) -> anyhow::Result<Counts> + 'a>;
+
 /// What is copied in a way of its own.
 struct Parts<'a> {
     journal: Copied,
     /// Copies the objects; where they lie at rest, their files are copied.
-    objects: Option<Box<dyn FnOnce(&Path) -> anyhow::Result<Counts> + 'a>>,
+    objects: Option<CopyObjects<'a>>,
 }
 
 impl From<Copied> for Parts<'_> {
@@ -271,11 +274,7 @@ fn copy_results(from: &Path, to: &Path) -> anyhow::Result<Counts> {
 }
 
 /// Copies objects, which who has them open does itself.
-fn copy_objects(
-    from: &Path,
-    to: &Path,
-    open: Option<Box<dyn FnOnce(&Path) -> anyhow::Result<Counts> + '_>>,
-) -> anyhow::Result<Counts> {
+fn copy_objects(from: &Path, to: &Path, open: Option<CopyObjects<'_>>) -> anyhow::Result<Counts> {
     let (from, to) = (from.join(buckets::DIR), to.join(buckets::DIR));
     let mut copied = Counts::default();
     match open {
