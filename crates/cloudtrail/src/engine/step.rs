@@ -78,9 +78,6 @@ pub fn step(
     if trail.file.is_some() {
         return Step::PutFile;
     }
-    if trail.digests.plan.is_some() {
-        return Step::PutDigest;
-    }
     let is_due = |backlog: Backlog| {
         backlog.oldest.is_some_and(|oldest| {
             // A clock that was put back must not make records wait until it is right again.
@@ -93,6 +90,10 @@ pub fn step(
     }
     if is_due(waiting.1) {
         return Step::PlanFile(Stream::Data);
+    }
+    // After the files: a digest that the bucket does not take holds up none of them.
+    if trail.digests.plan.is_some() {
+        return Step::PutDigest;
     }
     match digest(state, trail, at, rules) {
         Some(step) => step,
