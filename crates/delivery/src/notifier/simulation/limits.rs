@@ -158,6 +158,30 @@ fn takes(traits: QueueTraits, kind: Kind, from: Duration) -> Duration {
     one.taken.iter().max().unwrap().saturating_sub(from)
 }
 
+/// A written rate is met from the start and after a refusal, though the first turns are given before anything is known.
+#[test]
+fn a_written_rate_is_met_though_the_first_sends_are_few() {
+    for (traits, numbers) in [(EMBEDDED, &[][..]), (EMBEDDED, &[13]), (SQS, &[13])] {
+        let mut world = world(traits, 1, Kind::Odd(numbers), &[(ms(1), 15_000)]);
+        world.scene.slots = 1024;
+        let own = config::Destination {
+            rate: Some(config::Rate::per_sec_of(750)),
+            ..config::Destination::default()
+        };
+        let host = format!("h{ONE}.example");
+        world.settings.destinations.insert(host, own);
+        let world = play_until(world, MINUTE * 30);
+        let one = &world.receivers[&ONE];
+        let took = one.taken.iter().max().unwrap();
+        println!(
+            "{:?} {numbers:?} refused: 15,000 at 750 a second took {took:?}",
+            traits.retry_wait
+        );
+        assert_eq!(one.taken.len(), 15_000);
+        assert!(*took < Duration::from_secs(25), "{took:?}");
+    }
+}
+
 /// Who refuses in its first moments and takes all afterwards is soon sent as much as if it had not.
 #[test]
 fn a_refusal_in_the_first_moments_is_soon_forgotten() {
