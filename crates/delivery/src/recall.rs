@@ -7,7 +7,7 @@
 //! INVARIANT: nothing depends on what is noted here. It is lost when the process ends, and bounded by [`NOTED_MAX`]; what is
 //! not noted comes at its time.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::destinations::Destinations;
@@ -17,10 +17,10 @@ use crate::port::{LineOutcome, Next, Outcome, Tried, Verdict};
 pub const NOTED_MAX: usize = 1_000_000;
 
 /// Messages that the first answer calls back. Chosen: as many as a receiver is met with that is not known.
-const FIRST: u32 = 16;
+const FIRST: usize = 16;
 
 /// Messages that were called back and not settled since, at most. Chosen: as many as a notifier's slots.
-const OUT_MAX: u32 = 1_024;
+const OUT_MAX: usize = 1_024;
 
 /// Of a receiver that was called back for nothing was settled in so many looks: what is out is not waited for any more. Chosen: 5 s.
 const IDLE_MAX: u32 = 20;
@@ -44,9 +44,9 @@ pub struct Recall<K, V> {
 struct Held<K, V> {
     waiting: BTreeMap<K, V>,
     /// Called back, and not settled since.
-    out: u32,
+    out: BTreeSet<K>,
     /// How many may be.
-    goal: u32,
+    goal: usize,
     /// Looks since something of it was settled.
     idle: u32,
     /// Which return of a receiver it was; `None` while it does not answer.
@@ -83,7 +83,7 @@ impl<K: Ord + Copy, V> Recall<K, V> {
         self.answering.clone()
     }
 
-    /// Notes what was settled. `wait`: the wait that a message that stays in its queue is in now. Answers the messages that are
+    /// Notes what was settled. `wait`: its message, and the wait that this is in now if it stays. Answers the messages that are
     /// to be made due.
     pub fn settled(
         &mut self,
@@ -91,6 +91,9 @@ impl<K: Ord + Copy, V> Recall<K, V> {
         outcome: &Outcome,
         wait: impl FnOnce() -> Option<(K, V)>,
     ) -> Vec<(K, V)> {
+        let Some((message, wait)) = wait() else {
+            return Vec::new();
+        };
         let mut receiver = String::new();
         let mut called = Vec::new();
         let waiting = waiting(outcome);
@@ -99,13 +102,17 @@ impl<K: Ord + Copy, V> Recall<K, V> {
                 continue;
             };
             destinations.write_receiver(&request.request.url, &mut receiver);
+            self.over(&receiver, message);
             match sign(line) {
                 Sign::Answers => called.extend(self.answered(&receiver)),
                 Sign::Fails => self.failed(&receiver),
-                Sign::None => self.passed(&receiver),
+                Sign::None => {}
+            }
+            if waiting.is_none() {
+                self.forget_if_empty(&receiver);
             }
         }
-        if let (Some(_), Some((message, wait))) = (waiting, wait()) {
+        if waiting.is_some() {
             self.note(&receiver, message, wait);
         }
         called
@@ -126,35 +133,21 @@ impl<K: Ord + Copy, V> Recall<K, V> {
         }
     }
 
+    /// A message is settled: it is neither out any more nor in the wait that was noted.
+    fn over(&mut self, receiver: &str, message: K) {
+        if let Some(held) = self.receivers.get_mut(receiver) {
+            held.idle = 0;
+            held.out.remove(&message);
+            self.noted -= usize::from(held.waiting.remove(&message).is_some());
+        }
+    }
+
     /// A send to `receiver` failed: it has not returned, or breaks again.
     fn failed(&mut self, receiver: &str) {
         if let Some(held) = self.receivers.get_mut(receiver) {
-            held.over();
             held.goal = FIRST;
             self.is_stale |= held.returned.take().is_some();
         }
-    }
-
-    /// Something for `receiver` was settled that tells nothing of it.
-    fn passed(&mut self, receiver: &str) {
-        if let Some(held) = self.receivers.get_mut(receiver) {
-            held.over();
-        }
-    }
-
-    /// Calls back for those that answer where nothing is out any more: what was called back came to notifiers that had not heard of the
-    /// return yet, and put it off again. To be called as often as they are told.
-    pub fn call_on(&mut self) -> Vec<(K, V)> {
-        let mut called = Vec::new();
-        for held in self.receivers.values_mut() {
-            held.idle = held.idle.saturating_add(1);
-            if held.returned.is_some() && (held.out == 0 || held.idle > IDLE_MAX) {
-                (held.out, held.goal, held.idle) = (0, FIRST, 0);
-                called.extend(held.call());
-            }
-        }
-        self.took(called.len());
-        called
     }
 
     /// `receiver` has answered one notification: those that are to be made due now.
@@ -167,21 +160,38 @@ impl<K: Ord + Copy, V> Recall<K, V> {
             held.returned = Some(self.returns);
             self.is_stale = true;
         }
-        held.over();
         let called = held.call();
         held.goal = (held.goal + 1).min(OUT_MAX);
-        self.took(called.len());
+        self.noted -= called.len();
         called
     }
 
-    /// So many are noted no more. Who has none is forgotten.
-    fn took(&mut self, count: usize) {
-        self.noted -= count;
-        let known = self.receivers.len();
-        if count > 0 {
-            self.receivers.retain(|_, held| !held.waiting.is_empty());
+    fn forget_if_empty(&mut self, receiver: &str) {
+        if self.receivers.get(receiver).is_some_and(Held::is_empty) {
+            self.receivers.remove(receiver);
+            self.is_stale = true;
         }
+    }
+
+    /// Calls back for those that answer where nothing is out any more: what was called back came to notifiers that had not heard of the
+    /// return yet, and put it off again. To be called as often as they are told.
+    pub fn call_on(&mut self) -> Vec<(K, V)> {
+        let mut called = Vec::new();
+        for held in self.receivers.values_mut() {
+            held.idle = held.idle.saturating_add(1);
+            if held.idle > IDLE_MAX {
+                held.out.clear();
+            }
+            if held.returned.is_some() && held.out.is_empty() {
+                (held.goal, held.idle) = (FIRST, 0);
+                called.extend(held.call());
+            }
+        }
+        self.noted -= called.len();
+        let known = self.receivers.len();
+        self.receivers.retain(|_, held| !held.is_empty());
         self.is_stale |= self.receivers.len() < known;
+        called
     }
 }
 
@@ -189,26 +199,24 @@ impl<K: Ord + Copy, V> Held<K, V> {
     fn new() -> Self {
         Self {
             waiting: BTreeMap::new(),
-            out: 0,
+            out: BTreeSet::new(),
             goal: FIRST,
             idle: 0,
             returned: None,
         }
     }
 
-    /// One is settled.
-    fn over(&mut self) {
-        self.out = self.out.saturating_sub(1);
-        self.idle = 0;
+    fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.out.is_empty()
     }
 
     fn call(&mut self) -> Vec<(K, V)> {
         let mut called = Vec::new();
-        while self.out < self.goal
+        while self.out.len() < self.goal
             && let Some(one) = self.waiting.pop_first()
         {
+            self.out.insert(one.0);
             called.push(one);
-            self.out += 1;
         }
         called
     }
@@ -255,6 +263,8 @@ fn sign(line: &LineOutcome) -> Sign {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+
     use super::*;
 
     fn of(waiting: u64) -> Recall<u64, u64> {
@@ -263,62 +273,69 @@ mod tests {
         recall
     }
 
+    /// One of them is settled by an answer.
+    fn answer(recall: &mut Recall<u64, u64>, message: u64) -> Vec<u64> {
+        recall.over("a", message);
+        let called = recall.answered("a");
+        recall.forget_if_empty("a");
+        called.into_iter().map(|(n, _)| n).collect()
+    }
+
     #[test]
     fn each_answer_calls_back_more_and_the_oldest_first() {
         let mut recall = of(10_000);
         recall.note("b", 0, 1);
-        let first = recall.answered("a");
-        assert_eq!(first.len(), 16);
-        assert!(first.iter().map(|(n, _)| *n).eq(0..16));
-        let mut out = first.len();
+        let mut out: VecDeque<u64> = answer(&mut recall, 0).into();
+        assert!(out.iter().copied().eq(1..17));
         let mut most = 0;
-        while recall.receivers.contains_key("a") {
-            out = out + recall.answered("a").len() - 1;
-            most = most.max(out);
+        while let Some(one) = out.pop_front() {
+            out.extend(answer(&mut recall, one));
+            most = most.max(out.len());
         }
         assert_eq!(most, 1_024, "never more than a notifier has slots");
-        assert!(recall.answered("a").is_empty());
+        assert!(!recall.receivers.contains_key("a"));
         assert_eq!((recall.noted, recall.answered("b").len()), (1, 1));
+        recall.over("b", 0);
+        recall.forget_if_empty("b");
         assert!(recall.is_empty());
     }
 
     #[test]
     fn who_breaks_again_is_met_with_few_and_returns_anew() {
         let mut recall = of(1_000);
-        let called: usize = (0..100).map(|_| recall.answered("a").len()).sum();
+        let called: usize = (0..100).map(|n| answer(&mut recall, n).len()).sum();
         // Of the first answer 16, of each more two: its own place and one more.
         assert_eq!(called, 16 + 99 * 2);
         let first = recall.answering()["a"];
         recall.failed("a");
         assert!(recall.answering().is_empty());
         assert!(recall.call_on().is_empty(), "it does not answer");
-        recall.note("a", 3, 2);
-        assert_eq!(recall.noted, 1_000 - called + 1);
-        assert!(recall.answered("a").is_empty(), "much is out still");
+        assert!(answer(&mut recall, 100).is_empty(), "much is out still");
         assert!(recall.answering()["a"] > first);
     }
 
     #[test]
     fn what_comes_to_one_that_has_not_heard_of_the_return_is_called_again() {
-        let mut recall = of(100);
+        let mut recall = of(17);
         let told = |recall: &mut Recall<u64, u64>| recall.answering().get("a").copied();
-        let first = recall.answered("a");
+        let first = answer(&mut recall, 0);
+        assert_eq!((first.len(), recall.noted), (16, 0), "all that waits");
         let return_of = told(&mut recall);
-        for (n, _) in &first {
-            recall.passed("a");
-            recall.note("a", *n, 2);
+        for n in first {
+            recall.over("a", n);
+            recall.note("a", n, 2);
         }
         assert_eq!(told(&mut recall), return_of, "it answers all the same");
-        assert_eq!(
-            recall.call_on(),
-            (0..16).map(|n| (n, 2)).collect::<Vec<_>>()
-        );
+        let again = recall.call_on();
+        assert_eq!(again, (1..17).map(|n| (n, 2)).collect::<Vec<_>>());
         // What is out is waited for, but not for ever.
+        recall.note("a", 20, 2);
         for _ in 0..IDLE_MAX {
             assert!(recall.call_on().is_empty());
         }
-        assert_eq!(recall.call_on().len(), 16);
-        assert_eq!(recall.noted, 100 - 32);
+        assert_eq!(recall.call_on(), [(20, 2)]);
+        (0..=IDLE_MAX).for_each(|_| assert!(recall.call_on().is_empty()));
+        assert!(recall.is_empty());
     }
 
     #[test]

@@ -308,11 +308,15 @@ impl Model {
         self.wait(key, at, until);
     }
 
-    /// The wait that a message is in whose receive of `lease` was settled: its key, and which one.
+    /// The wait that a message is in whose receive of `lease` was settled: its key, and which one, if it is there still.
     #[must_use]
     pub fn wait_after(&self, lease: &Lease) -> Option<(u64, Timestamp)> {
         let key = lease.0.split_once(':')?.0.parse().ok()?;
-        Some((key, self.entries.get(&key)?.visible_at))
+        let entry = self.entries.get(&key);
+        Some((
+            key,
+            entry.map_or(Timestamp::EPOCH, |entry| entry.visible_at),
+        ))
     }
 
     /// Makes messages due that wait still.

@@ -27,7 +27,7 @@ fn world(
     let mut world = World::new(scene, TICK);
     world.receivers.insert(ONE, Receiver::new(kind));
     world.arrivals_left = arrivals.len();
-    if notifiers > 1 && world.recall.is_some() {
+    if world.recall.is_some() {
         world.after(TELL_EVERY, Event::Tell);
     }
     for (at, count) in arrivals {
