@@ -9,13 +9,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::apportion::{PART_MIN, in_order, sizes};
+use crate::apportion::{IDLE_PARTS, in_order, sizes};
 use crate::destinations::Destinations;
 use crate::share::Share;
-
-/// What all those that hold nothing have of a rate together at most, so that what one receives next can start; it lies idle, so it is
-/// well below the 2 % within which a rate is kept. Chosen.
-const IDLE_PARTS: f64 = 0.01;
 
 /// How many lines wait with a notifier for each destination that has a rate, by the destination's name in results.
 pub type Waiting = Arc<BTreeMap<Arc<str>, u32>>;
@@ -45,7 +41,7 @@ pub fn allot(waiting: &[Waiting], destinations: &Destinations) -> Vec<Allotments
 /// Parts of a rate: each needs what sends all that waits with it within a second; what is not needed goes to all in proportion.
 fn rates(waiting: &[u32], per_sec: f64) -> Vec<f64> {
     let count = f64::from(u32::try_from(waiting.len()).unwrap_or(u32::MAX)).max(1.0);
-    let least = (IDLE_PARTS / count).min(PART_MIN);
+    let least = IDLE_PARTS / count;
     let per_sec = per_sec.max(f64::MIN_POSITIVE);
     let need = |lines: &u32| (f64::from(*lines) / per_sec).clamp(least, 1.0);
     let needs: Vec<f64> = waiting.iter().map(need).collect();

@@ -1,9 +1,9 @@
 //! What part of a destination's limits each route has, where several routes send to it.
 //!
 //! The notifiers of a route share out what their route has (contract 15); this decides what that is. A route that sends less
-//! than its part keeps half more than it needs; those that put something off have the rest by their weights. A route that does not
-//! send there has nothing until it puts something off, so that the sum is never more than the limit but for the moment in
-//! which the first two begin.
+//! than its part of a rate keeps what it sends lately and what sends that which waits or was put off; those that need more have
+//! the rest by their weights. A route that does not send there has nothing until it puts something off, so that the sum is never
+//! more than the limit but for the moment in which the first two begin.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -16,11 +16,18 @@ use crate::share::Share;
 /// How long a route has a part after it last sent; chosen.
 const KEPT: Duration = Duration::from_secs(30);
 
-/// What a route is left of a rate that put nothing off, over what it used; chosen: more is used up within a few seconds.
-const SPARE: f64 = 1.5;
+/// Of a rate a route has as much beyond what it sends as sends within this time what waits or was put off; chosen: longer lets it
+/// wait, shorter leaves the rate idle when that is sent. A spare of half of what it sends was idle for good: 5 % beside one that
+/// sends a tenth.
+const WAITS_FOR: Duration = Duration::from_secs(2);
 
-/// The least part of who sends at all; chosen.
-pub(crate) const PART_MIN: f64 = 0.02;
+/// By what part what it sends lately follows what it sent since the last time; chosen: notifiers count once a second, so that one
+/// look may see two counts and the next none.
+const FOLLOWS: f64 = 0.25;
+
+/// What all those that need nothing have of a rate together at most, so that what one receives next can start; it lies idle, so it is
+/// well below the 2 % within which a rate is kept. Chosen.
+pub(crate) const IDLE_PARTS: f64 = 0.01;
 
 /// Where there are fewer sends at once than routes, they take turns of this length; chosen.
 const TURN: Duration = Duration::from_secs(5);
@@ -41,6 +48,9 @@ pub struct Apportionment {
 struct Claim {
     attempts: u64,
     put_off: u64,
+    waiting: u64,
+    /// What it sends lately, once it sent something.
+    per_sec: Option<f64>,
     used_at: Duration,
     part: Share,
 }
@@ -60,11 +70,21 @@ impl Apportionment {
         let claim = Claim {
             attempts,
             put_off,
+            waiting: 0,
+            per_sec: None,
             used_at: self.decided_at,
             part: Share::NONE,
         };
         let claims = self.claims.entry(destination.to_owned()).or_default();
         claims.insert(route.to_owned(), claim);
+    }
+
+    /// Notes that so many more lines wait with a notifier of a route that sent there before.
+    pub fn waits(&mut self, route: &str, destination: &str, lines: u32) {
+        let claims = self.claims.get_mut(destination);
+        if let Some(claim) = claims.and_then(|claims| claims.get_mut(route)) {
+            claim.waiting += u64::from(lines);
+        }
     }
 
     /// Decides anew by what was used since the last time. `weight`: of a route.
@@ -112,16 +132,16 @@ impl Claim {
         at.saturating_sub(self.used_at) < KEPT
     }
 
-    /// The part that it needs of a rate; all of it when it put something off. Of sends at once it is not known how many are
-    /// used.
-    fn need(&self, span: Duration, rate: Option<f64>) -> f64 {
-        match rate {
-            Some(rate) if self.put_off == 0 => {
-                let per_sec = to_f64(self.attempts) / span.as_secs_f64().max(1e-3);
-                (per_sec / rate.max(f64::MIN_POSITIVE) * SPARE).clamp(PART_MIN, 1.0)
-            }
-            _ => 1.0,
-        }
+    /// The part that it needs of a rate, `least` at least. Of sends at once it is not known how many are used: all of them.
+    fn need(&mut self, span: Duration, rate: Option<f64>, least: f64) -> f64 {
+        let sent = to_f64(self.attempts) / span.as_secs_f64().max(1e-3);
+        let lately = self.per_sec.unwrap_or(sent);
+        let lately = lately + (sent - lately) * FOLLOWS;
+        self.per_sec = Some(lately).filter(|per_sec| *per_sec > 0.0);
+        let waits = to_f64(self.waiting + self.put_off) / WAITS_FOR.as_secs_f64();
+        rate.map_or(1.0, |rate| {
+            ((lately + waits) / rate.max(f64::MIN_POSITIVE)).clamp(least, 1.0)
+        })
     }
 }
 
@@ -136,9 +156,10 @@ fn share_out(
     at: Duration,
     span: Duration,
 ) {
+    let least = IDLE_PARTS / f64::from(u32::try_from(claims.len()).unwrap_or(u32::MAX)).max(1.0);
     let needs: Vec<f64> = claims
-        .values()
-        .map(|claim| claim.need(span, rules.rate_per_sec))
+        .values_mut()
+        .map(|claim| claim.need(span, rules.rate_per_sec, least))
         .collect();
     let parts = match rules.in_flight_max {
         Some(max) if (max as usize) < needs.len() => in_turn(weights, max, at),
@@ -148,6 +169,7 @@ fn share_out(
         claim.part = part;
         claim.attempts = 0;
         claim.put_off = 0;
+        claim.waiting = 0;
     }
 }
 
@@ -183,7 +205,7 @@ pub(crate) fn sizes(needs: &[f64], weights: &[f64]) -> Vec<f64> {
     let given = 1.0 - left;
     sizes
         .iter()
-        .map(|size| size / given.max(PART_MIN))
+        .map(|size| size / given.max(f64::MIN_POSITIVE))
         .collect()
 }
 
@@ -224,30 +246,32 @@ mod tests {
         Destinations::new(&settings, &SystemSecrets).unwrap()
     }
 
-    /// Lets routes send what their parts of 100/s allow, or less, for some seconds; their parts then.
-    fn after(seconds: u64, wants: &[(&str, u64)]) -> Vec<f64> {
+    /// Lets routes send what their parts of 100/s allow for some seconds, of what comes for them each second; their parts then, and
+    /// what was sent in the last ten seconds. A second's worth of it waits, the rest is put off.
+    fn after(seconds: u64, wants: &[(&str, u64)]) -> (Vec<f64>, u64) {
         let rules = destinations(Some(100), None);
         let mut all = Apportionment::default();
+        let (mut waiting, mut credit) = (vec![0; wants.len()], vec![0.0; wants.len()]);
+        let mut sent_lately = 0;
         for second in 1..=seconds {
-            for (route, want) in wants.iter().filter(|(_, want)| *want > 0) {
-                let part = part_of(&all, route);
-                let sent = (part * 100.0) as u64;
-                all.used(
-                    route,
-                    "a.example",
-                    sent.min(*want),
-                    want.saturating_sub(sent),
-                );
+            for (place, (route, want)) in wants.iter().enumerate().filter(|(_, of)| of.1 > 0) {
+                let part = part_of(&all, route) * 100.0;
+                credit[place] = (credit[place] + part).min(part + 10.0);
+                let sent = (credit[place] as u64).min(waiting[place] + want);
+                credit[place] -= sent as f64;
+                let rest = waiting[place] + want - sent;
+                waiting[place] = rest.min(part as u64);
+                all.used(route, "a.example", sent, rest - waiting[place]);
+                all.waits(route, "a.example", u32::try_from(waiting[place]).unwrap());
+                sent_lately += if second + 10 > seconds { sent } else { 0 };
             }
             all.decide(Duration::from_secs(second), &rules, |route| match route {
                 "heavy" => 4,
                 _ => 1,
             });
         }
-        wants
-            .iter()
-            .map(|(route, _)| part_of(&all, route))
-            .collect()
+        let parts = wants.iter().map(|(route, _)| part_of(&all, route));
+        (parts.collect(), sent_lately)
     }
 
     fn part_of(all: &Apportionment, route: &str) -> f64 {
@@ -256,29 +280,33 @@ mod tests {
     }
 
     fn assert_near(parts: &[f64], wanted: &[f64]) {
-        let is_near = |(a, b): (&f64, &f64)| (a - b).abs() < 0.01;
+        let is_near = |(a, b): (&f64, &f64)| (a - b).abs() < 0.02;
         assert!(parts.iter().zip(wanted).all(is_near), "{parts:?}");
     }
 
     #[test]
     fn those_that_want_more_have_equal_parts_of_what_others_leave() {
-        assert_near(&after(5, &[("a", 500), ("b", 500)]), &[0.5, 0.5]);
-        assert_near(&after(5, &[("a", 500), ("b", 10)]), &[0.85, 0.15]);
-        assert_near(&after(5, &[("a", 500), ("b", 0)]), &[1.0, 0.0]);
-        assert_near(
-            &after(5, &[("a", 500), ("b", 500), ("c", 8)]),
-            &[0.44, 0.44, 0.12],
-        );
-        assert_near(&after(5, &[("a", 20), ("b", 10)]), &[0.67, 0.33]);
-        // By their weights.
-        assert_near(&after(5, &[("a", 500), ("heavy", 500)]), &[0.2, 0.8]);
-        assert_near(&after(5, &[("a", 500), ("heavy", 20)]), &[0.7, 0.3]);
-        assert_near(
-            &after(5, &[("a", 500), ("b", 8), ("heavy", 500)]),
-            &[0.176, 0.12, 0.704],
-        );
+        for (wants, parts) in [
+            (&[("a", 500), ("b", 500)][..], &[0.5, 0.5][..]),
+            (&[("a", 500), ("b", 10)], &[0.9, 0.1]),
+            (&[("a", 500), ("b", 0)], &[1.0, 0.0]),
+            (&[("a", 500), ("b", 500), ("c", 8)], &[0.46, 0.46, 0.08]),
+            // By their weights.
+            (&[("a", 500), ("heavy", 500)], &[0.2, 0.8]),
+            (&[("a", 500), ("heavy", 20)], &[0.8, 0.2]),
+            (
+                &[("a", 500), ("b", 8), ("heavy", 500)],
+                &[0.184, 0.08, 0.736],
+            ),
+        ] {
+            let (had, sent) = after(60, wants);
+            assert!(sent >= 980, "{wants:?}: {sent} of 1000 sent, {had:?}");
+            assert_near(&had, parts);
+        }
+        // What nobody needs goes to all.
+        assert_near(&after(60, &[("a", 20), ("b", 10)]).0, &[0.67, 0.33]);
         // A route that nobody else shares with has all, whatever it sends.
-        assert_near(&after(5, &[("a", 3)]), &[1.0]);
+        assert_near(&after(5, &[("a", 3)]).0, &[1.0]);
     }
 
     #[test]
@@ -292,8 +320,13 @@ mod tests {
         all.used("a", "a.example", 100, 5);
         all.used("b", "a.example", 0, 1);
         all.decide(second(2), &rules, |_| 1);
+        assert_near(&[part_of(&all, "a"), part_of(&all, "b")], &[1.0, 0.0]);
+        assert!(part_of(&all, "b") > 0.0);
+        all.used("a", "a.example", 100, 5);
+        all.used("b", "a.example", 0, 100);
+        all.decide(second(3), &rules, |_| 1);
         assert_near(&[part_of(&all, "a"), part_of(&all, "b")], &[0.5, 0.5]);
-        for at in 3..40 {
+        for at in 4..41 {
             all.used("a", "a.example", 100, 5);
             all.decide(second(at), &rules, |_| 1);
         }

@@ -8,6 +8,7 @@ mod limits;
 mod order;
 mod rates;
 mod receiver;
+mod routes;
 mod scenes;
 mod told;
 
@@ -121,7 +122,7 @@ enum Event {
     SendEnd(usize, u32, JobKey, Box<Attempt>),
     Extend(usize, u32, Vec<MessageKey>, Vec<Lease>, Duration, Duration),
     Extended(usize, u32, Vec<MessageKey>, Vec<Lease>, Duration),
-    Release(Vec<Lease>, Duration),
+    Release(usize, Vec<Lease>, Duration),
     Settle(usize, u32, Vec<MessageKey>, Vec<Outcome>),
     Settled(usize, u32, Vec<MessageKey>),
 }
@@ -177,6 +178,8 @@ struct World {
     groups: Vec<Vec<String>>,
     /// Leases that are lost early.
     lost: u64,
+    /// A second route, where there is one.
+    beside: Option<routes::Beside>,
 }
 
 const SLOTS: u32 = 64;
@@ -209,6 +212,7 @@ impl World {
             sheds: 0,
             groups: vec![Vec::new(); order::GROUPS],
             lost: 0,
+            beside: None,
         };
         for _ in 0..scene.dead_backlog {
             world.send_lines(&[0]);
@@ -370,13 +374,14 @@ impl World {
         self.running[n].wake = Duration::MAX;
         let mut dispatcher = Dispatcher::new(setup, at);
         let share = match self.scene.limited {
-            Some(_) => Share::part(n as u32, self.scene.notifiers as u32),
+            Some(_) => self.share_of(n),
             None => Share::WHOLE,
         };
         dispatcher.direct(
             at,
             Directives {
                 share,
+                parts: self.parts_of(n),
                 ..Directives::default()
             },
         );
@@ -461,7 +466,7 @@ impl World {
             }
             Action::Release { leases, wait } => {
                 self.sheds += leases.len() as u64;
-                self.after(call, Event::Release(leases, wait));
+                self.after(call, Event::Release(n, leases, wait));
             }
             Action::Settle { keys, outcomes } => {
                 let store = if is_native { call } else { call * 6 };
@@ -509,7 +514,7 @@ impl World {
                 if self.running[n].life != life {
                     return;
                 }
-                let batch = self.model.receive(wall, ask);
+                let batch = self.model_of(n).receive(wall, ask);
                 self.receives += batch.len() as u64;
                 if batch.is_empty() && self.now < ends_at && !self.is_over() {
                     // A long poll; the steps may be coarse once nothing new is sent.
@@ -536,8 +541,8 @@ impl World {
             }
             Event::Extend(n, life, keys, leases, span, asked_at) => {
                 let early = self.leases_lost_early(&leases);
-                self.model.release(wall, &early, Duration::ZERO);
-                let lost = self.model.extend(wall, &leases, span);
+                self.model_of(n).release(wall, &early, Duration::ZERO);
+                let lost = self.model_of(n).extend(wall, &leases, span);
                 self.after(ms(1), Event::Extended(n, life, keys, lost, asked_at));
             }
             Event::Extended(n, life, keys, lost, asked_at) => {
@@ -545,9 +550,9 @@ impl World {
                     dispatcher.extended(at, keys, asked_at, Some(&lost))
                 });
             }
-            Event::Release(leases, wait) => self.model.release(wall, &leases, wait),
+            Event::Release(n, leases, wait) => self.model_of(n).release(wall, &leases, wait),
             Event::Settle(n, life, keys, outcomes) => {
-                self.model.settle(wall, &outcomes);
+                self.model_of(n).settle(wall, &outcomes);
                 self.call_back(&outcomes);
                 self.note_ends();
                 self.after(ms(1), Event::Settled(n, life, keys));

@@ -20,6 +20,10 @@ use crate::share::Share;
 /// Receivers that are known at once; beyond it those with nothing to do are forgotten.
 const UNITS_MAX: usize = 10_000;
 
+/// So many times its part a route may soon have: turns are given for minutes ahead, and another route may end before they come.
+/// Chosen: where routes have what they have for good, what waits makes twice as many trips.
+const GROWS: f64 = 2.0;
+
 pub(super) type UnitId = u32;
 
 #[derive(Debug)]
@@ -187,11 +191,11 @@ impl Units {
         own.within(self.part_of_route(name))
     }
 
-    /// The part of a destination's rate that would be its own if it held all that waits: where parts follow what is held, that
-    /// of its route.
+    /// The part of a destination's rate that would be its own if it held all that waits: where parts follow what is held, what
+    /// its route may come to.
     fn most_of(&self, name: &str) -> f64 {
         match self.directives.allots {
-            true => self.part_of_route(name).size(),
+            true => (self.part_of_route(name).size() * GROWS).min(1.0),
             false => self.rate_of(name).size(),
         }
     }
@@ -211,11 +215,14 @@ impl Units {
         unit.set_limits(cap, share, part);
     }
 
-    /// How many lines wait for receivers whose rate others share.
+    /// How many lines wait for receivers whose rate other notifiers or routes share.
     pub(super) fn waiting(&self) -> Waiting {
         let mut waiting = BTreeMap::new();
-        if !self.buckets.is_empty() && self.directives.share.size() < 1.0 {
+        let (is_part, parts) = (self.directives.share.size() < 1.0, &self.directives.parts);
+        if !self.buckets.is_empty() && (is_part || !parts.is_empty()) {
+            let is_shared = |unit: &&Unit| is_part || parts.contains_key(&*unit.name);
             let limited = self.iter().filter(|unit| unit.bucket.is_some());
+            let limited = limited.filter(is_shared);
             for unit in limited.filter(|unit| !unit.ready.is_empty()) {
                 let lines = u32::try_from(unit.ready.len()).unwrap_or(u32::MAX);
                 let sum: &mut u32 = waiting.entry(unit.name.clone()).or_default();

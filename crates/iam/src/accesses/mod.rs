@@ -82,12 +82,11 @@ impl Accesses {
         };
         let note = |(action, (secs, region)): (String, (u64, String))| {
             let at_secs = AtomicU64::new(secs);
-            let region = region.into();
-            (action.into(), Note { at_secs, region })
+            (action, Note { at_secs, region })
         };
         let notes = kept
             .into_iter()
-            .map(|(whose, notes)| (whose.into(), notes.into_iter().map(note).collect()));
+            .map(|(whose, notes)| (whose, notes.into_iter().map(note).collect()));
         Self {
             notes: RwLock::new(notes.collect()),
             is_changed: AtomicBool::new(false),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base::MetricSink;
+use delivery::allot::Waiting;
 use delivery::apportion::{Apportionment, Parts};
 use delivery::destinations::Destinations;
 use parking_lot::Mutex;
@@ -32,18 +33,25 @@ impl Demand {
         }
     }
 
-    /// Decides when it is time to. `weight`: of a route.
-    pub(super) fn decide(
+    /// Decides when it is time to. `waiting`: what waits with notifiers of a route; `weight`: of a route.
+    pub(super) fn decide<'a>(
         &self,
         at: Duration,
         destinations: &Destinations,
+        waiting: impl Iterator<Item = (&'a str, Waiting)>,
         weight: impl Fn(&str) -> u32,
     ) {
         let mut state = self.state.lock();
-        if at >= state.decide_at {
-            state.decide_at = at + DECIDE_EVERY;
-            state.apportionment.decide(at, destinations, weight);
+        if at < state.decide_at {
+            return;
         }
+        state.decide_at = at + DECIDE_EVERY;
+        for (route, waiting) in waiting {
+            for (destination, lines) in waiting.iter() {
+                state.apportionment.waits(route, destination, *lines);
+            }
+        }
+        state.apportionment.decide(at, destinations, weight);
     }
 
     /// What a route has of the limits.

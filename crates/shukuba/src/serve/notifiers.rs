@@ -212,12 +212,14 @@ impl Notifiers {
                 .get(route)
                 .map_or(1, |route| route.weight)
         };
-        self.demand.decide(at, &now.destinations, weight);
         self.recalls.call_on(&self.queues, |route| {
             let routes = self.routes.read();
             routes.get(route).map(|route| route.queue.clone())
         });
         let all = self.running.lock();
+        let waiting = all.values();
+        let waiting = waiting.map(|one| (one.route.as_str(), one.handle.waiting()));
+        self.demand.decide(at, &now.destinations, waiting, weight);
         let of_one = |one: &Running| (weight(&one.route), one.share.size());
         let weights: Vec<(u32, f64)> = all.values().map(of_one).collect();
         let mut held_by_route = BTreeMap::new();

@@ -488,7 +488,7 @@ impl Dispatcher {
         Arc::new(told.collect())
     }
 
-    /// How many lines wait for receivers whose rate other notifiers of its route share.
+    /// How many lines wait for receivers whose rate other notifiers of its route share, or other routes.
     #[must_use]
     pub fn waiting(&self) -> allot::Waiting {
         self.units.waiting()

@@ -13,26 +13,32 @@ pub(super) const TELL_EVERY: Duration = Duration::from_millis(250);
 impl World {
     /// Gives notifiers of one process their parts of a rate by what waits with them.
     pub(super) fn allot(&mut self) {
+        self.run_beside();
+        for route in 0..2 {
+            self.allot_in(route);
+        }
+        if !self.is_over() {
+            self.after(ALLOT_EVERY, Event::Allot);
+        }
+    }
+
+    fn allot_in(&mut self, route: usize) {
         let all = self.running.iter().enumerate();
         let (places, waiting): (Vec<usize>, Vec<Waiting>) = all
+            .filter(|(n, _)| self.route_of(*n) == route)
             .filter_map(|(n, one)| Some((n, one.dispatcher.as_ref()?.waiting())))
             .unzip();
-        for (n, allotments) in places
-            .into_iter()
-            .zip(allot(&waiting, &self.destinations()))
-        {
-            let share = Share::part(n as u32, self.scene.notifiers as u32);
+        let told = allot(&waiting, &self.destinations());
+        for (n, allotments) in places.into_iter().zip(told) {
             let directives = Directives {
-                share,
+                share: self.share_of(n),
+                parts: self.parts_of(n),
                 allots: true,
                 allotments,
                 ..Directives::default()
             };
             let life = self.running[n].life;
             self.with(n, life, |dispatcher, at| dispatcher.direct(at, directives));
-        }
-        if !self.is_over() {
-            self.after(ALLOT_EVERY, Event::Allot);
         }
     }
 
