@@ -124,3 +124,63 @@ impl Recorder for CountingRecorder {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use base::{AccountId, Timestamp};
+
+    use super::*;
+    use crate::caller::Caller;
+
+    #[derive(Debug, Default)]
+    struct Counts(Mutex<Vec<String>>);
+
+    impl MetricSink for Counts {
+        fn add(
+            &self,
+            namespace: &'static str,
+            name: &'static str,
+            labels: &[(&'static str, &str)],
+            value: f64,
+        ) {
+            let labels: Vec<_> = labels.iter().map(|(_, label)| *label).collect();
+            let line = format!("{namespace}/{name} {} {value}", labels.join(" "));
+            self.0.lock().unwrap().push(line);
+        }
+
+        fn record(&self, _: &'static str, _: &'static str, _: &[(&'static str, &str)], _: f64) {}
+    }
+
+    #[test]
+    fn each_use_of_root_is_counted() {
+        let counts = Arc::new(Counts::default());
+        let recorder = CountingRecorder::new(counts.clone());
+        let account: AccountId = "123456789012".parse().unwrap();
+        let mut caller = Caller::user(&account, "/", "alice", "AIDAEXAMPLE", "");
+        for principal in [caller.principal.clone(), Principal::Root] {
+            caller.principal = principal;
+            let ctx = Ctx::inside(Arc::new(caller.clone()), Timestamp::default());
+            recorder.record(&CallRecord {
+                service: "iam",
+                operation: "ListUsers",
+                audit: Audit::Management,
+                stage: Stage::Decided,
+                ctx: &ctx,
+                host: "",
+                access: &[],
+                input: None,
+                output: None,
+                outcome: Ok(()),
+                took: Duration::ZERO,
+            });
+        }
+        let counted = counts.0.lock().unwrap().clone();
+        let of_root: Vec<_> = counted
+            .iter()
+            .filter(|line| line.contains("root"))
+            .collect();
+        assert_eq!(of_root, ["shukuba/root_uses ListUsers ok 1"]);
+    }
+}

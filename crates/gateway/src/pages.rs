@@ -101,7 +101,7 @@ impl Door {
             access: &[],
             input: None,
             output: event.output.as_deref(),
-            outcome: outcome.map(|()| ()),
+            outcome: outcome.copied(),
             took: self.parts.clock.monotonic().saturating_sub(started),
         });
         if let Err(fault) = &event.outcome {

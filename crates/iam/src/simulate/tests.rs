@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use api::{Access, Authorizer as _, Caller, Ctx, Decision, KeyLookup, Masked, Service};
+use api::{Access, Authorizer as _, Caller, Ctx, Decision, Fault, KeyLookup, Masked, Service};
 use base::{Clock, ManualClock, Timestamp};
 use policy::{Document, Kind};
 use proptest::prelude::*;
@@ -280,6 +280,10 @@ impl Bench {
     }
 
     fn call(&self, operation: &str, input: &Value) -> Value {
+        self.try_call(operation, input).unwrap()
+    }
+
+    fn try_call(&self, operation: &str, input: &Value) -> Result<Value, Fault> {
         let body = input.to_string();
         let call = self
             .service
@@ -288,8 +292,8 @@ impl Bench {
             .unwrap();
         let nobody = Caller::anonymous(&self.iam.account_id(), "");
         let ctx = Ctx::inside(Arc::new(nobody), self.iam.clock().now());
-        let answered = self.runtime.block_on(call.run(ctx, Masked::Unwanted));
-        serde_json::from_slice(&answered.unwrap().body).unwrap()
+        let answered = self.runtime.block_on(call.run(ctx, Masked::Unwanted))?;
+        Ok(serde_json::from_slice(&answered.body).unwrap())
     }
 
     /// Whether each pair would be allowed, and what refuses.
@@ -374,4 +378,65 @@ fn what_is_simulated_is_what_is_enforced() {
         (500..9500).contains(&allowed),
         "{allowed} of 10000 are allowed"
     );
+}
+
+#[test]
+fn what_cannot_be_simulated_is_refused_with_what_is_wrong() {
+    let bench = Bench::new();
+    let plain = json!({"PolicyInputList": [r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#], "ActionNames": ["sqs:SendMessage"]});
+    let answer = bench.call("SimulateCustomPolicy", &plain);
+    assert_eq!(answer["EvaluationResults"][0]["EvalDecision"], "allowed");
+    let resource_policy = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}}"#;
+    for (member, value, said) in [
+        (
+            "ActionNames",
+            json!(vec!["sqs:SendMessage"; 100_001]),
+            "more than 100000 pairs",
+        ),
+        ("ActionNames", json!(["SendMessage"]), "is not an action"),
+        ("ActionNames", json!(["sqs:Send*"]), "is not an action"),
+        ("PolicyInputList", json!(["{"]), "PolicyInputList.1: "),
+        (
+            "PermissionsBoundaryPolicyInputList",
+            json!([resource_policy]),
+            "PermissionsBoundaryPolicyInputList.1: ",
+        ),
+        (
+            "ResourcePolicy",
+            json!(resource_policy),
+            "needs a CallerArn",
+        ),
+        ("CallerArn", json!("alice"), "does not clearly define"),
+        (
+            "ContextEntries",
+            json!([{"ContextKeyName": "aws:a", "ContextKeyValues": ["1", "2"], "ContextKeyType": "string"}]),
+            "has not one value",
+        ),
+        (
+            "ContextEntries",
+            json!([{"ContextKeyName": "aws:a", "ContextKeyValues": ["1"], "ContextKeyType": "text"}]),
+            "which is none",
+        ),
+        (
+            "OrderedOrganizationPolicyInputList",
+            json!([{}]),
+            "no organizations",
+        ),
+    ] {
+        let mut input = plain.clone();
+        input[member] = value;
+        let fault = bench.try_call("SimulateCustomPolicy", &input).unwrap_err();
+        assert_eq!(fault.query_code, "InvalidInput", "{member}: {fault}");
+        assert!(fault.message.contains(said), "{member}: {fault}");
+    }
+    for (arn, code) in [
+        ("arn:aws:iam::123456789012:user/nobody", "NoSuchEntity"),
+        ("arn:aws:iam::123456789012:policy/p", "InvalidInput"),
+    ] {
+        let input = json!({"PolicySourceArn": arn, "ActionNames": ["sqs:SendMessage"]});
+        let fault = bench
+            .try_call("SimulatePrincipalPolicy", &input)
+            .unwrap_err();
+        assert_eq!(fault.query_code, code, "{fault}");
+    }
 }

@@ -4,7 +4,7 @@
 //!
 //! - [`server`]: `[server]` and `[store]`
 //! - [`s3`] has `[s3]`, objects in buckets
-//! - [`trail`]: `[trail]`
+//! - [`trail`] has `[trail]`, the record of calls
 //! - [`mod@load`]: reading, the environment, what is wrong and where
 //! - [`place`]: from a key to its line and column
 //! - [`reference`]: the reference page, made from the settings' own documentation

@@ -101,3 +101,28 @@ fn full_name(name: &str, is_https: bool) -> String {
         false => name.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cookie_is_read_by_its_whole_name_and_up_to_its_bound() {
+        let read = |line: &str, url: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::COOKIE, HeaderValue::from_str(line).unwrap());
+            Cookies::read(&headers, url).ticket
+        };
+        let (plain, secure) = ("http://h", "https://h");
+        assert_eq!(read("a=b; shukuba=t.1=", plain).as_deref(), Some("t.1="));
+        // One that another host or plain HTTP may have set is not looked at.
+        assert_eq!(read("shukuba=t", secure), None);
+        assert_eq!(read("__Host-shukuba=t", secure).as_deref(), Some("t"));
+        let longest = "t".repeat(TICKET_BYTES_MAX);
+        assert_eq!(
+            read(&format!("shukuba={longest}"), plain),
+            Some(longest.clone())
+        );
+        assert_eq!(read(&format!("shukuba={longest}t"), plain), None);
+    }
+}
