@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use base::{AccountId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,7 @@ use super::{
 use crate::managed;
 
 /// All identities of an account at one moment. Cheap to clone: the parts are shared until they change.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(from = "Stored", into = "Stored")]
 pub struct State {
     account: Arc<Account>,
@@ -30,6 +31,23 @@ pub struct State {
     key_owners: Arc<HashMap<String, Id>>,
     generation: u64,
 }
+
+/// Two states are the same when the same holds, whatever their generations.
+impl PartialEq for State {
+    fn eq(&self, other: &Self) -> bool {
+        self.account == other.account
+            && self.password_policy == other.password_policy
+            && self.users == other.users
+            && self.groups == other.groups
+            && self.roles == other.roles
+            && self.policies == other.policies
+            && self.profiles == other.profiles
+            && self.devices == other.devices
+            && self.uses == other.uses
+    }
+}
+
+impl Eq for State {}
 
 /// When something was used last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,9 +98,16 @@ impl From<Stored> for State {
             profiles: stored.profiles,
             devices: stored.devices,
             uses: stored.uses,
-            generation: 0,
+            generation: first_generation(),
         }
     }
+}
+
+/// The generation of a state that was read as a whole: none that this process has seen before, however many changes follow on
+/// either, so that nothing that was cached of another state is taken for its own.
+fn first_generation() -> u64 {
+    static READ: AtomicU64 = AtomicU64::new(1);
+    READ.fetch_add(1, Ordering::Relaxed) << 32
 }
 
 impl From<State> for Stored {
@@ -174,7 +199,8 @@ impl State {
         &self.devices
     }
 
-    /// How often something that decides over access has changed since this process read the state. Uses do not count.
+    /// Grows with every change of something that decides over access; a state that is read anew has another one than all
+    /// that this process has known. Uses do not count.
     #[must_use]
     pub fn generation(&self) -> u64 {
         self.generation

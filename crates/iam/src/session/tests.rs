@@ -156,3 +156,18 @@ fn no_more_sessions_are_kept_than_the_bound() {
         assert!(keys.sessions() <= super::keys::SESSIONS_MAX);
     }
 }
+
+#[test]
+fn a_state_that_was_read_anew_is_none_that_was_known() {
+    let state = crate::engine::State::new(crate::engine::Account::new(
+        crate::ground::memory::ACCOUNT.parse().unwrap(),
+        NOW,
+    ));
+    let text = serde_json::to_string(&state).unwrap();
+    let read = || serde_json::from_str::<crate::engine::State>(&text).unwrap();
+    let (one, other) = (read(), read());
+    assert_eq!(one, other);
+    assert_ne!(one.generation(), other.generation());
+    // Not after so many changes of the one, either.
+    assert!(one.generation().abs_diff(other.generation()) >= 1 << 32);
+}
