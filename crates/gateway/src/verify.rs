@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use api::{Caller, Fault, Key, Service};
+use api::{Caller, Fault, Key, Service, ServiceFacts};
 use http::request::Parts;
 use hyper::body::Incoming;
 use wire::sigv4::{Claim, Refusal, RequestParts, Rules};
@@ -102,7 +102,7 @@ impl Door {
     ) -> Result<Claimed<'v, 'a>, Fault> {
         if let Route::Json { target, .. } = route {
             tongue.facts = self
-                .service_with(|service| service.facts().json_target == Some(target))
+                .service_with(|service| is_meant(service.facts(), target))
                 .map(|found| found.facts());
         }
         let protocol = tongue.protocol;
@@ -139,7 +139,7 @@ impl Door {
     fn service_of(&self, route: Route<'_>, signed_for: &str) -> Option<&Arc<dyn Service>> {
         match route {
             Route::Json { target, .. } => {
-                self.service_with(|service| service.facts().json_target == Some(target))
+                self.service_with(|service| is_meant(service.facts(), target))
             }
             Route::Query => self.service_with(|service| {
                 let facts = service.facts();
@@ -153,7 +153,7 @@ impl Door {
     fn is_open(&self, route: Route<'_>) -> bool {
         let found = match route {
             Route::Json { target, .. } => self.service_with(|service| {
-                service.facts().json_target == Some(target) && service.takes_unsigned()
+                is_meant(service.facts(), target) && service.takes_unsigned()
             }),
             Route::Query => self.service_with(|service| {
                 service.facts().query_version.is_some() && service.takes_unsigned()
@@ -222,4 +222,41 @@ fn action(head: &Parts, body: &[u8]) -> Option<String> {
     let query = head.uri.query().unwrap_or_default().as_bytes();
     let found = form::value(query, "Action").or_else(|| form::value(body, "Action"))?;
     Some(found.into_owned())
+}
+/// Whether `target`, what `X-Amz-Target` has before the operation, means a service: its name, or the last part of a name
+/// with a package, which is what AWS's SDK for Go sends (`CloudTrail_20131101`, seen with Terraform's provider 5.100).
+fn is_meant(facts: &ServiceFacts, target: &str) -> bool {
+    facts.json_target.is_some_and(|name| {
+        let last = name.rsplit('.').next();
+        name == target || last == Some(target)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use wire::Protocol;
+
+    use super::*;
+
+    #[test]
+    fn a_target_is_meant_with_and_without_its_package() {
+        let facts = |json_target| ServiceFacts {
+            name: "cloudtrail",
+            json_target,
+            json_protocol: Protocol::Json11,
+            query_version: None,
+            xml_namespace: "",
+            error_namespace: "",
+            is_query_compatible: false,
+            query_url_member: None,
+            is_global: false,
+        };
+        let packed = facts(Some("com.amazonaws.CloudTrail_20131101"));
+        assert!(is_meant(&packed, "com.amazonaws.CloudTrail_20131101"));
+        assert!(is_meant(&packed, "CloudTrail_20131101"));
+        assert!(!is_meant(&packed, "amazonaws.CloudTrail_20131101"));
+        assert!(!is_meant(&packed, ""));
+        assert!(is_meant(&facts(Some("AmazonSQS")), "AmazonSQS"));
+        assert!(!is_meant(&facts(None), ""));
+    }
 }
