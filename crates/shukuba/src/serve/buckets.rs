@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tracing::{error, info};
 
 use super::live::Live;
+use super::trail_buckets::TrailBuckets;
 use crate::config::Config;
 use crate::keep::Counts;
 
@@ -42,6 +43,14 @@ impl Buckets {
         let objects =
             objects.with_context(|| format!("cannot open the buckets in `{}`", dir.display()))?;
         Ok(Self(Some(objects)))
+    }
+
+    /// As the trail puts into them.
+    pub(super) fn of_trail(&self) -> Arc<dyn cloudtrail::bucket::Buckets> {
+        match &self.0 {
+            Some(objects) => Arc::new(TrailBuckets(objects.clone())),
+            None => Arc::new(cloudtrail::bucket::Nowhere),
+        }
     }
 
     /// What the door offers of them.

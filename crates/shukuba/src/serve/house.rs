@@ -139,6 +139,7 @@ impl House {
         );
         let trail = Trail::open(
             (path, to),
+            buckets.of_trail(),
             &now.config.trail,
             (&account, &region),
             &clock,

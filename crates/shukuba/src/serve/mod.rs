@@ -5,8 +5,8 @@
 //! - [`identities`]: who may do what
 //! - [`live`]: the settings that hold now, and reading them again
 //! - [`routes`], [`route_queue`], [`log`], [`counts`], [`notifiers`], [`runtimes`]: delivery's ports over the queues of this process
+//! - [`trail`]: the record of every call; [`trail_buckets`]: where its trails deliver
 //! - [`buckets`]: objects, at the door and kept in order beside it
-//! - [`trail`]: the record of every call
 //! - [`promises`]: room for results while the disk is full; [`recalls`]: who is called back when a receiver answers again
 //! - [`work`]: what runs beside the door; [`gauges`]: what the metrics show of it
 //! - [`admin`]: the operator's API
@@ -31,6 +31,7 @@ mod route_queue;
 mod routes;
 mod runtimes;
 mod trail;
+mod trail_buckets;
 mod waiting;
 mod work;
 
@@ -51,6 +52,7 @@ use house::House;
 use live::Live;
 use notify::ServiceManager;
 use store::Use;
+pub(crate) use trail::DIR as TRAIL_DIR;
 
 /// Arguments that stand over the settings.
 #[derive(Clone, Copy, Debug, clap::Args)]

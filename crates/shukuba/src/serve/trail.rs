@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use api::{Recorder, Service};
 use base::{AccountId, Clock, MetricSink, Region};
-use cloudtrail::bucket::{Buckets, Nowhere};
+use cloudtrail::bucket::Buckets;
 use cloudtrail::record::Place;
 use cloudtrail::recorder::TrailRecorder;
 use cloudtrail::{Parts, Trails};
@@ -33,6 +33,7 @@ impl Trail {
     /// Opens the trail of the data directory `dir`.
     pub(super) fn open(
         (dir, to): (&Path, Use),
+        buckets: Arc<dyn Buckets>,
         settings: &config::Trail,
         (account, region): (&AccountId, &Region),
         clock: &Arc<dyn Clock>,
@@ -49,7 +50,6 @@ impl Trail {
             metrics,
             options: settings.options(),
         })?;
-        let buckets = Arc::new(Nowhere);
         Ok(Self {
             trails,
             buckets,
