@@ -1,7 +1,8 @@
 //! Copies of a data directory, and what is checked in it.
 //!
 //! A backup is a directory of the same layout: the journal and the objects (copied while serving), the results where they are local,
-//! keys and secrets as they are sealed, the secret of the results, and the format version. The master key stays out unless it is asked for.
+//! keys and secrets as they are sealed, the trail of calls, the secret of the results, and the format version. The master key
+//! stays out unless it is asked for.
 
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -16,6 +17,7 @@ use store::backup::Copied;
 use store::disk::RealDisk;
 
 use crate::check::{self, Place};
+use crate::serve::TRAIL_DIR as TRAIL;
 use crate::serve::buckets::{self, Buckets};
 use crate::{account, app, data};
 
@@ -186,6 +188,10 @@ fn copy_all<'a>(
         let copied = copy_results(&results, &to.join("results"))?;
         (report.result_files, report.result_bytes) = (copied.files, copied.bytes);
     }
+    let trail = from.join(TRAIL);
+    if trail.is_dir() {
+        copy_trail(&trail, &to.join(TRAIL))?;
+    }
     let copied = copy_objects(from, to, objects)?;
     (report.object_files, report.object_bytes) = (copied.files, copied.bytes);
     copy_small(from, to, with_master_key, &mut report)?;
@@ -196,7 +202,7 @@ fn copy_all<'a>(
 /// Removes what [`copy_all`] makes, and nothing else.
 fn remove_copy(to: &Path, is_new: bool) -> std::io::Result<()> {
     let there = |name: &&str| to.join(name).exists();
-    for name in ["journal", "results", buckets::DIR]
+    for name in ["journal", "results", TRAIL, buckets::DIR]
         .iter()
         .filter(|name| there(name))
     {
@@ -242,6 +248,21 @@ fn is_inside(from: &Path, dir: &Path) -> bool {
     known
         .zip(from)
         .is_some_and(|(dir, from)| dir.starts_with(from))
+}
+
+/// Copies the trail of calls. How far it goes comes first, so that what is written meanwhile is beyond that, not missing.
+fn copy_trail(from: &Path, to: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(to).with_context(|| format!("cannot make `{}`", to.display()))?;
+    let read = || {
+        let entries = fs::read_dir(from)?.map(|entry| Ok(entry?.file_name()));
+        entries.collect::<std::io::Result<Vec<_>>>()
+    };
+    let mut names = read().with_context(|| format!("cannot read `{}`", from.display()))?;
+    names.sort_by_key(|name| (name != cloudtrail::trails::heads::FILE, name.clone()));
+    for name in names {
+        copy_if_there(&from.join(&name), &to.join(&name))?;
+    }
+    sync_dir(to)
 }
 
 fn copy_small(

@@ -15,7 +15,8 @@ use store::seal::MasterKey;
 use crate::digest::sha256;
 use crate::spool::{Head, Stream};
 
-const FILE: &str = "heads.json";
+/// The file.
+pub const FILE: &str = "heads.json";
 const NEW_FILE: &str = "heads.json.new";
 const BELONGS_TO: &str = "trail/heads";
 

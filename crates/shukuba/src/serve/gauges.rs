@@ -33,6 +33,22 @@ pub(crate) static HELP: &[Help] = &[
         "Receives that found nothing",
     ),
     (
+        "shukuba_trail_records_total",
+        "Calls that became events of the trail",
+    ),
+    (
+        "shukuba_trail_records_lost_total",
+        "Calls that the disk did not take as events",
+    ),
+    (
+        "shukuba_trail_files_total",
+        "Log files and digests that trails put into buckets",
+    ),
+    (
+        "shukuba_trail_failures_total",
+        "Times that a trail could not put a file; it tries again",
+    ),
+    (
         "shukuba_notifications_delivered_total",
         "Notifications that a receiver took",
     ),
