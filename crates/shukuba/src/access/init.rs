@@ -132,9 +132,8 @@ pub(crate) fn identities(
     for planned in GROUPS {
         group(calls, planned, bill.as_deref(), steps)?;
     }
-    match receive {
-        Receive::Denied => deny_receive(calls, steps)?,
-        Receive::AsAllowed => {}
+    if receive == Receive::Denied {
+        deny_receive(calls, steps)?;
     }
     let has_own = calls.find("GetAccountPasswordPolicy", &[])?.is_some();
     steps.ensure("password policy", has_own, || {
@@ -216,9 +215,6 @@ fn group(
             let form = [("GroupName", planned.name), ("PolicyArn", arn)];
             calls.call("AttachGroupPolicy", &form).map(drop)
         })?;
-        if *policy == "ReadOnlyAccess" {
-            steps.remark("lets its users take messages: see below");
-        }
     }
     Ok(())
 }
@@ -245,8 +241,8 @@ fn billing(place: &Place, steps: &mut Steps) -> Result<(), Failure> {
         Billing::Open => true,
         Billing::Closed => false,
         Billing::OfConsole => {
-            let note = "has no API: as root, open Account in the console and activate \"IAM user and role access to Billing \
-                        information\"; of Shukuba, run `shukuba access billing open` where its data is";
+            let note = "on AWS in the console, as root: Account, \"IAM user and role access to Billing information\"; on Shukuba \
+                        where its data is: shukuba access billing open";
             steps.add(what, Became::ToDo, note);
             return Ok(());
         }

@@ -91,19 +91,17 @@ fn add_into(place: &Place, who: &Newcomer, path: &Path) -> anyhow::Result<()> {
 }
 
 fn show(app: &App, made: &Credentials) {
-    let mut whole = json!({
-        "UserName": made.user, "Password": made.password, "ConsoleLoginLink": made.url,
+    let (id, secret) = made.key.as_ref().map(|(id, secret)| (id, secret)).unzip();
+    let whole = json!({
+        "UserName": made.user, "Password": made.password, "AccessKeyId": id, "SecretAccessKey": secret,
+        "ConsoleLoginLink": made.url,
     });
     let mut rows = vec![
         ("user", made.user.clone()),
         ("password", made.password.clone()),
     ];
-    if let Some((id, secret)) = &made.key {
-        whole["AccessKeyId"] = json!(id);
-        whole["SecretAccessKey"] = json!(secret);
-        rows.push(("access key", id.clone()));
-        rows.push(("secret", secret.clone()));
-    }
+    rows.extend(id.map(|id| ("access key", id.clone())));
+    rows.extend(secret.map(|secret| ("secret", secret.clone())));
     rows.push(("sign in at", made.url.clone()));
     output::show(app.output(), &whole, |_| output::pairs(&rows));
 }
