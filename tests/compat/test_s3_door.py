@@ -5,9 +5,13 @@ import datetime
 import hashlib
 import hmac
 import http.client
+import io
+import ipaddress
+import json
 import urllib.error
 import urllib.parse
 import urllib.request
+import uuid
 import xml.etree.ElementTree as ElementTree
 
 import botocore.auth
@@ -15,7 +19,11 @@ import botocore.awsrequest
 import botocore.credentials
 import pytest
 from botocore.config import Config
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
+from conftest import Server
 from test_s3 import CHECKED, CHECKSUMS, body, bucket, refused, s3  # noqa: F401  (fixtures)
 
 
@@ -233,3 +241,124 @@ def test_who_asks_before_sending_is_answered_without_the_body(server, bucket):
     connection.endheaders()
     assert connection.getresponse().status == 403
     connection.close()
+
+
+def statement(effect, action, resource, **more):
+    return {"Effect": effect, "Principal": "*", "Action": action, "Resource": f"arn:aws:s3:::{resource}", **more}
+
+
+def set_policy(s3, bucket, *statements):
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": statements}))
+
+
+def test_a_bucket_is_open_to_all_only_where_its_block_is_off(server, s3, bucket):
+    for key in ["open/k", "closed/k"]:
+        s3.put_object(Bucket=bucket, Key=key, Body=b"x")
+    opening = statement("Allow", "s3:GetObject", f"{bucket}/open/*")
+    refused("AccessDenied", 403, set_policy, s3, bucket, opening)
+    s3.delete_public_access_block(Bucket=bucket)
+    set_policy(s3, bucket, opening)
+    assert s3.get_bucket_policy_status(Bucket=bucket)["PolicyStatus"]["IsPublic"]
+    url = f"{server.endpoint}/{bucket}"
+    assert give(f"{url}/open/k") == (200, None, b"x")
+    assert give(f"{url}/closed/k")[:2] == (403, "AccessDenied")
+    # Who may not list is not told what is missing.
+    assert give(f"{url}/open/none")[:2] == (403, "AccessDenied")
+    assert give(f"{url}/open/k", "PUT", b"y")[:2] == (403, "AccessDenied")
+    assert give(url)[:2] == (403, "AccessDenied")
+    block = dict.fromkeys(["BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy"], False)
+    s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration={**block, "RestrictPublicBuckets": True})
+    assert give(f"{url}/open/k")[:2] == (403, "AccessDenied")
+    assert body(s3, bucket, "open/k") == b"x"
+
+
+def test_a_bucket_refuses_even_who_may_do_everything(s3, bucket):
+    for key in ["kept/k", "k"]:
+        s3.put_object(Bucket=bucket, Key=key, Body=b"x")
+    unlike = {"Condition": {"StringNotLike": {"s3:prefix": "kept/*"}}}
+    set_policy(s3, bucket, statement("Deny", "s3:DeleteObject", f"{bucket}/kept/*"), statement("Deny", "s3:ListBucket", bucket, **unlike))
+    refused("AccessDenied", 403, s3.delete_object, Bucket=bucket, Key="kept/k")
+    answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": "kept/k"}, {"Key": "k"}]})
+    assert [found["Key"] for found in answer["Deleted"]] == ["k"]
+    assert [(found["Key"], found["Code"]) for found in answer["Errors"]] == [("kept/k", "AccessDenied")]
+    assert [found["Key"] for found in s3.list_objects_v2(Bucket=bucket, Prefix="kept/")["Contents"]] == ["kept/k"]
+    refused("AccessDenied", 403, s3.list_objects_v2, Bucket=bucket)
+    s3.delete_bucket_policy(Bucket=bucket)
+
+
+def test_what_is_no_policy_of_the_bucket_is_refused(s3, bucket):
+    for policy in [
+        "", "{}", '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}]}',
+        json.dumps({"Version": "2012-10-17", "Statement": [statement("Allow", "s3:GetObject", "another/*")]}),
+        json.dumps({"Version": "2012-10-17", "Statement": [statement("Allow", "sqs:SendMessage", f"{bucket}/*")]}),
+    ]:
+        refused("MalformedPolicy", 400, s3.put_bucket_policy, Bucket=bucket, Policy=policy)
+
+
+@pytest.fixture
+def user(server):
+    """A user with a key; gives it and its client of S3."""
+    iam, name = server.client("iam"), "s3-" + uuid.uuid4().hex[:8]
+    iam.create_user(UserName=name)
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    yield name, server.client("s3", aws_access_key_id=key["AccessKeyId"], aws_secret_access_key=key["SecretAccessKey"])
+    for policy in iam.list_user_policies(UserName=name)["PolicyNames"]:
+        iam.delete_user_policy(UserName=name, PolicyName=policy)
+    iam.delete_access_key(UserName=name, AccessKeyId=key["AccessKeyId"])
+    iam.delete_user(UserName=name)
+
+
+def test_a_user_does_what_his_policies_or_the_buckets_allow(server, s3, bucket, user):
+    name, his = user
+    for key in ["in/k", "out/k"]:
+        s3.put_object(Bucket=bucket, Key=key, Body=b"x")
+    refused("AccessDenied", 403, his.get_object, Bucket=bucket, Key="in/k")
+    refused("AccessDenied", 403, his.list_buckets)
+    allow = {"Effect": "Allow", "Action": ["s3:GetObject", "s3:PutObject"], "Resource": f"arn:aws:s3:::{bucket}/in/*"}
+    document = {"Version": "2012-10-17", "Statement": [allow]}
+    server.client("iam").put_user_policy(UserName=name, PolicyName="in", PolicyDocument=json.dumps(document))
+    assert body(his, bucket, "in/k") == b"x"
+    his.put_object(Bucket=bucket, Key="in/new", Body=b"y")
+    refused("AccessDenied", 403, his.get_object, Bucket=bucket, Key="in/none")
+    refused("AccessDenied", 403, his.get_object, Bucket=bucket, Key="out/k")
+    refused("AccessDenied", 403, his.delete_object, Bucket=bucket, Key="in/k")
+    refused("AccessDenied", 403, his.put_object, Bucket=bucket, Key="in/tagged", Body=b"x", Tagging="a=b")
+    refused("AccessDenied", 403, his.copy_object, Bucket=bucket, Key="in/copy", CopySource={"Bucket": bucket, "Key": "out/k"})
+    refused("AccessDenied", 403, his.copy_object, Bucket=bucket, Key="out/copy", CopySource={"Bucket": bucket, "Key": "in/k"})
+    arn = server.client("iam").get_user(UserName=name)["User"]["Arn"]
+    lists = statement("Allow", "s3:ListBucket", bucket, Principal={"AWS": arn})
+    set_policy(s3, bucket, lists)
+    assert [found["Key"] for found in his.list_objects_v2(Bucket=bucket)["Contents"]] == ["in/k", "in/new", "out/k"]
+    refused("NoSuchKey", 404, his.get_object, Bucket=bucket, Key="in/none")
+
+
+@pytest.fixture
+def over_tls(tmp_path, monkeypatch):
+    """A client of a server with TLS, by a certificate that signs itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    day = datetime.timedelta(days=1)
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
+    made = made.not_valid_before(now() - day).not_valid_after(now() + day).add_extension(names, critical=False).sign(key, hashes.SHA256())
+    certificate, secret, config = tmp_path / "cert.pem", tmp_path / "key.pem", tmp_path / "tls.toml"
+    certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    secret.touch(0o600)
+    secret.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+    config.write_text(f'[server]\ntls_certificate = "{certificate}"\ntls_key = "{secret}"\n')
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    server = Server(tmp_path, config)
+    yield server.client("s3", verify=str(certificate))
+    server.stop()
+
+
+def test_over_tls_boto3_sends_trailers(over_tls):
+    over_tls.create_bucket(Bucket="tls")
+    sent = []
+    over_tls.meta.events.register("before-send.s3.PutObject", lambda request, **_: sent.append(request.headers))
+    text = b"0123456789" * 300_000
+    over_tls.put_object(Bucket="tls", Key="k", Body=io.BytesIO(text), ChecksumAlgorithm="SHA256")
+    assert sent[0]["x-amz-content-sha256"] in ("STREAMING-UNSIGNED-PAYLOAD-TRAILER", b"STREAMING-UNSIGNED-PAYLOAD-TRAILER")
+    head = over_tls.head_object(Bucket="tls", Key="k", ChecksumMode="ENABLED")
+    assert head["ChecksumSHA256"] == base64.b64encode(hashlib.sha256(text).digest()).decode()
+    assert body(over_tls, "tls", "k") == text
