@@ -332,6 +332,56 @@ def test_a_user_does_what_his_policies_or_the_buckets_allow(server, s3, bucket, 
     refused("NoSuchKey", 404, his.get_object, Bucket=bucket, Key="in/none")
 
 
+# What AWS's managed policies say of S3: `s3:*`, all but identities, and `s3:Get*`, `s3:List*`, `s3:Describe*`.
+MANAGED = {"AdministratorAccess": (True, True), "PowerUserAccess": (True, True), "ReadOnlyAccess": (True, False), "IAMUserChangePassword": (False, False)}
+
+
+@pytest.mark.parametrize("managed", MANAGED)
+def test_a_user_under_a_managed_policy(server, s3, bucket, user, managed):
+    name, his = user
+    iam, arn = server.client("iam"), f"arn:aws:iam::aws:policy/{managed}"
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    iam.attach_user_policy(UserName=name, PolicyArn=arn)
+    reads = [
+        (his.get_object, {"Key": "k"}), (his.list_objects_v2, {}), (his.get_bucket_location, {}), (his.get_object_tagging, {"Key": "k"}),
+        (his.list_multipart_uploads, {}), (his.get_bucket_versioning, {}),
+    ]
+    writes = [
+        (his.put_object, {"Key": "new", "Body": b"y"}), (his.put_object_tagging, {"Key": "k", "Tagging": {"TagSet": []}}),
+        (his.create_multipart_upload, {"Key": "k"}), (his.delete_public_access_block, {}), (his.delete_object, {"Key": "k"}),
+    ]
+    for calls, is_allowed in zip((reads, writes), MANAGED[managed]):
+        for call, options in calls:
+            if is_allowed:
+                call(Bucket=bucket, **options)
+            else:
+                refused("AccessDenied", 403, call, Bucket=bucket, **options)
+    iam.detach_user_policy(UserName=name, PolicyArn=arn)
+    refused("AccessDenied", 403, his.get_object, Bucket=bucket, Key="k")
+
+
+def test_a_key_that_is_switched_off_is_refused_at_the_next_call(server, s3, bucket, user):
+    name, his = user
+    iam = server.client("iam")
+    iam.attach_user_policy(UserName=name, PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
+    his.put_object(Bucket=bucket, Key="k", Body=b"x")
+    key = iam.list_access_keys(UserName=name)["AccessKeyMetadata"][0]["AccessKeyId"]
+    iam.update_access_key(UserName=name, AccessKeyId=key, Status="Inactive")
+    refused("InvalidAccessKeyId", 403, his.get_object, Bucket=bucket, Key="k")
+    iam.update_access_key(UserName=name, AccessKeyId=key, Status="Active")
+    assert body(his, bucket, "k") == b"x"
+    iam.detach_user_policy(UserName=name, PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
+
+
+def test_a_session_comes_with_its_token(server, s3, bucket):
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    token = server.client("sts").get_session_token()["Credentials"]
+    keys = {"aws_access_key_id": token["AccessKeyId"], "aws_secret_access_key": token["SecretAccessKey"]}
+    session = server.client("s3", aws_session_token=token["SessionToken"], **keys)
+    assert body(session, bucket, "k") == b"x"
+    refused("InvalidAccessKeyId", 403, server.client("s3", **keys).get_object, Bucket=bucket, Key="k")
+
+
 @pytest.fixture
 def over_tls(tmp_path, monkeypatch):
     """A client of a server with TLS, by a certificate that signs itself."""
