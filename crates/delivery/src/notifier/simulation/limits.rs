@@ -325,12 +325,7 @@ fn outage(traits: QueueTraits, notifiers: usize, backlog: usize) -> Outage {
 /// waits follows the first answer; else it comes within the time that it was put off for.
 #[test]
 fn an_outage_burns_no_attempts() {
-    for (traits, notifiers, backlog) in [
-        (EMBEDDED, 1, 1_500),
-        (EMBEDDED, 3, 100),
-        (EMBEDDED, 3, 1_500),
-        (SQS, 1, 300),
-    ] {
+    for (traits, notifiers, backlog) in [(EMBEDDED, 1, 1_500), (EMBEDDED, 3, 100), (SQS, 1, 300)] {
         let outage = outage(traits, notifiers, backlog);
         assert!(outage.failed < 160 * notifiers, "{}", outage.failed);
         let most = 4 * notifiers as u32;
