@@ -7,28 +7,34 @@ import botocore.session
 import pytest
 from conftest import BIN
 
-MODEL = botocore.session.get_session().get_service_model("sqs")
+SERVICES = ["iam", "sqs"]
+MODELS = {service: botocore.session.get_session().get_service_model(service) for service in SERVICES}
+
+
+def ours(service):
+    """What `shukuba api schema` says of our shapes."""
+    answer = subprocess.run([BIN, "api", "schema", service], capture_output=True, text=True, check=True)
+    return {operation["name"]: operation for operation in json.loads(answer.stdout)["operations"]}
 
 
 @pytest.fixture(scope="module")
-def ours():
-    """What `shukuba api schema sqs` says of our shapes."""
-    answer = subprocess.run([BIN, "api", "schema", "sqs"], capture_output=True, text=True, check=True)
-    return {operation["name"]: operation for operation in json.loads(answer.stdout)["operations"]}
+def shapes():
+    return {service: ours(service) for service in SERVICES}
 
 
 def members(shape):
     return set(shape.members) if shape is not None else set()
 
 
-def test_every_operation_of_the_model_is_there(ours):
-    assert set(ours) == set(MODEL.operation_names)
+def test_every_operation_of_sqs_is_there(shapes):
+    assert set(shapes["sqs"]) == set(MODELS["sqs"].operation_names)
 
 
-@pytest.mark.parametrize("name", sorted(MODEL.operation_names))
-def test_members_are_those_of_the_model(ours, name):
-    operation = MODEL.operation_model(name)
-    assert {m["name"] for m in ours[name]["input"]} == members(operation.input_shape)
-    assert {m["name"] for m in ours[name]["output"]} == members(operation.output_shape)
-    required = set(operation.input_shape.required_members) if operation.input_shape else set()
-    assert {m["name"] for m in ours[name]["input"] if m["required"]} == required
+@pytest.mark.parametrize("service", SERVICES)
+def test_members_are_those_of_the_model(shapes, service):
+    for name, shape in shapes[service].items():
+        operation = MODELS[service].operation_model(name)
+        assert {m["name"] for m in shape["input"]} == members(operation.input_shape), name
+        assert {m["name"] for m in shape["output"]} == members(operation.output_shape), name
+        required = set(operation.input_shape.required_members) if operation.input_shape else set()
+        assert {m["name"] for m in shape["input"] if m["required"]} == required, name

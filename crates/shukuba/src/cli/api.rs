@@ -19,27 +19,31 @@ pub(crate) struct Args {
 enum What {
     /// Every operation with the members of its request and its answer, as JSON
     Schema {
-        /// The service; `sqs` is the one there is
+        /// The service: `iam` or `sqs`
         service: String,
     },
 }
 
 pub(super) fn run(_app: &App, args: Args) -> anyhow::Result<ExitCode> {
     let What::Schema { service } = args.what;
-    if service != "sqs" {
-        return Err(app::usage(format!(
-            "no service is called `{service}`; there is: sqs"
-        )));
-    }
+    let operations = operations(&service).ok_or_else(|| {
+        app::usage(format!(
+            "no service is called `{service}`; there are: iam, sqs"
+        ))
+    })?;
     output::print(&output::json(
-        &json!({ "service": service, "operations": operations() }),
+        &json!({ "service": service, "operations": operations }),
     ));
     Ok(ExitCode::SUCCESS)
 }
 
-fn operations() -> Vec<Value> {
+fn operations(service: &str) -> Option<Vec<Value>> {
     let operation = |(name, input, output): (_, &Schema, &Schema)| json!({ "name": name, "input": members(input), "output": members(output) });
-    sqs::ops::schemas().map(operation).collect()
+    match service {
+        "iam" => Some(iam::ops::schemas().map(operation).collect()),
+        "sqs" => Some(sqs::ops::schemas().map(operation).collect()),
+        _ => None,
+    }
 }
 
 fn members(schema: &Schema) -> Vec<Value> {
@@ -75,7 +79,7 @@ mod tests {
 
     #[test]
     fn every_operation_says_its_members() {
-        let operations = operations();
+        let operations = operations("sqs").unwrap();
         assert_eq!(operations.len(), 23);
         let send = operations
             .iter()
