@@ -1,6 +1,7 @@
 """The sign-in page as a browser meets it: cookies, forms, and what each answer says."""
 
 import http.client
+import json
 import re
 import time
 import urllib.parse
@@ -79,6 +80,23 @@ def test_a_first_password_is_changed_before_anything_else(server, browser, perso
     assert answer.status == 403 and "access of IAM to billing is not activated" in text
     browser.ask("sign-out", {})
     assert 'name="password"' in browser.ask("")[1]
+
+
+def test_signing_in_is_in_the_trail_without_names_and_passwords(own_server):
+    """Source: CloudTrail user guide, console sign-in events."""
+    browser = Browser(own_server)
+    own_server.client("iam").create_user(UserName="alice")
+    own_server.client("iam").create_login_profile(UserName="alice", Password=FIRST)
+    assert browser.sign_in(user="typed-a-password-here", password="nonsense")[0].status == 403
+    assert browser.sign_in(user="alice", password=FIRST)[0].status == 303
+    asked = [{"AttributeKey": "EventName", "AttributeValue": "ConsoleLogin"}]
+    events = own_server.client("cloudtrail").lookup_events(LookupAttributes=asked)["Events"]
+    right, wrong = (json.loads(event["CloudTrailEvent"]) for event in events)
+    assert right["eventType"] == wrong["eventType"] == "AwsConsoleSignIn"
+    assert right["eventSource"] == "signin.amazonaws.com"
+    assert right["userIdentity"]["userName"] == "alice" and right["responseElements"] == {"ConsoleLogin": "Success"}
+    assert wrong["errorMessage"] == "Failed authentication" and wrong["responseElements"] == {"ConsoleLogin": "Failure"}
+    assert "typed-a-password-here" not in json.dumps(wrong) and FIRST not in json.dumps(right)
 
 
 def test_pages_are_kept_by_nobody_and_framed_by_nobody(browser):

@@ -107,6 +107,7 @@ pub(crate) enum Command {
     Import(import::Args),
     /// Set the password of the account's root, look at it, lock it
     Root(root::Args),
+    /// Set the root password, as `shukuba root password` does
     #[command(hide = true)]
     RootPassword(key::PasswordArgs),
     /// Kill under load and compare the accounts: shows that nothing is lost

@@ -178,11 +178,14 @@ impl Visit {
                     _ => "sign-in",
                 };
                 let mut answer = self.form_page(which, status, Some(&text), parts);
-                answer.event = Some(self.event(
-                    ("signin", "ConsoleLogin"),
-                    &ctx.caller,
-                    Err(Fault::sender("Failed authentication", text).with_status(403)),
-                ));
+                // As CloudTrail words it.
+                let told = match refused {
+                    Refused::Wrong => "Failed authentication".to_owned(),
+                    _ => text,
+                };
+                let fault = Fault::sender(code(&refused), told).with_status(status.as_u16());
+                answer.event =
+                    Some(self.event(("signin", "ConsoleLogin"), &ctx.caller, Err(fault)));
                 answer
             }
         }

@@ -282,10 +282,7 @@ async fn a_first_password_is_changed_and_the_refusal_says_what_refused() {
         "{}",
         text(&refused)
     );
-    assert_eq!(
-        told(&refused),
-        "signin:ConsoleLogin anonymous Failed authentication"
-    );
+    assert_eq!(told(&refused), "signin:ConsoleLogin anonymous AccessDenied");
     assert!(!jar.0.iter().any(|(name, _)| name == "shukuba"));
     let change = async |jar: &mut Jar, user, new, again| {
         let form = [
