@@ -6,6 +6,7 @@ import io
 import os
 import subprocess
 import sys
+import urllib.request
 import uuid
 import zlib
 
@@ -378,3 +379,13 @@ def test_aws_cli_makes_syncs_lists_and_removes(server, tmp_path):
     aws("rm", "--recursive", bucket + "/x")
     assert [line.split()[-1] for line in aws("ls", "--recursive", bucket).splitlines()] == ["moved.bin"]
     aws("rb", "--force", bucket)
+
+
+def test_aws_cli_presigns_once_it_is_told_how(s3, bucket, server, tmp_path):
+    s3.put_object(Bucket=bucket, Key="a b", Body=b"hello")
+    surroundings = {**server.shell_environment(), "AWS_CONFIG_FILE": str(tmp_path / "config")}
+    for arguments in [["configure", "set", "default.s3.signature_version", "s3v4"], ["s3", "presign", f"s3://{bucket}/a b"]]:
+        answer = subprocess.run([AWS, *arguments], capture_output=True, text=True, timeout=60, env=surroundings)
+        assert answer.returncode == 0, answer.stderr
+    with urllib.request.urlopen(answer.stdout.strip(), timeout=20) as got:
+        assert got.read() == b"hello"
