@@ -33,6 +33,7 @@ pub mod limit;
 pub mod making;
 pub mod masking;
 pub mod notifier;
+pub mod places;
 pub mod port;
 pub mod presets;
 pub mod random;

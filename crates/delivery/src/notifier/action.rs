@@ -9,6 +9,7 @@ use base::{HISTOGRAM_BOUNDS, Timestamp};
 use crate::allot::Allotments;
 use crate::apportion::Parts;
 use crate::config::DestinationRules;
+use crate::places::Places;
 use crate::port::{Ask, FailureClass, Lease, Notification, Outcome};
 use crate::recall::Answering;
 use crate::share::Share;
@@ -112,6 +113,8 @@ pub struct Directives {
     pub allots: bool,
     /// What it has of the rates of single destinations, where that is not its share of them.
     pub allotments: Allotments,
+    /// Where it takes places at receivers with an in-flight bound; else its share of the bound is its own.
+    pub places: Option<Arc<Places>>,
     /// What notifiers of its route that leave still have in flight: it counts against the bounds of those that stay.
     pub held: Held,
     /// What part of the heaviest's turn on its thread it has, where routes weigh differently; see [`super::turns`].
@@ -133,6 +136,7 @@ impl Default for Directives {
             parts: Parts::default(),
             allots: false,
             allotments: Allotments::default(),
+            places: None,
             held: Held::default(),
             turn: None,
             is_paused: false,

@@ -27,6 +27,7 @@ use crate::config::{self, DestinationRules, RouteFormat};
 use crate::contract::memory::{EMBEDDED, Model, SQS};
 use crate::destinations::Destinations;
 use crate::format::Format;
+use crate::places::Places;
 use crate::port::*;
 use crate::random::Random;
 use crate::recall::Recall;
@@ -180,6 +181,8 @@ struct World {
     lost: u64,
     /// A second route, where there is one.
     beside: Option<routes::Beside>,
+    /// The places of each route's notifiers, where these are in one process.
+    places: [Option<Arc<Places>>; 2],
 }
 
 const SLOTS: u32 = 64;
@@ -191,6 +194,7 @@ fn ms(millis: u64) -> Duration {
 
 impl World {
     fn new(scene: Scene, traffic: Duration) -> Self {
+        let is_native = scene.traits.retry_wait == RetryWait::Native;
         let mut world = Self {
             scene,
             now: ms(1),
@@ -213,6 +217,7 @@ impl World {
             groups: vec![Vec::new(); order::GROUPS],
             lost: 0,
             beside: None,
+            places: [0, 1].map(|_| is_native.then(Arc::default)),
         };
         for _ in 0..scene.dead_backlog {
             world.send_lines(&[0]);
@@ -382,6 +387,7 @@ impl World {
             Directives {
                 share,
                 parts: self.parts_of(n),
+                places: self.places[self.route_of(n)].clone(),
                 ..Directives::default()
             },
         );

@@ -25,6 +25,7 @@ pub(super) use self::weight::Weights;
 use super::action::{Counts, JobKey, Moment};
 use super::limits::LimitState;
 use crate::config::DestinationRules;
+use crate::places::{LOOK_EVERY, Seat};
 use crate::port::{FailureClass, Timings, Tried};
 use crate::random::Random;
 
@@ -105,6 +106,8 @@ pub(super) struct Unit {
     pub(super) rules: Arc<DestinationRules>,
     /// Its place among the buckets, where it has a rate.
     pub(super) bucket: Option<usize>,
+    /// Where it takes its places, where it has an in-flight bound that others share.
+    pub(super) seat: Option<Seat>,
     pub(super) ready: ReadyLines,
     pub(super) in_flight: u32,
     pub(super) is_paused: bool,
@@ -146,6 +149,7 @@ impl Unit {
             name,
             rules,
             bucket: None,
+            seat: None,
             ready: ReadyLines::default(),
             in_flight: 0,
             is_paused: false,
@@ -375,6 +379,27 @@ impl Unit {
         Tried::Probe
     }
 
+    /// Takes a place where notifiers share them; else when to look for one again.
+    pub(super) fn take_place(&self, mono: Duration) -> Gate {
+        match &self.seat {
+            Some(seat) if !seat.take(mono) => Gate::At(mono + LOOK_EVERY),
+            _ => Gate::Open,
+        }
+    }
+
+    /// Gives back the place of a send that ended or did not start.
+    pub(super) fn give_place_back(&self) {
+        if let Some(seat) = &self.seat {
+            seat.give_back();
+        }
+    }
+
+    /// A send is over, whatever it came to.
+    pub(super) fn left_flight(&mut self) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        self.give_place_back();
+    }
+
     /// A send ended. `is_loaded`: this thread is.
     pub(super) fn ended(
         &mut self,
@@ -384,7 +409,7 @@ impl Unit {
         random: &mut Random,
     ) {
         let timings = end.timings;
-        self.in_flight = self.in_flight.saturating_sub(1);
+        self.left_flight();
         self.moved_at = at.mono;
         self.counts.attempts += 1;
         self.counts.durations.push(timings.total);

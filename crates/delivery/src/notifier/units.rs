@@ -118,6 +118,10 @@ impl Units {
             _ => rules.name.clone(),
         };
         let mut unit = Unit::new(name, rules.clone());
+        let places = self.directives.places.as_ref();
+        unit.seat = places
+            .filter(|_| rules.in_flight_max.is_some())
+            .map(|places| places.seat(receiver));
         self.limit(&mut unit);
         unit.is_paused = is_paused(&self.directives, &unit.name);
         unit.bucket = self.bucket_of(&rules, &unit.name, mono);
@@ -166,6 +170,9 @@ impl Units {
             return 0;
         }
         match rules.in_flight_max {
+            Some(max) if unit.seat.is_some() => {
+                self.part_of_route(&unit.name).of(max).min(self.slots)
+            }
             Some(max) => {
                 let held = self.directives.held.get(&unit.name).copied();
                 let of_route = self.part_of_route(&unit.name);
@@ -209,8 +216,12 @@ impl Units {
         let cap = self.cap_of(unit, self.share_of(&unit.name));
         let share = self.directives.share.size();
         let part = self.allotted(&unit.name).map_or(share, Share::size);
-        // Where its part follows what it holds, it reckons as if it was alone. Sends at once are shared out in equal parts.
-        let follows = self.directives.allots && unit.rules.in_flight_max.is_none();
+        if let (Some(seat), Some(max)) = (&unit.seat, unit.rules.in_flight_max) {
+            seat.set_most(self.part_of_route(&unit.name).of(max));
+        }
+        // Where its part follows what it holds, it reckons as if it was alone.
+        let is_bound = unit.rules.in_flight_max.is_some() && unit.seat.is_none();
+        let follows = self.directives.allots && !is_bound;
         let share = if follows { 1.0 } else { share };
         unit.set_limits(cap, share, part);
     }

@@ -97,6 +97,7 @@ impl House {
             promises: Arc::default(),
             recalls: Recalls::default(),
             running: Mutex::default(),
+            places: Mutex::default(),
         });
         let (stop, stopped) = watch::channel(false);
         let log = Log {

@@ -10,6 +10,7 @@ use delivery::allot;
 use delivery::ledger::Ledger;
 use delivery::making;
 use delivery::notifier::{self, Directives, Handle, Held, LimitState, Notifier, Parts, summed};
+use delivery::places::Places;
 use delivery::port::{Error, Invoker, StartEvent};
 use delivery::result::{Salt, SentBy, Writer};
 use delivery::sender::Senders;
@@ -46,6 +47,8 @@ pub(super) struct Notifiers {
     pub(super) promises: Arc<Promises>,
     pub(super) recalls: Recalls,
     pub(super) running: Mutex<BTreeMap<u64, Running>>,
+    /// The places at receivers with an in-flight bound, by route.
+    pub(super) places: Mutex<BTreeMap<String, Arc<Places>>>,
 }
 
 /// A notifier that runs.
@@ -192,12 +195,18 @@ impl Notifiers {
             parts: self.demand.parts_of(route),
             held,
             allots: true,
+            places: Some(self.places_of(route)),
             is_paused: self.ledger.is_route_paused(route),
             paused: Arc::new(paused.collect::<BTreeSet<_>>()),
             answering: self.recalls.answering(route),
             may_start: self.promises.may_start(self.queues.journal().room()),
             ..Directives::default()
         }
+    }
+
+    fn places_of(&self, route: &str) -> Arc<Places> {
+        let mut all = self.places.lock();
+        all.entry(route.to_owned()).or_default().clone()
     }
 
     /// Tells all that run what rests, what their routes have of each limit, and whether the disk has room.

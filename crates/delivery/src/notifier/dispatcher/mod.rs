@@ -283,7 +283,7 @@ impl Dispatcher {
         let verdict = verdict::judge(&attempt, &unit.rules, &case, &mut self.random);
         let was_failing = unit.is_failing();
         if attempt.error == Some(ErrorClass::Cancelled) {
-            unit.in_flight = unit.in_flight.saturating_sub(1);
+            unit.left_flight();
             unit.probe_over(at.mono, job, &mut self.random);
         } else {
             let end = End {

@@ -1,6 +1,7 @@
 //! What goes out: whose turn it is, what may start, and what is decided about a line and its message.
 
 use super::*;
+use crate::limit::Bucket;
 
 /// Sends.
 impl Dispatcher {
@@ -62,22 +63,27 @@ impl Dispatcher {
             return;
         };
         let mut gate = unit.gate(at.mono, free, is_last);
+        if gate == Gate::Open {
+            gate = unit.take_place(at.mono);
+        }
         if gate == Gate::Open
             && let Some(bucket) = bucket
             && let Err(next) = bucket.take(at.mono)
         {
+            unit.give_place_back();
             gate = Gate::At(next);
         }
         match gate {
             Gate::Open => {
                 let Some(ready) = unit.ready.pop_front() else {
-                    return;
+                    return unit.give_place_back();
                 };
                 self.left_line(ready);
                 if !self.start(at, ready.job)
-                    && let Some((_, Some(bucket))) = self.units.with_bucket(id)
+                    && let Some((unit, bucket)) = self.units.with_bucket(id)
                 {
-                    bucket.give_back();
+                    unit.give_place_back();
+                    bucket.into_iter().for_each(Bucket::give_back);
                 }
                 self.stand_again(id);
             }

@@ -35,6 +35,7 @@ impl World {
                 parts: self.parts_of(n),
                 allots: true,
                 allotments,
+                places: self.places[route].clone(),
                 ..Directives::default()
             };
             let life = self.running[n].life;
