@@ -9,8 +9,9 @@ use crate::random::Random;
 /// The furthest turn on the virtual schedule; beyond it turns are drawn at random. SQS delays 15 minutes at most.
 const TURN_MAX: Duration = Duration::from_secs(600);
 
-/// Turns that are given ahead where the rate is an estimate from latency, which a moment of load may spoil; or as long
-/// as the message has waited already, so that the number of trips grows with the logarithm of the queue. Chosen.
+/// Turns that are given ahead where the rate is an estimate from latency, which a moment of load may spoil (those of the written
+/// rate, where it is above); or as long as the message has waited already, so that the number of trips grows with the
+/// logarithm of the queue. Chosen.
 const TURNS_ESTIMATED: f64 = 1000.0;
 
 /// How long what waits for a paused destination is put off: as long as it has waited, between these. The queues of this
@@ -86,8 +87,11 @@ impl Unit {
             _ if self.is_failing => TURN_MAX,
             // A learned rate is soon another one.
             _ if let Some(holds_for) = self.adaptive.holds_for() => holds_for.max(waiter.age / 2),
-            None => Duration::from_secs_f64(step * TURNS_ESTIMATED).max(waiter.age),
-            Some(_) => TURN_MAX,
+            Some(per_sec) if self.rate_per_sec(at.mono, bucket_per_sec) >= per_sec => TURN_MAX,
+            _ => {
+                let step = bucket_per_sec.map_or(step, |per_sec| 1.0 / per_sec);
+                Duration::from_secs_f64((step * TURNS_ESTIMATED).min(3600.0)).max(waiter.age)
+            }
         };
         let furthest = furthest.clamp(HOLD, TURN_MAX);
         if wait <= furthest {
