@@ -16,8 +16,10 @@
 //! message in the route's queue, with the same id and a new life, which the ledger books as replayed; the embedded queue does
 //! both in one record, elsewhere the new one is acknowledged before the old one is deleted. Dropping deletes, which the ledger books as taken.
 
+pub mod page;
 pub mod stored;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,7 +54,7 @@ const HOLD: Duration = Duration::from_secs(60);
 
 /// A route's dead queue.
 pub trait DeadQueue: Send + Sync {
-    /// How many messages one receive can give; SQS: 10.
+    /// How many messages one receive can give at most; what it gives may be less.
     fn receive_max(&self) -> usize;
 
     /// Receives without waiting; an empty list when there is nothing more to see.
@@ -282,7 +284,8 @@ pub async fn list(
     max: usize,
 ) -> Result<Vec<Letter>, Error> {
     let mut letters = Vec::new();
-    each_page(queue, queue.receive_max(), async |page| {
+    let page = queue.receive_max().min(max.max(10));
+    each_page(queue, page, async |page| {
         letters.extend(
             page.iter()
                 .map(Letter::read)
@@ -365,12 +368,12 @@ impl Bounds {
         }
     }
 
-    /// Messages in a page, so that a slow rate is not a burst every few seconds.
+    /// Messages in a page: those of a tenth of a second, so that a rate is no burst every few seconds.
     fn page(&self, queue: &dyn DeadQueue) -> usize {
         let rate = usize::try_from(self.rate).unwrap_or(usize::MAX);
         match rate {
             0 => queue.receive_max(),
-            _ => queue.receive_max().min(rate),
+            _ => queue.receive_max().min(rate.div_ceil(10)),
         }
     }
 }
@@ -492,6 +495,7 @@ async fn each_page(
             Ok(After::Gone(gone) | After::Enough(gone)) => gone.as_slice(),
             _ => &[],
         };
+        let gone: HashSet<&Lease> = gone.iter().collect();
         let leases = page.iter().map(|received| received.lease.clone());
         held.extend(leases.filter(|lease| !gone.contains(lease)));
         match after {

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use base::{Clock, Timestamp};
 use bytes::Bytes;
-use delivery::dead::{self, Count, DeadQueue, Letter};
+use delivery::dead::{self, Count, DeadQueue, Letter, page};
 use delivery::ledger::LiveQueues as _;
 use delivery::port::{Carry, Error, Lease, Received};
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, join_all};
 use sqs::message::SettledLine;
 use sqs::{Access, Queue, Queues, Receive, Settle};
 use store::record::{CarryKind, LineState, Next};
@@ -22,6 +22,11 @@ use crate::serve::routes::LiveRoute;
 
 /// How long one call sends or drops. Chosen: often enough to show how far it is and to stop.
 const WITHIN: Duration = Duration::from_secs(2);
+
+/// Letters that are looked at together. Chosen: so many share a commit, which settles wait for.
+const PAGE: usize = 1000;
+/// Letters in one record. Chosen: a record of as many as one send can bring fits wherever their sends did.
+const RECORD: usize = 10;
 
 /// Those of a route; where none is named, of all.
 pub(super) async fn list(desk: &Desk, input: Bytes) -> Answer {
@@ -152,6 +157,33 @@ impl Letters {
         queue_failed(self.dead(), error)
     }
 
+    async fn receive_some(&self, max: usize, hold: Duration) -> Result<Vec<Received>, Error> {
+        let receive = Receive {
+            max: u32::try_from(max.clamp(1, RECORD)).unwrap_or(1),
+            wait: Some(Duration::ZERO),
+            visibility: Some(hold),
+            attempt_id: None,
+            access: Access::Embedded,
+        };
+        let messages = self.queues.receive(self.dead(), receive).await;
+        let messages = messages.map_err(|error| self.failed(&error))?;
+        Ok(messages.into_iter().map(received).collect())
+    }
+
+    async fn retry_some(&self, letters: &[(Lease, Carry)]) -> Result<(), Error> {
+        let at = self.clock.now();
+        let settles = letters
+            .iter()
+            .map(|(lease, carry)| self.settle(at, lease, carry))
+            .collect();
+        let outcomes = self.queues.settle(self.dead(), settles).await;
+        let outcomes = outcomes.map_err(|error| self.failed(&error))?;
+        outcomes
+            .into_iter()
+            .collect::<Result<(), _>>()
+            .map_err(|error| self.failed(&error))
+    }
+
     fn settle(&self, at: Timestamp, lease: &Lease, carry: &Carry) -> Settle {
         let line = |line| SettledLine {
             line,
@@ -174,25 +206,13 @@ impl Letters {
 
 impl DeadQueue for Letters {
     fn receive_max(&self) -> usize {
-        10
+        PAGE
     }
 
     fn receive(&self, max: usize, hold: Duration) -> BoxFuture<'_, Result<Vec<Received>, Error>> {
-        Box::pin(async move {
-            let receive = Receive {
-                max: u32::try_from(max.clamp(1, 10)).unwrap_or(1),
-                wait: Some(Duration::ZERO),
-                visibility: Some(hold),
-                attempt_id: None,
-                access: Access::Embedded,
-            };
-            let messages = self
-                .queues
-                .receive(self.dead(), receive)
-                .await
-                .map_err(|error| self.failed(&error))?;
-            Ok(messages.into_iter().map(received).collect())
-        })
+        Box::pin(page::fill(max, move |most| {
+            Box::pin(self.receive_some(most, hold))
+        }))
     }
 
     fn release<'a>(&'a self, leases: &'a [Lease]) -> BoxFuture<'a, Result<(), Error>> {
@@ -205,20 +225,11 @@ impl DeadQueue for Letters {
 
     fn retry<'a>(&'a self, letters: &'a [(Lease, Carry)]) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
-            let at = self.clock.now();
-            let settles = letters
-                .iter()
-                .map(|(lease, carry)| self.settle(at, lease, carry))
-                .collect();
-            let outcomes = self
-                .queues
-                .settle(self.dead(), settles)
-                .await
-                .map_err(|error| self.failed(&error))?;
-            outcomes
-                .into_iter()
-                .collect::<Result<(), _>>()
-                .map_err(|error| self.failed(&error))
+            let records = letters
+                .chunks(RECORD)
+                .map(|letters| self.retry_some(letters));
+            // All of them end, so that none is handed back while it is sent.
+            join_all(records).await.into_iter().collect()
         })
     }
 
