@@ -3,11 +3,15 @@
 import csv
 import io
 import json
+import os
 import stat
 import subprocess
+import urllib.request
 
+import boto3
 import botocore
 import pytest
+from moto.server import ThreadedMotoServer
 
 from conftest import BIN
 
@@ -158,6 +162,63 @@ def test_without_a_server_the_files_are_worked_on(tmp_path):
     gone = json.loads(run("access", "offboard", "ops").stdout)
     assert [step["What"] for step in gone if step["Became"] == "made"] == ["no password", "sessions until now are over", "out of group Operators"]
     assert run("access", "explain", "ops", "aws-portal:ViewBilling", "*").returncode == 1
+
+
+def check_trail(s3, cloudtrail, bucket):
+    s3.head_bucket(Bucket=bucket)
+    statements = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])["Statement"]
+    assert [statement["Sid"] for statement in statements] == ["AWSCloudTrailAclCheck", "AWSCloudTrailWrite"]
+    (trail,) = cloudtrail.describe_trails(trailNameList=["audit"])["trailList"]
+    assert (trail["S3BucketName"], trail["IsMultiRegionTrail"], trail["LogFileValidationEnabled"]) == (bucket, True, True)
+    assert cloudtrail.get_trail_status(Name="audit")["IsLogging"] is True
+
+
+def test_a_trail_is_made_with_its_bucket_and_tells_of_it(own_server):
+    for expected in ("made", "exists"):
+        steps = own_server.json("access", "init")
+        assert {step["Became"] for step in steps} == {expected}
+    s3, cloudtrail, sts = (own_server.client(service) for service in ("s3", "cloudtrail", "sts"))
+    check_trail(s3, cloudtrail, "cloudtrail-" + sts.get_caller_identity()["Account"])
+    by_name = [{"AttributeKey": "EventName", "AttributeValue": "CreateGroup"}]
+    events = cloudtrail.lookup_events(LookupAttributes=by_name)["Events"]
+    assert [event["Username"] for event in events] == ["administrator"] * 3
+
+
+def test_another_implementation_of_aws_is_brought_there_too(tmp_path, monkeypatch):
+    """moto stands for AWS: the calls are those that AWS's own services take."""
+    monkeypatch.setenv("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
+    moto = ThreadedMotoServer("127.0.0.1", 0)
+    moto.start()
+    try:
+        url = "http://{}:{}".format(*moto.get_host_and_port())
+        # All servers of a process share what they keep.
+        urllib.request.urlopen(url + "/moto-api/reset", data=b"", timeout=10).close()
+        keys = {"AWS_ACCESS_KEY_ID": "AKIDELSEWHERE", "AWS_SECRET_ACCESS_KEY": "elsewhere", "AWS_REGION": "eu-west-1"}
+
+        def run(*arguments):
+            command = [BIN, "access", *arguments, "--endpoint", url, "--data", str(tmp_path / "none")]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=60, env={**os.environ, **keys})
+            assert done.returncode == 0, done.stderr
+            return done.stdout
+
+        for arguments, expected in ((["--dry-run"], "would_make"), ([], "made"), ([], "exists")):
+            steps = json.loads(run("init", "--bucket", "the-trail", *arguments, "--output", "json"))
+            assert {step["Became"] for step in steps if "billing" not in step["What"]} == {expected}
+
+        def client(service):
+            return boto3.client(service, endpoint_url=url, region_name="eu-west-1", aws_access_key_id="AKIDELSEWHERE", aws_secret_access_key="elsewhere")
+
+        iam = client("iam")
+        for group, expected in GROUPS.items():
+            answer = iam.list_attached_group_policies(GroupName=group)
+            assert {policy["PolicyName"] for policy in answer["AttachedPolicies"]} == expected
+        check_trail(client("s3"), client("cloudtrail"), "the-trail")
+        run("user", "add", "bob", "--group", "Operators", "--key", "--credentials", str(tmp_path / "bob.csv"))
+        run("offboard", "bob")
+        assert iam.list_groups_for_user(UserName="bob")["Groups"] == []
+        assert [key["Status"] for key in iam.list_access_keys(UserName="bob")["AccessKeyMetadata"]] == ["Inactive"]
+    finally:
+        moto.stop()
 
 
 def test_without_an_account_it_says_how_to_get_one(tmp_path):
