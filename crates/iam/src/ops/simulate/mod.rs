@@ -3,175 +3,28 @@
 //! Source: IAM API Reference, SimulatePrincipalPolicy, SimulateCustomPolicy, GetContextKeysForPrincipalPolicy,
 //! GetContextKeysForCustomPolicy. One result for each pair of action and resource.
 
-use std::collections::BTreeMap;
+mod shape;
+
 use std::sync::Arc;
 
 use api::{Access, Caller, Ctx, Fault, Grants};
-use policy::{Attached, Context, Document, Kind, Position as At, Verdict};
-use wire::Shape;
+use policy::{Attached, Context, Document, Kind};
 
-use super::act::{Act, List};
+use super::act::Act;
 use super::page::page;
 use super::reach;
 use crate::authorizer::grants::Compiler;
 use crate::engine::State;
-use crate::simulate::{self, Answer, Simulation};
+use crate::simulate::{self, Simulation};
 use crate::{Error, Iam, session};
+use shape::{ContextEntry, GetContextKeysForPolicyResponse, SimulatePolicyResponse, result};
+pub(super) use shape::{
+    GetContextKeysForCustomPolicyRequest, GetContextKeysForPrincipalPolicyRequest,
+    SimulateCustomPolicyRequest, SimulatePrincipalPolicyRequest,
+};
 
 /// The most results that are looked through for a page. Chosen: some seconds of work for ReadOnlyAccess.
 const PAIRS_MAX: usize = 100_000;
-
-#[derive(Clone, Debug, Default, PartialEq, Shape)]
-pub(super) struct SimulatePrincipalPolicyRequest {
-    #[shape(required)]
-    policy_source_arn: String,
-    policy_input_list: Vec<String>,
-    permissions_boundary_policy_input_list: Vec<String>,
-    policy_exclusion_list: Vec<PolicyIdentifier>,
-    #[shape(required)]
-    action_names: Vec<String>,
-    resource_arns: Vec<String>,
-    resource_policy: Option<String>,
-    resource_owner: Option<String>,
-    caller_arn: Option<String>,
-    context_entries: Vec<ContextEntry>,
-    resource_handling_option: Option<String>,
-    max_items: Option<i32>,
-    marker: Option<String>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Shape)]
-pub(super) struct SimulateCustomPolicyRequest {
-    #[shape(required)]
-    policy_input_list: Vec<String>,
-    permissions_boundary_policy_input_list: Vec<String>,
-    ordered_organization_policy_input_list: Vec<OrderedOrganizationPolicyType>,
-    #[shape(required)]
-    action_names: Vec<String>,
-    resource_arns: Vec<String>,
-    resource_policy: Option<String>,
-    resource_owner: Option<String>,
-    caller_arn: Option<String>,
-    context_entries: Vec<ContextEntry>,
-    resource_handling_option: Option<String>,
-    max_items: Option<i32>,
-    marker: Option<String>,
-}
-
-/// A policy to be left out.
-#[derive(Clone, Debug, Default, PartialEq, Shape)]
-pub(super) struct PolicyIdentifier {
-    policy_type: Option<String>,
-    policy_arn: Option<String>,
-    inline_policy_identifier: Option<InlinePolicyIdentifierType>,
-}
-
-/// An inline policy to be left out.
-#[derive(Clone, Debug, Default, PartialEq, Shape)]
-pub(super) struct InlinePolicyIdentifierType {
-    #[shape(required)]
-    policy_name: String,
-    #[shape(required)]
-    attachment_type: String,
-    #[shape(required)]
-    attachment_name: String,
-}
-
-/// Policies of an organization.
-#[derive(Clone, Debug, Default, PartialEq, Shape)]
-pub(super) struct OrderedOrganizationPolicyType {
-    service_control_policy_input_list: Vec<String>,
-}
-
-/// Values of a context key.
-#[derive(Clone, Debug, Default, PartialEq, Shape)]
-pub(super) struct ContextEntry {
-    context_key_name: Option<String>,
-    context_key_values: Vec<String>,
-    context_key_type: Option<String>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Shape)]
-pub(super) struct SimulatePolicyResponse {
-    evaluation_results: List<EvaluationResult>,
-    is_truncated: Option<bool>,
-    marker: Option<String>,
-}
-
-/// What would be decided over one action on one resource.
-#[derive(Clone, Debug, Default, PartialEq, Shape)]
-pub(super) struct EvaluationResult {
-    #[shape(required)]
-    eval_action_name: String,
-    eval_resource_name: Option<String>,
-    #[shape(required)]
-    eval_decision: String,
-    matched_statements: List<Statement>,
-    missing_context_values: List<String>,
-    organizations_decision_detail: Option<OrganizationsDecisionDetail>,
-    permissions_boundary_decision_detail: Option<PermissionsBoundaryDecisionDetail>,
-    eval_decision_details: BTreeMap<String, String>,
-    resource_specific_results: Vec<ResourceSpecificResult>,
-}
-
-/// The same by resource.
-#[derive(Clone, Debug, Default, PartialEq, Shape)]
-pub(super) struct ResourceSpecificResult {
-    #[shape(required)]
-    eval_resource_name: String,
-    #[shape(required)]
-    eval_resource_decision: String,
-    matched_statements: Vec<Statement>,
-    missing_context_values: Vec<String>,
-    eval_decision_details: BTreeMap<String, String>,
-    permissions_boundary_decision_detail: Option<PermissionsBoundaryDecisionDetail>,
-}
-
-/// A statement that decided.
-#[derive(Clone, Debug, Default, PartialEq, Shape)]
-pub(super) struct Statement {
-    source_policy_id: Option<String>,
-    source_policy_type: Option<String>,
-    start_position: Option<Position>,
-    end_position: Option<Position>,
-}
-
-/// A place in a policy.
-#[derive(Clone, Debug, Default, PartialEq, Shape)]
-pub(super) struct Position {
-    line: Option<i32>,
-    column: Option<i32>,
-}
-
-/// Whether an organization allows it.
-#[derive(Clone, Debug, Default, PartialEq, Shape)]
-pub(super) struct OrganizationsDecisionDetail {
-    allowed_by_organizations: Option<bool>,
-}
-
-/// Whether the boundary allows it.
-#[derive(Clone, Debug, Default, PartialEq, Shape)]
-pub(super) struct PermissionsBoundaryDecisionDetail {
-    allowed_by_permissions_boundary: Option<bool>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Shape)]
-pub(super) struct GetContextKeysForCustomPolicyRequest {
-    #[shape(required)]
-    policy_input_list: Vec<String>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Shape)]
-pub(super) struct GetContextKeysForPrincipalPolicyRequest {
-    #[shape(required)]
-    policy_source_arn: String,
-    policy_input_list: Vec<String>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Shape)]
-pub(super) struct GetContextKeysForPolicyResponse {
-    context_key_names: List<String>,
-}
 
 impl Act for SimulatePrincipalPolicyRequest {
     type Output = SimulatePolicyResponse;
@@ -551,66 +404,4 @@ fn context(entries: &[ContextEntry]) -> Result<Context, Fault> {
         }
     }
     Ok(context)
-}
-
-fn result(answer: Answer, action: &str, resource: &str, has_resources: bool) -> EvaluationResult {
-    let decision = match answer.verdict {
-        Verdict::Allowed => "allowed",
-        Verdict::ExplicitDeny => "explicitDeny",
-        Verdict::ImplicitDeny => "implicitDeny",
-    };
-    let matched: Vec<Statement> = answer.matched.iter().map(statement).collect();
-    let boundary = answer
-        .boundary_allows
-        .map(|allows| PermissionsBoundaryDecisionDetail {
-            allowed_by_permissions_boundary: Some(allows),
-        });
-    let specific = ResourceSpecificResult {
-        eval_resource_name: resource.to_owned(),
-        eval_resource_decision: decision.to_owned(),
-        matched_statements: matched.clone(),
-        missing_context_values: answer.missing.clone(),
-        eval_decision_details: BTreeMap::new(),
-        permissions_boundary_decision_detail: boundary.clone(),
-    };
-    EvaluationResult {
-        eval_action_name: action.to_owned(),
-        eval_resource_name: Some(resource.to_owned()),
-        eval_decision: decision.to_owned(),
-        matched_statements: matched.into_iter().collect(),
-        missing_context_values: answer.missing.into_iter().collect(),
-        organizations_decision_detail: None,
-        permissions_boundary_decision_detail: boundary,
-        eval_decision_details: BTreeMap::new(),
-        resource_specific_results: has_resources.then_some(specific).into_iter().collect(),
-    }
-}
-
-fn statement(matched: &simulate::Matched) -> Statement {
-    let source = &matched.source;
-    let kind = match source.split(['_', '.', ':', '/']).next() {
-        _ if source.starts_with("arn:aws:iam::aws:") => "aws-managed",
-        Some("arn") => "user-managed",
-        Some(kind @ ("user" | "group" | "role")) => kind,
-        Some("ResourcePolicy") => "resource",
-        _ => "none",
-    };
-    let name = match kind {
-        "aws-managed" | "user-managed" => source.rsplit('/').next().unwrap_or(source),
-        _ => source,
-    };
-    Statement {
-        source_policy_id: Some(name.to_owned()),
-        source_policy_type: Some(kind.to_owned()),
-        start_position: Some(position(matched.span.start)),
-        end_position: Some(position(matched.span.end)),
-    }
-}
-
-fn position(at: At) -> Position {
-    let number = |given: usize| i32::try_from(given).ok();
-    Position {
-        line: number(at.line),
-        column: number(at.column),
-    }
 }
