@@ -14,6 +14,7 @@ import time
 
 import pytest
 from botocore.exceptions import ClientError
+from conftest import Server
 
 ACCOUNT = "arn:aws:iam::aws:policy/"
 VIEW_BILLING = {
@@ -43,7 +44,17 @@ def aws(server, *arguments, key=None):
     command = [program, "--endpoint-url", server.endpoint, *arguments, "--output", "json"]
     answer = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert answer.returncode == 0, (arguments, answer.stderr)
-    return json.loads(answer.stdout) if answer.stdout.strip() else {}
+    if not answer.stdout.lstrip().startswith("{"):
+        return answer.stdout
+    return json.loads(answer.stdout)
+
+
+def wait_for_a_digest(server):
+    trail = server.client("cloudtrail")
+    deadline = time.monotonic() + 60
+    while "LatestDigestDeliveryTime" not in trail.get_trail_status(Name="all"):
+        assert time.monotonic() < deadline, "no digest came"
+        time.sleep(0.2)
 
 
 def refused(call, **arguments):
@@ -64,9 +75,29 @@ def iam(server):
     return server.client("iam")
 
 
-def test_the_procedure_of_the_articles_from_first_to_last_line(own_server, tmp_path):
-    """Users, policies and groups; the trail's lines are in test_trail."""
-    server = own_server
+@pytest.fixture
+def trailing(tmp_path):
+    """A server whose trails deliver every second, and digests every two."""
+    fast = {"SHUKUBA_TRAIL_FILE_EVERY": "1s", "SHUKUBA_TRAIL_DIGEST_EVERY": "2s"}
+    running = Server(tmp_path, surroundings=fast)
+    yield running
+    running.stop()
+
+
+def trail_policy(bucket, account):
+    """What the articles put on the bucket of the trail."""
+    service = {"Service": "cloudtrail.amazonaws.com"}
+    check = {"Sid": "AWSCloudTrailAclCheck", "Effect": "Allow", "Principal": service, "Action": "s3:GetBucketAcl"}
+    write = {"Sid": "AWSCloudTrailWrite", "Effect": "Allow", "Principal": service, "Action": "s3:PutObject"}
+    check["Resource"] = f"arn:aws:s3:::{bucket}"
+    write["Resource"] = f"arn:aws:s3:::{bucket}/AWSLogs/{account}/*"
+    write["Condition"] = {"StringEquals": {"s3:x-amz-acl": "bucket-owner-full-control"}}
+    return json.dumps({"Version": "2012-10-17", "Statement": [check, write]})
+
+
+def test_the_procedure_of_the_articles_from_first_to_last_line(trailing, tmp_path):
+    """For the console's switch on billing and its made-up passwords, which have no API, our commands stand in."""
+    server = trailing
     files = {}
     for name, document in {"ViewBilling": VIEW_BILLING, "ChangePassword": CHANGE_PASSWORD}.items():
         files[name] = f"file://{tmp_path / name}.json"
@@ -83,6 +114,8 @@ def test_the_procedure_of_the_articles_from_first_to_last_line(own_server, tmp_p
         password = ["--password", f"First-{user}-1", "--password-reset-required"]
         profile = aws(server, "iam", "create-login-profile", "--user-name", user, *password)["LoginProfile"]
         assert profile["PasswordResetRequired"] is True
+    opened = server.run("access", "billing", "open")
+    assert opened.returncode == 0, opened.stderr
     arns = {name: f"{ACCOUNT}{name}" for name in ["AdministratorAccess", "PowerUserAccess", "ReadOnlyAccess"]}
     for name, file in files.items():
         validate = ["--policy-type", "IDENTITY_POLICY", "--policy-document", file]
@@ -100,9 +133,22 @@ def test_the_procedure_of_the_articles_from_first_to_last_line(own_server, tmp_p
         for policy in attached[group]:
             aws(server, "iam", "attach-group-policy", "--group-name", group, "--policy-arn", arns[policy])
         aws(server, "iam", "add-user-to-group", "--group-name", group, "--user-name", user)
+    location = f"LocationConstraint={server.environment['AWS_DEFAULT_REGION']}"
+    aws(server, "s3api", "create-bucket", "--bucket", "logs", "--create-bucket-configuration", location)
+    aws(server, "s3api", "put-bucket-policy", "--bucket", "logs", "--policy", trail_policy("logs", account))
+    everything = ["--is-multi-region-trail", "--include-global-service-events", "--enable-log-file-validation"]
+    trail = aws(server, "cloudtrail", "create-trail", "--name", "all", "--s3-bucket-name", "logs", *everything)["TrailARN"]
+    aws(server, "cloudtrail", "start-logging", "--name", "all")
     for user in groups.values():
         change = ["--old-password", f"First-{user}-1", "--new-password", f"Second-{user}-2"]
         aws(server, "iam", "change-password", *change, key=keys[user])
+    attribute = "AttributeKey=EventName,AttributeValue=ChangePassword"
+    events = aws(server, "cloudtrail", "lookup-events", "--lookup-attributes", attribute)["Events"]
+    assert {event["Username"] for event in events} == set(groups.values())
+    assert "Second-" not in json.dumps(events)
+    wait_for_a_digest(server)
+    validated = aws(server, "cloudtrail", "validate-logs", "--trail-arn", trail, "--start-time", "2026-01-01T00:00:00Z")
+    assert "digest files valid" in validated and "INVALID" not in validated, validated
     root = server.client("iam")
     for group, user in groups.items():
         listed = root.list_attached_group_policies(GroupName=group)["AttachedPolicies"]
