@@ -20,6 +20,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use base::Timestamp;
 use parking_lot::RwLock;
+use store::private::write_private;
 
 use crate::engine::State;
 pub use feed::Noting;
@@ -161,7 +162,8 @@ impl Accesses {
         if !self.is_changed.swap(false, Ordering::Relaxed) {
             return Ok(());
         }
-        let kept = write(&self.path, &self.kept(state));
+        let kept = serde_json::to_vec(&self.kept(state)).map_err(io::Error::from);
+        let kept = kept.and_then(|text| write_private(&self.path, &text));
         kept.map_err(|source| {
             self.is_changed.store(true, Ordering::Relaxed);
             crate::Error::File {
@@ -194,14 +196,6 @@ fn read(path: &Path) -> io::Result<Kept> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Kept::default()),
         Err(error) => Err(error),
     }
-}
-
-/// Beside it and renamed, so that a crash leaves the old one.
-fn write(path: &Path, kept: &Kept) -> io::Result<()> {
-    let beside = path.with_extension("json.new");
-    fs::write(&beside, serde_json::to_vec(kept)?)?;
-    fs::File::open(&beside)?.sync_all()?;
-    fs::rename(&beside, path)
 }
 
 #[cfg(test)]
