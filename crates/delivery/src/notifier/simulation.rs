@@ -590,16 +590,3 @@ impl World {
         self
     }
 }
-
-/// Plays until a time.
-fn play_until(mut world: World, until: Duration) -> World {
-    while let Some((key, event)) = world.events.pop_first() {
-        if world.is_over() || key.0 >= until {
-            world.events.insert(key, event);
-            break;
-        }
-        world.now = key.0;
-        world.step(event);
-    }
-    world
-}

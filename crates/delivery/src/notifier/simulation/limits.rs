@@ -2,6 +2,7 @@
 
 use super::receiver::{Kind, Receiver};
 use super::scenes::scene;
+use super::told::TELL_EVERY;
 use super::*;
 
 /// The receiver of these scenes.
@@ -26,6 +27,9 @@ fn world(
     let mut world = World::new(scene, TICK);
     world.receivers.insert(ONE, Receiver::new(kind));
     world.arrivals_left = arrivals.len();
+    if world.recall.is_some() {
+        world.after(TELL_EVERY, Event::Tell);
+    }
     for (at, count) in arrivals {
         world.after(*at, Event::Arrive(ONE, *count));
     }
@@ -33,7 +37,7 @@ fn world(
 }
 
 /// Plays until a time.
-fn play_until(mut world: World, until: Duration) -> World {
+pub(super) fn play_until(mut world: World, until: Duration) -> World {
     while let Some((key, event)) = world.events.pop_first() {
         if world.is_over() || key.0 >= until {
             world.events.insert(key, event);

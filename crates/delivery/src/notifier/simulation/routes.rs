@@ -1,9 +1,8 @@
-//! What notifiers and routes have of a limit that they share, told anew as in one process; and a second route, whose notifier sends to
-//! the receiver that the first one floods: both within one rate, none of it idle.
+//! A second route whose notifier sends to the receiver that the first one floods: both within one rate, none of it idle.
 
+use super::limits::play_until;
 use super::scenes::scene;
 use super::*;
-use crate::allot::{Waiting, allot};
 use crate::apportion::Apportionment;
 
 /// The second route: a queue of its own, which the last notifier works on.
@@ -28,38 +27,6 @@ impl Beside {
 }
 
 impl World {
-    /// Gives notifiers of one process their parts of a rate by what waits with them.
-    pub(super) fn allot(&mut self) {
-        self.run_beside();
-        for route in 0..2 {
-            self.allot_in(route);
-        }
-        if !self.is_over() {
-            self.after(ALLOT_EVERY, Event::Allot);
-        }
-    }
-
-    fn allot_in(&mut self, route: usize) {
-        let all = self.running.iter().enumerate();
-        let (places, waiting): (Vec<usize>, Vec<Waiting>) = all
-            .filter(|(n, _)| self.route_of(*n) == route)
-            .filter_map(|(n, one)| Some((n, one.dispatcher.as_ref()?.waiting())))
-            .unzip();
-        let told = allot(&waiting, &self.destinations());
-        for (n, allotments) in places.into_iter().zip(told) {
-            let directives = Directives {
-                share: self.share_of(n),
-                parts: self.parts_of(n),
-                allots: true,
-                allotments,
-                places: self.places[route].clone(),
-                ..Directives::default()
-            };
-            let life = self.running[n].life;
-            self.with(n, life, |dispatcher, at| dispatcher.direct(at, directives));
-        }
-    }
-
     /// The route of a notifier: 0, or 1 of the second one.
     pub(super) fn route_of(&self, n: usize) -> usize {
         usize::from(self.beside.is_some() && n + 1 == self.scene.notifiers)
