@@ -10,6 +10,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use gateway::secrets::SECRETS_FILE;
+use iam::accesses::ACCESSES_FILE;
 use iam::identities::{KEYS_FILE, LOG_FILE};
 use serde::{Deserialize, Serialize};
 use store::DataDir;
@@ -22,8 +23,9 @@ use crate::serve::buckets::{self, Buckets};
 use crate::{account, app, data};
 
 /// Small files that belong to the data.
-const FILES: [&str; 6] = [
+const FILES: [&str; 7] = [
     LOG_FILE,
+    ACCESSES_FILE,
     KEYS_FILE,
     SECRETS_FILE,
     "salt",
