@@ -321,7 +321,13 @@ fn begin_small(value: Value) -> Value {
     }
 }
 
+/// Names that records have as they are. Source: CloudTrail user guide, console sign-in events.
+const KEPT: &[&str] = &["ConsoleLogin"];
+
 fn small_name(name: &str) -> String {
+    if KEPT.contains(&name) {
+        return name.to_owned();
+    }
     let mut letters = name.chars();
     match (letters.next(), letters.next()) {
         (Some(first), second) if !second.is_some_and(char::is_uppercase) => {
