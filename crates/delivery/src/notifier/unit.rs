@@ -25,7 +25,7 @@ pub(super) use self::weight::Weights;
 use super::action::{Counts, JobKey, Moment};
 use super::limits::LimitState;
 use crate::config::DestinationRules;
-use crate::places::{LOOK_EVERY, Seat};
+use crate::places::{Seat, next_look};
 use crate::port::{FailureClass, Timings, Tried};
 use crate::random::Random;
 
@@ -382,7 +382,7 @@ impl Unit {
     /// Takes a place where notifiers share them; else when to look for one again.
     pub(super) fn take_place(&self, mono: Duration) -> Gate {
         match &self.seat {
-            Some(seat) if !seat.take(mono) => Gate::At(mono + LOOK_EVERY),
+            Some(seat) if !seat.take(mono) => Gate::At(next_look(mono)),
             _ => Gate::Open,
         }
     }
