@@ -20,6 +20,7 @@ use base::Timestamp;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
+use self::checks::play_until;
 use self::told::ALLOT_EVERY;
 use super::action::{Action, Directives, JobKey, MessageKey, Moment};
 use super::dispatcher::{Dispatcher, Setup};

@@ -1,4 +1,4 @@
-//! What must hold when a play is over.
+//! A play up to a time, and what must hold when it is over.
 
 use super::*;
 
@@ -54,4 +54,17 @@ impl World {
             self.duplicates
         );
     }
+}
+
+/// Plays until a time.
+pub(super) fn play_until(mut world: World, until: Duration) -> World {
+    while let Some((key, event)) = world.events.pop_first() {
+        if world.is_over() || key.0 >= until {
+            world.events.insert(key, event);
+            break;
+        }
+        world.now = key.0;
+        world.step(event);
+    }
+    world
 }
