@@ -355,7 +355,8 @@ mod tests {
 
     fn whole() -> Value {
         json!({
-            "Effect": "Allow", "Principal": { "AWS": "123456789012" }, "Action": "sqs:SendMessage", "Resource": "q",
+            "Effect": "Allow", "Principal": { "AWS": "123456789012" }, "Action": "sqs:SendMessage",
+            "Resource": "arn:aws:sqs:us-east-1:123456789012:q",
         })
     }
 

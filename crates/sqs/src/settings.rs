@@ -444,12 +444,19 @@ mod tests {
                 ["59", "86401"],
             ),
             ("SqsManagedSseEnabled", ["true", "false"], ["True", "1"]),
-            ("Policy", [r#"{"Statement":[]}"#, ""], ["{", "[]"]),
             (
                 "Policy",
                 [
-                    r#"{"Statement":{"Effect":"Deny","NotAction":["sqs:SendMessage"],"Principal":{"AWS":["123456789012"]},"Resource":"q"}}"#,
-                    r#"{"Statement":[{"Effect":"Allow","Principal":"*","Action":"sqs:*","Resource":["q"]}]}"#,
+                    r#"{"Statement":[{"Effect":"Deny","Principal":"*","Action":"sqs:*","Resource":"*"}]}"#,
+                    "",
+                ],
+                ["{", "[]"],
+            ),
+            (
+                "Policy",
+                [
+                    r#"{"Statement":{"Effect":"Deny","NotAction":["sqs:SendMessage"],"Principal":{"AWS":["123456789012"]},"Resource":"arn:aws:sqs:us-east-1:123456789012:q"}}"#,
+                    r#"{"Statement":[{"Effect":"Allow","Principal":"*","Action":"sqs:*","Resource":["arn:aws:sqs:us-east-1:123456789012:q"]}]}"#,
                 ],
                 [r#"{"Statement":5}"#, r#"{"Statement":["x"]}"#],
             ),
@@ -507,7 +514,7 @@ mod tests {
             "q",
             &[
                 ("RedrivePolicy", redrive),
-                ("Policy", r#"{"Statement":[]}"#),
+                ("Policy", r#"{"Statement":[{"Effect":"Deny","Principal":"*","Action":"sqs:*","Resource":"*"}]}"#),
             ],
         )
         .unwrap();
@@ -520,9 +527,15 @@ mod tests {
     #[test]
     fn a_policy_is_the_same_however_it_is_written() {
         let policy = |text| create("q", &[("Policy", text)]).unwrap();
-        let one = policy(r#"{"Version":"2012-10-17","Statement":[]}"#);
-        let same = policy(r#"{ "Statement": [], "Version": "2012-10-17" }"#);
-        let other = policy(r#"{"Statement":[]}"#);
+        let one = policy(
+            r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"sqs:*","Resource":"*"}]}"#,
+        );
+        let same = policy(
+            r#"{ "Statement": [{"Effect":"Deny","Principal":"*","Action":"sqs:*","Resource":"*"}], "Version": "2012-10-17" }"#,
+        );
+        let other = policy(
+            r#"{"Statement":[{"Effect":"Deny","Principal":"*","Action":"sqs:*","Resource":"*"}]}"#,
+        );
         assert_eq!(one.differs_in(&same, ["Policy"].into_iter()), None);
         assert_eq!(
             one.differs_in(&other, ["Policy"].into_iter()),

@@ -256,13 +256,15 @@ mod tests {
         let disk = RealDisk::at(&temporary.path().join("journal")).unwrap();
         disk.create("a").unwrap();
         assert_eq!((mode("journal"), mode("journal/a")), (0o700, 0o600));
-        fs::create_dir(temporary.path().join("results")).unwrap();
+        for name in ["results", "objects"] {
+            fs::create_dir(temporary.path().join(name)).unwrap();
+        }
         for name in PRIVATE {
             let wide = fs::Permissions::from_mode(0o755);
             fs::set_permissions(temporary.path().join(name), wide).unwrap();
         }
         open();
-        assert_eq!((mode("journal"), mode("results")), (0o700, 0o700));
+        assert_eq!(PRIVATE.map(mode), [0o700; 3]);
     }
 
     #[test]
