@@ -102,18 +102,16 @@ fn a_replay_stops_with_its_server_and_is_resumed_by_the_next() {
         .spawn();
     let _replay = Process(replay.unwrap());
     let listed = || house.json(&["replay", "--list"])[0].clone();
-    house.until("its first batch was sent", || {
-        listed()["replay"]["sent"] == 10
+    house.until("its first message was sent", || {
+        listed()["replay"]["sent"] != 0
     });
     assert_eq!(server.stop(), Some(0));
 
     let _server = house.serve();
     let one = listed();
-    assert_eq!(
-        (&one["replay"]["sent"], &one["is_running"]),
-        (&10.into(), &false.into()),
-        "{one}"
-    );
+    let sent = one["replay"]["sent"].as_u64().unwrap();
+    assert!((1..20).contains(&sent), "{one}");
+    assert_eq!(one["is_running"], false, "{one}");
     let id = one["replay"]["id"].as_str().unwrap();
     house.json(&["replay", "--resume", id, "--rate", "0"]);
     until_done(&house, 40, 0);
