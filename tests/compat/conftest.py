@@ -124,22 +124,24 @@ def sink():
     running.stop()
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory):
-    running = Server(tmp_path_factory.mktemp("server"))
+def serving(directory):
+    running = Server(directory)
     yield running
     running.stop()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    yield from serving(tmp_path_factory.mktemp("server"))
 
 
 @pytest.fixture
 def own_server(tmp_path):
     """A server that the test may kill."""
-    running = Server(tmp_path)
-    yield running
-    running.stop()
+    yield from serving(tmp_path)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def sqs(server):
     return server.client()
 

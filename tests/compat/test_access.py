@@ -12,7 +12,7 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from conftest import BIN
+from conftest import BIN, serving
 
 MANAGED = "arn:aws:iam::aws:policy/"
 CHANGE_PASSWORD = MANAGED + "IAMUserChangePassword"
@@ -75,6 +75,12 @@ ALLOWED = {
     "account:ListRegions": "yyy",
     "account:CloseAccount": "ynn",
 }
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """The module's own: what an account is set to holds for all who use its server."""
+    yield from serving(tmp_path_factory.mktemp("server"))
 
 
 def refusal(call, **arguments):

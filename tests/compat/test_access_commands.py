@@ -13,13 +13,19 @@ import botocore
 import pytest
 from moto.server import ThreadedMotoServer
 
-from conftest import BIN
+from conftest import BIN, serving
 
 GROUPS = {
     "Admin": {"AdministratorAccess", "IAMUserChangePassword"},
     "Developers": {"PowerUserAccess", "IAMUserChangePassword"},
     "Operators": {"ReadOnlyAccess", "IAMUserChangePassword", "ViewBilling"},
 }
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """The module's own: what an account is set to holds for all who use its server."""
+    yield from serving(tmp_path_factory.mktemp("server"))
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import time
 
 import pytest
 from botocore.exceptions import ClientError
-from conftest import Server
+from conftest import Server, serving
 
 ACCOUNT = "arn:aws:iam::aws:policy/"
 VIEW_BILLING = {
@@ -33,6 +33,12 @@ CHANGE_PASSWORD = {
     ],
 }
 SEND = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "*"}]}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """The module's own: what an account is set to holds for all who use its server."""
+    yield from serving(tmp_path_factory.mktemp("server"))
 
 
 def aws(server, *arguments, key=None):

@@ -8,7 +8,15 @@ import urllib.parse
 
 import pytest
 
+from conftest import serving
+
 FIRST, SECOND = "First-password-1", "Second-password-2"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """The module's own: what an account is set to holds for all who use its server."""
+    yield from serving(tmp_path_factory.mktemp("server"))
 
 
 class Browser:
