@@ -36,19 +36,6 @@ fn world(
     world
 }
 
-/// Plays until a time.
-pub(super) fn play_until(mut world: World, until: Duration) -> World {
-    while let Some((key, event)) = world.events.pop_first() {
-        if world.is_over() || key.0 >= until {
-            world.events.insert(key, event);
-            break;
-        }
-        world.now = key.0;
-        world.step(event);
-    }
-    world
-}
-
 fn window(says_when: bool) -> Kind {
     Kind::Window {
         limit: 1000,

@@ -1,6 +1,5 @@
 //! A rate and packed messages: each second uses it up, whatever the latency was when turns were given.
 
-use super::limits::play_until;
 use super::receiver::{Kind, Receiver};
 use super::scenes::scene;
 use super::*;

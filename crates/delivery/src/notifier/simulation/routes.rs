@@ -1,6 +1,5 @@
 //! A second route whose notifier sends to the receiver that the first one floods: both within one rate, none of it idle.
 
-use super::limits::play_until;
 use super::scenes::scene;
 use super::*;
 use crate::apportion::Apportionment;
