@@ -64,7 +64,7 @@ pub(crate) struct Statement {
 impl Question {
     /// `action` on `resource`, an ARN or `*`, with the values of context keys as `KEY=VALUE`.
     ///
-    /// `region`: where this server is, for `*`.
+    /// `region`: where this server is, for `*`, which also stands for the region and the account of an ARN.
     pub(crate) fn new(
         action: &str,
         resource: &str,
@@ -83,7 +83,7 @@ impl Question {
         }
         let resource = match resource {
             "*" => all_of(action, state, region),
-            text => text.parse::<Arn>().map_err(|_| {
+            text => here(text, state, region).ok_or_else(|| {
                 app::usage(format!(
                     "`{text}` is not a resource: give an ARN such as arn:aws:sqs:{region}:{}:s2s, or * for what has none",
                     state.account_id()
@@ -203,6 +203,18 @@ fn told(explanation: &Explanation<'_>) -> Answer {
         statements: statements.collect(),
         missing: explanation.missing.clone(),
     }
+}
+
+/// The resource of an ARN in which `*` stands for this server's region and account.
+fn here(text: &str, state: &State, region: &str) -> Option<Arn> {
+    let mut arn = text.parse::<Arn>().ok()?;
+    if arn.region == "*" {
+        region.clone_into(&mut arn.region);
+    }
+    if arn.account == "*" {
+        arn.account = state.account_id().to_string();
+    }
+    Some(arn)
 }
 
 /// What an action without a resource is asked on.
@@ -335,6 +347,7 @@ mod tests {
             ("sqs:SendMessage", QUEUE, vec!["ada", "dev"]),
             ("sqs:ReceiveMessage", QUEUE, vec!["ada", "dev", "ops"]),
             ("sqs:DeleteMessage", QUEUE, vec!["ada", "dev"]),
+            ("sqs:PurgeQueue", "arn:aws:sqs:*:*:s2s", vec!["ada", "dev"]),
             ("iam:CreateUser", &ops, vec!["ada"]),
             ("iam:ListRoles", "*", vec!["ada", "dev", "ops"]),
             ("iam:ChangePassword", &ops, vec!["ada", "ops"]),

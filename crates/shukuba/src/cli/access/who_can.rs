@@ -27,7 +27,7 @@ pub(crate) struct Args {
 pub(super) struct Asked {
     /// Such as sqs:SendMessage
     action: String,
-    /// An ARN, or * for an action that has no resource
+    /// An ARN, in which * may stand for the region and the account, or * for an action that has no resource
     resource: String,
     /// What is known of the call, such as aws:SourceIp=192.0.2.1; may be given more than once
     #[arg(long = "context", value_name = "KEY=VALUE")]
