@@ -49,6 +49,17 @@ impl Places {
     }
 }
 
+#[cfg(test)]
+impl Places {
+    /// How many are taken at each receiver where some are.
+    pub(crate) fn taken(&self) -> Vec<(String, u32)> {
+        let all = self.0.lock();
+        let taken = |room: &Mutex<Room>| room.lock().guests.iter().map(|guest| guest.taken).sum();
+        let by_receiver = all.iter().map(|(name, room)| (name.clone(), taken(room)));
+        by_receiver.filter(|(_, taken)| *taken > 0).collect()
+    }
+}
+
 impl PartialEq for Places {
     fn eq(&self, other: &Self) -> bool {
         std::ptr::eq(self, other)

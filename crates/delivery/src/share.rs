@@ -59,15 +59,7 @@ impl Share {
     /// The whole number that it gives of a limit; 0 where there are more parts than there is to share out.
     #[must_use]
     pub fn of(self, limit: u32) -> u32 {
-        self.of_free(limit, Self::WHOLE, 0)
-    }
-
-    /// The same where `held` at the end of `outer`, in which it lies, are not free.
-    #[must_use]
-    pub fn of_free(self, limit: u32, outer: Self, held: u32) -> u32 {
-        let free = up_to(outer.to, limit).saturating_sub(held);
-        let place = |end: f64| up_to(end, limit).min(free);
-        place(self.to).saturating_sub(place(self.from))
+        up_to(self.to, limit).saturating_sub(up_to(self.from, limit))
     }
 
     /// Stretches for `count` more, each `size` long at most, of what is left between those that are given already.
@@ -131,13 +123,6 @@ mod tests {
         assert_eq!(parts, [0, 1, 0, 1, 1]);
         assert_eq!(Share::part(5, 5).of(3), 0);
         assert_eq!(Share::WHOLE.of(3), 3);
-        // What is still in use is missing at the end.
-        let free =
-            |held| (0..5).map(move |index| Share::part(index, 5).of_free(3, Share::WHOLE, held));
-        assert_eq!(free(1).collect::<Vec<_>>(), [0, 1, 0, 1, 0]);
-        assert_eq!(free(9).sum::<u32>(), 0);
-        let first_half = Share::part(0, 2);
-        assert_eq!(first_half.of_free(10, first_half, 2), 3);
     }
 
     proptest! {

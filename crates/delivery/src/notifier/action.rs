@@ -1,6 +1,6 @@
 //! What goes in and out of the dispatcher.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -99,9 +99,6 @@ pub enum Action {
     CancelSends,
 }
 
-/// How much is in flight at each destination that has an in-flight bound, by the destination's name in results.
-pub type Held = Arc<BTreeMap<Arc<str>, u32>>;
-
 /// What an operator or the scaler may change while a notifier runs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Directives {
@@ -115,8 +112,6 @@ pub struct Directives {
     pub allotments: Allotments,
     /// Where it takes places at receivers with an in-flight bound; else its share of the bound is its own.
     pub places: Option<Arc<Places>>,
-    /// What notifiers of its route that leave still have in flight: it counts against the bounds of those that stay.
-    pub held: Held,
     /// What part of the heaviest's turn on its thread it has, where routes weigh differently; see [`super::turns`].
     pub turn: Option<f64>,
     /// Whether the route is paused: nothing is received, what is held is handed back.
@@ -137,7 +132,6 @@ impl Default for Directives {
             allots: false,
             allotments: Allotments::default(),
             places: None,
-            held: Held::default(),
             turn: None,
             is_paused: false,
             paused: Arc::default(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::action::{Directives, Held};
+use super::action::Directives;
 use super::limits::Limits;
 use crate::allot::{Allotments, Waiting};
 
@@ -23,7 +23,7 @@ pub(super) struct Orders {
 #[derive(Clone, Debug)]
 pub struct Handle {
     pub(super) orders: Arc<watch::Sender<Orders>>,
-    pub(super) leaving: watch::Receiver<Option<Held>>,
+    pub(super) leaving: watch::Receiver<bool>,
     pub(super) limits: watch::Receiver<Limits>,
     pub(super) waiting: watch::Receiver<Waiting>,
     pub(super) longest_send: Duration,
@@ -65,14 +65,10 @@ impl Handle {
         self.stop(self.longest_send + RETIRE_MARGIN);
     }
 
-    /// What it still has in flight when it takes nothing new any more: it was stopped, or its life nears its end. `None`
-    /// while it takes what comes.
+    /// Whether it takes nothing new any more: it was stopped, its life nears its end, or it has ended.
     #[must_use]
-    pub fn leaving(&self) -> Option<Held> {
-        match self.leaving.has_changed() {
-            Ok(_) => self.leaving.borrow().clone(),
-            Err(_) => Some(Held::default()),
-        }
+    pub fn is_leaving(&self) -> bool {
+        self.leaving.has_changed().is_err() || *self.leaving.borrow()
     }
 
     /// How the limits of its destinations stand, not a second old.
@@ -90,6 +86,10 @@ impl Handle {
     /// Waits until it takes nothing new.
     pub async fn left(&self) {
         // An error says that it has ended.
-        let _ = self.leaving.clone().wait_for(Option::is_some).await;
+        let _ = self
+            .leaving
+            .clone()
+            .wait_for(|is_leaving| *is_leaving)
+            .await;
     }
 }

@@ -31,7 +31,7 @@ mod settling;
 mod unit;
 mod units;
 
-pub use action::{Action, Counts, Directives, Held, JobKey, MessageKey, Moment, Send};
+pub use action::{Action, Counts, Directives, JobKey, MessageKey, Moment, Send};
 pub use dispatcher::{Dispatcher, Setup, UNKNOWN_DESTINATION};
 pub use handle::Handle;
 pub use limits::{LimitState, Limits, summed};

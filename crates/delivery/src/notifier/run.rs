@@ -19,7 +19,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::watch;
 use tracing::{debug, warn};
 
-use super::action::{Action, Counts, Directives, Held, JobKey, MessageKey, Moment, Send};
+use super::action::{Action, Counts, Directives, JobKey, MessageKey, Moment, Send};
 use super::beside;
 use super::dispatcher::{Dispatcher, Setup};
 use super::handle::{Handle, Orders};
@@ -90,7 +90,7 @@ pub struct Summary {
 pub struct Notifier {
     parts: Parts,
     orders: watch::Receiver<Orders>,
-    leaving: watch::Sender<Option<Held>>,
+    leaving: watch::Sender<bool>,
     limits: watch::Sender<Limits>,
     waiting: watch::Sender<Waiting>,
 }
@@ -103,7 +103,7 @@ impl Notifier {
             directives,
             stop_within: None,
         });
-        let (leaving, is_leaving) = watch::channel(None);
+        let (leaving, is_leaving) = watch::channel(false);
         let (limits, told) = watch::channel(Limits::default());
         let (waiting, waits) = watch::channel(Waiting::default());
         let handle = Handle {
@@ -149,7 +149,8 @@ impl Notifier {
             }
             shell.tell_waiting(now, &self.waiting);
             if shell.dispatcher.is_closing() {
-                tell(&self.leaving, shell.dispatcher.held());
+                self.leaving
+                    .send_if_modified(|is_leaving| !std::mem::replace(is_leaving, true));
             }
             if shell.is_done(now) {
                 break;
@@ -194,17 +195,6 @@ impl Notifier {
         }
         shell.end()
     }
-}
-
-/// Tells what one that leaves has in flight.
-fn tell(leaving: &watch::Sender<Option<Held>>, held: Held) {
-    leaving.send_if_modified(|known| {
-        let is_new = known.as_ref() != Some(&held);
-        if is_new {
-            *known = Some(held);
-        }
-        is_new
-    });
 }
 
 async fn send_one(sender: Arc<dyn Sender>, send: Send) -> (JobKey, Attempt) {

@@ -14,6 +14,7 @@ use crate::config::{self, DestinationRules, FormatKind, RouteFormat};
 use crate::contract::memory::{EMBEDDED, MemoryQueue, SQS};
 use crate::destinations::Destinations;
 use crate::format::Format;
+use crate::places::Places;
 use crate::port::*;
 use crate::travel;
 use crate::verdict::tests::attempt;
@@ -307,8 +308,18 @@ fn five_at_once() -> Arc<Destinations> {
     Arc::new(Destinations::new(&settings, &config::SystemSecrets).unwrap())
 }
 
+/// Directives of a process whose notifiers share places, and these.
+fn with_places() -> (Arc<Places>, Directives) {
+    let places = Arc::new(Places::default());
+    let directives = Directives {
+        places: Some(Arc::clone(&places)),
+        ..Directives::default()
+    };
+    (places, directives)
+}
+
 #[tokio::test]
-async fn one_that_leaves_says_so_and_what_it_has_in_flight() {
+async fn one_that_leaves_says_so_and_keeps_its_places() {
     let queue = Arc::new(MemoryQueue::new(EMBEDDED, Arc::new(SystemClock::new())));
     for line in [
         "http://a.example/hang",
@@ -320,21 +331,22 @@ async fn one_that_leaves_says_so_and_what_it_has_in_flight() {
     let sender = Arc::new(ByPath::default());
     let mut parts = parts(queue, sender.clone(), FormatKind::Url);
     parts.destinations = five_at_once();
-    let (notifier, handle) = Notifier::new(parts, Directives::default());
+    let (places, directives) = with_places();
+    let (notifier, handle) = Notifier::new(parts, directives);
     let looked = async {
         while sender.sends.load(Ordering::SeqCst) < 3 {
             tokio::task::yield_now().await;
         }
-        assert_eq!(handle.leaving(), None);
+        assert!(!handle.is_leaving());
         handle.retire();
         handle.left().await;
-        let held = handle.leaving().unwrap();
-        let held: Vec<_> = held.iter().map(|(name, count)| (&**name, *count)).collect();
-        assert_eq!(held, [("a.example", 2)]);
+        assert!(handle.is_leaving());
+        assert_eq!(places.taken(), [("a.example".to_owned(), 2)]);
         handle.stop(Duration::ZERO);
     };
     tokio::join!(notifier.run(Duration::from_secs(3600)), looked);
-    assert_eq!(handle.leaving(), Some(Held::default()));
+    assert!(handle.is_leaving());
+    assert_eq!(places.taken(), []);
 }
 
 #[tokio::test(start_paused = true)]
@@ -377,17 +389,17 @@ async fn a_successor_takes_what_its_predecessor_leaves_of_a_bound() {
     let mut parts = parts(queue.clone(), sender.clone(), FormatKind::Url);
     parts.destinations = five_at_once();
     parts.notifier.slots = 64;
-    let held = |count| Directives {
-        held: Arc::new([(Arc::from("a.example"), count)].into()),
-        ..Directives::default()
-    };
-    let (notifier, handle) = Notifier::new(parts, held(5));
+    let (places, directives) = with_places();
+    let predecessor = places.seat("a.example");
+    predecessor.set_most(5);
+    assert!((0..5).all(|_| predecessor.take(Duration::ZERO)));
+    let (notifier, handle) = Notifier::new(parts, directives);
     let looked = async {
         for _ in 0..1000 {
             tokio::task::yield_now().await;
         }
         assert_eq!(sender.sends.load(Ordering::SeqCst), 0);
-        handle.direct(held(3));
+        (0..2).for_each(|_| predecessor.give_back());
         while sender.sends.load(Ordering::SeqCst) < 2 {
             tokio::task::yield_now().await;
         }

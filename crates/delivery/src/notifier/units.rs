@@ -173,13 +173,7 @@ impl Units {
             Some(max) if unit.seat.is_some() => {
                 self.part_of_route(&unit.name).of(max).min(self.slots)
             }
-            Some(max) => {
-                let held = self.directives.held.get(&unit.name).copied();
-                let of_route = self.part_of_route(&unit.name);
-                share
-                    .of_free(max, of_route, held.unwrap_or(0))
-                    .min(self.slots)
-            }
+            Some(max) => share.of(max).min(self.slots),
             None => {
                 let part = f64::from(self.slots) * self.destination_share;
                 (part as u32).clamp(1, self.slots)

@@ -9,7 +9,7 @@ use base::Clock;
 use delivery::allot;
 use delivery::ledger::Ledger;
 use delivery::making;
-use delivery::notifier::{self, Directives, Handle, Held, LimitState, Notifier, Parts, summed};
+use delivery::notifier::{self, Directives, Handle, LimitState, Notifier, Parts, summed};
 use delivery::places::Places;
 use delivery::port::{Error, Invoker, StartEvent};
 use delivery::result::{Salt, SentBy, Writer};
@@ -72,15 +72,11 @@ impl Invoker for Notifiers {
     fn share_out<'a>(&'a self, route: &'a str, count: u32) -> BoxFuture<'a, Result<bool, Error>> {
         Box::pin(async move {
             let mut running = self.running.lock();
-            let held = held(&running, route);
             let of_route = running.values_mut().filter(|one| one.works_for(route));
             for (index, one) in (0..).zip(of_route) {
                 one.share = Share::part(index, count);
-                let (share, held) = (one.share, held.clone());
-                one.handle.modify(|directives| {
-                    directives.share = share;
-                    directives.held = held;
-                });
+                let share = one.share;
+                one.handle.modify(|directives| directives.share = share);
             }
             Ok(true)
         })
@@ -94,7 +90,7 @@ impl Running {
     }
 
     fn works(&self) -> bool {
-        !self.task.is_finished() && self.handle.leaving().is_none()
+        !self.task.is_finished() && !self.handle.is_leaving()
     }
 }
 
@@ -122,8 +118,7 @@ impl Notifiers {
         let route = self.routes.read().get(&event.route).cloned();
         let route = route.ok_or_else(|| Error::refused(&what, "there is no such route"))?;
         let number = self.started.fetch_add(1, Ordering::Relaxed);
-        let held = held(&self.running.lock(), &event.route);
-        let directives = self.directives(&event.route, event.share, held);
+        let directives = self.directives(&event.route, event.share);
         let life = base::Timestamp::from_millis(event.deadline_ms).since(self.clock.now());
         let (runtime, senders) = self
             .runtimes
@@ -184,7 +179,7 @@ impl Notifiers {
         }
     }
 
-    fn directives(&self, route: &str, share: Share, held: Held) -> Directives {
+    fn directives(&self, route: &str, share: Share) -> Directives {
         let pauses = self.ledger.pauses();
         let paused = pauses
             .iter()
@@ -193,7 +188,6 @@ impl Notifiers {
         Directives {
             share,
             parts: self.demand.parts_of(route),
-            held,
             allots: true,
             places: Some(self.places_of(route)),
             is_paused: self.ledger.is_route_paused(route),
@@ -231,14 +225,9 @@ impl Notifiers {
         self.demand.decide(at, &now.destinations, waiting, weight);
         let of_one = |one: &Running| (weight(&one.route), one.share.size());
         let weights: Vec<(u32, f64)> = all.values().map(of_one).collect();
-        let mut held_by_route = BTreeMap::new();
         let mut turns = notifier::turns(&weights).into_iter();
         for running in all.values() {
-            let route = running.route.as_str();
-            let held = held_by_route
-                .entry(route)
-                .or_insert_with(|| held(&all, route));
-            let new = self.directives(route, running.share, held.clone());
+            let new = self.directives(&running.route, running.share);
             let turn = turns.next().flatten();
             running.handle.modify(|directives| {
                 // These are decided more often.
@@ -322,16 +311,4 @@ impl Notifiers {
     fn reap(&self) {
         self.running.lock().retain(|_, one| !one.task.is_finished());
     }
-}
-
-/// What those of a route that leave have in flight.
-fn held(running: &BTreeMap<u64, Running>, route: &str) -> Held {
-    let mut sum = BTreeMap::new();
-    let of_route = running.values().filter(|one| one.route == route);
-    for held in of_route.filter_map(|one| one.handle.leaving()) {
-        for (destination, count) in held.iter() {
-            *sum.entry(destination.clone()).or_default() += count;
-        }
-    }
-    Arc::new(sum)
 }

@@ -11,7 +11,7 @@ mod life;
 mod start;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
+use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use base::Timestamp;
 use bytes::Bytes;
 use foldhash::fast::FixedState;
 
-use super::action::{Action, Counts, Directives, Held, JobKey, MessageKey, Moment, Send};
+use super::action::{Action, Counts, Directives, JobKey, MessageKey, Moment, Send};
 use super::leases::Leases;
 use super::limits::{Limits, TOLD_MAX};
 use super::message::{Conclusion, Line, LineState, Message, MessageState, Messages, Waiting};
@@ -465,20 +465,6 @@ impl Dispatcher {
     #[must_use]
     pub fn in_flight(&self) -> u32 {
         self.in_flight
-    }
-
-    /// What is in flight at destinations with an in-flight bound. The hosts of one destination have the bound each: the most
-    /// of them stands for all.
-    #[must_use]
-    pub fn held(&self) -> Held {
-        let mut held = BTreeMap::new();
-        for unit in self.units.iter() {
-            if unit.in_flight > 0 && unit.rules.in_flight_max.is_some() {
-                let most: &mut u32 = held.entry(unit.name.clone()).or_default();
-                *most = unit.in_flight.max(*most);
-            }
-        }
-        Arc::new(held)
     }
 
     /// How the limits of destinations stand, of those that have something to tell.
