@@ -74,18 +74,8 @@ impl Command for Create {
     fn decide(self, state: &State, at: Timestamp) -> Decided<Arc<Group>> {
         name::check(Kind::Group, &self.name)?;
         name::check_path(&self.path)?;
-        if state.groups().is_taken(&self.name) {
-            return Err(Error::Exists {
-                kind: Kind::Group,
-                name: self.name,
-            });
-        }
-        if state.groups().len() >= quota::GROUPS {
-            return Err(Error::Quota {
-                quota: "GroupsPerAccount",
-                limit: quota::GROUPS,
-            });
-        }
+        let most = ("GroupsPerAccount", quota::GROUPS);
+        state.groups().check_new(Kind::Group, &self.name, most)?;
         let group = Arc::new(Group {
             id: self.id,
             name: self.name,
@@ -104,11 +94,9 @@ impl Command for Update {
         let mut group = Group::clone(state.group(&self.group)?);
         if let Some(name) = self.name {
             name::check(Kind::Group, &name)?;
-            let is_own = name::folded(&name) == name::folded(&group.name);
-            if !is_own && state.groups().is_taken(&name) {
-                let kind = Kind::Group;
-                return Err(Error::Exists { kind, name });
-            }
+            state
+                .groups()
+                .check_renamed(Kind::Group, &group.name, &name)?;
             group.name = name;
         }
         if let Some(path) = self.path {

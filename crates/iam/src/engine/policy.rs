@@ -179,18 +179,8 @@ impl Command for Create {
         name::check_path(&self.path)?;
         name::check_length("description", &self.description, DESCRIPTION_CHARS_MAX)?;
         check_document(&self.document)?;
-        if state.policies().is_taken(&self.name) {
-            return Err(Error::Exists {
-                kind: Kind::Policy,
-                name: self.name,
-            });
-        }
-        if state.policies().len() >= quota::POLICIES {
-            return Err(Error::Quota {
-                quota: "PoliciesPerAccount",
-                limit: quota::POLICIES,
-            });
-        }
+        let most = ("PoliciesPerAccount", quota::POLICIES);
+        state.policies().check_new(Kind::Policy, &self.name, most)?;
         let first = Version {
             number: 1,
             document: self.document,

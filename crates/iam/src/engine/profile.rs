@@ -85,18 +85,10 @@ impl Command for Create {
     fn decide(self, state: &State, at: Timestamp) -> Decided<Arc<InstanceProfile>> {
         name::check(Kind::Profile, &self.name)?;
         name::check_path(&self.path)?;
-        if state.profiles().is_taken(&self.name) {
-            return Err(Error::Exists {
-                kind: Kind::Profile,
-                name: self.name,
-            });
-        }
-        if state.profiles().len() >= quota::PROFILES {
-            return Err(Error::Quota {
-                quota: "InstanceProfilesPerAccount",
-                limit: quota::PROFILES,
-            });
-        }
+        let most = ("InstanceProfilesPerAccount", quota::PROFILES);
+        state
+            .profiles()
+            .check_new(Kind::Profile, &self.name, most)?;
         let profile = Arc::new(InstanceProfile {
             id: self.id,
             name: self.name,

@@ -159,18 +159,8 @@ impl Command for Create {
         check_trust(&self.trust)?;
         let mut grants = Grants::default();
         grants.bound(state, self.boundary)?;
-        if state.roles().is_taken(&self.name) {
-            return Err(Error::Exists {
-                kind: Kind::Role,
-                name: self.name,
-            });
-        }
-        if state.roles().len() >= quota::ROLES {
-            return Err(Error::Quota {
-                quota: "RolesPerAccount",
-                limit: quota::ROLES,
-            });
-        }
+        let most = ("RolesPerAccount", quota::ROLES);
+        state.roles().check_new(Kind::Role, &self.name, most)?;
         let role = Arc::new(Role {
             id: self.id,
             name: self.name,

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::name::{Id, folded};
+use super::error::Error;
+use super::name::{Id, Kind, folded};
 
 /// Something with a name that may change and an id that does not.
 pub trait Named {
@@ -67,6 +68,38 @@ impl<T: Named> Table<T> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.by_name.is_empty()
+    }
+
+    /// Refuses one more called `name`: each name stands once, in whatever case, and there are at most so many by a quota.
+    pub(super) fn check_new(
+        &self,
+        kind: Kind,
+        name: &str,
+        (quota, limit): (&'static str, usize),
+    ) -> Result<(), Error> {
+        self.check_free(kind, name)?;
+        match self.len() < limit {
+            true => Ok(()),
+            false => Err(Error::Quota { quota, limit }),
+        }
+    }
+
+    /// Refuses the name `to` for the one called `from`.
+    pub(super) fn check_renamed(&self, kind: Kind, from: &str, to: &str) -> Result<(), Error> {
+        match folded(from) == folded(to) {
+            true => Ok(()),
+            false => self.check_free(kind, to),
+        }
+    }
+
+    fn check_free(&self, kind: Kind, name: &str) -> Result<(), Error> {
+        match self.is_taken(name) {
+            true => Err(Error::Exists {
+                kind,
+                name: name.to_owned(),
+            }),
+            false => Ok(()),
+        }
     }
 
     /// Puts a thing in the place of the one with its id, which may have had another name.

@@ -134,18 +134,8 @@ impl Command for Create {
         name::check_path(&self.path)?;
         let mut grants = Grants::default();
         grants.bound(state, self.boundary)?;
-        if state.users().is_taken(&self.name) {
-            return Err(Error::Exists {
-                kind: Kind::User,
-                name: self.name,
-            });
-        }
-        if state.users().len() >= quota::USERS {
-            return Err(Error::Quota {
-                quota: "UsersPerAccount",
-                limit: quota::USERS,
-            });
-        }
+        let most = ("UsersPerAccount", quota::USERS);
+        state.users().check_new(Kind::User, &self.name, most)?;
         let user = Arc::new(User {
             id: self.id,
             name: self.name,
@@ -169,11 +159,7 @@ impl Command for Update {
         let mut user = User::clone(state.user(&self.user)?);
         if let Some(name) = self.name {
             name::check(Kind::User, &name)?;
-            let is_own = name::folded(&name) == name::folded(&user.name);
-            if !is_own && state.users().is_taken(&name) {
-                let kind = Kind::User;
-                return Err(Error::Exists { kind, name });
-            }
+            state.users().check_renamed(Kind::User, &user.name, &name)?;
             user.name = name;
         }
         if let Some(path) = self.path {
