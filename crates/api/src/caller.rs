@@ -160,6 +160,16 @@ impl Caller {
         }
     }
 
+    /// The ARN of the role, or of the user, behind a session; nothing for who is none.
+    #[must_use]
+    pub fn issuer(&self) -> String {
+        match &self.principal {
+            Principal::AssumedRole { role_arn, .. } => role_arn.to_string(),
+            Principal::Federated { user_arn, .. } => user_arn.to_string(),
+            _ => String::new(),
+        }
+    }
+
     /// Whether nobody has proven anything.
     #[must_use]
     pub fn is_anonymous(&self) -> bool {

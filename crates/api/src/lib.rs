@@ -10,6 +10,7 @@
 //! - [`access`] has [`Access`] and [`Authorizer`]
 //! - [`record`] has [`Audit`], [`CallRecord`], [`Recorder`], and [`CountingRecorder`]
 //! - [`fault`] has [`Fault`], an error as the wire shows it
+//! - [`model`] compares operations with a published service model
 //! - [`operation`] has [`Operation`], and its object-safe forms [`AnyOperation`] and [`Call`]
 //! - [`pages`] has [`Pages`], which shows people pages
 //! - [`rest`] has [`RestService`], a service that reads its own form of HTTP, with bodies that are streams
@@ -20,6 +21,7 @@ pub mod caller;
 pub mod ctx;
 pub mod fault;
 pub mod key;
+pub mod model;
 pub mod operation;
 pub mod pages;
 pub mod record;
@@ -31,7 +33,7 @@ pub use caller::{Caller, Grants, Principal, Session, SessionKind};
 pub use ctx::{Ctx, RequestId, TlsFacts};
 pub use fault::{Fault, Side};
 pub use key::{Key, KeyLookup};
-pub use operation::{Answered, AnyOperation, Call, Masked, Operation};
+pub use operation::{Answered, AnyOperation, Call, Masked, Operation, Shapes};
 pub use pages::{PageAnswer, PageCall, PageEvent, Pages};
 pub use record::{Audit, CLAIM_CHARS_MAX, CallRecord, CountingRecorder, Recorder, Stage};
 pub use rest::{BodyError, FaultCtx, Gate, RestAnswer, RestBody, RestCall, RestService};

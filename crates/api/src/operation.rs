@@ -81,6 +81,22 @@ pub trait AnyOperation<S>: Send + Sync + 'static {
     ) -> Result<Box<dyn Call>, DecodeError>;
 }
 
+/// The name, request and answer of an operation.
+pub type Shapes = (&'static str, &'static Schema, &'static Schema);
+
+/// Those of a table of operations.
+pub fn shapes<S>(
+    operations: &'static [&'static dyn AnyOperation<S>],
+) -> impl Iterator<Item = Shapes> {
+    operations.iter().map(|operation| {
+        (
+            operation.name(),
+            operation.input_schema(),
+            operation.output_schema(),
+        )
+    })
+}
+
 /// A call that has been read and waits to be decided and run.
 pub trait Call: Send {
     /// The operation's name.

@@ -57,7 +57,7 @@ const fn class(of: Audit) -> Class {
 fn take(trails: &Trails, record: &CallRecord<'_>) {
     let caller = &*record.ctx.caller;
     let (arn, account) = (caller.arn.to_string(), caller.account.to_string());
-    let of_session = arn_of_issuer(caller);
+    let of_session = caller.issuer();
     let request_id = record.ctx.request_id.to_string();
     let resources = touched(record);
     let failure = record.outcome.err().map(|fault| Failure {
@@ -94,15 +94,6 @@ fn take(trails: &Trails, record: &CallRecord<'_>) {
         failure,
         resources: &resources,
     });
-}
-
-/// The ARN of the role or of the user behind a session.
-fn arn_of_issuer(caller: &Caller) -> String {
-    match &caller.principal {
-        Principal::AssumedRole { role_arn, .. } => role_arn.to_string(),
-        Principal::Federated { user_arn, .. } => user_arn.to_string(),
-        _ => String::new(),
-    }
 }
 
 fn who<'a>(caller: &'a Caller, stage: Stage, issuer: &'a str) -> Who<'a> {

@@ -27,7 +27,7 @@ mod tests;
 use std::sync::Arc;
 
 use api::{AnyOperation, Catalogue, Service, ServiceFacts};
-use wire::{Protocol, Schema};
+use wire::Protocol;
 
 use crate::Trails;
 use crate::bucket::Buckets;
@@ -82,11 +82,4 @@ static OPERATIONS: &[&dyn AnyOperation<Desk>] = &[
 pub fn service(trails: Arc<Trails>, buckets: Arc<dyn Buckets>) -> Arc<dyn Service> {
     let desk = Arc::new(Desk { trails, buckets });
     Arc::new(Catalogue::new(&FACTS, desk, OPERATIONS))
-}
-
-/// The name, request and answer of every operation, in the order of names.
-pub fn schemas() -> impl Iterator<Item = (&'static str, &'static Schema, &'static Schema)> {
-    OPERATIONS
-        .iter()
-        .map(|it| (it.name(), it.input_schema(), it.output_schema()))
 }

@@ -42,7 +42,7 @@ impl Authorizer {
             Beforehand::Asked => {}
         }
         let (arn, resource) = (caller.arn.to_string(), wanted.resource.to_string());
-        let issuer = issuer(caller);
+        let issuer = caller.issuer();
         let facts = CallFacts::new(ctx, wanted);
         let request = Request {
             principal: principal(caller, &arn, &issuer),
@@ -129,15 +129,6 @@ pub fn of_caller(caller: &Caller) -> Policies<'_> {
 /// `aws`, are everybody's.
 pub(crate) fn owner(account: &str) -> &str {
     if account == "aws" { "" } else { account }
-}
-
-/// The ARN of what a session is of, or nothing.
-pub(crate) fn issuer(caller: &Caller) -> String {
-    match &caller.principal {
-        Principal::AssumedRole { role_arn, .. } => role_arn.to_string(),
-        Principal::Federated { user_arn, .. } => user_arn.to_string(),
-        _ => String::new(),
-    }
 }
 
 pub(crate) fn principal<'a>(

@@ -45,7 +45,7 @@ mod tests;
 use std::sync::Arc;
 
 use api::{AnyOperation, Catalogue, Service, ServiceFacts};
-use wire::{Protocol, Schema};
+use wire::Protocol;
 
 use crate::Iam;
 pub(crate) use act::List;
@@ -201,13 +201,6 @@ pub fn service(iam: Arc<Iam>) -> Arc<dyn Service> {
 }
 
 /// The name, request and answer of every operation, in the order of names.
-pub fn schemas() -> impl Iterator<Item = (&'static str, &'static Schema, &'static Schema)> {
-    let one = |operation: &&'static dyn AnyOperation<Iam>| {
-        (
-            operation.name(),
-            operation.input_schema(),
-            operation.output_schema(),
-        )
-    };
-    OPERATIONS.iter().map(one)
+pub fn schemas() -> impl Iterator<Item = api::Shapes> {
+    api::operation::shapes(OPERATIONS)
 }

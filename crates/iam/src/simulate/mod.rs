@@ -77,7 +77,7 @@ impl Simulation {
             .map_or(("", ""), |arn| (arn.region.as_str(), arn.account.as_str()));
         let account = self.resource_owner.as_deref().unwrap_or(named);
         let account = authorizer::owner(account);
-        let (arn, issuer) = (caller.arn.to_string(), authorizer::issuer(caller));
+        let (arn, issuer) = (caller.arn.to_string(), caller.issuer());
         let request = Request {
             principal: authorizer::principal(caller, &arn, &issuer),
             action,

@@ -19,7 +19,7 @@ mod tests;
 use std::sync::Arc;
 
 use api::{AnyOperation, Catalogue, Service, ServiceFacts};
-use wire::{Protocol, Schema};
+use wire::Protocol;
 
 use crate::Iam;
 use crate::ops::act::Op;
@@ -51,16 +51,4 @@ pub static OPERATIONS: &[&dyn AnyOperation<Iam>] = &[
 #[must_use]
 pub fn service(iam: Arc<Iam>) -> Arc<dyn Service> {
     Arc::new(Catalogue::new(&FACTS, iam, OPERATIONS))
-}
-
-/// The name, request and answer of every operation, in the order of names.
-pub fn schemas() -> impl Iterator<Item = (&'static str, &'static Schema, &'static Schema)> {
-    let one = |operation: &&'static dyn AnyOperation<Iam>| {
-        (
-            operation.name(),
-            operation.input_schema(),
-            operation.output_schema(),
-        )
-    };
-    OPERATIONS.iter().map(one)
 }

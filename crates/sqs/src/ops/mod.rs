@@ -46,7 +46,7 @@ use std::sync::Arc;
 
 use api::{AnyOperation, Catalogue, Service, ServiceFacts};
 use base::{AccountId, Region};
-use wire::{Protocol, Schema, Shape};
+use wire::{Protocol, Shape};
 
 use crate::Queues;
 use state::State;
@@ -100,15 +100,8 @@ pub fn service(queues: Arc<Queues>, region: Region, account: AccountId) -> Arc<d
 }
 
 /// The name, request and answer of every operation, in the order of names.
-pub fn schemas() -> impl Iterator<Item = (&'static str, &'static Schema, &'static Schema)> {
-    let one = |operation: &&'static dyn AnyOperation<State>| {
-        (
-            operation.name(),
-            operation.input_schema(),
-            operation.output_schema(),
-        )
-    };
-    OPERATIONS.iter().map(one)
+pub fn schemas() -> impl Iterator<Item = api::Shapes> {
+    api::operation::shapes(OPERATIONS)
 }
 
 /// The answer of operations that have none.
