@@ -6,6 +6,7 @@
 //! floor that was measured in the same run, and no figure passes or fails.
 //!
 //! - [`figure`]: one file per figure of `docs/benchmarks.md`
+//! - [`burst`]: the main job once, from the first send to the last stored result
 //! - [`load`]: connections that send signed requests as fast as they are answered
 //! - [`sign`]: signs with an implementation that is not ours
 //! - [`server`], [`sink`], [`wrk`]: the processes that take part; [`process`]: what the kernel says of them
@@ -14,6 +15,7 @@
 
 use std::process::ExitCode;
 
+mod burst;
 mod disk;
 mod figure;
 mod http;

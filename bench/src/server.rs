@@ -143,6 +143,17 @@ impl Server {
         })
     }
 
+    /// A counter among its metrics, summed over its labels.
+    pub(crate) fn counted(&self, name: &str) -> Result<f64> {
+        let answer = self.get("/_shukuba/metrics")?;
+        let values = answer.lines().filter_map(|line| {
+            let rest = line.strip_prefix(name)?;
+            let is_it = rest.starts_with([' ', '{']);
+            is_it.then(|| line.rsplit_once(' ')?.1.parse::<f64>().ok())?
+        });
+        Ok(values.sum())
+    }
+
     /// The data directory.
     pub(crate) fn data(&self) -> PathBuf {
         self.directory.join("data")
@@ -168,23 +179,21 @@ impl Server {
         Ok(())
     }
 
-    /// The address is in `serve.log`'s place: `listen` in the data directory, or what `shukuba env` says.
     fn is_healthy(&self) -> bool {
+        self.get("/_shukuba/health")
+            .is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
+    }
+
+    /// What an unsigned GET answers, head and all.
+    fn get(&self, path: &str) -> Result<String> {
         use std::io::{Read, Write};
-        let Ok(access) = self.access() else {
-            return false;
-        };
-        let Ok(mut stream) = std::net::TcpStream::connect(&access.host) else {
-            return false;
-        };
-        let request = format!(
-            "GET /_shukuba/health HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n",
-            access.host
-        );
+        let host = self.access()?.host;
+        let mut stream = std::net::TcpStream::connect(&host)?;
+        let request = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes())?;
         let mut answer = String::new();
-        stream.write_all(request.as_bytes()).is_ok()
-            && stream.read_to_string(&mut answer).is_ok()
-            && answer.starts_with("HTTP/1.1 200")
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
     }
 }
 

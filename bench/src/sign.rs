@@ -9,24 +9,53 @@ use aws_sigv4::sign::v4;
 
 use crate::server::Access;
 
-/// The bytes of one signed SQS call in JSON 1.0, ready to be written to a kept-alive connection.
+/// A service whose calls are JSON with the operation in a header.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Service {
+    name: &'static str,
+    target: &'static str,
+    content_type: &'static str,
+}
+
+const SQS: Service = Service {
+    name: "sqs",
+    target: "AmazonSQS",
+    content_type: "application/x-amz-json-1.0",
+};
+pub(crate) const CLOUDTRAIL: Service = Service {
+    name: "cloudtrail",
+    target: "CloudTrail_20131101",
+    content_type: "application/x-amz-json-1.1",
+};
+
+/// The bytes of one signed SQS call; see [`request_to`].
+pub(crate) fn request(access: &Access, operation: &str, body: &str) -> Result<Vec<u8>> {
+    request_to(SQS, access, operation, body)
+}
+
+/// The bytes of one signed call, ready to be written to a kept-alive connection.
 ///
 /// The signature holds for a quarter of an hour and may be sent again within it.
-pub(crate) fn request(access: &Access, operation: &str, body: &str) -> Result<Vec<u8>> {
+pub(crate) fn request_to(
+    service: Service,
+    access: &Access,
+    operation: &str,
+    body: &str,
+) -> Result<Vec<u8>> {
     let identity = Credentials::new(&access.key, &access.secret, None, None, "bench").into();
     let parameters = v4::SigningParams::builder()
         .identity(&identity)
         .region(&access.region)
-        .name("sqs")
+        .name(service.name)
         .time(SystemTime::now())
         .settings(SigningSettings::default())
         .build()
         .context("signing parameters")?
         .into();
-    let target = format!("AmazonSQS.{operation}");
+    let target = format!("{}.{operation}", service.target);
     let headers = [
         ("host", access.host.as_str()),
-        ("content-type", "application/x-amz-json-1.0"),
+        ("content-type", service.content_type),
         ("x-amz-target", target.as_str()),
     ];
     let url = format!("http://{}/", access.host);

@@ -17,7 +17,7 @@ use anyhow::Result;
 use tokio::task::LocalSet;
 
 use self::side::{PER_SEC, Sent, Side};
-use super::show;
+use super::{show, show_spread};
 use crate::receivers::{self, Arrivals, Manner};
 use crate::server::parent;
 use crate::spread::{self, Spread};
@@ -227,13 +227,4 @@ fn p99_of_all<'a>(times: impl Iterator<Item = &'a Vec<Duration>>) -> f64 {
 
 fn quantile_ms(sorted: &[Duration], share: f64) -> f64 {
     disk::quantile(sorted, share).as_secs_f64() * 1e3
-}
-
-fn show_spread(what: &str, spread: Spread, unit: &str, wanted: &str) {
-    let Spread { median, half, sure } = spread;
-    show(what, median, unit, wanted);
-    println!(
-        "    within {:.2} to {:.2} with 95 %; half of the rounds {:.2} to {:.2}",
-        sure.0, sure.1, half.0, half.1
-    );
 }

@@ -3,7 +3,9 @@
 use anyhow::{Result, bail};
 
 use crate::Size;
+use crate::spread::Spread;
 
+mod audit;
 mod cycle;
 mod durable;
 mod end_to_end;
@@ -23,6 +25,7 @@ const NAMES: &[&str] = &[
     "idle",
     "rate",
     "fairness",
+    "audit",
 ];
 
 /// Runs the named figures, or all; `end-to-end:packed` is a part of one.
@@ -41,6 +44,7 @@ pub(crate) async fn run(names: &[&str], size: Size) -> Result<()> {
             "idle" => idle::run()?,
             "rate" => rate::run(size).await?,
             "fairness" => fairness::run(size).await?,
+            "audit" => audit::run(size, part).await?,
             other => bail!(
                 "no figure is called `{other}`; there are: {}",
                 NAMES.join(", ")
@@ -53,4 +57,14 @@ pub(crate) async fn run(names: &[&str], size: Size) -> Result<()> {
 /// Prints one figure: its value, its unit, and what the issue asks for (at least, aim).
 pub(crate) fn show(what: &str, value: f64, unit: &str, wanted: &str) {
     println!("{what:<58} {value:>12.3} {unit:<22} {wanted}");
+}
+
+/// The same of many rounds.
+fn show_spread(what: &str, spread: Spread, unit: &str, wanted: &str) {
+    let Spread { median, half, sure } = spread;
+    show(what, median, unit, wanted);
+    println!(
+        "    within {:.2} to {:.2} with 95 %; half of the rounds {:.2} to {:.2}",
+        sure.0, sure.1, half.0, half.1
+    );
 }
