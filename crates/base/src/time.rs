@@ -7,6 +7,11 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use jiff::fmt::temporal::DateTimePrinter;
+
+const MILLIS: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
+const SECS: DateTimePrinter = DateTimePrinter::new().precision(Some(0));
+
 /// Milliseconds since 1970-01-01T00:00:00Z, never negative.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(u64);
@@ -74,10 +79,22 @@ impl Timestamp {
     /// As RFC 3339 with milliseconds in UTC, for example `2026-11-23T05:03:10.250Z`.
     #[must_use]
     pub fn rfc3339(self) -> String {
-        i64::try_from(self.0)
-            .ok()
-            .and_then(|millis| jiff::Timestamp::from_millisecond(millis).ok())
-            .map_or_else(|| format!("{}ms", self.0), |time| format!("{time:.3}"))
+        self.printed(&MILLIS)
+    }
+
+    /// As RFC 3339 without a fraction, for example `2026-11-23T05:03:10Z`: the second that has begun.
+    #[must_use]
+    pub fn rfc3339_secs(self) -> String {
+        self.printed(&SECS)
+    }
+
+    fn printed(self, printer: &DateTimePrinter) -> String {
+        let millis = i64::try_from(self.0).ok();
+        let time = millis.and_then(|millis| jiff::Timestamp::from_millisecond(millis).ok());
+        time.map_or_else(
+            || format!("{}ms", self.0),
+            |time| printer.timestamp_to_string(&time),
+        )
     }
 
     /// From RFC 3339, such as `2026-11-23T05:03:10Z` or `2026-11-23T14:03:10.25+09:00`.
@@ -195,6 +212,10 @@ mod tests {
     #[test]
     fn rfc3339_goes_there_and_back() {
         let time = Timestamp::from_millis(1_795_410_190_250);
+        assert_eq!(time.rfc3339(), "2026-11-23T05:03:10.250Z");
+        let late = Timestamp::from_millis(1_795_410_190_999);
+        assert_eq!(late.rfc3339_secs(), "2026-11-23T05:03:10Z");
+        assert_eq!(Timestamp::MAX.rfc3339(), format!("{}ms", u64::MAX));
         assert_eq!(Timestamp::parse_rfc3339(&time.rfc3339()), Some(time));
         assert_eq!(Timestamp::EPOCH.rfc3339(), "1970-01-01T00:00:00.000Z");
         assert_eq!(Timestamp::parse_rfc3339("1969-12-31T23:59:59Z"), None);

@@ -129,7 +129,7 @@ fn who<'a>(caller: &'a Caller, stage: Stage, issuer: &'a str) -> Who<'a> {
     }
 }
 
-fn session(caller: &Caller) -> Option<Session> {
+fn session(caller: &Caller) -> Option<Session<'_>> {
     let session = caller.session.as_ref()?;
     Some(Session {
         issued_at: session.issued,
@@ -141,6 +141,7 @@ fn session(caller: &Caller) -> Option<Session> {
             SessionKind::SignIn => Origin::SignIn,
             SessionKind::Token | SessionKind::Role | SessionKind::Federation => Origin::Program,
         },
+        source_identity: session.carried.source_identity.as_deref(),
     })
 }
 

@@ -82,18 +82,20 @@ pub struct Identity<'a> {
     /// The id of the key that signed, or that was claimed to have; empty without one.
     pub access_key_id: &'a str,
     /// How the credentials came about, where they are temporary.
-    pub session: Option<Session>,
+    pub session: Option<Session<'a>>,
 }
 
 /// How temporary credentials came about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Session {
+pub struct Session<'a> {
     /// When they were issued.
     pub issued_at: Timestamp,
     /// Whether a second factor was shown for them.
     pub mfa: Mfa,
     /// Who asked for them.
     pub origin: Origin,
+    /// Who is said to be behind them.
+    pub source_identity: Option<&'a str>,
 }
 
 /// Who asked for temporary credentials.

@@ -104,8 +104,8 @@ impl Document {
         let told = |tell: fn(&Digest) -> &str| before.map(|before| tell(before).to_owned());
         Self {
             aws_account_id: account.to_string(),
-            digest_start_time: second(plan.start.into()),
-            digest_end_time: second(plan.end.into()),
+            digest_start_time: Timestamp::from(plan.start).rfc3339_secs(),
+            digest_end_time: Timestamp::from(plan.end).rfc3339_secs(),
             digest_s3_bucket: plan.bucket.clone(),
             digest_s3_object: plan.key.clone(),
             digest_public_key_fingerprint: plan.fingerprint.clone(),
@@ -114,12 +114,12 @@ impl Document {
                 .iter()
                 .map(|file| file.newest)
                 .max()
-                .map(|at| second(at.into())),
+                .map(|at| Timestamp::from(at).rfc3339_secs()),
             oldest_event_time: files
                 .iter()
                 .map(|file| file.oldest)
                 .min()
-                .map(|at| second(at.into())),
+                .map(|at| Timestamp::from(at).rfc3339_secs()),
             previous_digest_s3_bucket: told(|it| &it.bucket),
             previous_digest_s3_object: told(|it| &it.key),
             previous_digest_hash_value: told(|it| &it.hash),
@@ -157,8 +157,8 @@ impl Entry {
             s3_object: file.key.clone(),
             hash_value: file.hash.clone(),
             hash_algorithm: HASH_ALGORITHM.to_owned(),
-            newest_event_time: second(file.newest.into()),
-            oldest_event_time: second(file.oldest.into()),
+            newest_event_time: Timestamp::from(file.newest).rfc3339_secs(),
+            oldest_event_time: Timestamp::from(file.oldest).rfc3339_secs(),
         }
     }
 }
@@ -168,12 +168,6 @@ impl Entry {
 pub fn sha256(bytes: &[u8]) -> String {
     use sha2::Digest as _;
     hex::encode(Sha256::digest(bytes))
-}
-
-/// `2015-08-17T15:01:31Z`
-pub(crate) fn second(at: Timestamp) -> String {
-    let text = Timestamp::from_secs(at.as_secs()).rfc3339();
-    text.replace(".000Z", "Z")
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ impl Default for Rules {
     fn default() -> Self {
         Self {
             file_every: Duration::from_secs(60),
-            file_bytes: 1 << 20,
+            file_bytes: 4 << 20,
             digest_every: Duration::from_secs(3600),
         }
     }

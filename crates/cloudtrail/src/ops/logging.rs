@@ -8,7 +8,6 @@ use wire::Shape;
 
 use super::Desk;
 use super::act::{Act, Nothing};
-use crate::digest::second;
 use crate::engine::command;
 use crate::engine::state::Millis;
 
@@ -107,7 +106,8 @@ impl Act for GetTrailStatusRequest {
         let status = trail.status;
         let time = |at: Option<Millis>| at.map(Timestamp::from);
         // As AWS answers: nothing is an empty text there.
-        let text = |at: Option<Millis>| Some(time(at).map(second).unwrap_or_default());
+        let text =
+            |at: Option<Millis>| Some(time(at).map(Timestamp::rfc3339_secs).unwrap_or_default());
         Ok(GetTrailStatusResponse {
             is_logging: Some(trail.is_logging),
             latest_delivery_error: status.error,

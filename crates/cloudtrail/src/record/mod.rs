@@ -18,6 +18,8 @@
 pub mod attributes;
 mod build;
 pub mod facts;
+mod object;
+mod parameters;
 pub mod redact;
 
 pub use attributes::{Attributes, Named};

@@ -5,8 +5,6 @@
 
 use std::borrow::Cow;
 
-use serde_json::Value;
-
 /// What stands where something is hidden. Source: the CloudTrail user guide, userIdentity.
 pub const HIDDEN: &str = "HIDDEN_DUE_TO_SECURITY_REASONS";
 
@@ -38,37 +36,9 @@ pub const MEMBERS: &[&str] = &[
     "x-amz-credential",
 ];
 
-/// Depth beyond which nothing is looked at and all is hidden. Chosen: no operation nests half as deep.
-const DEPTH_MAX: usize = 64;
-
-/// Hides in place what must not be recorded.
-pub fn hide(value: &mut Value) {
-    hide_at(value, 0);
-}
-
-fn hide_at(value: &mut Value, depth: usize) {
-    match value {
-        Value::String(text) => {
-            if let Cow::Owned(hidden) = without_secrets(text) {
-                *text = hidden;
-            }
-        }
-        _ if depth > DEPTH_MAX => *value = Value::from(HIDDEN),
-        Value::Array(items) => items.iter_mut().for_each(|item| hide_at(item, depth + 1)),
-        Value::Object(members) => {
-            for (name, member) in members.iter_mut() {
-                if is_hidden(name) && !member.is_null() {
-                    *member = Value::from(HIDDEN);
-                } else {
-                    hide_at(member, depth + 1);
-                }
-            }
-        }
-        _ => {}
-    }
-}
-
-fn is_hidden(name: &str) -> bool {
+/// Whether a member of this name is hidden.
+#[must_use]
+pub fn is_hidden(name: &str) -> bool {
     MEMBERS
         .iter()
         .any(|hidden| name.eq_ignore_ascii_case(hidden))
@@ -77,7 +47,8 @@ fn is_hidden(name: &str) -> bool {
 /// `text` with the query string and the user part of each URL in it hidden.
 #[must_use]
 pub fn without_secrets(text: &str) -> Cow<'_, str> {
-    if !text.contains("://") {
+    // Without a query string and a user part there is nothing to hide.
+    if !text.contains("://") || !text.contains(['?', '@']) {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len());
@@ -125,46 +96,8 @@ fn ends_url(letter: char) -> bool {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::json;
 
     use super::*;
-
-    /// The list that the requirements give, as requests and answers of the services name its members.
-    const NEVER: &[&str] = &[
-        "Password",
-        "OldPassword",
-        "NewPassword",
-        "SecretAccessKey",
-        "SessionToken",
-        "Base32StringSeed",
-        "QRCodePNG",
-        "AuthenticationCode1",
-        "AuthenticationCode2",
-        "TokenCode",
-        "MessageBody",
-        "Body",
-        "StringValue",
-        "BinaryValue",
-    ];
-
-    #[test]
-    fn each_member_of_the_list_is_hidden_at_any_depth_and_in_any_case() {
-        for name in NEVER {
-            let small = format!("{}{}", name[..1].to_lowercase(), &name[1..]);
-            for name in [(*name).to_owned(), small, name.to_uppercase()] {
-                let mut value = json!({
-                    name.clone(): "s3cr3t",
-                    "a": {name.clone(): ["s3cr3t"], "b": [{name.clone(): {"c": "s3cr3t"}}, 1]},
-                    "userName": "alice",
-                });
-                hide(&mut value);
-                let text = value.to_string();
-                assert!(!text.contains("s3cr3t"), "{text}");
-                assert_eq!(text.matches(HIDDEN).count(), 3, "{text}");
-                assert!(text.contains("alice"), "{text}");
-            }
-        }
-    }
 
     #[test]
     fn urls_keep_their_place_and_lose_their_secrets() {

@@ -117,6 +117,7 @@ fn a_session_of_a_role_tells_its_issuer() {
             issued_at: Timestamp::from_secs(1_383_354_388),
             mfa: Mfa::NotShown,
             origin: Origin::Program,
+            source_identity: Some("Alice"),
         }),
     }));
     assert_eq!(
@@ -136,6 +137,7 @@ fn a_session_of_a_role_tells_its_issuer() {
                     "accountId": "123456789012",
                     "userName": "RoleToBeAssumed",
                 },
+                "sourceIdentity": "Alice",
             },
         })
     );
@@ -156,6 +158,7 @@ fn others_than_users_and_roles_have_their_types() {
             issued_at: AT,
             mfa: Mfa::Shown,
             origin: Origin::SignIn,
+            source_identity: None,
         }),
         ..ALICE
     };

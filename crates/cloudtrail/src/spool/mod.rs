@@ -10,7 +10,7 @@
 //!
 //! - [`frame`]: how a record lies in a file
 //! - [`segment`]: the files
-//! - [`read`]: reading from a number on
+//! - [`read`]: reading from a number on; [`window`]: a part of a file at a time
 //! - [`verify`]: comparing everything with the chain
 //! - [`head`]: what is kept of how far the spool goes
 
@@ -21,6 +21,7 @@ mod segment;
 #[cfg(test)]
 mod tests;
 pub mod verify;
+mod window;
 
 use std::collections::VecDeque;
 use std::io;
@@ -37,6 +38,7 @@ pub use read::{ReadError, Reader};
 pub use segment::Stream;
 
 use segment::{Begin, HEAD_BYTES, Segment};
+use window::Window;
 
 /// Where the first record of a file lies.
 pub const FIRST_OFFSET: u64 = HEAD_BYTES;
@@ -173,6 +175,7 @@ impl Spool {
             return Err(io::Error::other("the spool has no file"));
         };
         segment.write(offset, &frame.encode())?;
+        segment.mark(frame.number, offset);
         state.offset = offset + frame.bytes() as u64;
         state.next += 1;
         state.chain = frame.chain;
@@ -428,10 +431,12 @@ impl Opening<'_> {
         state.offset = HEAD_BYTES;
         state.next = file.begin.first;
         state.chain = file.begin.before;
-        while let Ok(frame) = file.frame_at(state.offset)? {
+        let mut window = Window::new();
+        while let Ok(frame) = window.frame_at(file, state.offset)? {
             if frame.number != state.next {
                 break;
             }
+            file.mark(frame.number, state.offset);
             state.offset += frame.bytes() as u64;
             state.next += 1;
             state.chain = frame.chain;

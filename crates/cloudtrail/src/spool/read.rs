@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::segment::{HEAD_BYTES, Segment};
+use super::window::Window;
 use super::{Frame, NoFrame, Spool};
 
 /// Why a record cannot be read.
@@ -30,6 +31,7 @@ pub struct Reader {
     spool: Arc<Spool>,
     number: u64,
     place: Option<(Arc<Segment>, u64)>,
+    window: Window,
 }
 
 impl Reader {
@@ -38,6 +40,7 @@ impl Reader {
             spool,
             number,
             place: None,
+            window: Window::new(),
         }
     }
 
@@ -56,7 +59,8 @@ impl Reader {
             let Some((segment, offset)) = self.find()? else {
                 return Ok(None);
             };
-            let found = segment.frame_at(offset).map_err(ReadError::Disk)?;
+            let found = self.window.frame_at(&segment, offset);
+            let found = found.map_err(ReadError::Disk)?;
             let problem = match found {
                 Ok(frame) => {
                     self.place = Some((segment, offset + frame.bytes() as u64));
@@ -124,7 +128,9 @@ impl Reader {
                 .segments
                 .partition_point(|it| it.begin.first <= self.number);
             let segment = at.checked_sub(1).and_then(|at| state.segments.get(at));
-            self.place = segment.map(|segment| (Arc::clone(segment), HEAD_BYTES));
+            let place =
+                |segment: &Arc<Segment>| (Arc::clone(segment), segment.place_before(self.number));
+            self.place = segment.map(place);
         }
         Ok(self.place.clone())
     }

@@ -17,12 +17,17 @@
 
 use std::io;
 
+use parking_lot::Mutex;
 use store::disk::{Disk, FileRef};
 
-use super::frame::{Chain, Frame, HEADER_BYTES, Header, NoFrame};
+use super::frame::{Chain, Frame, NoFrame};
+use super::window::Window;
 
 /// Bytes before the first frame.
 pub(crate) const HEAD_BYTES: u64 = 64;
+
+/// How far apart the places are that are remembered. Chosen: as much as is read at once anyway.
+const MARK_EVERY_BYTES: u64 = 128 << 10;
 
 const MAGIC: &[u8; 8] = b"SHKTRAIL";
 const VERSION: u16 = 1;
@@ -85,9 +90,25 @@ pub(crate) struct Begin {
 pub(crate) struct Segment {
     pub(crate) begin: Begin,
     file: FileRef,
+    /// Where some of its records lie, in their order, so that none is looked for from the beginning.
+    marks: Mutex<Vec<Mark>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    number: u64,
+    offset: u64,
 }
 
 impl Segment {
+    const fn of(begin: Begin, file: FileRef) -> Self {
+        Self {
+            begin,
+            file,
+            marks: Mutex::new(Vec::new()),
+        }
+    }
+
     /// Makes the file of `begin`, `bytes` long.
     pub(crate) fn create(
         disk: &dyn Disk,
@@ -105,7 +126,7 @@ impl Segment {
             let _ = disk.remove(&name);
             return Err(error);
         }
-        Ok(Self { begin, file })
+        Ok(Self::of(begin, file))
     }
 
     /// Opens the file whose first record has the number `first`; `None` when its head is none.
@@ -114,7 +135,7 @@ impl Segment {
         let mut bytes = [0; HEAD_BYTES as usize];
         let is_whole = file.read_at(0, &mut bytes)? == bytes.len();
         let begin = parse_head(&bytes, stream).filter(|begin| is_whole && begin.first == first);
-        Ok(begin.map(|begin| Self { begin, file }))
+        Ok(begin.map(|begin| Self::of(begin, file)))
     }
 
     /// Writes `bytes` at `offset`.
@@ -126,24 +147,31 @@ impl Segment {
         self.file.sync()
     }
 
-    /// Reads the frame at `offset`.
-    pub(crate) fn frame_at(&self, offset: u64) -> io::Result<Result<Frame, NoFrame>> {
-        let mut header = [0; HEADER_BYTES];
-        let count = self.file.read_at(offset, &mut header)?;
-        if count < header.len() {
-            let is_empty = header.iter().all(|byte| *byte == 0);
-            return Ok(Err(if is_empty { NoFrame::End } else { NoFrame::Cut }));
+    /// Remembers that the record `number` lies at `offset`, if none is remembered near it.
+    pub(crate) fn mark(&self, number: u64, offset: u64) {
+        let mut marks = self.marks.lock();
+        let last = marks.last().map_or(HEAD_BYTES, |mark| mark.offset);
+        if offset >= last + MARK_EVERY_BYTES {
+            marks.push(Mark { number, offset });
         }
-        let length = match Header::read(&header) {
-            Ok(header) => header.length,
-            Err(NoFrame::End) if !header.iter().all(|byte| *byte == 0) => {
-                return Ok(Err(NoFrame::Broken));
-            }
-            Err(problem) => return Ok(Err(problem)),
-        };
-        let mut whole = vec![0; HEADER_BYTES + length];
-        let count = self.file.read_at(offset, &mut whole)?;
-        Ok(Frame::decode(whole.get(..count).unwrap_or_default()))
+    }
+
+    /// A place at or before that of the record `number`.
+    pub(crate) fn place_before(&self, number: u64) -> u64 {
+        let marks = self.marks.lock();
+        let at = marks.partition_point(|mark| mark.number <= number);
+        let mark = at.checked_sub(1).and_then(|at| marks.get(at));
+        mark.map_or(HEAD_BYTES, |mark| mark.offset)
+    }
+
+    /// Reads what lies from `offset` on; returns how much there is.
+    pub(crate) fn read(&self, offset: u64, bytes: &mut [u8]) -> io::Result<usize> {
+        self.file.read_at(offset, bytes)
+    }
+
+    /// Reads one frame at `offset`.
+    pub(crate) fn frame_at(&self, offset: u64) -> io::Result<Result<Frame, NoFrame>> {
+        Window::new().frame_at(self, offset)
     }
 
     /// Overwrites everything from `offset` on with zeros; returns how many bytes were something else.
@@ -224,6 +252,28 @@ mod tests {
             Stream::Data.number_of("data-+0000000000000000007.trail"),
             None
         );
+    }
+
+    #[test]
+    fn the_place_before_a_record_is_near_it() {
+        let disk = SimDisk::new(1, 1 << 20);
+        let begin = Begin {
+            first: 10,
+            before: Chain::default(),
+        };
+        let segment = Segment::create(&disk, Stream::Data, begin, 1 << 18).unwrap();
+        let offset = |number: u64| HEAD_BYTES + (number - 10) * 1000;
+        for number in 10..510 {
+            segment.mark(number, offset(number));
+        }
+        assert_eq!(segment.place_before(0), HEAD_BYTES);
+        assert_eq!(segment.place_before(10), HEAD_BYTES);
+        for number in 10..600 {
+            let place = segment.place_before(number);
+            let near = offset(number.min(509)) - place;
+            assert!(near <= MARK_EVERY_BYTES + 1000, "{number}: {near}");
+        }
+        assert!(segment.marks.lock().len() < 5);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::io;
 use std::ops::Range;
 
 use super::segment::HEAD_BYTES;
+use super::window::Window;
 use super::{Chain, Head, NoFrame, Spool};
 
 /// Something that is not as it was written.
@@ -86,11 +87,12 @@ impl Spool {
         for (place, file) in files.iter().enumerate() {
             walk.meet(file.begin.first, file.begin.before, place == 0);
             let mut offset = HEAD_BYTES;
+            let mut window = Window::new();
             let problem = loop {
                 if walk.next >= end.next {
                     break NoFrame::End;
                 }
-                match file.frame_at(offset)? {
+                match window.frame_at(file, offset)? {
                     Ok(frame) => {
                         offset += frame.bytes() as u64;
                         walk.take(&frame);

@@ -43,9 +43,9 @@ const RETRY_MAX: Duration = Duration::from_secs(60);
 /// How long a deleted trail tries to deliver. Chosen: longer than buckets are away.
 const LEAVING_TIME: Duration = Duration::from_secs(86_400);
 
-/// The fastest that still halves JSON three times over. Measured on records: level 3 gives 11 % of their length, level 6
-/// 9 % at twice the time.
-const COMPRESSION: Compression = Compression::new(3);
+/// The fastest. Measured on a MiB of records of one client: level 1 gives 7.2 % of their length at 726 MB/s, level 3 5.8 % at 207,
+/// level 6 5.7 % at 136.
+const COMPRESSION: Compression = Compression::new(1);
 
 /// When a trail that failed tries again.
 #[derive(Clone, Copy, Debug)]

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use api::RequestId;
 use base::Timestamp;
 use serde_json::Value;
 
@@ -94,7 +95,7 @@ impl Trails {
             return;
         }
         let at = self.now();
-        let record = record::event(&self.parts.place, at, &base::id::uuid(), seen);
+        let record = record::event(&self.parts.place, at, &RequestId::next().to_string(), seen);
         let stream = match seen.class {
             Class::Management => Stream::Management,
             Class::Data => Stream::Data,
@@ -126,7 +127,7 @@ impl Trails {
             resources: Vec::new(),
         };
         let wanted = Arc::clone(&self.selection.read()).wanted(&event, false);
-        let id = base::id::uuid();
+        let id = RequestId::next().to_string();
         let record = record::service_event(&self.parts.place, at, &id, name, details);
         self.keep_record(Stream::Management, at, wanted, record)
     }

@@ -199,7 +199,7 @@ impl Work<'_> {
                 .unwrap_or("no reason is known");
             let problem = format!(
                 "no digest was delivered since {}: {why}",
-                digest::second(newest)
+                newest.rfc3339_secs()
             );
             self.find(format!("trail {}", trail.name), problem);
         }

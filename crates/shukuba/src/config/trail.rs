@@ -20,7 +20,7 @@ pub(crate) struct Trail {
     pub(crate) data_bytes: Size,
     /// The longest time that an event waits for a log file. 1s to 1h; default 60s.
     pub(crate) file_every: Span,
-    /// From how many bytes of events on a log file is put at once. 4KiB to 8MiB; default 1MiB.
+    /// From how many bytes of events on a log file is put at once. 4KiB to 8MiB; default 4MiB.
     pub(crate) file_bytes: Size,
     /// The time that a digest stands for. 1s to 1h; default 1h.
     pub(crate) digest_every: Span,
@@ -35,7 +35,7 @@ impl Default for Trail {
             history_bytes: Size(ByteCount::new(4 << 30)),
             data_bytes: Size(ByteCount::new(1 << 30)),
             file_every: Span::secs(60),
-            file_bytes: Size(ByteCount::mib(1)),
+            file_bytes: Size(ByteCount::mib(4)),
             digest_every: Span::secs(3600),
             lookups_per_second: 2,
         }

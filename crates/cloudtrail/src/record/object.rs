@@ -1,0 +1,65 @@
+//! Writing JSON objects member by member, without a tree of values between: a record is made for every call.
+
+use serde::Serialize;
+
+/// An object being written, its members in the order given.
+pub(super) struct Object<'a> {
+    out: &'a mut Vec<u8>,
+    is_empty: bool,
+}
+
+impl Object<'_> {
+    /// Writes the object that `members` fills.
+    pub(super) fn write(out: &mut Vec<u8>, members: impl FnOnce(&mut Object<'_>)) {
+        out.push(b'{');
+        let mut object = Object {
+            out,
+            is_empty: true,
+        };
+        members(&mut object);
+        object.out.push(b'}');
+    }
+
+    /// A member whose value is written by the caller. Names are ours: nothing in them is to be escaped.
+    pub(super) fn member(&mut self, name: &'static str) -> &mut Vec<u8> {
+        if !self.is_empty {
+            self.out.push(b',');
+        }
+        self.is_empty = false;
+        self.out.push(b'"');
+        self.out.extend_from_slice(name.as_bytes());
+        self.out.extend_from_slice(b"\":");
+        self.out
+    }
+
+    /// A member that is an object.
+    pub(super) fn object(&mut self, name: &'static str, members: impl FnOnce(&mut Object<'_>)) {
+        Self::write(self.member(name), members);
+    }
+
+    /// A member that is a text.
+    pub(super) fn text(&mut self, name: &'static str, text: &str) {
+        push_json(self.member(name), text);
+    }
+
+    /// A member that is a text, unless it is empty.
+    pub(super) fn filled(&mut self, name: &'static str, text: &str) {
+        if !text.is_empty() {
+            self.text(name, text);
+        }
+    }
+
+    /// A member of any kind.
+    pub(super) fn value(&mut self, name: &'static str, value: impl Serialize) {
+        push_json(self.member(name), &value);
+    }
+}
+
+/// Writes a value.
+#[expect(
+    clippy::expect_used,
+    reason = "texts and values are always JSON, and memory takes them"
+)]
+pub(super) fn push_json<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
+    serde_json::to_writer(out, value).expect("it is JSON");
+}
