@@ -90,6 +90,17 @@ pub struct Session {
     pub mfa: Option<Timestamp>,
     /// What limits them beyond what their principal may do; nothing of it means no further limit.
     pub policies: Vec<policy::Attached>,
+    /// What sessions of roles have that are assumed with them.
+    pub carried: Carried,
+}
+
+/// What a session hands on to every session of a role that is assumed with it, and so on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Carried {
+    /// Who is behind it all, said once and for all.
+    pub source_identity: Option<String>,
+    /// Tags.
+    pub tags: Vec<(String, String)>,
 }
 
 /// By which way temporary credentials were given.

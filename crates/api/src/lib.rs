@@ -29,7 +29,7 @@ pub mod rest;
 pub mod service;
 
 pub use access::{Access, Authorizer, Decision};
-pub use caller::{Caller, Grants, Principal, Session, SessionKind};
+pub use caller::{Caller, Carried, Grants, Principal, Session, SessionKind};
 pub use ctx::{Ctx, RequestId, TlsFacts};
 pub use fault::{Fault, Side};
 pub use key::{Key, KeyLookup};

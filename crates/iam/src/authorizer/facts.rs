@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use api::{Access, Caller, Ctx, Principal};
+use api::{Caller, Ctx, Principal};
 use policy::{Context, Fact, Facts};
 
 /// The region of services that have none.
@@ -33,10 +33,10 @@ enum CallIs {
 impl<'a> CallFacts<'a> {
     /// The facts of `wanted` in the circumstances of `ctx`.
     #[must_use]
-    pub fn new(ctx: &'a Ctx, wanted: &'a Access) -> Self {
+    pub fn new(ctx: &'a Ctx, wanted: super::Wanted<'a>) -> Self {
         Self {
             ctx,
-            context: &wanted.context,
+            context: wanted.context,
             region: &wanted.resource.region,
             account: super::owner(&wanted.resource.account),
             call: CallIs::Real,
@@ -76,8 +76,7 @@ impl<'a> CallFacts<'a> {
             "aws:viaawsservice" => truth(false),
             _ if self.call == CallIs::Simulated => return None,
             "aws:sourceip" => ctx.client?.ip().to_canonical().to_string().into(),
-            // A call from inside the process crosses no network.
-            "aws:securetransport" => truth(ctx.tls.is_some() || ctx.client.is_none()),
+            "aws:securetransport" => truth(ctx.is_secure),
             "aws:useragent" => not_empty(&ctx.user_agent)?,
             _ => return None,
         })
@@ -137,6 +136,7 @@ fn of_caller<'a>(caller: &'a Caller, key: &str, ctx: &Ctx) -> Option<Cow<'a, str
                 .to_string()
                 .into()
         }
+        ("aws:sourceidentity", _) => session?.carried.source_identity.as_deref()?.into(),
         ("aws:tokenissuetime", _) => session?.issued.rfc3339().into(),
         _ => return None,
     })

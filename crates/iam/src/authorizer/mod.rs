@@ -13,11 +13,36 @@ pub mod implied;
 use std::sync::Arc;
 
 use api::{Access, Caller, Ctx, Decision, Principal};
-use policy::{Policies, Request};
+use base::Arn;
+use policy::{Context, Document, Policies, Request};
 
 use crate::engine::account::BillingIs;
 use crate::ground::Ground;
 use facts::CallFacts;
+
+/// One thing that is wanted: by a call ([`Access`]), or by a question about one.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// Such as `sqs:SendMessage`.
+    pub action: &'a str,
+    /// On what.
+    pub resource: &'a Arn,
+    /// Values of the context keys of this action and resource.
+    pub context: &'a Context,
+    /// The policy of the resource.
+    pub resource_policy: Option<&'a Document>,
+}
+
+impl<'a> From<&'a Access> for Wanted<'a> {
+    fn from(access: &'a Access) -> Self {
+        Self {
+            action: access.action,
+            resource: &access.resource,
+            context: &access.context,
+            resource_policy: access.resource_policy.as_deref(),
+        }
+    }
+}
 
 /// Decides by the policies of identities and resources.
 #[derive(Clone, Debug)]
@@ -33,7 +58,8 @@ impl Authorizer {
     }
 
     /// Why `ctx.caller` may not do one thing; `None` when it may.
-    fn refusal(&self, ctx: &Ctx, wanted: &Access) -> Option<String> {
+    #[must_use]
+    pub fn refusal(&self, ctx: &Ctx, wanted: Wanted<'_>) -> Option<String> {
         let caller = &*ctx.caller;
         let action = wanted.action;
         match self.beforehand(caller, action) {
@@ -52,7 +78,7 @@ impl Authorizer {
             facts: &facts,
         };
         let policies = Policies {
-            resource: wanted.resource_policy.as_deref(),
+            resource: wanted.resource_policy,
             ..of_caller(caller)
         };
         let decision = policy::decide(&request, &policies);
@@ -101,7 +127,7 @@ impl api::Authorizer for Authorizer {
     fn decide(&self, ctx: &Ctx, access: &[Access]) -> Decision {
         let first = access
             .iter()
-            .find_map(|wanted| Some((wanted, self.refusal(ctx, wanted)?)));
+            .find_map(|wanted| Some((wanted, self.refusal(ctx, wanted.into())?)));
         match first {
             None => Decision::Allow,
             Some((wanted, reason)) => Decision::Deny {

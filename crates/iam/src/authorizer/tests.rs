@@ -57,6 +57,7 @@ impl Bench {
             policy: policy.map(str::to_owned),
             managed: Vec::new(),
             tags: Vec::new(),
+            carried: api::Carried::default(),
         };
         let given = token.issue(&*self.memory);
         let key = self.keys.find(&given.key_id, Some(&given.token)).unwrap();

@@ -20,6 +20,11 @@ pub(crate) trait Act: Shape {
     /// What it touches, given who calls: mostly one thing, which need not exist.
     fn touches(&self, state: &State, caller: &Caller) -> Access;
 
+    /// What else it takes, each with its own action.
+    fn also(&self, _state: &State) -> Vec<Access> {
+        Vec::new()
+    }
+
     /// Does it.
     fn act(
         self,
@@ -50,7 +55,9 @@ impl<R: Act> Operation<Iam> for Op<R> {
         let state = iam.state();
         let mut access = input.touches(&state, caller);
         access.action = R::ACTION;
-        vec![access]
+        let mut all = vec![access];
+        all.extend(input.also(&state));
+        all
     }
 
     fn audit(&self) -> Audit {

@@ -205,6 +205,15 @@ impl Act for AddRoleToInstanceProfileRequest {
         reach::profile(state, &self.instance_profile_name)
     }
 
+    /// Source: Service Authorization Reference, IAM: dependent actions.
+    fn also(&self, state: &State) -> Vec<Access> {
+        let pass = Access {
+            action: "iam:PassRole",
+            ..reach::role(state, &self.role_name)
+        };
+        vec![pass.with("iam:PassedToService", "ec2.amazonaws.com")]
+    }
+
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<Nothing, Fault> {
         let add = command::AddRole {
             profile: self.instance_profile_name,

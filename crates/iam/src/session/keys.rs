@@ -279,6 +279,7 @@ fn session_caller(
         expires: token.expires,
         mfa: token.mfa,
         policies,
+        carried: token.carried,
     });
     Ok(caller)
 }

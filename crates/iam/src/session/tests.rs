@@ -31,6 +31,7 @@ fn session(memory: &Memory, holder: Holder, kind: SessionKind) -> Credentials {
         policy: None,
         managed: Vec::new(),
         tags: vec![("team".to_owned(), "a".to_owned())],
+        carried: api::Carried::default(),
     };
     token.issue(memory)
 }

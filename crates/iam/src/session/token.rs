@@ -7,7 +7,7 @@
 //! {"w":{"user":{"id":"AIDA…"}},"k":"token","s":"SECRET","i":1795410190000,"e":1795413790000,"m":1795410190000}
 //! ```
 
-use api::SessionKind;
+use api::{Carried, SessionKind};
 use base::Timestamp;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -73,6 +73,8 @@ pub struct Token {
     pub managed: Vec<String>,
     /// Tags that came with the session.
     pub tags: Vec<(String, String)>,
+    /// What it hands on.
+    pub carried: Carried,
 }
 
 /// Temporary credentials, for whoever asked.
@@ -113,6 +115,10 @@ struct Stored {
     a: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     t: Vec<(String, String)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    n: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    c: Vec<(String, String)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -167,6 +173,8 @@ impl Token {
             p: self.policy,
             a: self.managed,
             t: self.tags,
+            n: self.carried.source_identity,
+            c: self.carried.tags,
         }
     }
 }
@@ -188,6 +196,10 @@ impl From<Stored> for Token {
             policy: stored.p,
             managed: stored.a,
             tags: stored.t,
+            carried: Carried {
+                source_identity: stored.n,
+                tags: stored.c,
+            },
         }
     }
 }

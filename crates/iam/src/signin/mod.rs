@@ -13,7 +13,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::{Access, Authorizer as _, Caller, Ctx, Decision, KeyLookup, SessionKind};
+use api::{Access, Authorizer as _, Caller, Carried, Ctx, Decision, KeyLookup, SessionKind};
 
 use crate::authorizer::Authorizer;
 use crate::engine::device::Owner;
@@ -286,6 +286,7 @@ impl SignIn {
             policy: None,
             managed: Vec::new(),
             tags: Vec::new(),
+            carried: Carried::default(),
         };
         token.issue(&*self.iam)
     }

@@ -239,6 +239,7 @@ async fn a_ticket_is_one_of_the_page() {
         policy: None,
         managed: Vec::new(),
         tags: Vec::new(),
+        carried: api::Carried::default(),
     };
     let given = of_a_program.issue(&*bench.iam);
     let ticket = format!("{}.{}", given.key_id, given.token);

@@ -1,10 +1,11 @@
 //! Temporary credentials of a role, for whom its trust policy lets in.
 //!
-//! Source: STS API Reference, AssumeRole; IAM User Guide, "Methods to assume a role", "Pass session tags in AWS STS".
+//! Source: STS API Reference, AssumeRole; IAM User Guide, "Methods to assume a role", "Pass session tags in AWS STS",
+//! "Monitor and control actions taken with assumed roles".
 
 use std::sync::Arc;
 
-use api::{Access, Audit, Caller, Ctx, Fault, Operation, Principal, SessionKind};
+use api::{Access, Audit, Caller, Carried, Ctx, Fault, Operation, Principal, SessionKind};
 use policy::{Document, Kind};
 use tracing::error;
 use wire::Shape;
@@ -47,6 +48,7 @@ pub(super) struct Response {
     credentials: Option<Credentials>,
     assumed_role_user: Option<AssumedRoleUser>,
     packed_policy_size: Option<i32>,
+    source_identity: Option<String>,
 }
 
 /// Who it is.
@@ -64,12 +66,21 @@ impl Operation<Iam> for AssumeRole {
     const NAME: &'static str = "AssumeRole";
 
     fn access(&self, iam: &Iam, input: &Request) -> Vec<Access> {
-        let state = iam.state();
-        let mut access = vec![input.access(&state, "sts:AssumeRole")];
+        let nobody = Caller::anonymous(&iam.account_id(), "");
+        self.access_by(iam, &nobody, input)
+    }
+
+    fn access_by(&self, iam: &Iam, caller: &Caller, input: &Request) -> Vec<Access> {
+        let (state, source) = (iam.state(), input.source(caller));
+        let mut actions = vec!["sts:AssumeRole"];
         if !input.tags.is_empty() {
-            access.push(input.access(&state, "sts:TagSession"));
+            actions.push("sts:TagSession");
         }
-        access
+        if source.is_some() {
+            actions.push("sts:SetSourceIdentity");
+        }
+        let access = |action| input.access(&state, action, source);
+        actions.into_iter().map(access).collect()
     }
 
     fn audit(&self) -> Audit {
@@ -92,8 +103,8 @@ impl Operation<Iam> for AssumeRole {
         })?);
         input.check()?;
         let lasts = lasts(&role, caller, input.duration_seconds)?;
+        let (tags, carried) = input.tags(caller)?;
         let limits = give::limits(&state, input.policy, input.policy_arns)?;
-        let tags = give::tags(input.tags)?;
         let mfa = give::second_factor(iam, caller, input.serial_number, input.token_code).await?;
         let issued = iam.clock().now();
         let (name, account) = (input.role_session_name, state.account_id());
@@ -114,17 +125,20 @@ impl Operation<Iam> for AssumeRole {
             policy: limits.policy,
             managed: limits.managed,
             tags,
+            carried,
         };
+        let source_identity = token.carried.source_identity.clone();
         Ok(Response {
             credentials: Some(give::issue(iam, token)),
             assumed_role_user: Some(user),
             packed_policy_size: Some(limits.packed_percent),
+            source_identity,
         })
     }
 }
 
 impl Request {
-    fn access(&self, state: &State, action: &'static str) -> Access {
+    fn access(&self, state: &State, action: &'static str, source: Option<&str>) -> Access {
         let role = role(state, &self.role_arn);
         let access = match self.role_arn.parse() {
             Ok(arn) => Access::new(action, arn),
@@ -136,6 +150,13 @@ impl Request {
         let mut access = give::tagged(access, &self.tags)
             .with("sts:RoleSessionName", self.role_session_name.clone())
             .with_policy(role.and_then(|role| trust(role)));
+        if let Some(source) = source {
+            access = access.with("sts:SourceIdentity", source);
+        }
+        if !self.transitive_tag_keys.is_empty() {
+            let keys = self.transitive_tag_keys.iter().cloned();
+            access = access.with_many("sts:TransitiveTagKeys", keys);
+        }
         if let Some(id) = &self.external_id {
             access = access.with("sts:ExternalId", id.clone());
         }
@@ -150,13 +171,69 @@ impl Request {
 
     fn check(&self) -> Result<(), Fault> {
         give::check_name("roleSessionName", &self.role_session_name, 64)?;
-        let refused = match (&self.source_identity, self.transitive_tag_keys.is_empty()) {
-            (Some(_), _) => "SourceIdentity is not kept by this server: leave it out",
-            (None, false) => "TransitiveTagKeys: this server carries no tags on to further roles",
-            (None, true) => return Ok(()),
+        let Some(source) = &self.source_identity else {
+            return Ok(());
         };
-        Err(give::validation(refused))
+        give::check_name("sourceIdentity", source, 64)?;
+        match source.starts_with("aws:") {
+            true => Err(give::validation("SourceIdentity cannot begin with aws:")),
+            false => Ok(()),
+        }
     }
+
+    /// Who is said to be behind the new session. What a session has carries over, and cannot become another.
+    fn source<'a>(&'a self, caller: &'a Caller) -> Option<&'a str> {
+        let carried = caller.session.as_ref().map(|session| &session.carried);
+        let known = carried.and_then(|carried| carried.source_identity.as_deref());
+        known.or(self.source_identity.as_deref())
+    }
+
+    /// The tags of the new session, and what it hands on.
+    fn tags(&self, caller: &Caller) -> Result<(Vec<(String, String)>, Carried), Fault> {
+        let source = self.source(caller);
+        if self.source_identity.is_some() && self.source_identity.as_deref() != source {
+            return Err(give::denied(
+                "The source identity of a session cannot be changed: leave SourceIdentity out, or give the same",
+            ));
+        }
+        let given = give::tags(self.tags.clone())?;
+        let inherited = caller.session.as_ref().map(|session| &session.carried.tags);
+        let inherited = inherited.cloned().unwrap_or_default();
+        let mut carried = inherited.clone();
+        let is_inherited = |(key, _): &(String, String)| named(&inherited, key).is_some();
+        if given.iter().any(is_inherited) {
+            return Err(Fault::sender(
+                "InvalidParameterValue",
+                "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key from the calling session.",
+            ));
+        }
+        for key in &self.transitive_tag_keys {
+            let tag = named(&given, key).ok_or_else(|| {
+                Fault::sender(
+                    "InvalidParameterValue",
+                    format!("The transitive tag key {key} is not among the tags of the request"),
+                )
+            })?;
+            if named(&carried, key).is_none() {
+                carried.push(tag.clone());
+            }
+        }
+        let tags = inherited.into_iter().chain(given).collect();
+        let source_identity = source.map(str::to_owned);
+        Ok((
+            tags,
+            Carried {
+                source_identity,
+                tags: carried,
+            },
+        ))
+    }
+}
+
+/// The tag with this key.
+fn named<'a>(tags: &'a [(String, String)], key: &str) -> Option<&'a (String, String)> {
+    tags.iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(key))
 }
 
 /// How long a session of `role` lasts.

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use api::{Access, Caller, Ctx, Fault, Principal, SessionKind};
+use api::{Access, Caller, Carried, Ctx, Fault, Principal, SessionKind};
 use wire::Shape;
 
 use super::give::{self, Credentials, PolicyDescriptor, Tag};
@@ -84,6 +84,7 @@ impl Act for GetFederationTokenRequest {
             policy: limits.policy,
             managed: limits.managed,
             tags: give::tags(self.tags)?,
+            carried: Carried::default(),
         };
         Ok(GetFederationTokenResponse {
             credentials: Some(give::issue(iam, token)),

@@ -1,13 +1,13 @@
 //! Who calls, and whose a key is.
 //!
-//! Source: STS API Reference, GetCallerIdentity and GetAccessKeyInfo.
+//! Source: STS API Reference, GetCallerIdentity, GetAccessKeyInfo and DecodeAuthorizationMessage.
 
 use std::sync::Arc;
 
 use api::{Access, Caller, Ctx, Fault};
 use wire::Shape;
 
-use super::give::account;
+use super::give::{self, account};
 use crate::Iam;
 use crate::engine::State;
 use crate::ops::act::Act;
@@ -71,5 +71,43 @@ impl Act for GetAccessKeyInfoRequest {
         Ok(GetAccessKeyInfoResponse {
             account: Some(state.account_id().to_string()),
         })
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Shape)]
+pub(super) struct DecodeAuthorizationMessageRequest {
+    #[shape(required)]
+    encoded_message: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Shape)]
+pub(super) struct DecodeAuthorizationMessageResponse {
+    decoded_message: Option<String>,
+}
+
+impl Act for DecodeAuthorizationMessageRequest {
+    type Output = DecodeAuthorizationMessageResponse;
+    const ACTION: &'static str = "sts:DecodeAuthorizationMessage";
+
+    fn touches(&self, state: &State, _caller: &Caller) -> Access {
+        account(state)
+    }
+
+    /// Refusals of this server say their reason in the open, so that none of them has such a message.
+    async fn act(
+        self,
+        _iam: &Arc<Iam>,
+        _ctx: &Ctx,
+    ) -> Result<DecodeAuthorizationMessageResponse, Fault> {
+        let chars = self.encoded_message.chars().count();
+        if !(1..=10_240).contains(&chars) {
+            return Err(give::validation(format!(
+                "1 validation error detected: Value at 'encodedMessage' failed to satisfy constraint: Member must have length between 1 and 10240; it has {chars}"
+            )));
+        }
+        Err(Fault::sender(
+            "InvalidAuthorizationMessageException",
+            "The message was not encoded by this server, whose refusals say their reason in the open.",
+        ))
     }
 }

@@ -3,7 +3,7 @@
 //! To add an operation: its shapes and what it does, and a line in [`OPERATIONS`]. Shapes follow the service model of
 //! 2011-06-15 as botocore carries it. Web identities and SAML are not taken: nobody here speaks for them.
 //!
-//! - [`identity`]: GetCallerIdentity, GetAccessKeyInfo
+//! - [`identity`]: GetCallerIdentity, GetAccessKeyInfo, DecodeAuthorizationMessage
 //! - [`session_token`]: GetSessionToken; [`assume_role`]: AssumeRole; [`federation`]: GetFederationToken
 //! - [`give`]: what they have in common
 
@@ -41,6 +41,7 @@ pub static FACTS: ServiceFacts = ServiceFacts {
 /// All operations that are spoken, in the order of names.
 pub static OPERATIONS: &[&dyn AnyOperation<Iam>] = &[
     &assume_role::AssumeRole,
+    &Op::<identity::DecodeAuthorizationMessageRequest>::NEW,
     &Op::<identity::GetAccessKeyInfoRequest>::NEW,
     &Op::<identity::GetCallerIdentityRequest>::NEW,
     &Op::<federation::GetFederationTokenRequest>::NEW,

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use api::{Access, Caller, Ctx, Fault, Principal, SessionKind};
+use api::{Access, Caller, Carried, Ctx, Fault, Principal, SessionKind};
 use wire::Shape;
 
 use super::give::{self, Credentials};
@@ -65,6 +65,7 @@ impl Act for GetSessionTokenRequest {
             policy: None,
             managed: Vec::new(),
             tags: Vec::new(),
+            carried: Carried::default(),
         };
         Ok(GetSessionTokenResponse {
             credentials: Some(give::issue(iam, token)),

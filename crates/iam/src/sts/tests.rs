@@ -284,8 +284,7 @@ async fn session_policies_and_tags_are_of_the_session() {
         ("DurationSeconds", json!(43_201), "ValidationError"),
         ("RoleSessionName", json!("a"), "ValidationError"),
         ("RoleSessionName", json!("a b"), "ValidationError"),
-        ("SourceIdentity", json!("me"), "ValidationError"),
-        ("TransitiveTagKeys", json!(["a"]), "ValidationError"),
+        ("TransitiveTagKeys", json!(["a"]), "InvalidParameterValue"),
         (
             "SerialNumber",
             json!("arn:aws:iam::123456789012:mfa/x"),
@@ -297,6 +296,115 @@ async fn session_policies_and_tags_are_of_the_session() {
         let refused = bench.refused(&alice, "AssumeRole", input).await;
         assert!(refused.starts_with(code), "{member}: {refused}");
     }
+}
+
+/// Source: IAM User Guide, "Monitor and control actions taken with assumed roles".
+#[tokio::test]
+async fn a_source_identity_needs_leave_is_kept_along_a_chain_and_never_changes() {
+    let bench = Bench::new();
+    let set = r#"["sts:AssumeRole","sts:SetSourceIdentity"]"#;
+    let trust = |actions: &str| {
+        format!(
+            r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Principal":{{"AWS":"123456789012"}},"Action":{actions}}}}}"#
+        )
+    };
+    let alice = bench.user("alice", &allow(set));
+    let bob = bench.user("bob", &allow(r#""sts:AssumeRole""#));
+    bench.role("one", &trust(set), &allow(set));
+    bench.role("two", &trust(set), &allow(r#""sqs:*""#));
+    bench.role("deaf", &trust(r#""sts:AssumeRole""#), &allow(set));
+    let named = |role: &str, source: &str| {
+        let mut input = assume(role);
+        input["SourceIdentity"] = json!(source);
+        input
+    };
+    let refused = bench
+        .refused(&bob, "AssumeRole", named("one", "Alice"))
+        .await;
+    assert!(refused.contains("sts:SetSourceIdentity"), "{refused}");
+    let refused = bench
+        .refused(&alice, "AssumeRole", named("deaf", "Alice"))
+        .await;
+    assert!(refused.contains("sts:SetSourceIdentity"), "{refused}");
+    for none in ["a", "a b", "aws:me"] {
+        let refused = bench
+            .refused(&alice, "AssumeRole", named("one", none))
+            .await;
+        assert!(refused.starts_with("ValidationError"), "{none}: {refused}");
+    }
+    let answer = bench
+        .call(&alice, "AssumeRole", named("one", "Alice"))
+        .await;
+    let answer = answer.unwrap();
+    assert_eq!(answer["SourceIdentity"], "Alice");
+    let first = bench.holder(&answer).unwrap();
+    // Not asked for again, and there all the same.
+    let answer = bench
+        .call(&first, "AssumeRole", assume("two"))
+        .await
+        .unwrap();
+    assert_eq!(answer["SourceIdentity"], "Alice");
+    let second = bench.holder(&answer).unwrap();
+    let refused = bench
+        .refused(&first, "AssumeRole", named("two", "Mallory"))
+        .await;
+    assert!(refused.starts_with("AccessDenied"), "{refused}");
+    let refused = bench.refused(&first, "AssumeRole", assume("deaf")).await;
+    assert!(refused.contains("sts:SetSourceIdentity"), "{refused}");
+    let only_alice = r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"StringNotEquals":{"aws:SourceIdentity":"Alice"}}}}"#;
+    bench.put(Holder::Role("two".to_owned()), "only", only_alice);
+    let second = bench.caller(
+        &second.access_key_id,
+        answer["Credentials"]["SessionToken"].as_str(),
+    );
+    assert_eq!(bench.why_not(&second.unwrap(), "sqs:SendMessage"), "");
+    let without = bench.call(&bob, "AssumeRole", assume("two")).await.unwrap();
+    assert_eq!(without["SourceIdentity"], Value::Null);
+    let without = bench.holder(&without).unwrap();
+    assert_eq!(
+        bench.why_not(&without, "sqs:SendMessage"),
+        "with an explicit deny in an identity-based policy"
+    );
+}
+
+/// Source: IAM User Guide, "Chaining roles with session tags".
+#[tokio::test]
+async fn transitive_tags_go_on_and_cannot_be_overwritten() {
+    let bench = Bench::new();
+    let may = r#"["sts:AssumeRole","sts:TagSession"]"#;
+    let alice = bench.user("alice", &allow(may));
+    bench.role("one", TRUST_ACCOUNT, &allow(may));
+    bench.role("two", TRUST_ACCOUNT, &allow(may));
+    let tagged = |role: &str, tags: Value, transitive: Value| {
+        let mut input = assume(role);
+        input["Tags"] = tags;
+        input["TransitiveTagKeys"] = transitive;
+        input
+    };
+    let tags = json!([{"Key": "Star", "Value": "1"}, {"Key": "Heart", "Value": "2"}]);
+    let input = tagged("one", tags, json!(["Star"]));
+    let answer = bench.call(&alice, "AssumeRole", input).await.unwrap();
+    let first = bench.holder(&answer).unwrap();
+    assert_eq!(
+        (first.tag("Star"), first.tag("Heart")),
+        (Some("1"), Some("2"))
+    );
+    let input = tagged("two", json!([{"Key": "Sun", "Value": "3"}]), json!([]));
+    let answer = bench.call(&first, "AssumeRole", input).await.unwrap();
+    let second = bench.holder(&answer).unwrap();
+    assert_eq!(
+        (second.tag("Star"), second.tag("Heart"), second.tag("Sun")),
+        (Some("1"), None, Some("3"))
+    );
+    let answer = bench
+        .call(&second, "AssumeRole", assume("one"))
+        .await
+        .unwrap();
+    let third = bench.holder(&answer).unwrap();
+    assert_eq!((third.tag("Star"), third.tag("Sun")), (Some("1"), None));
+    let input = tagged("two", json!([{"Key": "star", "Value": "9"}]), json!([]));
+    let refused = bench.refused(&first, "AssumeRole", input).await;
+    assert!(refused.starts_with("InvalidParameterValue"), "{refused}");
 }
 
 #[tokio::test]

@@ -115,6 +115,19 @@ async fn a_role_stands_in_an_instance_profile() {
         )
         .await;
     let both = json!({"InstanceProfileName": "web", "RoleName": "web"});
+    // Source: Service Authorization Reference, IAM: dependent actions of AddRoleToInstanceProfile.
+    let access = bench.reaches("administrator", "AddRoleToInstanceProfile", &both);
+    let reached: Vec<_> = access
+        .iter()
+        .map(|it| (it.action, &*it.resource.resource))
+        .collect();
+    assert_eq!(
+        reached,
+        [
+            ("iam:AddRoleToInstanceProfile", "instance-profile/web"),
+            ("iam:PassRole", "role/web")
+        ]
+    );
     bench.ok("AddRoleToInstanceProfile", both.clone()).await;
     let profiles = json!({"RoleName": "web"});
     let profiles = bench.ok("ListInstanceProfilesForRole", profiles).await;
