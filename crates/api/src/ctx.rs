@@ -21,8 +21,10 @@ pub struct Ctx {
     pub at: Timestamp,
     /// How the caller reaches us: `scheme://host[:port]` without a slash at the end, as a queue's URL begins.
     pub base_url: Arc<str>,
-    /// The other end of the connection; `None` for a call from inside the process.
+    /// The other end of the connection, or who called through a trusted proxy; `None` for a call from inside the process.
     pub client: Option<SocketAddr>,
+    /// Whether it came by TLS, to us or to a trusted proxy. A call from inside the process crosses no network.
+    pub is_secure: bool,
     /// The encryption of the connection, where there is any.
     pub tls: Option<TlsFacts>,
     /// The `User-Agent`, or nothing.
@@ -39,6 +41,7 @@ impl Ctx {
             at,
             base_url: Arc::from(""),
             client: None,
+            is_secure: true,
             tls: None,
             user_agent: Arc::from(""),
         }

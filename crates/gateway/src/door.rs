@@ -26,6 +26,7 @@ use crate::admin::{self, Admin};
 use crate::answer::{self, Answer, Tongue};
 use crate::body::Budget;
 use crate::decode;
+use crate::forwarded::Proxies;
 use crate::limits::Limits;
 use crate::metrics::Registry;
 use crate::peers::{Peer, Phase};
@@ -59,6 +60,8 @@ pub struct DoorParts {
     pub region: Region,
     /// How clients reach us, such as `https://queue.example.com`, where it is not as the `Host` says.
     pub public_url: Option<Arc<str>>,
+    /// The proxies whose word is taken on who called.
+    pub proxies: Proxies,
     /// Bounds on requests.
     pub limits: Limits,
 }
@@ -272,13 +275,16 @@ impl Door {
             (None, Some(host)) => visit.peer.base_url(host),
             (None, None) => Arc::from(""),
         };
+        let origin = self.parts.proxies.origin(visit.peer.addr, headers);
+        let tls = visit.peer.tls();
         Ctx {
             caller,
             request_id: visit.request_id,
             at: visit.at,
             base_url,
-            client: Some(visit.peer.addr),
-            tls: visit.peer.tls(),
+            client: Some(origin.client),
+            is_secure: tls.is_some() || origin.is_https,
+            tls,
             user_agent: visit.peer.user_agent(headers.get(header::USER_AGENT)),
         }
     }
@@ -350,9 +356,13 @@ impl Door {
         answer::page(status, "application/json", visit.request_id, body)
     }
 
-    /// The counts, for loopback. A proxy on this machine is loopback too: it must not pass this path on.
+    /// The counts, for loopback. A proxy on this machine that is not trusted is loopback too: it must not pass this path on.
     fn metrics(&self, visit: &Visit<'_>) -> Result<Answer, Fault> {
-        if !visit.peer.addr.ip().to_canonical().is_loopback() {
+        let origin = self
+            .parts
+            .proxies
+            .origin(visit.peer.addr, &visit.head.headers);
+        if !origin.client.ip().to_canonical().is_loopback() {
             return Err(answer::front(
                 "AccessDeniedException",
                 403,

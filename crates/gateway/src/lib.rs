@@ -6,6 +6,7 @@
 //! - [`admin`] has the port of the operator's API
 //! - [`pages`] shows people pages
 //! - [`rest`] hands requests over to services that speak HTTP themselves
+//! - `forwarded` finds who called through a proxy
 //! - [`limits`] has every bound of the door
 //! - [`metrics`] has the counts of the process as Prometheus text
 //!
@@ -17,6 +18,7 @@ mod body;
 mod decode;
 pub mod door;
 mod form;
+mod forwarded;
 mod guard;
 pub mod limits;
 pub mod metrics;
@@ -33,6 +35,7 @@ mod verify;
 pub use admin::{Admin, NoAdmin};
 pub use api::{Key, KeyLookup};
 pub use door::{Door, DoorParts};
+pub use forwarded::Proxies;
 pub use limits::Limits;
 pub use metrics::Registry;
 pub use pages::NoPages;

@@ -479,7 +479,10 @@ impl Destination {
 }
 
 /// Networks, with words for what is none.
-fn networks<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
+///
+/// # Errors
+/// When a text is no network.
+pub fn networks<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
     let texts = Vec::<String>::deserialize(deserializer)?;
     let network = |text: &String| {
         text.parse().map_err(|_| {

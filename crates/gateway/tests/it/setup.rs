@@ -9,7 +9,7 @@ use iam::Iam;
 use iam::authorizer::Authorizer;
 use iam::ground::Ground;
 use iam::session::Keys;
-use shukuba_gateway::{Admin, DoorParts, Limits, NoPages, Registry};
+use shukuba_gateway::{Admin, DoorParts, Limits, NoPages, Proxies, Registry};
 use store::seal::MasterKeySource;
 use wire::Protocol;
 
@@ -57,6 +57,7 @@ pub(crate) fn parts(
         account,
         region,
         public_url: None,
+        proxies: Proxies::default(),
         limits,
     }
 }

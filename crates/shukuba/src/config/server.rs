@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use delivery::config::{Invalid, Size, Span};
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 /// `[server]`: how the server is reached.
@@ -25,6 +26,9 @@ pub(crate) struct Server {
     pub(crate) tls_key: Option<PathBuf>,
     /// Whether plain HTTP may leave the machine. Default false.
     pub(crate) insecure_http: bool,
+    /// Networks of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed: they say who called (`aws:SourceIp`, the trail, slowed guessing) and whether by TLS (`aws:SecureTransport`). Default none: the other end of the connection called.
+    #[serde(deserialize_with = "delivery::config::destination::networks")]
+    pub(crate) trusted_proxies: Vec<IpNet>,
     /// Threads that answer calls and send. 1 to 256; default one for each processor.
     pub(crate) threads: Option<u32>,
     /// Longest time that running calls and sends get to end after SIGTERM. 0s to 10m; default 30s.
@@ -76,6 +80,7 @@ impl Default for Server {
             tls_certificate: None,
             tls_key: None,
             insecure_http: false,
+            trusted_proxies: Vec::new(),
             threads: None,
             drain_within: Span::secs(30),
             limits: Limits::default(),

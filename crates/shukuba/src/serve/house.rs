@@ -14,7 +14,7 @@ use delivery::port::ResultStore;
 use delivery::results::{ObjectResults, Results};
 use delivery::scaler::Loop;
 use delivery::sender::Tools;
-use gateway::{Door, DoorParts, Limits, Registry};
+use gateway::{Door, DoorParts, Limits, Proxies, Registry};
 use parking_lot::{Mutex, RwLock};
 use sqs::Queues;
 use store::{DataDir, Use};
@@ -149,6 +149,7 @@ impl House {
         let desk = Desk {
             dir: path.to_owned(),
             trail: trail.clone(),
+            iam: identities.iam.clone(),
             live: live.clone(),
             queues: queues.clone(),
             buckets: buckets.clone(),
@@ -185,6 +186,7 @@ impl House {
                 .public_url
                 .as_deref()
                 .map(|url| Arc::from(url.trim_end_matches('/'))),
+            proxies: Proxies::new(now.config.server.trusted_proxies.clone()),
             limits: limits(&now.config.server),
         });
         Ok(Self {
