@@ -29,6 +29,21 @@ def write_until_it_dies(client, writer, digests, acknowledged):
         acknowledged[key] = len(digests[key])
 
 
+def test_a_damaged_object_is_found_by_reading_everything(own_server):
+    s3 = own_server.client("s3")
+    s3.create_bucket(Bucket="read", CreateBucketConfiguration={"LocationConstraint": s3.meta.region_name})
+    for key in ("whole", "damaged"):
+        s3.put_object(Bucket="read", Key=key, Body=b"text")
+    own_server.stop()
+    done = own_server.run("check-data")
+    assert done.returncode == 0 and "2 (8 B)" in done.stdout, done.stdout + done.stderr
+    newest = max((own_server.data / "objects" / "files").glob("*/*"))
+    newest.write_bytes(b"tXxt")
+    done = own_server.run("check-data")
+    assert done.returncode == 1 and "read/damaged: its bytes have the MD5 sum" in done.stdout
+    assert own_server.run("check-data", "--quarantine").returncode == 1
+
+
 def test_kill_loses_nothing_that_was_answered_and_tears_nothing(own_server):
     own_server.client("s3").create_bucket(Bucket="kept")
     digests, acknowledged = {}, {}

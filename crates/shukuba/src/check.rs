@@ -7,6 +7,7 @@ use std::fmt;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context;
 use base::{Clock, SystemClock, Timestamp};
@@ -18,6 +19,7 @@ use store::record::{Record, encode};
 use store::{BoxError, Capture, Class, DataDir, Fold, Journal, Position};
 
 use crate::config::Store;
+use crate::serve::buckets;
 use crate::{app, data, output};
 
 /// Ranges that were cut out, or are being, and are not booked yet.
@@ -89,6 +91,8 @@ pub(crate) struct Checked {
     pub(crate) booked: Vec<Stretch>,
     /// Cut out by a run that ended before it booked them.
     pub(crate) unbooked: Vec<Stretch>,
+    /// Objects in buckets, where there are buckets.
+    pub(crate) objects: Option<s3::objects::Checked>,
 }
 
 impl Checked {
@@ -96,9 +100,14 @@ impl Checked {
     pub(crate) fn is_sound(&self) -> bool {
         self.report.is_sound() && self.unbooked.is_empty()
     }
+
+    /// Whether every object is as it was put.
+    pub(crate) fn are_objects_sound(&self) -> bool {
+        self.objects.as_ref().is_none_or(|it| it.damaged == 0)
+    }
 }
 
-/// Checks every byte of the journal in `dir`; nothing is changed.
+/// Checks every byte of the journal in `dir` and of the objects; nothing that was acknowledged is changed.
 ///
 /// # Errors
 /// When a server has the directory open, or there is no journal.
@@ -108,6 +117,7 @@ pub(crate) fn verify(dir: &Path) -> anyhow::Result<Checked> {
         report: report(&dir)?,
         booked: Vec::new(),
         unbooked: read_pending(&dir.path().join(PENDING_FILE))?,
+        objects: objects(&dir)?,
     })
 }
 
@@ -147,6 +157,7 @@ pub(crate) fn quarantine(dir: &Path, store: &Store) -> anyhow::Result<Checked> {
             report,
             booked: stretches,
             unbooked: Vec::new(),
+            objects: objects(&dir)?,
         });
     }
     write_pending(&pending, &stretches)?;
@@ -158,7 +169,21 @@ pub(crate) fn quarantine(dir: &Path, store: &Store) -> anyhow::Result<Checked> {
         report,
         booked: stretches,
         unbooked: Vec::new(),
+        objects: objects(&dir)?,
     })
+}
+
+fn objects(dir: &DataDir) -> anyhow::Result<Option<s3::objects::Checked>> {
+    let dir = dir.path().join(buckets::DIR);
+    if !dir.is_dir() {
+        return Ok(None);
+    }
+    let clock = Arc::new(SystemClock::new());
+    let objects = s3::Objects::open(&dir, clock, s3::Limits::default());
+    let checked = objects.and_then(|objects| objects.check());
+    checked
+        .map(Some)
+        .with_context(|| format!("cannot read the buckets in `{}`", dir.display()))
 }
 
 /// Opens what is there; makes nothing.

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use store::tables::View;
@@ -43,6 +43,11 @@ impl Files {
 }
 
 impl Held {
+    /// Where the file `id` lies.
+    pub(super) fn path(&self, id: Id) -> PathBuf {
+        self.0.path(id)
+    }
+
     /// Copies the files that `view` names into `to`, durably. Blocks.
     pub(crate) fn copy(&self, view: &View, to: &Path) -> Result<Copied, Error> {
         let mut copied = Copied::default();
@@ -59,7 +64,7 @@ impl Held {
                 make_dir(&folder).map_err(Error::disk("making a folder of the copy"))?;
             }
             let target = folder.join(file_name(id % FOLDER_FILES));
-            copied.bytes += copy_file(&self.0.path(id), &target)
+            copied.bytes += copy_file(&self.path(id), &target)
                 .map_err(Error::disk("copying a file of an object"))?;
             copied.files += 1;
             last = Some(folder);

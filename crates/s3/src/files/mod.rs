@@ -8,6 +8,7 @@
 //! found by its folder: only folders from `from` on can hold one (`meta`).
 //! INVARIANT: a file that somebody reads is not deleted ([`Pinned`]).
 
+mod comparing;
 mod copying;
 mod reading;
 mod writing;
@@ -28,7 +29,9 @@ use crate::error::Error;
 use crate::limits::Limits;
 use crate::rows::{self, FILES, Id, META, TRASH};
 
+pub(crate) use comparing::Problem;
 pub use copying::Copied;
+pub(crate) use copying::Held;
 pub(crate) use reading::Extent;
 pub use reading::Reading;
 pub use writing::Source;

@@ -156,6 +156,15 @@ impl Objects {
         Ok((self.policies.of(&found, is_ours), tags))
     }
 
+    /// The policy of a bucket, read; `None` where it has none or is not there.
+    ///
+    /// # Errors
+    /// When the tables refuse.
+    pub fn policy(&self, name: &str) -> Result<Option<Arc<Document>>, Error> {
+        let is_ours = true;
+        Ok(self.standing(name, None, is_ours)?.0)
+    }
+
     /// Changes what is set for a bucket.
     ///
     /// # Errors

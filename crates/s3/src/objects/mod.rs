@@ -7,12 +7,14 @@
 //! - `list`: pages of keys, of uploads, of parts
 //! - `expire`: what goes by its age
 //! - `backup`: a copy of everything
+//! - `check`: reading everything, and comparing it with what was put
 //!
 //! A put goes: bytes into a file, fdatasync, fsync of the folder; then one change of the tables that checks the conditions, names
 //! the file and takes the object before it out; then the answer. See [`crate::files`] for what a crash in between leaves.
 
 mod backup;
 mod bucket;
+mod check;
 mod condition;
 mod copy;
 mod delete;
@@ -38,6 +40,7 @@ use crate::rows::{
     self, BUCKETS, Bucket, Content, FILES, Id, OBJECTS, Object, PIECES, Piece, TRASH,
 };
 
+pub use check::{Checked, Damaged};
 pub use condition::{Match, Matches, ReadConditions};
 pub use copy::{Copy, From};
 pub use delete::{Delete, Gone};

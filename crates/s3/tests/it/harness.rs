@@ -1,6 +1,6 @@
 //! Buckets in a directory that goes with the test.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -80,6 +80,15 @@ impl House {
                 .sum()
         }
         count(&self.dir.path().join("files"))
+    }
+
+    /// The file that was made last.
+    pub(crate) fn newest_file(&self) -> PathBuf {
+        let of = |dir: &Path| {
+            let entries = std::fs::read_dir(dir).unwrap();
+            entries.map(|entry| entry.unwrap().path()).max().unwrap()
+        };
+        of(&of(&self.dir.path().join("files")))
     }
 
     /// Waits until the one who deletes has come down to `files`.

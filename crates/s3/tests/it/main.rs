@@ -11,6 +11,7 @@
 mod backup;
 mod bounds;
 mod buckets;
+mod check;
 mod harness;
 mod interface;
 mod lifecycle;
