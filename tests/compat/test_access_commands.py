@@ -103,7 +103,7 @@ def test_a_password_goes_to_no_pipe_and_a_wrong_group_makes_nobody(server, iam, 
 def test_over_the_wire_the_same_is_made(server, iam, tmp_path):
     url = ["--endpoint", server.endpoint]
     steps = server.json("access", "init", "--no-trail", "--deny-receive", *url)
-    assert {step["Became"] for step in steps} == {"exists", "to_do"}
+    assert {step["Became"] for step in steps} == {"exists"}
     row = add(server, tmp_path, "wire", "--group", "Developers", "--key", *url)
     sts = as_user(server, row, "sts")
     assert sts.get_caller_identity()["Arn"].endswith(":user/wire")
@@ -130,6 +130,36 @@ def test_an_explanation_says_what_enforcement_says(server, iam, tmp_path, queue)
     assert "dev" in names and not names & {"ops", "eve"}
 
 
+def test_the_policies_of_queues_and_buckets_count(server, tmp_path, queue):
+    row = add(server, tmp_path, "guest", "--group", "Operators", "--key")
+    sqs = as_user(server, row, "sqs")
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    account = arn.split(":")[4]
+    asked = ("access", "explain", "guest", "sqs:SendMessage", arn)
+    assert not json.loads(server.run(*asked, "--output", "json").stdout)["IsAllowed"]
+    statement = {"Sid": "Guest", "Effect": "Allow", "Action": "sqs:SendMessage", "Resource": arn,
+                 "Principal": {"AWS": f"arn:aws:iam::{account}:user/guest"}}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    server.client("sqs").set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
+    for place in ([], ["--endpoint", server.endpoint]):
+        told = server.json(*asked, *place)
+        assert told["IsAllowed"] and told["Statements"][0]["Sid"] == "Guest"
+    sqs.send_message(QueueUrl=queue, MessageBody="http://127.0.0.1/")
+    # Another policy in its place: what would be.
+    deny = tmp_path / "deny.json"
+    deny.write_text(policy.replace("Allow", "Deny"))
+    told = server.run(*asked, "--resource-policy", str(deny))
+    assert told.returncode == 1 and "explicit deny in a resource-based policy" in told.stdout
+    server.client("sqs").set_queue_attributes(QueueUrl=queue, Attributes={"Policy": ""})
+    s3 = server.client("s3")
+    s3.create_bucket(Bucket="of-guests", CreateBucketConfiguration={"LocationConstraint": s3.meta.region_name})
+    statement = {**statement, "Action": "s3:PutObject", "Resource": "arn:aws:s3:::of-guests/*"}
+    s3.put_bucket_policy(Bucket="of-guests", Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    who = server.json("access", "who-can", "s3:PutObject", "arn:aws:s3:::of-guests/a")
+    can = {answer["Principal"]: answer["Statements"][0]["Sid"] for answer in who if answer["IsAllowed"] and "Sid" in answer["Statements"][0]}
+    assert can[f"arn:aws:iam::{account}:user/guest"] == "Guest"
+
+
 def test_a_policy_is_made_that_iam_takes(server, iam):
     made = server.run("access", "policy", "make", "--allow", "sqs:SendMessage,sqs:Get*", "--on", "arn:aws:sqs:*:*:s2s")
     assert made.returncode == 0, made.stderr
@@ -151,6 +181,11 @@ def test_the_bill_is_opened_and_closed(server, iam):
     assert server.json("access", "billing") == {"Billing": "open"}
     assert server.json("access", "billing", "close") == {"Billing": "closed"}
     assert server.json("access", "billing", "open") == {"Billing": "open"}
+    url = ["--endpoint", server.endpoint]
+    assert server.json("access", "billing", "close", *url) == {"Billing": "closed"}
+    assert server.json("access", "billing", "open", *url) == {"Billing": "open"}
+    found = server.json("audit", "search", "--event", "UpdateBillingAccess")
+    assert len(found["events"]) >= 4
 
 
 def test_without_a_server_the_files_are_worked_on(tmp_path):

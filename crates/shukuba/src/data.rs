@@ -141,6 +141,11 @@ pub(crate) fn is_down(app: &App) -> bool {
     !is_elsewhere && has_data && is_free(&dir)
 }
 
+/// Whether no server has ever had the data directory.
+pub(crate) fn was_never_served(app: &App) -> bool {
+    !app.data_dir().join("FORMAT").exists()
+}
+
 /// Whether a server has the data open and says where it answers.
 pub(crate) fn is_served(dir: &Path) -> bool {
     dir.join(ENDPOINT_FILE).exists() && !is_free(dir)

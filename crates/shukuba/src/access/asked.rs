@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use api::{Access, Authorizer as _, Caller, Ctx, Decision, Grants, Principal};
+use api::{Caller, Ctx, Grants, Principal};
 use base::Arn;
 use iam::Iam;
 use iam::authorizer::facts::CallFacts;
 use iam::authorizer::grants::Compiler;
-use iam::authorizer::{Authorizer, of_caller};
+use iam::authorizer::{Authorizer, Wanted, of_caller};
 use iam::engine::{Role, State, User};
-use policy::{Document, Explanation, Policies, Position, Request};
+use policy::{Context, Document, Explanation, Policies, Position, Request};
 use serde::Serialize;
 
 use crate::app;
@@ -22,7 +22,10 @@ const GLOBAL: &[&str] = &["iam", "sts", "s3"];
 /// What is asked, whoever asks.
 #[derive(Clone, Debug)]
 pub(crate) struct Question {
-    wanted: Access,
+    action: String,
+    resource: Arn,
+    context: Context,
+    resource_policy: Option<Arc<Document>>,
 }
 
 /// The answer for one principal.
@@ -69,7 +72,6 @@ impl Question {
         action: &str,
         resource: &str,
         context: &[String],
-        policy: Option<Document>,
         of: (&State, &str),
     ) -> anyhow::Result<Self> {
         let (state, region) = of;
@@ -90,18 +92,41 @@ impl Question {
                 ))
             })?,
         };
-        // The type is made for actions that are part of the program; a command asks about one and ends.
-        let action: &'static str = Box::leak(action.to_owned().into_boxed_str());
-        let mut wanted = Access::new(action, resource).with_policy(policy.map(Arc::new));
+        let mut given = Context::new();
         for pair in context {
             let (key, value) = pair.split_once('=').ok_or_else(|| {
                 app::usage(format!(
                     "--context `{pair}` is not KEY=VALUE, such as aws:SourceIp=192.0.2.1"
                 ))
             })?;
-            wanted = wanted.with(key, value);
+            given.set(key, value);
         }
-        Ok(Self { wanted })
+        Ok(Self {
+            action: action.to_owned(),
+            resource,
+            context: given,
+            resource_policy: None,
+        })
+    }
+
+    /// On what.
+    pub(crate) fn resource(&self) -> &Arn {
+        &self.resource
+    }
+
+    /// The same with the policy of the resource.
+    pub(crate) fn with_policy(mut self, policy: Option<Arc<Document>>) -> Self {
+        self.resource_policy = policy;
+        self
+    }
+
+    fn wanted(&self) -> Wanted<'_> {
+        Wanted {
+            action: &self.action,
+            resource: &self.resource,
+            context: &self.context,
+            resource_policy: self.resource_policy.as_deref(),
+        }
     }
 
     /// Asked by the principal `name`: a user's name, `role/NAME`, `root`, or the ARN of one of them.
@@ -149,34 +174,30 @@ impl Question {
     fn asked(&self, iam: &Arc<Iam>, caller: Caller) -> Answer {
         let ctx = Ctx::inside(Arc::new(caller), iam.clock().now());
         let authorizer = Authorizer::new(Arc::clone(iam) as Arc<dyn iam::ground::Ground>);
-        let decision = authorizer.decide(&ctx, std::slice::from_ref(&self.wanted));
-        let explanation = self.explained(&ctx);
+        let refusal = authorizer.refusal(&ctx, self.wanted());
         Answer {
             principal: principal_arn(&ctx.caller),
-            is_allowed: decision == Decision::Allow,
-            reason: match decision {
-                Decision::Allow => String::new(),
-                Decision::Deny { reason, .. } => reason,
-            },
-            ..explanation
+            is_allowed: refusal.is_none(),
+            reason: refusal.unwrap_or_default(),
+            ..self.explained(&ctx)
         }
     }
 
     /// The statements that matched, by the facts and policies by which the decision was made.
     fn explained(&self, ctx: &Ctx) -> Answer {
         let caller = &*ctx.caller;
-        let (arn, resource) = (caller.arn.to_string(), self.wanted.resource.to_string());
+        let (arn, resource) = (caller.arn.to_string(), self.resource.to_string());
         let issuer = principal_arn(caller);
-        let facts = CallFacts::new(ctx, &self.wanted);
+        let facts = CallFacts::new(ctx, self.wanted());
         let request = Request {
             principal: asking(caller, &arn, &issuer),
-            action: self.wanted.action,
+            action: &self.action,
             resource: &resource,
-            resource_account: &self.wanted.resource.account,
+            resource_account: &self.resource.account,
             facts: &facts,
         };
         let policies = Policies {
-            resource: self.wanted.resource_policy.as_deref(),
+            resource: self.resource_policy.as_deref(),
             ..of_caller(caller)
         };
         told(&policy::explain(&request, &policies))
@@ -333,7 +354,7 @@ mod tests {
     fn question(iam: &Iam, action: &str, resource: &str, context: &[&str]) -> Question {
         let context: Vec<_> = context.iter().map(|pair| (*pair).to_owned()).collect();
         let state = iam.newest();
-        Question::new(action, resource, &context, None, (&state, "ap-northeast-1")).unwrap()
+        Question::new(action, resource, &context, (&state, "ap-northeast-1")).unwrap()
     }
 
     /// Source: the documents of AdministratorAccess, PowerUserAccess, ReadOnlyAccess and IAMUserChangePassword.
@@ -434,7 +455,7 @@ mod tests {
         let state = iam.newest();
         let ask = |action: &str, resource: &str, context: &str| {
             let context = [context.to_owned()];
-            let asked = Question::new(action, resource, &context, None, (&state, "eu-west-1"));
+            let asked = Question::new(action, resource, &context, (&state, "eu-west-1"));
             asked.map(drop).unwrap_err().to_string()
         };
         assert!(ask("sqs:*", "*", "a=b").contains("sqs:SendMessage"));

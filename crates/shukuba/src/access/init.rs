@@ -5,10 +5,11 @@
 
 use serde_json::Value;
 
+use crate::answers::access::Switch;
+
 use super::calls::{Calls, Failure};
-use super::place::{Billing, Place};
+use super::place::Place;
 use super::steps::{Became, Mode, Steps};
-use iam::engine::account::BillingIs;
 
 /// The policy of the account's own that lets people see the bill.
 pub(crate) const VIEW_BILLING: &str = "ViewBilling";
@@ -237,17 +238,23 @@ fn deny_receive(calls: &dyn Calls, steps: &mut Steps) -> Result<(), Failure> {
 
 fn billing(place: &Place, steps: &mut Steps) -> Result<(), Failure> {
     let what = "access of users to billing";
-    let is_open = match place.billing() {
-        Billing::Open => true,
-        Billing::Closed => false,
-        Billing::OfConsole => {
-            let note = "on AWS in the console, as root: Account, \"IAM user and role access to Billing information\"; on Shukuba \
-                        where its data is: shukuba access billing open";
+    let is = match place.billing() {
+        Ok(Some(is)) => is,
+        Ok(None) => {
+            let note = "in AWS's console, as root: Account, \"IAM user and role access to Billing information\"";
+            steps.add(what, Became::ToDo, note);
+            return Ok(());
+        }
+        // What speaks AWS's protocols there need not be one of ours.
+        Err(error) => {
+            let note = format!("the server does not say how it stands: {error:#}");
             steps.add(what, Became::ToDo, note);
             return Ok(());
         }
     };
-    steps.ensure(what, is_open, || place.set_billing(BillingIs::Open))
+    steps.ensure(what, is == Switch::Open, || {
+        place.set_billing(Switch::Open).map_err(Failure::Failed)
+    })
 }
 
 /// Whether anything is warned of: Operators have ReadOnlyAccess and may take messages.
@@ -320,7 +327,10 @@ mod tests {
             assert_eq!(grants.attached, expected, "{group}");
             assert!(grants.inline.is_empty(), "{group}");
         }
-        assert_eq!(state.account().billing, BillingIs::Open);
+        assert_eq!(
+            state.account().billing,
+            iam::engine::account::BillingIs::Open
+        );
         assert_eq!(state.password_policy().unwrap().chars_min, 14);
     }
 

@@ -7,7 +7,7 @@
 //! - [`place`]: where the calls go; [`calls`], [`answer`]: their form; [`inside`], [`remote`]: the two ways
 //! - [`init`]: the end state: groups, policies, password policy, billing; [`trail`]: the trail with its bucket
 //! - [`people`]: somebody comes; [`leaver`]: somebody goes; [`password`], [`credentials`]: what is handed over
-//! - [`asked`]: who can do what, and why; [`idle`]: who has not been here for long
+//! - [`asked`]: who can do what, and why; [`idle`]: who has not been here for long; [`reports`]: both by name
 //! - [`steps`]: what was done, for people and programs
 
 pub(crate) mod answer;
@@ -22,6 +22,7 @@ pub(crate) mod password;
 pub(crate) mod people;
 pub(crate) mod place;
 pub(crate) mod remote;
+pub(crate) mod reports;
 pub(crate) mod steps;
 pub(crate) mod trail;
 

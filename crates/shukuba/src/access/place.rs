@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use iam::engine::account::{BillingIs, SetBilling};
+use serde_json::json;
 
-use super::calls::{Calls, Failure};
+use super::calls::Calls;
 use super::inside::Inside;
 use super::remote::Remote;
 use crate::account;
+use crate::answers::access::{Billing, Switch};
 use crate::app::App;
 
 /// Where a command works.
@@ -50,17 +52,6 @@ impl Here {
             url: "http://127.0.0.1:5310".to_owned(),
         }
     }
-}
-
-/// Whether users may see the bill where their policies allow it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Billing {
-    /// They may.
-    Open,
-    /// They may not.
-    Closed,
-    /// Only the console knows, and switches it.
-    OfConsole,
 }
 
 impl Place {
@@ -123,25 +114,34 @@ impl Place {
         }
     }
 
-    /// Whether users may see the bill.
-    pub(crate) fn billing(&self) -> Billing {
-        let Self::Here(here) = self else {
-            return Billing::OfConsole;
-        };
-        match here.inside.iam().newest().account().billing {
-            BillingIs::Open => Billing::Open,
-            BillingIs::Closed => Billing::Closed,
+    /// Whether users may see the bill; `None` where only the console knows, and switches it.
+    pub(crate) fn billing(&self) -> anyhow::Result<Option<Switch>> {
+        if let Some(inside) = self.inside() {
+            return Ok(Some(match inside.iam().newest().account().billing {
+                BillingIs::Open => Switch::Open,
+                BillingIs::Closed => Switch::Closed,
+            }));
         }
+        let Some(server) = self.server().filter(|server| !server.is_aws()) else {
+            return Ok(None);
+        };
+        let Billing { billing } = server.admin("access-billing", &json!({}))?;
+        Ok(Some(billing))
     }
 
     /// Opens or closes the bill to users. The console's switch stays as it is.
-    pub(crate) fn set_billing(&self, billing: BillingIs) -> Result<(), Failure> {
-        match self {
-            Self::Here(here) => {
-                let set = here.inside.iam().run(SetBilling(billing));
-                set.map_err(|error| Failure::Failed(error.into()))
-            }
-            Self::There(_) => Ok(()),
+    pub(crate) fn set_billing(&self, billing: Switch) -> anyhow::Result<()> {
+        if let Some(inside) = self.inside() {
+            let is = match billing {
+                Switch::Open => BillingIs::Open,
+                Switch::Closed => BillingIs::Closed,
+            };
+            return Ok(inside.iam().run(SetBilling(is))?);
         }
+        let Some(server) = self.server().filter(|server| !server.is_aws()) else {
+            return Ok(());
+        };
+        let _: Billing = server.admin("access-billing-set", &Billing { billing })?;
+        Ok(())
     }
 }

@@ -3,11 +3,14 @@
 use anyhow::Context;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, header};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::answer::Node;
 use super::calls::{self, Calls, Failure, Form, VERSION};
 use crate::app::App;
+use crate::client::admin::{Admin, SERVICE};
 use crate::client::endpoint::{Endpoint, GLOBAL_REGION};
 use crate::client::http::{Answer, Call, Http};
 
@@ -122,6 +125,16 @@ impl Remote {
         };
         let answer = self.runtime.block_on(http.send(&call));
         answer.map_err(|error| Failure::Failed(error.into()))
+    }
+
+    /// An operator's call of a server.
+    pub(crate) fn admin<I: Serialize, O: DeserializeOwned>(
+        &self,
+        name: &str,
+        input: &I,
+    ) -> anyhow::Result<O> {
+        let admin = Admin::new(http(self.endpoint.as_ref(), SERVICE)?);
+        self.runtime.block_on(admin.call(name, input))
     }
 
     fn form(&self, http: &Http, operation: &str, body: &str) -> Result<Node, Failure> {

@@ -5,8 +5,10 @@
 //! - [`results`]: the newest that pass a filter
 //! - [`dead`]: what was given up
 //! - [`replay`]: what is to be sent again
+//! - [`access`]: who may do what
 //! - [`trail`]: what is asked of the trail of calls
 
+pub(crate) mod access;
 pub(crate) mod dead;
 pub(crate) mod replay;
 pub(crate) mod results;

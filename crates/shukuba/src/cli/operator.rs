@@ -4,14 +4,14 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::app::{self, App};
-use crate::client::admin::Admin;
+use crate::client::admin::{Admin, SERVICE};
 use crate::client::endpoint::Endpoint;
 use crate::client::http::Http;
 use crate::{data, output, place, serve};
 
 /// Where the server is.
 #[derive(Clone, Debug, clap::Args)]
-pub(super) struct At {
+pub(in crate::cli) struct At {
     /// The server [default: SHUKUBA_ENDPOINT, else that of the data directory]
     #[arg(long, value_name = "URL")]
     endpoint: Option<String>,
@@ -19,12 +19,12 @@ pub(super) struct At {
 
 impl At {
     /// Whether another server than that of the data directory was named.
-    pub(super) fn is_elsewhere(&self) -> bool {
+    pub(in crate::cli) fn is_elsewhere(&self) -> bool {
         self.endpoint.is_some()
             || std::env::var_os("SHUKUBA_ENDPOINT").is_some_and(|url| !url.is_empty())
     }
 
-    pub(super) fn admin(&self, app: &App) -> anyhow::Result<Admin> {
+    pub(in crate::cli) fn admin(&self, app: &App) -> anyhow::Result<Admin> {
         if self.endpoint.is_none() && data::is_down(app) {
             anyhow::bail!(
                 "no server runs on `{}`; this needs one: shukuba serve",
@@ -32,11 +32,11 @@ impl At {
             );
         }
         let endpoint = Endpoint::for_operator(app, self.endpoint.as_deref())?;
-        Ok(Admin::new(Http::new(endpoint, "shukuba")?))
+        Ok(Admin::new(Http::new(endpoint, SERVICE)?))
     }
 
     /// Calls `name` and gives its answer.
-    pub(super) fn call(
+    pub(in crate::cli) fn call(
         &self,
         app: &App,
         name: &str,
@@ -54,7 +54,7 @@ impl At {
     }
 
     /// Calls `name` and prints its answer.
-    pub(super) fn show(
+    pub(in crate::cli) fn show(
         &self,
         app: &App,
         name: &str,
@@ -72,18 +72,18 @@ fn shown(app: &App, answer: Value, table: impl FnOnce(&Value) -> String) -> Valu
 
 /// Who is asked: a server, or results that lone notifiers stored.
 #[derive(Clone, Debug, clap::Args)]
-pub(super) struct Of {
+pub(in crate::cli) struct Of {
     #[command(flatten)]
-    pub(super) at: At,
+    pub(in crate::cli) at: At,
 
     /// Ask the results that lone notifiers stored, without a server: s3://bucket/prefix, file:///folder or a path
     #[arg(long, value_name = "URL|DIR", conflicts_with = "endpoint")]
-    pub(super) results: Option<String>,
+    pub(in crate::cli) results: Option<String>,
 }
 
 impl Of {
     /// Refuses a queue to send to where the server has its own.
-    pub(super) fn takes_queue(&self, queue: Option<&str>) -> anyhow::Result<()> {
+    pub(in crate::cli) fn takes_queue(&self, queue: Option<&str>) -> anyhow::Result<()> {
         match (&self.results, queue) {
             (None, Some(_)) => Err(app::usage(
                 "--queue is for stored results (--results): a server sends to the queue of the route",
@@ -93,7 +93,7 @@ impl Of {
     }
 
     /// Calls `name` and gives its answer.
-    pub(super) fn call(
+    pub(in crate::cli) fn call(
         &self,
         app: &App,
         name: &str,
@@ -106,7 +106,7 @@ impl Of {
     }
 
     /// Calls `name` and prints its answer.
-    pub(super) fn show(
+    pub(in crate::cli) fn show(
         &self,
         app: &App,
         name: &str,
@@ -118,7 +118,7 @@ impl Of {
 }
 
 /// The text of a member; numbers and `true` as they are written; nothing where there is none.
-pub(super) fn text(value: &Value, name: &str) -> String {
+pub(in crate::cli) fn text(value: &Value, name: &str) -> String {
     match value.get(name) {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) => text.clone(),
@@ -127,7 +127,7 @@ pub(super) fn text(value: &Value, name: &str) -> String {
 }
 
 /// A count with thousands apart.
-pub(super) fn number(value: &Value, name: &str) -> String {
+pub(in crate::cli) fn number(value: &Value, name: &str) -> String {
     let found = value.get(name);
     match found.and_then(Value::as_u64) {
         Some(number) => output::count(number),
@@ -136,13 +136,13 @@ pub(super) fn number(value: &Value, name: &str) -> String {
 }
 
 /// A count of things, such as `2 objects`.
-pub(super) fn counted(value: &Value, name: &str, thing: &str) -> String {
+pub(in crate::cli) fn counted(value: &Value, name: &str, thing: &str) -> String {
     let found = value.get(name).and_then(Value::as_u64);
     output::of(found.unwrap_or(0), thing)
 }
 
 /// A rate with one digit.
-pub(super) fn rate(value: &Value, name: &str) -> String {
+pub(in crate::cli) fn rate(value: &Value, name: &str) -> String {
     value
         .get(name)
         .and_then(Value::as_f64)
@@ -150,7 +150,7 @@ pub(super) fn rate(value: &Value, name: &str) -> String {
 }
 
 /// A span that is given in seconds.
-pub(super) fn secs(value: &Value, name: &str) -> String {
+pub(in crate::cli) fn secs(value: &Value, name: &str) -> String {
     let secs = value.get(name).and_then(Value::as_u64);
     secs.map_or_else(
         || "-".to_owned(),
@@ -159,7 +159,7 @@ pub(super) fn secs(value: &Value, name: &str) -> String {
 }
 
 /// The elements of a member that is a list.
-pub(super) fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
+pub(in crate::cli) fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
     value
         .get(name)
         .and_then(Value::as_array)
@@ -167,7 +167,7 @@ pub(super) fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
 }
 
 /// A time of day in the last 24 hours (`09:00`) or RFC 3339, in milliseconds since the epoch.
-pub(super) fn time(text: &str) -> Result<u64, String> {
+pub(in crate::cli) fn time(text: &str) -> Result<u64, String> {
     use base::Clock;
     let now = base::SystemClock::new().now();
     if let Some(at) = base::Timestamp::parse_rfc3339(text) {
@@ -197,7 +197,7 @@ pub(super) fn time(text: &str) -> Result<u64, String> {
 }
 
 /// Asks before something that cannot be undone; `--yes` answers for those who cannot be asked.
-pub(super) fn confirm(question: &str, is_yes: bool) -> anyhow::Result<bool> {
+pub(in crate::cli) fn confirm(question: &str, is_yes: bool) -> anyhow::Result<bool> {
     use std::io::{BufRead, IsTerminal};
     if is_yes {
         return Ok(true);

@@ -15,6 +15,9 @@ use crate::app;
 /// Longest time that a copy of all data may take. Chosen.
 const COPY_TIME: Duration = Duration::from_secs(12 * 3600);
 
+/// What its calls are signed for.
+pub(crate) const SERVICE: &str = "shukuba";
+
 /// Calls a server's admin API.
 #[derive(Debug)]
 pub(crate) struct Admin {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use api::RestService;
 use base::{AccountId, Clock, Region};
+use policy::Document;
 use s3::{Limits, Objects};
 use store::Use;
 use tokio::sync::watch;
@@ -51,6 +52,14 @@ impl Buckets {
             Some(objects) => Arc::new(TrailBuckets(objects.clone())),
             None => Arc::new(cloudtrail::bucket::Nowhere),
         }
+    }
+
+    /// The policy of a bucket; `None` where it has none or is not there.
+    pub(super) fn policy(&self, bucket: &str) -> anyhow::Result<Option<Arc<Document>>> {
+        let objects = self.0.as_ref().context(
+            "policies of buckets are known while a server runs: start it, or give the policy with --resource-policy",
+        )?;
+        Ok(objects.policy(bucket)?)
     }
 
     /// What the door offers of them.

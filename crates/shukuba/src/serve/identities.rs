@@ -25,7 +25,7 @@ const KEEP_USES_EVERY: Duration = Duration::from_secs(60);
 /// The identities of the data directory and those who ask them.
 #[derive(Clone, Debug)]
 pub(super) struct Identities {
-    iam: Arc<Iam>,
+    pub(super) iam: Arc<Iam>,
     pub(super) keys: Arc<Keys>,
     pub(super) authorizer: Arc<Authorizer>,
 }

@@ -3,22 +3,26 @@
 use std::process::ExitCode;
 
 use clap::ValueEnum;
-use iam::engine::account::{BillingIs, SetBilling};
 use serde_json::json;
 
+use super::report;
+use crate::answers::access::{Billing, Switch};
 use crate::app::App;
-use crate::{account, output};
+use crate::cli::operator::{At, text};
+use crate::output;
 
 /// Open the bill to users whose policies allow it, close it to all of them, or show which it is. Closed at first, as on AWS
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    #[command(flatten)]
+    at: At,
     /// What it shall be; shown without
     #[arg(value_enum)]
-    switch: Option<Switch>,
+    switch: Option<Wanted>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Switch {
+enum Wanted {
     /// To users whose policies allow it
     Open,
     /// To nobody but root
@@ -26,18 +30,16 @@ enum Switch {
 }
 
 pub(super) fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
-    let iam = account::open_kept(&app.data_dir(), &app.server())?;
-    match args.switch {
-        Some(Switch::Open) => iam.run(SetBilling(BillingIs::Open))?,
-        Some(Switch::Close) => iam.run(SetBilling(BillingIs::Closed))?,
-        None => {}
-    }
-    let is = match iam.newest().account().billing {
-        BillingIs::Open => "open",
-        BillingIs::Closed => "closed",
+    let billing = args.switch.map(|wanted| match wanted {
+        Wanted::Open => Switch::Open,
+        Wanted::Close => Switch::Closed,
+    });
+    let answer = match billing {
+        Some(billing) => report(app, &args.at, "access-billing-set", &Billing { billing })?,
+        None => report(app, &args.at, "access-billing", &json!({}))?,
     };
-    output::show(app.output(), &json!({ "Billing": is }), |_| {
-        format!("the bill is {is} to users")
+    output::show(app.output(), &answer, |answer| {
+        format!("the bill is {} to users", text(answer, "Billing"))
     });
     Ok(ExitCode::SUCCESS)
 }

@@ -2,34 +2,28 @@
 
 use std::process::ExitCode;
 
-use crate::access::idle;
+use serde_json::Value;
+
+use super::report;
+use crate::answers::access::Idle;
 use crate::app::App;
-use crate::{account, output};
+use crate::cli::operator::{At, list, text};
+use crate::output;
 
 /// List users who could sign in or call, and have done neither for long
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    #[command(flatten)]
+    at: At,
     /// For so many days or more
     #[arg(long, value_name = "N", default_value_t = 90)]
     days: u64,
 }
 
 pub(super) fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
-    let iam = account::open_kept(&app.data_dir(), &app.server())?;
-    let found = idle::idle(&iam.newest(), iam.clock().now(), args.days);
-    output::show(app.output(), &found, |found| {
-        let never = || "never".to_owned();
-        let rows = found.iter().map(|user| {
-            [
-                user.user_name.clone(),
-                user.days.to_string(),
-                user.signed_in.clone().unwrap_or_else(never),
-                user.called.clone().unwrap_or_else(never),
-                if user.has_password { "yes" } else { "no" }.to_owned(),
-                user.keys.to_string(),
-                user.groups.join(", "),
-            ]
-        });
+    let input = Idle { days: args.days };
+    let users = report(app, &args.at, "access-idle", &input)?;
+    output::show(app.output(), &users, |users| {
         let head = [
             "user",
             "days",
@@ -39,7 +33,28 @@ pub(super) fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
             "keys",
             "groups",
         ];
-        output::table(&head, rows)
+        output::table(&head, users.as_array().into_iter().flatten().map(row))
     });
     Ok(ExitCode::SUCCESS)
+}
+
+fn row(user: &Value) -> [String; 7] {
+    let when = |name| match text(user, name) {
+        at if at.is_empty() => "never".to_owned(),
+        at => at,
+    };
+    let has_password = user["HasPassword"] == true;
+    let groups: Vec<_> = list(user, "Groups")
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    [
+        text(user, "UserName"),
+        text(user, "Days"),
+        when("SignedIn"),
+        when("Called"),
+        if has_password { "yes" } else { "no" }.to_owned(),
+        text(user, "Keys"),
+        groups.join(", "),
+    ]
 }

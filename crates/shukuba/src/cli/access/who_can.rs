@@ -2,21 +2,23 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::Context;
-use iam::Iam;
-use policy::{Document, Kind};
+use serde_json::Value;
 
-use crate::access::asked::{Answer, Question};
-use crate::app::{self, App};
-use crate::{account, output};
+use super::report;
+use crate::answers::access::Asked as Input;
+use crate::app::App;
+use crate::cli::operator::{At, list, text};
+use crate::output;
 
 /// List who can do something: root, users, and roles for whoever may assume them
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
-    pub(super) asked: Asked,
+    at: At,
+    #[command(flatten)]
+    asked: Asked,
     /// List those too who cannot
     #[arg(long)]
     all: bool,
@@ -32,66 +34,67 @@ pub(super) struct Asked {
     /// What is known of the call, such as aws:SourceIp=192.0.2.1; may be given more than once
     #[arg(long = "context", value_name = "KEY=VALUE")]
     context: Vec<String>,
-    /// The policy of the resource, where it has one: a file
+    /// A policy of the resource to be taken instead of the one that it has: a file
     #[arg(long, value_name = "FILE")]
     resource_policy: Option<PathBuf>,
 }
 
 impl Asked {
-    /// The identities of the data directory, and the question to them.
-    pub(super) fn open(&self, app: &App) -> anyhow::Result<(Arc<Iam>, Question)> {
-        let server = app.server();
-        let iam = account::open_kept(&app.data_dir(), &server)?;
-        let of = (&*iam.newest(), server.region.as_str());
-        let (action, resource) = (&self.action, &self.resource);
-        let question = Question::new(action, resource, &self.context, self.policy()?, of)?;
-        Ok((Arc::new(iam), question))
-    }
-
-    fn policy(&self) -> anyhow::Result<Option<Document>> {
-        let Some(path) = &self.resource_policy else {
-            return Ok(None);
-        };
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("--resource-policy: cannot read `{}`", path.display()))?;
-        let read = Document::parse(&text, Kind::Resource);
-        read.map(Some).map_err(|problems| {
-            let first = problems.first().map(ToString::to_string);
-            app::usage(format!(
-                "--resource-policy: `{}` is no policy of a resource: {}",
-                path.display(),
-                first.unwrap_or_default()
-            ))
+    /// The question: about one, or about everybody.
+    pub(super) fn input(self, principal: Option<String>) -> anyhow::Result<Input> {
+        let policy = self.resource_policy.map(|path| {
+            std::fs::read_to_string(&path)
+                .with_context(|| format!("--resource-policy: cannot read `{}`", path.display()))
+        });
+        Ok(Input {
+            principal,
+            action: self.action,
+            resource: self.resource,
+            context: self.context,
+            resource_policy: policy.transpose()?,
         })
     }
 }
 
-pub(super) fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
-    let (iam, question) = args.asked.open(app)?;
-    let mut answers = question.by_all(&iam);
-    answers.retain(|answer| args.all || answer.is_allowed || !answer.missing.is_empty());
-    output::show(app.output(), &answers, |answers| {
+pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
+    let input = args.asked.input(None)?;
+    let mut answer = report(app, &args.at, "access-who-can", &input)?;
+    if let Some(answers) = answer.as_array_mut() {
+        answers.retain(|answer| args.all || can(answer) != "no");
+    }
+    output::show(app.output(), &answer, |answers| {
         let head = ["can", "principal", "by", "depends on"];
-        output::table(&head, answers.iter().map(row))
+        output::table(&head, answers.as_array().into_iter().flatten().map(row))
     });
     Ok(ExitCode::SUCCESS)
 }
 
-fn row(answer: &Answer) -> [String; 4] {
-    let can = match (answer.is_allowed, answer.missing.is_empty()) {
+fn can(answer: &Value) -> &'static str {
+    match (answer["IsAllowed"] == true, list(answer, "Missing")) {
         (true, _) => "yes",
-        (false, true) => "no",
-        (false, false) => "depends",
-    };
-    let by = answer.statements.first();
-    let by = by.map(|statement| {
-        let (policy, line, column) = (&statement.policy, statement.line, statement.column);
-        format!("{policy}:{line}:{column}")
-    });
+        (false, []) => "no",
+        (false, _) => "depends",
+    }
+}
+
+fn row(answer: &Value) -> [String; 4] {
+    let by = list(answer, "Statements").first().map(place);
     [
-        can.to_owned(),
-        answer.principal.clone(),
+        can(answer).to_owned(),
+        text(answer, "Principal"),
         by.unwrap_or_default(),
-        answer.missing.join(", "),
+        missing(answer),
     ]
+}
+
+/// The statement's policy, line and column.
+pub(super) fn place(statement: &Value) -> String {
+    let part = |name| text(statement, name);
+    format!("{}:{}:{}", part("Policy"), part("Line"), part("Column"))
+}
+
+/// The context keys that are asked for and not given.
+pub(super) fn missing(answer: &Value) -> String {
+    let keys = list(answer, "Missing").iter().filter_map(Value::as_str);
+    keys.collect::<Vec<_>>().join(", ")
 }

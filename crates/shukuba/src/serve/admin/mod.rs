@@ -3,6 +3,7 @@
 //! A call is one function from its input to its answer; the gateway has verified and decided before. Names that begin
 //! with `Get` or `List` are open to readers.
 
+mod access;
 mod dead;
 mod forget;
 mod keep;
@@ -26,6 +27,7 @@ use delivery::result::Salt;
 use delivery::results::Results;
 use futures_util::future::{BoxFuture, LocalBoxFuture};
 use gateway::Admin;
+use iam::Iam;
 use sqs::Queues;
 
 use super::buckets::Buckets;
@@ -196,6 +198,37 @@ static CALLS: &[Call] = &[
         run: call!(trail::search),
     },
     Call {
+        name: "access-who-can",
+        action: "iam:SimulatePrincipalPolicy",
+        is_offline: true,
+        run: call!(access::who_can),
+    },
+    Call {
+        name: "access-explain",
+        action: "iam:SimulatePrincipalPolicy",
+        is_offline: true,
+        run: call!(access::explain),
+    },
+    Call {
+        name: "access-idle",
+        action: "iam:GetCredentialReport",
+        is_offline: true,
+        run: call!(access::idle),
+    },
+    Call {
+        name: "access-billing",
+        action: "iam:GetAccountSummary",
+        is_offline: true,
+        run: call!(access::billing),
+    },
+    Call {
+        name: "access-billing-set",
+        // Not of `shukuba:`, which PowerUserAccess allows.
+        action: "iam:UpdateBillingAccess",
+        is_offline: true,
+        run: call!(access::set_billing),
+    },
+    Call {
         name: "backup",
         action: "shukuba:Backup",
         is_offline: true,
@@ -208,6 +241,7 @@ static CALLS: &[Call] = &[
 pub(super) struct Desk {
     pub(super) dir: PathBuf,
     pub(super) live: Arc<Live>,
+    pub(super) iam: Arc<Iam>,
     pub(super) queues: Arc<Queues>,
     pub(super) buckets: Buckets,
     pub(super) ledger: Arc<Ledger>,
