@@ -4,10 +4,14 @@
 process that a test starts is stopped by its id.
 """
 
+import base64
+import hashlib
+import hmac
 import json
 import os
 import pathlib
 import signal
+import struct
 import subprocess
 import time
 import urllib.request
@@ -128,6 +132,13 @@ def serving(directory):
     running = Server(directory)
     yield running
     running.stop()
+
+
+def code_of(seed, step):
+    """RFC 6238 with what RFC 4226 says of truncation."""
+    digest = hmac.new(base64.b32decode(seed), struct.pack(">Q", step), hashlib.sha1).digest()
+    at = digest[-1] & 15
+    return f"{(struct.unpack('>I', digest[at:at + 4])[0] & 0x7FFFFFFF) % 1_000_000:06}"
 
 
 @pytest.fixture(scope="session")

@@ -1,20 +1,16 @@
 """Identities as people and their tools make them: the articles' procedure by aws-cli, and IAM from botocore."""
 
-import base64
 import csv
-import hashlib
-import hmac
 import io
 import json
 import os
-import struct
 import subprocess
 import sys
 import time
 
 import pytest
 from botocore.exceptions import ClientError
-from conftest import Server, serving
+from conftest import Server, code_of, serving
 
 ACCOUNT = "arn:aws:iam::aws:policy/"
 VIEW_BILLING = {
@@ -279,13 +275,6 @@ def test_a_role_with_its_profile_and_what_terraform_reads_of_it(iam):
     iam.delete_instance_profile(InstanceProfileName="web")
     iam.delete_role_policy(RoleName="web", PolicyName="own")
     iam.delete_role(RoleName="web")
-
-
-def code_of(seed, step):
-    """RFC 6238 with what RFC 4226 says of truncation."""
-    digest = hmac.new(base64.b32decode(seed), struct.pack(">Q", step), hashlib.sha1).digest()
-    at = digest[-1] & 15
-    return f"{(struct.unpack('>I', digest[at:at + 4])[0] & 0x7FFFFFFF) % 1_000_000:06}"
 
 
 def test_a_device_shows_codes_and_its_picture_says_the_seed(iam):
