@@ -45,7 +45,8 @@ pub(crate) struct Burst {
     pub(crate) twice: u64,
 }
 
-/// Sends `count` notifications, or as many of them as fill whole calls, to the queue `bench` of a server with [`settings`], and waits until all have a stored result.
+/// Sends `count` notifications, or as many of them as fill whole calls, to the queue `bench` of a server with [`SETTINGS`], and
+/// waits until all have a stored result.
 pub(crate) async fn run(server: &Server, sink: &Sink, form: Form, count: u64) -> Result<Burst> {
     let access = server.access()?;
     let url = queue::create(&access, "bench").await?;
@@ -79,8 +80,7 @@ pub(crate) async fn run(server: &Server, sink: &Sink, form: Form, count: u64) ->
 }
 
 /// Settings with one route whose queue is `bench`; the scaler looks once a second.
-pub(crate) fn settings() -> String {
-    r#"
+pub(crate) const SETTINGS: &str = r#"
 [scaler]
 interval = "1s"
 notifiers_min = 1
@@ -91,9 +91,7 @@ format = { kind = "url" }
 
 [destinations."127.0.0.1"]
 allow_cidrs = ["127.0.0.1/32"]
-"#
-    .to_owned()
-}
+"#;
 
 /// A bare URL of the length that postbacks have.
 pub(crate) fn line(sink: &Sink) -> String {

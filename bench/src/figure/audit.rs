@@ -23,8 +23,8 @@ pub(crate) async fn run(size: Size, part: &str) -> Result<()> {
     let rounds = if size == Size::Full { ROUNDS } else { 3 };
     let forms = [burst::BATCHES, burst::PACKED, burst::SINGLE];
     for form in forms.iter().filter(|form| form.name.starts_with(part)) {
-        let without = Server::fresh(&parent(), "audit-without", &burst::settings())?;
-        let with = Server::fresh(&parent(), "audit-with", &burst::settings())?;
+        let without = Server::fresh(&parent(), "audit-without", burst::SETTINGS)?;
+        let with = Server::fresh(&parent(), "audit-with", burst::SETTINGS)?;
         record_data_events(&with).await?;
         let count = size.of(if form.lines_per_call == 1 {
             40_000

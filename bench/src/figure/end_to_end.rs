@@ -57,7 +57,7 @@ pub(crate) async fn run(size: Size, part: &str) -> Result<()> {
     );
     for row in ROWS.iter().filter(|row| row.form.name.starts_with(part)) {
         // One server each, so that nothing of one is left for the next.
-        let server = Server::fresh(&parent(), "e2e", &burst::settings())?;
+        let server = Server::fresh(&parent(), "e2e", burst::SETTINGS)?;
         let sent = size.of(if row.form.lines_per_call == 1 {
             60_000
         } else {
@@ -70,7 +70,7 @@ pub(crate) async fn run(size: Size, part: &str) -> Result<()> {
         );
     }
     if DRAIN.starts_with(part) {
-        let server = Server::fresh(&parent(), "drain", &burst::settings())?;
+        let server = Server::fresh(&parent(), "drain", burst::SETTINGS)?;
         drain(&server, &sink, size.of(400_000), floor).await?;
     }
     let after = wrk::measure(&format!("http://{}/ok", sink.host), secs)?;

@@ -13,7 +13,7 @@ use tokio::task::LocalSet;
 use super::show;
 use crate::http::Connection;
 use crate::server::{Access, Server, parent};
-use crate::{Size, disk, pace, queue, sign};
+use crate::{Size, burst, disk, pace, queue, sign};
 
 const RATE_PER_SEC: u64 = 200;
 /// Warm connections that take turns, so that one slow answer does not hold up the next send.
@@ -33,7 +33,7 @@ async fn measure(size: Size) -> Result<()> {
     let receiver = listener.local_addr()?;
     let arrivals = Arrivals::default();
     tokio::task::spawn_local(receive(listener, arrivals.clone()));
-    let server = Server::fresh(&parent(), "latency", SETTINGS)?;
+    let server = Server::fresh(&parent(), "latency", burst::SETTINGS)?;
     let access = server.access()?;
     let url = queue::create(&access, "bench").await?;
     let due = send_all(&access, &url, &receiver.to_string(), count, pace).await?;
@@ -67,19 +67,6 @@ async fn measure(size: Size) -> Result<()> {
     );
     Ok(())
 }
-
-const SETTINGS: &str = r#"
-[scaler]
-interval = "1s"
-notifiers_min = 1
-
-[routes.bench]
-queue = "bench"
-format = { kind = "url" }
-
-[destinations."127.0.0.1"]
-allow_cidrs = ["127.0.0.1/32"]
-"#;
 
 /// Open loop: each send has its time; a late one is charged from its time on.
 async fn send_all(

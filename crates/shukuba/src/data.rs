@@ -137,8 +137,7 @@ pub(crate) fn host() -> String {
 pub(crate) fn is_down(app: &App) -> bool {
     let dir = app.data_dir();
     let is_elsewhere = std::env::var_os("SHUKUBA_ENDPOINT").is_some_and(|url| !url.is_empty());
-    let has_data = dir.join("FORMAT").exists();
-    !is_elsewhere && has_data && is_free(&dir)
+    !is_elsewhere && !was_never_served(app) && is_free(&dir)
 }
 
 /// Whether no server has ever had the data directory.

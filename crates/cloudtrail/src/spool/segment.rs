@@ -223,6 +223,15 @@ mod tests {
 
     use super::*;
 
+    fn made(first: u64) -> Segment {
+        let begin = Begin {
+            first,
+            before: Chain::default(),
+        };
+        let disk = SimDisk::new(1, 1 << 20);
+        Segment::create(&disk, Stream::Data, begin, 1 << 18).unwrap()
+    }
+
     #[test]
     fn a_head_is_as_it_is_drawn_and_of_one_stream_only() {
         let begin = Begin {
@@ -256,12 +265,7 @@ mod tests {
 
     #[test]
     fn the_place_before_a_record_is_near_it() {
-        let disk = SimDisk::new(1, 1 << 20);
-        let begin = Begin {
-            first: 10,
-            before: Chain::default(),
-        };
-        let segment = Segment::create(&disk, Stream::Data, begin, 1 << 18).unwrap();
+        let segment = made(10);
         let offset = |number: u64| HEAD_BYTES + (number - 10) * 1000;
         for number in 10..510 {
             segment.mark(number, offset(number));
@@ -278,12 +282,7 @@ mod tests {
 
     #[test]
     fn what_is_behind_a_place_is_cleared_and_counted() {
-        let disk = SimDisk::new(1, 1 << 20);
-        let begin = Begin {
-            first: 1,
-            before: Chain::default(),
-        };
-        let segment = Segment::create(&disk, Stream::Data, begin, 1 << 18).unwrap();
+        let segment = made(1);
         segment.write(100, &[1; 10]).unwrap();
         segment.write(200_000, &[2; 7]).unwrap();
         assert_eq!(segment.clear_from(105).unwrap(), 12);

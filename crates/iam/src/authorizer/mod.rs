@@ -67,28 +67,40 @@ impl Authorizer {
             Beforehand::Refused(reason) => return Some(reason.to_owned()),
             Beforehand::Asked => {}
         }
-        let (arn, resource) = (caller.arn.to_string(), wanted.resource.to_string());
-        let issuer = caller.issuer();
-        let facts = CallFacts::new(ctx, wanted);
-        let request = Request {
-            principal: principal(caller, &arn, &issuer),
-            action,
-            resource: &resource,
-            resource_account: owner(&wanted.resource.account),
-            facts: &facts,
-        };
-        let policies = Policies {
-            resource: wanted.resource_policy,
-            ..of_caller(caller)
-        };
-        let decision = policy::decide(&request, &policies);
-        (!decision.is_allowed()).then(|| decision.reason(action))
+        put(ctx, wanted, |request, policies| {
+            let decision = policy::decide(request, policies);
+            (!decision.is_allowed()).then(|| decision.reason(action))
+        })
     }
 
     fn beforehand(&self, caller: &Caller, action: &str) -> Beforehand {
         // Looked up only where it bears on the action.
         beforehand(caller, action, || self.ground.state().account().billing)
     }
+}
+
+/// Puts to `ask` what `ctx.caller` wants, with all policies that bear on it: to decide, or to explain.
+pub fn put<R>(
+    ctx: &Ctx,
+    wanted: Wanted<'_>,
+    ask: impl FnOnce(&Request<'_>, &Policies<'_>) -> R,
+) -> R {
+    let caller = &*ctx.caller;
+    let (arn, resource) = (caller.arn.to_string(), wanted.resource.to_string());
+    let issuer = caller.issuer();
+    let facts = CallFacts::new(ctx, wanted);
+    let request = Request {
+        principal: principal(caller, &arn, &issuer),
+        action: wanted.action,
+        resource: &resource,
+        resource_account: owner(&wanted.resource.account),
+        facts: &facts,
+    };
+    let policies = Policies {
+        resource: wanted.resource_policy,
+        ..of_caller(caller)
+    };
+    ask(&request, &policies)
 }
 
 /// What holds before any policy is asked.

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use api::{Caller, Ctx, Grants, Principal};
 use base::Arn;
 use iam::Iam;
-use iam::authorizer::facts::CallFacts;
 use iam::authorizer::grants::Compiler;
-use iam::authorizer::{Authorizer, Wanted, of_caller};
+use iam::authorizer::{self, Authorizer, Wanted};
 use iam::engine::{Role, State, User};
-use policy::{Context, Document, Explanation, Policies, Position, Request};
+use policy::{Context, Document, Explanation, Position};
 use serde::Serialize;
 
 use crate::app;
@@ -179,28 +178,10 @@ impl Question {
             principal: principal_arn(&ctx.caller),
             is_allowed: refusal.is_none(),
             reason: refusal.unwrap_or_default(),
-            ..self.explained(&ctx)
+            ..authorizer::put(&ctx, self.wanted(), |request, policies| {
+                told(&policy::explain(request, policies))
+            })
         }
-    }
-
-    /// The statements that matched, by the facts and policies by which the decision was made.
-    fn explained(&self, ctx: &Ctx) -> Answer {
-        let caller = &*ctx.caller;
-        let (arn, resource) = (caller.arn.to_string(), self.resource.to_string());
-        let issuer = principal_arn(caller);
-        let facts = CallFacts::new(ctx, self.wanted());
-        let request = Request {
-            principal: asking(caller, &arn, &issuer),
-            action: &self.action,
-            resource: &resource,
-            resource_account: &self.resource.account,
-            facts: &facts,
-        };
-        let policies = Policies {
-            resource: self.resource_policy.as_deref(),
-            ..of_caller(caller)
-        };
-        told(&policy::explain(&request, &policies))
     }
 }
 
@@ -307,20 +288,6 @@ fn principal_arn(caller: &Caller) -> String {
     match &caller.principal {
         Principal::AssumedRole { role_arn, .. } => role_arn.to_string(),
         _ => caller.arn.to_string(),
-    }
-}
-
-fn asking<'a>(caller: &'a Caller, arn: &'a str, issuer: &'a str) -> policy::Principal<'a> {
-    match &caller.principal {
-        Principal::User { id, .. } => policy::Principal::User { arn, id },
-        Principal::AssumedRole { role_id, .. } => policy::Principal::Session {
-            arn,
-            issuer,
-            issuer_id: role_id,
-        },
-        _ => policy::Principal::Root {
-            account: caller.account.as_str(),
-        },
     }
 }
 

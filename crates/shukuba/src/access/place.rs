@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use iam::engine::account::{BillingIs, SetBilling};
+use iam::engine::account::SetBilling;
 use serde_json::json;
 
 use super::calls::Calls;
@@ -95,6 +95,11 @@ impl Place {
         }
     }
 
+    /// Who answers calls of ours; `None` while no server runs, and of AWS.
+    fn operated(&self) -> Option<&Remote> {
+        self.server().filter(|server| !server.is_aws())
+    }
+
     /// The account's number.
     pub(crate) fn account(&self) -> anyhow::Result<String> {
         match self {
@@ -117,12 +122,9 @@ impl Place {
     /// Whether users may see the bill; `None` where only the console knows, and switches it.
     pub(crate) fn billing(&self) -> anyhow::Result<Option<Switch>> {
         if let Some(inside) = self.inside() {
-            return Ok(Some(match inside.iam().newest().account().billing {
-                BillingIs::Open => Switch::Open,
-                BillingIs::Closed => Switch::Closed,
-            }));
+            return Ok(Some(inside.iam().newest().account().billing.into()));
         }
-        let Some(server) = self.server().filter(|server| !server.is_aws()) else {
+        let Some(server) = self.operated() else {
             return Ok(None);
         };
         let Billing { billing } = server.admin("access-billing", &json!({}))?;
@@ -132,13 +134,9 @@ impl Place {
     /// Opens or closes the bill to users. The console's switch stays as it is.
     pub(crate) fn set_billing(&self, billing: Switch) -> anyhow::Result<()> {
         if let Some(inside) = self.inside() {
-            let is = match billing {
-                Switch::Open => BillingIs::Open,
-                Switch::Closed => BillingIs::Closed,
-            };
-            return Ok(inside.iam().run(SetBilling(is))?);
+            return Ok(inside.iam().run(SetBilling(billing.into()))?);
         }
-        let Some(server) = self.server().filter(|server| !server.is_aws()) else {
+        let Some(server) = self.operated() else {
             return Ok(());
         };
         let _: Billing = server.admin("access-billing-set", &Billing { billing })?;

@@ -7,12 +7,12 @@ use api::Fault;
 use base::Arn;
 use bytes::Bytes;
 use iam::Iam;
-use iam::engine::account::{BillingIs, SetBilling};
+use iam::engine::account::SetBilling;
 use policy::{Document, Kind};
 
 use super::asked::Question;
 use super::idle;
-use crate::answers::access::{Asked, Billing, Idle, Switch};
+use crate::answers::access::{Asked, Billing, Idle};
 use crate::answers::{Answer, failed, read, refuse, write};
 
 /// The policy that a resource has.
@@ -41,20 +41,13 @@ impl Reports<'_> {
     }
 
     pub(crate) fn billing(self) -> Answer {
-        let billing = match self.iam.newest().account().billing {
-            BillingIs::Open => Switch::Open,
-            BillingIs::Closed => Switch::Closed,
-        };
+        let billing = self.iam.newest().account().billing.into();
         write(&Billing { billing })
     }
 
     pub(crate) fn set_billing(self, input: &Bytes) -> Answer {
         let Billing { billing } = read(input)?;
-        let is = match billing {
-            Switch::Open => BillingIs::Open,
-            Switch::Closed => BillingIs::Closed,
-        };
-        let set = self.iam.run(SetBilling(is));
+        let set = self.iam.run(SetBilling(billing.into()));
         set.map_err(|error| failed("the switch cannot be kept", &error))?;
         write(&Billing { billing })
     }

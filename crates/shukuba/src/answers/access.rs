@@ -1,5 +1,6 @@
 //! What is asked of the identities.
 
+use iam::engine::account::BillingIs;
 use serde::{Deserialize, Serialize};
 
 /// Whether users may see the bill where their policies allow it.
@@ -15,6 +16,24 @@ pub(crate) struct Billing {
 pub(crate) enum Switch {
     Open,
     Closed,
+}
+
+impl From<BillingIs> for Switch {
+    fn from(billing: BillingIs) -> Self {
+        match billing {
+            BillingIs::Open => Self::Open,
+            BillingIs::Closed => Self::Closed,
+        }
+    }
+}
+
+impl From<Switch> for BillingIs {
+    fn from(billing: Switch) -> Self {
+        match billing {
+            Switch::Open => Self::Open,
+            Switch::Closed => Self::Closed,
+        }
+    }
 }
 
 /// Whether somebody, or who, may do something.
