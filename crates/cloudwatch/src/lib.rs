@@ -1,0 +1,5 @@
+//! Metrics, alarms, dashboards and their pictures: CloudWatch's interface over tables of the data directory.
+//!
+//! - [`metric`]: what all parts agree on: identities, units, statistics, periods, points, and the port [`metric::Read`]
+
+pub mod metric;

@@ -1,0 +1,1 @@
+//! The watch over hosts: the agent, checks, supervision of processes, and the router of notices to people.
