@@ -3,12 +3,14 @@
 //! - [`time`] has [`Clock`], the only source of time, and [`Timestamp`]
 //! - [`name`] has [`AccountId`], [`Region`], [`Arn`]
 //! - [`id`]: random ids in the forms that AWS and the platform use
+//! - [`setting`]: values of settings, and what is wrong with them
 //! - [`unit`] has [`ByteCount`]
 //! - [`metric`] has [`MetricSink`], where counts go
 
 pub mod id;
 pub mod metric;
 pub mod name;
+pub mod setting;
 pub mod time;
 pub mod unit;
 

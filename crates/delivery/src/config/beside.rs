@@ -9,8 +9,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::Span;
 use super::destination::{Destination, key_of};
-use super::value::Span;
 use super::{Invalid, Problems};
 use crate::destinations::{authority, host_of};
 use crate::format::check_static_header;

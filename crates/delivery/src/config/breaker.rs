@@ -7,8 +7,8 @@ use serde::de::value::MapAccessDeserializer;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Problems;
+use super::Span;
 use super::destination::key_of;
-use super::value::Span;
 
 /// When a breaker opens and how long it waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

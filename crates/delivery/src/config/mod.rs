@@ -44,12 +44,12 @@ pub mod work;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 pub use auth::{Auth, AuthKind};
+pub use base::setting::{Invalid, Problems, Size, Span};
 pub use beside::{Canary, Shadow};
 pub use breaker::{Breaker, BreakerRules, BreakerTable};
 pub use destination::Destination;
@@ -64,7 +64,7 @@ pub use secret::{SecretText, Secrets, SystemSecrets};
 pub use sign::{Sign, SignKind};
 pub use success::{BodyRule, HeaderRule, HeaderTest, Success, SuccessRules};
 pub use transport::Transport;
-pub use value::{Rate, Schedule, Size, Span, Statuses};
+pub use value::{Rate, Schedule, Statuses};
 pub use work::{Notifier, Results, Scaler};
 
 /// What a lease must outlast beyond the longest attempt: the flush and then some (contract 7).
@@ -91,63 +91,6 @@ pub struct Settings {
     pub results: Results,
     /// Where secrets lie: `NAME = "env:VARIABLE"` or `"file:/path"`.
     pub secrets: BTreeMap<String, String>,
-}
-
-/// A setting that cannot be used: which one, what is wrong, what would be right.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{key}: {detail}")]
-pub struct Invalid {
-    /// The key as written in the file, such as `routes.s2s.retry_for`.
-    pub key: String,
-    /// What is wrong and what would be right.
-    pub detail: String,
-}
-
-impl Invalid {
-    /// An invalid setting.
-    #[must_use]
-    pub fn new(key: &str, detail: impl fmt::Display) -> Self {
-        Self {
-            key: key.to_owned(),
-            detail: detail.to_string(),
-        }
-    }
-}
-
-/// What is wrong with settings, gathered.
-#[derive(Clone, Debug, Default)]
-pub struct Problems(Vec<Invalid>);
-
-impl Problems {
-    fn push(&mut self, key: &str, detail: impl fmt::Display) {
-        self.0.push(Invalid::new(key, detail));
-    }
-
-    fn span(&mut self, key: &str, span: Option<Span>, min: Duration, max: Duration) {
-        if let Some(value) = span.filter(|span| span.get() < min || span.get() > max) {
-            let (min, max) = (Span(min), Span(max));
-            self.push(key, format!("{value} is out of range: {min} to {max}"));
-        }
-    }
-
-    fn count(&mut self, key: &str, count: Option<u32>, min: u32, max: u32) {
-        if let Some(value) = count.filter(|count| !(min..=max).contains(count)) {
-            self.push(key, format!("{value} is out of range: {min} to {max}"));
-        }
-    }
-
-    fn size(&mut self, key: &str, size: Option<Size>, max: u64) {
-        if let Some(value) = size.filter(|size| size.0.get() > max) {
-            let max = base::ByteCount::new(max);
-            self.push(key, format!("{value} is out of range: 0B to {max}"));
-        }
-    }
-
-    fn share(&mut self, key: &str, share: f64) {
-        if !(share > 0.0 && share <= 1.0) {
-            self.push(key, format!("{share} is out of range: over 0.0 to 1.0"));
-        }
-    }
 }
 
 impl Settings {

@@ -332,15 +332,6 @@ impl Destination {
     }
 }
 
-impl Problems {
-    /// Adds those of `found` whose key is not in `before`.
-    fn add_new(&mut self, found: Vec<Invalid>, before: &Self) {
-        let is_said = |invalid: &Invalid| before.0.iter().any(|other| other.key == invalid.key);
-        self.0
-            .extend(found.into_iter().filter(|invalid| !is_said(invalid)));
-    }
-}
-
 /// `own` over `under`: headers and parameters one by one, the rest as a whole. Headers without macros stay with those that
 /// cost nothing.
 fn over(own: OfDestination, under: &DestinationRules) -> Read {

@@ -7,9 +7,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Problems;
+use super::Span;
 use super::destination::key_of;
 use super::rules::RetryRules;
-use super::value::{Schedule, Span};
+use super::value::Schedule;
 
 /// `[destinations."host".retry]`: the waits after each failure, by class of the failure: `"never"`, or a list of 1 to 50 spans of 1ms
 /// to 24h. The first is for the first failed attempt, and the last holds for all that come after it, until the route's

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::Span;
 use super::request::RouteRequest;
-use super::value::Span;
 use super::{Problems, Size};
 use crate::masking::Masking;
 

@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::Span;
 use super::destination::{Destination, key_of};
 use super::secret::{self, SecretText, Secrets};
-use super::value::Span;
 use super::{Invalid, Problems};
 use crate::dns::Bounds;
 use crate::sender::http;

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::Span;
 use super::destination::{Destination, key_of};
 use super::success::Success;
-use super::value::{Schedule, Span, Statuses};
+use super::value::{Schedule, Statuses};
 use super::{DestinationRules, FormatKind, Problems, Route, Scaler};
 use crate::format::group_names;
 

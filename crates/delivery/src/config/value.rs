@@ -1,4 +1,4 @@
-//! Values of the settings with their unit: spans, rates, statuses, schedules, texts with secrets.
+//! Values of the settings with their unit: rates, statuses, schedules.
 //!
 //! All are written as text (`"250ms"`, `"60000/min"`, `"200-299"`), so that no number stands without its unit.
 
@@ -6,93 +6,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use base::setting::{NotValue, Span};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-/// A text that is not the value it should be.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not {right}")]
-pub struct NotValue {
-    /// What was given.
-    pub text: String,
-    /// What would be right.
-    pub right: &'static str,
-}
-
-fn refuse(text: &str, right: &'static str) -> NotValue {
-    NotValue {
-        text: text.to_owned(),
-        right,
-    }
-}
-
-/// A span of time: a whole number and `ms`, `s`, `m`, `h` or `d`, such as `250ms`, `30s`, `24h`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Span(pub Duration);
-
-const SPAN: &str = "a span of time such as `250ms`, `30s`, `5m`, `24h` or `7d`";
-
-const SPAN_UNITS: [(&str, u64); 5] = [
-    ("d", 86_400_000),
-    ("h", 3_600_000),
-    ("m", 60_000),
-    ("s", 1_000),
-    ("ms", 1),
-];
-
-impl Span {
-    /// A span of milliseconds.
-    #[must_use]
-    pub const fn millis(millis: u64) -> Self {
-        Self(Duration::from_millis(millis))
-    }
-
-    /// A span of seconds.
-    #[must_use]
-    pub const fn secs(secs: u64) -> Self {
-        Self(Duration::from_secs(secs))
-    }
-
-    /// The span.
-    #[must_use]
-    pub const fn get(self) -> Duration {
-        self.0
-    }
-}
-
-impl FromStr for Span {
-    type Err = NotValue;
-
-    fn from_str(text: &str) -> Result<Self, NotValue> {
-        let trimmed = text.trim();
-        let digits_end = trimmed
-            .find(|c: char| !c.is_ascii_digit())
-            .ok_or_else(|| refuse(text, SPAN))?;
-        let (digits, unit) = trimmed.split_at(digits_end);
-        let count: u64 = digits.parse().map_err(|_| refuse(text, SPAN))?;
-        let factor = SPAN_UNITS
-            .iter()
-            .find(|(name, _)| *name == unit.trim())
-            .map(|(_, factor)| *factor)
-            .ok_or_else(|| refuse(text, SPAN))?;
-        count
-            .checked_mul(factor)
-            .map(Self::millis)
-            .ok_or_else(|| refuse(text, SPAN))
-    }
-}
-
-impl fmt::Display for Span {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let millis = u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX);
-        match SPAN_UNITS
-            .iter()
-            .find(|(_, factor)| millis > 0 && millis.is_multiple_of(*factor))
-        {
-            Some((unit, factor)) => write!(f, "{}{unit}", millis / factor),
-            None => write!(f, "{millis}ms"),
-        }
-    }
-}
 
 /// A rate of sends: a number and `/s`, `/min` or `/h`, such as `1000/s` or `60000/min`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -137,18 +52,23 @@ impl FromStr for Rate {
     type Err = NotValue;
 
     fn from_str(text: &str) -> Result<Self, NotValue> {
-        let (count, unit) = text.split_once('/').ok_or_else(|| refuse(text, RATE))?;
-        let count: u64 = count.trim().parse().map_err(|_| refuse(text, RATE))?;
+        let (count, unit) = text
+            .split_once('/')
+            .ok_or_else(|| NotValue::new(text, RATE))?;
+        let count: u64 = count
+            .trim()
+            .parse()
+            .map_err(|_| NotValue::new(text, RATE))?;
         let per = match unit.trim() {
             "s" | "sec" => RateUnit::Second,
             "m" | "min" => RateUnit::Minute,
             "h" | "hour" => RateUnit::Hour,
-            _ => return Err(refuse(text, RATE)),
+            _ => return Err(NotValue::new(text, RATE)),
         };
         let rate = Self { count, per };
         (count > 0 && rate.per_sec() <= 1_000_000.0)
             .then_some(rate)
-            .ok_or_else(|| refuse(text, RATE))
+            .ok_or_else(|| NotValue::new(text, RATE))
     }
 }
 
@@ -160,34 +80,6 @@ impl fmt::Display for Rate {
             RateUnit::Hour => "h",
         };
         write!(f, "{}/{unit}", self.count)
-    }
-}
-
-/// A number of bytes, such as `64KiB`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Size(pub base::ByteCount);
-
-impl Size {
-    /// The number of bytes.
-    #[must_use]
-    pub fn get(self) -> usize {
-        self.0.as_usize()
-    }
-}
-
-impl FromStr for Size {
-    type Err = NotValue;
-
-    fn from_str(text: &str) -> Result<Self, NotValue> {
-        text.parse()
-            .map(Self)
-            .map_err(|_| refuse(text, "a number of bytes such as `16KiB` or `1MiB`"))
-    }
-}
-
-impl fmt::Display for Size {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
     }
 }
 
@@ -237,11 +129,15 @@ impl FromStr for Statuses {
 
     fn from_str(text: &str) -> Result<Self, NotValue> {
         let (first, last) = text.split_once('-').unwrap_or((text, text));
-        let parse = |part: &str| part.trim().parse().map_err(|_| refuse(text, STATUSES));
+        let parse = |part: &str| {
+            part.trim()
+                .parse()
+                .map_err(|_| NotValue::new(text, STATUSES))
+        };
         let (first, last): (u16, u16) = (parse(first)?, parse(last)?);
         (first <= last && first >= 100 && last <= 599)
             .then_some(Self { first, last })
-            .ok_or_else(|| refuse(text, STATUSES))
+            .ok_or_else(|| NotValue::new(text, STATUSES))
     }
 }
 
@@ -331,23 +227,7 @@ impl<'de> Deserialize<'de> for Schedule {
     }
 }
 
-macro_rules! as_text {
-    ($($name:ty),*) => {$(
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = String::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
-            }
-        }
-    )*};
-}
-
-as_text!(Span, Rate, Size, Statuses);
+base::setting_as_text!(Rate, Statuses);
 
 #[cfg(test)]
 mod tests {
@@ -355,12 +235,6 @@ mod tests {
 
     #[test]
     fn values_go_there_and_back() {
-        for text in ["250ms", "30s", "5m", "24h", "7d", "0ms", "1500ms"] {
-            assert_eq!(
-                text.parse::<Span>().unwrap().to_string(),
-                text.replace("24h", "1d")
-            );
-        }
         for text in ["50/s", "60000/min", "100/h"] {
             assert_eq!(text.parse::<Rate>().unwrap().to_string(), text);
         }
@@ -372,10 +246,6 @@ mod tests {
 
     #[test]
     fn wrong_values_say_what_is_right() {
-        for text in ["", "5", "5 years", "-1s", "1.5s", "99999999999999999999d"] {
-            let error = text.parse::<Span>().unwrap_err().to_string();
-            assert!(error.contains("30s"), "{error}");
-        }
         for text in ["5", "0/s", "5/day", "2000000/s"] {
             assert!(text.parse::<Rate>().is_err(), "{text}");
         }

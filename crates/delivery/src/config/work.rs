@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Problems;
-use super::value::Span;
+use super::Span;
 
 /// `[notifier]`: how a notifier works.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
