@@ -8,12 +8,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::fmt::temporal::DateTimePrinter;
+use serde::{Deserialize, Serialize};
 
 const MILLIS: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
 const SECS: DateTimePrinter = DateTimePrinter::new().precision(Some(0));
 
 /// Milliseconds since 1970-01-01T00:00:00Z, never negative.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
 pub struct Timestamp(u64);
 
 impl Timestamp {
