@@ -20,6 +20,7 @@ mod import;
 mod keep;
 mod keys;
 mod lone;
+mod notices;
 mod output;
 mod place;
 mod postbacks;

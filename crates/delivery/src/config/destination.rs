@@ -30,7 +30,7 @@ use crate::deadline;
 use crate::format::check_static_header;
 use crate::masking::{MASK, Masking};
 use crate::result::EXCERPT_BYTES_MAX;
-use crate::sender::mail;
+use crate::sender::{command, mail};
 
 /// The longest deadline: the longest that a notification is tried.
 const EXPIRES_MAX: Duration = Duration::from_secs(14 * 86_400);
@@ -120,6 +120,9 @@ pub struct Destination {
     pub mail_relay: Option<String>,
     /// Sender's address of mails, such as `Shukuba <noreply@example.com>`. Default none.
     pub mail_from: Option<String>,
+    /// Program of this machine that `command://HOST/` runs, with the body as its standard input: an absolute path. Not in `*`.
+    /// Default none.
+    pub command: Option<String>,
     /// How requests are signed. Default not at all.
     pub sign: Option<Sign>,
     /// How requests are authenticated. Default not at all.
@@ -244,6 +247,7 @@ impl Destination {
             idle_for: self.idle_for.map_or(under.idle_for, Span::get),
             mail_relay,
             mail_from: self.mail_from.clone().or_else(|| under.mail_from.clone()),
+            command: self.command.clone(),
             id_header: self
                 .id_header
                 .as_deref()
@@ -293,6 +297,7 @@ impl Destination {
         self.check_way(name, problems);
         self.check_transport(name, problems);
         self.check_mail(name, problems);
+        self.check_command(name, problems);
         self.retry.check(name, problems);
         if let Some(breaker) = self.breaker {
             breaker.check(name, problems);
@@ -402,6 +407,16 @@ impl Destination {
             && let Err(detail) = mail::check_from(from)
         {
             problems.push(&key_of(name, "mail_from"), detail);
+        }
+    }
+
+    fn check_command(&self, name: &str, problems: &mut Problems) {
+        let Some(path) = &self.command else { return };
+        if name == "*" {
+            let detail = "stands under a name of its own: what `*` gave would run for every name";
+            problems.push(&key_of(name, "command"), detail);
+        } else if let Err(detail) = command::check(path) {
+            problems.push(&key_of(name, "command"), detail);
         }
     }
 

@@ -539,6 +539,14 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "destinations.\"HOST\"",
+        "command",
+        Kind::Text,
+        "",
+        "none",
+        "Program of this machine that `command://HOST/` runs, with the body as its standard input: an absolute path. Not in `*`",
+    ),
+    key(
+        "destinations.\"HOST\"",
         "id_header",
         Kind::Text,
         "",

@@ -76,6 +76,8 @@ pub struct DestinationRules {
     pub mail_relay: Option<SecretText>,
     /// See [`Destination::mail_from`].
     pub mail_from: Option<String>,
+    /// See [`Destination::command`].
+    pub command: Option<String>,
     /// See [`Destination::id_header`]; empty for none.
     pub id_header: Arc<str>,
     /// How connections are made.
@@ -180,6 +182,7 @@ impl Default for DestinationRules {
             idle_for: Duration::from_secs(50),
             mail_relay: None,
             mail_from: None,
+            command: None,
             id_header: Arc::from("x-notification-id"),
             transport: Arc::default(),
             request: None,

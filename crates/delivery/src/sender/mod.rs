@@ -6,6 +6,7 @@
 //! INVARIANT: a scheme has one sender.
 
 pub mod beside;
+pub mod command;
 #[cfg(test)]
 mod contract;
 pub mod http;
@@ -29,8 +30,11 @@ use crate::port::{Attempt, NotSendable, Notification, Request, Sender, Timings, 
 pub type Make = fn(&Tools) -> Arc<dyn Sender>;
 
 /// Every kind with its schemes, one line each.
-pub const SENDERS: &[(&[&str], Make)] =
-    &[(http::SCHEMES, http::sender), (mail::SCHEMES, mail::sender)];
+pub const SENDERS: &[(&[&str], Make)] = &[
+    (http::SCHEMES, http::sender),
+    (mail::SCHEMES, mail::sender),
+    (command::SCHEMES, command::sender),
+];
 
 /// Whether a text begins with a scheme that can be sent, so that it is a URL.
 #[must_use]
@@ -240,7 +244,7 @@ mod tests {
         let mut schemes = senders.schemes().to_vec();
         schemes.sort_unstable();
         schemes.dedup();
-        assert_eq!(schemes, ["http", "https", "mailto"]);
+        assert_eq!(schemes, ["command", "http", "https", "mailto"]);
         assert!(senders.of("ftp").is_none());
         assert!(has_scheme("MAILTO:a@b.example") && !has_scheme("m-1:7") && !has_scheme("http"));
     }

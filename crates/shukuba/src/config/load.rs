@@ -13,6 +13,7 @@ use toml::de::DeTable;
 
 use super::place::{self, Place};
 use super::{Config, Server, reference};
+use crate::notices;
 
 /// Settings and where they came from.
 #[derive(Clone, Debug)]
@@ -165,6 +166,9 @@ fn found(config: &Config) -> Vec<Invalid> {
     found.extend(config.store.problems());
     found.extend(config.s3.problems());
     found.extend(config.trail.problems());
+    found.extend(config.notices.problems().0);
+    found.extend(notices::taken(config.routes.keys(), "routes"));
+    found.extend(notices::taken(config.destinations.keys(), "destinations"));
     found.extend(config.delivery().problems());
     found
 }

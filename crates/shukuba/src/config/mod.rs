@@ -26,6 +26,8 @@ pub(crate) use load::{Loaded, check_sources, load, load_to_read, server_of, wron
 pub(crate) use server::{Server, Store};
 pub(crate) use trail::Trail;
 
+use crate::notices;
+
 /// The whole file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -51,16 +53,22 @@ pub(crate) struct Config {
     pub(crate) scaler: Scaler,
     /// Where results are kept.
     pub(crate) results: Results,
+    /// Who is told of alarms and checks, and how.
+    pub(crate) notices: watch::notice::Settings,
     /// Where secrets lie: `NAME = "env:VARIABLE"` or `"file:/path"`.
     pub(crate) secrets: BTreeMap<String, String>,
 }
 
 impl Config {
-    /// The part that delivery reads.
+    /// The part that delivery reads, with the routes that notices go out by.
     pub(crate) fn delivery(&self) -> Settings {
+        let mut routes = notices::routes(&self.notices);
+        routes.extend(self.routes.clone());
+        let mut destinations = notices::destinations(&self.notices);
+        destinations.extend(self.destinations.clone());
         Settings {
-            routes: self.routes.clone(),
-            destinations: self.destinations.clone(),
+            routes,
+            destinations,
             dns: self.dns.clone(),
             notifier: self.notifier.clone(),
             scaler: self.scaler.clone(),
@@ -71,8 +79,11 @@ impl Config {
 
     /// With the rules of presets filled in.
     pub(crate) fn filled(&self) -> Self {
+        let mut destinations = self.delivery().filled();
+        // Those are made of `notices`, and no file may hold them.
+        destinations.retain(|name, _| !name.starts_with(notices::PREFIX));
         Self {
-            destinations: self.delivery().filled(),
+            destinations,
             ..self.clone()
         }
     }
@@ -83,6 +94,7 @@ impl Config {
         for rules in shown.destinations.values_mut() {
             *rules = rules.shown();
         }
+        shown.notices = shown.notices.shown();
         shown
     }
 

@@ -23,6 +23,8 @@ const SOURCES: &[&str] = &[
     include_str!("../../../delivery/src/config/dns.rs"),
     include_str!("../../../delivery/src/config/beside.rs"),
     include_str!("../../../delivery/src/config/work.rs"),
+    include_str!("../../../watch/src/notice/settings.rs"),
+    include_str!("../../../watch/src/notice/silence.rs"),
 ];
 
 /// A section of the page: the table's head in the file, the type that holds its keys.
@@ -119,6 +121,22 @@ const SECTIONS: &[Section] = &[
     Section {
         head: "results",
         of: "Results",
+    },
+    Section {
+        head: "notices",
+        of: "Settings",
+    },
+    Section {
+        head: "notices.receivers.NAME",
+        of: "Receiver",
+    },
+    Section {
+        head: "[notices.routes]",
+        of: "Routing",
+    },
+    Section {
+        head: "[notices.maintenance]",
+        of: "Maintenance",
     },
 ];
 
@@ -240,6 +258,7 @@ fn field(line: &str) -> Option<(&str, &str)> {
         .strip_prefix("pub(crate) ")
         .or_else(|| line.strip_prefix("pub "))?;
     let (name, kind) = rest.split_once(": ")?;
+    let name = name.strip_prefix("r#").unwrap_or(name);
     Some((name, kind.trim_end_matches(',')))
 }
 
@@ -270,6 +289,7 @@ fn kind_in_words(kind: &str) -> String {
         "SocketAddr" => "address:port",
         "Url" => "URL",
         "IpNet" => "network",
+        "Matcher" => "table of texts",
         _ if kind.starts_with("BTreeMap") => "table of texts",
         _ => "table",
     };

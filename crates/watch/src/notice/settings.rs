@@ -28,7 +28,7 @@ pub struct Settings {
     /// Who is told, by name: 1 to 40 of `a-z`, `0-9` and `-`. An alarm whose action is a topic (`arn:aws:sns:…:ops`) tells the receiver of that name. At most 200.
     pub receivers: BTreeMap<String, Receiver>,
     /// Who is told of what, by labels; an event goes to the receivers of every route that matches, down to one with `last`. At most 200.
-    pub routes: Vec<Route>,
+    pub routes: Vec<Routing>,
     /// Windows in which nobody is told. At most 200.
     pub maintenance: Vec<Maintenance>,
 }
@@ -100,10 +100,9 @@ pub struct Step {
 /// `[[notices.routes]]`: who is told of what.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Route {
+pub struct Routing {
     /// Labels and their patterns, such as `{ Name = "web-*", severity = "!info" }`. Default everything.
-    #[serde(rename = "match")]
-    pub matcher: Matcher,
+    pub r#match: Matcher,
     /// Receivers.
     pub to: Vec<String>,
     /// Whether the routes after it are not looked at where it matches. Default false.
@@ -223,7 +222,7 @@ impl Settings {
         }
         for (index, route) in self.routes.iter().enumerate() {
             let key = format!("notices.routes.{index}");
-            check_matcher(&key, &route.matcher, &mut problems);
+            check_matcher(&key, &route.r#match, &mut problems);
             if route.to.is_empty() && !route.last {
                 problems.push(&key, "names no receiver: give `to`, or `last = true`");
             }
@@ -261,10 +260,28 @@ impl Settings {
         let read = self.maintenance.iter().enumerate();
         read.filter_map(|(index, window)| {
             let key = format!("notices.maintenance.{index}");
-            check_matcher(&key, &window.matcher, problems);
+            check_matcher(&key, &window.r#match, problems);
             window.read(&key, &zone, problems)
         })
         .collect()
+    }
+
+    /// As it may be shown: addresses and keys that are secrets and stand here in clear are hidden.
+    #[must_use]
+    pub fn shown(&self) -> Self {
+        let mut shown = self.clone();
+        for receiver in shown.receivers.values_mut() {
+            let secrets = [
+                &mut receiver.slack,
+                &mut receiver.pagerduty,
+                &mut receiver.webhook,
+            ];
+            let literal = secrets.into_iter().flatten();
+            for text in literal.filter(|text| !text.contains("${")) {
+                "***".clone_into(text);
+            }
+        }
+        shown
     }
 
     /// The receivers that routes give something with these labels.
@@ -276,7 +293,7 @@ impl Settings {
         self.routes
             .iter()
             .filter(move |route| {
-                let takes = !is_over && route.matcher.is_match(labels);
+                let takes = !is_over && route.r#match.is_match(labels);
                 is_over |= takes && route.last;
                 takes
             })

@@ -46,8 +46,7 @@ pub struct Maintenance {
     /// What it is for.
     pub name: String,
     /// Labels and their patterns, such as `{ Name = "db-*" }`. Default everything.
-    #[serde(rename = "match")]
-    pub matcher: Matcher,
+    pub r#match: Matcher,
     /// The days on which it begins, `mon` to `sun`. Default every day.
     pub days: Vec<String>,
     /// When it begins, such as `02:00`, in `time_zone`.
@@ -104,7 +103,7 @@ impl Maintenance {
             }
         };
         Some(Window {
-            matcher: self.matcher.clone(),
+            matcher: self.r#match.clone(),
             when: when?,
         })
     }
