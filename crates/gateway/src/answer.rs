@@ -14,6 +14,7 @@ use wire::{DecodeError, ErrorForm, Problem, Protocol};
 
 use crate::peers::Peer;
 use crate::rest::Streamed;
+use crate::route;
 
 /// What goes back.
 pub(crate) type Answer = Response<Body>;
@@ -92,12 +93,24 @@ impl Tongue {
 
 /// A successful answer.
 pub(crate) fn success(protocol: Protocol, request_id: RequestId, body: Bytes) -> Answer {
-    with_body(
-        StatusCode::OK,
-        HeaderValue::from_static(protocol.response_type()),
-        request_id,
-        body,
-    )
+    let is_empty = body.is_empty();
+    let kind = HeaderValue::from_static(protocol.response_type());
+    let mut answer = with_body(StatusCode::OK, kind, request_id, body);
+    name_protocol(&mut answer, protocol);
+    if protocol == Protocol::RpcV2Cbor && is_empty {
+        answer.headers_mut().remove(header::CONTENT_TYPE);
+    }
+    answer
+}
+
+/// Says in which protocol the answer is, where the protocol wants that said.
+///
+/// Source: Smithy RPC v2 CBOR protocol, "Responses".
+fn name_protocol(answer: &mut Answer, protocol: Protocol) {
+    if protocol == Protocol::RpcV2Cbor {
+        let name = HeaderValue::from_static(route::RPC_V2_CBOR);
+        answer.headers_mut().insert(route::SMITHY_PROTOCOL, name);
+    }
 }
 
 /// A fault in the caller's protocol.
@@ -123,6 +136,7 @@ pub(crate) fn fault(tongue: Tongue, request_id: RequestId, fault: &Fault) -> Ans
         request_id,
         wire::encode_error(tongue.protocol, &form).into(),
     );
+    name_protocol(&mut answer, tongue.protocol);
     let is_told_twice = tongue.protocol != Protocol::Query
         && tongue.facts.is_some_and(|facts| facts.is_query_compatible);
     if is_told_twice && let Ok(value) = HeaderValue::from_str(&form.query_error_header()) {

@@ -22,11 +22,17 @@ pub(crate) fn call(
     proven: &Proven<'_>,
 ) -> Result<Box<dyn Call>, Fault> {
     let decoded = match (route, proven.service) {
-        (Route::Json { operation, .. }, Some(service)) => service
-            .decode(operation, protocol, &whole_json(head, &proven.body.bytes))
-            .ok_or_else(|| unknown_operation(operation))?,
+        (Route::Rpc { operation, .. }, Some(service)) => {
+            let body = match protocol {
+                Protocol::RpcV2Cbor => Cow::Borrowed(&proven.body.bytes[..]),
+                _ => whole_json(head, &proven.body.bytes),
+            };
+            service
+                .decode(operation, protocol, &body)
+                .ok_or_else(|| unknown_operation(operation))?
+        }
         (
-            Route::Json {
+            Route::Rpc {
                 target, operation, ..
             },
             None,

@@ -148,6 +148,7 @@ impl Door {
         };
         let answered = match route {
             _ if !route::names_host(&head) => Err(unnamed_host()),
+            _ if route::is_twofold(&head) => Err(twofold()),
             Route::Health => Ok(self.health(&visit)),
             Route::Metrics => self.metrics(&visit),
             Route::Page { path } => self.show_page(&visit, path, body).await,
@@ -170,7 +171,7 @@ impl Door {
             .and_then(|name| self.service_with(|service| service.facts().name == name))
             .map(|service| (service.facts(), service.operation_at(head.uri.path())));
         match service {
-            Some((facts, Some(operation))) => Route::Json {
+            Some((facts, Some(operation))) => Route::Rpc {
                 target: facts.json_target.unwrap_or_default(),
                 operation,
                 protocol: facts.json_protocol,
@@ -434,6 +435,14 @@ fn unnamed_host() -> Fault {
         "MalformedHttpRequestException",
         400,
         "a request has one Host header, with a host and its port",
+    )
+}
+
+fn twofold() -> Fault {
+    answer::front(
+        "MalformedHttpRequestException",
+        400,
+        "a request has smithy-protocol or x-amz-target, not both",
     )
 }
 

@@ -18,6 +18,7 @@ pub static FACTS: ServiceFacts = ServiceFacts {
     name: "access-analyzer",
     json_target: Some("AccessAnalyzer"),
     json_protocol: Protocol::Json11,
+    rpc_service: None,
     query_version: None,
     xml_namespace: "",
     error_namespace: "com.amazonaws.accessanalyzer",

@@ -2,6 +2,7 @@
 //!
 //! These functions are generic only in the shape; the codecs behind them are not.
 
+use crate::cbor::{CborSink, CborSource};
 use crate::error::{DecodeError, Problem};
 use crate::json::{JsonSink, JsonSource, MaskedSink};
 use crate::protocol::Protocol;
@@ -30,6 +31,7 @@ pub fn decode_request<S: Shape>(protocol: Protocol, body: &[u8]) -> Result<S, De
     match protocol {
         Protocol::Json10 | Protocol::Json11 => decode_json(body),
         Protocol::Query => S::read(&mut QuerySource::new(body)?),
+        Protocol::RpcV2Cbor => decode_cbor(body),
         _ => Err(DecodeError::new(
             String::new(),
             Problem::NoCodec { protocol },
@@ -37,13 +39,14 @@ pub fn decode_request<S: Shape>(protocol: Protocol, body: &[u8]) -> Result<S, De
     }
 }
 
-/// Reads the body of a successful answer; JSON only, since our own clients speak JSON.
+/// Reads the body of a successful answer; JSON and CBOR only, since our own clients read no XML.
 ///
 /// # Errors
 /// As [`decode_request`].
 pub fn decode_response<S: Shape>(protocol: Protocol, body: &[u8]) -> Result<S, DecodeError> {
     match protocol {
         Protocol::Json10 | Protocol::Json11 => decode_json(body),
+        Protocol::RpcV2Cbor => decode_cbor(body),
         _ => Err(DecodeError::new(
             String::new(),
             Problem::NoCodec { protocol },
@@ -58,6 +61,16 @@ fn decode_json<S: Shape>(body: &[u8]) -> Result<S, DecodeError> {
     Ok(shape)
 }
 
+fn decode_cbor<S: Shape>(body: &[u8]) -> Result<S, DecodeError> {
+    let mut source = CborSource::new(if body.is_empty() { EMPTY_MAP } else { body });
+    let shape = S::read(&mut source)?;
+    source.end()?;
+    Ok(shape)
+}
+
+/// A map without entries in CBOR.
+const EMPTY_MAP: &[u8] = &[0xa0];
+
 /// Writes a request's body. Protocols without a codec write JSON.
 #[must_use]
 pub fn encode_request<S: Shape>(protocol: Protocol, shape: &S, envelope: &Envelope<'_>) -> Vec<u8> {
@@ -67,11 +80,13 @@ pub fn encode_request<S: Shape>(protocol: Protocol, shape: &S, envelope: &Envelo
             shape.write(&mut sink);
             sink.into_bytes()
         }
+        Protocol::RpcV2Cbor => encode_cbor(shape),
         _ => encode_json(shape),
     }
 }
 
-/// Writes the body of a successful answer. Protocols without a codec write JSON.
+/// Writes the body of a successful answer; CBOR has none for an operation without an output. Protocols without a codec
+/// write JSON.
 #[must_use]
 pub fn encode_response<S: Shape>(
     protocol: Protocol,
@@ -84,6 +99,8 @@ pub fn encode_response<S: Shape>(
             shape.write(&mut sink);
             sink.into_answer(envelope)
         }
+        Protocol::RpcV2Cbor if !S::SCHEMA.is_output() => Vec::new(),
+        Protocol::RpcV2Cbor => encode_cbor(shape),
         _ => encode_json(shape),
     }
 }
@@ -93,6 +110,12 @@ const ANSWER_BYTES: usize = 1024;
 
 fn encode_json<S: Shape>(shape: &S) -> Vec<u8> {
     let mut sink = JsonSink::new(ANSWER_BYTES);
+    shape.write(&mut sink);
+    sink.into_bytes()
+}
+
+fn encode_cbor<S: Shape>(shape: &S) -> Vec<u8> {
+    let mut sink = CborSink::new(ANSWER_BYTES);
     shape.write(&mut sink);
     sink.into_bytes()
 }

@@ -126,6 +126,18 @@ pub(crate) fn read_double(text: &str) -> Option<f64> {
     }
 }
 
+/// A number without a fraction as a whole one; `None` where it has one, an error where it is too large to be exact.
+pub(crate) fn whole(number: f64) -> Option<Result<i64, ()>> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "within 2^53, where every whole number is exact"
+    )]
+    let exact = (number.abs() <= 9_007_199_254_740_992.0)
+        .then_some(number as i64)
+        .ok_or(());
+    (number.fract() == 0.0).then_some(exact)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,7 +15,7 @@ pub enum Protocol {
     RestJson,
     /// REST with XML bodies. No codec yet.
     RestXml,
-    /// Smithy RPC v2 with CBOR bodies. No codec yet.
+    /// Smithy RPC v2 with CBOR bodies: `POST /service/SERVICE/operation/OPERATION`, `smithy-protocol: rpc-v2-cbor`.
     RpcV2Cbor,
 }
 

@@ -38,6 +38,7 @@ pub static FACTS: ServiceFacts = ServiceFacts {
     name: "cloudtrail",
     json_target: Some("com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101"),
     json_protocol: Protocol::Json11,
+    rpc_service: None,
     query_version: None,
     xml_namespace: "",
     error_namespace: "com.amazonaws.cloudtrail.v20131101",

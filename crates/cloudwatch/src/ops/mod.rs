@@ -14,6 +14,7 @@ pub static FACTS: ServiceFacts = ServiceFacts {
     name: "monitoring",
     json_target: Some("GraniteServiceVersion20100801"),
     json_protocol: Protocol::Json10,
+    rpc_service: Some("GraniteServiceVersion20100801"),
     query_version: Some("2010-08-01"),
     xml_namespace: "http://monitoring.amazonaws.com/doc/2010-08-01/",
     error_namespace: "com.amazonaws.cloudwatch",

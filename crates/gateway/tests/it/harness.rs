@@ -47,16 +47,16 @@ pub(crate) struct Toy {
 #[shape(name = "ToyRequest")]
 pub(crate) struct Input {
     #[shape(required)]
-    queue_url: String,
+    pub(crate) queue_url: String,
     #[shape(sensitive)]
-    message_body: Option<String>,
+    pub(crate) message_body: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Shape)]
 #[shape(name = "ToyResult")]
 pub(crate) struct Output {
-    message_body: Option<String>,
-    queue_url: Option<String>,
+    pub(crate) message_body: Option<String>,
+    pub(crate) queue_url: Option<String>,
 }
 
 macro_rules! operation {
@@ -163,6 +163,7 @@ static OTHER: ServiceFacts = ServiceFacts {
     name: "iam",
     json_target: Some("com.example.Trail_20131101"),
     json_protocol: Protocol::Json11,
+    rpc_service: None,
     query_version: Some("2010-05-08"),
     xml_namespace: "https://iam.amazonaws.com/doc/2010-05-08/",
     error_namespace: "com.example.trail",
@@ -304,7 +305,7 @@ impl House {
         method: &str,
         path: &str,
         headers: &[(&str, &str)],
-        body: &str,
+        body: impl AsRef<[u8]>,
     ) -> Vec<u8> {
         self.signed_by(&self.key, service, method, path, headers, body)
     }
@@ -316,7 +317,7 @@ impl House {
         method: &str,
         target: &str,
         headers: &[(&str, &str)],
-        body: &str,
+        body: impl AsRef<[u8]>,
     ) -> Vec<u8> {
         let mut map = HeaderMap::new();
         map.insert(
@@ -340,7 +341,7 @@ impl House {
             signer.path = PathStyle::OBJECT;
         }
         signer
-            .sign(method, path, query, &mut map, body.as_bytes(), NOW)
+            .sign(method, path, query, &mut map, body.as_ref(), NOW)
             .unwrap();
         raw(method, target, &map, body)
     }
@@ -357,7 +358,13 @@ impl House {
 }
 
 /// A request as bytes.
-pub(crate) fn raw(method: &str, target: &str, headers: &HeaderMap, body: &str) -> Vec<u8> {
+pub(crate) fn raw(
+    method: &str,
+    target: &str,
+    headers: &HeaderMap,
+    body: impl AsRef<[u8]>,
+) -> Vec<u8> {
+    let body = body.as_ref();
     let mut bytes = format!("{method} {target} HTTP/1.1\r\n").into_bytes();
     for (name, value) in headers {
         bytes.extend_from_slice(name.as_str().as_bytes());
@@ -369,7 +376,7 @@ pub(crate) fn raw(method: &str, target: &str, headers: &HeaderMap, body: &str) -
         bytes.extend_from_slice(format!("content-length: {}\r\n", body.len()).as_bytes());
     }
     bytes.extend_from_slice(b"\r\n");
-    bytes.extend_from_slice(body.as_bytes());
+    bytes.extend_from_slice(body);
     bytes
 }
 
@@ -384,7 +391,9 @@ pub(crate) struct Client<T> {
 pub(crate) struct Got {
     pub(crate) status: u16,
     pub(crate) headers: BTreeMap<String, String>,
+    /// The body; what is not UTF-8 in it is replaced.
     pub(crate) body: String,
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
@@ -440,12 +449,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
             }
         }
         let rest = self.buffer.split_off(head_bytes + body_bytes);
-        let body = String::from_utf8(self.buffer.split_off(head_bytes)).unwrap();
+        let bytes = self.buffer.split_off(head_bytes);
+        let body = String::from_utf8_lossy(&bytes).into_owned();
         self.buffer = rest;
         Some(Got {
             status,
             headers,
             body,
+            bytes,
         })
     }
 

@@ -11,6 +11,7 @@
 extern crate shukuba_gateway as gateway;
 
 mod bounds;
+mod cbor;
 mod harness;
 mod mirror;
 mod protocols;

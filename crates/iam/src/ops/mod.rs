@@ -56,6 +56,7 @@ pub static FACTS: ServiceFacts = ServiceFacts {
     name: "iam",
     json_target: None,
     json_protocol: Protocol::Json11,
+    rpc_service: None,
     query_version: Some("2010-05-08"),
     xml_namespace: "https://iam.amazonaws.com/doc/2010-05-08/",
     error_namespace: "com.amazonaws.iam",

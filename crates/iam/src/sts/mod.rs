@@ -29,6 +29,7 @@ pub static FACTS: ServiceFacts = ServiceFacts {
     name: "sts",
     json_target: None,
     json_protocol: Protocol::Json11,
+    rpc_service: None,
     query_version: Some("2011-06-15"),
     xml_namespace: "https://sts.amazonaws.com/doc/2011-06-15/",
     error_namespace: "com.amazonaws.sts",

@@ -56,6 +56,7 @@ pub static FACTS: ServiceFacts = ServiceFacts {
     name: "sqs",
     json_target: Some("AmazonSQS"),
     json_protocol: Protocol::Json10,
+    rpc_service: None,
     query_version: Some("2012-11-05"),
     xml_namespace: "http://queue.amazonaws.com/doc/2012-11-05/",
     error_namespace: "com.amazonaws.sqs",

@@ -175,11 +175,11 @@ fn an_error_says_where_what_and_what_would_be_right() {
         not_utf8.unwrap_err().to_string(),
         "the document is not UTF-8"
     );
-    let other = decode_request::<Everything>(Protocol::RpcV2Cbor, b"").unwrap_err();
+    let other = decode_request::<Everything>(Protocol::RestXml, b"").unwrap_err();
     assert_eq!(
         other.problem(),
         &Problem::NoCodec {
-            protocol: Protocol::RpcV2Cbor
+            protocol: Protocol::RestXml
         }
     );
 }
