@@ -46,7 +46,7 @@ pub(crate) fn call(
             );
             let action = query_action(service.facts().query_version, &form)?;
             service
-                .decode(&action, Protocol::Query, &form)
+                .decode(&action, protocol, &form)
                 .ok_or_else(|| invalid_action(&action))?
         }
         (Route::Query, None) => {

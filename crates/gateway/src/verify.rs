@@ -16,7 +16,7 @@ use crate::body::{self, Trouble};
 use crate::door::{Door, Visit, asks_first};
 use crate::form;
 use crate::route::Route;
-use crate::told::Told;
+use crate::told::{Told, signed_for};
 
 /// What a request says of who sent it, and proves only with its body.
 enum Claimed<'v, 'a> {
@@ -101,8 +101,12 @@ impl Door {
         tongue: &mut Tongue,
         route: Route<'_>,
     ) -> Result<Claimed<'v, 'a>, Fault> {
-        if matches!(route, Route::Rpc { .. }) {
-            tongue.facts = self.service_of(route, "").map(|found| found.facts());
+        match route {
+            Route::Rpc { .. } => {
+                tongue.facts = self.service_of(route, "").map(|found| found.facts());
+            }
+            Route::Query => tongue.protocol = self.query_protocol(visit.head),
+            _ => {}
         }
         let protocol = tongue.protocol;
         let refused = |refusal| answer::refused(protocol, &refusal);
@@ -148,6 +152,12 @@ impl Door {
         }
     }
 
+    /// The query form of the service that a form claims to be signed for; whether it is, is proven later.
+    fn query_protocol(&self, head: &Parts) -> Protocol {
+        let named = signed_for(head).and_then(|name| self.service_of(Route::Query, name));
+        named.map_or(Protocol::Query, |service| service.facts().query_protocol)
+    }
+
     /// Whether an unsigned request may be for something that is open to all.
     fn is_open(&self, route: Route<'_>) -> bool {
         let found = match route {
@@ -182,6 +192,9 @@ impl Door {
         };
         let service = service.ok_or_else(|| answer::refused(tongue.protocol, &Refusal::Missing))?;
         tongue.facts = Some(service.facts());
+        if route == Route::Query {
+            tongue.protocol = service.facts().query_protocol;
+        }
         Ok(Proven {
             caller: Arc::clone(&self.nobody),
             body,
@@ -248,6 +261,7 @@ mod tests {
             json_protocol: Protocol::Json11,
             rpc_service: None,
             query_version: None,
+            query_protocol: Protocol::Query,
             xml_namespace: "",
             error_namespace: "",
             is_query_compatible: false,

@@ -6,7 +6,7 @@ use crate::cbor::{CborSink, CborSource};
 use crate::error::{DecodeError, Problem};
 use crate::json::{JsonSink, JsonSource, MaskedSink};
 use crate::protocol::Protocol;
-use crate::query::{QuerySink, QuerySource};
+use crate::query::{QuerySink, QuerySource, Style};
 use crate::shape::Shape;
 use crate::xml::XmlSink;
 
@@ -30,7 +30,8 @@ pub struct Envelope<'a> {
 pub fn decode_request<S: Shape>(protocol: Protocol, body: &[u8]) -> Result<S, DecodeError> {
     match protocol {
         Protocol::Json10 | Protocol::Json11 => decode_json(body),
-        Protocol::Query => S::read(&mut QuerySource::new(body)?),
+        Protocol::Query => S::read(&mut QuerySource::new(Style::Aws, body)?),
+        Protocol::Ec2Query => S::read(&mut QuerySource::new(Style::Ec2, body)?),
         Protocol::RpcV2Cbor => decode_cbor(body),
         _ => Err(DecodeError::new(
             String::new(),
@@ -75,11 +76,8 @@ const EMPTY_MAP: &[u8] = &[0xa0];
 #[must_use]
 pub fn encode_request<S: Shape>(protocol: Protocol, shape: &S, envelope: &Envelope<'_>) -> Vec<u8> {
     match protocol {
-        Protocol::Query => {
-            let mut sink = QuerySink::new(envelope.operation, envelope.version);
-            shape.write(&mut sink);
-            sink.into_bytes()
-        }
+        Protocol::Query => encode_form(Style::Aws, shape, envelope),
+        Protocol::Ec2Query => encode_form(Style::Ec2, shape, envelope),
         Protocol::RpcV2Cbor => encode_cbor(shape),
         _ => encode_json(shape),
     }
@@ -94,15 +92,24 @@ pub fn encode_response<S: Shape>(
     envelope: &Envelope<'_>,
 ) -> Vec<u8> {
     match protocol {
-        Protocol::Query => {
-            let mut sink = XmlSink::answer(envelope, S::SCHEMA.is_output());
-            shape.write(&mut sink);
-            sink.into_answer(envelope)
-        }
+        Protocol::Query => encode_xml(Style::Aws, shape, envelope),
+        Protocol::Ec2Query => encode_xml(Style::Ec2, shape, envelope),
         Protocol::RpcV2Cbor if !S::SCHEMA.is_output() => Vec::new(),
         Protocol::RpcV2Cbor => encode_cbor(shape),
         _ => encode_json(shape),
     }
+}
+
+fn encode_form<S: Shape>(style: Style, shape: &S, envelope: &Envelope<'_>) -> Vec<u8> {
+    let mut sink = QuerySink::new(style, envelope.operation, envelope.version);
+    shape.write(&mut sink);
+    sink.into_bytes()
+}
+
+fn encode_xml<S: Shape>(style: Style, shape: &S, envelope: &Envelope<'_>) -> Vec<u8> {
+    let mut sink = XmlSink::answer(style, envelope, S::SCHEMA.is_output());
+    shape.write(&mut sink);
+    sink.into_answer(envelope)
 }
 
 /// Bytes that an answer mostly fits into, chosen so that a batch of ten grows it at most once or twice.

@@ -166,12 +166,13 @@ impl ErrorForm<'_> {
 
 /// The body of an answer that carries a fault.
 ///
-/// JSON and CBOR: `{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"…"}`; query: `<ErrorResponse>`. Protocols
-/// without a codec get JSON.
+/// JSON and CBOR: `{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"…"}`; query: `<ErrorResponse>`; EC2:
+/// `<Response>`. Protocols without a codec get JSON.
 #[must_use]
 pub fn encode_error(protocol: Protocol, form: &ErrorForm<'_>) -> Vec<u8> {
     match protocol {
         Protocol::Query => query_error(form),
+        Protocol::Ec2Query => ec2_error(form),
         Protocol::RpcV2Cbor => {
             let mut sink = CborSink::new(128 + form.message.len());
             named_error(form, &mut sink);
@@ -213,5 +214,18 @@ fn query_error(form: &ErrorForm<'_>) -> Vec<u8> {
     out.extend_from_slice(b"<Detail/></Error>");
     xml::element("RequestId", form.request_id, &mut out);
     out.extend_from_slice(b"</ErrorResponse>");
+    out
+}
+
+/// Source: EC2 API Reference, "Error codes", "Example error response".
+fn ec2_error(form: &ErrorForm<'_>) -> Vec<u8> {
+    let mut out = Vec::with_capacity(256 + form.message.len());
+    out.extend_from_slice(xml::EC2_PROLOGUE);
+    out.extend_from_slice(b"<Response><Errors><Error>");
+    xml::element("Code", form.query_code, &mut out);
+    xml::element("Message", form.message, &mut out);
+    out.extend_from_slice(b"</Error></Errors>");
+    xml::element("RequestID", form.request_id, &mut out);
+    out.extend_from_slice(b"</Response>");
     out
 }

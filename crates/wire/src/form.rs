@@ -52,7 +52,7 @@ fn epoch_seconds(at: Timestamp) -> String {
     format!("{secs}.{millis:03}")
 }
 
-/// Whole seconds are written without a fraction, as IAM, STS and EC2 do.
+/// Whole seconds are written without a fraction, as IAM and STS do.
 fn iso_8601(at: Timestamp) -> String {
     let text = at.rfc3339();
     match text.strip_suffix(".000Z") {

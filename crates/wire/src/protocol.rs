@@ -9,7 +9,7 @@ pub enum Protocol {
     Json11,
     /// AWS query: a form with `Action`, answers in XML.
     Query,
-    /// EC2's variant of query. No codec yet.
+    /// EC2's variant of query: lists without names for their items, answers without a result; see [`crate::query`].
     Ec2Query,
     /// REST with JSON bodies. No codec yet.
     RestJson,

@@ -40,6 +40,7 @@ pub static FACTS: ServiceFacts = ServiceFacts {
     json_protocol: Protocol::Json11,
     rpc_service: None,
     query_version: None,
+    query_protocol: Protocol::Query,
     xml_namespace: "",
     error_namespace: "com.amazonaws.cloudtrail.v20131101",
     is_query_compatible: false,

@@ -16,6 +16,7 @@ pub static FACTS: ServiceFacts = ServiceFacts {
     json_protocol: Protocol::Json10,
     rpc_service: Some("GraniteServiceVersion20100801"),
     query_version: Some("2010-08-01"),
+    query_protocol: Protocol::Query,
     xml_namespace: "http://monitoring.amazonaws.com/doc/2010-08-01/",
     error_namespace: "com.amazonaws.cloudwatch",
     is_query_compatible: true,

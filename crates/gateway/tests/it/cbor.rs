@@ -25,6 +25,7 @@ fn send(body: &str) -> Vec<u8> {
     let input = Input {
         queue_url: "q".to_owned(),
         message_body: Some(body.to_owned()),
+        tags: Vec::new(),
     };
     let envelope = Envelope {
         operation: "",
@@ -61,6 +62,7 @@ async fn a_signed_call_is_answered_in_cbor() {
     let expected = Output {
         message_body: Some("hello".to_owned()),
         queue_url: Some("q".to_owned()),
+        tags: Vec::new(),
     };
     assert_eq!(
         decode_response(Protocol::RpcV2Cbor, &got.bytes),

@@ -50,6 +50,8 @@ pub(crate) struct Input {
     pub(crate) queue_url: String,
     #[shape(sensitive)]
     pub(crate) message_body: Option<String>,
+    #[shape(query = "tag")]
+    pub(crate) tags: Vec<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Shape)]
@@ -57,6 +59,8 @@ pub(crate) struct Input {
 pub(crate) struct Output {
     pub(crate) message_body: Option<String>,
     pub(crate) queue_url: Option<String>,
+    #[shape(query = "tagSet")]
+    pub(crate) tags: Vec<String>,
 }
 
 macro_rules! operation {
@@ -96,7 +100,8 @@ macro_rules! operation {
 
 operation!(SendMessage, |_toy, input| Ok(Output {
     message_body: input.message_body,
-    queue_url: Some(input.queue_url)
+    queue_url: Some(input.queue_url),
+    tags: input.tags,
 }));
 operation!(GetQueueUrl, |_toy, input| {
     drop(input);
@@ -112,6 +117,7 @@ operation!(ReceiveMessage, |toy, input| {
     Ok(Output {
         message_body: Some("done".to_owned()),
         queue_url: Some(input.queue_url),
+        tags: Vec::new(),
     })
 });
 operation!(PurgeQueue, |_toy, input| panic!(
@@ -122,7 +128,7 @@ operation!(ListQueues, |_toy, input| {
     drop(input);
     Ok(Output {
         message_body: Some("x".repeat(32 << 20)),
-        queue_url: None,
+        ..Output::default()
     })
 });
 
@@ -165,11 +171,25 @@ static OTHER: ServiceFacts = ServiceFacts {
     json_protocol: Protocol::Json11,
     rpc_service: None,
     query_version: Some("2010-05-08"),
+    query_protocol: Protocol::Query,
     xml_namespace: "https://iam.amazonaws.com/doc/2010-05-08/",
     error_namespace: "com.example.trail",
     is_query_compatible: false,
     query_url_member: None,
     is_global: true,
+};
+
+/// A service with EC2's query form.
+static MACHINES: ServiceFacts = ServiceFacts {
+    name: "ec2",
+    json_target: None,
+    rpc_service: None,
+    query_version: Some("2016-11-15"),
+    query_protocol: Protocol::Ec2Query,
+    xml_namespace: "http://ec2.amazonaws.com/doc/2016-11-15/",
+    error_namespace: "com.amazonaws.ec2",
+    is_global: false,
+    ..OTHER
 };
 
 /// What a key is for.
@@ -234,6 +254,8 @@ impl House {
         let mut parts = setup::parts(service, Arc::clone(&iam), admin, clock, region, limits);
         parts.rest.push(Arc::new(Mirror));
         parts.services.push(other);
+        let machines = Catalogue::new(&MACHINES, Arc::clone(&toy), OPERATIONS);
+        parts.services.push(Arc::new(machines));
         let kept = Arc::new(Kept::over(Arc::clone(&parts.recorder)));
         parts.recorder = kept.clone();
         let door = Door::new(parts);

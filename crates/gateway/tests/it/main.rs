@@ -12,6 +12,7 @@ extern crate shukuba_gateway as gateway;
 
 mod bounds;
 mod cbor;
+mod ec2;
 mod harness;
 mod mirror;
 mod protocols;

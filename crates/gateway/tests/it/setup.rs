@@ -19,6 +19,7 @@ pub(crate) static FACTS: ServiceFacts = ServiceFacts {
     json_protocol: Protocol::Json10,
     rpc_service: Some("AmazonSQS"),
     query_version: Some("2012-11-05"),
+    query_protocol: Protocol::Query,
     xml_namespace: "http://queue.amazonaws.com/doc/2012-11-05/",
     error_namespace: "com.amazonaws.sqs",
     is_query_compatible: true,

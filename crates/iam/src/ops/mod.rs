@@ -58,6 +58,7 @@ pub static FACTS: ServiceFacts = ServiceFacts {
     json_protocol: Protocol::Json11,
     rpc_service: None,
     query_version: Some("2010-05-08"),
+    query_protocol: Protocol::Query,
     xml_namespace: "https://iam.amazonaws.com/doc/2010-05-08/",
     error_namespace: "com.amazonaws.iam",
     is_query_compatible: false,

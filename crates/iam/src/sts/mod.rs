@@ -31,6 +31,7 @@ pub static FACTS: ServiceFacts = ServiceFacts {
     json_protocol: Protocol::Json11,
     rpc_service: None,
     query_version: Some("2011-06-15"),
+    query_protocol: Protocol::Query,
     xml_namespace: "https://sts.amazonaws.com/doc/2011-06-15/",
     error_namespace: "com.amazonaws.sts",
     is_query_compatible: false,

@@ -58,6 +58,7 @@ pub static FACTS: ServiceFacts = ServiceFacts {
     json_protocol: Protocol::Json10,
     rpc_service: None,
     query_version: Some("2012-11-05"),
+    query_protocol: Protocol::Query,
     xml_namespace: "http://queue.amazonaws.com/doc/2012-11-05/",
     error_namespace: "com.amazonaws.sqs",
     is_query_compatible: true,

@@ -12,7 +12,12 @@ const ENVELOPE: Envelope<'_> = Envelope {
     request_id: "r",
 };
 
-const PROTOCOLS: [Protocol; 3] = [Protocol::Json10, Protocol::Query, Protocol::RpcV2Cbor];
+const PROTOCOLS: [Protocol; 4] = [
+    Protocol::Json10,
+    Protocol::Query,
+    Protocol::Ec2Query,
+    Protocol::RpcV2Cbor,
+];
 
 /// Any characters, escapes and surrogate pairs among them; short, so that many cases are tried.
 fn text() -> impl Strategy<Value = String> {
@@ -100,7 +105,8 @@ proptest! {
 
     #[test]
     fn xml_that_is_written_is_well_formed(shape in everything()) {
-        let xml = encode_response(Protocol::Query, &shape, &ENVELOPE);
+        for protocol in [Protocol::Query, Protocol::Ec2Query] {
+        let xml = encode_response(protocol, &shape, &ENVELOPE);
         let mut reader = quick_xml::Reader::from_reader(&xml[..]);
         loop {
             match reader.read_event() {
@@ -108,6 +114,7 @@ proptest! {
                 Ok(_) => {}
                 Err(error) => prop_assert!(false, "{}", error),
             }
+        }
         }
     }
 

@@ -10,6 +10,7 @@
 extern crate shukuba_wire as wire;
 
 mod cbor;
+mod ec2;
 mod errors;
 mod golden;
 mod hostile;
