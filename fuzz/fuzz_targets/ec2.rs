@@ -17,9 +17,6 @@ fuzz_target!(|body: &[u8]| {
     };
     let written = wire::encode_request(Protocol::Ec2Query, &read, &envelope);
     let again = wire::decode_request::<Everything>(Protocol::Ec2Query, &written);
-    // As text, since a number that is none equals nothing. A structure without members has no form.
-    let is_whole = read.items.iter().all(|item| !item.name.is_empty());
-    if is_whole {
-        assert_eq!(format!("{again:?}"), format!("{:?}", Ok::<_, wire::DecodeError>(read)));
-    }
+    // As text, since a number that is none equals nothing.
+    assert_eq!(format!("{again:?}"), format!("{:?}", Ok::<_, wire::DecodeError>(read)));
 });

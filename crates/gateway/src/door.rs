@@ -32,6 +32,7 @@ use crate::metrics::Registry;
 use crate::peers::{Peer, Phase};
 use crate::route::{self, Route};
 use crate::told::{Told, signed_for};
+use crate::verify::Proven;
 
 /// What a door is made of.
 #[derive(Debug)]
@@ -190,7 +191,7 @@ impl Door {
     ) -> Result<Answer, Fault> {
         let mut told = Told::default();
         let started = self.parts.clock.monotonic();
-        let proven = match self.verify(visit, tongue, &mut told, route, body).await {
+        let mut proven = match self.verify(visit, tongue, &mut told, route, body).await {
             Ok(proven) => proven,
             Err(fault) => {
                 self.tell_refused(visit, (route, tongue.facts), &told, &fault);
@@ -202,7 +203,11 @@ impl Door {
             let input = proven.body.bytes.clone();
             return self.operate(visit, name, ctx, input).await;
         }
-        let call = match decode::call(visit.head, tongue.protocol, route, &ctx.base_url, &proven) {
+        let plain = self.unpack(visit.head, &mut proven).await;
+        let protocol = tongue.protocol;
+        let decoded =
+            plain.and_then(|()| decode::call(visit.head, protocol, route, &ctx.base_url, &proven));
+        let call = match decoded {
             Ok(call) => call,
             Err(fault) => {
                 told.read(route, &proven.body.bytes);
@@ -214,6 +219,15 @@ impl Door {
             .decide_and_run(visit, tongue, &ctx, call, started)
             .await;
         outcome.map(|body| answer::success(tongue.protocol, visit.request_id, body))
+    }
+
+    /// What a proven caller has sent in gzip, as it was before. SDKs do so with large metric data.
+    async fn unpack(&self, head: &Parts, proven: &mut Proven<'_>) -> Result<(), Fault> {
+        if decode::is_plain(head)? {
+            return Ok(());
+        }
+        let inflated = proven.body.inflate(&self.parts.limits).await;
+        inflated.map_err(|trouble| self.troubled(trouble))
     }
 
     /// Steps: decide, call, record.

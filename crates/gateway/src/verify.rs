@@ -220,6 +220,19 @@ impl Door {
             Trouble::Broken => {
                 answer::front("MalformedHttpRequestException", 400, "the body broke off")
             }
+            Trouble::TooLargeInflated => {
+                let limit = self.parts.limits.body_bytes;
+                answer::front(
+                    "RequestEntityTooLargeException",
+                    413,
+                    format!("the body is larger than {limit} when it is inflated"),
+                )
+            }
+            Trouble::NotGzip => answer::front(
+                "MalformedHttpRequestException",
+                400,
+                "the body is not gzip in one piece, which its Content-Encoding says it is",
+            ),
             Trouble::Busy => answer::front(
                 "ServiceUnavailable",
                 503,

@@ -13,6 +13,7 @@ extern crate shukuba_gateway as gateway;
 mod bounds;
 mod cbor;
 mod ec2;
+mod gzip;
 mod harness;
 mod mirror;
 mod protocols;
