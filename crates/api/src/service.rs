@@ -17,8 +17,13 @@ pub struct ServiceFacts {
     pub json_target: Option<&'static str>,
     /// The JSON protocol that it answers in: [`Protocol::Json10`] or [`Protocol::Json11`].
     pub json_protocol: Protocol,
+    /// The service's name in the paths of Smithy RPC v2, `/service/NAME/operation/…`, such as
+    /// `GraniteServiceVersion20100801`; `None` where it does not speak CBOR.
+    pub rpc_service: Option<&'static str>,
     /// The `Version` of the query protocol, such as `2012-11-05`; `None` where the service has no query form.
     pub query_version: Option<&'static str>,
+    /// The query form that it speaks: [`Protocol::Query`], or [`Protocol::Ec2Query`] as EC2 does.
+    pub query_protocol: Protocol,
     /// The namespace of answers in XML, such as `http://queue.amazonaws.com/doc/2012-11-05/`.
     pub xml_namespace: &'static str,
     /// The namespace of error shapes, such as `com.amazonaws.sqs`.

@@ -14,6 +14,7 @@ use wire::{DecodeError, ErrorForm, Problem, Protocol};
 
 use crate::peers::Peer;
 use crate::rest::Streamed;
+use crate::route;
 
 /// What goes back.
 pub(crate) type Answer = Response<Body>;
@@ -92,12 +93,24 @@ impl Tongue {
 
 /// A successful answer.
 pub(crate) fn success(protocol: Protocol, request_id: RequestId, body: Bytes) -> Answer {
-    with_body(
-        StatusCode::OK,
-        HeaderValue::from_static(protocol.response_type()),
-        request_id,
-        body,
-    )
+    let is_empty = body.is_empty();
+    let kind = HeaderValue::from_static(protocol.response_type());
+    let mut answer = with_body(StatusCode::OK, kind, request_id, body);
+    name_protocol(&mut answer, protocol);
+    if protocol == Protocol::RpcV2Cbor && is_empty {
+        answer.headers_mut().remove(header::CONTENT_TYPE);
+    }
+    answer
+}
+
+/// Says in which protocol the answer is, where the protocol wants that said.
+///
+/// Source: Smithy RPC v2 CBOR protocol, "Responses".
+fn name_protocol(answer: &mut Answer, protocol: Protocol) {
+    if protocol == Protocol::RpcV2Cbor {
+        let name = HeaderValue::from_static(route::RPC_V2_CBOR);
+        answer.headers_mut().insert(route::SMITHY_PROTOCOL, name);
+    }
 }
 
 /// A fault in the caller's protocol.
@@ -123,8 +136,9 @@ pub(crate) fn fault(tongue: Tongue, request_id: RequestId, fault: &Fault) -> Ans
         request_id,
         wire::encode_error(tongue.protocol, &form).into(),
     );
-    let is_told_twice = tongue.protocol != Protocol::Query
-        && tongue.facts.is_some_and(|facts| facts.is_query_compatible);
+    name_protocol(&mut answer, tongue.protocol);
+    let is_told_twice =
+        !is_query(tongue.protocol) && tongue.facts.is_some_and(|facts| facts.is_query_compatible);
     if is_told_twice && let Ok(value) = HeaderValue::from_str(&form.query_error_header()) {
         answer.headers_mut().insert("x-amzn-query-error", value);
     }
@@ -184,13 +198,25 @@ pub(crate) fn front_with_query_code(
     }
 }
 
+fn is_query(protocol: Protocol) -> bool {
+    matches!(protocol, Protocol::Query | Protocol::Ec2Query)
+}
+
 /// `AccessDenied` as a service says it.
 ///
 /// Query services and SQS, whose errors still are those of its query form, answer 403; the other JSON services 400.
-/// Source: Common Errors of the IAM, SQS and CloudTrail API references.
+/// Source: Common Errors of the IAM, SQS and CloudTrail API references; EC2's, "Error codes", has a code of its own.
 pub(crate) fn denied(tongue: Tongue, fault: Fault) -> Fault {
-    if tongue.protocol == Protocol::Query {
-        return fault;
+    match tongue.protocol {
+        Protocol::Query => return fault,
+        Protocol::Ec2Query => {
+            return Fault {
+                code: "UnauthorizedOperation",
+                query_code: "UnauthorizedOperation",
+                ..fault
+            };
+        }
+        _ => {}
     }
     let is_own = tongue.facts.is_none_or(|facts| facts.is_query_compatible);
     Fault {
@@ -202,10 +228,10 @@ pub(crate) fn denied(tongue: Tongue, fault: Fault) -> Fault {
 
 /// The fault for a signature that is not taken.
 pub(crate) fn refused(protocol: Protocol, refusal: &Refusal) -> Fault {
-    let dialect = if protocol == Protocol::Query {
-        Dialect::Query
-    } else {
-        Dialect::Json
+    let dialect = match protocol {
+        Protocol::Query => Dialect::Query,
+        Protocol::Ec2Query => Dialect::Ec2,
+        _ => Dialect::Json,
     };
     let codes = refusal.codes(dialect);
     front_with_query_code(
@@ -218,7 +244,8 @@ pub(crate) fn refused(protocol: Protocol, refusal: &Refusal) -> Fault {
 
 /// The fault for an input that is not what the operation takes.
 ///
-/// Source: Common Errors of the SQS API Reference; `SerializationException` is what AWS's JSON services answer.
+/// Source: Common Errors of the SQS API Reference; EC2's, "Error codes"; `SerializationException` is what AWS's JSON services
+/// answer.
 pub(crate) fn undecodable(protocol: Protocol, error: &DecodeError) -> Fault {
     match error.problem() {
         Problem::Missing => {
@@ -237,6 +264,15 @@ pub(crate) fn undecodable(protocol: Protocol, error: &DecodeError) -> Fault {
             error.to_string(),
         ),
         _ if protocol == Protocol::Query => front("MalformedInput", 400, error.to_string()),
+        _ if protocol == Protocol::Ec2Query => {
+            let is_form = error.path().is_empty();
+            let code = if is_form {
+                "MalformedQueryString"
+            } else {
+                "InvalidParameterValue"
+            };
+            front(code, 400, error.to_string())
+        }
         Problem::OutOfRange { .. } => front_with_query_code(
             "InvalidParameterValueException",
             "InvalidParameterValue",

@@ -1,8 +1,10 @@
-//! Reading a request's body within its bounds.
+//! Reading a request's body within its bounds, also where the client has compressed it.
 
+use std::io::Read as _;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use flate2::bufread::GzDecoder;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -11,6 +13,9 @@ use crate::limits::Limits;
 
 /// Bodies up to here take nothing from the budget of large ones; larger ones take from it in steps of this size.
 const SMALL_BYTES: u64 = 64 * 1024;
+
+/// Bytes that are inflated at a time, before others get their turn; chosen.
+const INFLATED_BYTES: u64 = 64 * 1024;
 
 /// Why a body is not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +28,10 @@ pub(crate) enum Trouble {
     Broken,
     /// Too many large bodies at a time.
     Busy,
+    /// Said to be gzip, and is not, or is more than one piece of it.
+    NotGzip,
+    /// Longer than a body may be, once inflated.
+    TooLargeInflated,
 }
 
 /// Memory for large bodies, in KiB.
@@ -42,7 +51,35 @@ struct Share<'a> {
 #[derive(Debug)]
 pub(crate) struct Read<'a> {
     pub(crate) bytes: Bytes,
-    _share: Share<'a>,
+    share: Share<'a>,
+}
+
+impl Read<'_> {
+    /// Puts what the body holds in gzip in its place. Both count towards the budget, what was inflated as it grows; more than
+    /// a body may have is given up at once.
+    pub(crate) async fn inflate(&mut self, limits: &Limits) -> Result<(), Trouble> {
+        let sent = self.bytes.clone();
+        let mut decoder = GzDecoder::new(&sent[..]);
+        let mut inflated = Vec::new();
+        loop {
+            let mut step = decoder.by_ref().take(INFLATED_BYTES);
+            let count = step.read_to_end(&mut inflated);
+            if count.map_err(|_| Trouble::NotGzip)? == 0 {
+                break;
+            }
+            if inflated.len() as u64 > limits.body_bytes.get() {
+                return Err(Trouble::TooLargeInflated);
+            }
+            self.share.grow_to((sent.len() + inflated.len()) as u64)?;
+            tokio::task::yield_now().await;
+        }
+        // A second piece would be passed over in silence.
+        if !decoder.into_inner().is_empty() {
+            return Err(Trouble::NotGzip);
+        }
+        self.bytes = inflated.into();
+        Ok(())
+    }
 }
 
 impl Budget {
@@ -96,10 +133,7 @@ pub(crate) async fn read<'a>(
     let capacity = usize::try_from(most.min(SMALL_BYTES)).unwrap_or_default();
     let collected = collect(body, limit, capacity, &mut share);
     let bytes = in_time(limits.body_time, collected).await?;
-    Ok(Read {
-        bytes,
-        _share: share,
-    })
+    Ok(Read { bytes, share })
 }
 
 /// Reads and drops a body that nobody wants, so that the client gets to read the answer.

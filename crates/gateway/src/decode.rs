@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use api::{Call, Fault};
 use bytes::Bytes;
+use http::header;
 use http::request::Parts;
 use serde_json::Value;
 use wire::Protocol;
@@ -22,11 +23,17 @@ pub(crate) fn call(
     proven: &Proven<'_>,
 ) -> Result<Box<dyn Call>, Fault> {
     let decoded = match (route, proven.service) {
-        (Route::Json { operation, .. }, Some(service)) => service
-            .decode(operation, protocol, &whole_json(head, &proven.body.bytes))
-            .ok_or_else(|| unknown_operation(operation))?,
+        (Route::Rpc { operation, .. }, Some(service)) => {
+            let body = match protocol {
+                Protocol::RpcV2Cbor => Cow::Borrowed(&proven.body.bytes[..]),
+                _ => whole_json(head, &proven.body.bytes),
+            };
+            service
+                .decode(operation, protocol, &body)
+                .ok_or_else(|| unknown_operation(operation))?
+        }
         (
-            Route::Json {
+            Route::Rpc {
                 target, operation, ..
             },
             None,
@@ -40,7 +47,7 @@ pub(crate) fn call(
             );
             let action = query_action(service.facts().query_version, &form)?;
             service
-                .decode(&action, Protocol::Query, &form)
+                .decode(&action, protocol, &form)
                 .ok_or_else(|| invalid_action(&action))?
         }
         (Route::Query, None) => {
@@ -52,6 +59,32 @@ pub(crate) fn call(
         _ => return Err(unknown_operation(head.uri.path())),
     };
     decoded.map_err(|error| answer::undecodable(protocol, &error))
+}
+
+/// Whether the body is as its protocol has it; `false` where it is gzip.
+///
+/// Source: RFC 9110, 8.4; `x-gzip` is the same.
+pub(crate) fn is_plain(head: &Parts) -> Result<bool, Fault> {
+    let mut named = head.headers.get_all(header::CONTENT_ENCODING).iter();
+    let Some(first) = named.next() else {
+        return Ok(true);
+    };
+    let name = String::from_utf8_lossy(first.as_bytes());
+    let name = name.trim();
+    match name.to_ascii_lowercase().as_str() {
+        _ if named.next().is_some() => Err(unknown_encoding("more than one")),
+        "" | "identity" => Ok(true),
+        "gzip" | "x-gzip" => Ok(false),
+        _ => Err(unknown_encoding(name)),
+    }
+}
+
+fn unknown_encoding(name: &str) -> Fault {
+    let message = format!(
+        "the Content-Encoding `{}` is not known here; gzip and identity are",
+        short(name)
+    );
+    answer::front("UnsupportedMediaTypeException", 415, message)
 }
 
 /// Body and query string as one JSON object: where a path names the operation, some members stand in the query string.

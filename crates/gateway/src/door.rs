@@ -32,6 +32,7 @@ use crate::metrics::Registry;
 use crate::peers::{Peer, Phase};
 use crate::route::{self, Route};
 use crate::told::{Told, signed_for};
+use crate::verify::Proven;
 
 /// What a door is made of.
 #[derive(Debug)]
@@ -148,6 +149,7 @@ impl Door {
         };
         let answered = match route {
             _ if !route::names_host(&head) => Err(unnamed_host()),
+            _ if route::is_twofold(&head) => Err(twofold()),
             Route::Health => Ok(self.health(&visit)),
             Route::Metrics => self.metrics(&visit),
             Route::Page { path } => self.show_page(&visit, path, body).await,
@@ -170,7 +172,7 @@ impl Door {
             .and_then(|name| self.service_with(|service| service.facts().name == name))
             .map(|service| (service.facts(), service.operation_at(head.uri.path())));
         match service {
-            Some((facts, Some(operation))) => Route::Json {
+            Some((facts, Some(operation))) => Route::Rpc {
                 target: facts.json_target.unwrap_or_default(),
                 operation,
                 protocol: facts.json_protocol,
@@ -189,7 +191,7 @@ impl Door {
     ) -> Result<Answer, Fault> {
         let mut told = Told::default();
         let started = self.parts.clock.monotonic();
-        let proven = match self.verify(visit, tongue, &mut told, route, body).await {
+        let mut proven = match self.verify(visit, tongue, &mut told, route, body).await {
             Ok(proven) => proven,
             Err(fault) => {
                 self.tell_refused(visit, (route, tongue.facts), &told, &fault);
@@ -201,7 +203,11 @@ impl Door {
             let input = proven.body.bytes.clone();
             return self.operate(visit, name, ctx, input).await;
         }
-        let call = match decode::call(visit.head, tongue.protocol, route, &ctx.base_url, &proven) {
+        let plain = self.unpack(visit.head, &mut proven).await;
+        let protocol = tongue.protocol;
+        let decoded =
+            plain.and_then(|()| decode::call(visit.head, protocol, route, &ctx.base_url, &proven));
+        let call = match decoded {
             Ok(call) => call,
             Err(fault) => {
                 told.read(route, &proven.body.bytes);
@@ -213,6 +219,15 @@ impl Door {
             .decide_and_run(visit, tongue, &ctx, call, started)
             .await;
         outcome.map(|body| answer::success(tongue.protocol, visit.request_id, body))
+    }
+
+    /// What a proven caller has sent in gzip, as it was before. SDKs do so with large metric data.
+    async fn unpack(&self, head: &Parts, proven: &mut Proven<'_>) -> Result<(), Fault> {
+        if decode::is_plain(head)? {
+            return Ok(());
+        }
+        let inflated = proven.body.inflate(&self.parts.limits).await;
+        inflated.map_err(|trouble| self.troubled(trouble))
     }
 
     /// Steps: decide, call, record.
@@ -434,6 +449,14 @@ fn unnamed_host() -> Fault {
         "MalformedHttpRequestException",
         400,
         "a request has one Host header, with a host and its port",
+    )
+}
+
+fn twofold() -> Fault {
+    answer::front(
+        "MalformedHttpRequestException",
+        400,
+        "a request has smithy-protocol or x-amz-target, not both",
     )
 }
 

@@ -10,6 +10,7 @@ pub struct Limits {
     /// The most bytes of a request's head, with the empty line at its end. Beyond it: 431 and the end of the connection.
     pub header_bytes: ByteCount,
     /// The most bytes of a request's body. A message of 1 MiB in JSON escapes needs up to 2, in a form up to 3.
+    /// A body in gzip has them twice: as it is sent, and inflated.
     pub body_bytes: ByteCount,
     /// The most bytes of all large bodies (beyond 64 KiB each) that have arrived and are being read or worked on at a time, in
     /// steps of 64 KiB. Beyond it: 503, to whoever sends the next step.

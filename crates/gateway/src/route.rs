@@ -6,6 +6,7 @@
 //! | `POST /_shukuba/api/NAME` | the operator's API |
 //! | anything else under `/_shukuba/` that a browser asks | a page for people, unsigned ([`crate::pages`]) |
 //! | `X-Amz-Target: AmazonSQS.SendMessage` | the service with that target |
+//! | `POST /service/NAME/operation/OPERATION` with `smithy-protocol: rpc-v2-cbor` | the service of that name |
 //! | a form, or `?Action=…` | the service that the signature is for |
 //! | a signed `POST` to a path that a service knows | that service (REST with JSON, paths fixed) |
 //! | none of these | a service that speaks HTTP itself, by the signature's scope or as the only one that takes what nobody signed ([`crate::rest`]) |
@@ -32,9 +33,9 @@ pub(crate) enum Route<'a> {
         /// What stands behind `/_shukuba/`.
         path: &'a str,
     },
-    /// An AWS JSON protocol.
-    Json {
-        /// Such as `AmazonSQS`.
+    /// A protocol whose head names service and operation: AWS JSON, or Smithy RPC v2 with CBOR.
+    Rpc {
+        /// Such as `AmazonSQS`; of CBOR the service's name in the path.
         target: &'a str,
         /// Such as `SendMessage`.
         operation: &'a str,
@@ -47,6 +48,10 @@ pub(crate) enum Route<'a> {
     Nowhere,
 }
 
+/// The header that names a Smithy protocol.
+pub(crate) const SMITHY_PROTOCOL: &str = "smithy-protocol";
+/// Its value for CBOR.
+pub(crate) const RPC_V2_CBOR: &str = "rpc-v2-cbor";
 const FORM: &str = "application/x-www-form-urlencoded";
 const JSON_1_1: &str = "application/x-amz-json-1.1";
 const ADMIN: &str = "/_shukuba/api/";
@@ -73,10 +78,17 @@ pub(crate) fn find(head: &Parts) -> Route<'_> {
         } else {
             Protocol::Json10
         };
-        return Route::Json {
+        return Route::Rpc {
             target,
             operation,
             protocol,
+        };
+    }
+    if let Some((target, operation)) = smithy_path(head) {
+        return Route::Rpc {
+            target,
+            operation,
+            protocol: Protocol::RpcV2Cbor,
         };
     }
     let is_form = head.method == Method::POST && is_type(content_type, FORM);
@@ -96,11 +108,34 @@ impl Route<'_> {
     /// The protocol in which to answer when the service is not known yet.
     pub(crate) fn protocol(&self) -> Protocol {
         match self {
-            Self::Json { protocol, .. } => *protocol,
+            Self::Rpc { protocol, .. } => *protocol,
             Self::Query => Protocol::Query,
             _ => Protocol::Json10,
         }
     }
+}
+
+/// Service and operation of a request in Smithy RPC v2 CBOR: the last parts of its path, since an endpoint may have a path.
+///
+/// Source: Smithy RPC v2 CBOR protocol, "Requests".
+fn smithy_path(head: &Parts) -> Option<(&str, &str)> {
+    let is_cbor = head.method == Method::POST && text(head, SMITHY_PROTOCOL) == RPC_V2_CBOR;
+    let mut parts = head.uri.path().rsplit('/').filter(|_| is_cbor);
+    let operation = parts.next()?;
+    let is_operation = parts.next()? == "operation";
+    let service = parts.next()?;
+    let is_service = parts.next()? == "service";
+    (is_operation && is_service).then_some((service, operation))
+}
+
+/// Whether a request says in two ways what it is for. A server of Smithy RPC v2 must refuse it: what stands between may have
+/// gone by the other way.
+///
+/// Source: Smithy RPC v2 CBOR protocol, "Requests".
+pub(crate) fn is_twofold(head: &Parts) -> bool {
+    let names = ["x-amz-target", "x-amzn-target"];
+    head.headers.contains_key(SMITHY_PROTOCOL)
+        && names.iter().any(|name| head.headers.contains_key(*name))
 }
 
 /// Whether the request names its host as HTTP/1.1 wants it: once, and as a host with or without a port.
@@ -167,12 +202,13 @@ mod tests {
 
     #[test]
     fn requests_go_where_their_head_says() {
-        let json = |protocol| Route::Json {
+        let json = |protocol| Route::Rpc {
             target: "AmazonSQS",
             operation: "SendMessage",
             protocol,
         };
         let target = Some(("x-amz-target", "AmazonSQS.SendMessage"));
+        let cbor = Some(("smithy-protocol", "rpc-v2-cbor"));
         let form = Some((
             "content-type",
             "application/x-www-form-urlencoded; charset=utf-8",
@@ -217,6 +253,42 @@ mod tests {
             ("GET", "/?Actio=ListQueues", None, None, Route::Nowhere),
             ("GET", "/", None, None, Route::Nowhere),
             ("PUT", "/bucket/key", form, None, Route::Nowhere),
+            (
+                "POST",
+                "/service/AmazonSQS/operation/SendMessage",
+                cbor,
+                None,
+                json(Protocol::RpcV2Cbor),
+            ),
+            (
+                "POST",
+                "/behind/a/proxy/service/AmazonSQS/operation/SendMessage",
+                cbor,
+                Some(("content-type", "application/cbor")),
+                json(Protocol::RpcV2Cbor),
+            ),
+            (
+                "POST",
+                "/service/AmazonSQS/operation/SendMessage",
+                None,
+                None,
+                Route::Nowhere,
+            ),
+            (
+                "GET",
+                "/service/AmazonSQS/operation/SendMessage",
+                cbor,
+                None,
+                Route::Nowhere,
+            ),
+            (
+                "POST",
+                "/AmazonSQS/operation/SendMessage",
+                cbor,
+                None,
+                Route::Nowhere,
+            ),
+            ("POST", "/", cbor, None, Route::Nowhere),
         ] {
             let mut request = http::Request::builder().method(method).uri(uri);
             for (name, value) in [first, second].into_iter().flatten() {

@@ -31,7 +31,7 @@ impl Told {
 
     fn operation(&self, head: &Parts, route: Route<'_>) -> String {
         match route {
-            Route::Json { operation, .. } => word(operation, CLAIM_CHARS_MAX),
+            Route::Rpc { operation, .. } => word(operation, CLAIM_CHARS_MAX),
             Route::Admin { name } => word(name, CLAIM_CHARS_MAX),
             _ => {
                 let query = head.uri.query().unwrap_or_default().as_bytes();

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use api::{Caller, Fault, Key, Service, ServiceFacts};
 use http::request::Parts;
 use hyper::body::Incoming;
+use wire::Protocol;
 use wire::sigv4::{Claim, Refusal, RequestParts, Rules};
 
 use crate::admin;
@@ -15,7 +16,7 @@ use crate::body::{self, Trouble};
 use crate::door::{Door, Visit, asks_first};
 use crate::form;
 use crate::route::Route;
-use crate::told::Told;
+use crate::told::{Told, signed_for};
 
 /// What a request says of who sent it, and proves only with its body.
 enum Claimed<'v, 'a> {
@@ -100,10 +101,12 @@ impl Door {
         tongue: &mut Tongue,
         route: Route<'_>,
     ) -> Result<Claimed<'v, 'a>, Fault> {
-        if let Route::Json { target, .. } = route {
-            tongue.facts = self
-                .service_with(|service| is_meant(service.facts(), target))
-                .map(|found| found.facts());
+        match route {
+            Route::Rpc { .. } => {
+                tongue.facts = self.service_of(route, "").map(|found| found.facts());
+            }
+            Route::Query => tongue.protocol = self.query_protocol(visit.head),
+            _ => {}
         }
         let protocol = tongue.protocol;
         let refused = |refusal| answer::refused(protocol, &refusal);
@@ -138,9 +141,9 @@ impl Door {
     /// The service that a request is for: by its target, or by what its form was signed for.
     fn service_of(&self, route: Route<'_>, signed_for: &str) -> Option<&Arc<dyn Service>> {
         match route {
-            Route::Json { target, .. } => {
-                self.service_with(|service| is_meant(service.facts(), target))
-            }
+            Route::Rpc {
+                target, protocol, ..
+            } => self.service_with(|service| is_meant(service.facts(), protocol, target)),
             Route::Query => self.service_with(|service| {
                 let facts = service.facts();
                 facts.name == signed_for && facts.query_version.is_some()
@@ -149,12 +152,18 @@ impl Door {
         }
     }
 
+    /// The query form of the service that a form claims to be signed for; whether it is, is proven later.
+    fn query_protocol(&self, head: &Parts) -> Protocol {
+        let named = signed_for(head).and_then(|name| self.service_of(Route::Query, name));
+        named.map_or(Protocol::Query, |service| service.facts().query_protocol)
+    }
+
     /// Whether an unsigned request may be for something that is open to all.
     fn is_open(&self, route: Route<'_>) -> bool {
         let found = match route {
-            Route::Json { target, .. } => self.service_with(|service| {
-                is_meant(service.facts(), target) && service.takes_unsigned()
-            }),
+            Route::Rpc { .. } => self
+                .service_of(route, "")
+                .filter(|service| service.takes_unsigned()),
             Route::Query => self.service_with(|service| {
                 service.facts().query_version.is_some() && service.takes_unsigned()
             }),
@@ -183,6 +192,9 @@ impl Door {
         };
         let service = service.ok_or_else(|| answer::refused(tongue.protocol, &Refusal::Missing))?;
         tongue.facts = Some(service.facts());
+        if route == Route::Query {
+            tongue.protocol = service.facts().query_protocol;
+        }
         Ok(Proven {
             caller: Arc::clone(&self.nobody),
             body,
@@ -208,6 +220,19 @@ impl Door {
             Trouble::Broken => {
                 answer::front("MalformedHttpRequestException", 400, "the body broke off")
             }
+            Trouble::TooLargeInflated => {
+                let limit = self.parts.limits.body_bytes;
+                answer::front(
+                    "RequestEntityTooLargeException",
+                    413,
+                    format!("the body is larger than {limit} when it is inflated"),
+                )
+            }
+            Trouble::NotGzip => answer::front(
+                "MalformedHttpRequestException",
+                400,
+                "the body is not gzip in one piece, which its Content-Encoding says it is",
+            ),
             Trouble::Busy => answer::front(
                 "ServiceUnavailable",
                 503,
@@ -223,9 +248,14 @@ fn action(head: &Parts, body: &[u8]) -> Option<String> {
     let found = form::value(query, "Action").or_else(|| form::value(body, "Action"))?;
     Some(found.into_owned())
 }
-/// Whether `target`, what `X-Amz-Target` has before the operation, means a service: its name, or the last part of a name
-/// with a package, which is what AWS's SDK for Go sends (`CloudTrail_20131101`, seen with Terraform's provider 5.100).
-fn is_meant(facts: &ServiceFacts, target: &str) -> bool {
+
+/// Whether `target` means a service: in CBOR its name in the path; in JSON what `X-Amz-Target` has before the operation, its
+/// name or the last part of a name with a package, which is what AWS's SDK for Go sends (`CloudTrail_20131101`, seen with
+/// Terraform's provider 5.100).
+fn is_meant(facts: &ServiceFacts, protocol: Protocol, target: &str) -> bool {
+    if protocol == Protocol::RpcV2Cbor {
+        return facts.rpc_service == Some(target);
+    }
     facts.json_target.is_some_and(|name| {
         let last = name.rsplit('.').next();
         name == target || last == Some(target)
@@ -234,8 +264,6 @@ fn is_meant(facts: &ServiceFacts, target: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use wire::Protocol;
-
     use super::*;
 
     #[test]
@@ -244,7 +272,9 @@ mod tests {
             name: "cloudtrail",
             json_target,
             json_protocol: Protocol::Json11,
+            rpc_service: None,
             query_version: None,
+            query_protocol: Protocol::Query,
             xml_namespace: "",
             error_namespace: "",
             is_query_compatible: false,
@@ -252,11 +282,35 @@ mod tests {
             is_global: false,
         };
         let packed = facts(Some("com.amazonaws.CloudTrail_20131101"));
-        assert!(is_meant(&packed, "com.amazonaws.CloudTrail_20131101"));
-        assert!(is_meant(&packed, "CloudTrail_20131101"));
-        assert!(!is_meant(&packed, "amazonaws.CloudTrail_20131101"));
-        assert!(!is_meant(&packed, ""));
-        assert!(is_meant(&facts(Some("AmazonSQS")), "AmazonSQS"));
-        assert!(!is_meant(&facts(None), ""));
+        assert!(is_meant(
+            &packed,
+            Protocol::Json11,
+            "com.amazonaws.CloudTrail_20131101"
+        ));
+        assert!(is_meant(&packed, Protocol::Json11, "CloudTrail_20131101"));
+        assert!(!is_meant(
+            &packed,
+            Protocol::Json11,
+            "amazonaws.CloudTrail_20131101"
+        ));
+        assert!(!is_meant(&packed, Protocol::Json11, ""));
+        assert!(is_meant(
+            &facts(Some("AmazonSQS")),
+            Protocol::Json11,
+            "AmazonSQS"
+        ));
+        assert!(!is_meant(&facts(None), Protocol::Json11, ""));
+        let spoken = ServiceFacts {
+            rpc_service: Some("Trail"),
+            ..packed
+        };
+        assert!(is_meant(&spoken, Protocol::RpcV2Cbor, "Trail"));
+        assert!(!is_meant(
+            &spoken,
+            Protocol::RpcV2Cbor,
+            "CloudTrail_20131101"
+        ));
+        assert!(!is_meant(&spoken, Protocol::Json11, "Trail"));
+        assert!(!is_meant(&packed, Protocol::RpcV2Cbor, "Trail"));
     }
 }

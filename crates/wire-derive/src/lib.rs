@@ -11,9 +11,9 @@
 //! |---|---|
 //! | `name = "MD5OfBody"` | the member's name; default: the field's name in PascalCase |
 //! | `query = "Attribute"` | another name in the AWS query protocol and in its XML |
-//! | `ec2 = "InstanceId"` | another name in EC2's query protocol |
+//! | `ec2 = "InstanceId"` | another name in EC2's query protocol; default: `query` with a capital first letter |
 //! | `flattened` | the list or map has no wrapping element |
-//! | `item = "Entry"` | the name of a list's items, default `member` |
+//! | `item = "Entry"` | the name of a list's items, default `member`, in EC2's answers `item` |
 //! | `map = "Key/Value"` | the names of a map's keys and values, default `key/value` |
 //! | `required` | a request without it is refused |
 //! | `sensitive` | masked in the trail |

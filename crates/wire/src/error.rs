@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::cbor::CborSink;
 use crate::json::JsonSink;
 use crate::protocol::Protocol;
 use crate::shape::Sink;
@@ -146,7 +147,7 @@ pub struct ErrorForm<'a> {
 }
 
 impl ErrorForm<'_> {
-    /// The full name that JSON's `__type` and the header `x-amzn-errortype` carry: `com.amazonaws.sqs#QueueDoesNotExist`.
+    /// The full name that `__type` of JSON and CBOR and the header `x-amzn-errortype` carry: `com.amazonaws.sqs#QueueDoesNotExist`.
     #[must_use]
     pub fn type_name(&self) -> String {
         format!("{}#{}", self.namespace, self.code)
@@ -165,18 +166,27 @@ impl ErrorForm<'_> {
 
 /// The body of an answer that carries a fault.
 ///
-/// JSON: `{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"…"}`; query: `<ErrorResponse>`. Protocols without
-/// a codec get JSON.
+/// JSON and CBOR: `{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"…"}`; query: `<ErrorResponse>`; EC2:
+/// `<Response>`. Protocols without a codec get JSON.
 #[must_use]
 pub fn encode_error(protocol: Protocol, form: &ErrorForm<'_>) -> Vec<u8> {
     match protocol {
         Protocol::Query => query_error(form),
-        _ => json_error(form),
+        Protocol::Ec2Query => ec2_error(form),
+        Protocol::RpcV2Cbor => {
+            let mut sink = CborSink::new(128 + form.message.len());
+            named_error(form, &mut sink);
+            sink.into_bytes()
+        }
+        _ => {
+            let mut sink = JsonSink::new(128 + form.message.len());
+            named_error(form, &mut sink);
+            sink.into_bytes()
+        }
     }
 }
 
-fn json_error(form: &ErrorForm<'_>) -> Vec<u8> {
-    let mut sink = JsonSink::new(128 + form.message.len());
+fn named_error(form: &ErrorForm<'_>, sink: &mut dyn Sink) {
     sink.begin_map();
     for (key, text) in [
         ("__type", form.type_name().as_str()),
@@ -186,7 +196,6 @@ fn json_error(form: &ErrorForm<'_>) -> Vec<u8> {
         sink.string(text);
     }
     sink.end_map();
-    sink.into_bytes()
 }
 
 fn query_error(form: &ErrorForm<'_>) -> Vec<u8> {
@@ -205,5 +214,18 @@ fn query_error(form: &ErrorForm<'_>) -> Vec<u8> {
     out.extend_from_slice(b"<Detail/></Error>");
     xml::element("RequestId", form.request_id, &mut out);
     out.extend_from_slice(b"</ErrorResponse>");
+    out
+}
+
+/// Source: EC2 API Reference, "Error codes", "Example error response".
+fn ec2_error(form: &ErrorForm<'_>) -> Vec<u8> {
+    let mut out = Vec::with_capacity(256 + form.message.len());
+    out.extend_from_slice(xml::EC2_PROLOGUE);
+    out.extend_from_slice(b"<Response><Errors><Error>");
+    xml::element("Code", form.query_code, &mut out);
+    xml::element("Message", form.message, &mut out);
+    out.extend_from_slice(b"</Error></Errors>");
+    xml::element("RequestID", form.request_id, &mut out);
+    out.extend_from_slice(b"</Response>");
     out
 }

@@ -52,7 +52,7 @@ fn epoch_seconds(at: Timestamp) -> String {
     format!("{secs}.{millis:03}")
 }
 
-/// Whole seconds are written without a fraction, as IAM, STS and EC2 do.
+/// Whole seconds are written without a fraction, as IAM and STS do.
 fn iso_8601(at: Timestamp) -> String {
     let text = at.rfc3339();
     match text.strip_suffix(".000Z") {
@@ -124,6 +124,18 @@ pub(crate) fn read_double(text: &str) -> Option<f64> {
             (starts_as_number && number.is_finite()).then_some(number)
         }
     }
+}
+
+/// A number without a fraction as a whole one; `None` where it has one, an error where it is too large to be exact.
+pub(crate) fn whole(number: f64) -> Option<Result<i64, ()>> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "within 2^53, where every whole number is exact"
+    )]
+    let exact = (number.abs() <= 9_007_199_254_740_992.0)
+        .then_some(number as i64)
+        .ok_or(());
+    (number.fract() == 0.0).then_some(exact)
 }
 
 #[cfg(test)]

@@ -7,10 +7,12 @@
 // The derive writes `::wire::…`, also for the shapes of this crate's own tests.
 extern crate self as wire;
 
+pub mod cbor;
 pub mod codec;
 pub mod error;
 mod form;
 pub mod json;
+mod nest;
 pub mod protocol;
 pub mod query;
 pub mod schema;

@@ -9,13 +9,13 @@ pub enum Protocol {
     Json11,
     /// AWS query: a form with `Action`, answers in XML.
     Query,
-    /// EC2's variant of query. No codec yet.
+    /// EC2's variant of query: lists without names for their items, answers without a result; see [`crate::query`].
     Ec2Query,
     /// REST with JSON bodies. No codec yet.
     RestJson,
     /// REST with XML bodies. No codec yet.
     RestXml,
-    /// Smithy RPC v2 with CBOR bodies. No codec yet.
+    /// Smithy RPC v2 with CBOR bodies: `POST /service/SERVICE/operation/OPERATION`, `smithy-protocol: rpc-v2-cbor`.
     RpcV2Cbor,
 }
 

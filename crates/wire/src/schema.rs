@@ -3,6 +3,8 @@
 //!
 //! INVARIANT: a schema is `'static` and never built at run time, so that codecs may keep references into it.
 
+use std::borrow::Cow;
+
 /// A structure and its members, in the order of the struct's fields.
 #[derive(Debug)]
 pub struct Schema {
@@ -23,7 +25,7 @@ pub struct Member {
     pub query: Option<&'static str>,
     /// Another name in EC2's query protocol (`queryName` of the service model).
     pub ec2: Option<&'static str>,
-    /// What a list's items are called in query and XML where the list is not flattened.
+    /// What a list's items are called in query and XML where the list is not flattened; `member` is EC2's `item`.
     pub item: &'static str,
     /// What a map's keys are called in query and XML.
     pub key: &'static str,
@@ -151,11 +153,12 @@ impl Member {
 
     /// The member's name in EC2's query protocol: its own, else the query name with a capital first letter.
     #[must_use]
-    pub fn ec2_name(&self) -> String {
-        if let Some(name) = self.ec2 {
-            return name.to_owned();
+    pub fn ec2_name(&self) -> Cow<'static, str> {
+        let name = self.ec2.unwrap_or_else(|| self.query_name());
+        if self.ec2.is_some() || !name.starts_with(|first: char| first.is_ascii_lowercase()) {
+            return name.into();
         }
-        let mut letters = self.query_name().chars();
+        let mut letters = name.chars();
         let first = letters.next().map(|letter| letter.to_ascii_uppercase());
         first.into_iter().chain(letters).collect()
     }

@@ -1,24 +1,33 @@
-//! Writes shapes as the XML of AWS query's answers.
+//! Writes shapes as the XML of the answers of AWS query and EC2's variant of it.
 //!
 //! # Format
 //! ```xml
 //! <SendMessageResponse xmlns="http://queue.amazonaws.com/doc/2012-11-05/"><SendMessageResult><MessageId>…</MessageId>
 //! </SendMessageResult><ResponseMetadata><RequestId>…</RequestId></ResponseMetadata></SendMessageResponse>
 //! ```
+//! EC2's has the id first, and neither result nor metadata:
+//! ```xml
+//! <DescribeInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>…</requestId><reservationSet>
+//! <item>…</item></reservationSet></DescribeInstancesResponse>
+//! ```
 
 use base::Timestamp;
 
 use crate::codec::Envelope;
 use crate::form;
+use crate::query::Style;
 use crate::schema::{Member, Schema, TimestampForm};
 use crate::shape::Sink;
 use crate::values::Document;
 
 const PROLOGUE: &[u8] = b"<?xml version=\"1.0\"?>";
+/// EC2's, which names the encoding.
+pub(crate) const EC2_PROLOGUE: &[u8] = b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>";
 
 /// An answer being written.
 #[derive(Debug)]
 pub(crate) struct XmlSink {
+    style: Style,
     out: Vec<u8>,
     /// The element that the next value gets.
     name: &'static str,
@@ -49,16 +58,29 @@ enum Frame {
 
 impl XmlSink {
     /// An answer in its envelope. `has_result`: whether the operation has an output at all.
-    pub(crate) fn answer(envelope: &Envelope<'_>, has_result: bool) -> Self {
+    pub(crate) fn answer(style: Style, envelope: &Envelope<'_>, has_result: bool) -> Self {
         let mut out = Vec::with_capacity(1024);
-        out.extend_from_slice(PROLOGUE);
+        out.extend_from_slice(match style {
+            Style::Aws => PROLOGUE,
+            Style::Ec2 => EC2_PROLOGUE,
+        });
         out.extend_from_slice(format!("<{}Response xmlns=\"", envelope.operation).as_bytes());
         escape(envelope.xml_namespace, &mut out);
         out.extend_from_slice(b"\">");
-        if has_result {
-            out.extend_from_slice(format!("<{}Result>", envelope.operation).as_bytes());
+        match style {
+            Style::Ec2 => {
+                element("requestId", envelope.request_id, &mut out);
+                if !has_result {
+                    element("return", "true", &mut out);
+                }
+            }
+            Style::Aws if has_result => {
+                out.extend_from_slice(format!("<{}Result>", envelope.operation).as_bytes());
+            }
+            Style::Aws => {}
         }
         Self {
+            style,
             out,
             name: "",
             member: None,
@@ -69,6 +91,15 @@ impl XmlSink {
 
     /// Closes the envelope.
     pub(crate) fn into_answer(mut self, envelope: &Envelope<'_>) -> Vec<u8> {
+        if self.style == Style::Aws {
+            self.end_result(envelope);
+        }
+        self.out
+            .extend_from_slice(format!("</{}Response>", envelope.operation).as_bytes());
+        self.out
+    }
+
+    fn end_result(&mut self, envelope: &Envelope<'_>) {
         if self.has_result {
             self.out
                 .extend_from_slice(format!("</{}Result>", envelope.operation).as_bytes());
@@ -76,9 +107,15 @@ impl XmlSink {
         self.out.extend_from_slice(b"<ResponseMetadata>");
         element("RequestId", envelope.request_id, &mut self.out);
         self.out.extend_from_slice(b"</ResponseMetadata>");
-        self.out
-            .extend_from_slice(format!("</{}Response>", envelope.operation).as_bytes());
-        self.out
+    }
+
+    /// What a list's items are called where it has an element of its own.
+    fn item_name(&self, member: Option<&'static Member>) -> &'static str {
+        let said = member.map_or("member", |member| member.item);
+        match self.style {
+            Style::Ec2 if said == "member" => "item",
+            _ => said,
+        }
     }
 
     fn open(&mut self, name: &str) {
@@ -145,8 +182,7 @@ impl Sink for XmlSink {
         let element = self.wrap(member);
         let item = match member {
             Some(member) if member.is_flattened => member.query_name(),
-            Some(member) => member.item,
-            None => "member",
+            member => self.item_name(member),
         };
         self.frames.push(Frame::List { element, item });
     }
@@ -228,10 +264,12 @@ impl Sink for XmlSink {
 
     fn timestamp(&mut self, at: Timestamp) {
         let form = self.member.and_then(|member| member.timestamp);
-        self.string(&form::write_timestamp(
-            at,
-            form.unwrap_or(TimestampForm::Iso8601),
-        ));
+        let text = match (form, self.style) {
+            // EC2 writes milliseconds, also those of whole seconds.
+            (None, Style::Ec2) => at.rfc3339(),
+            (form, _) => form::write_timestamp(at, form.unwrap_or(TimestampForm::Iso8601)),
+        };
+        self.string(&text);
     }
 
     fn document(&mut self, document: &Document) {

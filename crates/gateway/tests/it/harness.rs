@@ -47,16 +47,20 @@ pub(crate) struct Toy {
 #[shape(name = "ToyRequest")]
 pub(crate) struct Input {
     #[shape(required)]
-    queue_url: String,
+    pub(crate) queue_url: String,
     #[shape(sensitive)]
-    message_body: Option<String>,
+    pub(crate) message_body: Option<String>,
+    #[shape(query = "tag")]
+    pub(crate) tags: Vec<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Shape)]
 #[shape(name = "ToyResult")]
 pub(crate) struct Output {
-    message_body: Option<String>,
-    queue_url: Option<String>,
+    pub(crate) message_body: Option<String>,
+    pub(crate) queue_url: Option<String>,
+    #[shape(query = "tagSet")]
+    pub(crate) tags: Vec<String>,
 }
 
 macro_rules! operation {
@@ -96,7 +100,8 @@ macro_rules! operation {
 
 operation!(SendMessage, |_toy, input| Ok(Output {
     message_body: input.message_body,
-    queue_url: Some(input.queue_url)
+    queue_url: Some(input.queue_url),
+    tags: input.tags,
 }));
 operation!(GetQueueUrl, |_toy, input| {
     drop(input);
@@ -112,6 +117,7 @@ operation!(ReceiveMessage, |toy, input| {
     Ok(Output {
         message_body: Some("done".to_owned()),
         queue_url: Some(input.queue_url),
+        tags: Vec::new(),
     })
 });
 operation!(PurgeQueue, |_toy, input| panic!(
@@ -122,7 +128,7 @@ operation!(ListQueues, |_toy, input| {
     drop(input);
     Ok(Output {
         message_body: Some("x".repeat(32 << 20)),
-        queue_url: None,
+        ..Output::default()
     })
 });
 
@@ -163,12 +169,27 @@ static OTHER: ServiceFacts = ServiceFacts {
     name: "iam",
     json_target: Some("com.example.Trail_20131101"),
     json_protocol: Protocol::Json11,
+    rpc_service: None,
     query_version: Some("2010-05-08"),
+    query_protocol: Protocol::Query,
     xml_namespace: "https://iam.amazonaws.com/doc/2010-05-08/",
     error_namespace: "com.example.trail",
     is_query_compatible: false,
     query_url_member: None,
     is_global: true,
+};
+
+/// A service with EC2's query form.
+static MACHINES: ServiceFacts = ServiceFacts {
+    name: "ec2",
+    json_target: None,
+    rpc_service: None,
+    query_version: Some("2016-11-15"),
+    query_protocol: Protocol::Ec2Query,
+    xml_namespace: "http://ec2.amazonaws.com/doc/2016-11-15/",
+    error_namespace: "com.amazonaws.ec2",
+    is_global: false,
+    ..OTHER
 };
 
 /// What a key is for.
@@ -233,6 +254,8 @@ impl House {
         let mut parts = setup::parts(service, Arc::clone(&iam), admin, clock, region, limits);
         parts.rest.push(Arc::new(Mirror));
         parts.services.push(other);
+        let machines = Catalogue::new(&MACHINES, Arc::clone(&toy), OPERATIONS);
+        parts.services.push(Arc::new(machines));
         let kept = Arc::new(Kept::over(Arc::clone(&parts.recorder)));
         parts.recorder = kept.clone();
         let door = Door::new(parts);
@@ -304,7 +327,7 @@ impl House {
         method: &str,
         path: &str,
         headers: &[(&str, &str)],
-        body: &str,
+        body: impl AsRef<[u8]>,
     ) -> Vec<u8> {
         self.signed_by(&self.key, service, method, path, headers, body)
     }
@@ -316,7 +339,7 @@ impl House {
         method: &str,
         target: &str,
         headers: &[(&str, &str)],
-        body: &str,
+        body: impl AsRef<[u8]>,
     ) -> Vec<u8> {
         let mut map = HeaderMap::new();
         map.insert(
@@ -340,7 +363,7 @@ impl House {
             signer.path = PathStyle::OBJECT;
         }
         signer
-            .sign(method, path, query, &mut map, body.as_bytes(), NOW)
+            .sign(method, path, query, &mut map, body.as_ref(), NOW)
             .unwrap();
         raw(method, target, &map, body)
     }
@@ -357,7 +380,13 @@ impl House {
 }
 
 /// A request as bytes.
-pub(crate) fn raw(method: &str, target: &str, headers: &HeaderMap, body: &str) -> Vec<u8> {
+pub(crate) fn raw(
+    method: &str,
+    target: &str,
+    headers: &HeaderMap,
+    body: impl AsRef<[u8]>,
+) -> Vec<u8> {
+    let body = body.as_ref();
     let mut bytes = format!("{method} {target} HTTP/1.1\r\n").into_bytes();
     for (name, value) in headers {
         bytes.extend_from_slice(name.as_str().as_bytes());
@@ -369,7 +398,7 @@ pub(crate) fn raw(method: &str, target: &str, headers: &HeaderMap, body: &str) -
         bytes.extend_from_slice(format!("content-length: {}\r\n", body.len()).as_bytes());
     }
     bytes.extend_from_slice(b"\r\n");
-    bytes.extend_from_slice(body.as_bytes());
+    bytes.extend_from_slice(body);
     bytes
 }
 
@@ -384,7 +413,9 @@ pub(crate) struct Client<T> {
 pub(crate) struct Got {
     pub(crate) status: u16,
     pub(crate) headers: BTreeMap<String, String>,
+    /// The body; what is not UTF-8 in it is replaced.
     pub(crate) body: String,
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
@@ -440,12 +471,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
             }
         }
         let rest = self.buffer.split_off(head_bytes + body_bytes);
-        let body = String::from_utf8(self.buffer.split_off(head_bytes)).unwrap();
+        let bytes = self.buffer.split_off(head_bytes);
+        let body = String::from_utf8_lossy(&bytes).into_owned();
         self.buffer = rest;
         Some(Got {
             status,
             headers,
             body,
+            bytes,
         })
     }
 

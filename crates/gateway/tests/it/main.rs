@@ -11,6 +11,9 @@
 extern crate shukuba_gateway as gateway;
 
 mod bounds;
+mod cbor;
+mod ec2;
+mod gzip;
 mod harness;
 mod mirror;
 mod protocols;

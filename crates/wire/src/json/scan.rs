@@ -5,9 +5,7 @@
 use std::borrow::Cow;
 
 use crate::error::Problem;
-
-/// Levels of nesting that a document may have; chosen, the deepest shape of the APIs served here has under 10.
-pub(crate) const DEPTH_LIMIT: usize = 64;
+use crate::nest::DEPTH_LIMIT;
 
 /// Room for a string with escapes, before it grows; chosen for bodies of a few hundred bytes.
 const ESCAPED_BYTES: usize = 384;

@@ -2,15 +2,13 @@
 
 use base::Timestamp;
 
-use super::scan::{DEPTH_LIMIT, Scanner};
+use super::scan::Scanner;
 use crate::error::{DecodeError, Problem};
 use crate::form;
+use crate::nest::{DEPTH_LIMIT, check_count, push_name};
 use crate::schema::{Member, Schema};
 use crate::shape::Source;
 use crate::values::{Blob, Document};
-
-/// Items of one list or map; chosen, far beyond what any operation takes.
-const ENTRIES_LIMIT: usize = 100_000;
 
 /// A JSON text being read.
 #[derive(Debug)]
@@ -204,23 +202,6 @@ impl<'a> JsonSource<'a> {
     }
 }
 
-/// Refuses the entry that is one too many.
-fn check_count(is_there: bool, count: usize) -> Result<(), Problem> {
-    if is_there && count > ENTRIES_LIMIT {
-        return Err(Problem::TooMany {
-            limit: ENTRIES_LIMIT,
-        });
-    }
-    Ok(())
-}
-
-fn push_name(path: &mut String, name: &str) {
-    if !path.is_empty() {
-        path.push('.');
-    }
-    path.push_str(name);
-}
-
 /// A whole number, also where it is written with a fraction of zero or an exponent.
 fn whole(text: &str) -> Option<Result<i64, ()>> {
     if text
@@ -229,15 +210,7 @@ fn whole(text: &str) -> Option<Result<i64, ()>> {
     {
         return Some(text.parse().map_err(drop));
     }
-    let number: f64 = text.parse().ok()?;
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "within 2^53, where every whole number is exact"
-    )]
-    let exact = (number.abs() <= 9_007_199_254_740_992.0)
-        .then_some(number as i64)
-        .ok_or(());
-    (number.fract() == 0.0).then_some(exact)
+    form::whole(text.parse().ok()?)
 }
 
 impl Source for JsonSource<'_> {

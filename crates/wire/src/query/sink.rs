@@ -3,6 +3,7 @@
 use base::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::Style;
 use crate::form;
 use crate::schema::{Member, Schema, TimestampForm};
 use crate::shape::Sink;
@@ -18,6 +19,7 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
 /// A form being written.
 #[derive(Debug)]
 pub struct QuerySink {
+    style: Style,
     out: String,
     prefix: String,
     member: Option<&'static Member>,
@@ -47,8 +49,9 @@ enum Frame {
 impl QuerySink {
     /// A form that begins with `Action` and `Version`.
     #[must_use]
-    pub fn new(operation: &str, version: &str) -> Self {
+    pub fn new(style: Style, operation: &str, version: &str) -> Self {
         Self {
+            style,
             out: format!("Action={operation}&Version={version}"),
             prefix: String::new(),
             member: None,
@@ -98,7 +101,7 @@ impl Sink for QuerySink {
         if let Some(Frame::Structure { base }) = self.frames.last() {
             self.prefix.truncate(*base);
         }
-        self.descend(member.query_name());
+        self.descend(&self.style.name(member));
         self.timestamp = member.timestamp.unwrap_or(TimestampForm::Iso8601);
         self.member = Some(member);
     }
@@ -110,8 +113,8 @@ impl Sink for QuerySink {
     fn begin_list(&mut self) {
         let base = self.prefix.len();
         let member = self.member.take();
-        if member.is_none_or(|member| !member.is_flattened) {
-            self.descend(member.map_or("member", |member| member.item));
+        if let Some(item) = self.style.item(member) {
+            self.descend(item);
         }
         let stem = self.prefix.len();
         self.frames.push(Frame::List {

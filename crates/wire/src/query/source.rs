@@ -2,7 +2,7 @@
 
 use base::Timestamp;
 
-use super::Params;
+use super::{Params, Style};
 use crate::error::{DecodeError, Problem};
 use crate::form;
 use crate::schema::{Member, Schema};
@@ -18,6 +18,7 @@ const NUMBER: Problem = Problem::Malformed {
 /// A form being read.
 #[derive(Debug)]
 pub struct QuerySource {
+    style: Style,
     params: Params,
     /// The name under which we stand, such as `Entry.1`.
     prefix: String,
@@ -56,8 +57,9 @@ impl QuerySource {
     ///
     /// # Errors
     /// As [`Params::parse`].
-    pub fn new(body: &[u8]) -> Result<Self, DecodeError> {
+    pub fn new(style: Style, body: &[u8]) -> Result<Self, DecodeError> {
         Ok(Self {
+            style,
             params: Params::parse(body)?,
             prefix: String::new(),
             member: None,
@@ -163,7 +165,7 @@ impl Source for QuerySource {
             let Some(member) = member else {
                 return Ok(None);
             };
-            self.descend(member.query_name());
+            self.descend(&self.style.name(member));
             if self.is_there() {
                 self.member = Some(member);
                 return Ok(Some(index));
@@ -183,8 +185,8 @@ impl Source for QuerySource {
         let bare = self.params.get(&self.prefix);
         let is_bare = bare.is_some_and(|text| !text.is_empty());
         let member = self.member.take();
-        if member.is_none_or(|member| !member.is_flattened) {
-            self.descend(member.map_or("member", |member| member.item));
+        if let Some(item) = self.style.item(member) {
+            self.descend(item);
         }
         let indexes = if is_bare { Vec::new() } else { self.indexes()? };
         let stem = self.prefix.len();

@@ -24,6 +24,21 @@ fn a_fault_in_json_has_the_full_type_name() {
     );
 }
 
+// The EC2 API Reference's example has these elements.
+#[test]
+fn a_fault_in_ec2s_form_has_a_code_and_a_message() {
+    let xml = concat!(
+        r#"<?xml version="1.0" encoding="UTF-8"?><Response><Errors><Error>"#,
+        "<Code>AWS.SimpleQueueService.NonExistentQueue</Code>",
+        "<Message>The specified queue &lt;does&gt; not &quot;exist&quot;.</Message></Error></Errors>",
+        "<RequestID>r-1</RequestID></Response>",
+    );
+    assert_eq!(
+        String::from_utf8(encode_error(Protocol::Ec2Query, &FORM)).unwrap(),
+        xml
+    );
+}
+
 #[test]
 fn a_fault_in_query_has_the_old_code() {
     let xml = concat!(

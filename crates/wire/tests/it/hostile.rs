@@ -12,6 +12,13 @@ const ENVELOPE: Envelope<'_> = Envelope {
     request_id: "r",
 };
 
+const PROTOCOLS: [Protocol; 4] = [
+    Protocol::Json10,
+    Protocol::Query,
+    Protocol::Ec2Query,
+    Protocol::RpcV2Cbor,
+];
+
 /// Any characters, escapes and surrogate pairs among them; short, so that many cases are tried.
 fn text() -> impl Strategy<Value = String> {
     prop::collection::vec(any::<char>(), 0..12).prop_map(String::from_iter)
@@ -57,9 +64,23 @@ prop_compose! {
     }
 }
 
-/// Both codecs over `body`: they may refuse, they may not panic.
+/// A piece of CBOR: a name of the schema, the head of an item of any kind and length, or a break.
+fn piece() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        prop::sample::select(vec![
+            "QueueUrl", "Entries", "Id", "tags", "At", "Small", "Later"
+        ])
+        .prop_map(|name| [&[0x60 | name.len() as u8], name.as_bytes()].concat()),
+        (0u8..8, 0u8..32).prop_map(|(major, info)| vec![major << 5 | info]),
+        prop::sample::select(vec![0xa1u8, 0xbf, 0x9f, 0x81, 0xc1, 0xff, 0x00])
+            .prop_map(|byte| vec![byte]),
+        any::<u64>().prop_map(|number| number.to_be_bytes().to_vec()),
+    ]
+}
+
+/// All codecs over `body`: they may refuse, they may not panic.
 fn survives(body: &[u8]) {
-    for protocol in [Protocol::Json10, Protocol::Query] {
+    for protocol in PROTOCOLS {
         if let Err(error) = decode_request::<Everything>(protocol, body) {
             assert!(!error.to_string().is_empty());
         }
@@ -71,7 +92,7 @@ proptest! {
 
     #[test]
     fn what_is_written_is_read_the_same(shape in everything()) {
-        for protocol in [Protocol::Json10, Protocol::Query] {
+        for protocol in PROTOCOLS {
             let body = encode_request(protocol, &shape, &ENVELOPE);
             prop_assert_eq!(decode_request::<Everything>(protocol, &body), Ok(shape.clone()));
         }
@@ -84,7 +105,8 @@ proptest! {
 
     #[test]
     fn xml_that_is_written_is_well_formed(shape in everything()) {
-        let xml = encode_response(Protocol::Query, &shape, &ENVELOPE);
+        for protocol in [Protocol::Query, Protocol::Ec2Query] {
+        let xml = encode_response(protocol, &shape, &ENVELOPE);
         let mut reader = quick_xml::Reader::from_reader(&xml[..]);
         loop {
             match reader.read_event() {
@@ -92,6 +114,7 @@ proptest! {
                 Ok(_) => {}
                 Err(error) => prop_assert!(false, "{}", error),
             }
+        }
         }
     }
 
@@ -106,13 +129,20 @@ proptest! {
     }
 
     #[test]
+    fn cbor_like_bytes_are_survived(body in prop::collection::vec(piece(), 0..40)) {
+        let body = body.concat();
+        survives(&body);
+        survives(&[b"\xa1\x67Entries", &body[..]].concat());
+    }
+
+    #[test]
     fn form_like_text_is_survived(body in "((EntryName|Tag|Child|Id|Key|PlainList|member|entry)|[.&=%+0-9]|\\PC){0,60}") {
         survives(body.as_bytes());
     }
 
     #[test]
     fn a_damaged_document_is_survived(at in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<bool>()) {
-        for protocol in [Protocol::Json10, Protocol::Query] {
+        for protocol in PROTOCOLS {
             let mut body = encode_request(protocol, &full(), &ENVELOPE);
             let at = at.index(body.len());
             body[at] = byte;

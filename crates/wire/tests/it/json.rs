@@ -175,11 +175,11 @@ fn an_error_says_where_what_and_what_would_be_right() {
         not_utf8.unwrap_err().to_string(),
         "the document is not UTF-8"
     );
-    let other = decode_request::<Everything>(Protocol::RpcV2Cbor, b"").unwrap_err();
+    let other = decode_request::<Everything>(Protocol::RestXml, b"").unwrap_err();
     assert_eq!(
         other.problem(),
         &Problem::NoCodec {
-            protocol: Protocol::RpcV2Cbor
+            protocol: Protocol::RestXml
         }
     );
 }
@@ -236,4 +236,26 @@ fn the_trail_has_small_first_letters_and_no_secrets() {
         r#""children":[{"id":"c"}]}}}"#,
     );
     assert_eq!(String::from_utf8(encode_masked(&request)).unwrap(), json);
+}
+
+// As botocore writes them in JSON and in forms.
+#[test]
+fn numbers_that_are_none_are_read_for_the_operation_to_judge() {
+    let ratio = |text: &str| {
+        let json = format!(r#"{{"QueueUrl":"u","Ratio":"{text}"}}"#);
+        let form = format!("QueueUrl=u&Ratio={text}");
+        let in_json = decode(&json).unwrap().ratio.unwrap();
+        let in_form: Everything = decode_request(Protocol::Query, form.as_bytes()).unwrap();
+        let in_ec2: Everything = decode_request(Protocol::Ec2Query, form.as_bytes()).unwrap();
+        [in_json, in_form.ratio.unwrap(), in_ec2.ratio.unwrap()]
+    };
+    assert_eq!(ratio("Infinity"), [f64::INFINITY; 3]);
+    assert_eq!(ratio("-Infinity"), [f64::NEG_INFINITY; 3]);
+    assert!(ratio("NaN").iter().all(|number| number.is_nan()));
+    assert_eq!(ratio("1e-05"), [0.00001; 3]);
+    for wrong in ["nan", "inf", "1e400", "0x1", ""] {
+        assert!(decode(&format!(r#"{{"QueueUrl":"u","Ratio":"{wrong}"}}"#)).is_err());
+        let form = format!("QueueUrl=u&Ratio={wrong}");
+        assert!(decode_request::<Everything>(Protocol::Query, form.as_bytes()).is_err());
+    }
 }
