@@ -80,6 +80,12 @@ impl RequestId {
         Self((mixed ^ (mixed >> 64)).to_be_bytes())
     }
 
+    /// As it is shown.
+    #[must_use]
+    pub fn text(self) -> String {
+        base::id::format_uuid(base::id::as_version_4(self.0))
+    }
+
     /// An id with given bytes, for tests and replays.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
@@ -89,7 +95,7 @@ impl RequestId {
 
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&base::id::format_uuid(base::id::as_version_4(self.0)))
+        f.write_str(&self.text())
     }
 }
 

@@ -266,7 +266,7 @@ fn resource(it: &mut Object<'_>, place: &Place, arn: &Arn) {
         "" => place.account.as_str(),
         account => account,
     };
-    let name = arn.to_string();
+    let name = arn.text();
     let name = redact::without_secrets(cut(&name, TEXT_BYTES_MAX));
     it.text("ARN", &name);
     it.text("accountId", cut(account, TEXT_BYTES_MAX));

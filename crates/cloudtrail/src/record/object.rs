@@ -39,7 +39,7 @@ impl Object<'_> {
 
     /// A member that is a text.
     pub(super) fn text(&mut self, name: &'static str, text: &str) {
-        push_json(self.member(name), text);
+        push_text(self.member(name), text);
     }
 
     /// A member that is a text, unless it is empty.
@@ -55,6 +55,19 @@ impl Object<'_> {
     }
 }
 
+/// Writes a text. Most have nothing to be escaped, which is seen many letters at a time.
+pub(super) fn push_text(out: &mut Vec<u8>, text: &str) {
+    let has_escapes = text.bytes().fold(false, |has, byte| {
+        has | (byte < b' ') | (byte == b'"') | (byte == b'\\')
+    });
+    if has_escapes {
+        return push_json(out, text);
+    }
+    out.push(b'"');
+    out.extend_from_slice(text.as_bytes());
+    out.push(b'"');
+}
+
 /// Writes a value.
 #[expect(
     clippy::expect_used,
@@ -62,4 +75,21 @@ impl Object<'_> {
 )]
 pub(super) fn push_json<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
     serde_json::to_writer(out, value).expect("it is JSON");
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn texts_are_written_as_any_value_is(text in ".*|[\\x00-\\x7f]{0,40}") {
+            let (mut as_text, mut as_value) = (Vec::new(), Vec::new());
+            push_text(&mut as_text, &text);
+            push_json(&mut as_value, &text);
+            prop_assert_eq!(as_text, as_value);
+        }
+    }
 }

@@ -8,7 +8,7 @@ use serde::Deserialize as _;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::PARAMETERS_BYTES_MAX;
-use super::object::{Object, push_json};
+use super::object::{Object, push_json, push_text};
 use super::redact::{self, HIDDEN};
 
 /// Depth beyond which nothing is looked at and all is hidden. Chosen: no operation nests half as deep.
@@ -113,7 +113,7 @@ impl Copy<'_> {
 
     fn plain<T: serde::Serialize>(self, value: T) {
         match self.is_too_deep() {
-            true => push_json(self.out, HIDDEN),
+            true => push_text(self.out, HIDDEN),
             false => push_json(self.out, &value),
         }
     }
@@ -160,13 +160,13 @@ impl<'de> Visitor<'de> for Copy<'_> {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
-        push_json(self.out, &redact::without_secrets(text));
+        push_text(self.out, &redact::without_secrets(text));
         Ok(())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
         if self.is_too_deep() {
-            push_json(self.out, HIDDEN);
+            push_text(self.out, HIDDEN);
             return IgnoredAny.visit_seq(items).map(drop);
         }
         let Self {
@@ -194,7 +194,7 @@ impl<'de> Visitor<'de> for Copy<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
         if self.is_too_deep() {
-            push_json(self.out, HIDDEN);
+            push_text(self.out, HIDDEN);
             return IgnoredAny.visit_map(members).map(drop);
         }
         let Self { out, depth, .. } = self;
@@ -264,11 +264,11 @@ impl Visitor<'_> for Name<'_> {
         match (self.names, small(name)) {
             (Names::OfRecords, Some((first, rest))) => {
                 let begin = self.out.len();
-                push_json(self.out, rest);
+                push_text(self.out, rest);
                 // Behind the quotation mark.
                 self.out.insert(begin + 1, first);
             }
-            _ => push_json(self.out, name),
+            _ => push_text(self.out, name),
         }
         Ok(member)
     }
@@ -292,7 +292,7 @@ impl<'de> DeserializeSeed<'de> for Hide<'_> {
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
         let is_something = Option::<IgnoredAny>::deserialize(from)?.is_some();
         match is_something {
-            true => push_json(self.0, HIDDEN),
+            true => push_text(self.0, HIDDEN),
             false => self.0.extend_from_slice(b"null"),
         }
         Ok(())

@@ -159,7 +159,9 @@ impl Sink for MaskedSink {
 
 /// `QueueUrl` becomes `queueUrl`.
 fn camel_case(name: &str) -> String {
-    let mut letters = name.chars();
-    let first = letters.next().map(|letter| letter.to_ascii_lowercase());
-    first.into_iter().chain(letters).collect()
+    let mut name = name.to_owned();
+    if let Some(first) = name.get_mut(..1) {
+        first.make_ascii_lowercase();
+    }
+    name
 }
