@@ -5,11 +5,12 @@
 //!
 //! - [`mod@record`]: taking records
 //! - [`upkeep`]: syncing, letting go, saying what was lost
-//! - [`deliver`]: log files and digests into buckets
+//! - [`deliver`]: log files and digests into buckets; [`file`]: what a log file is made of
 //! - [`heads`]: how far the spools go
 //! - [`waiting`]: what waits for each trail
 
 mod deliver;
+mod file;
 pub mod heads;
 mod record;
 #[cfg(test)]
@@ -33,12 +34,13 @@ use store::seal::MasterKey;
 use tokio::sync::Notify;
 
 use crate::bucket;
-use crate::engine::state::Delivered;
+use crate::engine::state::{Delivered, FilePlan};
 use crate::engine::{self, Event, Rules, State, TrailId, event};
 use crate::history::History;
 use crate::ledger::{Ledger, LedgerError};
 use crate::record::Place;
 use crate::spool::{self, Opened, ReadError, SEGMENT_BYTES, Spool, Stream};
+use file::Made;
 use heads::{Heads, Kept};
 use record::Selection;
 use throttle::Throttle;
@@ -123,6 +125,8 @@ pub struct Trails {
     kept: Mutex<Option<Heads>>,
     wake: Notify,
     retries: Mutex<HashMap<TrailId, deliver::Retry>>,
+    /// The log file that was made for the last plan, until it is put. Where there is none, it is made again.
+    made: Mutex<Option<(FilePlan, Made)>>,
 }
 
 /// A trail that ends with a call.
@@ -241,6 +245,7 @@ impl Trails {
             kept: Mutex::new(known),
             wake: Notify::new(),
             retries: Mutex::default(),
+            made: Mutex::default(),
             parts,
         });
         trails.count_waiting()?;
