@@ -8,7 +8,7 @@
 //! - [`caller`] has [`Caller`], who calls and by which credentials
 //! - [`key`] has [`Key`], by which a caller proves itself, and [`KeyLookup`]
 //! - [`access`] has [`Access`] and [`Authorizer`]
-//! - [`record`] has [`Audit`], [`CallRecord`], [`Recorder`], and [`CountingRecorder`]
+//! - [`record`] has [`Audit`], [`CallRecord`], [`Recorder`], [`Kept`], and [`CountingRecorder`]
 //! - [`fault`] has [`Fault`], an error as the wire shows it
 //! - [`model`] compares operations with a published service model
 //! - [`operation`] has [`Operation`], and its object-safe forms [`AnyOperation`] and [`Call`]
@@ -35,6 +35,6 @@ pub use fault::{Fault, Side};
 pub use key::{Key, KeyLookup};
 pub use operation::{Answered, AnyOperation, Call, Masked, Operation, Shapes};
 pub use pages::{PageAnswer, PageCall, PageEvent, Pages};
-pub use record::{Audit, CLAIM_CHARS_MAX, CallRecord, CountingRecorder, Recorder, Stage};
+pub use record::{Audit, CLAIM_CHARS_MAX, CallRecord, CountingRecorder, Kept, Recorder, Stage};
 pub use rest::{BodyError, FaultCtx, Gate, RestAnswer, RestBody, RestCall, RestService};
 pub use service::{Catalogue, Service, ServiceFacts};

@@ -4,10 +4,14 @@
 //! `Arc<dyn Recorder>`. [`CountingRecorder`] keeps counts alone.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use base::MetricSink;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 
 use crate::access::Access;
 use crate::caller::Principal;
@@ -75,8 +79,53 @@ pub trait Recorder: Send + Sync + fmt::Debug {
         false
     }
 
-    /// Takes one record, before the call is answered. Must not block for longer than a write to a file takes.
-    fn record(&self, record: &CallRecord<'_>);
+    /// Takes one record. Must not block for longer than a write to a file takes.
+    ///
+    /// The call is answered once what this returns has resolved, so that records of calls that end together can be kept
+    /// together. Dropped before that, as when the client is gone, the record is kept nevertheless.
+    fn record(&self, record: &CallRecord<'_>) -> Kept;
+}
+
+/// Resolves when a record is kept.
+#[must_use = "a call may be answered only when its record is kept"]
+#[derive(Default)]
+pub struct Kept(Option<BoxFuture<'static, ()>>);
+
+impl Kept {
+    /// It is already.
+    pub const NOW: Self = Self(None);
+
+    /// It is when `kept` resolves.
+    pub fn once(kept: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self(Some(kept.boxed()))
+    }
+
+    /// It is when both are.
+    pub fn and(self, other: Self) -> Self {
+        match (self.0, other.0) {
+            (Some(one), Some(other)) => Self::once(async {
+                one.await;
+                other.await;
+            }),
+            (one, other) => Self(one.or(other)),
+        }
+    }
+}
+
+impl Future for Kept {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        self.0
+            .as_mut()
+            .map_or(Poll::Ready(()), |kept| kept.poll_unpin(context))
+    }
+}
+
+impl fmt::Debug for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kept").finish_non_exhaustive()
+    }
 }
 
 /// Counts calls and measures how long they took; keeps nothing else.
@@ -98,10 +147,10 @@ impl Recorder for CountingRecorder {
         false
     }
 
-    fn record(&self, record: &CallRecord<'_>) {
+    fn record(&self, record: &CallRecord<'_>) -> Kept {
         // What a stranger calls an operation is no name to count by.
         if record.stage != Stage::Decided {
-            return;
+            return Kept::NOW;
         }
         let code = record.outcome.map_or_else(|fault| fault.code, |()| "ok");
         if record.ctx.caller.principal == Principal::Root {
@@ -122,6 +171,7 @@ impl Recorder for CountingRecorder {
             &of_call,
             record.took.as_secs_f64(),
         );
+        Kept::NOW
     }
 }
 
@@ -162,7 +212,7 @@ mod tests {
         for principal in [caller.principal.clone(), Principal::Root] {
             caller.principal = principal;
             let ctx = Ctx::inside(Arc::new(caller.clone()), Timestamp::default());
-            recorder.record(&CallRecord {
+            let _kept = recorder.record(&CallRecord {
                 service: "iam",
                 operation: "ListUsers",
                 audit: Audit::Management,

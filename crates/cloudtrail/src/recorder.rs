@@ -1,9 +1,11 @@
 //! From what the gateway tells of a call to what the trail is told: the one place that knows both.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
+use std::slice;
 use std::sync::Arc;
 
-use api::{Audit, CallRecord, Caller, Principal, Recorder, SessionKind, Stage};
+use api::{Audit, CallRecord, Caller, Kept, Principal, Recorder, SessionKind, Stage};
 use base::Arn;
 
 use crate::Trails;
@@ -39,11 +41,12 @@ impl Recorder for TrailRecorder {
             || self.then.wants_output(service, operation, audit)
     }
 
-    fn record(&self, record: &CallRecord<'_>) {
-        if self.trails.wants(class(record.audit)) {
-            take(&self.trails, record);
-        }
-        self.then.record(record);
+    fn record(&self, record: &CallRecord<'_>) -> Kept {
+        let kept = match self.trails.wants(class(record.audit)) {
+            true => take(&self.trails, record),
+            false => Kept::NOW,
+        };
+        kept.and(self.then.record(record))
     }
 }
 
@@ -54,11 +57,11 @@ const fn class(of: Audit) -> Class {
     }
 }
 
-fn take(trails: &Trails, record: &CallRecord<'_>) {
+fn take(trails: &Arc<Trails>, record: &CallRecord<'_>) -> Kept {
     let caller = &*record.ctx.caller;
-    let (arn, account) = (caller.arn.to_string(), caller.account.to_string());
+    let arn = caller.arn.text();
     let of_session = caller.issuer();
-    let request_id = record.ctx.request_id.to_string();
+    let request_id = record.ctx.request_id.text();
     let resources = touched(record);
     let failure = record.outcome.err().map(|fault| Failure {
         code: fault.code,
@@ -77,7 +80,7 @@ fn take(trails: &Trails, record: &CallRecord<'_>) {
         identity: Identity {
             who: who(caller, record.stage, &of_session),
             arn: &arn,
-            account: &account,
+            account: caller.account.as_str(),
             access_key_id: &caller.access_key_id,
             session: session(caller),
         },
@@ -93,7 +96,7 @@ fn take(trails: &Trails, record: &CallRecord<'_>) {
         response: record.output.filter(|_| is_changing),
         failure,
         resources: &resources,
-    });
+    })
 }
 
 fn who<'a>(caller: &'a Caller, stage: Stage, issuer: &'a str) -> Who<'a> {
@@ -146,10 +149,16 @@ fn session(caller: &Caller) -> Option<Session<'_>> {
 }
 
 /// What the call touched, each thing once. All of an account is nothing in particular.
-fn touched(record: &CallRecord<'_>) -> Vec<Arn> {
+fn touched<'a>(record: &CallRecord<'a>) -> Cow<'a, [Arn]> {
+    let is_particular = |arn: &Arn| arn.resource != "*";
+    if let [one] = record.access
+        && is_particular(&one.resource)
+    {
+        return Cow::Borrowed(slice::from_ref(&one.resource));
+    }
+    let all = record.access.iter().map(|access| &access.resource);
+    let particular = all.filter(|arn| is_particular(arn));
     let mut known = HashSet::new();
-    let particular = record.access.iter().map(|access| &access.resource);
-    let particular = particular.filter(|arn| arn.resource != "*");
     particular
         .filter(|arn| known.insert((&arn.service, &arn.resource)))
         .cloned()
@@ -175,8 +184,9 @@ mod tests {
             false
         }
 
-        fn record(&self, _: &CallRecord<'_>) {
+        fn record(&self, _: &CallRecord<'_>) -> Kept {
             *self.0.lock() += 1;
+            Kept::NOW
         }
     }
 
@@ -234,7 +244,7 @@ mod tests {
             let on = Access::new("sqs:CreateQueue", queue);
             let all = "arn:aws:sqs:eu-west-1:123456789012:*".parse().unwrap();
             let access = [on.clone(), on, Access::new("sqs:ListQueues", all)];
-            recorder.record(&told(&ctx, &access));
+            drop(recorder.record(&told(&ctx, &access)));
         });
         let [record] = records.as_slice() else {
             panic!("{records:?}");
@@ -256,13 +266,13 @@ mod tests {
             let nobody = Caller::anonymous(&account, "AKIACLAIMED");
             let ctx = Ctx::inside(Arc::new(nobody), world.trails.now());
             let fault = Fault::sender("InvalidClientTokenId", "no such key");
-            recorder.record(&CallRecord {
+            drop(recorder.record(&CallRecord {
                 stage: Stage::Refused,
                 input: None,
                 output: None,
                 outcome: Err(&fault),
                 ..told(&ctx, &[])
-            });
+            }));
         });
         let [record] = records.as_slice() else {
             panic!("{records:?}");
@@ -277,11 +287,11 @@ mod tests {
     fn a_data_call_that_no_trail_wants_is_not_kept() {
         let records = records(|recorder, world| {
             let ctx = Ctx::inside(Arc::new(user()), world.trails.now());
-            recorder.record(&CallRecord {
+            drop(recorder.record(&CallRecord {
                 audit: Audit::Data,
                 operation: "SendMessage",
                 ..told(&ctx, &[])
-            });
+            }));
         });
         assert_eq!(records, [Value::Null; 0]);
     }

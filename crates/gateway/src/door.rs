@@ -194,7 +194,8 @@ impl Door {
         let mut proven = match self.verify(visit, tongue, &mut told, route, body).await {
             Ok(proven) => proven,
             Err(fault) => {
-                self.tell_refused(visit, (route, tongue.facts), &told, &fault);
+                self.tell_refused(visit, (route, tongue.facts), &told, &fault)
+                    .await;
                 return Err(fault);
             }
         };
@@ -211,7 +212,8 @@ impl Door {
             Ok(call) => call,
             Err(fault) => {
                 told.read(route, &proven.body.bytes);
-                self.tell_undecoded(visit, (route, tongue.facts), &told, &ctx, &fault);
+                self.tell_undecoded(visit, (route, tongue.facts), &told, &ctx, &fault)
+                    .await;
                 return Err(fault);
             }
         };
@@ -254,7 +256,7 @@ impl Door {
             Ok(()) => run(call, ctx.clone(), masked).await,
             Err(denied) => Err(answer::denied(*tongue, denied)),
         };
-        recorder.record(&CallRecord {
+        let kept = recorder.record(&CallRecord {
             service,
             operation,
             audit,
@@ -270,6 +272,7 @@ impl Door {
             outcome: outcome.as_ref().map(|_| ()),
             took: self.parts.clock.monotonic().saturating_sub(started),
         });
+        kept.await;
         outcome.map(|answered| answered.body)
     }
 
@@ -335,7 +338,7 @@ impl Door {
                 .await
                 .unwrap_or_else(|_| Err(panicked(name))),
         };
-        self.parts.recorder.record(&CallRecord {
+        let kept = self.parts.recorder.record(&CallRecord {
             service: admin::SERVICE,
             operation: action.split_once(':').map_or(action, |(_, name)| name),
             audit: Audit::Management,
@@ -348,6 +351,7 @@ impl Door {
             outcome: body.as_ref().map(|_| ()),
             took: self.parts.clock.monotonic().saturating_sub(started),
         });
+        kept.await;
         Ok(answer::page(
             StatusCode::OK,
             "application/json",

@@ -67,7 +67,7 @@ impl Door {
         let shown = AssertUnwindSafe(self.parts.pages.show(call)).catch_unwind();
         let PageAnswer { response, event } = shown.await.map_err(|_| panicked("a page"))?;
         if let Some(event) = event {
-            self.record_page(visit, ctx, &event, started);
+            self.record_page(visit, ctx, &event, started).await;
         }
         let mut answer = response.map(|bytes| {
             Body::Whole(Full::new(match visit.head.method {
@@ -79,7 +79,7 @@ impl Door {
         Ok(answer)
     }
 
-    fn record_page(
+    async fn record_page(
         &self,
         visit: &Visit<'_>,
         ctx: Ctx,
@@ -91,7 +91,7 @@ impl Door {
             ..ctx
         };
         let outcome = event.outcome.as_ref();
-        self.parts.recorder.record(&CallRecord {
+        let kept = self.parts.recorder.record(&CallRecord {
             service: event.service,
             operation: event.operation,
             audit: Audit::Management,
@@ -104,6 +104,7 @@ impl Door {
             outcome: outcome.copied(),
             took: self.parts.clock.monotonic().saturating_sub(started),
         });
+        kept.await;
         if let Err(fault) = &event.outcome {
             self.count_fault(fault);
         }

@@ -61,7 +61,8 @@ impl Door {
             Ok(proven) => proven,
             Err(fault) => {
                 let told = Told::default();
-                self.tell_refused(visit, (Route::Nowhere, None), &told, &fault);
+                self.tell_refused(visit, (Route::Nowhere, None), &told, &fault)
+                    .await;
                 return self.turn_away(visit, service, &fault, body).await;
             }
         };
@@ -92,7 +93,7 @@ impl Door {
                 return self.turn_away_lent(visit, service, &fault, &lent).await;
             }
         };
-        self.parts.recorder.record(&CallRecord {
+        let kept = self.parts.recorder.record(&CallRecord {
             service: service.name(),
             operation,
             audit,
@@ -108,6 +109,7 @@ impl Door {
             },
             took: self.parts.clock.monotonic().saturating_sub(started),
         });
+        kept.await;
         if let Err(fault) = &outcome {
             self.count_fault(fault);
         }

@@ -45,7 +45,7 @@ impl Told {
 
 impl Door {
     /// Records a call by whom nothing was proven.
-    pub(crate) fn tell_refused(
+    pub(crate) async fn tell_refused(
         &self,
         visit: &Visit<'_>,
         (route, facts): (Route<'_>, Option<&ServiceFacts>),
@@ -56,11 +56,12 @@ impl Door {
         let key_id = word(key_id.unwrap_or_default(), KEY_ID_CHARS_MAX);
         let nobody = Caller::anonymous(&self.parts.account, &key_id);
         let ctx = self.ctx(visit, Arc::new(nobody));
-        self.tell(visit, (route, facts), told, &ctx, (Stage::Refused, fault));
+        self.tell(visit, (route, facts), told, &ctx, (Stage::Refused, fault))
+            .await;
     }
 
     /// Records a call of a known caller that was not understood.
-    pub(crate) fn tell_undecoded(
+    pub(crate) async fn tell_undecoded(
         &self,
         visit: &Visit<'_>,
         (route, facts): (Route<'_>, Option<&ServiceFacts>),
@@ -68,10 +69,11 @@ impl Door {
         ctx: &Ctx,
         fault: &Fault,
     ) {
-        self.tell(visit, (route, facts), told, ctx, (Stage::Undecoded, fault));
+        self.tell(visit, (route, facts), told, ctx, (Stage::Undecoded, fault))
+            .await;
     }
 
-    fn tell(
+    async fn tell(
         &self,
         visit: &Visit<'_>,
         (route, facts): (Route<'_>, Option<&ServiceFacts>),
@@ -84,7 +86,7 @@ impl Door {
             (None, Route::Admin { .. }) => admin::SERVICE.to_owned(),
             (None, _) => word(signed_for(visit.head).unwrap_or_default(), CLAIM_CHARS_MAX),
         };
-        self.parts.recorder.record(&CallRecord {
+        let kept = self.parts.recorder.record(&CallRecord {
             service: &service,
             operation: &told.operation(visit.head, route),
             audit: Audit::Management,
@@ -97,6 +99,7 @@ impl Door {
             outcome: Err(fault),
             took: Duration::ZERO,
         });
+        kept.await;
     }
 }
 

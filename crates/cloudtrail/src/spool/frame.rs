@@ -60,10 +60,26 @@ impl Slots {
         Self(self.0 | 1u32.wrapping_shl(slot as u32))
     }
 
+    /// With those of `others`.
+    #[must_use]
+    pub const fn and(self, others: Self) -> Self {
+        Self(self.0 | others.0)
+    }
+
     /// Whether the trail in place `slot` is among them.
     #[must_use]
     pub const fn has(self, slot: u8) -> bool {
         self.0 & 1u32.wrapping_shl(slot as u32) != 0
+    }
+
+    /// The places, the lowest first.
+    pub fn each(self) -> impl Iterator<Item = u8> {
+        let mut left = self.0;
+        std::iter::from_fn(move || {
+            let lowest = left.trailing_zeros();
+            left &= left.checked_sub(1)?;
+            u8::try_from(lowest).ok()
+        })
     }
 
     /// Whether there is none.
@@ -136,19 +152,13 @@ impl Frame {
     /// As it lies in a segment.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let length = u32::try_from(self.record.len()).unwrap_or(u32::MAX);
         let mut out = Vec::with_capacity(self.bytes());
-        out.extend_from_slice(&length.to_le_bytes());
-        out.extend_from_slice(&[0; 4]);
-        out.extend_from_slice(&self.number.to_le_bytes());
-        out.extend_from_slice(&self.at.as_millis().to_le_bytes());
-        out.extend_from_slice(&self.wanted.0.to_le_bytes());
-        out.extend_from_slice(&self.chain.0);
-        out.extend_from_slice(&self.record);
-        let check = check(&out);
-        if let Some(place) = out.get_mut(4..8) {
-            place.copy_from_slice(&check.to_le_bytes());
-        }
+        push(
+            &mut out,
+            self.number,
+            (self.at, self.wanted, &self.record),
+            &self.chain,
+        );
         out
     }
 
@@ -227,6 +237,28 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], NoFrame> {
     Ok(*first)
 }
 
+/// Adds a frame to the end of `out`.
+pub(super) fn push(
+    out: &mut Vec<u8>,
+    number: u64,
+    (at, wanted, record): (Timestamp, Slots, &[u8]),
+    chain: &Chain,
+) {
+    let begin = out.len();
+    let length = u32::try_from(record.len()).unwrap_or(u32::MAX);
+    out.extend_from_slice(&length.to_le_bytes());
+    out.extend_from_slice(&[0; 4]);
+    out.extend_from_slice(&number.to_le_bytes());
+    out.extend_from_slice(&at.as_millis().to_le_bytes());
+    out.extend_from_slice(&wanted.0.to_le_bytes());
+    out.extend_from_slice(&chain.0);
+    out.extend_from_slice(record);
+    let check = check(out.get(begin..).unwrap_or_default());
+    if let Some(place) = out.get_mut(begin + 4..begin + 8) {
+        place.copy_from_slice(&check.to_le_bytes());
+    }
+}
+
 /// The check of a whole frame; the place of the check itself does not count.
 fn check(frame: &[u8]) -> u32 {
     let length = frame.get(..4).unwrap_or_default();
@@ -273,6 +305,9 @@ mod tests {
     fn slots_are_bits() {
         let slots = Slots::NONE.with(3);
         assert!(slots.has(3) && !slots.has(4) && !slots.is_empty());
+        let many = slots.with(0).and(Slots::NONE.with(31));
+        assert_eq!(many.each().collect::<Vec<_>>(), [0, 3, 31]);
+        assert_eq!(Slots::NONE.each().next(), None);
     }
 
     proptest! {

@@ -32,7 +32,7 @@ use base::Timestamp;
 use parking_lot::Mutex;
 use store::disk::Disk;
 
-pub use frame::{Chain, Frame, NoFrame, SLOTS, Slots};
+pub use frame::{Chain, Frame, HEADER_BYTES, NoFrame, SLOTS, Slots};
 pub use head::Head;
 pub use read::{ReadError, Reader};
 pub use segment::Stream;
@@ -88,6 +88,35 @@ pub struct Opened {
     pub torn_bytes: u64,
     /// Numbers of records that had been synced and are gone.
     pub missing: Option<Range<u64>>,
+}
+
+/// A record to be added.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct New {
+    /// When it was taken.
+    pub at: Timestamp,
+    /// Which trails shall have it.
+    pub wanted: Slots,
+    /// The record.
+    pub record: Vec<u8>,
+}
+
+impl New {
+    /// Its length in a file.
+    const fn bytes(&self) -> usize {
+        HEADER_BYTES + self.record.len()
+    }
+}
+
+/// What became of records that were added together.
+#[derive(Debug, Default)]
+pub struct AppendedAll {
+    /// How many were kept: the first ones.
+    pub kept: usize,
+    /// The numbers of the records that had to go for them.
+    pub dropped: Option<Range<u64>>,
+    /// Why the others were not kept.
+    pub error: Option<io::Error>,
 }
 
 /// Where a record was put.
@@ -161,30 +190,57 @@ impl Spool {
     /// # Errors
     /// When the disk refuses, such as when it is full; the record is not kept then.
     pub fn append(&self, at: Timestamp, wanted: Slots, record: Vec<u8>) -> io::Result<Appended> {
+        let new = New { at, wanted, record };
         let mut state = self.state.lock();
-        let frame = Frame::after(&state.chain, state.next, at, wanted, record);
-        let end = state.offset + frame.bytes() as u64;
-        let is_full = state.segments.is_empty() || end > self.options.segment_bytes;
-        let dropped = if is_full {
-            self.roll(&mut state)?
-        } else {
-            None
-        };
-        let offset = state.offset;
+        let (appended, _) = self.append_run(&mut state, std::slice::from_ref(&new))?;
+        Ok(appended)
+    }
+
+    /// Adds records in their order, by one write where they fit into the file.
+    pub fn append_all(&self, records: &[New]) -> AppendedAll {
+        let mut all = AppendedAll::default();
+        let mut state = self.state.lock();
+        while let Some(left) = records.get(all.kept..).filter(|left| !left.is_empty()) {
+            match self.append_run(&mut state, left) {
+                Ok((appended, count)) => {
+                    all.kept += count;
+                    all.dropped = joined(all.dropped, appended.dropped);
+                }
+                Err(error) => {
+                    all.error = Some(error);
+                    break;
+                }
+            }
+        }
+        all
+    }
+
+    /// Adds the first of `records` and as many behind it as fit into its file. Returns where the first was put and how
+    /// many were.
+    fn append_run(&self, state: &mut State, records: &[New]) -> io::Result<(Appended, usize)> {
+        let first_bytes = records.first().map_or(0, New::bytes) as u64;
+        let is_full =
+            state.segments.is_empty() || state.offset + first_bytes > self.options.segment_bytes;
+        let dropped = if is_full { self.roll(state)? } else { None };
         let Some(segment) = state.segments.back().cloned() else {
             return Err(io::Error::other("the spool has no file"));
         };
-        segment.write(offset, &frame.encode())?;
-        segment.mark(frame.number, offset);
-        state.offset = offset + frame.bytes() as u64;
-        state.next += 1;
-        state.chain = frame.chain;
-        Ok(Appended {
-            number: frame.number,
+        let appended = Appended {
+            number: state.next,
             segment: segment.begin.first,
-            offset,
+            offset: state.offset,
             dropped,
-        })
+        };
+        let run = Run::of(state, records, self.options.segment_bytes);
+        segment.write(state.offset, &run.bytes)?;
+        let numbers = state.next..;
+        for (number, offset) in numbers.zip(&run.offsets) {
+            segment.mark(number, *offset);
+        }
+        state.offset += run.bytes.len() as u64;
+        state.next += run.offsets.len() as u64;
+        state.chain = run.chain;
+        Ok((appended, run.offsets.len()))
     }
 
     /// Begins a new file, for which the oldest may have to go.
@@ -202,11 +258,7 @@ impl Spool {
         while state.segments.len() > 2
             && state.segments.len() as u64 * self.options.segment_bytes > self.options.bytes_max
         {
-            let gone = state.drop_oldest();
-            dropped = match (dropped, gone) {
-                (Some(before), Some(gone)) => Some(before.start..gone.end),
-                (before, gone) => before.or(gone),
-            };
+            dropped = joined(dropped, state.drop_oldest());
         }
         Ok(dropped)
     }
@@ -349,6 +401,44 @@ impl Spool {
                 offset,
                 problem,
             })
+    }
+}
+
+/// Numbers that went, and those behind them that went too.
+fn joined(before: Option<Range<u64>>, behind: Option<Range<u64>>) -> Option<Range<u64>> {
+    match (before, behind) {
+        (Some(before), Some(behind)) => Some(before.start..behind.end),
+        (before, behind) => before.or(behind),
+    }
+}
+
+/// Frames that lie behind each other in a file.
+struct Run {
+    bytes: Vec<u8>,
+    offsets: Vec<u64>,
+    chain: Chain,
+}
+
+impl Run {
+    /// Of the first of `records` and those behind it that end before `end`, where the next frame of `state` goes.
+    fn of(state: &State, records: &[New], end: u64) -> Self {
+        let room = usize::try_from(end.saturating_sub(state.offset)).unwrap_or(usize::MAX);
+        let wanted: usize = records.iter().map(New::bytes).sum();
+        let mut run = Self {
+            bytes: Vec::with_capacity(wanted.min(room)),
+            offsets: Vec::with_capacity(records.len()),
+            chain: state.chain,
+        };
+        for (number, new) in (state.next..).zip(records) {
+            if !run.offsets.is_empty() && run.bytes.len() + new.bytes() > room {
+                break;
+            }
+            run.offsets.push(state.offset + run.bytes.len() as u64);
+            run.chain = run.chain.with(number, new.at, new.wanted, &new.record);
+            let what = (new.at, new.wanted, new.record.as_slice());
+            frame::push(&mut run.bytes, number, what, &run.chain);
+        }
+        run
     }
 }
 

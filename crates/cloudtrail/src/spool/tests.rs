@@ -88,6 +88,46 @@ fn records_come_back_in_order_across_files_and_starts() {
     }
 }
 
+fn news(numbers: std::ops::RangeInclusive<u64>) -> Vec<New> {
+    let new = |number| New {
+        at: at(number),
+        wanted: Slots::NONE,
+        record: record(number),
+    };
+    numbers.map(new).collect()
+}
+
+#[test]
+fn records_that_are_added_together_lie_as_if_they_came_one_by_one() {
+    let (alone, together) = (SimDisk::new(1, 1 << 20), SimDisk::new(1, 1 << 20));
+    let one_by_one = filled(&alone, 40);
+    let (spool, _) = open(&together, None);
+    let mut dropped = None;
+    for numbers in [1..=1, 2..=10, 11..=40] {
+        let records = news(numbers);
+        let done = spool.append_all(&records);
+        assert_eq!((done.kept, done.error.is_none()), (records.len(), true));
+        dropped = joined(dropped, done.dropped);
+    }
+    assert_eq!(dropped, Some(1..spool.head().first));
+    assert_eq!(all(&spool), all(&one_by_one));
+    assert_eq!(spool.files(), one_by_one.files());
+    assert!(spool.append_all(&[]).error.is_none());
+}
+
+#[test]
+fn of_records_that_are_added_together_a_full_disk_keeps_the_first() {
+    // Two files find room, and three records in each.
+    let disk = SimDisk::new(1, 2 * OPTIONS.segment_bytes);
+    let (spool, _) = open(&disk, None);
+    let done = spool.append_all(&news(1..=8));
+    assert_eq!((done.kept, done.error.is_some()), (6, true));
+    assert_eq!(numbers(&spool), (1..=6).collect::<Vec<_>>());
+    disk.set_size(1 << 20);
+    assert_eq!(spool.append_all(&news(7..=8)).kept, 2);
+    assert_eq!(numbers(&spool), (1..=8).collect::<Vec<_>>());
+}
+
 #[test]
 fn the_oldest_file_goes_when_the_bound_is_reached() {
     let disk = SimDisk::new(1, 1 << 20);

@@ -1,9 +1,9 @@
 //! The trail of an account: spools, history and trails together, and what runs in the background.
 //!
-//! INVARIANT: a record is handed to the operating system before [`Trails::record`] returns; nothing of it waits for a
+//! INVARIANT: a record is handed to the operating system before what [`Trails::record`] returns resolves; nothing of it waits for a
 //! bucket. What could not be kept or had to go undelivered is counted, logged, and becomes a record itself.
 //!
-//! - [`mod@record`]: taking records
+//! - [`mod@record`]: taking records; [`group`]: those that are written together
 //! - [`upkeep`]: syncing, letting go, saying what was lost
 //! - [`deliver`]: log files and digests into buckets; [`file`]: what a log file is made of
 //! - [`heads`]: how far the spools go
@@ -11,6 +11,7 @@
 
 mod deliver;
 mod file;
+mod group;
 pub mod heads;
 mod record;
 #[cfg(test)]
@@ -41,6 +42,7 @@ use crate::ledger::{Ledger, LedgerError};
 use crate::record::Place;
 use crate::spool::{self, Opened, ReadError, SEGMENT_BYTES, Spool, Stream};
 use file::Made;
+use group::Gathering;
 use heads::{Heads, Kept};
 use record::Selection;
 use throttle::Throttle;
@@ -111,6 +113,7 @@ pub struct Trails {
     state: RwLock<Arc<State>>,
     selection: RwLock<Arc<Selection>>,
     waiting: Waiting,
+    gathering: Gathering,
     /// Trails that end with a call whose own record is still to come, by the id of that call.
     ending: Mutex<HashMap<String, Ending>>,
     /// Records that had to go from a spool.
@@ -233,6 +236,7 @@ impl Trails {
             selection: RwLock::new(Arc::new(Selection::of(&state, &parts.place))),
             state: RwLock::new(Arc::new(state)),
             waiting: Waiting::default(),
+            gathering: Gathering::default(),
             ending: Mutex::default(),
             dropped: Mutex::default(),
             unkept: AtomicU64::new(0),

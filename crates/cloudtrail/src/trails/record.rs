@@ -1,10 +1,11 @@
 //! Taking records.
 
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use api::RequestId;
+use api::{Kept, RequestId};
 use base::Timestamp;
 use serde_json::Value;
 
@@ -13,7 +14,7 @@ use crate::engine::selector::Facets;
 use crate::engine::{Selectors, State, Trail};
 use crate::record::{self, Attributes, Place, facts};
 use crate::seen::{Class, Origin, Seen, Way, Who};
-use crate::spool::{Slots, Stream};
+use crate::spool::{New, Slots, Stream};
 
 /// What the trails want, as it is asked for each call.
 #[derive(Debug, Default)]
@@ -75,9 +76,9 @@ impl Trails {
         class == Class::Management || self.selection.read().wants_data
     }
 
-    /// Takes the record of a call. It is with the operating system when this returns, unless it is a data call that no
-    /// trail wants.
-    pub fn record(&self, seen: &Seen<'_>) {
+    /// Takes the record of a call. It is with the operating system when what this returns resolves or is dropped, unless
+    /// it is a data call that no trail wants.
+    pub fn record(self: &Arc<Self>, seen: &Seen<'_>) -> Kept {
         let event = facets(seen);
         let is_global = facts::is_global(seen.service);
         let mut wanted = Arc::clone(&self.selection.read()).wanted(&event, is_global);
@@ -86,28 +87,29 @@ impl Trails {
             wanted = self.with_ended(wanted, ending, &event, is_global);
         }
         if seen.class == Class::Data && wanted.is_empty() {
-            return;
+            return Kept::NOW;
         }
         if seen.identity.who == Who::Unknown
             && !self.unproven_throttle.take(self.parts.clock.monotonic())
         {
             self.unproven.fetch_add(1, Ordering::Relaxed);
-            return;
+            return Kept::NOW;
         }
         let at = self.now();
-        let record = record::event(&self.parts.place, at, &RequestId::next().to_string(), seen);
-        let stream = match seen.class {
-            Class::Management => Stream::Management,
-            Class::Data => Stream::Data,
-        };
-        if let Err(error) = self.keep_record(stream, at, wanted, record) {
-            self.count_unkept(stream, &error);
+        let record = record::event(&self.parts.place, at, &RequestId::next().text(), seen);
+        if seen.class == Class::Data {
+            return Kept::once(self.gather(New { at, wanted, record }));
+        }
+        if let Err(error) = self.keep_record(at, wanted, record) {
+            self.count_unkept(Stream::Management, 1, &error);
         }
         if ending.is_some() {
-            // Only now may the trail find that it has everything.
+            // Only now may the trail find that it has everything, and data records that it wants are on their way.
+            self.write_gathered();
             self.ending.lock().remove(seen.request_id);
             self.wake.notify_one();
         }
+        Kept::NOW
     }
 
     /// Takes the record of something that the trail itself did or found. All trails take it that take management records.
@@ -127,54 +129,74 @@ impl Trails {
             resources: Vec::new(),
         };
         let wanted = Arc::clone(&self.selection.read()).wanted(&event, false);
-        let id = RequestId::next().to_string();
+        let id = RequestId::next().text();
         let record = record::service_event(&self.parts.place, at, &id, name, details);
-        self.keep_record(Stream::Management, at, wanted, record)
+        self.keep_record(at, wanted, record)
     }
 
-    fn count_unkept(&self, stream: Stream, error: &io::Error) {
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
+    fn count_unkept(&self, stream: Stream, count: usize, error: &io::Error) {
         let counted = [("stream", stream.as_str())];
         self.parts
             .metrics
-            .add("shukuba", "trail_records_lost", &counted, 1.0);
-        if self.unkept.fetch_add(1, Ordering::Relaxed) == 0 {
+            .add("shukuba", "trail_records_lost", &counted, count as f64);
+        if self.unkept.fetch_add(count as u64, Ordering::Relaxed) == 0 {
             tracing::error!(%error, "a record of the trail cannot be kept");
         }
     }
 
-    fn keep_record(
-        &self,
-        stream: Stream,
-        at: Timestamp,
-        wanted: Slots,
-        record: Vec<u8>,
-    ) -> io::Result<()> {
+    /// Keeps a management record, by which it can be looked up.
+    fn keep_record(&self, at: Timestamp, wanted: Slots, record: Vec<u8>) -> io::Result<()> {
         let bytes = record.len();
-        // Data records cannot be looked up.
-        let attributes = match stream {
-            Stream::Management => Attributes::of(&record).ok(),
-            Stream::Data => None,
-        };
+        let attributes = Attributes::of(&record).ok();
+        let stream = Stream::Management;
         let appended = self.spools.of(stream).append(at, wanted, record)?;
-        let counted = [("stream", stream.as_str())];
-        self.parts
-            .metrics
-            .add("shukuba", "trail_records", &counted, 1.0);
         self.waiting.add(stream, wanted, bytes, at);
-        if let Some(dropped) = &appended.dropped {
-            self.dropped.lock().push((stream, dropped.clone()));
-        }
+        self.count_kept(stream, 1, appended.dropped.clone());
         if let Some(attributes) = attributes {
             self.history.add(&appended, at, &attributes);
         }
-        let has_enough =
-            |slot| self.waiting.of(stream, slot).bytes >= self.parts.options.rules.file_bytes;
-        if !wanted.is_empty()
-            && (0..crate::spool::SLOTS).any(|slot| wanted.has(slot) && has_enough(slot))
-        {
+        self.wake_if_enough(stream, wanted);
+        Ok(())
+    }
+
+    /// Keeps data records by as few writes as can be. Those that cannot be kept are counted.
+    pub(super) fn keep_all(&self, records: &[New]) {
+        let stream = Stream::Data;
+        let done = self.spools.of(stream).append_all(records);
+        let (kept, unkept) = records
+            .split_at_checked(done.kept)
+            .unwrap_or((records, &[]));
+        for new in kept {
+            self.waiting
+                .add(stream, new.wanted, new.record.len(), new.at);
+        }
+        self.count_kept(stream, kept.len(), done.dropped);
+        if let Some(error) = done.error {
+            self.count_unkept(stream, unkept.len(), &error);
+        }
+        let wanted = kept.iter().map(|new| new.wanted);
+        self.wake_if_enough(stream, wanted.fold(Slots::NONE, Slots::and));
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
+    fn count_kept(&self, stream: Stream, count: usize, dropped: Option<Range<u64>>) {
+        let counted = [("stream", stream.as_str())];
+        self.parts
+            .metrics
+            .add("shukuba", "trail_records", &counted, count as f64);
+        if let Some(dropped) = dropped {
+            self.dropped.lock().push((stream, dropped));
+        }
+    }
+
+    /// Lets the trails in `wanted` deliver if one of them has enough for a file.
+    fn wake_if_enough(&self, stream: Stream, wanted: Slots) {
+        let file_bytes = self.parts.options.rules.file_bytes;
+        let has_enough = |slot| self.waiting.of(stream, slot).bytes >= file_bytes;
+        if wanted.each().any(has_enough) {
             self.wake.notify_one();
         }
-        Ok(())
     }
 
     /// The trail that this call ended, if it did.
@@ -207,7 +229,7 @@ fn facets<'a>(seen: &Seen<'a>) -> Facets<'a> {
         .identity
         .session
         .is_some_and(|it| it.origin == Origin::SignIn);
-    let named = |arn: &base::Arn| (facts::resource_type(arn), arn.to_string());
+    let named = |arn: &base::Arn| (facts::resource_type(arn), arn.text());
     Facets {
         class: seen.class,
         source: facts::event_source(seen.service),

@@ -29,8 +29,8 @@ impl Waiting {
         let Some(row) = counts.get_mut(row(stream)) else {
             return;
         };
-        for (slot, backlog) in (0..SLOTS).zip(row) {
-            if wanted.has(slot) {
+        for slot in wanted.each() {
+            if let Some(backlog) = row.get_mut(usize::from(slot)) {
                 backlog.bytes += bytes as u64;
                 backlog.oldest.get_or_insert(at);
             }

@@ -34,8 +34,8 @@ impl Recorder for Kept {
         true
     }
 
-    fn record(&self, record: &CallRecord<'_>) {
-        self.under.record(record);
+    fn record(&self, record: &CallRecord<'_>) -> api::Kept {
+        let kept = self.under.record(record);
         let caller = &record.ctx.caller;
         let who = match caller.is_anonymous() {
             true => "anonymous",
@@ -54,5 +54,6 @@ impl Recorder for Kept {
             text(record.input),
             text(record.output),
         ));
+        kept
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use api::{Audit, CallRecord, Principal, Recorder, Stage};
+use api::{Audit, CallRecord, Kept, Principal, Recorder, Stage};
 
 use crate::Iam;
 
@@ -33,7 +33,7 @@ impl Recorder for Noting {
         self.next.wants_output(service, operation, audit)
     }
 
-    fn record(&self, record: &CallRecord<'_>) {
+    fn record(&self, record: &CallRecord<'_>) -> Kept {
         if record.stage == Stage::Decided
             && let Some(whose) = whose(&record.ctx.caller.principal)
         {
@@ -46,7 +46,7 @@ impl Recorder for Noting {
                 self.iam.accesses().note(whose, access.action, region, at);
             }
         }
-        self.next.record(record);
+        self.next.record(record)
     }
 }
 
