@@ -78,10 +78,14 @@ pub fn event_source(service: &str) -> Cow<'static, str> {
 pub fn is_read_only(service: &str, operation: &str) -> bool {
     let exception = EXCEPTIONS
         .iter()
-        .find(|(of, name, _)| *of == service && *name == operation);
+        .find(|(of, name, _)| *name == operation && *of == service);
+    // Most verbs are told by their first letter already, and this is asked for every call.
+    let begins = |verb: &&str| {
+        verb.as_bytes().first() == operation.as_bytes().first() && operation.starts_with(*verb)
+    };
     match exception {
         Some((_, _, is_read_only)) => *is_read_only,
-        None => READING.iter().any(|verb| operation.starts_with(verb)),
+        None => READING.iter().any(begins),
     }
 }
 

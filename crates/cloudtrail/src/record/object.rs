@@ -22,11 +22,9 @@ impl Object<'_> {
 
     /// A member whose value is written by the caller. Names are ours: nothing in them is to be escaped.
     pub(super) fn member(&mut self, name: &'static str) -> &mut Vec<u8> {
-        if !self.is_empty {
-            self.out.push(b',');
-        }
+        let before: &[u8] = if self.is_empty { b"\"" } else { b",\"" };
         self.is_empty = false;
-        self.out.push(b'"');
+        self.out.extend_from_slice(before);
         self.out.extend_from_slice(name.as_bytes());
         self.out.extend_from_slice(b"\":");
         self.out
