@@ -32,6 +32,22 @@ pub type Help = (&'static str, &'static str);
 /// Reads one or more gauges at the moment of asking.
 type Gauge = Box<dyn Fn(&mut GaugeWriter<'_>) + Send + Sync>;
 
+/// What a series shows at one moment: all of it since the process began.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reading {
+    /// Such as `AWS/SQS`.
+    pub namespace: &'static str,
+    /// Such as `NumberOfMessagesSent`.
+    pub name: &'static str,
+    /// Names and values.
+    pub dimensions: Vec<(&'static str, String)>,
+    /// The sum of a counter, or of all measurements.
+    pub sum: f64,
+    /// How many measurements lie in each bucket of [`HISTOGRAM_BOUNDS`](base::HISTOGRAM_BOUNDS), and beyond the last one;
+    /// none where it is a counter.
+    pub buckets: Option<Vec<u64>>,
+}
+
 #[derive(Debug)]
 struct Series {
     namespace: &'static str,
@@ -144,6 +160,13 @@ impl Registry {
     /// Says what metrics mean, for the lines `# HELP`.
     pub fn describe(&self, help: &'static [Help]) {
         *self.help.write() = help;
+    }
+
+    /// What each series shows now, in no order.
+    #[must_use]
+    pub fn readings(&self) -> Vec<Reading> {
+        let all: Vec<Arc<Series>> = self.series.read().values().flatten().cloned().collect();
+        all.iter().map(|series| series.reading()).collect()
     }
 
     /// All series as Prometheus text, sorted.
@@ -313,6 +336,32 @@ impl Series {
             && self.namespace == namespace
             && self.dimensions.len() == dimensions.len()
             && self.dimensions.iter().zip(dimensions).all(is_same)
+    }
+
+    fn reading(&self) -> Reading {
+        let (sum, buckets) = match &self.value {
+            Value::Counter(sum) => (sum.get(), None),
+            Value::Histogram {
+                buckets,
+                count,
+                sum,
+            } => {
+                let mut counts: Vec<u64> = buckets
+                    .iter()
+                    .map(|bucket| bucket.load(Ordering::Relaxed))
+                    .collect();
+                let within: u64 = counts.iter().sum();
+                counts.push(count.load(Ordering::Relaxed).saturating_sub(within));
+                (sum.get(), Some(counts))
+            }
+        };
+        Reading {
+            namespace: self.namespace,
+            name: self.name,
+            dimensions: self.dimensions.clone(),
+            sum,
+            buckets,
+        }
     }
 
     /// Such as `aws_sqs_number_of_messages_sent_total`.

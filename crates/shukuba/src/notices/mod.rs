@@ -22,9 +22,9 @@ pub(crate) fn route_name(receiver: &str, channel: Channel) -> String {
     format!("{PREFIX}{receiver}-{}", channel.name())
 }
 
-/// The queue of a channel.
+/// The queue of a channel: a FIFO queue, which knows a notice that comes twice, and keeps the order of those of a thread.
 pub(crate) fn queue_name(receiver: &str, channel: Channel) -> String {
-    format!("shukuba-{}", route_name(receiver, channel))
+    format!("shukuba-{}.fifo", route_name(receiver, channel))
 }
 
 /// The channels that a receiver has.

@@ -332,6 +332,12 @@ impl Router {
         state.engine.silences().cloned().collect()
     }
 
+    /// Whether there is a receiver of that name.
+    pub async fn has_receiver(&self, name: &str) -> bool {
+        let state = self.state.lock().await;
+        state.engine.settings().receivers.contains_key(name)
+    }
+
     /// Whether something with these labels is silenced now.
     pub async fn is_silenced(&self, labels: &std::collections::BTreeMap<String, String>) -> bool {
         let state = self.state.lock().await;

@@ -58,6 +58,8 @@ pub struct Alert {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Member {
     alert: Alert,
+    /// When the change came about that it is in now.
+    at: Timestamp,
     /// When this receiver was first told.
     told: Option<Timestamp>,
     /// When it last changed without being told.
@@ -120,6 +122,11 @@ impl Group {
     /// A problem begins, or is another than it was.
     pub(super) fn begin(&mut self, event: &Event) {
         let known = self.members.get(&event.source);
+        // A change may come twice, to the receivers that its source names and to those of routes.
+        let is_known = |member: &Member| member.alert.ended.is_none() && member.at == event.at;
+        if known.is_some_and(is_known) {
+            return;
+        }
         let lasting = known.filter(|member| member.alert.ended.is_none());
         let since = lasting.map_or(event.at, |member| member.alert.since);
         let told = known.and_then(|member| member.told);
@@ -135,6 +142,7 @@ impl Group {
         };
         let member = Member {
             alert,
+            at: event.at,
             told,
             changed: Some(event.at),
             is_end_wanted: false,

@@ -103,6 +103,21 @@ fn a_source_names_its_receivers_itself_and_unknown_ones_get_nothing() {
 }
 
 #[test]
+fn a_change_that_comes_by_its_source_and_by_routes_is_told_once() {
+    let mut engine = engine(&format!("{OPS}{ROUTE}"));
+    assert_eq!(
+        take(&mut engine, "web", Kind::Problem, 0),
+        ["ops problem: web"]
+    );
+    let named = Event {
+        id: "other".to_owned(),
+        to: vec!["ops".to_owned()],
+        ..event("web", Kind::Problem, 0)
+    };
+    assert_eq!(said(&engine.take(&named, at(0)).unwrap()), [""; 0]);
+}
+
+#[test]
 fn a_group_waits_for_others_and_then_keeps_its_interval() {
     let mut engine = engine(&format!(
         "{OPS}group_by = [\"role\"]\ngroup_wait = \"10s\"\ngroup_interval = \"5m\"\n{ROUTE}"

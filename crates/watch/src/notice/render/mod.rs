@@ -82,9 +82,18 @@ impl Reader {
     }
 }
 
-/// The lines of a notice for a channel: JSON objects with an `id` each; one, or for SNS one for each alarm.
+/// A line of a channel's queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// What tells it from all others: the notice's id and the channel.
+    pub id: String,
+    /// The JSON object, which has the id too.
+    pub text: String,
+}
+
+/// The lines of a notice for a channel; one, or for SNS one for each alarm.
 #[must_use]
-pub fn lines(notice: &Notice, channel: Channel, form: Form, reader: &Reader) -> Vec<String> {
+pub fn lines(notice: &Notice, channel: Channel, form: Form, reader: &Reader) -> Vec<Line> {
     let all = match channel {
         Channel::Mail => vec![mail::fields(notice, reader)],
         Channel::Slack => vec![slack::fields(notice, reader)],
@@ -98,8 +107,9 @@ pub fn lines(notice: &Notice, channel: Channel, form: Form, reader: &Reader) -> 
         if many {
             id = format!("{id}-{index}");
         }
-        fields.insert("id".to_owned(), Value::String(id));
-        Value::Object(fields).to_string()
+        fields.insert("id".to_owned(), Value::String(id.clone()));
+        let text = Value::Object(fields).to_string();
+        Line { id, text }
     });
     numbered.collect()
 }
@@ -170,8 +180,8 @@ mod tests {
         }
     }
 
-    fn read(lines: &[String]) -> Vec<Value> {
-        let read = lines.iter().map(|line| serde_json::from_str(line).unwrap());
+    fn read(lines: &[Line]) -> Vec<Value> {
+        let read = lines.iter().map(|line| serde_json::from_str(&line.text).unwrap());
         read.collect()
     }
 

@@ -1,0 +1,169 @@
+//! Where the parts of the watch meet: expressions for alarms, lines and alarms for pictures, tags of dashboards.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use api::Fault;
+use base::{Arn, Timestamp};
+use cloudwatch::alarm::data::Unread;
+use cloudwatch::alarm::engine::book::Entry;
+use cloudwatch::alarm::engine::data::Watched;
+use cloudwatch::alarm::{self, Alarms};
+use cloudwatch::dashboard::{self, Dashboards};
+use cloudwatch::math::{Options, Plan, Window};
+use cloudwatch::metric::{Point, Query, Read, Source};
+use cloudwatch::ops::Place;
+use cloudwatch::ops::alarms::Tagged;
+use cloudwatch::picture::{self, AlarmState, Asked, Failed, Line};
+
+/// Expressions, for alarms.
+#[derive(Debug)]
+pub(super) struct Expressions;
+
+impl alarm::Math for Expressions {
+    fn check(&self, queries: &[Query]) -> Result<(), String> {
+        let plan = Plan::new(queries).map_err(|error| error.to_string())?;
+        plan.alarm().map(|_| ()).map_err(|error| error.to_string())
+    }
+
+    fn points(
+        &self,
+        read: &dyn Read,
+        queries: &[Query],
+        _: u32,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<Point>, Unread> {
+        let plan = Plan::new(queries).map_err(|error| Unread::Expression(error.to_string()))?;
+        let window = Window { from, to, now: to };
+        let results = plan.run(read, &window, &Options::default());
+        let results = results.map_err(|error| Unread::Expression(error.to_string()))?;
+        // An alarm has one query that returns, and that one series.
+        let answer = results.answers.into_iter().next();
+        let points = answer.map(|answer| answer.points).unwrap_or_default();
+        let point = |(at, value)| Point {
+            at,
+            value,
+            samples: 1.0,
+        };
+        Ok(points.into_iter().map(point).collect())
+    }
+}
+
+/// Lines of expressions and metrics, and alarms, for pictures.
+#[derive(Debug)]
+pub(super) struct Lines {
+    pub(super) read: Arc<dyn Read>,
+    pub(super) alarms: Arc<Alarms>,
+    pub(super) place: Place,
+}
+
+impl picture::Data for Lines {
+    fn answer(&self, asked: &Asked<'_>) -> Result<Vec<Line>, Failed> {
+        let failed = |error: String| Failed::Expression(error);
+        let plan = Plan::new(asked.queries).map_err(|error| failed(error.to_string()))?;
+        let window = Window {
+            from: asked.from,
+            to: asked.to,
+            now: self.alarms.now(),
+        };
+        let options = Options {
+            region: self.place.region.to_string(),
+            account: self.place.account.to_string(),
+            utc_offset_secs: 0,
+        };
+        let results = plan.run(&*self.read, &window, &options);
+        let results = results.map_err(|error| failed(error.to_string()))?;
+        let line = |answer: cloudwatch::math::Answer| Line {
+            unit: answer.stat.as_ref().and_then(|stat| stat.unit),
+            id: answer.id,
+            label: answer.label,
+            period_secs: answer.period_secs,
+            points: answer.points,
+        };
+        Ok(results.answers.into_iter().map(line).collect())
+    }
+
+    fn alarms(&self, arns: &[String]) -> Result<Vec<picture::Alarm>, Failed> {
+        let book = self.alarms.book();
+        let name = |arn: &String| arn.split_once(":alarm:").map(|(_, name)| name.to_owned());
+        let found = arns.iter().filter_map(name).filter_map(|name| {
+            let entry = book.alarm(&name)?;
+            Some(shown(entry))
+        });
+        Ok(found.collect())
+    }
+}
+
+/// An alarm as pictures show it.
+fn shown(entry: &Entry) -> picture::Alarm {
+    let alarm = &entry.alarm;
+    let state = match alarm.condition.state {
+        alarm::State::Alarm => AlarmState::Alarm,
+        alarm::State::Ok => AlarmState::Ok,
+        alarm::State::InsufficientData => AlarmState::InsufficientData,
+    };
+    let (queries, threshold) = match alarm.settings.metric() {
+        Some(metric) => (queries(&metric.watched), Some(metric.threshold)),
+        None => (Vec::new(), None),
+    };
+    picture::Alarm {
+        name: entry.name().to_owned(),
+        state,
+        since: alarm.condition.since,
+        queries,
+        threshold,
+    }
+}
+
+fn queries(watched: &Watched) -> Vec<Query> {
+    match watched {
+        Watched::Metric(stat) => vec![Query {
+            id: "m1".to_owned(),
+            source: Source::Metric(stat.clone()),
+            label: None,
+            is_returned: true,
+        }],
+        Watched::Math(queries) => queries.clone(),
+    }
+}
+
+/// The tags of dashboards, which the operations on tags of alarms change too.
+#[derive(Debug)]
+pub(super) struct BoardTags(pub(super) Arc<Dashboards>);
+
+impl Tagged for BoardTags {
+    fn tags(&self, arn: &Arn) -> Option<BTreeMap<String, String>> {
+        let name = arn.resource.strip_prefix("dashboard/")?;
+        self.0.get(name).ok()?;
+        self.0.tags(name).ok()
+    }
+
+    fn change(
+        &self,
+        arn: &Arn,
+        add: BTreeMap<String, String>,
+        remove: &[String],
+    ) -> Result<(), Fault> {
+        let name = arn.resource.strip_prefix("dashboard/").unwrap_or_default();
+        let remove = remove.to_vec();
+        let changed = self.0.change_tags_blocking(name, move |tags| {
+            tags.retain(|key, _| !remove.contains(key));
+            tags.extend(add);
+        });
+        changed.map_err(|error| match error {
+            dashboard::Error::NotFound { .. } => Fault::sender(
+                "ResourceNotFoundException",
+                format!("{arn} does not exist."),
+            )
+            .with_status(404),
+            dashboard::Error::TooManyTags { .. } | dashboard::Error::TagForm { .. } => {
+                Fault::sender("InvalidParameterValue", error.to_string())
+            }
+            other => {
+                tracing::error!(error = %other, "the tags of a dashboard were not changed");
+                Fault::internal()
+            }
+        })
+    }
+}
