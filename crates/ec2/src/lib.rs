@@ -6,12 +6,14 @@
 //! - [`engine`]: what is known of hosts, as a function of what happened to them
 //! - [`credentials`]: the port to whoever gives agents their credentials
 //! - [`instances`]: [`Instances`], which keeps the inventory on disk and speaks with agents
+//! - [`ops`]: the operations on the wire
 
 pub mod credentials;
 #[cfg(test)]
 mod credentials_testing;
 pub mod engine;
 pub mod instances;
+pub mod ops;
 
 pub use credentials::{Credentials, Issued, Token};
 pub use engine::InstanceId;
