@@ -38,6 +38,8 @@ pub struct Enrol {
     pub instance: Option<InstanceId>,
     /// Until when it may be used.
     pub until: Timestamp,
+    /// Refused where one was made for the instance before: of two who ask at once, one is shown how to join.
+    pub is_first_only: bool,
 }
 
 /// The keys of enrolments that were over are taken back.
@@ -69,6 +71,9 @@ impl Command for Enrol {
                 return Err(Error::NotFound {
                     ids: vec![id.clone()],
                 });
+            }
+            if self.is_first_only && instance.is_some_and(|it| it.shown.is_some()) {
+                return Err(Error::Shown { id: id.clone() });
             }
             // The newest stands for all.
             inventory.end_enrolments_of(id);

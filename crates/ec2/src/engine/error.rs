@@ -78,6 +78,12 @@ pub enum Error {
     /// The key is no enrolment.
     #[error("the key is no enrolment, or one that was taken back")]
     EnrolmentUnknown,
+    /// How to join was shown already.
+    #[error("how to join as `{id}` was shown already: make a new enrolment")]
+    Shown {
+        /// The instance.
+        id: InstanceId,
+    },
     /// The enrolment's time is over.
     #[error("the enrolment was valid until {until}: make a new one")]
     EnrolmentExpired {

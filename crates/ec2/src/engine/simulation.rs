@@ -93,6 +93,7 @@ impl Sim {
             key_id: "any".to_owned(),
             instance: None,
             until,
+            is_first_only: false,
         })
         .unwrap();
         sim

@@ -78,6 +78,7 @@ impl World {
             key_id: key_id.to_owned(),
             instance,
             until,
+            is_first_only: false,
         });
     }
 
@@ -617,6 +618,7 @@ fn an_enrolment_ends() {
         key_id: "x".to_owned(),
         instance: Some(id),
         until: world.at,
+        is_first_only: false,
     };
     assert!(matches!(world.apply(late), Err(Error::NotFound { .. })));
 }

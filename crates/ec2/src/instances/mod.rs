@@ -278,20 +278,48 @@ impl Instances {
         if span.is_zero() || span > ENROLMENT_FOR_MAX {
             return Err(Error::Span);
         }
-        if let Some(id) = instance {
+        self.enrol_as(Enrol {
+            key_id: String::new(),
+            instance: instance.cloned(),
+            until: self.clock.now().plus(span),
+            is_first_only: false,
+        })
+        .await
+    }
+
+    /// The key by which a host may join as `instance`, for [`ENROLMENT_FOR`], unless one was made before.
+    ///
+    /// # Errors
+    /// As [`Instances::enrol`], and [`crate::engine::Error::Shown`].
+    pub(crate) async fn enrol_first(
+        &self,
+        instance: &InstanceId,
+    ) -> Result<(Token, Timestamp), Error> {
+        self.enrol_as(Enrol {
+            key_id: String::new(),
+            instance: Some(instance.clone()),
+            until: self.clock.now().plus(ENROLMENT_FOR),
+            is_first_only: true,
+        })
+        .await
+    }
+
+    /// Makes the key of an enrolment, and takes it back where that is refused.
+    async fn enrol_as(&self, enrol: Enrol) -> Result<(Token, Timestamp), Error> {
+        let (instance, until) = (enrol.instance.clone(), enrol.until);
+        if let Some(id) = &instance {
             // Before a key is made for nothing.
             self.inventory.lock().all(std::slice::from_ref(id))?;
         }
-        let until = self.clock.now().plus(span);
-        let token = self.credentials.enrolment(instance, until).await?;
+        let token = self.credentials.enrolment(instance.as_ref(), until).await?;
+        let key_id = token.0.access_key_id.clone();
         let enrol = Enrol {
-            key_id: token.0.access_key_id.clone(),
-            instance: instance.cloned(),
-            until,
+            key_id: key_id.clone(),
+            ..enrol
         };
         if let Err(error) = self.change(enrol).await {
-            if let Err(trouble) = self.credentials.withdraw(&token.0.access_key_id).await {
-                tracing::warn!(key = token.0.access_key_id, error = %trouble, "an enrolment's key is left over");
+            if let Err(trouble) = self.credentials.withdraw(&key_id).await {
+                tracing::warn!(key = key_id, error = %trouble, "an enrolment's key is left over");
             }
             return Err(error);
         }

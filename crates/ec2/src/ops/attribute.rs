@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use api::{Access, Ctx, Fault};
+use base::Timestamp;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use wire::{Blob, Shape};
@@ -18,7 +19,7 @@ use super::{fault, page};
 use crate::Instances;
 use crate::engine::command::Protect;
 use crate::engine::{self, Instance, InstanceId, State};
-use crate::instances::ENROLMENT_FOR;
+use crate::instances::Error;
 
 const USER_DATA: &str = "userData";
 const TERMINATION: &str = "disableApiTermination";
@@ -199,7 +200,11 @@ async fn user_data(
 ) -> Result<Option<String>, Fault> {
     let given = instance.wish.user_data.clone();
     if shows_token(instance) {
-        let (token, until) = instances.enrol(Some(&instance.id), ENROLMENT_FOR).await?;
+        let (token, until) = match instances.enrol_first(&instance.id).await {
+            // Somebody asked at the same moment.
+            Err(Error::Refused(engine::Error::Shown { .. })) => return Ok(hidden(given, ctx.at)),
+            made => made?,
+        };
         let join = format!(
             "shukuba agent --join {} --token {} # once, until {}\n",
             ctx.base_url,
@@ -210,11 +215,17 @@ async fn user_data(
         let before = before.and_then(|bytes| String::from_utf8(bytes).ok());
         return Ok(Some(STANDARD.encode(with_command(before, &join))));
     }
-    let hidden = instance.shown.map(|at| {
-        let at = at.rfc3339_secs();
-        format!("#!/bin/sh\n# How to join was shown at {at}, and is not shown again.\n")
-    });
-    Ok(given.or_else(|| hidden.map(|text| STANDARD.encode(text))))
+    match instance.shown {
+        Some(at) => Ok(hidden(given, at)),
+        None => Ok(given),
+    }
+}
+
+/// What was given, or when it was shown how to join.
+fn hidden(given: Option<String>, at: Timestamp) -> Option<String> {
+    let at = at.rfc3339_secs();
+    let text = || format!("#!/bin/sh\n# How to join was shown at {at}, and is not shown again.\n");
+    given.or_else(|| Some(STANDARD.encode(text())))
 }
 
 /// A script and a further line.

@@ -79,7 +79,11 @@ impl From<engine::Error> for Fault {
             | E::NotYours { .. } => {
                 Self::sender("UnauthorizedOperation", capital(&error.to_string())).with_status(403)
             }
-            E::AlreadyJoined { .. } | E::InUse { .. } | E::Ambiguous { .. } | E::Copy { .. } => {
+            E::Shown { .. }
+            | E::AlreadyJoined { .. }
+            | E::InUse { .. }
+            | E::Ambiguous { .. }
+            | E::Copy { .. } => {
                 Self::sender("IncorrectState", capital(&error.to_string())).with_status(409)
             }
         }

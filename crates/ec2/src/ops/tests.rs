@@ -540,6 +540,33 @@ async fn user_data_shows_once_how_to_join() {
 }
 
 #[tokio::test]
+async fn of_two_who_ask_at_once_one_is_shown_how_to_join() {
+    let bench = Bench::new().await;
+    let id = run(&bench, json!({ "MinCount": 1, "MaxCount": 1 }))
+        .await
+        .remove(0);
+    let input = json!({ "InstanceId": id, "Attribute": "userData" });
+    let ask = || bench.ok("DescribeInstanceAttribute", input.clone());
+    let (a, b) = tokio::join!(ask(), ask());
+    let shows = |answer: &Value| {
+        let script = STANDARD
+            .decode(answer["UserData"]["Value"].as_str().unwrap())
+            .unwrap();
+        String::from_utf8(script).unwrap().contains("--token sj_")
+    };
+    assert_ne!(shows(&a), shows(&b));
+    // The key that was made in vain is taken back.
+    let bound = bench
+        .keeper
+        .enrolments
+        .lock()
+        .values()
+        .filter(|it| it.is_some())
+        .count();
+    assert_eq!(bound, 1);
+}
+
+#[tokio::test]
 async fn attributes_are_shown_and_those_that_protect_can_be_changed() {
     let bench = Bench::new().await;
     let id = bench.host("web-1").await;
