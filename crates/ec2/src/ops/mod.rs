@@ -1,0 +1,79 @@
+//! The operations of EC2 on the wire: requests, answers, what they touch, what they do.
+//!
+//! One file a noun. To add an operation: its shapes and an `impl Act` for its request, and a line in [`OPERATIONS`].
+//!
+//! Shapes follow the service model of 2016-11-15 as botocore carries it. Requests have every member of the model, those
+//! without effect marked as ignored or refused; answers have what hosts have.
+
+mod act;
+mod attribute;
+mod fault;
+mod instance;
+mod lifecycle;
+mod monitoring;
+mod page;
+mod place;
+mod run;
+mod shape;
+mod status;
+mod tags;
+mod types;
+
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use api::{AnyOperation, Catalogue, Service, ServiceFacts};
+use wire::Protocol;
+
+use crate::Instances;
+use act::Op;
+
+/// What the gateway routes to EC2 by.
+pub static FACTS: ServiceFacts = ServiceFacts {
+    name: "ec2",
+    json_target: None,
+    json_protocol: Protocol::Json11,
+    rpc_service: None,
+    query_version: Some("2016-11-15"),
+    query_protocol: Protocol::Ec2Query,
+    xml_namespace: "http://ec2.amazonaws.com/doc/2016-11-15/",
+    error_namespace: "com.amazonaws.ec2",
+    is_query_compatible: false,
+    query_url_member: None,
+    is_global: false,
+};
+
+/// All operations that are spoken, in the order of names.
+static OPERATIONS: &[&dyn AnyOperation<Instances>] = &[
+    &Op::<tags::CreateTagsRequest>::NEW,
+    &Op::<tags::DeleteTagsRequest>::NEW,
+    &Op::<place::DescribeAvailabilityZonesRequest>::NEW,
+    &Op::<attribute::DescribeInstanceAttributeRequest>::NEW,
+    &Op::<status::DescribeInstanceStatusRequest>::NEW,
+    &Op::<types::DescribeInstanceTypesRequest>::NEW,
+    &Op::<instance::DescribeInstancesRequest>::NEW,
+    &Op::<place::DescribeRegionsRequest>::NEW,
+    &Op::<tags::DescribeTagsRequest>::NEW,
+    &Op::<attribute::ModifyInstanceAttributeRequest>::NEW,
+    &Op::<monitoring::MonitorInstancesRequest>::NEW,
+    &Op::<lifecycle::RebootInstancesRequest>::NEW,
+    &Op::<run::RunInstancesRequest>::NEW,
+    &Op::<lifecycle::StartInstancesRequest>::NEW,
+    &Op::<lifecycle::StopInstancesRequest>::NEW,
+    &Op::<lifecycle::TerminateInstancesRequest>::NEW,
+    &Op::<monitoring::UnmonitorInstancesRequest>::NEW,
+];
+
+/// The service for the gateway.
+#[must_use]
+pub fn service(instances: Arc<Instances>) -> Arc<dyn Service> {
+    Arc::new(Catalogue::new(&FACTS, instances, OPERATIONS))
+}

@@ -1,0 +1,297 @@
+//! RunInstances: instances as which agents are to join.
+
+use std::sync::Arc;
+
+use api::{Access, Ctx, Fault};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest, Sha256};
+use wire::{Envelope, Protocol, Shape};
+
+use super::act::{Act, Unsupported, with_request_tags};
+use super::fault;
+use super::instance::Reservation;
+use super::shape::{Tag, owned, pairs};
+use crate::Instances;
+use crate::engine::Tags;
+use crate::engine::command::Run;
+use crate::engine::state::Wish;
+
+/// Instances of a request. Chosen.
+const COUNT_MAX: i32 = 100;
+/// Bytes of user data before base64. Source: RunInstances ("limited to 16 KB").
+const USER_DATA_BYTES_MAX: usize = 16 << 10;
+/// Characters of an image's id, a type and a key pair's name. Source: CreateKeyPair (255), taken for all.
+const NAME_CHARS_MAX: usize = 255;
+/// Characters of a client token. Source: "Ensuring idempotency" (64).
+const TOKEN_CHARS_MAX: usize = 64;
+
+#[derive(Clone, Debug, Default, PartialEq, Shape)]
+pub(super) struct RunInstancesRequest {
+    /// A host brings its own disks.
+    #[shape(query = "BlockDeviceMapping", ignored)]
+    block_device_mappings: Vec<Unsupported>,
+    image_id: Option<String>,
+    instance_type: Option<String>,
+    #[shape(refused)]
+    ipv6_address_count: Option<i32>,
+    #[shape(query = "Ipv6Address", refused)]
+    ipv6_addresses: Vec<Unsupported>,
+    #[shape(refused)]
+    kernel_id: Option<String>,
+    key_name: Option<String>,
+    #[shape(required)]
+    max_count: i32,
+    #[shape(required)]
+    min_count: i32,
+    monitoring: Option<RunInstancesMonitoringEnabled>,
+    placement: Option<Placement>,
+    #[shape(refused)]
+    ramdisk_id: Option<String>,
+    #[shape(query = "SecurityGroupId", refused)]
+    security_group_ids: Vec<String>,
+    #[shape(query = "SecurityGroup", refused)]
+    security_groups: Vec<String>,
+    #[shape(refused)]
+    subnet_id: Option<String>,
+    #[shape(sensitive)]
+    user_data: Option<String>,
+    #[shape(refused)]
+    elastic_gpu_specification: Vec<Unsupported>,
+    #[shape(query = "ElasticInferenceAccelerator", refused)]
+    elastic_inference_accelerators: Vec<Unsupported>,
+    #[shape(query = "TagSpecification", item = "item")]
+    tag_specifications: Vec<TagSpecification>,
+    #[shape(refused)]
+    launch_template: Option<Unsupported>,
+    #[shape(refused)]
+    instance_market_options: Option<Unsupported>,
+    #[shape(ignored)]
+    credit_specification: Option<Unsupported>,
+    #[shape(refused)]
+    cpu_options: Option<Unsupported>,
+    #[shape(refused)]
+    capacity_reservation_specification: Option<Unsupported>,
+    #[shape(refused)]
+    hibernation_options: Option<Unsupported>,
+    #[shape(query = "LicenseSpecification", refused)]
+    license_specifications: Vec<Unsupported>,
+    /// There is no metadata service.
+    #[shape(ignored)]
+    metadata_options: Option<Unsupported>,
+    #[shape(refused)]
+    enclave_options: Option<Unsupported>,
+    /// A host has the name that it has.
+    #[shape(ignored)]
+    private_dns_name_options: Option<Unsupported>,
+    #[shape(ignored)]
+    maintenance_options: Option<Unsupported>,
+    disable_api_stop: Option<bool>,
+    #[shape(refused)]
+    enable_primary_ipv6: Option<bool>,
+    #[shape(ignored)]
+    network_performance_options: Option<Unsupported>,
+    #[shape(refused)]
+    operator: Option<Unsupported>,
+    #[shape(query = "SecondaryInterface", refused)]
+    secondary_interfaces: Vec<Unsupported>,
+    #[shape(query = "dryRun")]
+    dry_run: Option<bool>,
+    #[shape(query = "disableApiTermination")]
+    disable_api_termination: Option<bool>,
+    #[shape(query = "instanceInitiatedShutdownBehavior")]
+    instance_initiated_shutdown_behavior: Option<String>,
+    #[shape(query = "privateIpAddress", refused)]
+    private_ip_address: Option<String>,
+    #[shape(query = "clientToken")]
+    client_token: Option<String>,
+    #[shape(query = "additionalInfo", refused)]
+    additional_info: Option<String>,
+    #[shape(query = "networkInterface", refused)]
+    network_interfaces: Vec<Unsupported>,
+    #[shape(query = "iamInstanceProfile", refused)]
+    iam_instance_profile: Option<Unsupported>,
+    #[shape(query = "ebsOptimized", ignored)]
+    ebs_optimized: Option<bool>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Shape)]
+pub(super) struct RunInstancesMonitoringEnabled {
+    #[shape(query = "MetricCategoryId", refused)]
+    metric_category_ids: Vec<String>,
+    #[shape(query = "enabled", required)]
+    enabled: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Shape)]
+pub(super) struct Placement {
+    #[shape(query = "availabilityZoneId", refused)]
+    availability_zone_id: Option<String>,
+    #[shape(query = "affinity", refused)]
+    affinity: Option<String>,
+    #[shape(query = "groupName", refused)]
+    group_name: Option<String>,
+    #[shape(query = "partitionNumber", refused)]
+    partition_number: Option<i32>,
+    #[shape(query = "hostId", refused)]
+    host_id: Option<String>,
+    /// A host is what it is.
+    #[shape(query = "tenancy", ignored)]
+    tenancy: Option<String>,
+    #[shape(query = "spreadDomain", refused)]
+    spread_domain: Option<String>,
+    #[shape(query = "hostResourceGroupArn", refused)]
+    host_resource_group_arn: Option<String>,
+    #[shape(query = "groupId", refused)]
+    group_id: Option<String>,
+    #[shape(query = "availabilityZone")]
+    availability_zone: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Shape)]
+pub(super) struct TagSpecification {
+    #[shape(query = "resourceType")]
+    resource_type: Option<String>,
+    #[shape(query = "Tag", item = "item")]
+    tags: Vec<Tag>,
+}
+
+impl RunInstancesRequest {
+    fn tags(&self) -> Vec<Tag> {
+        let all = self.tag_specifications.iter();
+        all.flat_map(|of| of.tags.iter().cloned()).collect()
+    }
+
+    fn check(&self, instances: &Instances) -> Result<(), Fault> {
+        self.check_counts()?;
+        let types = self.tag_specifications.iter();
+        let mut types = types.map(|it| it.resource_type.as_deref().unwrap_or_default());
+        if let Some(other) = types.find(|it| *it != "instance") {
+            return Err(fault::invalid_value(format!(
+                "'{other}' is not a valid taggable resource type for this operation."
+            )));
+        }
+        let zone = self.placement.as_ref();
+        let zone = zone.and_then(|placement| placement.availability_zone.as_ref());
+        if let Some(other) = zone.filter(|zone| **zone != instances.place().zone()) {
+            return Err(fault::invalid_value(format!(
+                "Invalid availability zone: [{other}]"
+            )));
+        }
+        let behavior = self.instance_initiated_shutdown_behavior.as_deref();
+        if behavior.is_some_and(|it| it != "stop") {
+            return Err(fault::invalid_value(
+                "Value for parameter instanceInitiatedShutdownBehavior is invalid. A host that goes down is stopped: `stop`.",
+            ));
+        }
+        self.check_texts()
+    }
+
+    fn check_counts(&self) -> Result<(), Fault> {
+        for (name, count) in [("minCount", self.min_count), ("maxCount", self.max_count)] {
+            if !(1..=COUNT_MAX).contains(&count) {
+                return Err(fault::invalid_value(format!(
+                    "Value ({count}) for parameter {name} is invalid. Expecting a value from 1 to {COUNT_MAX}."
+                )));
+            }
+        }
+        match self.min_count > self.max_count {
+            true => Err(fault::combination("minCount may not exceed maxCount")),
+            false => Ok(()),
+        }
+    }
+
+    fn check_texts(&self) -> Result<(), Fault> {
+        let names = [
+            ("imageId", &self.image_id, NAME_CHARS_MAX),
+            ("instanceType", &self.instance_type, NAME_CHARS_MAX),
+            ("keyName", &self.key_name, NAME_CHARS_MAX),
+            ("clientToken", &self.client_token, TOKEN_CHARS_MAX),
+        ];
+        for (name, value, limit) in names {
+            let count = value.as_ref().map(|value| value.chars().count());
+            if count.is_some_and(|count| count == 0 || count > limit) {
+                return Err(fault::invalid_value(format!(
+                    "Value for parameter {name} is invalid. Expecting 1 to {limit} characters."
+                )));
+            }
+        }
+        let Some(data) = &self.user_data else {
+            return Ok(());
+        };
+        match STANDARD.decode(data) {
+            Ok(bytes) if bytes.len() <= USER_DATA_BYTES_MAX => Ok(()),
+            Ok(_) => Err(fault::invalid_value(format!(
+                "User data is limited to {USER_DATA_BYTES_MAX} bytes"
+            ))),
+            Err(_) => Err(Fault::sender(
+                "InvalidUserData.Malformed",
+                "Invalid BASE64 encoding of user data.",
+            )),
+        }
+    }
+
+    /// What tells this request from another with the same token.
+    fn hash(&self) -> String {
+        let envelope = Envelope {
+            operation: "RunInstances",
+            request_id: "",
+            version: "",
+            xml_namespace: "",
+        };
+        let bytes = wire::encode_request(Protocol::Json11, self, &envelope);
+        hex::encode(Sha256::digest(bytes))
+    }
+}
+
+impl Act for RunInstancesRequest {
+    type Output = Reservation;
+    const ACTION: &'static str = "ec2:RunInstances";
+
+    fn is_dry(&self) -> bool {
+        self.dry_run.unwrap_or_default()
+    }
+
+    /// Tags that are given at once are allowed as CreateTags is, with `ec2:CreateAction`.
+    fn touches(&self, instances: &Instances) -> Vec<Access> {
+        let all = instances.place().instance("*");
+        let tags = self.tags();
+        let mut run = Access::new(Self::ACTION, all.clone());
+        if let Some(kind) = &self.instance_type {
+            run = run.with("ec2:InstanceType", kind);
+        }
+        if tags.is_empty() {
+            return vec![run];
+        }
+        let tag = Access::new("ec2:CreateTags", all).with("ec2:CreateAction", "RunInstances");
+        [run, tag]
+            .map(|access| with_request_tags(access, pairs(&tags)))
+            .into()
+    }
+
+    async fn act(self, instances: &Arc<Instances>, _ctx: &Ctx) -> Result<Reservation, Fault> {
+        self.check(instances)?;
+        let tags = Tags::new(owned(&self.tags()))?;
+        let request_hash = self.hash();
+        let run = Run {
+            ids: Vec::new(),
+            at_least: usize::try_from(self.min_count).unwrap_or_default(),
+            reservation: String::new(),
+            wish: Wish {
+                image_id: self.image_id,
+                instance_type: self.instance_type,
+                key_name: self.key_name,
+                user_data: self.user_data,
+                client_token: self.client_token,
+                request_hash,
+            },
+            tags,
+            is_detailed: self.monitoring.is_some_and(|it| it.enabled),
+            is_termination_protected: self.disable_api_termination.unwrap_or_default(),
+            is_stop_protected: self.disable_api_stop.unwrap_or_default(),
+        };
+        let count = usize::try_from(self.max_count).unwrap_or_default();
+        let made = instances.run(run, count).await?;
+        Ok(Reservation::of(&made, instances.place()))
+    }
+}
