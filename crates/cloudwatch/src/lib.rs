@@ -3,5 +3,6 @@
 //! - [`metric`]: what all parts agree on: identities, units, statistics, periods, points, and the port [`metric::Read`]
 //! - [`ops`]: the operations on the wire
 
+pub mod dashboard;
 pub mod metric;
 pub mod ops;
