@@ -6,3 +6,4 @@
 pub mod dashboard;
 pub mod metric;
 pub mod ops;
+pub mod picture;

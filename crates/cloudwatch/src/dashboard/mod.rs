@@ -38,4 +38,4 @@ pub use row::{Row, Side, Source};
 pub use time::Range;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -16,9 +16,8 @@ use super::check::{Fields, Is, Report};
 pub use alarm::Alarms;
 pub use annotation::{Fill, Horizontal, Level, Mark, Vertical};
 pub use axis::Axis;
-pub(crate) use metric::TIME;
-pub(crate) use metric::check_graph;
 pub use metric::{Graph, Legend, METRICS_MAX, Summary, Table, View};
+pub(crate) use metric::{TIME, check_graph};
 pub use text::Text;
 
 /// A kind of widget.
