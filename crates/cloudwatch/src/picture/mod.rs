@@ -159,4 +159,4 @@ impl Drawing {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

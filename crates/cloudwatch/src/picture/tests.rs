@@ -70,7 +70,7 @@ impl Read for Waves {
 
 /// Waves, and two alarms.
 #[derive(Debug)]
-struct Fake(Plain);
+pub(crate) struct Fake(Plain);
 
 impl Data for Fake {
     fn answer(&self, asked: &Asked<'_>) -> Result<Vec<Line>, Failed> {
@@ -94,7 +94,7 @@ impl Data for Fake {
     }
 }
 
-fn data() -> Fake {
+pub(crate) fn data() -> Fake {
     Fake(Plain(Arc::new(Waves)))
 }
 
