@@ -111,18 +111,8 @@ impl Body {
     /// # Errors
     /// [`Refused`].
     pub fn read(text: &str) -> Result<(Self, Vec<Message>), Refused> {
-        if text.len() > BODY_BYTES_MAX {
-            return Err(Refused::TooLong { bytes: text.len() });
-        }
-        let value: Value = serde_json::from_str(text).map_err(|_| Refused::NotObject)?;
-        if !value.is_object() {
-            return Err(Refused::NotObject);
-        }
-        let report = checked(&value);
-        if !report.errors.is_empty() {
-            return Err(Refused::Invalid(report.errors));
-        }
-        Ok((Self::of(&value), report.warnings))
+        let (value, warnings) = taken(text)?;
+        Ok((Self::of(&value), warnings))
     }
 
     /// Reads a value; what is wrong in it counts as not said.
@@ -142,8 +132,21 @@ impl Body {
     }
 }
 
-/// Checks a body.
-pub(crate) fn checked(body: &Value) -> Report {
+/// A body as JSON with its warnings, where it has no errors.
+pub(super) fn taken(text: &str) -> Result<(Value, Vec<Message>), Refused> {
+    if text.len() > BODY_BYTES_MAX {
+        return Err(Refused::TooLong { bytes: text.len() });
+    }
+    let value: Option<Value> = serde_json::from_str(text).ok();
+    let value = value.filter(Value::is_object).ok_or(Refused::NotObject)?;
+    let report = checked(&value);
+    match report.errors.is_empty() {
+        true => Ok((value, report.warnings)),
+        false => Err(Refused::Invalid(report.errors)),
+    }
+}
+
+fn checked(body: &Value) -> Report {
     let mut report = Report::default();
     check::check(&mut report, "", body, &Is::Fields(&BODY));
     if body.get("end").is_some() && body.get("start").is_none() {

@@ -5,19 +5,23 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use base::{Arn, Clock, Timestamp};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use store::poison::Poisoned;
 use store::tables::{Changes, Table, Tables, View};
 
-use super::body::{Body, Refused};
+use super::body::{Refused, taken};
 use super::check::Message;
 use crate::ops::Place;
 
 /// Name of a dashboard to what is kept of it, as JSON.
 const DASHBOARDS: Table = "cw-dashboards";
 
+/// Name of a dashboard to its tags, as JSON, where it has any: apart, so that a decision on access reads no bodies.
+const TAGS: Table = "cw-dashboard-tags";
+
 /// The tables that [`Dashboards`] needs.
-pub const TABLES: &[Table] = &[DASHBOARDS];
+pub const TABLES: &[Table] = &[DASHBOARDS, TAGS];
 
 /// Dashboards of an account. Chosen.
 pub const DASHBOARDS_MAX: usize = 5000;
@@ -29,6 +33,11 @@ pub const DELETED_MAX: usize = 100;
 pub const NAME_CHARS_MAX: usize = 255;
 /// Tags of a dashboard. Source: as above.
 pub const TAGS_MAX: usize = 50;
+
+/// Characters of a tag's key, at least one, and of its value. Source: CloudWatch API Reference, `Tag`.
+pub const TAG_KEY_CHARS_MAX: usize = 128;
+/// See [`TAG_KEY_CHARS_MAX`].
+pub const TAG_VALUE_CHARS_MAX: usize = 256;
 
 /// Tags by key.
 pub type Tags = BTreeMap<String, String>;
@@ -60,12 +69,23 @@ pub enum Error {
     /// Too many tags.
     #[error("a dashboard has at most {TAGS_MAX} tags")]
     TooManyTags,
+    /// A tag is too long, or has an empty key.
+    #[error(
+        "a tag has a key of 1 to {TAG_KEY_CHARS_MAX} and a value of at most {TAG_VALUE_CHARS_MAX} characters, unlike `{key}`"
+    )]
+    TagForm {
+        /// Its key.
+        key: String,
+    },
     /// Too many or no names to delete.
     #[error("1 to {DELETED_MAX} dashboards are deleted at once, not {count}")]
     DeletedCount {
         /// How many there were.
         count: usize,
     },
+    /// The check of a body broke off.
+    #[error("the body of a dashboard cannot be checked")]
+    NotChecked,
     /// The table cannot be read.
     #[error("the dashboards cannot be read")]
     NotRead(#[source] store::tables::Error),
@@ -89,9 +109,6 @@ pub struct Kept {
     pub body: String,
     /// Milliseconds since 1970 of the last change.
     modified_ms: u64,
-    /// Its tags.
-    #[serde(default)]
-    pub tags: Tags,
 }
 
 impl Kept {
@@ -149,17 +166,17 @@ impl Dashboards {
     ///
     /// # Errors
     /// [`Error::NameForm`], [`Error::NameLength`], [`Error::Refused`], [`Error::TooMany`], [`Error::TooManyTags`],
-    /// [`Error::NotWritten`].
+    /// [`Error::TagForm`], [`Error::NotWritten`].
     pub async fn put(&self, name: &str, body: String, tags: Tags) -> Result<Vec<Message>, Error> {
         check_name(name)?;
-        let (_, warnings) = Body::read(&body)?;
+        check_tags(&tags)?;
         let (name, modified_ms) = (name.to_owned(), self.clock.now().as_millis());
-        let kept = Kept {
-            body,
-            modified_ms,
-            tags,
-        };
-        self.change(move |view, changes| write(view, changes, &name, kept))
+        // A long body takes milliseconds to check.
+        let checked =
+            tokio::task::spawn_blocking(move || taken(&body).map(|(_, warnings)| (body, warnings)));
+        let (body, warnings) = checked.await.map_err(|_| Error::NotChecked)??;
+        let kept = Kept { body, modified_ms };
+        self.change(move |view, changes| write(view, changes, &name, &kept, &tags))
             .await?;
         Ok(warnings)
     }
@@ -171,6 +188,14 @@ impl Dashboards {
     pub fn get(&self, name: &str) -> Result<Kept, Error> {
         check_name(name)?;
         read(&self.tables.view(), name)
+    }
+
+    /// The tags of one; none of one that does not exist.
+    ///
+    /// # Errors
+    /// [`Error::NotRead`], [`Error::Broken`].
+    pub fn tags(&self, name: &str) -> Result<Tags, Error> {
+        tags(&self.tables.view(), name)
     }
 
     /// Those whose names begin with `prefix` and come behind `after`, in the order of names, at most [`PAGE`]; and whether
@@ -194,7 +219,7 @@ impl Dashboards {
             if listed.len() == PAGE {
                 return Ok((listed, More::Yes));
             }
-            let kept = parse(&name, &value)?;
+            let kept: Kept = parse(&name, &value)?;
             listed.push(Listed {
                 name,
                 bytes: kept.body.len(),
@@ -216,8 +241,9 @@ impl Dashboards {
         names.iter().try_for_each(|name| check_name(name))?;
         self.change(move |view, changes| {
             for name in names {
-                read(view, &name)?;
-                changes.remove(DASHBOARDS, name);
+                expect(view, &name)?;
+                changes.remove(DASHBOARDS, name.as_str());
+                changes.remove(TAGS, name);
             }
             Ok(())
         })
@@ -236,9 +262,10 @@ impl Dashboards {
         check_name(name)?;
         let name = name.to_owned();
         self.change(move |view, changes| {
-            let mut kept = read(view, &name)?;
-            how(&mut kept.tags);
-            put(changes, &name, &kept)
+            expect(view, &name)?;
+            let mut tags = tags(view, &name)?;
+            how(&mut tags);
+            put_tags(changes, &name, &tags)
         })
         .await
     }
@@ -276,22 +303,70 @@ fn check_name(name: &str) -> Result<(), Error> {
     }
 }
 
-fn write(view: &View, changes: &mut Changes, name: &str, mut kept: Kept) -> Result<(), Error> {
-    match read(view, name) {
-        Ok(before) => kept.tags = before.tags,
-        Err(Error::NotFound { .. }) => check_room(view)?,
-        Err(error) => return Err(error),
-    }
-    put(changes, name, &kept)
-}
-
-fn put(changes: &mut Changes, name: &str, kept: &Kept) -> Result<(), Error> {
-    if kept.tags.len() > TAGS_MAX {
+fn check_tags(tags: &Tags) -> Result<(), Error> {
+    if tags.len() > TAGS_MAX {
         return Err(Error::TooManyTags);
     }
-    let value = serde_json::to_vec(kept).map_err(|source| broken(name, source))?;
-    changes.put(DASHBOARDS, name, value);
+    let is_wrong = |(key, value): &(&String, &String)| {
+        !(1..=TAG_KEY_CHARS_MAX).contains(&key.chars().count())
+            || value.chars().count() > TAG_VALUE_CHARS_MAX
+    };
+    match tags.iter().find(is_wrong) {
+        Some((key, _)) => Err(Error::TagForm { key: key.clone() }),
+        None => Ok(()),
+    }
+}
+
+fn write(
+    view: &View,
+    changes: &mut Changes,
+    name: &str,
+    kept: &Kept,
+    tags: &Tags,
+) -> Result<(), Error> {
+    if view
+        .get(DASHBOARDS, name.as_bytes())
+        .map_err(Error::NotRead)?
+        .is_none()
+    {
+        check_room(view)?;
+        put_tags(changes, name, tags)?;
+    }
+    changes.put(DASHBOARDS, name, json(name, kept)?);
     Ok(())
+}
+
+fn put_tags(changes: &mut Changes, name: &str, tags: &Tags) -> Result<(), Error> {
+    check_tags(tags)?;
+    match tags.is_empty() {
+        true => changes.remove(TAGS, name),
+        false => changes.put(TAGS, name, json(name, tags)?),
+    }
+    Ok(())
+}
+
+fn json(name: &str, value: &impl Serialize) -> Result<Vec<u8>, Error> {
+    serde_json::to_vec(value).map_err(|source| broken(name, source))
+}
+
+fn expect(view: &View, name: &str) -> Result<(), Error> {
+    let found = view
+        .get(DASHBOARDS, name.as_bytes())
+        .map_err(Error::NotRead)?;
+    found.map(|_| ()).ok_or_else(|| not_found(name))
+}
+
+fn not_found(name: &str) -> Error {
+    Error::NotFound {
+        name: name.to_owned(),
+    }
+}
+
+fn tags(view: &View, name: &str) -> Result<Tags, Error> {
+    match view.get(TAGS, name.as_bytes()).map_err(Error::NotRead)? {
+        Some(value) => parse(name, &value),
+        None => Ok(Tags::new()),
+    }
 }
 
 fn check_room(view: &View) -> Result<(), Error> {
@@ -305,13 +380,10 @@ fn read(view: &View, name: &str) -> Result<Kept, Error> {
     let value = view
         .get(DASHBOARDS, name.as_bytes())
         .map_err(Error::NotRead)?;
-    let value = value.ok_or_else(|| Error::NotFound {
-        name: name.to_owned(),
-    })?;
-    parse(name, &value)
+    parse(name, &value.ok_or_else(|| not_found(name))?)
 }
 
-fn parse(name: &str, value: &[u8]) -> Result<Kept, Error> {
+fn parse<T: DeserializeOwned>(name: &str, value: &[u8]) -> Result<T, Error> {
     serde_json::from_slice(value).map_err(|source| broken(name, source))
 }
 

@@ -87,10 +87,19 @@ fn first_free(wish: &Wish, taken: &[Area]) -> Area {
 
 /// The first free place that begins in row `y`.
 fn free_in_row(wish: &Wish, y: u32, taken: &[Area]) -> Option<Area> {
+    let row = area(
+        &Wish {
+            width: COLUMNS,
+            ..*wish
+        },
+        0,
+        y,
+    );
+    let near: Vec<&Area> = taken.iter().filter(|other| other.overlaps(row)).collect();
     let mut x = 0;
     while x + wish.width <= COLUMNS {
         let tried = area(wish, x, y);
-        match taken.iter().find(|other| other.overlaps(tried)) {
+        match near.iter().find(|other| other.overlaps(tried)) {
             None => return Some(tried),
             Some(other) => x = other.x + other.width,
         }

@@ -274,11 +274,20 @@ async fn a_body_is_kept_as_it_was_written() {
         dir,
     } = bench;
     drop(dashboards);
-    let kept = open(&dir, &clock).get("web").unwrap();
+    let dashboards = open(&dir, &clock);
+    let kept = dashboards.get("web").unwrap();
     assert_eq!(
-        (kept.body.as_str(), &kept.tags, kept.modified()),
-        (body.as_str(), &tags, clock.now())
+        (kept.body.as_str(), kept.modified()),
+        (body.as_str(), clock.now())
     );
+    assert_eq!(dashboards.tags("web").unwrap(), tags);
+    dashboards
+        .change_tags("web", |tags| tags.clear())
+        .await
+        .unwrap();
+    assert_eq!(dashboards.tags("web").unwrap(), Tags::new());
+    let refused = dashboards.change_tags("none", |_| ()).await;
+    assert!(matches!(refused, Err(Error::NotFound { .. })));
 }
 
 #[tokio::test]
@@ -335,6 +344,11 @@ async fn what_is_wrong_is_refused_and_changes_nothing() {
     assert!(matches!(
         bench.dashboards.put("a", body(), many).await,
         Err(Error::TooManyTags)
+    ));
+    let empty: Tags = [(String::new(), String::new())].into();
+    assert!(matches!(
+        bench.dashboards.put("a", body(), empty).await,
+        Err(Error::TagForm { .. })
     ));
     let refused = bench
         .dashboards
@@ -414,6 +428,18 @@ pub(crate) fn any_json() -> impl Strategy<Value = Value> {
                 .prop_map(|it| Value::Object(it.into_iter().collect())),
         ]
     })
+}
+
+#[test]
+fn texts_that_would_blow_each_other_up_are_bounded() {
+    let variable = json!({"type": "pattern", "pattern": "a", "inputType": "input", "id": "p", "defaultValue": "a".repeat(1000)});
+    let text = json!({"type": "text", "properties": {"markdown": "a".repeat(1000)}});
+    let body = Body::of(&json!({"widgets": vec![text; 20], "variables": vec![variable; 25]}));
+    let lengths = body.widgets.iter().map(|it| match &it.content {
+        widget::Content::Text(text) => text.markdown.len(),
+        _ => 0,
+    });
+    assert!(lengths.sum::<usize>() <= body::BODY_BYTES_MAX + 20_000);
 }
 
 proptest! {

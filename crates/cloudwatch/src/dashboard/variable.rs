@@ -10,6 +10,8 @@ use super::read;
 
 /// Variables of a dashboard. Source: CloudWatch User Guide, "Create flexible CloudWatch dashboards with dashboard variables".
 const VARIABLES_MAX: usize = 25;
+/// Bytes of a default; a longer one is not put in. Chosen.
+const DEFAULT_BYTES_MAX: usize = 1024;
 /// Values to choose from. Chosen.
 const VALUES_MAX: usize = 500;
 
@@ -71,15 +73,17 @@ fn one(report: &mut Report, path: &str, value: &Value) {
 pub(super) fn applied(body: &Value) -> Value {
     let mut body = body.clone();
     let variables = read::list(&body, "variables").to_vec();
+    let mut room = super::body::BODY_BYTES_MAX;
     for variable in variables.iter().take(VARIABLES_MAX) {
-        let Some(default) = read::text(variable, "defaultValue") else {
+        let default = read::text(variable, "defaultValue");
+        let Some(default) = default.filter(|it| it.len() <= DEFAULT_BYTES_MAX) else {
             continue;
         };
         let Some(widgets) = body.get_mut("widgets") else {
             break;
         };
         if let Some(pattern) = read::text(variable, "pattern").filter(|it| !it.is_empty()) {
-            replace(widgets, &pattern, &default);
+            replace(widgets, &pattern, &default, &mut room);
         } else if let Some(property) = read::text(variable, "property") {
             widgets
                 .as_array_mut()
@@ -91,23 +95,22 @@ pub(super) fn applied(body: &Value) -> Value {
     body
 }
 
-/// INVARIANT: a text grows to at most [`super::body::BODY_BYTES_MAX`], so that patterns cannot blow each other up.
-fn replace(value: &mut Value, pattern: &str, with: &str) {
+/// INVARIANT: all texts together grow by at most `room` bytes, so that patterns cannot blow each other up.
+fn replace(value: &mut Value, pattern: &str, with: &str, room: &mut usize) {
     match value {
         Value::String(text) if text.contains(pattern) => {
-            let count = text.matches(pattern).count();
-            if text.len().saturating_add(count.saturating_mul(with.len()))
-                <= super::body::BODY_BYTES_MAX
-            {
+            let growth = text.matches(pattern).count().saturating_mul(with.len());
+            if let Some(left) = room.checked_sub(growth) {
+                *room = left;
                 *text = text.replace(pattern, with);
             }
         }
         Value::Array(items) => items
             .iter_mut()
-            .for_each(|item| replace(item, pattern, with)),
+            .for_each(|item| replace(item, pattern, with, room)),
         Value::Object(members) => members
             .values_mut()
-            .for_each(|item| replace(item, pattern, with)),
+            .for_each(|item| replace(item, pattern, with, room)),
         _ => {}
     }
 }

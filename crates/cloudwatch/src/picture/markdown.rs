@@ -49,8 +49,13 @@ impl Span {
     }
 }
 
+/// Letters of a text; what comes behind is left out. Chosen: a widget as large as a dashboard has no room for more.
+const CHARS_MAX: usize = 20_000;
+
 /// The blocks of a text.
 pub(super) fn blocks(text: &str) -> Vec<Block> {
+    let end_of = text.char_indices().nth(CHARS_MAX).map(|(at, _)| at);
+    let text = end_of.and_then(|at| text.get(..at)).unwrap_or(text);
     let mut blocks = Vec::new();
     let mut lines = text.lines().peekable();
     let mut paragraph = String::new();

@@ -360,27 +360,24 @@ fn labels(graph: &Graph) -> Vec<Option<String>> {
         _ => None,
     };
     let all: Vec<_> = graph.rows.iter().map(parts).collect();
-    let known: Vec<_> = all.iter().flatten().collect();
-    let differs = |name: &str| {
-        let mut values = known.iter().map(|parts| {
-            parts
-                .iter()
-                .find(|(known, _)| known == name)
-                .map(|(_, value)| value)
-        });
-        let first = values.next();
-        values.any(|value| Some(value) != first)
+    // Of each part how many rows have it, and its values.
+    let mut known: HashMap<&str, (usize, BTreeSet<&str>)> = HashMap::new();
+    for (name, value) in all.iter().flatten().flatten() {
+        let (count, values) = known.entry(name).or_default();
+        *count += 1;
+        values.insert(value);
+    }
+    let rows = all.iter().flatten().count();
+    let is_telling = |name: &str| {
+        known
+            .get(name)
+            .is_some_and(|(count, values)| *count < rows || values.len() > 1)
     };
-    let names: BTreeSet<&String> = known
-        .iter()
-        .flat_map(|parts| parts.iter().map(|(name, _)| name))
-        .collect();
-    let telling: BTreeSet<&String> = names.into_iter().filter(|name| differs(name)).collect();
     let rows = graph.rows.iter().zip(&all);
     rows.map(|(row, parts)| match (&row.label, &row.source, parts) {
         (Some(label), ..) => Some(label.clone()),
         (None, Shown::Metric(identity), Some(parts)) => {
-            let told = parts.iter().filter(|(name, _)| telling.contains(name));
+            let told = parts.iter().filter(|(name, _)| is_telling(name));
             let told: Vec<&str> = told.map(|(_, value)| value.as_str()).collect();
             Some(if told.is_empty() {
                 identity.name.clone()

@@ -22,6 +22,8 @@ pub(super) const KIND: Kind = Kind {
     read: |properties| Content::Graph(Box::new(Graph::of(properties))),
 };
 
+/// Known, kept and of no effect here: `accountId`, `region` (there is one account and one region), `liveData` (the newest
+/// period is always shown), `theme`, `trend`, `labels` and `copilot`. `width` and `height` are those of a picture.
 static FIELDS: Fields = Fields {
     known: &[
         ("metrics", Is::Told(metrics)),

@@ -27,10 +27,13 @@ pub(super) fn of(error: Error) -> Fault {
             "The limit of {DASHBOARDS_MAX} dashboards has been reached."
         )),
         Error::TooManyTags => invalid(format!("A dashboard can have at most {TAGS_MAX} tags.")),
+        Error::TagForm { key } => {
+            invalid(format!("The tag {key} is too long or has an empty key."))
+        }
         Error::DeletedCount { count } => invalid(format!(
             "The parameter DashboardNames must have 1 to 100 members, not {count}."
         )),
-        Error::NotRead(_) | Error::Broken { .. } | Error::NotWritten(_) => {
+        Error::NotChecked | Error::NotRead(_) | Error::Broken { .. } | Error::NotWritten(_) => {
             tracing::error!(error = %chain(&error), "an operation on dashboards failed");
             Fault::internal()
         }

@@ -62,7 +62,7 @@ pub fn service(
 impl Desk {
     fn on(&self, action: &'static str, name: &str) -> Access {
         let access = Access::new(action, self.dashboards.arn(name));
-        let tags = self.dashboards.get(name).map(|kept| kept.tags);
+        let tags = self.dashboards.tags(name);
         tags.into_iter()
             .flatten()
             .fold(access, |access, (key, value)| {

@@ -14,6 +14,9 @@ const ROW: f64 = 22.0;
 /// The least width of a column of numbers.
 const COLUMN: f64 = 76.0;
 
+/// Moments that find room in the greatest picture.
+const MOMENTS_MAX: usize = 100;
+
 /// A table: names of columns, and rows of a name, a colour and cells.
 struct Cells {
     head: Vec<String>,
@@ -102,7 +105,7 @@ fn moments(chart: &Chart) -> Vec<Timestamp> {
         .flat_map(|it| it.points.iter().map(|(at, _)| *at))
         .collect();
     match chart.table.shows_series {
-        true => all.into_iter().rev().collect(),
+        true => all.into_iter().rev().take(MOMENTS_MAX).collect(),
         false => Vec::new(),
     }
 }
