@@ -71,7 +71,16 @@ pub(super) struct Style<'a> {
     pub(super) size: f64,
     pub(super) fill: &'a str,
     pub(super) anchor: Anchor,
-    pub(super) is_bold: bool,
+    pub(super) weight: Weight,
+}
+
+/// How strong words are. There is one weight of the font: the others are drawn with an outline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Weight {
+    Plain,
+    Bold,
+    /// With a white edge, to be read over lines.
+    Edged,
 }
 
 impl<'a> Style<'a> {
@@ -80,7 +89,7 @@ impl<'a> Style<'a> {
             size,
             fill,
             anchor: Anchor::Start,
-            is_bold: false,
+            weight: Weight::Plain,
         }
     }
 
@@ -88,9 +97,16 @@ impl<'a> Style<'a> {
         Self { anchor, ..self }
     }
 
+    pub(super) const fn edged(self) -> Self {
+        Self {
+            weight: Weight::Edged,
+            ..self
+        }
+    }
+
     pub(super) const fn bold(self) -> Self {
         Self {
-            is_bold: true,
+            weight: Weight::Bold,
             ..self
         }
     }
@@ -185,7 +201,7 @@ impl Canvas {
         );
     }
 
-    /// Words with their base line at `y`. There is one weight of the font; bold is drawn with an outline.
+    /// Words with their base line at `y`.
     pub(super) fn text(&mut self, (x, y): (f64, f64), text: &str, style: Style<'_>) {
         if text.is_empty() {
             return;
@@ -196,17 +212,15 @@ impl Canvas {
             Anchor::End => " text-anchor=\"end\"",
         };
         let fill = style.fill;
-        let bold = match style.is_bold {
-            true => format!(
-                " stroke=\"{fill}\" stroke-width=\"{}\"",
-                short(style.size / 32.0)
-            ),
-            false => String::new(),
+        let edge = match style.weight {
+            Weight::Plain => String::new(),
+            Weight::Bold => format!(" stroke=\"{fill}\" stroke-width=\"{}\"", short(style.size / 32.0)),
+            Weight::Edged => " stroke=\"#ffffff\" stroke-width=\"3\" stroke-linejoin=\"round\" paint-order=\"stroke\"".to_owned(),
         };
         let (x, y, size, text) = (short(x), short(y), short(style.size), escaped(text));
         put!(
             self,
-            "<text x=\"{x}\" y=\"{y}\" font-size=\"{size}\" fill=\"{fill}\"{bold}{anchor}>{text}</text>\n"
+            "<text x=\"{x}\" y=\"{y}\" font-size=\"{size}\" fill=\"{fill}\"{edge}{anchor}>{text}</text>\n"
         );
     }
 

@@ -17,6 +17,8 @@ use crate::metric::{Query, Source, Stat, Statistic};
 const PERIOD_SECS: u32 = 300;
 /// Points of a line; a longer time has longer periods. Source: the bound of `GetMetricStatistics`.
 const POINTS_MAX: u64 = 1440;
+/// The same in a dashboard whose periods stand (`"periodOverride": "inherit"`): a week of minutes. Chosen.
+const POINTS_KEPT_MAX: u64 = 7 * 1440;
 /// Lines of a widget: what an expression gives beyond is left out. Source: the bound on metrics of a widget.
 const LINES_MAX: usize = 500;
 /// Periods that a line may be given instead of its own.
@@ -41,6 +43,8 @@ pub struct Around {
     pub range: Option<Range>,
     /// Minutes east of Greenwich of times where the widget says nothing.
     pub zone_minutes: i32,
+    /// The most points of a line: periods become longer for a time that has more.
+    pub points_max: u64,
 }
 
 impl Around {
@@ -51,6 +55,7 @@ impl Around {
             now,
             range: None,
             zone_minutes: 0,
+            points_max: POINTS_MAX,
         }
     }
 }
@@ -61,6 +66,11 @@ pub fn dashboard(body: &Body, data: &dyn Data, around: Around) -> Vec<(Area, Dra
     let own = range(body.start.as_deref(), body.end.as_deref(), around.now);
     let around = Around {
         range: around.range.or(own),
+        points_max: if body.keeps_periods {
+            POINTS_KEPT_MAX
+        } else {
+            around.points_max
+        },
         ..around
     };
     let widgets = body.widgets.iter();
@@ -112,7 +122,7 @@ fn states(wanted: &Alarms, data: &dyn Data, around: Around) -> Result<Drawing, F
 pub fn chart(graph: &Graph, data: &dyn Data, around: Around) -> Result<Chart, Failed> {
     let own = range(graph.start.as_deref(), graph.end.as_deref(), around.now);
     let range = own.or(around.range).unwrap_or_else(|| latest(around.now));
-    let plan = Plan::of(graph, range);
+    let plan = Plan::of(graph, range, around.points_max);
     let mut series = plan.series(graph, data)?;
     let mut horizontal = graph.horizontal.clone();
     for alarm in data.alarms(&graph.alarms)? {
@@ -148,13 +158,14 @@ struct Plan {
 }
 
 impl Plan {
-    fn of(graph: &Graph, range: Range) -> Self {
+    fn of(graph: &Graph, range: Range, points_max: u64) -> Self {
+        let fit = Fit { range, points_max };
         let is_whole = is_whole(graph);
         let mut ids = Ids::of(&graph.rows);
         let labels = labels(graph);
         let rows = graph.rows.iter().zip(labels);
         let mut queries: Vec<Query> = rows
-            .map(|(row, label)| query(graph, row, label, range, &mut ids))
+            .map(|(row, label)| query(graph, row, label, fit, &mut ids))
             .collect();
         let counting = |query: &Query| is_whole.then(|| counting(query, &mut ids)).flatten();
         let counting: Vec<Option<Query>> = queries.iter().map(counting).collect();
@@ -174,7 +185,7 @@ impl Plan {
         }
         let asked = Asked {
             queries: &self.queries,
-            from: self.from(),
+            from: first_start(&self.queries, self.range),
             to: self.range.to,
         };
         let mut found: HashMap<String, Vec<Line>> = HashMap::new();
@@ -194,16 +205,16 @@ impl Plan {
         }
         Ok(series)
     }
+}
 
-    /// The start of the first period: bounds lie at multiples of it.
-    fn from(&self) -> Timestamp {
-        let periods = self.queries.iter().filter_map(|query| match &query.source {
-            Source::Metric(stat) => Some(stat.period_secs),
-            Source::Expression { .. } => None,
-        });
-        let period = u64::from(periods.max().unwrap_or(60).max(1));
-        Timestamp::from_secs(self.range.from.as_secs() / period * period)
-    }
+/// The start of the first period: periods begin at multiples of the longest.
+fn first_start(queries: &[Query], range: Range) -> Timestamp {
+    let periods = queries.iter().filter_map(|query| match &query.source {
+        Source::Metric(stat) => Some(stat.period_secs),
+        Source::Expression { period_secs, .. } => *period_secs,
+    });
+    let period = u64::from(periods.max().unwrap_or(60).max(1));
+    Timestamp::from_secs(range.from.as_secs() / period * period)
 }
 
 fn shown(row: &Row, line: Line, value: Option<f64>, index: usize) -> Series {
@@ -231,14 +242,11 @@ const fn is_whole(graph: &Graph) -> bool {
         )
 }
 
-fn query(graph: &Graph, row: &Row, label: Option<String>, range: Range, ids: &mut Ids) -> Query {
+fn query(graph: &Graph, row: &Row, label: Option<String>, fit: Fit, ids: &mut Ids) -> Query {
     let period_secs = match is_whole(graph) {
         // Short ones, so that no value from before the range counts.
-        true => fitting(60, range),
-        false => fitting(
-            row.period_secs.or(graph.period_secs).unwrap_or(PERIOD_SECS),
-            range,
-        ),
+        true => fit.period(60),
+        false => fit.period(row.period_secs.or(graph.period_secs).unwrap_or(PERIOD_SECS)),
     };
     Query {
         id: row.id.clone().unwrap_or_else(|| ids.next()),
@@ -259,13 +267,24 @@ fn query(graph: &Graph, row: &Row, label: Option<String>, range: Range, ids: &mu
     }
 }
 
-/// The period itself, or a longer one that gives few enough points.
-fn fitting(period_secs: u32, range: Range) -> u32 {
-    let span = range.span().as_secs();
-    let fits = |period: u32| span / u64::from(period.max(1)) <= POINTS_MAX;
-    let mut periods =
-        std::iter::once(period_secs).chain(PERIODS_SECS.into_iter().filter(|it| *it > period_secs));
-    periods.find(|period| fits(*period)).unwrap_or(period_secs)
+/// What periods have to fit.
+#[derive(Clone, Copy)]
+struct Fit {
+    range: Range,
+    points_max: u64,
+}
+
+impl Fit {
+    /// The period itself, or a longer one that gives few enough points.
+    fn period(self, wanted_secs: u32) -> u32 {
+        let span = self.range.span().as_secs();
+        let fits = |period: &u32| span / u64::from(*period).max(1) <= self.points_max;
+        let longer = PERIODS_SECS.into_iter().filter(|it| *it > wanted_secs);
+        std::iter::once(wanted_secs)
+            .chain(longer)
+            .find(fits)
+            .unwrap_or(wanted_secs)
+    }
 }
 
 /// The count of the samples of an average.
@@ -425,7 +444,7 @@ fn watched(
     }
     let asked = Asked {
         queries: &alarm.queries,
-        from: range.from,
+        from: first_start(&alarm.queries, range),
         to: range.to,
     };
     let lines = data.answer(&asked)?.into_iter().enumerate();

@@ -312,6 +312,26 @@ fn an_svg_says_what_it_shows_and_runs_nothing() {
 }
 
 #[test]
+fn one_slice_is_a_whole_ring() {
+    let properties = json!({"metrics": rows(1), "view": "pie"});
+    let pixels = pixels(&svg(
+        &drawn(&properties),
+        Size {
+            width: 300,
+            height: 400,
+        },
+    ));
+    let at = |x: u32, y: u32| pixels.pixel(x, y).unwrap();
+    // The hole is white, the ring is blue at each side.
+    let (x, y) = (150, 9 + 2 + 113);
+    assert_eq!(at(x, y).red(), 255);
+    for (dx, dy) in [(-90, 0), (90, 0), (0, -90), (0, 90)] {
+        let found = at(x.saturating_add_signed(dx), y.saturating_add_signed(dy));
+        assert_eq!((found.red(), found.blue()), (0x1f, 0xb4), "{dx} {dy}");
+    }
+}
+
+#[test]
 fn a_hole_breaks_a_line() {
     let paths = |metric: &str| {
         let svg = svg(
@@ -365,6 +385,16 @@ fn periods_grow_with_the_time_and_times_are_found() {
         assert_eq!(chart.series[0].period_secs, expected, "{start:?}");
         assert!(chart.series[0].points.len() <= 1441);
     }
+    let inherit = |over: &str| {
+        let graph =
+            json!({"type": "metric", "properties": {"metrics": [["N", "M"]], "period": 60}});
+        let body = Body::of(&json!({"start": "-P2D", "periodOverride": over, "widgets": [graph]}));
+        match dashboard(&body, &data(), Around::at(now())).remove(0).1 {
+            Drawing::Chart(chart) => chart.series[0].period_secs,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!((inherit("auto"), inherit("inherit")), (300, 60));
     let of_dashboard = crate::dashboard::time::range(Some("-P1D"), None, now());
     let around = Around {
         range: of_dashboard,

@@ -81,7 +81,8 @@ fn right(canvas: &mut Canvas, chart: &Chart, area: Rect) -> Rect {
         .iter()
         .map(|it| words::width(&it.label, SMALL))
         .fold(0.0, f64::max);
-    let width = (NAME + widest).min(area.width * 0.35);
+    // One more, for what sums of parts lose.
+    let width = (NAME + widest + 1.0).min(area.width * 0.35);
     let left = area.right() - width;
     let fit = (area.height / ROW).floor().max(1.0);
     let mut y = area.y + 4.0;

@@ -15,6 +15,8 @@ pub(super) fn draw(canvas: &mut Canvas, chart: &Chart, area: Rect) {
     }
 }
 
+/// The height of a label under a number.
+const LABEL: f64 = 22.0;
 /// Cells in a row.
 const COLUMNS_MAX: u32 = 50;
 
@@ -47,13 +49,23 @@ pub(super) fn cells(area: Rect, count: usize, shape: f64) -> Vec<Rect> {
 fn number(canvas: &mut Canvas, chart: &Chart, series: &Series, cell: Rect) {
     let cell = cell.without(6.0, 4.0, 6.0, 4.0);
     let text = told(series, chart);
-    let size = fitting(&text, cell.width, (cell.height * 0.42).clamp(10.0, 56.0));
+    let has_label = cell.height > 28.0;
+    let room = if has_label {
+        cell.height - LABEL
+    } else {
+        cell.height
+    };
+    let size = fitting(
+        &text,
+        cell.width,
+        (cell.height * 0.42).min(room).clamp(8.0, 56.0),
+    );
     let (middle, centre) = cell.middle();
     let has_line = chart.has_sparkline && cell.height > 70.0;
-    let base = if has_line {
-        cell.y + cell.height * 0.42
-    } else {
-        centre + size * 0.25
+    let block = if has_label { size + LABEL } else { size };
+    let base = match has_line {
+        true => cell.y + cell.height * 0.42,
+        false => centre - block / 2.0 + size * 0.88,
     };
     canvas.text(
         (middle, base),
@@ -62,8 +74,8 @@ fn number(canvas: &mut Canvas, chart: &Chart, series: &Series, cell: Rect) {
     );
     let label = words::fitted(&series.label, SMALL, cell.width - 16.0);
     let width = words::width(&label, SMALL) + 15.0;
-    let y = base + SMALL + 10.0;
-    if y <= cell.bottom() + 2.0 {
+    let y = base + SMALL + 8.0;
+    if has_label {
         let left = middle - width / 2.0;
         canvas.rect(Rect::new(left, y - 9.0, 10.0, 10.0), &series.colour);
         canvas.text((left + 15.0, y), &label, Style::new(SMALL, PALE));

@@ -85,8 +85,11 @@ fn list(canvas: &mut Canvas, chart: &Chart, slices: &[&Series], total: f64, area
 
 /// A slice of a ring, each end a part of the whole turn from the top on.
 fn slice(middle: (f64, f64), radius: f64, from: f64, to: f64) -> String {
-    // A whole turn would end where it begins, and be nothing.
-    let to = to.min(from + 0.999_99);
+    if to - from > 0.99 {
+        // A whole turn would end where it begins, and be nothing.
+        let half = from + 0.5;
+        return slice(middle, radius, from, half) + &slice(middle, radius, half, to);
+    }
     let hole = radius * 0.55;
     let at = |part: f64, radius: f64| {
         let angle = part * TAU;

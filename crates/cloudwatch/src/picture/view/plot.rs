@@ -202,7 +202,9 @@ impl<'a> Plot<'a> {
                     canvas.text(
                         (area.right() - 4.0, base),
                         &label,
-                        Style::new(SMALL, level_colour(level)).at(Anchor::End),
+                        Style::new(SMALL, level_colour(level))
+                            .at(Anchor::End)
+                            .edged(),
                     );
                 }
             }
@@ -238,7 +240,7 @@ impl<'a> Plot<'a> {
         canvas.text(
             (at, area.y + SMALL + 1.0),
             label,
-            Style::new(SMALL, colour).at(anchor),
+            Style::new(SMALL, colour).at(anchor).edged(),
         );
     }
 }
