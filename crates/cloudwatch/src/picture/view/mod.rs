@@ -1,0 +1,125 @@
+//! The views, one file each.
+
+mod alarms;
+mod bars;
+mod gauge;
+mod legend;
+mod lines;
+mod numbers;
+mod pie;
+mod plot;
+mod table;
+mod text;
+
+use super::canvas::{Canvas, INK, PALE, Rect, Style};
+use super::scale::{Precision, number, sign};
+use super::{Chart, Drawing, Series, words};
+use crate::dashboard::widget::View;
+
+/// Between the sides of a picture and what is drawn.
+const MARGIN: f64 = 12.0;
+/// The height of a title.
+const TITLE: f64 = 26.0;
+/// The size of a title's words.
+const TITLE_SIZE: f64 = 15.0;
+/// The size of small words.
+const SMALL: f64 = 11.0;
+
+/// Draws into `area`.
+pub(super) fn draw(canvas: &mut Canvas, drawing: &Drawing, area: Rect) {
+    let inner = titled(
+        canvas,
+        drawing.title(),
+        area.without(MARGIN, MARGIN * 0.75, MARGIN, MARGIN * 0.75),
+    );
+    match drawing {
+        Drawing::Chart(chart) => of_chart(canvas, chart, inner),
+        Drawing::Text(markdown) => canvas.cut(area, |canvas| text::draw(canvas, markdown, inner)),
+        Drawing::Alarms {
+            alarms,
+            zone_minutes,
+            ..
+        } => alarms::draw(canvas, alarms, *zone_minutes, inner),
+        Drawing::Note { text, .. } => note(canvas, text, inner),
+    }
+}
+
+fn of_chart(canvas: &mut Canvas, chart: &Chart, area: Rect) {
+    let has_data = chart.series.iter().any(|series| !series.points.is_empty());
+    match chart.view {
+        View::TimeSeries => lines::draw(canvas, chart, area),
+        _ if chart.series.is_empty() || (chart.view == View::Pie && !has_data) => {
+            note(canvas, "No data available.", area)
+        }
+        View::SingleValue => numbers::draw(canvas, chart, area),
+        View::Gauge => gauge::draw(canvas, chart, area),
+        View::Bar => bars::draw(canvas, chart, area),
+        View::Pie => pie::draw(canvas, chart, area),
+        View::Table => table::draw(canvas, chart, area),
+    }
+}
+
+/// Writes a title and gives what is left below it.
+fn titled(canvas: &mut Canvas, title: &str, area: Rect) -> Rect {
+    // A very low picture has no room for it.
+    if title.is_empty() || area.height < TITLE * 2.0 {
+        return area;
+    }
+    let text = words::fitted(title, TITLE_SIZE, area.width);
+    canvas.text(
+        (area.x, area.y + TITLE_SIZE),
+        &text,
+        Style::new(TITLE_SIZE, INK).bold(),
+    );
+    area.without(0.0, TITLE, 0.0, 0.0)
+}
+
+/// Words in the middle.
+fn note(canvas: &mut Canvas, text: &str, area: Rect) {
+    text::centred(canvas, text, area, Style::new(13.0, PALE));
+}
+
+/// A line's number with its unit.
+fn told(series: &Series, chart: &Chart) -> String {
+    let precision = if chart.is_full_precision {
+        Precision::Full
+    } else {
+        Precision::Short
+    };
+    match series.value.filter(|value| value.is_finite()) {
+        Some(value) => with_sign(number(value, precision), sign(series.unit)),
+        None => "--".to_owned(),
+    }
+}
+
+fn with_sign(number: String, sign: &str) -> String {
+    match sign {
+        "" => number,
+        "%" | "/s" => number + sign,
+        sign => format!("{number} {sign}"),
+    }
+}
+
+/// Lines of a description.
+const DESCRIBED_MAX: usize = 20;
+
+/// For those who do not see the picture.
+pub(super) fn described(drawing: &Drawing) -> String {
+    match drawing {
+        Drawing::Chart(chart) => {
+            let lines = chart.series.iter().take(DESCRIBED_MAX);
+            let lines: Vec<_> = lines
+                .map(|series| format!("{}: {}", series.label, told(series, chart)))
+                .collect();
+            lines.join("; ")
+        }
+        Drawing::Alarms { alarms, .. } => {
+            let alarms = alarms.iter().take(DESCRIBED_MAX);
+            let alarms: Vec<_> = alarms
+                .map(|alarm| format!("{}: {}", alarm.name, alarm.state.as_str()))
+                .collect();
+            alarms.join("; ")
+        }
+        Drawing::Text(text) | Drawing::Note { text, .. } => text.chars().take(1000).collect(),
+    }
+}
