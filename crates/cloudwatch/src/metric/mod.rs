@@ -8,6 +8,8 @@
 //! - [`read`] has [`Read`], the port through which everything reads metrics, with [`Wanted`] and [`Found`]
 
 pub mod identity;
+#[cfg(test)]
+pub mod memory;
 pub mod query;
 pub mod read;
 pub mod statistic;
