@@ -24,6 +24,8 @@ pub(super) struct Evaluator<'a> {
     read: &'a dyn Read,
     window: &'a Window,
     values: Vec<Option<Value>>,
+    /// The names of metrics without a label.
+    names: Vec<String>,
     /// The queries that miss series, because there were too many.
     cut: BTreeSet<usize>,
     messages: Vec<Message>,
@@ -50,6 +52,7 @@ impl<'a> Evaluator<'a> {
             read,
             window,
             values: vec![None; plan.steps.len()],
+            names: label::of_queries(&plan.steps),
             cut: BTreeSet::new(),
             messages: Vec::new(),
             index: 0,
@@ -104,8 +107,8 @@ impl<'a> Evaluator<'a> {
             .get(index)
             .and_then(|step| step.label.as_ref());
         let name = label.and_then(Template::plain);
-        let name = name.unwrap_or_else(|| label::of_query(&self.plan.steps, index));
-        self.series(stat, name)
+        let name = name.or_else(|| self.names.get(index).cloned());
+        self.series(stat, name.unwrap_or_default())
     }
 
     fn series(&mut self, stat: &Stat, name: String) -> Result<Series, Failed> {
@@ -355,15 +358,11 @@ impl<'a> Evaluator<'a> {
         Ok(Value::Array(series.collect::<Result<_, _>>()?))
     }
 
-    /// Text: the API Reference's example of a message of `GetMetricData`.
+    /// There were more metrics than there may be.
     fn say_cut(&mut self) {
         self.cut.insert(self.index);
-        let message = Message {
-            code: "MaxMetricsExceeded",
-            value: "Maximum number of allowed metrics exceeded".to_owned(),
-        };
-        if !self.messages.contains(&message) {
-            self.messages.push(message);
+        if self.messages.is_empty() {
+            self.messages.push(Message::too_many());
         }
     }
 }

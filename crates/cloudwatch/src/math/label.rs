@@ -259,31 +259,40 @@ fn span(one: Timestamp, other: Timestamp) -> String {
     }
 }
 
-/// The name of a query's metric among those that it is shown with: `CPUUtilization`, and what else they differ in, such as
-/// `metric1 Sum 60`. Source: recorded from AWS for statistic and period; dimensions are chosen.
-pub(super) fn of_query(steps: &[Step], index: usize) -> String {
-    let Some((step, stat)) = steps.get(index).and_then(|step| Some((step, step.stat()?))) else {
-        return String::new();
+/// The names of the metrics among queries, empty for expressions: `CPUUtilization`, and what else those differ in that are
+/// shown with it, such as `metric1 Sum 60`. Source: recorded from AWS for statistic and period; dimensions are chosen.
+pub(super) fn of_queries(steps: &[Step]) -> Vec<String> {
+    let those = |is_returned| {
+        let steps = steps.iter().filter(|it| it.is_returned == is_returned);
+        Differing::of(steps.filter_map(Step::stat))
     };
-    let shown = steps.iter().filter(|it| it.is_returned == step.is_returned);
-    let shown: Vec<&Stat> = shown.filter_map(Step::stat).collect();
-    let mut parts = vec![stat.identity.name.clone()];
-    parts.extend(differing_dimensions(&shown, stat));
-    parts.extend(differing_rest(&shown, stat));
-    parts.join(" ")
+    let (hidden, returned) = (those(false), those(true));
+    let name = |step: &Step| {
+        let differing = if step.is_returned { &returned } else { &hidden };
+        let name = step.stat().map(|stat| {
+            let mut parts = vec![stat.identity.name.clone()];
+            parts.extend(differing.dimensions(stat));
+            parts.extend(differing.rest(stat));
+            parts.join(" ")
+        });
+        name.unwrap_or_default()
+    };
+    steps.iter().map(name).collect()
 }
 
 /// The names of the metrics that a search finds: what they differ in, or the metric's name where that is nothing.
 /// Source: the guide, where the label of `{AWS/Lambda, FunctionName} Errors` is the function's name.
 pub(super) fn of_search(found: &[Stat]) -> Vec<String> {
-    let all: Vec<&Stat> = found.iter().collect();
-    let is_named = differs(&all, |stat| stat.identity.name.clone());
-    let is_placed = differs(&all, |stat| stat.identity.namespace.clone());
+    let differing = Differing::of(found.iter());
     let name = |stat: &Stat| {
         let mut parts = Vec::new();
-        parts.extend(is_placed.then(|| stat.identity.namespace.clone()));
-        parts.extend(is_named.then(|| stat.identity.name.clone()));
-        parts.extend(differing_dimensions(&all, stat));
+        parts.extend(
+            differing
+                .by_namespace
+                .then(|| stat.identity.namespace.clone()),
+        );
+        parts.extend(differing.by_name.then(|| stat.identity.name.clone()));
+        parts.extend(differing.dimensions(stat));
         match parts.is_empty() {
             true => stat.identity.name.clone(),
             false => parts.join(" "),
@@ -292,29 +301,52 @@ pub(super) fn of_search(found: &[Stat]) -> Vec<String> {
     found.iter().map(name).collect()
 }
 
-fn differs<T: Ord>(stats: &[&Stat], of: impl Fn(&Stat) -> T) -> bool {
-    let values: BTreeSet<T> = stats.iter().map(|stat| of(stat)).collect();
-    values.len() > 1
+/// What some metrics differ in.
+struct Differing {
+    by_namespace: bool,
+    by_name: bool,
+    /// The dimensions that not all have, or not with the same value.
+    by_dimensions: BTreeSet<String>,
+    by_statistic: bool,
+    by_period: bool,
+    by_unit: bool,
 }
 
-/// The values of dimensions that not all have, or not the same.
-fn differing_dimensions(stats: &[&Stat], stat: &Stat) -> Vec<String> {
-    let value_of = |stat: &Stat, name: &str| stat.identity.dimension(name).map(str::to_owned);
-    let dimensions = stat.identity.dimensions().iter();
-    let differing = dimensions.filter(|it| differs(stats, |stat| value_of(stat, &it.name)));
-    differing.map(|it| it.value.clone()).collect()
-}
+impl Differing {
+    fn of<'a>(stats: impl Iterator<Item = &'a Stat>) -> Self {
+        let stats: Vec<&Stat> = stats.collect();
+        let first = stats.first().copied();
+        let differs = |is_same: &dyn Fn(&Stat, &Stat) -> bool| {
+            first.is_some_and(|first| !stats.iter().all(|stat| is_same(first, stat)))
+        };
+        let names = stats.iter().flat_map(|stat| stat.identity.dimensions());
+        let names: BTreeSet<&str> = names.map(|dimension| dimension.name.as_str()).collect();
+        let by_dimensions = names.into_iter().filter(|name| {
+            differs(&|one, other| one.identity.dimension(name) == other.identity.dimension(name))
+        });
+        Self {
+            by_dimensions: by_dimensions.map(str::to_owned).collect(),
+            by_namespace: differs(&|one, it| one.identity.namespace == it.identity.namespace),
+            by_name: differs(&|one, it| one.identity.name == it.identity.name),
+            by_statistic: differs(&|one, it| one.statistic == it.statistic),
+            by_period: differs(&|one, it| one.period_secs == it.period_secs),
+            by_unit: differs(&|one, it| one.unit == it.unit),
+        }
+    }
 
-fn differing_rest(stats: &[&Stat], stat: &Stat) -> Vec<String> {
-    let mut parts = Vec::new();
-    if differs(stats, |stat| stat.statistic.to_string()) {
-        parts.push(stat.statistic.to_string());
+    fn dimensions(&self, stat: &Stat) -> Vec<String> {
+        let dimensions = stat.identity.dimensions().iter();
+        let differing = dimensions.filter(|it| self.by_dimensions.contains(&it.name));
+        differing.map(|it| it.value.clone()).collect()
     }
-    if differs(stats, |stat| stat.period_secs) {
-        parts.push(stat.period_secs.to_string());
+
+    fn rest(&self, stat: &Stat) -> Vec<String> {
+        let statistic = self.by_statistic.then(|| stat.statistic.to_string());
+        let period = self.by_period.then(|| stat.period_secs.to_string());
+        let unit = stat
+            .unit
+            .filter(|_| self.by_unit)
+            .map(|unit| unit.to_string());
+        [statistic, period, unit].into_iter().flatten().collect()
     }
-    if differs(stats, |stat| stat.unit) {
-        parts.extend(stat.unit.map(|unit| unit.to_string()));
-    }
-    parts
 }

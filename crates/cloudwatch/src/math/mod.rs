@@ -65,6 +65,8 @@ pub const ID_CHARS_MAX: usize = 255;
 pub const DEPTH_MAX: usize = 64;
 /// Series of one search or `SELECT`. Source: CloudWatch User Guide, "Search expression limits".
 pub const SERIES_MAX: usize = 500;
+/// Series that all queries of a run may give together. Chosen: ten searches' worth.
+pub const ANSWERS_MAX: usize = 5_000;
 /// Points that a run may read and make on its way, 16 bytes each. Chosen: 500 metrics over a week of minutes.
 pub const RUN_POINTS_MAX: usize = 5_040_000;
 /// The period of what says none where no metric has one. Chosen: that of AWS's graphs.

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use base::Timestamp;
 
-use super::RUN_POINTS_MAX;
 use super::evaluate::Evaluator;
 use super::label::Facts;
 use super::plan::{Plan, Step};
 use super::series::{Series, Value};
+use super::{ANSWERS_MAX, RUN_POINTS_MAX};
 use crate::metric::{Read, Stat, Unreadable};
 
 /// The time that a run looks at.
@@ -70,6 +70,16 @@ pub struct Message {
     pub value: String,
 }
 
+impl Message {
+    /// There is more than is given. Text: the API Reference's example of a message of `GetMetricData`.
+    pub(super) fn too_many() -> Self {
+        Self {
+            code: "MaxMetricsExceeded",
+            value: "Maximum number of allowed metrics exceeded".to_owned(),
+        }
+    }
+}
+
 /// A run that came to nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum Failed {
@@ -100,6 +110,7 @@ impl Plan {
             evaluator.step(*index)?;
         }
         let done = evaluator.done();
+        let mut messages = done.messages;
         let mut answers = Vec::new();
         for (index, (step, value)) in self.steps.iter().zip(done.values).enumerate() {
             let Some(value) = value.filter(|_| step.is_returned) else {
@@ -110,8 +121,12 @@ impl Plan {
                 answer.is_partial = done.cut.contains(&index);
             }
             answers.append(&mut found);
+            if answers.len() > ANSWERS_MAX {
+                answers.truncate(ANSWERS_MAX);
+                messages = vec![Message::too_many()];
+                break;
+            }
         }
-        let messages = done.messages;
         Ok(Results { answers, messages })
     }
 

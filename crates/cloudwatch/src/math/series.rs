@@ -11,6 +11,9 @@ use crate::metric::Stat;
 /// The points of a series, oldest first: the start of a period, and a finite value.
 pub(super) type Points = Vec<(Timestamp, f64)>;
 
+/// What a series takes beside its points. Chosen: more than its 48 bytes.
+const SERIES_POINTS: usize = 8;
+
 /// What an expression gives.
 #[derive(Clone, Debug)]
 pub(super) enum Value {
@@ -49,12 +52,13 @@ impl Value {
         }
     }
 
-    /// How many points it holds.
+    /// What it takes, in points: an empty series is counted too, so that arrays of them have a bound.
     pub(super) fn size(&self) -> usize {
+        let of_series = |series: &Series| SERIES_POINTS + series.points.len();
         match self {
             Self::Scalar(_) => 0,
-            Self::Series(series) => series.points.len(),
-            Self::Array(array) => array.iter().map(|series| series.points.len()).sum(),
+            Self::Series(series) => of_series(series),
+            Self::Array(array) => array.iter().map(of_series).sum(),
         }
     }
 

@@ -4,12 +4,13 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-use super::{Values, evaluated};
+use super::{START, Values, evaluated, expression, metric, minutes, options, shown};
 use crate::math::label::Template;
 use crate::math::search::Terms;
 use crate::math::select::Select;
 use crate::math::tree::{FUNCTIONS, OPERATORS};
-use crate::math::{Expr, parse};
+use crate::math::{Expr, Plan, parse};
+use crate::metric::memory::{Memory, identity};
 
 fn trees() -> impl Strategy<Value = Expr> {
     let leaf = prop_oneof![
@@ -35,6 +36,27 @@ fn trees() -> impl Strategy<Value = Expr> {
     })
 }
 
+/// Expressions of which many are of the right kind.
+fn expressions() -> impl Strategy<Value = String> {
+    let leaf = prop::sample::select(vec!["a", "b", "[a, b]", "METRICS()", "2", "0.5"]);
+    leaf.prop_map(str::to_owned)
+        .prop_recursive(5, 30, 3, |inner| {
+            let operator = prop::sample::select(OPERATORS.to_vec()).prop_map(|it| it.0);
+            let function = prop::sample::select(FUNCTIONS.to_vec()).prop_map(|it| it.0);
+            prop_oneof![
+                (inner.clone(), operator, inner.clone())
+                    .prop_map(|(a, it, b)| format!("({a} {it} {b})")),
+                (function, inner.clone()).prop_map(|(it, a)| format!("{it}({a})")),
+                (inner.clone(), inner.clone(), inner.clone())
+                    .prop_map(|(a, b, c)| format!("IF({a}, {b}, {c})")),
+                (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("FILL({a}, {b})")),
+                inner.clone().prop_map(|a| format!("FILL({a}, LINEAR)")),
+                inner.clone().prop_map(|a| format!("SORT({a}, MAX, DESC)")),
+                (inner.clone(), inner).prop_map(|(a, b)| format!("SLICE({a}, {b})")),
+            ]
+        })
+}
+
 fn values() -> impl Strategy<Value = Values> {
     vec(option::of((-1000_i32..1000).prop_map(f64::from)), 6)
 }
@@ -56,6 +78,21 @@ proptest! {
             let _ = Terms::parse(text);
             let _ = Template::parse(text);
             let _ = Select::parse(&format!("SELECT AVG(x) FROM {text}"));
+        }
+    }
+
+    #[test]
+    fn what_is_planned_runs(text in expressions(), a in values(), b in values()) {
+        let memory = Memory::default();
+        memory.put_all(&identity("Own", "a", &[]), START, 60, &a);
+        memory.put_all(&identity("Own", "b", &[]), START, 60, &b);
+        let queries = [shown(metric("a")), metric("b"), expression("e1", &text)];
+        if let Ok(plan) = Plan::new(&queries) {
+            let results = plan.run(&memory, &minutes(6), &options()).unwrap();
+            for answer in results.answers {
+                prop_assert!(answer.points.iter().all(|(_, value)| value.is_finite()), "{}", text);
+                prop_assert!(answer.points.is_sorted_by(|one, next| one.0 < next.0), "{}", text);
+            }
         }
     }
 

@@ -153,3 +153,16 @@ fn too_many_points_are_an_error() {
     let failed = plan.run(&Memory::default(), &window, &options());
     assert!(matches!(failed, Err(Failed::TooMuch)));
 }
+
+#[test]
+fn arrays_of_nothing_have_a_bound() {
+    let all = |id: usize| format!("[{}]", vec![format!("e{id}"); 500].join(","));
+    let mut queries = vec![expression("e0", "[TIME_SERIES(1)]")];
+    queries.extend((0..4).map(|id| expression(&format!("e{}", id + 1), &all(id))));
+    let plan = Plan::new(&queries).unwrap();
+    let failed = plan.run(&Memory::default(), &minutes(0), &options());
+    assert!(matches!(failed, Err(Failed::TooMuch)));
+    let results = run(&queries[..3], &Memory::default(), &minutes(0));
+    assert_eq!(results.answers.len(), super::ANSWERS_MAX);
+    assert_eq!(results.messages[0].code, "MaxMetricsExceeded");
+}
