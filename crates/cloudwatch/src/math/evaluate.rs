@@ -1,6 +1,6 @@
 //! Evaluates the queries of a plan, one after the other.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use base::Timestamp;
@@ -24,6 +24,8 @@ pub(super) struct Evaluator<'a> {
     read: &'a dyn Read,
     window: &'a Window,
     values: Vec<Option<Value>>,
+    /// Where queries are, by their ids.
+    indexes: BTreeMap<&'a str, usize>,
     /// The names of metrics without a label.
     names: Vec<String>,
     /// The queries that miss series, because there were too many.
@@ -52,6 +54,12 @@ impl<'a> Evaluator<'a> {
             read,
             window,
             values: vec![None; plan.steps.len()],
+            indexes: plan
+                .steps
+                .iter()
+                .map(|step| step.id.as_str())
+                .zip(0..)
+                .collect(),
             names: label::of_queries(&plan.steps),
             cut: BTreeSet::new(),
             messages: Vec::new(),
@@ -172,8 +180,8 @@ impl<'a> Evaluator<'a> {
     }
 
     fn named(&self, id: &str) -> Value {
-        let index = self.plan.steps.iter().position(|step| step.id == id);
-        let value = index.and_then(|index| self.values.get(index)?.clone());
+        let index = self.indexes.get(id);
+        let value = index.and_then(|index| self.values.get(*index)?.clone());
         value.unwrap_or(Value::Scalar(f64::NAN))
     }
 

@@ -45,17 +45,20 @@ const SIGNS: [&str; 19] = [
 /// The words of `text`.
 pub(super) fn tokens(text: &str) -> Result<Vec<Token>, Problem> {
     let mut tokens = Vec::new();
-    let mut rest = text;
-    loop {
-        rest = rest.trim_start();
-        let at = 1 + text.chars().count() - rest.chars().count();
-        let Some(first) = rest.chars().next() else {
-            return Ok(tokens);
+    let (mut rest, mut at) = (text, 1);
+    while let Some(first) = rest.chars().next() {
+        let length = if first.is_whitespace() {
+            first.len_utf8()
+        } else {
+            let (what, length) = token(rest, first).map_err(|why| Problem::Syntax { at, why })?;
+            tokens.push(Token { what, at });
+            length
         };
-        let (what, length) = token(rest, first).map_err(|why| Problem::Syntax { at, why })?;
-        tokens.push(Token { what, at });
-        rest = rest.get(length..).unwrap_or_default();
+        let (word, behind) = rest.split_at_checked(length).unwrap_or((rest, ""));
+        at += word.chars().count();
+        rest = behind;
     }
+    Ok(tokens)
 }
 
 /// The word that `rest` begins with, and its length in bytes.

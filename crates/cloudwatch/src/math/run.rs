@@ -154,10 +154,15 @@ fn answers(step: &Step, value: Value, window: &Window, options: &Options) -> Vec
         period_secs: series.period_secs,
         messages: messages(&series),
         stat: series.origin.as_ref().and_then(|it| it.stat.clone()),
-        points: series.points,
+        points: series.points.into_iter().map(unsigned_zero).collect(),
         is_partial: false,
     };
     series.map(answer).collect()
+}
+
+/// Nobody wants to read `-0`.
+fn unsigned_zero((at, value): (Timestamp, f64)) -> (Timestamp, f64) {
+    (at, value + 0.0)
 }
 
 /// A label of its own, filled in; in front of the metric's name where it is of many and says nothing of each.

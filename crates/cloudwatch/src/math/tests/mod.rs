@@ -166,3 +166,9 @@ fn arrays_of_nothing_have_a_bound() {
     assert_eq!(results.answers.len(), super::ANSWERS_MAX);
     assert_eq!(results.messages[0].code, "MaxMetricsExceeded");
 }
+
+#[test]
+fn zero_has_no_sign() {
+    let found = evaluated("-a", &[("a", some(&[0.0]))], 1);
+    assert_eq!(found[0][0].map(f64::to_bits), Some(0.0_f64.to_bits()));
+}

@@ -94,25 +94,12 @@ impl Operation<Desk> for GetMetricData {
         _: Ctx,
         input: GetMetricDataInput,
     ) -> Result<GetMetricDataOutput, Fault> {
-        let asked = input.read(desk)?;
-        let read = Arc::clone(&desk.read);
-        let run = move || {
-            let results = asked.plan.run(&*read, &asked.window, &asked.options);
-            results.map(|results| (results, asked))
-        };
-        let done = tokio::task::spawn_blocking(run).await;
-        let (results, asked) = done
-            .map_err(|error| {
-                tracing::error!(%error, "metrics could not be read");
-                Fault::internal()
-            })?
-            .map_err(|failed| fault::of_failed(&failed))?;
-        let (page, next) = page::cut(results.answers, asked.scan, asked.max, asked.from);
-        let messages = results.messages.into_iter().map(MessageData::from);
-        Ok(GetMetricDataOutput {
-            metric_data_results: Some(page),
-            next_token: next.map(|next| next.token(asked.sum)),
-            messages: Some(messages.collect()),
+        let desk = Arc::clone(desk);
+        // Reads the disk, and up to a megabyte of expressions.
+        let done = tokio::task::spawn_blocking(move || input.answer(&desk)).await;
+        done.unwrap_or_else(|error| {
+            tracing::error!(%error, "a request for data was not finished");
+            Err(Fault::internal())
         })
     }
 }
@@ -131,6 +118,19 @@ struct Asked {
 }
 
 impl GetMetricDataInput {
+    fn answer(&self, desk: &Desk) -> Result<GetMetricDataOutput, Fault> {
+        let asked = self.read(desk)?;
+        let run = asked.plan.run(&*desk.read, &asked.window, &asked.options);
+        let results = run.map_err(|failed| fault::of_failed(&failed))?;
+        let (page, next) = page::cut(results.answers, asked.scan, asked.max, asked.from);
+        let messages = results.messages.into_iter().map(MessageData::from);
+        Ok(GetMetricDataOutput {
+            metric_data_results: Some(page),
+            next_token: next.map(|next| next.token(asked.sum)),
+            messages: Some(messages.collect()),
+        })
+    }
+
     fn read(&self, desk: &Desk) -> Result<Asked, Fault> {
         if self.start_time >= self.end_time {
             return Err(Wrong::Times.into());

@@ -57,9 +57,9 @@ pub(super) fn cut(
 ) -> (Vec<MetricDataResult>, Option<Cursor>) {
     let mut results = Vec::new();
     let mut left = max;
-    for (index, answer) in answers.into_iter().enumerate().skip(from.index) {
+    for (index, mut answer) in answers.into_iter().enumerate().skip(from.index) {
         let past = from.past.filter(|_| index == from.index);
-        let mut points = answer.points.clone();
+        let mut points = std::mem::take(&mut answer.points);
         if scan == ScanBy::Descending {
             points.reverse();
         }
