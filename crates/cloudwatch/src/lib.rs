@@ -2,10 +2,12 @@
 //!
 //! - [`dashboard`]: what dashboards say, where they are kept, how they are made and compared
 //! - [`metric`]: what all parts agree on: identities, units, statistics, periods, points, and the port [`metric::Read`]
+//! - [`math`]: expressions, searches and labels over that port
 //! - [`ops`]: the operations on the wire
 //! - [`picture`]: widgets and dashboards as SVG and PNG
 
 pub mod dashboard;
+pub mod math;
 pub mod metric;
 pub mod ops;
 pub mod picture;

@@ -1,13 +1,15 @@
 //! What all parts of the crate agree on: which metric, in which unit, which statistic of it, over which time.
 //!
 //! - [`identity`] has [`Identity`], which metric
-//! - [`unit`] has [`Unit`]
+//! - [`mod@unit`] has [`Unit`]
 //! - [`statistic`] has [`Statistic`], how the values of a period become one
 //! - [`summary`] has [`Summary`], what is kept of the values of a period
 //! - [`query`] has [`Query`], one of the metrics and expressions that belong together in an alarm, a graph or a request
 //! - [`read`] has [`Read`], the port through which everything reads metrics, with [`Wanted`] and [`Found`]
 
 pub mod identity;
+#[cfg(test)]
+pub mod memory;
 pub mod query;
 pub mod read;
 pub mod statistic;

@@ -42,7 +42,7 @@ pub enum Bounds {
 }
 
 /// A text that is no statistic.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no statistic")]
 pub struct NotStatistic(pub String);
 

@@ -2,6 +2,7 @@
 //! is a table of its own, and [`joined`] makes one service of them.
 
 pub mod dashboards;
+pub mod data;
 
 use std::fmt;
 use std::sync::Arc;
