@@ -15,9 +15,11 @@ mod check_data;
 mod config;
 mod dead;
 pub(crate) mod env;
+mod host;
 mod import;
 mod key;
 mod ledger;
+mod notice;
 mod notifier;
 mod operator;
 mod pause;
@@ -96,6 +98,10 @@ pub(crate) enum Command {
     Preset(preset::Args),
     /// Print what the operations of a service take and answer
     Api(api::Args),
+    /// List hosts, and let new ones join
+    Host(host::Args),
+    /// What people are told of: problems, acknowledgements, silences
+    Notice(notice::Args),
     /// Who may do what: the end state of a new account, people who come and go, and reports
     Access(access::Args),
     /// Make, list and remove keys
@@ -144,6 +150,8 @@ impl Command {
             Self::Notifier(args) => notifier::run(app, args),
             Self::Api(args) => api::run(app, args),
             Self::Access(args) => access::run(app, args),
+            Self::Host(args) => host::run(app, args),
+            Self::Notice(args) => notice::run(app, args),
             Self::Key(args) => key::run(app, args),
             Self::Audit(args) => audit::run(app, args),
             Self::Secret(args) => secret::run(app, args),

@@ -5,11 +5,13 @@
 //! - [`server`]: `[server]` and `[store]`
 //! - [`s3`] has `[s3]`, objects in buckets
 //! - [`trail`] has `[trail]`, the record of calls
+//! - [`metrics`] has `[metrics]` and `[watch]`
 //! - [`mod@load`]: reading, the environment, what is wrong and where
 //! - [`place`]: from a key to its line and column
 //! - [`reference`]: the reference page, made from the settings' own documentation
 
 pub(crate) mod load;
+pub(crate) mod metrics;
 pub(crate) mod place;
 pub(crate) mod reference;
 pub(crate) mod s3;
@@ -53,6 +55,10 @@ pub(crate) struct Config {
     pub(crate) scaler: Scaler,
     /// Where results are kept.
     pub(crate) results: Results,
+    /// How long metrics are kept, and how many.
+    pub(crate) metrics: metrics::Metrics,
+    /// What the server gives agents.
+    pub(crate) watch: metrics::Watch,
     /// Who is told of alarms and checks, and how.
     pub(crate) notices: watch::notice::Settings,
     /// Where secrets lie: `NAME = "env:VARIABLE"` or `"file:/path"`.

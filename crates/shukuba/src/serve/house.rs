@@ -34,6 +34,8 @@ use super::recalls::Recalls;
 use super::routes;
 use super::runtimes::Runtimes;
 use super::trail::Trail;
+use super::watching::Watching;
+use super::watching::tasks::Around;
 use super::work::{self, Work};
 use crate::config::Server;
 use crate::{check, data};
@@ -51,6 +53,8 @@ pub(super) struct House {
     desk: Desk,
     work: Work,
     trail: Trail,
+    watching: Watching,
+    registry: Arc<Registry>,
     stop: watch::Sender<bool>,
     tasks: Mutex<JoinSet<()>>,
     // Last: the lock goes when all else is closed.
@@ -146,7 +150,15 @@ impl House {
             &clock,
             metrics.clone(),
         )?;
+        let watching = Watching::open(
+            path,
+            &now.config,
+            (&account, &region),
+            &clock,
+            &identities.iam,
+        )?;
         let desk = Desk {
+            watching: watching.clone(),
             dir: path.to_owned(),
             trail: trail.clone(),
             iam: identities.iam.clone(),
@@ -167,6 +179,8 @@ impl House {
             account.clone(),
         ));
         services.push(trail.service());
+        services.extend(watching.services());
+        let registry = metrics.clone();
         let door = Door::new(DoorParts {
             services,
             rest: buckets.services(&region, &account),
@@ -200,6 +214,8 @@ impl House {
             desk,
             work,
             trail,
+            watching,
+            registry,
             stop,
             tasks: Mutex::new(JoinSet::new()),
             _dir: dir,
@@ -226,6 +242,13 @@ impl House {
         format!("{scheme}://{}", data::reachable(self.address))
     }
 
+    /// How people reach a page.
+    fn pages_url(&self, page: &str) -> String {
+        let public = self.live.now().config.server.public_url.clone();
+        let base = public.unwrap_or_else(|| self.url());
+        format!("{}/_shukuba/{page}", base.trim_end_matches('/'))
+    }
+
     /// Starts what runs beside the door.
     pub(super) fn begin(&self) {
         self.end_leases();
@@ -248,6 +271,16 @@ impl House {
         tasks.spawn(work().upkeep());
         tasks.spawn(work().balance());
         self.trail.begin(&mut tasks, &self.work.stop);
+        self.watching.begin(
+            &mut tasks,
+            Around {
+                live: self.live.clone(),
+                queues: self.queues.clone(),
+                registry: self.registry.clone(),
+                url: self.pages_url("alarms"),
+            },
+            &self.work.stop,
+        );
     }
 
     /// The notifiers of a server that was killed are gone: nobody waits for their leases. The data directory's lock says
@@ -285,6 +318,8 @@ impl House {
         let tools = Tools::of(self.notifiers.clock.clone(), &self.live.now().config.dns);
         self.notifiers.runtimes.renew(&tools);
         self.notifiers.renew().await;
+        let notices = self.live.now().config.notices.clone();
+        self.watching.router.set_settings(notices).await;
         let rules = work::rules(&self.live.now(), &self.notifiers.routes.read());
         self.work.plans.set_rules(rules);
         if needing.is_empty() {
@@ -325,6 +360,7 @@ impl House {
             }
         }
         self.trail.end().await;
+        self.watching.end().await;
     }
 }
 

@@ -8,6 +8,7 @@
 //! - [`trail`]: the record of every call; [`trail_buckets`]: where its trails deliver
 //! - [`buckets`]: objects, at the door and kept in order beside it
 //! - [`promises`]: room for results while the disk is full; [`recalls`]: who is called back when a receiver answers again
+//! - [`watching`]: hosts, metrics, alarms, dashboards, checks and notices
 //! - [`work`]: what runs beside the door; [`gauges`]: what the metrics show of it
 //! - [`admin`]: the operator's API
 //! - [`notify`]: what the service manager is told
@@ -33,6 +34,7 @@ mod runtimes;
 mod trail;
 mod trail_buckets;
 mod waiting;
+mod watching;
 mod work;
 
 use std::net::SocketAddr;
@@ -53,6 +55,7 @@ use live::Live;
 use notify::ServiceManager;
 use store::Use;
 pub(crate) use trail::DIR as TRAIL_DIR;
+pub(crate) use watching::DIR as WATCH_DIR;
 
 /// Arguments that stand over the settings.
 #[derive(Clone, Copy, Debug, clap::Args)]

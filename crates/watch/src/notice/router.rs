@@ -16,8 +16,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base::{Clock, Timestamp};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use store::Poisoned;
 use store::tables::{self, Changes, Table, Tables};
 use tokio::sync::{Mutex, Notify};
@@ -67,7 +67,7 @@ pub enum Error {
 }
 
 /// An alert, and what is known of it beside.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Shown {
     /// The alert.
     #[serde(flatten)]

@@ -6,8 +6,10 @@
 mod access;
 mod dead;
 mod forget;
+mod host;
 mod keep;
 mod ledger;
+mod notice;
 mod pause;
 mod replay;
 mod route;
@@ -36,10 +38,11 @@ use super::log::Log;
 use super::notifiers::Notifiers;
 use super::routes::LiveRoute;
 use super::trail::Trail;
+use super::watching::Watching;
 use super::work::Work;
 use crate::answers::{Answer, failed, read, refuse, write};
 
-type Run = fn(Desk, Bytes) -> LocalBoxFuture<'static, Answer>;
+type Run = fn(Desk, Option<Ctx>, Bytes) -> LocalBoxFuture<'static, Answer>;
 
 /// One call.
 struct Call {
@@ -59,7 +62,19 @@ impl Call {
 /// A function as a call.
 macro_rules! call {
     ($function:path) => {
-        |desk, input| Box::pin(async move { $function(&desk, input).await })
+        |desk, _, input| Box::pin(async move { $function(&desk, input).await })
+    };
+}
+
+/// A function that asks who calls as a call. Only a server has callers.
+macro_rules! call_by {
+    ($function:path) => {
+        |desk, ctx, input| {
+            Box::pin(async move {
+                let ctx = ctx.ok_or_else(Fault::internal)?;
+                $function(&desk, &ctx, input).await
+            })
+        }
     };
 }
 
@@ -229,6 +244,48 @@ static CALLS: &[Call] = &[
         run: call!(access::set_billing),
     },
     Call {
+        name: "notice-list",
+        action: "shukuba:ListNotices",
+        is_offline: false,
+        run: call!(notice::list),
+    },
+    Call {
+        name: "notice-acknowledge",
+        action: "shukuba:AcknowledgeNotice",
+        is_offline: false,
+        run: call_by!(notice::acknowledge),
+    },
+    Call {
+        name: "notice-test",
+        action: "shukuba:TestNotice",
+        is_offline: false,
+        run: call!(notice::test),
+    },
+    Call {
+        name: "host-list",
+        action: "ec2:DescribeInstances",
+        is_offline: false,
+        run: call!(host::list),
+    },
+    Call {
+        name: "host-token",
+        action: "ec2:RunInstances",
+        is_offline: false,
+        run: call!(host::token),
+    },
+    Call {
+        name: "silence-add",
+        action: "shukuba:SilenceNotices",
+        is_offline: false,
+        run: call_by!(notice::silence),
+    },
+    Call {
+        name: "silence-end",
+        action: "shukuba:SilenceNotices",
+        is_offline: false,
+        run: call!(notice::end_silence),
+    },
+    Call {
         name: "backup",
         action: "shukuba:Backup",
         is_offline: true,
@@ -251,6 +308,7 @@ pub(super) struct Desk {
     pub(super) salt: Salt,
     pub(super) replays: Arc<Runs>,
     pub(super) trail: Trail,
+    pub(super) watching: Watching,
 }
 
 pub(super) use replay::Runs;
@@ -260,14 +318,14 @@ impl Desk {
     /// Does `name` without a server; `None` where that makes no sense.
     pub(super) async fn offline(&self, name: &str, input: Bytes) -> Option<Answer> {
         let call = Call::of(name).filter(|call| call.is_offline)?;
-        Some(self.run(call, input).await)
+        Some(self.run(call, None, input).await)
     }
 
     /// Searches and copies take long: calls run beside the threads that answer and send.
-    async fn run(&self, call: &Call, input: Bytes) -> Answer {
+    async fn run(&self, call: &Call, ctx: Option<Ctx>, input: Bytes) -> Answer {
         let (run, desk) = (call.run, self.clone());
         let runtime = tokio::runtime::Handle::current();
-        let done = tokio::task::spawn_blocking(move || runtime.block_on(run(desk, input))).await;
+        let done = tokio::task::spawn_blocking(move || runtime.block_on(run(desk, ctx, input))).await;
         done.unwrap_or_else(|error| Err(failed("the call stopped", &error)))
     }
 }
@@ -277,10 +335,10 @@ impl Admin for Desk {
         Call::of(name).map(|call| call.action)
     }
 
-    fn handle<'a>(&'a self, name: &'a str, _: Ctx, input: Bytes) -> BoxFuture<'a, Answer> {
+    fn handle<'a>(&'a self, name: &'a str, ctx: Ctx, input: Bytes) -> BoxFuture<'a, Answer> {
         Box::pin(async move {
             let call = Call::of(name).ok_or_else(Fault::internal)?;
-            self.run(call, input).await
+            self.run(call, Some(ctx), input).await
         })
     }
 }

@@ -11,7 +11,7 @@ mod actions;
 mod agent_keys;
 mod joints;
 mod own;
-mod tasks;
+pub(super) mod tasks;
 mod telling;
 
 use std::path::Path;
