@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 mod access;
+mod agent;
 mod account;
 mod answers;
 mod app;

@@ -38,3 +38,14 @@ pub enum Error {
         source: serde_json::Error,
     },
 }
+
+impl Error {
+    /// Whether it is trouble of ours, so that the same may go well later.
+    #[must_use]
+    pub const fn is_ours(&self) -> bool {
+        match self {
+            Self::Refused(_) | Self::Span | Self::Form { .. } => false,
+            Self::Credentials(_) | Self::Read(_) | Self::Write(_) | Self::Row { .. } => true,
+        }
+    }
+}

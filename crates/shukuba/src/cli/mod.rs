@@ -8,9 +8,11 @@ use crate::app::{self, App, Global};
 use crate::output::Format;
 
 mod access;
+mod agent;
 mod api;
 mod audit;
 mod backup;
+mod check;
 mod check_data;
 mod config;
 mod dead;
@@ -71,6 +73,7 @@ pub(crate) enum Command {
     Ship(ship::Args),
     Send(send::Args),
     Notifier(notifier::Args),
+    Agent(agent::Args),
     Sink(sink::Args),
     Status(status::Args),
     Ledger(ledger::Args),
@@ -98,6 +101,8 @@ pub(crate) enum Command {
     Preset(preset::Args),
     /// Print what the operations of a service take and answer
     Api(api::Args),
+    /// Run, list and look into the checks of hosts
+    Check(check::Args),
     /// List hosts, and let new ones join
     Host(host::Args),
     /// What people are told of: problems, acknowledgements, silences
@@ -128,7 +133,7 @@ impl Command {
     /// The level of the log where nothing else says: servers tell what they do, tools only what is wrong.
     pub(crate) fn log_level(&self) -> &'static str {
         match self {
-            Self::Serve(_) | Self::Notifier(_) => "info",
+            Self::Serve(_) | Self::Notifier(_) | Self::Agent(_) => "info",
             _ => "warn",
         }
     }
@@ -148,8 +153,10 @@ impl Command {
             Self::Ship(args) => ship::run(app, args),
             Self::Send(args) => send::run(app, args),
             Self::Notifier(args) => notifier::run(app, args),
+            Self::Agent(args) => agent::run(app, args),
             Self::Api(args) => api::run(app, args),
             Self::Access(args) => access::run(app, args),
+            Self::Check(args) => check::run(app, args),
             Self::Host(args) => host::run(app, args),
             Self::Notice(args) => notice::run(app, args),
             Self::Key(args) => key::run(app, args),

@@ -131,7 +131,7 @@ impl Endpoint {
 }
 
 /// `scheme://host[:port]` of a URL.
-fn base_url(text: &str) -> anyhow::Result<url::Url> {
+pub(crate) fn base_url(text: &str) -> anyhow::Result<url::Url> {
     let mut url = url::Url::parse(text)
         .map_err(|error| app::usage(format!("`{text}` is not a URL: {error}")))?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {

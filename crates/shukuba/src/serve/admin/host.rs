@@ -70,9 +70,9 @@ pub(super) async fn token(desk: &Desk, input: Bytes) -> Answer {
     let lasts: Duration = input.lasts.get();
     let made = desk.watching.instances.enrol(id.as_ref(), lasts).await;
     match made {
-        Ok(enrolled) => write(&json!({
-            "token": enrolled.token.text(),
-            "until": enrolled.until.rfc3339(),
+        Ok((token, until)) => write(&json!({
+            "token": token.text(),
+            "until": until.rfc3339(),
         })),
         Err(error) if error.is_ours() => Err(failed("no token was made", &error)),
         Err(error) => Err(refuse(error.to_string())),

@@ -4,6 +4,8 @@
 //! with `Get` or `List` are open to readers.
 
 mod access;
+mod agent;
+mod check;
 mod dead;
 mod forget;
 mod host;
@@ -242,6 +244,48 @@ static CALLS: &[Call] = &[
         action: "iam:UpdateBillingAccess",
         is_offline: true,
         run: call!(access::set_billing),
+    },
+    Call {
+        name: "agent-join",
+        action: "shukuba:JoinAgent",
+        is_offline: false,
+        run: call_by!(agent::join),
+    },
+    Call {
+        name: "agent-sync",
+        action: "shukuba:SyncAgent",
+        is_offline: false,
+        run: call_by!(agent::sync),
+    },
+    Call {
+        name: "agent-put",
+        action: "shukuba:SyncAgent",
+        is_offline: false,
+        run: call_by!(agent::put),
+    },
+    Call {
+        name: "agent-goodbye",
+        action: "shukuba:SyncAgent",
+        is_offline: false,
+        run: call_by!(agent::goodbye),
+    },
+    Call {
+        name: "check-list",
+        action: "shukuba:ListChecks",
+        is_offline: false,
+        run: call!(check::list),
+    },
+    Call {
+        name: "check-history",
+        action: "shukuba:GetCheck",
+        is_offline: false,
+        run: call!(check::history),
+    },
+    Call {
+        name: "check-acknowledge",
+        action: "shukuba:AcknowledgeCheck",
+        is_offline: false,
+        run: call_by!(check::acknowledge),
     },
     Call {
         name: "notice-list",

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use base::{Clock, Timestamp};
+use base::Timestamp;
 use cloudwatch::alarm::{self, ActionCall, Outcome};
 use ec2::Instances;
+use ec2::engine::command::{Reboot, Stop, Terminate};
 use futures_util::future::BoxFuture;
 use watch::notice::event::{Event, Kind, Severity};
 use watch::notice::router::{Error, Router};
@@ -18,7 +19,6 @@ pub(super) const ROUTES: &str = "shukuba:notices";
 pub(super) struct Actions {
     pub(super) router: Arc<Router>,
     pub(super) instances: Arc<Instances>,
-    pub(super) clock: Arc<dyn Clock>,
 }
 
 impl alarm::Act for Actions {
@@ -84,17 +84,21 @@ impl Actions {
             return Outcome::Failed("the alarm's metric has no dimension InstanceId".to_owned());
         };
         let ids = vec![id];
+        let is_forced = false;
         let done = match what {
-            "stop" => self.instances.stop(ids).await,
-            "terminate" => self.instances.terminate(ids).await,
+            "stop" => self.instances.change(Stop { ids, is_forced }).await.err(),
+            "terminate" => {
+                let terminate = Terminate { ids, is_forced };
+                self.instances.change(terminate).await.err()
+            }
             // A host is recovered by what a restart of its agent brings back.
-            "reboot" | "recover" => self.instances.reboot(ids).await,
+            "reboot" | "recover" => self.instances.change(Reboot(ids)).await.err(),
             _ => return Outcome::Failed(format!("EC2 has no action `{what}`")),
         };
         match done {
-            Ok(()) => Outcome::Done,
-            Err(error) if error.is_passing() => Outcome::Later,
-            Err(error) => Outcome::Failed(error.to_string()),
+            None => Outcome::Done,
+            Some(error) if error.is_ours() => Outcome::Later,
+            Some(error) => Outcome::Failed(error.to_string()),
         }
     }
 }

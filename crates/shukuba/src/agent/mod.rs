@@ -1,0 +1,159 @@
+//! What the host agent needs of the binary: its signed calls to the server, and what it says of its host.
+
+mod facts;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, header};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use watch::agent::protocol::{
+    Batch, Failed, Goodbye, JoinRequest, Joined, Server, SyncAnswer, SyncRequest,
+};
+use wire::sigv4::SecretKey;
+
+use crate::app;
+use crate::client::Error;
+use crate::client::admin::SERVICE;
+use crate::client::endpoint::{Credentials, Endpoint, Keys, base_url};
+use crate::client::http::Http;
+
+pub(crate) use facts::host_facts;
+
+/// The server, as the agent reaches it.
+pub(crate) struct Door {
+    url: url::Url,
+    region: String,
+    ca_file: Option<PathBuf>,
+    /// The key that may only join.
+    token: Option<Credentials>,
+    /// The connection of the key that the agent has.
+    own: parking_lot::Mutex<Option<(String, Arc<Http>)>>,
+}
+
+impl fmt::Debug for Door {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Door").field("url", &self.url.as_str()).finish_non_exhaustive()
+    }
+}
+
+impl Door {
+    /// The way to the server at `url`.
+    pub(crate) fn open(
+        url: &str,
+        token: Option<&str>,
+        region: &str,
+        ca_file: Option<PathBuf>,
+    ) -> anyhow::Result<Self> {
+        let token = match token.map(ec2::Token::parse) {
+            Some(None) => {
+                return Err(app::usage("this is no token; they begin with `sj_`: shukuba host token"));
+            }
+            Some(Some(token)) => Some(Credentials {
+                key_id: token.0.access_key_id,
+                secret: Arc::new(SecretKey::new(&token.0.secret)),
+                token: None,
+            }),
+            None => None,
+        };
+        Ok(Self {
+            url: base_url(url)?,
+            region: region.to_owned(),
+            ca_file,
+            token,
+            own: parking_lot::Mutex::default(),
+        })
+    }
+
+    fn http(&self, credentials: Credentials) -> Result<Http, Failed> {
+        let endpoint = Endpoint {
+            url: self.url.clone(),
+            keys: Keys::Fixed(credentials),
+            region: self.region.clone(),
+            own_certificate: self.ca_file.clone(),
+        };
+        Http::new(endpoint, SERVICE).map_err(|error| Failed::Refused(format!("{error:#}")))
+    }
+
+    /// The connection by the key of `who`, kept from call to call.
+    fn of(&self, who: &Joined) -> Result<Arc<Http>, Failed> {
+        let mut own = self.own.lock();
+        if let Some((key, http)) = &*own
+            && *key == who.access_key_id
+        {
+            return Ok(http.clone());
+        }
+        let http = Arc::new(self.http(Credentials {
+            key_id: who.access_key_id.clone(),
+            secret: Arc::new(SecretKey::new(&who.secret_access_key)),
+            token: None,
+        })?);
+        *own = Some((who.access_key_id.clone(), http.clone()));
+        Ok(http)
+    }
+}
+
+async fn call<I: Serialize, O: DeserializeOwned>(
+    http: &Http,
+    name: &str,
+    input: &I,
+) -> Result<O, Failed> {
+    let body = serde_json::to_vec(input).map_err(|error| Failed::Refused(error.to_string()))?;
+    let mut headers = HeaderMap::new();
+    let json = HeaderValue::from_static("application/json");
+    headers.insert(header::CONTENT_TYPE, json);
+    let path = format!("/_shukuba/api/{name}");
+    let answer = http.post(&path, headers, Bytes::from(body)).await;
+    let answer = answer.map_err(|error| Failed::Away(error.to_string()))?;
+    if answer.status == 200 {
+        let read = serde_json::from_slice(&answer.body);
+        return read.map_err(|error| Failed::Away(format!("the answer is not in form: {error}")));
+    }
+    Err(failed(crate::client::sqs::fault(http.url(), answer.status, &answer.body)))
+}
+
+/// What a fault means to an agent. That it may not do something may change; that a call is wrong does not.
+fn failed(error: Error) -> Failed {
+    match error {
+        Error::Refused { code, .. } if code == "UnknownHost" => Failed::Unknown,
+        // The key of a host that was terminated is gone.
+        Error::Refused { code, .. } if code.starts_with("InvalidClientTokenId") || code == "UnrecognizedClientException" => {
+            Failed::Unknown
+        }
+        Error::Refused { code, detail, .. } if code == crate::answers::INVALID => Failed::Refused(detail),
+        other => Failed::Away(other.to_string()),
+    }
+}
+
+#[async_trait]
+impl Server for Door {
+    async fn join(&self, request: JoinRequest) -> Result<Joined, Failed> {
+        let token = self.token.clone().ok_or_else(|| {
+            Failed::Refused("a host joins with a token: --token, from `shukuba host token`".to_owned())
+        })?;
+        let http = self.http(token)?;
+        match call(&http, "agent-join", &request).await {
+            Err(Failed::Unknown) => Err(Failed::Refused("the token is not valid (any more)".to_owned())),
+            other => other,
+        }
+    }
+
+    async fn sync(&self, who: &Joined, request: SyncRequest) -> Result<SyncAnswer, Failed> {
+        call(&*self.of(who)?, "agent-sync", &request).await
+    }
+
+    async fn put(&self, who: &Joined, batch: Batch) -> Result<(), Failed> {
+        let done: Result<serde_json::Value, Failed> = call(&*self.of(who)?, "agent-put", &batch).await;
+        done.map(|_| ())
+    }
+
+    async fn goodbye(&self, who: &Joined, request: Goodbye) -> Result<(), Failed> {
+        let done: Result<serde_json::Value, Failed> =
+            call(&*self.of(who)?, "agent-goodbye", &request).await;
+        done.map(|_| ())
+    }
+}
