@@ -4,9 +4,11 @@
 //! - [`range`]: Nagios' ranges of values
 //! - [`plugin`]: what Nagios, Mackerel and Munin plugins write
 //! - [`state`]: soft and hard states, flapping, what is told: pure
+//! - [`board`]: the states of all hosts' checks, durable, on the server
 //!
 //! An agent runs checks and retries; the states that people are told about are the server's.
 
+pub mod board;
 pub mod config;
 pub mod plugin;
 pub mod range;
