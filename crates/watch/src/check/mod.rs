@@ -3,6 +3,7 @@
 //! - [`config`]: the file that says what is checked
 //! - [`range`]: Nagios' ranges of values
 //! - [`plugin`]: what Nagios, Mackerel and Munin plugins write
+//! - [`run`]: running checks on a host, built-in ones among them
 //! - [`state`]: soft and hard states, flapping, what is told: pure
 //! - [`board`]: the states of all hosts' checks, durable, on the server
 //!
@@ -12,6 +13,7 @@ pub mod board;
 pub mod config;
 pub mod plugin;
 pub mod range;
+pub mod run;
 pub mod state;
 
 use serde::{Deserialize, Serialize};
