@@ -1,6 +1,7 @@
 //! The watch over hosts: the agent, checks, supervision of processes, and the router of notices to people.
 //!
 //! - [`check`]: what is checked, how its answers are read, and what they add up to
+//! - [`keep`]: processes that are kept alive
 //! - [`datum`]: [`Datum`], one measured value
 //! - [`notice`]: who is told what and when
 //! - [`procfs`]: what the kernel says of processes
@@ -11,6 +12,7 @@ pub mod check;
 pub mod datum;
 pub mod notice;
 pub mod procfs;
+pub mod keep;
 
 pub use datum::{Datum, Unit};
 

@@ -147,7 +147,8 @@ fn prepare(job: &Job<'_>) -> Result<(Command, String), Failed> {
     let name = words.next().unwrap_or_default();
     let program = look_up(&name, job.folders).ok_or_else(|| Failed::NotFound(name.clone()))?;
     let mut command = Command::new(program);
-    command.args(words).args(job.arguments);
+    // A program may go by the name that it is called by, and people look for it by that.
+    command.arg0(&name).args(words).args(job.arguments);
     command
         .env_clear()
         .envs([("PATH", PATH), ("LANG", "C"), ("LC_ALL", "C")]);
