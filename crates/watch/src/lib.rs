@@ -1,18 +1,20 @@
 //! The watch over hosts: the agent, checks, supervision of processes, and the router of notices to people.
 //!
+//! - [`agent`]: the program on each host: samples, checks, keeps, and tells the server
 //! - [`check`]: what is checked, how its answers are read, and what they add up to
-//! - [`keep`]: processes that are kept alive
 //! - [`datum`]: [`Datum`], one measured value
+//! - [`keep`]: processes that are kept alive
 //! - [`notice`]: who is told what and when
 //! - [`procfs`]: what the kernel says of processes
 //!
 //! One line carries everything: whatever is measured becomes `namespace/name{dimensions}`.
 
+pub mod agent;
 pub mod check;
 pub mod datum;
+pub mod keep;
 pub mod notice;
 pub mod procfs;
-pub mod keep;
 
 pub use datum::{Datum, Unit};
 

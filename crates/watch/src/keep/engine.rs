@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::check::config::{Keep, Often, Share, Size, Span};
+use crate::check::config::{Keep, Often, Share, Size};
 
 /// The longest wait until a process that was given up is tried again.
 const AGAIN_MAX: Duration = Duration::from_secs(3600);
@@ -258,7 +258,7 @@ impl Service {
 /// How long a process that was given up is left alone at first, for people.
 #[must_use]
 pub fn again_text(rules: &Keep) -> String {
-    let after = rules.again_after.map(|Span(after)| Span(after));
+    let after = rules.again_after;
     after.map_or_else(String::new, |after| format!("; tried again after {after}"))
 }
 

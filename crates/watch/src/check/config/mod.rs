@@ -24,6 +24,7 @@
 //! It is kept in git, lies on a host or on the server, which gives each host what its roles need, and is read again when it changes.
 //! INVARIANT: what is not understood is refused, all of it at once, each with its file, line and key.
 
+mod alert;
 mod check;
 mod keep;
 mod load;
@@ -36,7 +37,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
 
-pub use check::{Check, File, Flapping, Http, Kind, Level, Log, Process, Ranges, Tcp};
+pub use alert::{Flapping, Ranges};
+pub use check::{Check, File, Http, Kind, Level, Log, Process, Tcp};
 pub use keep::Keep;
 pub use load::{Form, Wrong};
 pub use names::Names;

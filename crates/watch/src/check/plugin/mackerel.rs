@@ -6,7 +6,7 @@
 //! `MACKEREL_AGENT_PLUGIN_META=1` a plugin writes a head and JSON that describes its graphs:
 //!
 //! ```text
-//! memcached.cmd.cmd_get	12.5	1790000000
+//! memcached.cmd.cmd_get  12.5  1790000000
 //!
 //! # mackerel-agent-plugin
 //! {"graphs":{"memcached.cmd":{"label":"Command","unit":"integer","metrics":[{"name":"cmd_get","label":"Get"}]}}}

@@ -1,9 +1,8 @@
 //! Running the checks of a host.
 //!
-//! - [`spawn`]: commands
-//! - [`http`], [`local`], [`log`]: checks that need no command
-//! - [`schedule`]: when each is due
-//! - [`plugins`]: commands whose output is read as a plugin's
+//! - commands: [`spawn`], whose output is read as a plugin's in `plugins`
+//! - checks that need no command: `http`, `local`, `log`
+//! - when each is due: `schedule`
 //!
 //! At most [`JOBS_MAX`] run at once, and they begin spread over their interval. A bad answer is asked again after `retry_every` while
 //! its state is soft, by the same rules as the server's.
