@@ -11,6 +11,7 @@
 
 pub mod buffer;
 mod collect;
+mod facts;
 pub mod protocol;
 pub mod run;
 pub mod sample;

@@ -15,7 +15,8 @@
 //!
 //! INVARIANT: a result, the state that it makes and the events that are told of it are one change: after a crash all are there or none.
 //! INVARIANT: a result that comes twice counts once: by its id, and by its number where it has one.
-//! INVARIANT: an event is in the outbox until [`Board::done`]; its id is the same however often it is told.
+//! INVARIANT: an event is in the outbox until [`Board::done`]; its id is the same however often it is told. Nothing is thrown out of
+//! it: whoever opens a board drains it.
 
 mod session;
 
