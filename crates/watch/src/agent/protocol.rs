@@ -1,0 +1,271 @@
+//! What an agent and the server say to each other, as JSON.
+//!
+//! The agent asks always: it joins once ([`Server::join`]), then tells what it found and hears what it is to do ([`Server::sync`]),
+//! sends its metrics ([`Server::put`]) and says goodbye when it is stopped ([`Server::goodbye`]).
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use async_trait::async_trait;
+use base::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::check::board::Report;
+use crate::check::config::Settings;
+use crate::check::plugin::Graph;
+use crate::check::state::Rules;
+use crate::datum::{Datum, millis};
+use crate::keep::Kept;
+
+/// The form of these messages. One that does not know the other's refuses it.
+pub const VERSION: u32 = 1;
+/// Results of one [`SyncRequest`].
+pub const RESULTS_MAX: usize = 500;
+/// Metrics of one [`Batch`]. Source: CloudWatch API Reference, `PutMetricData`, 1,000 a request.
+pub const METRICS_MAX: usize = 1_000;
+
+/// What the host is, as it says itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    /// The name that people know it by: the tag `Name`.
+    pub name: String,
+    /// The name that it has in the network.
+    pub hostname: String,
+    /// What it is for: checks are given by role.
+    pub roles: Vec<String>,
+    /// Further tags.
+    pub tags: BTreeMap<String, String>,
+    /// Hosts, by name or id, without which it cannot be reached.
+    pub parents: Vec<String>,
+    /// Such as `x86_64`.
+    pub architecture: String,
+    /// Such as `Linux 6.1.0`.
+    pub system: String,
+    /// Processors.
+    pub processors: u32,
+    /// Bytes of memory.
+    pub memory: u64,
+    /// Of the machine: the same after a restart of the system, another on another machine.
+    pub machine_id: String,
+    /// The agent's version.
+    pub version: String,
+}
+
+/// A host wants to be known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JoinRequest {
+    /// [`VERSION`].
+    pub version: u32,
+    /// Tells this attempt from others: the same when it is sent again, so that a lost answer makes no second host.
+    pub id: String,
+    /// The token that allows it, where the key that signs does not.
+    pub token: Option<String>,
+    /// What it is.
+    pub facts: Facts,
+}
+
+/// A host is known.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Joined {
+    /// Its id, such as `i-0123456789abcdef0`, for good.
+    pub instance_id: String,
+    /// The key with which it signs from now on.
+    pub access_key_id: String,
+    /// That key's secret.
+    pub secret_access_key: String,
+}
+
+impl fmt::Debug for Joined {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Joined")
+            .field("instance_id", &self.instance_id)
+            .field("access_key_id", &self.access_key_id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a host found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SyncRequest {
+    /// [`VERSION`].
+    pub version: u32,
+    /// When it was written.
+    #[serde(with = "millis")]
+    pub at: Timestamp,
+    /// What it is; given the first time and when it changed.
+    pub facts: Option<Facts>,
+    /// The hash of the definitions that it has of the server.
+    pub definitions: String,
+    /// The hash of what it checks: the server's definitions and its own.
+    pub checks_hash: String,
+    /// What it checks, by which rules; given where the server asked for it.
+    pub checks: Option<BTreeMap<String, Rules>>,
+    /// What its plugins say of their graphs; given with `checks`.
+    pub graphs: BTreeMap<String, Vec<Graph>>,
+    /// Results, oldest first, at most [`RESULTS_MAX`]; they are sent again until they are answered.
+    pub results: Vec<Report>,
+    /// The processes that it keeps alive.
+    pub kept: Vec<Kept>,
+    /// Ids of commands that are done, and how.
+    pub done: Vec<Done>,
+    /// Metrics that were thrown away for want of room, since the agent began.
+    pub metrics_lost: u64,
+    /// Results that were.
+    pub results_lost: u64,
+    /// What is wrong with the definitions or the host's own file, if anything.
+    pub problems: Vec<String>,
+}
+
+/// What a host is to do.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SyncAnswer {
+    /// Seconds until the next sync: 1 to 3,600; as before where it is none.
+    pub every_secs: Option<u32>,
+    /// The checks of its roles, where its hash is another.
+    pub definitions: Option<Definitions>,
+    /// Whether the server wants to know what it checks.
+    pub wants_checks: bool,
+    /// What it is to do, each once.
+    pub commands: Vec<Command>,
+}
+
+/// The checks of a host's roles.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Definitions {
+    /// [`Settings::hash`] of them.
+    pub hash: String,
+    /// They.
+    pub settings: Settings,
+}
+
+/// One thing to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Command {
+    /// Tells it from others; a command that comes again is done once.
+    pub id: String,
+    /// What.
+    #[serde(flatten)]
+    pub what: What,
+}
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "kebab-case")]
+pub enum What {
+    /// Run a check now.
+    RunCheck {
+        /// Which.
+        check: String,
+    },
+    /// Keep a process alive again.
+    Watch {
+        /// Which.
+        process: String,
+    },
+    /// Leave a process alone.
+    Unwatch {
+        /// Which.
+        process: String,
+    },
+    /// Restart a process that is kept.
+    Restart {
+        /// Which.
+        process: String,
+    },
+    /// The host is stopped, for the inventory: no checks and no metrics until [`What::Start`]; the agent goes on asking.
+    Stop,
+    /// The host runs again.
+    Start,
+    /// Begin anew: all checks run, all states are told.
+    Reboot,
+    /// The host is no more: the agent forgets its id and ends.
+    Terminate,
+}
+
+/// A command was done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Done {
+    /// Its id.
+    pub id: String,
+    /// Why not, where it was not.
+    pub problem: Option<String>,
+}
+
+/// Metrics of a host.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Batch {
+    /// Tells it from others: the same when it is sent again.
+    pub id: String,
+    /// At most [`METRICS_MAX`], oldest first.
+    pub data: Vec<Datum>,
+}
+
+/// Why the server did not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Failed {
+    /// It cannot be reached, or has trouble of its own: it is asked again.
+    #[error("the server cannot be reached: {0}")]
+    Away(String),
+    /// It does not take this, now or later: what was sent is thrown away and counted. That somebody may not do it is [`Failed::Away`].
+    #[error("the server refuses: {0}")]
+    Refused(String),
+    /// It does not know the host (any more): the agent ends, and what waits is kept.
+    #[error("the server does not know this host")]
+    Unknown,
+}
+
+/// The server, as an agent sees it. Calls have an end: the implementation bounds their time.
+#[async_trait]
+pub trait Server: Send + Sync + fmt::Debug {
+    /// Makes the host known.
+    ///
+    /// # Errors
+    /// [`Failed::Away`], [`Failed::Refused`].
+    async fn join(&self, request: JoinRequest) -> Result<Joined, Failed>;
+
+    /// Tells what the host found, and hears what it is to do. What was told is durable when the answer comes.
+    ///
+    /// # Errors
+    /// [`Failed`].
+    async fn sync(&self, who: &Joined, request: SyncRequest) -> Result<SyncAnswer, Failed>;
+
+    /// Sends metrics, which are durable when the answer comes. A batch that comes twice counts once, as far as its id is remembered.
+    ///
+    /// # Errors
+    /// [`Failed`].
+    async fn put(&self, who: &Joined, batch: Batch) -> Result<(), Failed>;
+
+    /// The host is being stopped, as people want it.
+    ///
+    /// # Errors
+    /// [`Failed`].
+    async fn goodbye(&self, who: &Joined) -> Result<(), Failed>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_and_answers_are_read_as_they_are_written() {
+        let text = r#"{"commands":[{"id":"c1","what":"run-check","check":"load"},{"id":"c2","what":"terminate"}]}"#;
+        let answer: SyncAnswer = serde_json::from_str(text).unwrap();
+        let load = "load".to_owned();
+        assert_eq!(answer.commands[0].what, What::RunCheck { check: load });
+        assert_eq!(answer.commands[1].what, What::Terminate);
+        let again: SyncAnswer =
+            serde_json::from_str(&serde_json::to_string(&answer).unwrap()).unwrap();
+        assert_eq!(again, answer);
+    }
+
+    #[test]
+    fn a_secret_is_not_shown() {
+        let joined = Joined {
+            instance_id: "i-1".to_owned(),
+            access_key_id: "AKIA1".to_owned(),
+            secret_access_key: "secret".to_owned(),
+        };
+        assert!(!format!("{joined:?}").contains("\"secret\""));
+    }
+}

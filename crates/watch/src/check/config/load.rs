@@ -1,0 +1,156 @@
+//! Reading the file, and saying all that is wrong and where.
+
+use std::fmt;
+use std::path::Path;
+
+use serde::Deserialize as _;
+use toml::Spanned;
+use toml::de::DeTable;
+
+use super::place::{self, Broken, Place};
+use super::{FILE_BYTES_MAX, Settings};
+
+/// How a file is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// TOML.
+    Toml,
+    /// JSON.
+    Json,
+}
+
+impl Form {
+    /// Of a file with this name.
+    #[must_use]
+    pub fn of(path: &Path) -> Self {
+        match path.extension().is_some_and(|ending| ending == "json") {
+            true => Self::Json,
+            false => Self::Toml,
+        }
+    }
+}
+
+/// Settings that cannot be used: all that is wrong, a line each, such as `checks.toml:3:1: checks.load: …`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct Wrong {
+    /// The lines.
+    pub problems: Vec<String>,
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.problems.join("\n"))
+    }
+}
+
+/// Problems that one reading gives. Chosen: more than anybody reads.
+const PROBLEMS_MAX: usize = 100;
+
+impl Settings {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// [`Wrong`] with every problem.
+    pub fn read(path: &Path) -> Result<Self, Wrong> {
+        let name = path.display().to_string();
+        let failed = |why: String| Wrong {
+            problems: vec![format!("{name}: {why}")],
+        };
+        let size = std::fs::metadata(path).map_err(|error| failed(error.to_string()))?;
+        if size.len() > FILE_BYTES_MAX {
+            return Err(failed(format!("is larger than {FILE_BYTES_MAX} bytes")));
+        }
+        let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+        Self::parse(&name, &text, Form::of(path))
+    }
+
+    /// Reads `text`, which is called `name` in what is wrong with it.
+    ///
+    /// # Errors
+    /// [`Wrong`] with every problem.
+    pub fn parse(name: &str, text: &str, form: Form) -> Result<Self, Wrong> {
+        let tree = match form {
+            Form::Toml => place::toml(text),
+            Form::Json => place::json(text),
+        };
+        let reading = Reading { name, text };
+        let root = tree.map_err(|(at, why): Broken| Wrong {
+            problems: vec![reading.line(Some(at), &why)],
+        })?;
+        let (settings, mut problems) = reading.settings(&root);
+        for invalid in settings.as_ref().map(Self::problems).unwrap_or_default() {
+            let at = place::of_key(root.get_ref(), &invalid.key);
+            problems.push(reading.line(at, &invalid.to_string()));
+        }
+        match settings {
+            Some(settings) if problems.is_empty() => Ok(settings),
+            _ => Err(Wrong { problems }),
+        }
+    }
+}
+
+struct Reading<'a> {
+    name: &'a str,
+    text: &'a str,
+}
+
+impl Reading<'_> {
+    /// What can be read, and a line for each value that cannot: it is left out and the rest is read again.
+    fn settings(&self, root: &Spanned<DeTable<'_>>) -> (Option<Settings>, Vec<String>) {
+        let mut root = root.clone();
+        let mut problems = Vec::new();
+        while problems.len() < PROBLEMS_MAX {
+            let error = match Settings::deserialize(toml::Deserializer::from(root.clone())) {
+                Ok(settings) => return (Some(settings), problems),
+                Err(error) => error,
+            };
+            let at = error.span().map(|span| span.start);
+            let path = at
+                .map(|at| place::path_of(root.get_ref(), at))
+                .unwrap_or_default();
+            let (detail, is_unknown) = with_suggestion(error.message());
+            let detail = match is_unknown || path.is_empty() {
+                true => detail,
+                false => format!("{}: {detail}", place::dotted(&path)),
+            };
+            problems.push(self.line(at, &detail));
+            if path.is_empty() {
+                return (None, problems);
+            }
+            place::remove(root.get_mut(), &path);
+        }
+        (None, problems)
+    }
+
+    fn line(&self, at: Option<usize>, what: &str) -> String {
+        match at.map(|at| place::of_byte(self.text, at)) {
+            Some(Place { line, column }) => format!("{}:{line}:{column}: {what}", self.name),
+            None => format!("{}: {what}", self.name),
+        }
+    }
+}
+
+/// Puts the nearest known name into serde's ``unknown field `x`, expected one of `a`, `b` ``, and whether it was that.
+fn with_suggestion(message: &str) -> (String, bool) {
+    let Some(rest) = message.strip_prefix("unknown field `") else {
+        return (message.to_owned(), false);
+    };
+    let mut names = rest.split('`');
+    let unknown = names.next().unwrap_or_default();
+    let known: Vec<&str> = names.skip(1).step_by(2).collect();
+    let hint = match nearest(unknown, &known) {
+        Some(name) => format!("; did you mean `{name}`?"),
+        None => format!("; known here: {}", known.join(", ")),
+    };
+    (format!("unknown key `{unknown}`{hint}"), true)
+}
+
+/// The known name nearest to `unknown`, where one is near enough to be meant.
+fn nearest<'a>(unknown: &str, known: &[&'a str]) -> Option<&'a str> {
+    known
+        .iter()
+        .map(|name| (strsim::damerau_levenshtein(unknown, name), *name))
+        .filter(|(distance, name)| *distance <= 1 + name.len().min(unknown.len()) / 3)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}
