@@ -210,10 +210,10 @@ async fn faults_are_awss() {
         ),
         (
             "GetMetricWidgetImage",
-            json!({"MetricWidget": "{\"metrics\": [[{\"expression\": \"m1\", \"id\": \"e1\"}]]}"}),
+            json!({"MetricWidget": "{\"metrics\": [[{\"expression\": \"m1 +\", \"id\": \"e1\"}]]}"}),
             "ValidationError",
             400,
-            "the expression `e1` cannot be computed here",
+            "error in expression `e1`: ",
         ),
         (
             "GetMetricWidgetImage",
@@ -224,10 +224,11 @@ async fn faults_are_awss() {
         ),
     ] {
         let fault = bench.fault(operation, input).await;
-        assert_eq!(
-            (fault.query_code, fault.status, fault.message.as_ref()),
-            (code, status, text)
-        );
+        assert_eq!((fault.query_code, fault.status), (code, status));
+        // What comes behind the id is metric math's.
+        let is_said =
+            fault.message == text || (text.ends_with(": ") && fault.message.starts_with(text));
+        assert!(is_said, "{}", fault.message);
     }
 }
 
