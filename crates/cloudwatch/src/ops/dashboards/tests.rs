@@ -319,4 +319,10 @@ async fn access_is_asked_for_each_dashboard() {
     );
     let put = json!({"DashboardName": "a", "DashboardBody": ""});
     assert_eq!(bench.reach("PutDashboard", &put), [arn("a")]);
+    // A name that no dashboard can have is decided on too.
+    let long = "x".repeat(100_000);
+    assert_eq!(
+        bench.reach("GetDashboard", &json!({"DashboardName": long})),
+        [arn(&long)]
+    );
 }
