@@ -6,7 +6,8 @@ use std::sync::Arc;
 use base::Timestamp;
 use cloudwatch::dashboard::Body;
 use cloudwatch::metric::{Found, Identity, Listing, Point, Read, Summaries, Unit, Unreadable, Wanted};
-use cloudwatch::picture::{Around, Plain, board, dashboard};
+use cloudwatch::ops::Place;
+use cloudwatch::picture::{Around, Computed, NoAlarms, board, dashboard};
 use libfuzzer_sys::fuzz_target;
 
 /// Each metric has three points, whatever it is.
@@ -39,6 +40,14 @@ fuzz_target!(|body: &str| {
     };
     let read = Body::of(&value);
     let around = Around::at(Timestamp::from_secs(1_795_000_000));
-    let svg = board("fuzz", &dashboard(&read, &Plain(Arc::new(Three)), around));
+    let data = Computed {
+        read: Arc::new(Three),
+        alarms: Arc::new(NoAlarms),
+        place: Place {
+            region: "eu-west-1".parse().expect("a region"),
+            account: "123456789012".parse().expect("an account"),
+        },
+    };
+    let svg = board("fuzz", &dashboard(&read, &data, around));
     assert!(!svg.contains("NaN") && svg.ends_with("</svg>\n"));
 });

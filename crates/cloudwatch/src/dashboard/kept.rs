@@ -193,8 +193,9 @@ impl Dashboards {
     /// The tags of one; none of one that does not exist.
     ///
     /// # Errors
-    /// [`Error::NotRead`], [`Error::Broken`].
+    /// [`Error::NameForm`], [`Error::NameLength`], [`Error::NotRead`], [`Error::Broken`].
     pub fn tags(&self, name: &str) -> Result<Tags, Error> {
+        check_name(name)?;
         tags(&self.tables.view(), name)
     }
 

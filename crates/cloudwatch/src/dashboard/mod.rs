@@ -6,10 +6,10 @@
 //! - [`row`] has [`Row`], one metric or expression of a widget, and the short form of rows
 //! - [`layout`] has [`Area`], where a widget stands
 //! - [`time`] has the times that bodies say
-//! - [`variable`] puts the defaults of variables in
+//! - `variable` puts the defaults of variables in
 //! - [`kept`] has [`Dashboards`], all that are kept
-//! - [`generate`] makes a body of many hosts' metrics
-//! - [`platform`] has the dashboard that shows this platform
+//! - [`mod@generate`] makes a body of many hosts' metrics
+//! - [`mod@platform`] has the dashboard that shows this platform
 //! - [`difference`] says what changed from one body to another
 //!
 //! Source: CloudWatch API Reference, "Dashboard Body Structure and Syntax", and answers of AWS where noted.

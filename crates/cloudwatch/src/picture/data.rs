@@ -2,10 +2,13 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use base::Timestamp;
 
-use crate::metric::{Query, Read, Source, Stat, Unit, Unreadable, Wanted};
+use crate::math::{self, Answer, Options, Plan, Window};
+use crate::metric::{Query, Read, Stat, Statistic, Unit, Unreadable, Wanted};
+use crate::ops::Place;
 
 /// Answers what widgets ask. Calls may read the disk: call them where a thread may block.
 pub trait Data: Send + Sync + fmt::Debug {
@@ -35,6 +38,10 @@ pub struct Asked<'a> {
     pub from: Timestamp,
     /// Before this moment.
     pub to: Timestamp,
+    /// When it is asked.
+    pub now: Timestamp,
+    /// Minutes east of Greenwich of times in labels.
+    pub zone_minutes: i32,
 }
 
 /// One line.
@@ -101,54 +108,99 @@ pub enum Failed {
     Unreadable(#[from] Unreadable),
 }
 
-/// Plain metrics alone, without expressions and alarms.
-#[derive(Clone, Debug)]
-pub struct Plain(pub Arc<dyn Read>);
+/// Where the states of alarms come from.
+pub trait Alarms: Send + Sync + fmt::Debug {
+    /// As [`Data::alarms`].
+    ///
+    /// # Errors
+    /// As [`Data::alarms`].
+    fn find(&self, arns: &[String]) -> Result<Vec<Alarm>, Failed>;
+}
 
-impl Data for Plain {
-    fn answer(&self, asked: &Asked<'_>) -> Result<Vec<Line>, Failed> {
-        let returned = asked.queries.iter().filter(|query| query.is_returned);
-        returned.map(|query| self.line(query, asked)).collect()
-    }
+/// No alarms.
+#[derive(Clone, Copy, Debug)]
+pub struct NoAlarms;
 
-    fn alarms(&self, _arns: &[String]) -> Result<Vec<Alarm>, Failed> {
+impl Alarms for NoAlarms {
+    fn find(&self, _arns: &[String]) -> Result<Vec<Alarm>, Failed> {
         Ok(Vec::new())
     }
 }
 
-impl Plain {
-    fn line(&self, query: &Query, asked: &Asked<'_>) -> Result<Line, Failed> {
-        let Source::Metric(stat) = &query.source else {
-            return Err(Failed::Expression(format!(
-                "the expression `{}` cannot be computed here",
-                query.id
-            )));
+/// Metrics and expressions as metric math computes them.
+#[derive(Clone, Debug)]
+pub struct Computed {
+    /// The metrics.
+    pub read: Arc<dyn Read>,
+    /// The alarms.
+    pub alarms: Arc<dyn Alarms>,
+    /// Where they are, for labels.
+    pub place: Place,
+}
+
+impl Data for Computed {
+    fn answer(&self, asked: &Asked<'_>) -> Result<Vec<Line>, Failed> {
+        let plan = Plan::new(asked.queries).map_err(|why| Failed::Expression(why.to_string()))?;
+        let window = Window {
+            from: asked.from,
+            to: asked.to,
+            now: asked.now,
         };
-        let found = self.0.series(&wanted(stat, asked))?;
-        Ok(Line {
-            id: query.id.clone(),
-            label: query
-                .label
-                .clone()
-                .unwrap_or_else(|| stat.identity.name.clone()),
-            unit: stat.unit.or_else(|| found.units.first().copied()),
-            period_secs: stat.period_secs,
-            points: found
-                .points
-                .into_iter()
-                .map(|point| (point.at, point.value))
-                .collect(),
-        })
+        let options = Options {
+            region: self.place.region.to_string(),
+            account: self.place.account.to_string(),
+            utc_offset_secs: asked.zone_minutes.saturating_mul(60),
+        };
+        let results =
+            plan.run(self.read.as_ref(), &window, &options)
+                .map_err(|failed| match failed {
+                    math::Failed::Unreadable(error) => Failed::Unreadable(error),
+                    failed => Failed::Expression(failed.to_string()),
+                })?;
+        results
+            .answers
+            .into_iter()
+            .map(|answer| self.line(answer))
+            .collect()
+    }
+
+    fn alarms(&self, arns: &[String]) -> Result<Vec<Alarm>, Failed> {
+        match arns {
+            [] => Ok(Vec::new()),
+            arns => self.alarms.find(arns),
+        }
     }
 }
 
-fn wanted<'a>(stat: &'a Stat, asked: &Asked<'_>) -> Wanted<'a> {
-    Wanted {
-        identity: &stat.identity,
-        unit: stat.unit,
-        statistic: stat.statistic,
-        period_secs: stat.period_secs,
-        from: asked.from,
-        to: asked.to,
+impl Computed {
+    fn line(&self, answer: Answer) -> Result<Line, Failed> {
+        let last = answer.points.last().map(|(at, _)| *at);
+        let unit = match (&answer.stat, last) {
+            (Some(stat), Some(last)) => self.unit(stat, last)?,
+            _ => None,
+        };
+        Ok(Line {
+            id: answer.id,
+            label: answer.label,
+            unit,
+            period_secs: answer.period_secs,
+            points: answer.points,
+        })
+    }
+
+    /// The unit of a metric's latest period: of what is computed of it nothing else is known.
+    fn unit(&self, stat: &Stat, at: Timestamp) -> Result<Option<Unit>, Failed> {
+        if stat.unit.is_some() || stat.statistic == Statistic::SampleCount {
+            return Ok(stat.unit);
+        }
+        let found = self.read.series(&Wanted {
+            identity: &stat.identity,
+            unit: None,
+            statistic: stat.statistic,
+            period_secs: stat.period_secs,
+            from: at,
+            to: at.plus(Duration::from_secs(u64::from(stat.period_secs))),
+        })?;
+        Ok(found.units.first().copied())
     }
 }

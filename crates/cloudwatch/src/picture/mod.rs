@@ -4,8 +4,8 @@
 //!
 //! - [`data`] has [`Data`], the port that widgets' lines come through
 //! - [`resolve`] asks for what a widget shows and makes a [`Drawing`] of it
-//! - [`svg`] draws one, [`board`] draws many on the grid of a dashboard
-//! - [`raster`] has [`png`]
+//! - [`svg()`] draws one, [`board()`] draws many on the grid of a dashboard
+//! - `raster` has [`png`]
 //! - `view` has the views, one file each; `canvas` writes elements; `scale` and `hours` find ticks; `words` measures text
 //!
 //! An SVG has no script, no reference to anything outside, and a title and description for those who do not see it.
@@ -30,7 +30,7 @@ use crate::dashboard::widget::{Axis, Horizontal, Legend, Table, Vertical, View};
 use crate::metric::Unit;
 pub use board::board;
 use canvas::{Canvas, Rect};
-pub use data::{Alarm, AlarmState, Asked, Data, Failed, Line, Plain};
+pub use data::{Alarm, AlarmState, Alarms, Asked, Computed, Data, Failed, Line, NoAlarms};
 pub use raster::{Unpaintable, png};
 pub use resolve::{Around, chart, dashboard, draw};
 

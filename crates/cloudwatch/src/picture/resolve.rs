@@ -11,6 +11,7 @@ use crate::dashboard::layout::Area;
 use crate::dashboard::row::{Row, Side, Source as Shown};
 use crate::dashboard::time::{Range, latest, range};
 use crate::dashboard::widget::{Alarms, Content, Fill, Graph, Horizontal, Level, View};
+use crate::math;
 use crate::metric::{Query, Source, Stat, Statistic};
 
 /// The period where neither row nor widget says one. Source: CloudWatch API Reference, "Metric Widget Structure and Syntax".
@@ -19,20 +20,12 @@ const PERIOD_SECS: u32 = 300;
 const POINTS_MAX: u64 = 1440;
 /// The same in a dashboard whose periods stand (`"periodOverride": "inherit"`): a week of minutes. Chosen.
 const POINTS_KEPT_MAX: u64 = 7 * 1440;
+/// The longest period that metrics have: a longer one of a widget is a day.
+const PERIOD_SECS_MAX: u32 = 86_400;
 /// Lines of a widget: what an expression gives beyond is left out. Source: the bound on metrics of a widget.
 const LINES_MAX: usize = 500;
 /// Periods that a line may be given instead of its own.
-const PERIODS_SECS: [u32; 9] = [
-    60,
-    300,
-    900,
-    3600,
-    6 * 3600,
-    12 * 3600,
-    86_400,
-    7 * 86_400,
-    28 * 86_400,
-];
+const PERIODS_SECS: [u32; 7] = [60, 300, 900, 3600, 6 * 3600, 12 * 3600, 86_400];
 
 /// What stands around a widget.
 #[derive(Clone, Copy, Debug)]
@@ -123,10 +116,10 @@ pub fn chart(graph: &Graph, data: &dyn Data, around: Around) -> Result<Chart, Fa
     let own = range(graph.start.as_deref(), graph.end.as_deref(), around.now);
     let range = own.or(around.range).unwrap_or_else(|| latest(around.now));
     let plan = Plan::of(graph, range, around.points_max);
-    let mut series = plan.series(graph, data)?;
+    let mut series = plan.series(graph, data, around)?;
     let mut horizontal = graph.horizontal.clone();
     for alarm in data.alarms(&graph.alarms)? {
-        series.extend(watched(&alarm, data, range, series.len())?);
+        series.extend(watched(&alarm, data, (range, around), series.len())?);
         horizontal.extend(level(&alarm));
     }
     series.truncate(LINES_MAX);
@@ -168,7 +161,12 @@ impl Plan {
             .map(|(row, label)| query(graph, row, label, fit, &mut ids))
             .collect();
         let counting = |query: &Query| is_whole.then(|| counting(query, &mut ids)).flatten();
-        let counting: Vec<Option<Query>> = queries.iter().map(counting).collect();
+        // Where there is no room for them, periods weigh the same.
+        let room = math::QUERIES_MAX.saturating_sub(queries.len());
+        let mut counting: Vec<Option<Query>> = queries.iter().map(counting).collect();
+        if counting.iter().flatten().count() > room {
+            counting.fill(None);
+        }
         let id = |query: &Option<Query>| query.as_ref().map(|query| query.id.clone());
         let counts = counting.iter().map(id).collect();
         queries.extend(counting.into_iter().flatten());
@@ -179,7 +177,12 @@ impl Plan {
         }
     }
 
-    fn series(&self, graph: &Graph, data: &dyn Data) -> Result<Vec<Series>, Failed> {
+    fn series(
+        &self,
+        graph: &Graph,
+        data: &dyn Data,
+        around: Around,
+    ) -> Result<Vec<Series>, Failed> {
         if self.queries.is_empty() {
             return Ok(Vec::new());
         }
@@ -187,6 +190,8 @@ impl Plan {
             queries: &self.queries,
             from: first_start(&self.queries, self.range),
             to: self.range.to,
+            now: around.now,
+            zone_minutes: graph.zone_minutes.unwrap_or(around.zone_minutes),
         };
         let mut found: HashMap<String, Vec<Line>> = HashMap::new();
         for line in data.answer(&asked)? {
@@ -280,6 +285,7 @@ impl Fit {
         let span = self.range.span().as_secs();
         let fits = |period: &u32| span / u64::from(*period).max(1) <= self.points_max;
         let longer = PERIODS_SECS.into_iter().filter(|it| *it > wanted_secs);
+        let wanted_secs = wanted_secs.min(PERIOD_SECS_MAX);
         std::iter::once(wanted_secs)
             .chain(longer)
             .find(fits)
@@ -436,7 +442,7 @@ fn parts(graph: &Graph, row: &Row) -> Vec<(String, String)> {
 fn watched(
     alarm: &Alarm,
     data: &dyn Data,
-    range: Range,
+    (range, around): (Range, Around),
     before: usize,
 ) -> Result<Vec<Series>, Failed> {
     if alarm.queries.is_empty() {
@@ -446,6 +452,8 @@ fn watched(
         queries: &alarm.queries,
         from: first_start(&alarm.queries, range),
         to: range.to,
+        now: around.now,
+        zone_minutes: around.zone_minutes,
     };
     let lines = data.answer(&asked)?.into_iter().enumerate();
     Ok(lines

@@ -12,6 +12,7 @@ use crate::dashboard::{Body, tests::any_json};
 use crate::metric::{
     Found, Identity, Listing, Point, Query, Read, Source, Statistic, Summaries, Unreadable, Wanted,
 };
+use crate::ops::Place;
 
 const NOW: u64 = 1_795_433_400;
 
@@ -68,16 +69,12 @@ impl Read for Waves {
     }
 }
 
-/// Waves, and two alarms.
+/// Alarms that are called as they are asked for, one of each state.
 #[derive(Debug)]
-pub(crate) struct Fake(Plain);
+struct States;
 
-impl Data for Fake {
-    fn answer(&self, asked: &Asked<'_>) -> Result<Vec<Line>, Failed> {
-        self.0.answer(asked)
-    }
-
-    fn alarms(&self, arns: &[String]) -> Result<Vec<Alarm>, Failed> {
+impl Alarms for States {
+    fn find(&self, arns: &[String]) -> Result<Vec<Alarm>, Failed> {
         let states = [
             AlarmState::Ok,
             AlarmState::Alarm,
@@ -94,8 +91,15 @@ impl Data for Fake {
     }
 }
 
-pub(crate) fn data() -> Fake {
-    Fake(Plain(Arc::new(Waves)))
+pub(crate) fn data() -> Computed {
+    Computed {
+        read: Arc::new(Waves),
+        alarms: Arc::new(States),
+        place: Place {
+            region: "ap-northeast-1".parse().unwrap(),
+            account: "123456789012".parse().unwrap(),
+        },
+    }
 }
 
 fn drawn(properties: &Value) -> Drawing {
@@ -369,6 +373,40 @@ fn lines_are_named_by_what_tells_them_apart() {
         let labels: Vec<_> = chart.series.iter().map(|it| it.label.as_str()).collect();
         assert_eq!(labels, expected);
     }
+}
+
+#[test]
+fn expressions_are_computed_over_rows_that_are_not_shown() {
+    let metrics = json!([[{"expression": "m1 * 2", "label": "twice ${LAST}", "id": "e1"}],
+        ["N", "M", {"id": "m1", "visible": false}], ["N", "NetworkIn"], [{"expression": "FILL(m1, 0)"}]]);
+    let chart = charted(&json!({"metrics": metrics}));
+    let once = charted(&json!({"metrics": [["N", "M"]]})).series[0]
+        .value
+        .unwrap();
+    assert_eq!(chart.series.len(), 3);
+    assert_eq!(chart.series[0].value, Some(once * 2.0));
+    assert!(
+        chart.series[0].label.starts_with("twice "),
+        "{}",
+        chart.series[0].label
+    );
+    assert_eq!(
+        (chart.series[1].unit, chart.series[1].colour.as_str()),
+        (Some(Unit::Bytes), "#ff7f0e")
+    );
+    let whole =
+        charted(&json!({"metrics": rows(500), "view": "bar", "setPeriodToTimeRange": true}));
+    assert_eq!(whole.series.len(), 500);
+}
+
+#[test]
+fn the_searches_of_the_platforms_dashboard_are_right() {
+    let body = Body::read(&crate::dashboard::platform("ap-northeast-1"))
+        .unwrap()
+        .0;
+    let drawn = dashboard(&body, &data(), Around::at(now()));
+    let is_chart = |(_, drawing): &(_, Drawing)| matches!(drawing, Drawing::Chart(_));
+    assert!(drawn.iter().all(is_chart), "{drawn:?}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The kinds of widgets, one file each. To add one: its file, and a line in [`WIDGETS`].
+//! The kinds of widgets, one file each. To add one: its file, and a line in `WIDGETS`.
 
 mod alarm;
 mod annotation;

@@ -27,75 +27,96 @@ struct Ring {
     inner: f64,
 }
 
+/// A dial's ring and its ends.
+struct Dial<'a> {
+    chart: &'a Chart,
+    middle: (f64, f64),
+    radius: f64,
+    low: f64,
+    high: f64,
+}
+
 fn dial(canvas: &mut Canvas, chart: &Chart, series: &Series, cell: Rect) {
     let cell = cell.without(8.0, 4.0, 8.0, 4.0);
     let below = SMALL * 2.0 + 16.0;
-    let outer = (cell.width / 2.0).min(cell.height - below).max(4.0);
-    let top = cell.y + ((cell.height - below - outer) / 2.0).max(0.0);
-    let middle = (cell.middle().0, top + outer);
-    let (low, high) = (
-        chart.left.min.unwrap_or(0.0),
-        chart.left.max.unwrap_or(100.0),
-    );
-    let part = |value: f64| match high > low {
-        true => ((value - low) / (high - low)).clamp(0.0, 1.0),
-        false => 0.0,
+    let radius = (cell.width / 2.0).min(cell.height - below).max(4.0);
+    let top = cell.y + ((cell.height - below - radius) / 2.0).max(0.0);
+    let dial = Dial {
+        chart,
+        middle: (cell.middle().0, top + radius),
+        radius,
+        low: chart.left.min.unwrap_or(0.0),
+        high: chart.left.max.unwrap_or(100.0),
     };
-    let levels = Ring {
-        middle,
-        outer,
-        inner: outer * 0.95,
-    };
-    let ring = Ring {
-        middle,
-        outer: outer * 0.92,
-        inner: outer * 0.66,
-    };
-    canvas.fill(&arc(ring, 0.0, 1.0), GRID, 1.0);
-    let value = series.value.unwrap_or(low);
-    let colour = chart
-        .horizontal
-        .iter()
-        .filter(|level| holds(level, value))
-        .find_map(|it| it.colour.as_deref());
-    canvas.fill(
-        &arc(ring, 0.0, part(value)),
-        colour.unwrap_or(&series.colour),
-        1.0,
-    );
-    for level in &chart.horizontal {
-        let (from, to) = span(level, low, high);
+    dial.rings(canvas, series);
+    dial.words(canvas, series, cell.width);
+}
+
+impl Dial<'_> {
+    fn ring(&self, outer: f64, inner: f64) -> Ring {
+        Ring {
+            middle: self.middle,
+            outer: self.radius * outer,
+            inner: self.radius * inner,
+        }
+    }
+
+    /// Where a value is, 0 at the left and 1 at the right.
+    fn part(&self, value: f64) -> f64 {
+        match self.high > self.low {
+            true => ((value - self.low) / (self.high - self.low)).clamp(0.0, 1.0),
+            false => 0.0,
+        }
+    }
+
+    /// The value in the colour of the level that holds it, and the levels around it.
+    fn rings(&self, canvas: &mut Canvas, series: &Series) {
+        let (levels, ring) = (self.ring(1.0, 0.95), self.ring(0.92, 0.66));
+        let all = &self.chart.horizontal;
+        let value = series.value.unwrap_or(self.low);
+        let colour = all
+            .iter()
+            .filter(|it| holds(it, value))
+            .find_map(|it| it.colour.as_deref());
+        canvas.fill(&arc(ring, 0.0, 1.0), GRID, 1.0);
         canvas.fill(
-            &arc(levels, part(from), part(to)),
-            level.colour.as_deref().unwrap_or(palette::ANNOTATION),
+            &arc(ring, 0.0, self.part(value)),
+            colour.unwrap_or(&series.colour),
             1.0,
         );
+        for level in all {
+            let (from, to) = span(level, self.low, self.high);
+            let colour = level.colour.as_deref().unwrap_or(palette::ANNOTATION);
+            canvas.fill(&arc(levels, self.part(from), self.part(to)), colour, 1.0);
+        }
     }
-    let text = told(series, chart);
-    let size = fitting(&text, ring.inner * 1.7, outer * 0.4).max(8.0);
-    canvas.text(
-        (middle.0, middle.1 - 2.0),
-        &text,
-        Style::new(size, INK).at(Anchor::Middle),
-    );
-    let ends = Style::new(SMALL, PALE).at(Anchor::Middle);
-    let across = (ring.outer + ring.inner) / 2.0;
-    canvas.text(
-        (middle.0 - across, middle.1 + SMALL + 4.0),
-        &number(low, Precision::Short),
-        ends,
-    );
-    canvas.text(
-        (middle.0 + across, middle.1 + SMALL + 4.0),
-        &number(high, Precision::Short),
-        ends,
-    );
-    let label = words::fitted(&series.label, SMALL, cell.width);
-    canvas.text(
-        (middle.0, middle.1 + SMALL * 2.0 + 10.0),
-        &label,
-        Style::new(SMALL, INK).at(Anchor::Middle),
-    );
+
+    /// The number, the ends and the label.
+    fn words(&self, canvas: &mut Canvas, series: &Series, room: f64) {
+        let (x, y) = self.middle;
+        let text = told(series, self.chart);
+        let size = fitting(&text, self.radius * 1.12, self.radius * 0.4).max(8.0);
+        canvas.text(
+            (x, y - 2.0),
+            &text,
+            Style::new(size, INK).at(Anchor::Middle),
+        );
+        let ends = Style::new(SMALL, PALE).at(Anchor::Middle);
+        let across = self.radius * 0.79;
+        canvas.text(
+            (x - across, y + SMALL + 4.0),
+            &number(self.low, Precision::Short),
+            ends,
+        );
+        canvas.text(
+            (x + across, y + SMALL + 4.0),
+            &number(self.high, Precision::Short),
+            ends,
+        );
+        let label = words::fitted(&series.label, SMALL, room);
+        let style = Style::new(SMALL, INK).at(Anchor::Middle);
+        canvas.text((x, y + SMALL * 2.0 + 10.0), &label, style);
+    }
 }
 
 /// The values that a level shades.

@@ -65,21 +65,16 @@ impl<'a> Plot<'a> {
             left,
             right,
         };
-        let [left_name, right_name] = names;
-        let y = area.y + SMALL;
-        canvas.text(
-            (area.x, y),
-            &words::fitted(&left_name, SMALL, area.width / 2.0),
-            Style::new(SMALL, PALE),
-        );
-        let right_name = words::fitted(&right_name, SMALL, area.width / 2.0);
-        canvas.text(
-            (area.right(), y),
-            &right_name,
-            Style::new(SMALL, PALE).at(Anchor::End),
-        );
+        plot.units(canvas, area, &names);
         plot.axes(canvas);
         plot
+    }
+
+    fn units(&self, canvas: &mut Canvas, area: Rect, [left, right]: &[String; 2]) {
+        let (y, room, style) = (area.y + SMALL, area.width / 2.0, Style::new(SMALL, PALE));
+        canvas.text((area.x, y), &words::fitted(left, SMALL, room), style);
+        let right = words::fitted(right, SMALL, room);
+        canvas.text((area.right(), y), &right, style.at(Anchor::End));
     }
 
     fn axes(&self, canvas: &mut Canvas) {
@@ -182,50 +177,53 @@ impl<'a> Plot<'a> {
 
     /// Draws what lies over the lines: levels and moments with their names.
     pub(super) fn marks(&self, canvas: &mut Canvas) {
-        let area = self.area;
-        canvas.cut(area, |canvas| {
-            for level in &self.chart.horizontal {
-                for it in std::iter::once(&level.level).chain(&level.to) {
-                    let y = crisp(self.y(level.side, it.value));
-                    canvas.line((area.x, y), (area.right(), y), level_colour(level), "5 3");
-                    let label = words::fitted(
-                        it.label.as_deref().unwrap_or_default(),
-                        SMALL,
-                        area.width - 8.0,
-                    );
-                    // Above the line, or below it where the line is the top.
-                    let base = if y - area.y < SMALL + 6.0 {
-                        y + SMALL + 2.0
-                    } else {
-                        y - 4.0
-                    };
-                    canvas.text(
-                        (area.right() - 4.0, base),
-                        &label,
-                        Style::new(SMALL, level_colour(level))
-                            .at(Anchor::End)
-                            .edged(),
-                    );
-                }
-            }
-            for moment in &self.chart.vertical {
-                for mark in std::iter::once(&moment.mark).chain(&moment.to) {
-                    let x = crisp(self.x(mark.at));
-                    canvas.line(
-                        (x, area.y),
-                        (x, area.bottom()),
-                        moment_colour(moment),
-                        "5 3",
-                    );
-                    self.named(
-                        canvas,
-                        x,
-                        mark.label.as_deref().unwrap_or_default(),
-                        moment_colour(moment),
-                    );
-                }
-            }
+        canvas.cut(self.area, |canvas| {
+            self.chart
+                .horizontal
+                .iter()
+                .for_each(|level| self.level(canvas, level));
+            self.chart
+                .vertical
+                .iter()
+                .for_each(|moment| self.moment(canvas, moment));
         });
+    }
+
+    fn level(&self, canvas: &mut Canvas, level: &Horizontal) {
+        let area = self.area;
+        let colour = level_colour(level);
+        for it in std::iter::once(&level.level).chain(&level.to) {
+            let y = crisp(self.y(level.side, it.value));
+            canvas.line((area.x, y), (area.right(), y), colour, "5 3");
+            let label = words::fitted(
+                it.label.as_deref().unwrap_or_default(),
+                SMALL,
+                area.width - 8.0,
+            );
+            // Above the line, or below it where the line is the top.
+            let base = if y - area.y < SMALL + 6.0 {
+                y + SMALL + 2.0
+            } else {
+                y - 4.0
+            };
+            let style = Style::new(SMALL, colour).at(Anchor::End).edged();
+            canvas.text((area.right() - 4.0, base), &label, style);
+        }
+    }
+
+    fn moment(&self, canvas: &mut Canvas, moment: &Vertical) {
+        let area = self.area;
+        for mark in std::iter::once(&moment.mark).chain(&moment.to) {
+            let x = crisp(self.x(mark.at));
+            canvas.line(
+                (x, area.y),
+                (x, area.bottom()),
+                moment_colour(moment),
+                "5 3",
+            );
+            let label = mark.label.as_deref().unwrap_or_default();
+            self.named(canvas, x, label, moment_colour(moment));
+        }
     }
 
     /// A name beside an upright line, at the side where there is room.

@@ -28,61 +28,82 @@ pub(super) fn draw(canvas: &mut Canvas, chart: &Chart, area: Rect) {
         true => upright(chart),
         false => level(chart),
     };
-    let widest = cells
-        .rows
-        .iter()
-        .map(|(name, ..)| words::width(name, SMALL))
-        .fold(40.0, f64::max);
-    let names = (widest + 24.0).min(area.width * 0.45);
-    let room = area.width - names;
-    let fit = (1..=cells.head.len())
-        .take_while(|count| *count as f64 * COLUMN <= room)
-        .last()
-        .unwrap_or(1);
-    let column = room / fit.max(1) as f64;
-    let place = |index: u32| area.x + names + column * f64::from(index + 1) - 6.0;
-    let style = Style::new(SMALL, PALE);
-    for (index, head) in (0_u32..).zip(cells.head.iter().take(fit)) {
-        let text = words::fitted(head, SMALL, column - 10.0);
-        canvas.text(
-            (place(index), area.y + 14.0),
-            &text,
-            style.at(Anchor::End).bold(),
-        );
-    }
-    canvas.line(
-        (area.x, area.y + ROW - 0.5),
-        (area.right(), area.y + ROW - 0.5),
-        BASE,
+    let grid = Grid::of(&cells, area);
+    grid.line(
+        canvas,
         "",
+        None,
+        &cells.head,
+        (0, Style::new(SMALL, PALE).bold()),
     );
-    let rows = (1..=cells.rows.len())
-        .take_while(|count| (*count as f64 + 1.0) * ROW <= area.height)
-        .last()
-        .unwrap_or(0);
-    for (index, (name, colour, values)) in (1_u32..).zip(cells.rows.iter().take(rows)) {
-        let y = area.y + ROW * f64::from(index);
-        let base = y + 15.0;
-        let indent = if colour.is_some() { 15.0 } else { 0.0 };
-        if let Some(colour) = colour {
-            canvas.rect(Rect::new(area.x, base - 9.0, 10.0, 10.0), colour);
-        }
-        canvas.text(
-            (area.x + indent, base),
-            &words::fitted(name, SMALL, names - indent - 8.0),
-            Style::new(SMALL, INK),
-        );
-        for (index, value) in (0_u32..).zip(values.iter().take(fit)) {
-            canvas.text(
-                (place(index), base),
-                value,
-                Style::new(SMALL, INK).at(Anchor::End),
+    let fit = (area.height / ROW).floor() - 1.0;
+    for (index, (name, colour, values)) in (1_u32..).zip(&cells.rows) {
+        if f64::from(index) <= fit {
+            grid.line(
+                canvas,
+                name,
+                colour.as_deref(),
+                values,
+                (index, Style::new(SMALL, INK)),
             );
         }
+    }
+}
+
+/// Where columns stand.
+struct Grid {
+    area: Rect,
+    names: f64,
+    column: f64,
+    columns: usize,
+}
+
+impl Grid {
+    fn of(cells: &Cells, area: Rect) -> Self {
+        let widths = cells
+            .rows
+            .iter()
+            .map(|(name, ..)| words::width(name, SMALL));
+        let names = (widths.fold(40.0, f64::max) + 24.0).min(area.width * 0.45);
+        let room = area.width - names;
+        let fits = |count: &usize| *count as f64 * COLUMN <= room;
+        let columns = (1..=cells.head.len()).take_while(fits).last().unwrap_or(1);
+        Self {
+            area,
+            names,
+            column: room / columns as f64,
+            columns,
+        }
+    }
+
+    /// A row: its name, the colour of its line, and as many values as find room.
+    fn line(
+        &self,
+        canvas: &mut Canvas,
+        name: &str,
+        colour: Option<&str>,
+        values: &[String],
+        (row, style): (u32, Style<'_>),
+    ) {
+        let Rect { x, y, .. } = self.area;
+        let top = y + ROW * f64::from(row);
+        let base = top + 15.0;
+        let indent = if colour.is_some() { 15.0 } else { 0.0 };
+        if let Some(colour) = colour {
+            canvas.rect(Rect::new(x, base - 9.0, 10.0, 10.0), colour);
+        }
+        let name = words::fitted(name, SMALL, self.names - indent - 8.0);
+        canvas.text((x + indent, base), &name, style);
+        for (index, value) in (1_u32..).zip(values.iter().take(self.columns)) {
+            let right = x + self.names + self.column * f64::from(index) - 6.0;
+            let value = words::fitted(value, SMALL, self.column - 10.0);
+            canvas.text((right, base), &value, style.at(Anchor::End));
+        }
+        let below = top + ROW - 0.5;
         canvas.line(
-            (area.x, y + ROW - 0.5),
-            (area.right(), y + ROW - 0.5),
-            GRID,
+            (x, below),
+            (self.area.right(), below),
+            if row == 0 { BASE } else { GRID },
             "",
         );
     }
