@@ -2,6 +2,8 @@
 //!
 //! - [`metric`]: what all parts agree on: identities, units, statistics, periods, points, and the port [`metric::Read`]
 //! - [`ops`]: the operations on the wire
+//! - [`series`]: the store of metrics
 
 pub mod metric;
 pub mod ops;
+pub mod series;

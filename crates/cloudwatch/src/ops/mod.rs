@@ -1,6 +1,8 @@
 //! CloudWatch's interface on the wire. Its operations fall into three parts that know nothing of each other's state; each
 //! is a table of its own, and [`joined`] makes one service of them.
 
+pub mod metrics;
+
 use std::fmt;
 use std::sync::Arc;
 
