@@ -1,22 +1,19 @@
 //! Which series there are: a metric in one unit each, under a dense number.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
 use base::Timestamp;
 
+use super::forms::Forms;
 use super::record;
 use crate::metric::{Identity, Listing, Unit};
 
 /// All series.
-///
-/// A put looks each of its series up by its packed form: one text in one place, where comparing an [`Identity`] would
-/// follow a pointer for each of its parts, into memory that has not been touched for a minute (measured 2026-11-29: a third
-/// of a put's time).
 #[derive(Debug, Default)]
 pub(super) struct Catalogue {
-    by_form: HashMap<Box<[u8]>, u32, foldhash::fast::RandomState>,
+    forms: Forms,
     series: Vec<Option<(Arc<Identity>, Unit)>>,
     /// When data of each series last came, in seconds since 1970.
     seen: Vec<u32>,
@@ -25,9 +22,12 @@ pub(super) struct Catalogue {
 }
 
 impl Catalogue {
-    /// The number of a series by its packed form ([`record::put_series`]).
-    pub(super) fn id(&self, form: &[u8]) -> Option<u32> {
-        self.by_form.get(form).copied()
+    /// The number of a series by its packed form ([`record::put_series`]). Maybe it is `guess`.
+    pub(super) fn id(&self, form: &[u8], guess: u32) -> Option<u32> {
+        match self.forms.get(guess) {
+            Some(there) if there == form => Some(guess),
+            _ => self.forms.find(form),
+        }
     }
 
     /// The series of a metric, by unit.
@@ -37,7 +37,7 @@ impl Catalogue {
 
     /// How many series there are.
     pub(super) fn len(&self) -> usize {
-        self.by_form.len()
+        self.forms.len()
     }
 
     /// The number that the next new series gets.
@@ -63,7 +63,7 @@ impl Catalogue {
         };
         let mut form = Vec::new();
         record::put_series(&mut form, &identity, unit);
-        self.by_form.insert(form.into_boxed_slice(), id);
+        self.forms.add(id, &form);
         let identity = match self.sorted.get_key_value(&identity) {
             Some((known, _)) => Arc::clone(known),
             None => Arc::new(identity),
@@ -104,15 +104,13 @@ impl Catalogue {
 
     /// Forgets a series.
     pub(super) fn remove(&mut self, id: u32) {
-        let Some((identity, unit)) = self.series.get_mut(id as usize).and_then(Option::take) else {
+        let Some((identity, _)) = self.series.get_mut(id as usize).and_then(Option::take) else {
             return;
         };
         if let Some(seen) = self.seen.get_mut(id as usize) {
             *seen = 0;
         }
-        let mut form = Vec::new();
-        record::put_series(&mut form, &identity, unit);
-        self.by_form.remove(form.as_slice());
+        self.forms.remove(id);
         if let Some(units) = self.sorted.get_mut(&identity) {
             units.retain(|(_, known)| *known != id);
             if units.is_empty() {

@@ -7,12 +7,10 @@ use base::Timestamp;
 
 use super::block::Entry;
 use super::datum::Resolution;
-use super::open_column::{Column, Minutes, Seconds};
+use super::open_minutes::Minutes;
+use super::open_seconds::Seconds;
 use super::retention::Tier;
 use crate::metric::Summary;
-
-/// Series of a page of columns.
-const PAGE: usize = 64;
 
 /// What came of one hour and is in no block yet.
 #[derive(Debug)]
@@ -21,41 +19,9 @@ pub(super) struct Head {
     pub(super) first: u64,
     /// When that came.
     pub(super) opened: Timestamp,
-    minutes: Pages,
-    seconds: HashMap<u32, Column<Seconds>, foldhash::fast::RandomState>,
+    minutes: Minutes,
+    seconds: HashMap<u32, Seconds, foldhash::fast::RandomState>,
     points: usize,
-}
-
-/// Columns of minutes by series, which are dense: those that come together lie together.
-#[derive(Debug, Default)]
-struct Pages(Vec<Option<Box<[Column<Minutes>; PAGE]>>>);
-
-impl Pages {
-    fn get(&self, series: u32) -> Option<&Column<Minutes>> {
-        let page = self.0.get(series as usize / PAGE)?.as_ref()?;
-        let column = page.get(series as usize % PAGE)?;
-        (!column.is_empty()).then_some(column)
-    }
-
-    fn get_mut(&mut self, series: u32) -> Option<&mut Column<Minutes>> {
-        let index = series as usize / PAGE;
-        if self.0.len() <= index {
-            self.0.resize_with(index + 1, || None);
-        }
-        let page = self.0.get_mut(index)?;
-        let page = page.get_or_insert_with(|| Box::new(std::array::from_fn(|_| Column::default())));
-        page.get_mut(series as usize % PAGE)
-    }
-
-    /// The series that have something.
-    fn series(&self) -> impl Iterator<Item = u32> {
-        let pages = self.0.iter().enumerate();
-        pages.flat_map(|(index, page)| {
-            let columns = page.iter().flat_map(|page| page.iter()).enumerate();
-            let there = columns.filter(|(_, column)| !column.is_empty());
-            there.map(move |(at, _)| (index * PAGE + at) as u32)
-        })
-    }
 }
 
 impl Head {
@@ -63,7 +29,7 @@ impl Head {
         Self {
             first,
             opened,
-            minutes: Pages::default(),
+            minutes: Minutes::default(),
             seconds: HashMap::default(),
             points: 0,
         }
@@ -78,10 +44,7 @@ impl Head {
         summary: Summary,
     ) -> bool {
         let is_new = match resolution {
-            Resolution::Minute => {
-                let column = self.minutes.get_mut(series);
-                column.is_some_and(|column| column.add(second / 60, summary))
-            }
+            Resolution::Minute => self.minutes.add(series, (second / 60) as u8, summary),
             Resolution::Second => self.seconds.entry(series).or_default().add(second, summary),
         };
         self.points += usize::from(is_new);
@@ -105,23 +68,26 @@ impl Head {
         self.seconds.contains_key(&series)
     }
 
-    /// The values of a series, where all it has are minutes of one value each; which ones is written to `places`.
-    pub(super) fn singles(&self, series: u32, places: &mut Vec<u16>) -> Option<&[f64]> {
-        let column = self.minutes.get(series)?;
+    /// Writes the minutes of a series and their values, where all it has is one value in each.
+    pub(super) fn singles(
+        &self,
+        series: u32,
+        places: &mut Vec<u16>,
+        values: &mut Vec<f64>,
+    ) -> Option<()> {
         match self.has_seconds(series) {
             true => None,
-            false => column.singles(places),
+            false => self.minutes.singles(series, places, values),
         }
     }
 
     /// What a tier knows of a series, minutes with what was sent by the second.
     pub(super) fn entries(&self, series: u32, tier: Tier) -> Vec<Entry> {
-        let seconds = self.seconds.get(&series).map(Column::entries);
+        let seconds = self.seconds.get(&series).map(Seconds::entries);
         if tier == Tier::Seconds {
             return seconds.unwrap_or_default();
         }
-        let minutes = self.minutes.get(series).map(Column::entries);
-        let mut minutes = minutes.unwrap_or_default();
+        let mut minutes = self.minutes.entries(series);
         let Some(seconds) = seconds else {
             return minutes;
         };

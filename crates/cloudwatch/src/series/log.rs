@@ -24,7 +24,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 
-use store::disk::{Disk, FileRef, read_exact_at};
+use store::disk::{Disk, DiskFile, FileRef, read_exact_at};
 use tracing::{error, warn};
 
 /// What a segment begins with.
@@ -88,14 +88,20 @@ impl Log {
         bases.sort_unstable();
         let mut recovered = Recovered::default();
         let mut end = 0;
+        let mut files = Vec::new();
         for base in &bases {
-            let bytes = whole(disk.open(&name(*base))?)?;
+            let file = disk.open(&name(*base))?;
+            let bytes = whole(file.as_ref())?;
+            files.push(file);
             let read = read_segment(*base, &bytes, &mut recovered, &mut each)?;
             end = read.max(end);
         }
         let mut log = Self::none(disk);
         log.bases = bases.into();
         log.end = end;
+        // Whoever wrote them may have been killed before it synced them.
+        log.dirty = files;
+        log.has_new_names = true;
         Ok((log, recovered))
     }
 
@@ -211,9 +217,9 @@ fn base_of(name: &str) -> Option<u64> {
     u64::from_str_radix(digits, 16).ok()
 }
 
-fn whole(file: FileRef) -> io::Result<Vec<u8>> {
+fn whole(file: &dyn DiskFile) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; usize::try_from(file.size()?).unwrap_or(0)];
-    read_exact_at(file.as_ref(), 0, &mut bytes)?;
+    read_exact_at(file, 0, &mut bytes)?;
     Ok(bytes)
 }
 
@@ -327,7 +333,7 @@ mod tests {
         let disk = disk();
         let (mut log, ..) = open(&disk);
         assert_eq!(log.append(b"hello").unwrap(), 8);
-        let bytes = whole(disk.open("metrics-0000000000000000.log").unwrap()).unwrap();
+        let bytes = whole(disk.open("metrics-0000000000000000.log").unwrap().as_ref()).unwrap();
         let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         // The CRC32C of `hello` is 9a71bb4c, as the journal's golden has it.
         assert!(hex.starts_with("63776c6f67010000050000004cbb719a"), "{hex}");

@@ -13,9 +13,9 @@
 //! Memory: about 0.5 KB a series, and 10 bytes a point of the open hours (a bit more than an hour of them).
 //!
 //! - [`datum`]: what is put; [`retention`]: how long it stays
-//! - [`log`], [`record`]: the log; [`catalogue`]: which series there are; [`keys`]: the tables
+//! - [`log`], [`record`]: the log; [`catalogue`], [`forms`]: which series there are; [`keys`]: the tables
 //! - [`block`], [`column`], [`bits`]: the packed form
-//! - [`head`], [`open_column`], [`seal`], [`roll_up`]: from memory to blocks to coarser ones
+//! - [`head`], [`open_minutes`], [`open_seconds`], [`seal`], [`roll_up`]: from memory to blocks to coarser ones
 //! - [`read`]: the answers, [`crate::metric::Read`]
 
 mod bits;
@@ -23,15 +23,19 @@ mod block;
 mod catalogue;
 mod column;
 mod datum;
+mod forms;
 mod head;
 mod keys;
 mod log;
-mod open_column;
+mod open_minutes;
+mod open_seconds;
 mod read;
 mod record;
 mod retention;
 mod roll_up;
 mod seal;
+#[cfg(test)]
+mod simulation;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -314,7 +318,8 @@ impl Core {
         for datum in data {
             self.form.clear();
             record::put_series(&mut self.form, &datum.identity, datum.unit);
-            let id = match self.id(datum, &new) {
+            let guess = ids.last().map_or(0, |last: &u32| last.saturating_add(1));
+            let id = match self.id(datum, guess, &new) {
                 Some(id) => id,
                 None => {
                     if self.catalogue.len() + new.len() >= series_max {
@@ -344,8 +349,8 @@ impl Core {
         Ok(())
     }
 
-    fn id(&self, datum: &Datum, new: &[(&Datum, u32)]) -> Option<u32> {
-        let known = self.catalogue.id(&self.form);
+    fn id(&self, datum: &Datum, guess: u32, new: &[(&Datum, u32)]) -> Option<u32> {
+        let known = self.catalogue.id(&self.form, guess);
         known.or_else(|| {
             let is_it =
                 |(it, _): &&(&Datum, u32)| it.unit == datum.unit && it.identity == datum.identity;

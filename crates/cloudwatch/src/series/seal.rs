@@ -187,14 +187,17 @@ impl Store {
         let keeps_seconds = over.plus(self.settings.retention.seconds) > now;
         let mut minutes = Packing::of(&view, Tier::Minutes, hour);
         let mut seconds = Packing::of(&view, Tier::Seconds, hour);
-        let mut places = Vec::new();
+        let (mut places, mut values) = (Vec::new(), Vec::new());
         for series in begun.head.series() {
             if keeps_seconds && begun.head.has_seconds(series) {
                 seconds.pack(series, begun.head.entries(series, Tier::Seconds))?;
             }
-            let singles = begun.head.singles(series, &mut places);
+            let singles = match minutes.has_blocks {
+                true => None,
+                false => begun.head.singles(series, &mut places, &mut values),
+            };
             match singles {
-                Some(values) if !minutes.has_blocks => minutes.singles(series, &places, values),
+                Some(()) => minutes.singles(series, &places, &values),
                 _ => minutes.pack(series, begun.head.entries(series, Tier::Minutes))?,
             }
         }
