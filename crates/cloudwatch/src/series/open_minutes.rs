@@ -23,7 +23,7 @@ pub(super) struct Minutes(Vec<Page>);
 #[derive(Debug, Default)]
 struct Page {
     rows: Vec<Row>,
-    others: Option<Box<BTreeMap<(u8, u8), Summary>>>,
+    others: BTreeMap<(u8, u8), Summary>,
 }
 
 /// The single values of one minute.
@@ -101,11 +101,7 @@ const fn slot(series: u32) -> u8 {
 
 impl Page {
     fn add(&mut self, slot: u8, minute: u8, summary: Summary) -> bool {
-        if let Some(there) = self
-            .others
-            .as_mut()
-            .and_then(|it| it.get_mut(&(slot, minute)))
-        {
+        if let Some(there) = self.others.get_mut(&(slot, minute)) {
             there.merge(&summary, Tier::Minutes.detail());
             return false;
         }
@@ -118,8 +114,7 @@ impl Page {
                 true
             }
             (None, None) => {
-                let others = self.others.get_or_insert_default();
-                others.insert((slot, minute), summary);
+                self.others.insert((slot, minute), summary);
                 true
             }
             (Some(before), _) => {
@@ -128,8 +123,7 @@ impl Page {
                 }
                 let mut merged = Summary::of(before);
                 merged.merge(&summary, Tier::Minutes.detail());
-                let others = self.others.get_or_insert_default();
-                others.insert((slot, minute), merged);
+                self.others.insert((slot, minute), merged);
                 false
             }
         }
@@ -174,16 +168,16 @@ impl Page {
 
     /// What else a series has, by minute.
     fn others(&self, slot: u8) -> impl Iterator<Item = (u8, &Summary)> {
-        let others = self.others.iter();
-        let of = others.flat_map(move |others| others.range((slot, 0)..(slot + 1, 0)));
+        let of = self.others.range((slot, 0)..(slot + 1, 0));
         of.map(|((_, minute), summary)| (*minute, summary))
     }
 
     /// A bit for each series that has something.
     fn has(&self) -> u16 {
         let rows = self.rows.iter().fold(0, |has, row| has | row.has);
-        let others = self.others.iter().flat_map(|others| others.keys());
-        others.fold(rows, |has, (slot, _)| has | 1 << slot)
+        self.others
+            .keys()
+            .fold(rows, |has, (slot, _)| has | 1 << slot)
     }
 }
 

@@ -20,7 +20,14 @@ use crate::metric::{Identity, Summary, Unit};
 /// The view of the tables, and what the open hours have beside it.
 struct Moment {
     view: View,
-    series: Vec<(Unit, Vec<(u64, Summary)>, u32)>,
+    series: Vec<Open>,
+}
+
+/// What open hours have of a series.
+struct Open {
+    unit: Unit,
+    id: u32,
+    points: Vec<(u64, Summary)>,
 }
 
 impl Read for Store {
@@ -72,8 +79,12 @@ impl Store {
         }
         let moment = self.moment(wanted, from, to)?;
         let mut all = Vec::new();
-        for (unit, open, id) in moment.series {
-            let mut points = open;
+        for Open {
+            unit,
+            id,
+            mut points,
+        } in moment.series
+        {
             for tier in [Tier::Seconds, Tier::Minutes, Tier::Fives, Tier::Hours] {
                 if is_asked(tier, period) {
                     read_tier(&moment.view, tier, id, from, to, &mut points)?;
@@ -119,7 +130,11 @@ impl Store {
             for (hour, head) in &heads {
                 place(tier, *hour, head.entries(*id, tier), from, to, &mut points);
             }
-            (*unit, points, *id)
+            Open {
+                unit: *unit,
+                id: *id,
+                points,
+            }
         });
         let series = series.collect();
         drop(core);

@@ -37,6 +37,9 @@ pub struct Done {
     pub series: usize,
 }
 
+/// Keys and what is written there.
+pub(super) type Writes = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// An hour that is being sealed.
 #[derive(Debug)]
 pub(super) struct Begun {
@@ -46,7 +49,7 @@ pub(super) struct Begun {
     end: u64,
     /// New series that go into the table with it.
     unkept: Vec<u32>,
-    writes: Vec<(Vec<u8>, Vec<u8>)>,
+    writes: Writes,
     removes: Vec<[u8; 5]>,
 }
 
@@ -180,7 +183,7 @@ impl Store {
         core.log.drop_before(needed).map_err(Error::Log)
     }
 
-    fn pack(&self, begun: &Begun, now: Timestamp) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+    fn pack(&self, begun: &Begun, now: Timestamp) -> Result<Writes, Error> {
         let view = self.tables.view();
         let hour = begun.hour;
         let over = Timestamp::from_secs((u64::from(hour) + 1) * 3600);
@@ -250,7 +253,7 @@ pub(super) struct Packing<'a> {
     /// Whether the tables have any block of that span.
     has_blocks: bool,
     encoder: Encoder,
-    pub(super) blocks: Vec<(Vec<u8>, Vec<u8>)>,
+    pub(super) blocks: Writes,
 }
 
 impl<'a> Packing<'a> {
@@ -306,7 +309,7 @@ impl<'a> Packing<'a> {
     }
 }
 
-pub(super) fn write(changes: &mut Changes, table: tables::Table, entries: Vec<(Vec<u8>, Vec<u8>)>) {
+pub(super) fn write(changes: &mut Changes, table: tables::Table, entries: Writes) {
     for (key, value) in entries {
         changes.put(table, key, value);
     }

@@ -85,7 +85,7 @@ impl Wrongs {
 
     /// A number within what is kept.
     pub(super) fn number(&mut self, name: &str, number: f64) {
-        if !(number.abs() <= 2_f64.powi(NUMBER_MAX_EXPONENT)) {
+        if number.is_nan() || number.abs() > 2_f64.powi(NUMBER_MAX_EXPONENT) {
             self.invalid(name, &shown(number));
         }
     }
