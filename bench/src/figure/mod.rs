@@ -12,6 +12,7 @@ mod end_to_end;
 mod fairness;
 mod idle;
 mod latency;
+mod metrics;
 mod rate;
 mod waiting;
 
@@ -26,6 +27,7 @@ const NAMES: &[&str] = &[
     "rate",
     "fairness",
     "audit",
+    "metrics",
 ];
 
 /// Runs the named figures, or all; `end-to-end:packed` is a part of one.
@@ -45,6 +47,7 @@ pub(crate) async fn run(names: &[&str], size: Size) -> Result<()> {
             "rate" => rate::run(size).await?,
             "fairness" => fairness::run(size).await?,
             "audit" => audit::run(size, part).await?,
+            "metrics" => metrics::run(size).await?,
             other => bail!(
                 "no figure is called `{other}`; there are: {}",
                 NAMES.join(", ")

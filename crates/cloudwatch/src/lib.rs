@@ -5,9 +5,11 @@
 //! - [`math`]: expressions, searches and labels over that port
 //! - [`ops`]: the operations on the wire
 //! - [`picture`]: widgets and dashboards as SVG and PNG
+//! - [`series`]: the store of metrics
 
 pub mod dashboard;
 pub mod math;
 pub mod metric;
 pub mod ops;
 pub mod picture;
+pub mod series;

@@ -7,15 +7,19 @@
 //! - [`query`] has [`Query`], one of the metrics and expressions that belong together in an alarm, a graph or a request
 //! - [`read`] has [`Read`], the port through which everything reads metrics, with [`Wanted`] and [`Found`]
 
+mod answer;
+pub mod distribution;
 pub mod identity;
 #[cfg(test)]
 pub mod memory;
 pub mod query;
 pub mod read;
+pub mod sketch;
 pub mod statistic;
 pub mod summary;
 pub mod unit;
 
+pub use distribution::{Detail, Distribution};
 pub use identity::{Dimension, Identity};
 pub use query::{Query, Source, Stat};
 pub use read::{Found, Listing, Point, Read, Summaries, Unreadable, Wanted};

@@ -3,6 +3,7 @@
 
 pub mod dashboards;
 pub mod data;
+pub mod metrics;
 
 use std::fmt;
 use std::sync::Arc;

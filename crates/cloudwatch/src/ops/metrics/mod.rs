@@ -1,0 +1,55 @@
+//! Metrics on the wire: PutMetricData, GetMetricStatistics, ListMetrics.
+//!
+//! To add an operation: its shapes and an `impl Act` for its request, and a line in [`OPERATIONS`]. Shapes follow the service
+//! model of 2010-08-01 as botocore carries it. What is wrong with a request is said of all its members at once, in the
+//! words that CloudWatch uses ([`check`]).
+
+mod act;
+mod check;
+mod fault;
+mod list;
+mod put;
+mod shape;
+mod statistics;
+
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use api::{AnyOperation, Catalogue, Service};
+use base::Clock;
+
+use super::{FACTS, Place};
+use crate::series::Store;
+use act::Op;
+
+/// What operations work on.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    store: Arc<Store>,
+    place: Place,
+    clock: Arc<dyn Clock>,
+}
+
+/// All operations that are spoken, in the order of names.
+static OPERATIONS: &[&dyn AnyOperation<Desk>] = &[
+    &Op::<statistics::GetMetricStatisticsInput>::NEW,
+    &Op::<list::ListMetricsInput>::NEW,
+    &Op::<put::PutMetricDataInput>::NEW,
+];
+
+/// The part of the service that is about metrics, for [`super::joined`].
+#[must_use]
+pub fn service(store: Arc<Store>, place: Place, clock: Arc<dyn Clock>) -> Arc<dyn Service> {
+    let desk = Arc::new(Desk {
+        store,
+        place,
+        clock,
+    });
+    Arc::new(Catalogue::new(&FACTS, desk, OPERATIONS))
+}
