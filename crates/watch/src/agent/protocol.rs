@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 
 use async_trait::async_trait;
 use base::Timestamp;
@@ -45,6 +46,8 @@ pub struct Facts {
     pub processors: u32,
     /// Bytes of memory.
     pub memory: u64,
+    /// Its addresses, the main one first.
+    pub addresses: Vec<IpAddr>,
     /// Of the machine: the same after a restart of the system, another on another machine.
     pub machine_id: String,
     /// The agent's version.
@@ -56,12 +59,24 @@ pub struct Facts {
 pub struct JoinRequest {
     /// [`VERSION`].
     pub version: u32,
-    /// Tells this attempt from others: the same when it is sent again, so that a lost answer makes no second host.
+    /// 64 hexadecimal digits, random, by which the host is known for good: the same when it is sent again, so that a lost answer
+    /// makes no second host. A secret.
     pub id: String,
-    /// The token that allows it, where the key that signs does not.
-    pub token: Option<String>,
+    /// Names the agent's process; drawn at each start and never written down, so that two that share a copied folder are noticed.
+    pub run: String,
     /// What it is.
     pub facts: Facts,
+    /// Whether it is a new host where another one with this machine's id is alive.
+    pub is_new: bool,
+}
+
+/// A host's agent ends, as people want it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Goodbye {
+    /// The host.
+    pub instance: String,
+    /// The agent's process.
+    pub run: String,
 }
 
 /// A host is known.
@@ -89,6 +104,10 @@ impl fmt::Debug for Joined {
 pub struct SyncRequest {
     /// [`VERSION`].
     pub version: u32,
+    /// The host.
+    pub instance: String,
+    /// The agent's process.
+    pub run: String,
     /// When it was written.
     #[serde(with = "millis")]
     pub at: Timestamp,
@@ -240,7 +259,7 @@ pub trait Server: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// [`Failed`].
-    async fn goodbye(&self, who: &Joined) -> Result<(), Failed>;
+    async fn goodbye(&self, who: &Joined, request: Goodbye) -> Result<(), Failed>;
 }
 
 #[cfg(test)]

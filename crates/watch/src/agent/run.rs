@@ -35,8 +35,10 @@ const RESULTS_WAITING: usize = 64;
 pub struct Config {
     /// Its own folder.
     pub state: PathBuf,
-    /// The token that allows it to join.
-    pub token: Option<String>,
+    /// Names this process; drawn anew for each.
+    pub run: String,
+    /// Whether it joins as a new host where another one with this machine's id is alive.
+    pub is_new: bool,
     /// What the host is.
     pub facts: Facts,
     /// How often the host is sampled: 10 s or 60 s.
@@ -59,7 +61,8 @@ impl Config {
     pub fn new(state: PathBuf, facts: Facts) -> Self {
         Self {
             state,
-            token: None,
+            run: base::id::uuid(),
+            is_new: false,
             facts,
             sample_every: Duration::from_secs(60),
             sync_every: Duration::from_secs(15),
@@ -157,8 +160,9 @@ impl Agent {
         let request = JoinRequest {
             version: VERSION,
             id: self.state.join_id()?,
-            token: self.config.token.clone(),
+            run: self.config.run.clone(),
             facts: self.config.facts.clone(),
+            is_new: self.config.is_new,
         };
         let mut wait = JOIN_WAIT;
         loop {

@@ -125,7 +125,7 @@ impl StateDir {
         if let Some(id) = self.read::<String>("join")? {
             return Ok(id);
         }
-        let id = base::id::uuid();
+        let id = hex::encode(base::id::random_bytes::<32>());
         self.write("join", &id)?;
         Ok(id)
     }

@@ -14,7 +14,7 @@ use tracing::{info, warn};
 use super::buffer::Buffer;
 use super::collect::blocking;
 use super::protocol::{
-    Batch, Command, Definitions, Done, Failed, Joined, RESULTS_MAX, Server, SyncAnswer,
+    Goodbye,     Batch, Command, Definitions, Done, Failed, Joined, RESULTS_MAX, Server, SyncAnswer,
     SyncRequest, VERSION, What,
 };
 use super::run::{Agent, Config, End, Error, Graphs, KeptStates};
@@ -122,7 +122,11 @@ impl Talker {
     /// Tells what there is still to tell, and that the host is stopped.
     pub(super) async fn goodbye(&mut self) {
         self.talk().await;
-        match self.server.goodbye(&self.who).await {
+        let request = Goodbye {
+            instance: self.who.instance_id.clone(),
+            run: self.config.run.clone(),
+        };
+        match self.server.goodbye(&self.who, request).await {
             Ok(()) => info!("said goodbye"),
             Err(failed) => warn!(%failed, "the server did not hear the goodbye"),
         }
@@ -215,6 +219,8 @@ impl Talker {
             .map(|heard| heard.graphs.lock().clone());
         let request = SyncRequest {
             version: VERSION,
+            instance: self.who.instance_id.clone(),
+            run: self.config.run.clone(),
             at: self.clock.now(),
             facts: (!self.has_told_facts).then(|| self.config.facts.clone()),
             definitions: self.definitions.hash.clone(),

@@ -86,9 +86,7 @@ pub(super) async fn put(desk: &Desk, ctx: &Ctx, input: Bytes) -> Answer {
         return write(&serde_json::json!({}));
     }
     let data: Vec<Datum> = input.data.iter().filter_map(data).collect();
-    let metrics = desk.watching.metrics.clone();
-    // What is too old after a long time away is dropped, not the rest with it.
-    let put = metrics.put_good(&data);
+    let put = desk.watching.put_good(data);
     put.map_err(|error| failed("the metrics were not kept", &error))?;
     desk.watching.batches.note(key, &input.id);
     write(&serde_json::json!({}))
@@ -114,8 +112,15 @@ async fn take_checks(
     let board = &desk.watching.board;
     let id = id.to_string();
     let known = board.host(&id).map_err(board_fault)?;
+    // Parents are told with the first report of a process alone.
+    let parents = match (&input.facts, &known) {
+        (Some(facts), _) => facts.parents.clone(),
+        (None, Some(known)) => known.parents.clone(),
+        (None, None) => Vec::new(),
+    };
+    let host = Host { parents, ..host };
     let Some(checks) = &input.checks else {
-        let is_same = known.is_some_and(|known| known == host);
+        let is_same = known.is_some_and(|known| known.hash == host.hash && known.name == host.name);
         return Ok(!is_same);
     };
     let at = desk.watching.clock.now();
@@ -127,10 +132,9 @@ async fn take_checks(
 fn host_of(desk: &Desk, id: &InstanceId, input: &SyncRequest) -> Host {
     let known = desk.watching.instances.get(id);
     let name = known.map(|instance| instance.name().to_owned());
-    let parents = input.facts.as_ref().map(|facts| facts.parents.clone());
     Host {
         name: name.filter(|name| !name.is_empty()).unwrap_or_else(|| id.to_string()),
-        parents: parents.unwrap_or_default(),
+        parents: Vec::new(),
         hash: input.checks_hash.clone(),
     }
 }

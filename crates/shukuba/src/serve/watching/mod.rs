@@ -5,10 +5,14 @@
 //! - [`actions`]: what alarms do when they change
 //! - [`agent_keys`]: the credentials of agents
 //! - [`telling`]: notices on their way into queues
+//! - [`definitions`]: the checks that agents are given by role
+//! - [`batches`]: which metrics of agents came already
 //! - [`tasks`]: what runs beside the calls
 
 mod actions;
 mod agent_keys;
+mod batches;
+mod definitions;
 mod joints;
 mod own;
 pub(super) mod tasks;
@@ -16,6 +20,7 @@ mod telling;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use api::Service;
@@ -32,9 +37,18 @@ use watch::check::board::{self, Board};
 use watch::notice::router::{self, Router};
 
 use crate::config;
+use batches::Batches;
+use definitions::Definitions;
 
 /// Where its tables and the log of metrics lie in the data directory.
 pub(crate) const DIR: &str = "watch";
+
+/// How often agents report: what they are told to do, and that they are gone, is known within a minute. Chosen.
+const REPORTS: ec2::engine::state::Rules = ec2::engine::state::Rules {
+    every: Duration::from_secs(15),
+    every_detailed: Duration::from_secs(10),
+    missed: 4,
+};
 
 /// All tables.
 fn tables() -> Vec<Table> {
@@ -59,6 +73,8 @@ pub(super) struct Watching {
     pub(super) board: Board,
     pub(super) router: Arc<Router>,
     pub(super) pictures: Arc<dyn picture::Data>,
+    pub(super) definitions: Arc<Definitions>,
+    pub(super) batches: Arc<Batches>,
     pub(super) place: ops::Place,
     pub(super) clock: Arc<dyn Clock>,
 }
@@ -99,7 +115,7 @@ impl Watching {
             alarms: alarms.clone(),
             place: place.clone(),
         };
-        let instances = Instances::open(
+        let instances = Instances::open_with(
             tables.clone(),
             ec2::Place {
                 region: region.clone(),
@@ -107,6 +123,7 @@ impl Watching {
             },
             clock.clone(),
             Arc::new(agent_keys::AgentKeys(iam.clone())),
+            REPORTS,
         )
         .context("the inventory cannot be opened")?;
         let router = Router::open(tables.clone(), config.notices.clone(), clock.clone())
@@ -119,9 +136,26 @@ impl Watching {
             board: Board::new(tables),
             router: Arc::new(router),
             pictures: Arc::new(lines),
+            definitions: Arc::default(),
+            batches: Arc::default(),
             place,
             clock: clock.clone(),
         })
+    }
+
+    /// Puts what can be put: data that come too late after a long time away, or are wrong, do not hold up the others.
+    pub(super) fn put_good(&self, mut data: Vec<series::Datum>) -> Result<(), series::PutError> {
+        use series::PutError::{TooEarly, TooLate, Unsound};
+        loop {
+            match self.metrics.put(&data) {
+                Err(TooLate { index } | TooEarly { index } | Unsound { index })
+                    if index < data.len() =>
+                {
+                    data.remove(index);
+                }
+                other => return other,
+            }
+        }
     }
 
     /// What the door offers of it.

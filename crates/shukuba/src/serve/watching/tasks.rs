@@ -114,7 +114,7 @@ impl Watching {
             tracing::error!(%error, "hosts are not looked after");
         }
         match self.board.tick(self.clock.now()).await {
-            Ok(reported) => self.put_checks(reported.metrics).await,
+            Ok(reported) => self.put(reported.metrics).await,
             Err(error) => tracing::error!(%error, "missing results are not looked for"),
         }
     }
@@ -176,7 +176,7 @@ impl Watching {
             let mut data = own.data(&around.registry.readings(), at);
             data.extend(standing(&around.queues, self.clock.now(), at));
             data.extend(self.host_states(at));
-            self.put_checks(data).await;
+            self.put(data).await;
         }
     }
 
@@ -202,7 +202,7 @@ impl Watching {
     }
 
     /// Puts data of this process.
-    pub(in crate::serve) async fn put_checks(&self, data: Vec<Datum>) {
+    pub(in crate::serve) async fn put(&self, data: Vec<Datum>) {
         if data.is_empty() {
             return;
         }

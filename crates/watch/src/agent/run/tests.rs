@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use base::{ManualClock, Timestamp};
 
-use super::super::protocol::{Batch, Command, Definitions, SyncAnswer, SyncRequest, What};
+use super::super::protocol::{Batch, Command, Definitions, Goodbye, SyncAnswer, SyncRequest, What};
 use super::*;
 use crate::check::Status;
 use crate::check::board::{Board, Host, TABLES};
@@ -127,7 +127,7 @@ impl Server for Fake {
         }
     }
 
-    async fn goodbye(&self, _: &Joined) -> Result<(), Failed> {
+    async fn goodbye(&self, _: &Joined, _: Goodbye) -> Result<(), Failed> {
         self.reach()?;
         self.inner.lock().goodbyes += 1;
         Ok(())
