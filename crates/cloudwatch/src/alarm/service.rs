@@ -71,6 +71,8 @@ pub struct Alarms {
     place: Place,
     clock: Arc<dyn Clock>,
     data: Arc<dyn Data>,
+    /// What each change is told to beside the alarm's own actions.
+    also: Option<String>,
     /// Whoever changes the book holds it, from reading to having written.
     turn: Mutex<()>,
     /// What is durable.
@@ -113,10 +115,19 @@ impl Alarms {
             place,
             clock,
             data,
+            also: None,
             turn: Mutex::new(()),
             book: RwLock::new(Arc::new(book)),
             times: Mutex::new(times),
         })
+    }
+
+    /// The same, with each change of each alarm told to `target` too, as if it were an action of every state of every alarm:
+    /// switched off, muted and suppressed as those are. It need be no ARN; descriptions do not show it, the history does.
+    #[must_use]
+    pub fn telling(mut self, target: &str) -> Self {
+        self.also = Some(target.to_owned());
+        self
     }
 
     /// Where they are.
@@ -168,7 +179,7 @@ impl Alarms {
         decide: impl FnOnce(&mut Draft<'_>) -> Result<R, engine::Error>,
     ) -> Result<(R, usize), Error> {
         let _turn = self.turn.lock();
-        let mut draft = Draft::new(&self.book(), &self.place, now);
+        let mut draft = Draft::new(&self.book(), &self.place, now).telling(self.also.as_deref());
         let done = decide(&mut draft)?;
         let (book, written) = draft.finish();
         let changed = written.alarms.len();

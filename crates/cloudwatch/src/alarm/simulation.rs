@@ -173,7 +173,8 @@ fn run(seed: u64, steps: usize) {
                     .unwrap();
             }
             6 => act(&world, &mut random, &mut seen),
-            _ => world = world.reopen(),
+            7 => world = world.reopen(),
+            _ => world = world.crash(),
         }
     }
     world = world.reopen();
@@ -191,5 +192,13 @@ fn act_all(world: &World, random: &mut Random, seen: &mut Seen) {
 fn every_transition_is_remembered_once_and_acted_on_once_over_crashes() {
     for seed in 0..4 {
         run(seed, 50);
+    }
+}
+
+#[test]
+#[ignore = "minutes; for changes of how alarms are kept"]
+fn every_transition_is_remembered_once_and_acted_on_once_over_many_crashes() {
+    for seed in 100..200 {
+        run(seed, 120);
     }
 }

@@ -125,6 +125,19 @@ impl World {
         }
     }
 
+    /// The process is killed: what it has written so far is all that the next one finds.
+    pub(crate) fn crash(self) -> Self {
+        let copy = tempfile::tempdir().unwrap();
+        copy_all(self.dir.path(), copy.path());
+        let alarms = open(&copy, &self.clock, &self.values);
+        Self {
+            alarms,
+            clock: Arc::clone(&self.clock),
+            values: Arc::clone(&self.values),
+            dir: copy,
+        }
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         use base::Clock;
         self.clock.now()
@@ -174,6 +187,20 @@ impl World {
                 .unwrap();
         }
         shown
+    }
+}
+
+fn copy_all(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let copy = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => copy_all(&entry.path(), &copy),
+            false => {
+                std::fs::copy(entry.path(), copy).unwrap();
+            }
+        }
     }
 }
 

@@ -254,6 +254,28 @@ fn actions_run_only_while_they_are_switched_on() {
 }
 
 #[test]
+fn each_change_is_told_beside_the_alarm_s_own_actions() {
+    let world = world();
+    let mut silent = metric_alarm("cpu", 1, 1);
+    silent.alarm_actions.clear();
+    world.put(silent);
+    let set = |state| {
+        let book = world.alarms.book();
+        let mut draft = super::engine::Draft::new(&book, world.alarms.place(), world.now())
+            .telling(Some("shukuba:notices"));
+        draft.set_state("cpu", state, String::new(), None).unwrap();
+        let calls = draft.finish().1.actions;
+        calls
+            .into_iter()
+            .map(|call| call.target)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(set(State::Alarm), ["shukuba:notices"]);
+    assert_eq!(set(State::Ok), [topic("ok"), "shukuba:notices".to_owned()]);
+    assert_eq!(set(State::InsufficientData), Vec::<String>::new());
+}
+
+#[test]
 fn scaling_runs_again_each_minute_while_the_state_lasts() {
     let world = world();
     world.values.set("cpu", Timestamp::EPOCH, Some(90.0));

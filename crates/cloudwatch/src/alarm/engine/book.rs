@@ -150,6 +150,12 @@ impl Entry {
         self.alarm.status.now.state
     }
 
+    /// Since when it has it, or when it was last set.
+    #[must_use]
+    pub const fn since(&self) -> Timestamp {
+        Timestamp::from_millis(self.alarm.status.now.at_ms)
+    }
+
     /// The alarms that its state depends on.
     pub fn children(&self) -> impl Iterator<Item = &str> {
         let children = self.rule.iter().flat_map(|rule| rule.children());

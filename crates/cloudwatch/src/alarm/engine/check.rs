@@ -22,6 +22,9 @@ const EXPRESSION_CHARS_MAX: usize = 2048;
 const SPAN_SECS_MAX: u64 = 86_400;
 const LONG_SPAN_SECS_MAX: u64 = 604_800;
 
+/// Bytes of all that an alarm is told. Source: `PutMetricAlarm`.
+const BYTES_MAX: usize = 120 * 1024;
+
 /// Why an alarm is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Wrong {
@@ -74,7 +77,18 @@ pub fn check(settings: &Settings, place: &Place) -> Result<(), Wrong> {
             rule::Rule::parse(&composite.rule)?;
         }
     }
+    check_size(settings)?;
     Ok(target::check(settings, place)?)
+}
+
+fn check_size(settings: &Settings) -> Result<(), Wrong> {
+    let bytes = serde_json::to_vec(settings).map_or(usize::MAX, |json| json.len());
+    match bytes > BYTES_MAX {
+        true => Err(Wrong::Other(format!(
+            "An alarm must not be larger than 120 KB, this one is of {bytes} bytes."
+        ))),
+        false => Ok(()),
+    }
 }
 
 /// Checks a name: 1 to 255 characters, no control characters of ASCII.

@@ -76,6 +76,14 @@ impl Bench {
         call.unwrap().unwrap_err().to_string()
     }
 
+    /// Why a form is not even read.
+    pub(super) fn unread_form(&self, operation: &str, form: &str) -> String {
+        let call = self
+            .service
+            .decode(operation, Protocol::Query, form.as_bytes());
+        call.unwrap().unwrap_err().to_string()
+    }
+
     /// What a call would touch, as `action arn key=value,…`.
     pub(super) fn access(&self, operation: &str, input: &Value) -> Vec<String> {
         let body = input.to_string();

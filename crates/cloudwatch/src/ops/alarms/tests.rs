@@ -269,6 +269,12 @@ async fn members_that_are_not_honoured_are_refused_not_dropped() {
             with(cpu("x"), json!({"EvaluationWindow": {"SlidingWindow": {}}})),
         )
         .await;
+    let form = "Action=PutMetricAlarm&Version=2010-08-01&AlarmName=x&EvaluationCriteria.PromQLCriteria.Query=up";
+    let unread = bench.unread_form("PutMetricAlarm", form);
+    assert!(
+        unread.contains("EvaluationCriteria") && unread.contains("not supported here"),
+        "{unread}"
+    );
 }
 
 #[tokio::test]
@@ -396,6 +402,18 @@ async fn alarms_of_a_metric_are_those_of_exactly_its_dimensions() {
         let answer = bench.ok("DescribeAlarmsForMetric", of(input.clone())).await;
         assert_eq!(names(&answer, "MetricAlarms"), expected, "{input}");
     }
+    let two = json!([{"Name": "a", "Value": "1"}, {"Name": "b", "Value": "2"}]);
+    let turned = json!([{"Name": "b", "Value": "2"}, {"Name": "a", "Value": "1"}]);
+    bench
+        .ok(
+            "PutMetricAlarm",
+            with(cpu("two"), json!({"Dimensions": two})),
+        )
+        .await;
+    let answer = bench
+        .ok("DescribeAlarmsForMetric", of(json!({"Dimensions": turned})))
+        .await;
+    assert_eq!(names(&answer, "MetricAlarms"), ["two"]);
 }
 
 #[tokio::test]

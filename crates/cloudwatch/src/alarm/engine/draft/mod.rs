@@ -39,6 +39,8 @@ pub struct Draft<'a> {
     book: Book,
     place: &'a Place,
     at: Timestamp,
+    /// What each change is told to beside the alarm's own actions.
+    also: Option<&'a str>,
     written: Written,
     /// Composite alarms to be looked at, and the child because of which; none where the put is why.
     unsettled: BTreeMap<Arc<str>, Cause>,
@@ -108,9 +110,17 @@ impl<'a> Draft<'a> {
             book: book.clone(),
             place,
             at,
+            also: None,
             written: Written::default(),
             unsettled: BTreeMap::new(),
         }
+    }
+
+    /// The same, in which each change is told to `target` too, as if it were an action of every state of every alarm.
+    #[must_use]
+    pub const fn telling(mut self, target: Option<&'a str>) -> Self {
+        self.also = target;
+        self
     }
 
     /// The book as it becomes.
@@ -289,22 +299,26 @@ impl<'a> Draft<'a> {
     /// Evaluates the composite alarms that are unsettled, those below before those above, so that each is evaluated once.
     /// Those in a cycle, or above one, keep their state.
     fn settle(&mut self) {
-        while !self.unsettled.is_empty() {
-            let ranked = self
-                .unsettled
-                .keys()
-                .map(|name| (self.book.rank(name), Arc::clone(name)));
-            // None comes first: what cannot be evaluated is put aside.
-            let Some((rank, name)) = ranked.min() else {
-                return;
-            };
-            let Some(cause) = self.unsettled.remove(&name) else {
-                return;
-            };
-            if rank.is_some() {
+        // Rules do not change while alarms settle, and so neither do ranks.
+        let mut ranks: BTreeMap<Arc<str>, Option<u32>> = BTreeMap::new();
+        while let Some((rank, name)) = self.lowest(&mut ranks) {
+            let cause = self.unsettled.remove(&name);
+            if let (Some(_), Some(cause)) = (rank, cause) {
                 self.evaluate(&name, &cause);
             }
         }
+    }
+
+    /// The unsettled alarm of the lowest rank. None comes first: what cannot be evaluated is put aside.
+    fn lowest(
+        &self,
+        ranks: &mut BTreeMap<Arc<str>, Option<u32>>,
+    ) -> Option<(Option<u32>, Arc<str>)> {
+        let ranked = self.unsettled.keys().map(|name| {
+            let known = ranks.entry(Arc::clone(name));
+            (*known.or_insert_with(|| self.book.rank(name)), name)
+        });
+        ranked.min().map(|(rank, name)| (rank, Arc::clone(name)))
     }
 
     fn evaluate(&mut self, name: &str, cause: &Cause) {
@@ -429,7 +443,8 @@ impl<'a> Draft<'a> {
         is_after_mute: bool,
         wanted: impl Fn(&str) -> bool,
     ) {
-        let targets = alarm.settings.actions(alarm.status.now.state).to_vec();
+        let mut targets = alarm.settings.actions(alarm.status.now.state).to_vec();
+        targets.extend(self.also.map(str::to_owned));
         let mut is_scaled = false;
         for target in targets.iter().filter(|target| wanted(target)) {
             is_scaled |= Target::of(target) == Ok(Target::Scaling);
