@@ -1,12 +1,14 @@
 //! Metrics, alarms, dashboards and their pictures: CloudWatch's interface over tables of the data directory.
 //!
+//! - [`alarm`]: alarms on metrics, expressions and other alarms, and what runs when their states change
 //! - [`dashboard`]: what dashboards say, where they are kept, how they are made and compared
+//! - [`math`]: expressions, searches and labels over the port by which metrics are read
 //! - [`metric`]: what all parts agree on: identities, units, statistics, periods, points, and the port [`metric::Read`]
-//! - [`math`]: expressions, searches and labels over that port
 //! - [`ops`]: the operations on the wire
 //! - [`picture`]: widgets and dashboards as SVG and PNG
 //! - [`series`]: the store of metrics
 
+pub mod alarm;
 pub mod dashboard;
 pub mod math;
 pub mod metric;

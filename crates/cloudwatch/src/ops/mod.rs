@@ -1,6 +1,7 @@
 //! CloudWatch's interface on the wire. Its operations fall into three parts that know nothing of each other's state; each
 //! is a table of its own, and [`joined`] makes one service of them.
 
+pub mod alarms;
 pub mod dashboards;
 pub mod data;
 pub mod metrics;
