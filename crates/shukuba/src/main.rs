@@ -8,8 +8,8 @@ use std::process::ExitCode;
 use clap::Parser;
 
 mod access;
-mod agent;
 mod account;
+mod agent;
 mod answers;
 mod app;
 mod check;

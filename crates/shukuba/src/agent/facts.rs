@@ -18,7 +18,9 @@ pub(crate) fn host_facts(state: &Path) -> anyhow::Result<Facts> {
         .with_context(|| format!("cannot make the folder `{}`", state.display()))?;
     let state = state.canonicalize()?;
     let hostname = data::host();
-    let id = MACHINE_IDS.iter().find_map(|path| std::fs::read_to_string(path).ok());
+    let id = MACHINE_IDS
+        .iter()
+        .find_map(|path| std::fs::read_to_string(path).ok());
     let id = id.unwrap_or_else(|| hostname.clone());
     let mut digest = Sha256::new();
     digest.update(id.trim().as_bytes());

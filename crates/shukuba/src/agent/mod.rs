@@ -37,7 +37,9 @@ pub(crate) struct Door {
 
 impl fmt::Debug for Door {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Door").field("url", &self.url.as_str()).finish_non_exhaustive()
+        f.debug_struct("Door")
+            .field("url", &self.url.as_str())
+            .finish_non_exhaustive()
     }
 }
 
@@ -51,7 +53,9 @@ impl Door {
     ) -> anyhow::Result<Self> {
         let token = match token.map(ec2::Token::parse) {
             Some(None) => {
-                return Err(app::usage("this is no token; they begin with `sj_`: shukuba host token"));
+                return Err(app::usage(
+                    "this is no token; they begin with `sj_`: shukuba host token",
+                ));
             }
             Some(Some(token)) => Some(Credentials {
                 key_id: token.0.access_key_id,
@@ -113,7 +117,11 @@ async fn call<I: Serialize, O: DeserializeOwned>(
         let read = serde_json::from_slice(&answer.body);
         return read.map_err(|error| Failed::Away(format!("the answer is not in form: {error}")));
     }
-    Err(failed(crate::client::sqs::fault(http.url(), answer.status, &answer.body)))
+    Err(failed(crate::client::sqs::fault(
+        http.url(),
+        answer.status,
+        &answer.body,
+    )))
 }
 
 /// What a fault means to an agent. That it may not do something may change; that a call is wrong does not.
@@ -121,10 +129,15 @@ fn failed(error: Error) -> Failed {
     match error {
         Error::Refused { code, .. } if code == "UnknownHost" => Failed::Unknown,
         // The key of a host that was terminated is gone.
-        Error::Refused { code, .. } if code.starts_with("InvalidClientTokenId") || code == "UnrecognizedClientException" => {
+        Error::Refused { code, .. }
+            if code.starts_with("InvalidClientTokenId")
+                || code == "UnrecognizedClientException" =>
+        {
             Failed::Unknown
         }
-        Error::Refused { code, detail, .. } if code == crate::answers::INVALID => Failed::Refused(detail),
+        Error::Refused { code, detail, .. } if code == crate::answers::INVALID => {
+            Failed::Refused(detail)
+        }
         other => Failed::Away(other.to_string()),
     }
 }
@@ -133,11 +146,15 @@ fn failed(error: Error) -> Failed {
 impl Server for Door {
     async fn join(&self, request: JoinRequest) -> Result<Joined, Failed> {
         let token = self.token.clone().ok_or_else(|| {
-            Failed::Refused("a host joins with a token: --token, from `shukuba host token`".to_owned())
+            Failed::Refused(
+                "a host joins with a token: --token, from `shukuba host token`".to_owned(),
+            )
         })?;
         let http = self.http(token)?;
         match call(&http, "agent-join", &request).await {
-            Err(Failed::Unknown) => Err(Failed::Refused("the token is not valid (any more)".to_owned())),
+            Err(Failed::Unknown) => Err(Failed::Refused(
+                "the token is not valid (any more)".to_owned(),
+            )),
             other => other,
         }
     }
@@ -147,7 +164,8 @@ impl Server for Door {
     }
 
     async fn put(&self, who: &Joined, batch: Batch) -> Result<(), Failed> {
-        let done: Result<serde_json::Value, Failed> = call(&*self.of(who)?, "agent-put", &batch).await;
+        let done: Result<serde_json::Value, Failed> =
+            call(&*self.of(who)?, "agent-put", &batch).await;
         done.map(|_| ())
     }
 

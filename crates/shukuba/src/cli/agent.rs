@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use base::setting::Span;
 use base::SystemClock;
+use base::setting::Span;
 use watch::agent::{Agent, Config, End};
 
 use crate::agent::{Door, host_facts};
@@ -29,11 +29,21 @@ pub(crate) struct Args {
     join: String,
 
     /// The token that lets it join; needed once
-    #[arg(long, env = "SHUKUBA_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "SHUKUBA_TOKEN",
+        value_name = "TOKEN",
+        hide_env_values = true
+    )]
     token: Option<String>,
 
     /// The server's region
-    #[arg(long, env = "AWS_REGION", value_name = "REGION", default_value = "ap-northeast-1")]
+    #[arg(
+        long,
+        env = "AWS_REGION",
+        value_name = "REGION",
+        default_value = "ap-northeast-1"
+    )]
     region: String,
 
     /// The host's name, by which people know it: its tag Name [default: the hostname]
@@ -65,7 +75,12 @@ pub(crate) struct Args {
     every: Span,
 
     /// Folder of its id, its key, and what waits for the server
-    #[arg(long, env = "SHUKUBA_AGENT_STATE", value_name = "DIR", default_value = "/var/lib/shukuba-agent")]
+    #[arg(
+        long,
+        env = "SHUKUBA_AGENT_STATE",
+        value_name = "DIR",
+        default_value = "/var/lib/shukuba-agent"
+    )]
     state: PathBuf,
 
     /// PEM file of the only authorities that are trusted for the server
@@ -80,11 +95,13 @@ pub(crate) struct Args {
 pub(super) fn run(_: &App, args: Args) -> anyhow::Result<ExitCode> {
     let every = args.every.get();
     let right = [Duration::from_secs(10), Duration::from_secs(60)];
-    anyhow::ensure!(
-        right.contains(&every),
-        app::usage("--every is 60s or 10s")
-    );
-    let door = Door::open(&args.join, args.token.as_deref(), &args.region, args.ca_file.clone())?;
+    anyhow::ensure!(right.contains(&every), app::usage("--every is 60s or 10s"));
+    let door = Door::open(
+        &args.join,
+        args.token.as_deref(),
+        &args.region,
+        args.ca_file.clone(),
+    )?;
     let mut facts = host_facts(&args.state)?;
     if let Some(name) = args.name {
         facts.name = name;
@@ -113,7 +130,9 @@ pub(super) fn run(_: &App, args: Args) -> anyhow::Result<ExitCode> {
         End::Stopped => {}
         End::Terminated => output::complain("this host was terminated; its agent ends"),
         End::Unknown => {
-            output::complain("the server does not know this host any more: remove the state folder and join again");
+            output::complain(
+                "the server does not know this host any more: remove the state folder and join again",
+            );
             return Ok(ExitCode::FAILURE);
         }
     }

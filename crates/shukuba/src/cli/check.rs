@@ -79,7 +79,9 @@ pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         What::Lint { file } => {
             let settings = read(&file)?;
             let (checks, kept) = (settings.checks.len(), settings.keep.len());
-            output::print(&format!("{checks} checks and {kept} processes: nothing is wrong"));
+            output::print(&format!(
+                "{checks} checks and {kept} processes: nothing is wrong"
+            ));
         }
         What::List { at, host, problems } => {
             let shown = |answer: &Value| table(answer, problems);
@@ -120,7 +122,9 @@ fn run_here(app: &App, file: &std::path::Path, names: &[String]) -> anyhow::Resu
         if !settings.checks.contains_key(name) {
             let known: Vec<&str> = settings.checks.keys().map(String::as_str).collect();
             let known = known.join(", ");
-            return Err(app::usage(format!("there is no check `{name}`; there are: {known}")));
+            return Err(app::usage(format!(
+                "there is no check `{name}`; there are: {known}"
+            )));
         }
     }
     let state = tempfile_dir()?;
@@ -161,9 +165,9 @@ fn run_here(app: &App, file: &std::path::Path, names: &[String]) -> anyhow::Resu
         .collect();
     output::show(app.output(), &json!({ "checks": value }), |answer| {
         let rows = list(answer, "checks").iter().map(|check| {
-            let metrics = list(check, "metrics").iter().map(|metric| {
-                format!("{}={}", text(metric, "name"), number(metric, "value"))
-            });
+            let metrics = list(check, "metrics")
+                .iter()
+                .map(|metric| format!("{}={}", text(metric, "name"), number(metric, "value")));
             [
                 text(check, "check"),
                 text(check, "status"),
@@ -210,7 +214,10 @@ fn table(answer: &Value, problems: bool) -> String {
             text(check, "acknowledged"),
         ]
     });
-    output::table(&["host", "check", "state", "since", "says", "taken by"], checks)
+    output::table(
+        &["host", "check", "state", "since", "says", "taken by"],
+        checks,
+    )
 }
 
 fn history(answer: &Value) -> String {

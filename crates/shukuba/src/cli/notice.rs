@@ -90,12 +90,16 @@ pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
                 "comment": comment,
             });
             at.show(app, "silence-add", &input, |silence| {
-                format!("silence {} until {}", text(silence, "id"), time(silence, "until"))
+                format!(
+                    "silence {} until {}",
+                    text(silence, "id"),
+                    time(silence, "until")
+                )
             })?
         }
-        What::Unsilence { at, id } => {
-            at.show(app, "silence-end", &json!({ "id": id }), |_| "ended".to_owned())?
-        }
+        What::Unsilence { at, id } => at.show(app, "silence-end", &json!({ "id": id }), |_| {
+            "ended".to_owned()
+        })?,
         What::Test { at, receiver } => {
             let input = json!({ "receiver": receiver });
             at.show(app, "notice-test", &input, |_| {
@@ -108,15 +112,22 @@ pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
 
 fn read_conditions(conditions: &[String]) -> anyhow::Result<BTreeMap<&str, &str>> {
     let pair = |text: &'_ String| -> anyhow::Result<()> {
-        let is_pair = text.split_once('=').is_some_and(|(name, _)| !name.is_empty());
+        let is_pair = text
+            .split_once('=')
+            .is_some_and(|(name, _)| !name.is_empty());
         anyhow::ensure!(
             is_pair,
-            app::usage(format!("`{text}` is no condition; give LABEL=PATTERN, such as Name=web-*"))
+            app::usage(format!(
+                "`{text}` is no condition; give LABEL=PATTERN, such as Name=web-*"
+            ))
         );
         Ok(())
     };
     conditions.iter().try_for_each(pair)?;
-    Ok(conditions.iter().filter_map(|text| text.split_once('=')).collect())
+    Ok(conditions
+        .iter()
+        .filter_map(|text| text.split_once('='))
+        .collect())
 }
 
 fn time(value: &Value, name: &str) -> String {

@@ -47,7 +47,12 @@ impl Metrics {
         let spans = [
             ("keep_seconds", self.keep_seconds, days(1) / 24, days(15)),
             ("keep_minutes", self.keep_minutes, days(2), days(3650)),
-            ("keep_five_minutes", self.keep_five_minutes, days(2), days(3650)),
+            (
+                "keep_five_minutes",
+                self.keep_five_minutes,
+                days(2),
+                days(3650),
+            ),
             ("keep_hours", self.keep_hours, days(2), days(3650)),
         ];
         let mut found: Vec<Invalid> = spans

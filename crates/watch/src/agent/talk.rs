@@ -14,7 +14,7 @@ use tracing::{info, warn};
 use super::buffer::Buffer;
 use super::collect::blocking;
 use super::protocol::{
-    Goodbye,     Batch, Command, Definitions, Done, Failed, Joined, RESULTS_MAX, Server, SyncAnswer,
+    Batch, Command, Definitions, Done, Failed, Goodbye, Joined, RESULTS_MAX, Server, SyncAnswer,
     SyncRequest, VERSION, What,
 };
 use super::run::{Agent, Config, End, Error, Graphs, KeptStates};

@@ -11,8 +11,8 @@ use ec2::engine::join::Doubt;
 use ec2::engine::{Facts, InstanceId, Task};
 use ec2::instances::{AgentAnswer, AgentOrder};
 use watch::agent::protocol::{
-    Batch, Command, Definitions, Goodbye, JoinRequest, Joined, METRICS_MAX, RESULTS_MAX, SyncAnswer,
-    SyncRequest, VERSION, What,
+    Batch, Command, Definitions, Goodbye, JoinRequest, Joined, METRICS_MAX, RESULTS_MAX,
+    SyncAnswer, SyncRequest, VERSION, What,
 };
 use watch::check::board::{self, Host};
 use watch::datum;
@@ -48,7 +48,9 @@ pub(super) async fn sync(desk: &Desk, ctx: &Ctx, input: Bytes) -> Answer {
     let input: SyncRequest = read(&input)?;
     check_version(input.version)?;
     if input.results.len() > RESULTS_MAX {
-        return Err(refuse(format!("a report has at most {RESULTS_MAX} results")));
+        return Err(refuse(format!(
+            "a report has at most {RESULTS_MAX} results"
+        )));
     }
     let id = instance(&input.instance)?;
     let done = input.done.iter().filter_map(|done| done.id.parse().ok());
@@ -133,7 +135,9 @@ fn host_of(desk: &Desk, id: &InstanceId, input: &SyncRequest) -> Host {
     let known = desk.watching.instances.get(id);
     let name = known.map(|instance| instance.name().to_owned());
     Host {
-        name: name.filter(|name| !name.is_empty()).unwrap_or_else(|| id.to_string()),
+        name: name
+            .filter(|name| !name.is_empty())
+            .unwrap_or_else(|| id.to_string()),
         parents: Vec::new(),
         hash: input.checks_hash.clone(),
     }
@@ -142,7 +146,10 @@ fn host_of(desk: &Desk, id: &InstanceId, input: &SyncRequest) -> Host {
 /// The checks of a host's roles, where it has others.
 fn definitions(desk: &Desk, answer: &AgentAnswer, known: &str) -> Option<Definitions> {
     let live = desk.live.now();
-    let all = desk.watching.definitions.now(live.config.watch.checks.as_ref());
+    let all = desk
+        .watching
+        .definitions
+        .now(live.config.watch.checks.as_ref());
     let roles: Vec<String> = answer
         .tags
         .iter()

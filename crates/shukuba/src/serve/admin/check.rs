@@ -4,7 +4,7 @@ use api::Ctx;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use watch::check::board::{Listed, Error};
+use watch::check::board::{Error, Listed};
 use watch::check::state::Acknowledged;
 
 use super::Desk;
@@ -46,7 +46,10 @@ pub(super) async fn list(desk: &Desk, input: Bytes) -> Answer {
         Some(host) => Some(host_id(desk, host)?),
         None => None,
     };
-    let after = input.after.as_ref().map(|(host, check)| (host.as_str(), check.as_str()));
+    let after = input
+        .after
+        .as_ref()
+        .map(|(host, check)| (host.as_str(), check.as_str()));
     let board = &desk.watching.board;
     let listed = board.list(host.as_deref(), after, max).map_err(fault)?;
     let checks: Vec<Value> = listed.iter().map(shown).collect();
@@ -87,11 +90,16 @@ pub(super) async fn acknowledge(desk: &Desk, ctx: &Ctx, input: Bytes) -> Answer 
         at: desk.watching.clock.now(),
     };
     let board = &desk.watching.board;
-    board.acknowledge(&host, &input.check, by).await.map_err(fault)?;
+    board
+        .acknowledge(&host, &input.check, by)
+        .await
+        .map_err(fault)?;
     // Whoever is told of it need not be told again either; nobody may be.
     let source = format!("check:{host}/{}", input.check);
     let router = &desk.watching.router;
-    let _ = router.acknowledge(&source, &ctx.caller.shown(), &input.comment).await;
+    let _ = router
+        .acknowledge(&source, &ctx.caller.shown(), &input.comment)
+        .await;
     write(&json!({}))
 }
 
@@ -109,7 +117,10 @@ fn host_id(desk: &Desk, text: &str) -> Result<String, api::Fault> {
     match named.as_slice() {
         [one] => Ok(one.clone()),
         [] => Err(refuse(format!("there is no host `{text}`"))),
-        many => Err(refuse(format!("several hosts are named `{text}`: {}", many.join(", ")))),
+        many => Err(refuse(format!(
+            "several hosts are named `{text}`: {}",
+            many.join(", ")
+        ))),
     }
 }
 

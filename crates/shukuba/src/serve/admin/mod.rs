@@ -369,7 +369,8 @@ impl Desk {
     async fn run(&self, call: &Call, ctx: Option<Ctx>, input: Bytes) -> Answer {
         let (run, desk) = (call.run, self.clone());
         let runtime = tokio::runtime::Handle::current();
-        let done = tokio::task::spawn_blocking(move || runtime.block_on(run(desk, ctx, input))).await;
+        let done =
+            tokio::task::spawn_blocking(move || runtime.block_on(run(desk, ctx, input))).await;
         done.unwrap_or_else(|error| Err(failed("the call stopped", &error)))
     }
 }

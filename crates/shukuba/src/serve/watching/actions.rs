@@ -139,10 +139,19 @@ mod tests {
     #[test]
     fn arns_name_receivers_and_what_is_done_to_hosts() {
         for (arn, expected) in [
-            ("arn:aws:sns:ap-northeast-1:123456789012:ops", Target::Receiver("ops")),
-            ("arn:aws:automate:ap-northeast-1:ec2:reboot", Target::Instance("reboot")),
+            (
+                "arn:aws:sns:ap-northeast-1:123456789012:ops",
+                Target::Receiver("ops"),
+            ),
+            (
+                "arn:aws:automate:ap-northeast-1:ec2:reboot",
+                Target::Instance("reboot"),
+            ),
             (ROUTES, Target::Routes),
-            ("arn:aws:lambda:ap-northeast-1:123456789012:function:f", Target::Unknown),
+            (
+                "arn:aws:lambda:ap-northeast-1:123456789012:function:f",
+                Target::Unknown,
+            ),
             ("ops", Target::Unknown),
         ] {
             assert_eq!(Target::of(arn), expected, "{arn}");

@@ -66,9 +66,9 @@ impl Credentials for AgentKeys {
         let key_id = access_key_id.to_owned();
         self.blocking(move |iam| {
             let state = iam.newest();
-            let owner = state.users().find(|user| {
-                user.path == PATH && user.keys.iter().any(|key| key.id == key_id)
-            });
+            let owner = state
+                .users()
+                .find(|user| user.path == PATH && user.keys.iter().any(|key| key.id == key_id));
             match owner {
                 Some(user) => remove(iam, &user.name),
                 None => Ok(()),

@@ -17,7 +17,9 @@ impl Batches {
     /// Whether the batch came already.
     pub(in crate::serve) fn is_known(&self, agent: &str, batch: &str) -> bool {
         let known = self.0.lock();
-        known.get(agent).is_some_and(|known| known.iter().any(|id| id == batch))
+        known
+            .get(agent)
+            .is_some_and(|known| known.iter().any(|id| id == batch))
     }
 
     /// Notes that it came.

@@ -26,7 +26,9 @@ impl Definitions {
             *known = Known::default();
             return known.settings.clone();
         };
-        let changed = std::fs::metadata(path).and_then(|file| file.modified()).ok();
+        let changed = std::fs::metadata(path)
+            .and_then(|file| file.modified())
+            .ok();
         let is_known = known.path.as_ref() == Some(path) && known.changed == changed;
         if !is_known {
             match Settings::read(path) {

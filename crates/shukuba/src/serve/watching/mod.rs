@@ -98,7 +98,10 @@ impl Watching {
         )
         .context("the metrics cannot be opened")?;
         if recovered.skipped > 0 {
-            tracing::error!(bytes = recovered.skipped, "a part of the log of metrics cannot be read");
+            tracing::error!(
+                bytes = recovered.skipped,
+                "a part of the log of metrics cannot be read"
+            );
         }
         let metrics = Arc::new(metrics);
         let place = ops::Place {
@@ -129,7 +132,11 @@ impl Watching {
         let router = Router::open(tables.clone(), config.notices.clone(), clock.clone())
             .context("the notices cannot be opened")?;
         Ok(Self {
-            dashboards: Arc::new(Dashboards::open(tables.clone(), place.clone(), clock.clone())),
+            dashboards: Arc::new(Dashboards::open(
+                tables.clone(),
+                place.clone(),
+                clock.clone(),
+            )),
             metrics,
             alarms,
             instances,

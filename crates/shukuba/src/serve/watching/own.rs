@@ -107,8 +107,14 @@ fn difference(before: &Total, now: &Total) -> Option<Sample> {
         return None;
     }
     // Values that stand for buckets are stretched until their sum is what was measured.
-    let stretch = if about > 0.0 && sum > 0.0 { sum / about } else { 1.0 };
-    let stretched = moved.into_iter().map(|(value, count)| (value * stretch, count));
+    let stretch = if about > 0.0 && sum > 0.0 {
+        sum / about
+    } else {
+        1.0
+    };
+    let stretched = moved
+        .into_iter()
+        .map(|(value, count)| (value * stretch, count));
     Some(Sample::Values(stretched.collect()))
 }
 
@@ -123,7 +129,10 @@ fn middle(index: usize) -> f64 {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts of a minute, far below 2^53")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of a minute, far below 2^53"
+)]
 fn as_float(count: u64) -> f64 {
     count as f64
 }
@@ -136,8 +145,16 @@ fn named(reading: &Reading) -> Vec<(Identity, Unit)> {
     };
     match (reading.namespace, reading.name) {
         ("AWS/SQS", name) => {
-            let unit = if name == "SentMessageSize" { Unit::Bytes } else { Unit::Count };
-            let identity = Identity::new("AWS/SQS", name, dimension("QueueName").into_iter().collect());
+            let unit = if name == "SentMessageSize" {
+                Unit::Bytes
+            } else {
+                Unit::Count
+            };
+            let identity = Identity::new(
+                "AWS/SQS",
+                name,
+                dimension("QueueName").into_iter().collect(),
+            );
             vec![(identity, unit)]
         }
         ("Shukuba", name) => {
@@ -145,7 +162,11 @@ fn named(reading: &Reading) -> Vec<(Identity, Unit)> {
                 return Vec::new();
             };
             let (route, destination) = (dimension("Route"), dimension("Destination"));
-            let of_route = Identity::new("Shukuba/Delivery", name, route.clone().into_iter().collect());
+            let of_route = Identity::new(
+                "Shukuba/Delivery",
+                name,
+                route.clone().into_iter().collect(),
+            );
             let both = route.into_iter().chain(destination).collect();
             vec![
                 (of_route, *unit),
@@ -153,13 +174,20 @@ fn named(reading: &Reading) -> Vec<(Identity, Unit)> {
             ]
         }
         ("shukuba", "calls") => {
-            let service = reading.dimensions.iter().find(|(name, _)| *name == "service");
+            let service = reading
+                .dimensions
+                .iter()
+                .find(|(name, _)| *name == "service");
             let service = service.map(|(_, value)| Dimension::new("Service", value));
-            let identity = Identity::new("Shukuba/Platform", "Calls", service.into_iter().collect());
+            let identity =
+                Identity::new("Shukuba/Platform", "Calls", service.into_iter().collect());
             vec![(identity, Unit::Count)]
         }
         ("shukuba", "faults") => {
-            vec![(Identity::new("Shukuba/Platform", "Faults", Vec::new()), Unit::Count)]
+            vec![(
+                Identity::new("Shukuba/Platform", "Faults", Vec::new()),
+                Unit::Count,
+            )]
         }
         _ => Vec::new(),
     }
@@ -183,11 +211,19 @@ pub(super) fn standing(
 mod tests {
     use super::*;
 
-    fn reading(name: &'static str, destination: &str, sum: f64, buckets: Option<Vec<u64>>) -> Reading {
+    fn reading(
+        name: &'static str,
+        destination: &str,
+        sum: f64,
+        buckets: Option<Vec<u64>>,
+    ) -> Reading {
         Reading {
             namespace: "Shukuba",
             name,
-            dimensions: vec![("Route", "s2s".to_owned()), ("Destination", destination.to_owned())],
+            dimensions: vec![
+                ("Route", "s2s".to_owned()),
+                ("Destination", destination.to_owned()),
+            ],
             sum,
             buckets,
         }
@@ -211,14 +247,20 @@ mod tests {
         ];
         let data = shown(&own.data(&now, at));
         assert_eq!(data.len(), 3);
-        assert_eq!(data["Shukuba/Delivery/Delivered{Route=s2s}"], Sample::Value(3.0));
+        assert_eq!(
+            data["Shukuba/Delivery/Delivered{Route=s2s}"],
+            Sample::Value(3.0)
+        );
         assert_eq!(
             data["Shukuba/Delivery/Delivered{Destination=a,Route=s2s}"],
             Sample::Value(2.0)
         );
         // A rest is zero, for a while.
         let rest = shown(&own.data(&now, at));
-        assert_eq!(rest["Shukuba/Delivery/Delivered{Route=s2s}"], Sample::Value(0.0));
+        assert_eq!(
+            rest["Shukuba/Delivery/Delivered{Route=s2s}"],
+            Sample::Value(0.0)
+        );
         for _ in 0..REST_MINUTES {
             own.data(&now, at);
         }

@@ -3,6 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::watch::check::board::Event as CheckEvent;
+use ::watch::check::state::Kind as CheckKind;
+use ::watch::notice::event::{Event, Kind, Severity};
+use ::watch::notice::router::Error as NoticeError;
 use base::Timestamp;
 use cloudwatch::metric::{Dimension, Identity, Unit};
 use cloudwatch::series::Datum;
@@ -11,15 +15,11 @@ use gateway::Registry;
 use sqs::Queues;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use ::watch::check::board::Event as CheckEvent;
-use ::watch::check::state::Kind as CheckKind;
-use ::watch::notice::event::{Event, Kind, Severity};
-use ::watch::notice::router::Error as NoticeError;
 
+use super::Watching;
 use super::actions::Actions;
 use super::own::{self, Own};
 use super::telling::Telling;
-use super::Watching;
 use crate::serve::live::Live;
 
 /// How often alarms and notices are looked at: the grain of ten-second periods and of group waits.
@@ -72,7 +72,10 @@ impl Watching {
             region: self.place.region.to_string(),
             url: around.url.clone(),
         });
-        tasks.spawn(self.clone().tell(telling, around.live.clone(), stop.clone()));
+        tasks.spawn(
+            self.clone()
+                .tell(telling, around.live.clone(), stop.clone()),
+        );
         tasks.spawn(self.clone().measure(around, stop.clone()));
     }
 
@@ -84,7 +87,10 @@ impl Watching {
 
     async fn keep_up(&self) {
         let metrics = self.metrics.clone();
-        beside("metrics are not kept up", move || metrics.upkeep().map(|_| ())).await;
+        beside("metrics are not kept up", move || {
+            metrics.upkeep().map(|_| ())
+        })
+        .await;
     }
 
     /// Evaluates alarms each second, and runs what they ask for.
@@ -194,8 +200,17 @@ impl Watching {
             let id = instance.id.to_string();
             names.map(|name| {
                 let dimensions = vec![Dimension::new("InstanceId", &id)];
-                let value = if name == "StatusCheckFailed_System" { 0.0 } else { failed };
-                Datum::new(Identity::new("AWS/EC2", name, dimensions), Unit::Count, at, value)
+                let value = if name == "StatusCheckFailed_System" {
+                    0.0
+                } else {
+                    failed
+                };
+                Datum::new(
+                    Identity::new("AWS/EC2", name, dimensions),
+                    Unit::Count,
+                    at,
+                    value,
+                )
             })
         });
         states.collect()
@@ -207,7 +222,10 @@ impl Watching {
             return;
         }
         let metrics = self.metrics.clone();
-        beside("the platform's own metrics are not kept", move || metrics.put(&data)).await;
+        beside("the platform's own metrics are not kept", move || {
+            metrics.put(&data)
+        })
+        .await;
     }
 
     /// The last metrics survive a power loss too.
@@ -218,7 +236,10 @@ impl Watching {
 }
 
 /// What waits in the queues.
-#[expect(clippy::cast_precision_loss, reason = "counts of messages, far below 2^53")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of messages, far below 2^53"
+)]
 fn standing(queues: &Queues, now: Timestamp, at: Timestamp) -> Vec<Datum> {
     let mut data = Vec::new();
     let mut from: Option<String> = None;
@@ -227,10 +248,20 @@ fn standing(queues: &Queues, now: Timestamp, at: Timestamp) -> Vec<Datum> {
             let Ok(counts) = queues.counts(queue) else {
                 continue;
             };
-            let age = counts.oldest.map_or(0.0, |oldest| now.since(oldest).as_secs_f64());
+            let age = counts
+                .oldest
+                .map_or(0.0, |oldest| now.since(oldest).as_secs_f64());
             for (name, unit, value) in [
-                ("ApproximateNumberOfMessagesVisible", Unit::Count, counts.visible as f64),
-                ("ApproximateNumberOfMessagesNotVisible", Unit::Count, counts.in_flight as f64),
+                (
+                    "ApproximateNumberOfMessagesVisible",
+                    Unit::Count,
+                    counts.visible as f64,
+                ),
+                (
+                    "ApproximateNumberOfMessagesNotVisible",
+                    Unit::Count,
+                    counts.in_flight as f64,
+                ),
                 (
                     "ApproximateNumberOfMessagesDelayed",
                     Unit::Count,

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use base::AccountId;
 use bytes::Bytes;
 use jiff::tz::TimeZone;
+use sqs::Queues;
 use sqs::{Outgoing, Sender};
 use store::record::Cause;
-use sqs::Queues;
 use watch::notice::render::{self, Channel, Line, Reader};
 use watch::notice::settings::Settings;
 use watch::notice::{Notice, Router};
@@ -60,7 +60,12 @@ impl Telling {
     }
 
     /// Sends a notice by every channel of its receiver; one without channels any more is told to nobody.
-    async fn send(&self, notice: &Notice, settings: &Settings, reader: &Reader) -> anyhow::Result<()> {
+    async fn send(
+        &self,
+        notice: &Notice,
+        settings: &Settings,
+        reader: &Reader,
+    ) -> anyhow::Result<()> {
         let Some(receiver) = settings.receivers.get(&notice.receiver) else {
             tracing::warn!(receiver = %notice.receiver, notice = %notice.id, "a notice has no receiver any more");
             return Ok(());

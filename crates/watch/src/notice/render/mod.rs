@@ -181,7 +181,9 @@ mod tests {
     }
 
     fn read(lines: &[Line]) -> Vec<Value> {
-        let read = lines.iter().map(|line| serde_json::from_str(&line.text).unwrap());
+        let read = lines
+            .iter()
+            .map(|line| serde_json::from_str(&line.text).unwrap());
         read.collect()
     }
 
