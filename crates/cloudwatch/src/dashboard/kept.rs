@@ -254,21 +254,28 @@ impl Dashboards {
     /// Changes the tags of one.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::TooManyTags`], [`Error::NotWritten`].
+    /// [`Error::NotFound`], [`Error::TooManyTags`], [`Error::TagForm`], [`Error::NotWritten`].
     pub async fn change_tags(
         &self,
         name: &str,
         how: impl FnOnce(&mut Tags) + Send + 'static,
     ) -> Result<(), Error> {
         check_name(name)?;
-        let name = name.to_owned();
-        self.change(move |view, changes| {
-            expect(view, &name)?;
-            let mut tags = tags(view, &name)?;
-            how(&mut tags);
-            put_tags(changes, &name, &tags)
-        })
-        .await
+        self.change(retagged(name, how)).await
+    }
+
+    /// As [`Dashboards::change_tags`], from a thread that may block.
+    ///
+    /// # Errors
+    /// As [`Dashboards::change_tags`].
+    pub fn change_tags_blocking(
+        &self,
+        name: &str,
+        how: impl FnOnce(&mut Tags) + Send + 'static,
+    ) -> Result<(), Error> {
+        check_name(name)?;
+        let changed = self.tables.change_blocking(retagged(name, how));
+        changed.map_err(Error::NotWritten)?
     }
 
     async fn change(
@@ -344,6 +351,20 @@ fn put_tags(changes: &mut Changes, name: &str, tags: &Tags) -> Result<(), Error>
         false => changes.put(TAGS, name, json(name, tags)?),
     }
     Ok(())
+}
+
+/// The change of the tags of one that must be there.
+fn retagged(
+    name: &str,
+    how: impl FnOnce(&mut Tags) + Send + 'static,
+) -> impl FnOnce(&View, &mut Changes) -> Result<(), Error> + Send + 'static {
+    let name = name.to_owned();
+    move |view, changes| {
+        expect(view, &name)?;
+        let mut tags = tags(view, &name)?;
+        how(&mut tags);
+        put_tags(changes, &name, &tags)
+    }
 }
 
 fn json(name: &str, value: &impl Serialize) -> Result<Vec<u8>, Error> {

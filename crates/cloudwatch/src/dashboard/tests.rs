@@ -290,6 +290,20 @@ async fn a_body_is_kept_as_it_was_written() {
     assert!(matches!(refused, Err(Error::NotFound { .. })));
 }
 
+#[test]
+fn tags_are_changed_from_a_thread_that_may_block() {
+    let bench = Bench::new();
+    let missing = bench.dashboards.change_tags_blocking("a", |_| ());
+    assert!(matches!(missing, Err(Error::NotFound { .. })));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    runtime.block_on(bench.put("a"));
+    let add = |tags: &mut Tags| drop(tags.insert("k".to_owned(), "v".to_owned()));
+    bench.dashboards.change_tags_blocking("a", add).unwrap();
+    assert_eq!(bench.dashboards.tags("a").unwrap().len(), 1);
+}
+
 #[tokio::test]
 async fn a_list_has_a_prefix_and_goes_on() {
     let bench = Bench::new();
