@@ -12,9 +12,8 @@ use cloudwatch::alarm::{self, Alarms};
 use cloudwatch::dashboard::{self, Dashboards};
 use cloudwatch::math::{Options, Plan, Window};
 use cloudwatch::metric::{Point, Query, Read, Source};
-use cloudwatch::ops::Place;
 use cloudwatch::ops::alarms::Tagged;
-use cloudwatch::picture::{self, AlarmState, Asked, Failed, Line};
+use cloudwatch::picture::{self, AlarmState, Failed};
 
 /// Expressions, for alarms.
 #[derive(Debug)]
@@ -50,42 +49,13 @@ impl alarm::Math for Expressions {
     }
 }
 
-/// Lines of expressions and metrics, and alarms, for pictures.
+/// Alarms, for pictures.
 #[derive(Debug)]
-pub(super) struct Lines {
-    pub(super) read: Arc<dyn Read>,
-    pub(super) alarms: Arc<Alarms>,
-    pub(super) place: Place,
-}
+pub(super) struct Shown(pub(super) Arc<Alarms>);
 
-impl picture::Data for Lines {
-    fn answer(&self, asked: &Asked<'_>) -> Result<Vec<Line>, Failed> {
-        let failed = |error: String| Failed::Expression(error);
-        let plan = Plan::new(asked.queries).map_err(|error| failed(error.to_string()))?;
-        let window = Window {
-            from: asked.from,
-            to: asked.to,
-            now: self.alarms.now(),
-        };
-        let options = Options {
-            region: self.place.region.to_string(),
-            account: self.place.account.to_string(),
-            utc_offset_secs: 0,
-        };
-        let results = plan.run(&*self.read, &window, &options);
-        let results = results.map_err(|error| failed(error.to_string()))?;
-        let line = |answer: cloudwatch::math::Answer| Line {
-            unit: answer.stat.as_ref().and_then(|stat| stat.unit),
-            id: answer.id,
-            label: answer.label,
-            period_secs: answer.period_secs,
-            points: answer.points,
-        };
-        Ok(results.answers.into_iter().map(line).collect())
-    }
-
-    fn alarms(&self, arns: &[String]) -> Result<Vec<picture::Alarm>, Failed> {
-        let book = self.alarms.book();
+impl picture::Alarms for Shown {
+    fn find(&self, arns: &[String]) -> Result<Vec<picture::Alarm>, Failed> {
+        let book = self.0.book();
         let name = |arn: &String| arn.split_once(":alarm:").map(|(_, name)| name.to_owned());
         let found = arns.iter().filter_map(name).filter_map(|name| {
             let entry = book.alarm(&name)?;

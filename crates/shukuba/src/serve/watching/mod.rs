@@ -113,9 +113,9 @@ impl Watching {
         let alarms = Alarms::open(tables.clone(), place.clone(), clock.clone(), Arc::new(data))
             .context("the alarms cannot be opened")?;
         let alarms = Arc::new(alarms.telling(actions::ROUTES));
-        let lines = joints::Lines {
+        let lines = picture::Computed {
             read,
-            alarms: alarms.clone(),
+            alarms: Arc::new(joints::Shown(alarms.clone())),
             place: place.clone(),
         };
         let instances = Instances::open_with(
