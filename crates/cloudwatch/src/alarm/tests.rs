@@ -493,6 +493,30 @@ fn a_suppressor_holds_actions_back_over_a_restart() {
     assert_eq!(own(&world).len(), 1);
 }
 
+#[test]
+fn what_a_suppressor_kept_back_runs_once_when_it_is_taken_away() {
+    for (rule, expected) in [
+        ("ALARM(m)", "ops: c OK -> ALARM"),
+        ("NOT ALARM(m)", "ok: c ALARM -> OK"),
+    ] {
+        let world = world();
+        world.put(metric_alarm("m", 1, 1));
+        world.put(composite("s", "FALSE"));
+        world.put(composite("c", "ALARM(m)"));
+        world.put(suppressed("c", "ALARM(m)", "s", 60, 60));
+        world
+            .alarms
+            .set_state("m", State::Alarm, String::new(), None)
+            .unwrap();
+        world.drain();
+        world.put(composite("c", rule));
+        assert_eq!(world.drain(), [expected], "{rule}");
+        world.pass(61);
+        let later = world.drain();
+        assert!(!later.contains(&expected.to_owned()), "{later:?}");
+    }
+}
+
 fn mute_rule(expression: &str, targets: &[&str]) -> mute::Settings {
     mute::Settings {
         name: "night".to_owned(),

@@ -131,12 +131,12 @@ impl Read for Memory {
 }
 
 fn summary(values: &[f64]) -> Summary {
-    Summary {
-        count: values.iter().map(|_| 1.0).sum(),
-        sum: values.iter().sum(),
-        min: values.iter().copied().fold(f64::INFINITY, f64::min),
-        max: values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
-    }
+    Summary::of_set(
+        values.iter().map(|_| 1.0).sum(),
+        values.iter().sum(),
+        values.iter().copied().fold(f64::INFINITY, f64::min),
+        values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+    )
 }
 
 fn statistic(of: Statistic, values: &[f64]) -> Option<f64> {

@@ -243,10 +243,19 @@ impl Watched {
     pub fn source(&self) -> Option<super::data::Watched> {
         match self {
             Self::One { stat, .. } => Some(super::data::Watched::Metric(stat.stat()?)),
-            Self::Many(queries) => {
-                let queries: Option<Vec<_>> = queries.iter().map(QueryText::query).collect();
-                Some(super::data::Watched::Math(queries?))
-            }
+            // A metric alone is one, however it was given.
+            Self::Many(queries) => match queries.as_slice() {
+                // A metric alone is one, however it was given.
+                [
+                    QueryText {
+                        stat: Some(stat), ..
+                    },
+                ] => Some(super::data::Watched::Metric(stat.stat()?)),
+                several => {
+                    let several: Option<Vec<_>> = several.iter().map(QueryText::query).collect();
+                    Some(super::data::Watched::Math(several?))
+                }
+            },
         }
     }
 }

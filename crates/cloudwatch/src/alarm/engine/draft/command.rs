@@ -85,7 +85,9 @@ impl Draft<'_> {
             false => Now::Keep,
         };
         self.have(alarm, Edit::Updated, Cause::Updated);
-        if now == Now::Run {
+        // Where the put changed the state too, the actions of that change have run, and stand for those kept back.
+        let is_as_before = self.book.alarm(&name).map(|entry| entry.state()) == Some(known.state());
+        if now == Now::Run && is_as_before {
             self.act(&name, &[]);
         }
         Ok(())
