@@ -5,8 +5,6 @@
 
 use api::{Ctx, Fault};
 use bytes::Bytes;
-use cloudwatch::metric::{Dimension, Identity, Unit};
-use cloudwatch::series::{Datum, Resolution};
 use ec2::engine::join::Doubt;
 use ec2::engine::{Facts, InstanceId, Task};
 use ec2::instances::{AgentAnswer, AgentOrder};
@@ -15,16 +13,16 @@ use watch::agent::protocol::{
     SyncAnswer, SyncRequest, VERSION, What,
 };
 use watch::check::board::{self, Host};
-use watch::datum;
 
 use super::Desk;
+use crate::serve::watching::measured;
 use crate::answers::{Answer, failed, read, refuse, write};
 
 /// A host joins.
 pub(super) async fn join(desk: &Desk, ctx: &Ctx, input: Bytes) -> Answer {
     let input: JoinRequest = read(&input)?;
     check_version(input.version)?;
-    let request = ec2::JoinRequest {
+    let request = ec2::instances::JoinRequest {
         secret: input.id,
         run: input.run,
         facts: facts(&input.facts),
@@ -54,7 +52,7 @@ pub(super) async fn sync(desk: &Desk, ctx: &Ctx, input: Bytes) -> Answer {
     }
     let id = instance(&input.instance)?;
     let done = input.done.iter().filter_map(|done| done.id.parse().ok());
-    let request = ec2::SyncRequest {
+    let request = ec2::instances::SyncRequest {
         run: input.run.clone(),
         facts: input.facts.as_ref().map(facts),
         done: done.collect(),
@@ -67,7 +65,7 @@ pub(super) async fn sync(desk: &Desk, ctx: &Ctx, input: Bytes) -> Answer {
     let reported = desk.watching.board.report(&id.to_string(), input.results);
     let reported = reported.await.map_err(board_fault)?;
     desk.watching
-        .put(reported.metrics.iter().filter_map(data).collect())
+        .put_measured(&reported.metrics)
         .await;
     write(&SyncAnswer {
         every_secs: u32::try_from(answer.every_secs).ok(),
@@ -87,8 +85,7 @@ pub(super) async fn put(desk: &Desk, ctx: &Ctx, input: Bytes) -> Answer {
     if desk.watching.batches.is_known(key, &input.id) {
         return write(&serde_json::json!({}));
     }
-    let data: Vec<Datum> = input.data.iter().filter_map(data).collect();
-    let put = desk.watching.put_good(data);
+    let put = desk.watching.put_good(measured::data(&input.data));
     put.map_err(|error| failed("the metrics were not kept", &error))?;
     desk.watching.batches.note(key, &input.id);
     write(&serde_json::json!({}))
@@ -189,22 +186,6 @@ fn facts(said: &watch::agent::protocol::Facts) -> Facts {
         memory_bytes: said.memory,
         agent: said.version.clone(),
     }
-}
-
-/// A value of an agent's as the store takes it; nothing for what is no number.
-fn data(datum: &datum::Datum) -> Option<Datum> {
-    let unit: Unit = datum.unit.as_str().parse().ok()?;
-    let dimensions = datum.dimensions.iter();
-    let dimensions = dimensions.map(|(name, value)| Dimension::new(name, value));
-    let identity = Identity::new(&datum.namespace, &datum.name, dimensions.collect());
-    let resolution = match datum.resolution_secs {
-        1 => Resolution::Second,
-        _ => Resolution::Minute,
-    };
-    datum.value.is_finite().then(|| Datum {
-        resolution,
-        ..Datum::new(identity, unit, datum.at, datum.value)
-    })
 }
 
 fn instance(text: &str) -> Result<InstanceId, Fault> {

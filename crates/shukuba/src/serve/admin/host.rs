@@ -5,7 +5,7 @@ use std::time::Duration;
 use base::setting::Span;
 use bytes::Bytes;
 use ec2::engine::Instance;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Desk;

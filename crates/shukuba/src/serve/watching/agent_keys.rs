@@ -66,9 +66,12 @@ impl Credentials for AgentKeys {
         let key_id = access_key_id.to_owned();
         self.blocking(move |iam| {
             let state = iam.newest();
+            let has_it = |user: &&Arc<engine::User>| user.keys.iter().any(|key| key.id == key_id);
             let owner = state
                 .users()
-                .find(|user| user.path == PATH && user.keys.iter().any(|key| key.id == key_id));
+                .iter()
+                .filter(|user| user.path == PATH)
+                .find(has_it);
             match owner {
                 Some(user) => remove(iam, &user.name),
                 None => Ok(()),
@@ -124,8 +127,10 @@ fn remove(iam: &Iam, name: &str) -> Result<(), iam::Error> {
         return Ok(());
     };
     if found.path != PATH {
-        let refused = engine::Error::UserNotFound {
-            name: name.to_owned(),
+        // Somebody else's user: it is as if ours was not there.
+        let refused = engine::Error::NotFound {
+            kind: Kind::User,
+            name: format!("{PATH}{name}"),
         };
         return Err(refused.into());
     }

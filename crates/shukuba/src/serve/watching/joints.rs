@@ -67,20 +67,18 @@ impl picture::Alarms for Shown {
 
 /// An alarm as pictures show it.
 fn shown(entry: &Entry) -> picture::Alarm {
-    let alarm = &entry.alarm;
-    let state = match alarm.condition.state {
+    let state = match entry.state() {
         alarm::State::Alarm => AlarmState::Alarm,
         alarm::State::Ok => AlarmState::Ok,
         alarm::State::InsufficientData => AlarmState::InsufficientData,
     };
-    let (queries, threshold) = match alarm.settings.metric() {
-        Some(metric) => (queries(&metric.watched), Some(metric.threshold)),
-        None => (Vec::new(), None),
-    };
+    let metric = entry.alarm.settings.metric();
+    let threshold = metric.map(|metric| metric.threshold);
+    let queries = entry.source.as_deref().map(queries).unwrap_or_default();
     picture::Alarm {
         name: entry.name().to_owned(),
         state,
-        since: alarm.condition.since,
+        since: entry.since(),
         queries,
         threshold,
     }

@@ -7,6 +7,7 @@
 //! - [`telling`]: notices on their way into queues
 //! - [`definitions`]: the checks that agents are given by role
 //! - [`batches`]: which metrics of agents came already
+//! - [`measured`]: what agents and checks measured
 //! - [`tasks`]: what runs beside the calls
 
 mod actions;
@@ -14,6 +15,7 @@ mod agent_keys;
 mod batches;
 mod definitions;
 mod joints;
+pub(super) mod measured;
 mod own;
 pub(super) mod tasks;
 mod telling;

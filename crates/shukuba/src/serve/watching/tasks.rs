@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 
 use super::Watching;
 use super::actions::Actions;
+use super::measured;
 use super::own::{self, Own};
 use super::telling::Telling;
 use crate::serve::live::Live;
@@ -120,7 +121,7 @@ impl Watching {
             tracing::error!(%error, "hosts are not looked after");
         }
         match self.board.tick(self.clock.now()).await {
-            Ok(reported) => self.put(reported.metrics).await,
+            Ok(reported) => self.put_measured(&reported.metrics).await,
             Err(error) => tracing::error!(%error, "missing results are not looked for"),
         }
     }
@@ -214,6 +215,11 @@ impl Watching {
             })
         });
         states.collect()
+    }
+
+    /// Puts what checks say of themselves.
+    pub(in crate::serve) async fn put_measured(&self, measured: &[::watch::Datum]) {
+        self.put(measured::data(measured)).await;
     }
 
     /// Puts data of this process.
