@@ -62,8 +62,9 @@ pub(super) async fn sync(desk: &Desk, ctx: &Ctx, input: Bytes) -> Answer {
     let answer = answer.map_err(fault)?;
     let host = host_of(desk, &id, &input);
     let wants_checks = take_checks(desk, &id, host, &input).await?;
-    let reported = desk.watching.board.report(&id.to_string(), input.results);
-    let reported = reported.await.map_err(board_fault)?;
+    let name = id.to_string();
+    let reported = desk.watching.board.report(&name, input.results).await;
+    let reported = reported.map_err(board_fault)?;
     desk.watching
         .put_measured(&reported.metrics)
         .await;

@@ -139,7 +139,7 @@ fn shown(listed: &Listed) -> Value {
         "long": listed.known.long,
         "took_ms": listed.known.took_ms,
         "acknowledged": state.acknowledged.as_ref().map(|ack| ack.by.clone()),
-        "is_flapping": state.flap.is_flapping(),
+        "is_flapping": state.flap.is_on,
     })
 }
 
