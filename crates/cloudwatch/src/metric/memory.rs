@@ -9,7 +9,7 @@ use base::Timestamp;
 use parking_lot::Mutex;
 
 use super::{
-    Dimension, Found, Identity, Listing, Point, Read, Statistic, Summaries, Summary, Unit,
+    Detail, Dimension, Found, Identity, Listing, Point, Read, Statistic, Summaries, Summary, Unit,
     Unreadable, Wanted,
 };
 
@@ -131,12 +131,9 @@ impl Read for Memory {
 }
 
 fn summary(values: &[f64]) -> Summary {
-    Summary::of_set(
-        values.iter().map(|_| 1.0).sum(),
-        values.iter().sum(),
-        values.iter().copied().fold(f64::INFINITY, f64::min),
-        values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
-    )
+    let pairs: Vec<_> = values.iter().map(|value| (*value, 1.0)).collect();
+    let summary = Summary::of_values(&pairs, Detail::ANSWER);
+    summary.unwrap_or_else(|| Summary::of_set(0.0, 0.0, f64::INFINITY, f64::NEG_INFINITY))
 }
 
 fn statistic(of: Statistic, values: &[f64]) -> Option<f64> {

@@ -21,7 +21,7 @@
 //!            for sketches: each level (1 byte), zeros (double), number of intervals, signed first number, distance to
 //!            each next one, column of counts
 //! ```
-//! For example a minute of each hour's first half with 7: `20 1d 00`, …
+//! For example `24 1d 00 02 0e 00`: an hour whose first thirty minutes have the value 7 each.
 
 use super::bits::{Damaged, Packer, Reader, Unpacker, put_double, put_number, put_signed};
 use super::column;

@@ -118,7 +118,7 @@ fn what_cannot_be_kept_is_refused_and_changes_nothing() {
         datum.at = now.minus(Duration::from_secs(minute * 60));
         bench.store.put(&[datum]).unwrap();
     }
-    let much = bench.store.put(&[good.clone()]).unwrap_err();
+    let much = bench.store.put(std::slice::from_ref(&good)).unwrap_err();
     assert!(matches!(much, PutError::TooMuchOpen { points: 3 }));
     // What is too much is sealed early.
     bench.store.upkeep().unwrap();
