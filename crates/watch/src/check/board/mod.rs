@@ -18,6 +18,7 @@
 //! INVARIANT: an event is in the outbox until [`Board::done`]; its id is the same however often it is told. Nothing is thrown out of
 //! it: whoever opens a board drains it.
 
+mod notice;
 mod session;
 
 use std::collections::BTreeMap;

@@ -8,7 +8,9 @@ use std::path::PathBuf;
 use serde::de::value::MapAccessDeserializer;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{Flapping, Names, Pattern, Problems, Ranges, Size, Span};
+use base::setting::Problems;
+
+use super::{Flapping, Names, Pattern, Ranges, Size, Span, check_command};
 use crate::check::Status;
 use crate::check::range::Range;
 use crate::check::state::Rules;
@@ -393,7 +395,7 @@ impl Check {
             ("mackerel", &self.mackerel),
             ("munin", &self.munin),
         ] {
-            problems.command(&at(name), line.as_deref(), self.shell);
+            check_command(problems, &at(name), line.as_deref(), self.shell);
         }
         let has_command = self.plugin.is_some() || self.mackerel.is_some() || self.munin.is_some();
         for (name, is_given) in [
@@ -426,11 +428,26 @@ impl Check {
     fn check_times(&self, key: &str, problems: &mut Problems) {
         let at = |name: &str| format!("{key}.{name}");
         let (second, week) = (Span::secs(1), Span::secs(7 * 86_400));
-        problems.span(&at("every"), self.every, second, week);
-        problems.span(&at("retry_every"), self.retry_every, second, self.every());
+        problems.span(&at("every"), self.every, second.get(), week.get());
+        problems.span(
+            &at("retry_every"),
+            self.retry_every,
+            second.get(),
+            self.every().get(),
+        );
         let tenth = Span(std::time::Duration::from_millis(100));
-        problems.span(&at("timeout"), self.timeout, tenth, Span::secs(600));
-        problems.span(&at("expect"), self.expect, second, Span::secs(400 * 86_400));
+        problems.span(
+            &at("timeout"),
+            self.timeout,
+            tenth.get(),
+            Span::secs(600).get(),
+        );
+        problems.span(
+            &at("expect"),
+            self.expect,
+            second.get(),
+            Span::secs(400 * 86_400).get(),
+        );
         problems.count(&at("attempts"), self.attempts, 1, 100);
         let Flapping { low, high, .. } = self.flapping;
         if !(0.0 <= low && low < high && high <= 100.0) {

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use base::setting::Problems;
 use serde::{Deserialize, Serialize};
 
 use super::check::is_address;
-use super::{Names, Often, Problems, Process, Share, Size, Span};
+use super::{Names, Often, Process, Share, Size, Span, check_command};
 
 /// A cycle where it is not said. Chosen: a dead process is back within 5 seconds.
 const EVERY: Span = Span::secs(5);
@@ -131,15 +132,25 @@ impl Keep {
             ("stop", &self.stop),
             ("restart", &self.restart),
         ] {
-            problems.command(&at(name), line.as_deref(), self.shell);
+            check_command(problems, &at(name), line.as_deref(), self.shell);
         }
-        problems.span(&at("every"), self.every, Span::secs(1), Span::secs(3600));
-        problems.span(&at("timeout"), self.timeout, Span::secs(1), Span::secs(600));
+        problems.span(
+            &at("every"),
+            self.every,
+            Span::secs(1).get(),
+            Span::secs(3600).get(),
+        );
+        problems.span(
+            &at("timeout"),
+            self.timeout,
+            Span::secs(1).get(),
+            Span::secs(600).get(),
+        );
         problems.span(
             &at("again_after"),
             self.again_after,
-            Span::secs(1),
-            Span::secs(3600),
+            Span::secs(1).get(),
+            Span::secs(3600).get(),
         );
         problems.count(&at("for_cycles"), self.for_cycles, 1, 1000);
         if let Some(port) = self.port.as_ref().filter(|port| !is_address(port)) {

@@ -34,15 +34,17 @@ mod value;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use base::setting::Problems;
 use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
 
 pub use alert::{Flapping, Ranges};
+pub use base::setting::{Invalid, NotValue, Size, Span};
 pub use check::{Check, File, Http, Kind, Level, Log, Process, Tcp};
 pub use keep::Keep;
 pub use load::{Form, Wrong};
 pub use names::Names;
-pub use value::{NotPattern, NotValue, Often, Pattern, Share, Size, Span, words};
+pub use value::{NotPattern, Often, Pattern, Share, words};
 
 /// Checks, and processes that are kept, in one file. Chosen: a host has dozens.
 pub const ENTRIES_MAX: usize = 2_000;
@@ -61,44 +63,10 @@ pub struct Settings {
     pub keep: BTreeMap<String, Keep>,
 }
 
-/// A setting that cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{key}: {detail}")]
-pub struct Invalid {
-    /// The key as written in the file, such as `checks.load.every`.
-    pub key: String,
-    /// What is wrong and what would be right.
-    pub detail: String,
-}
-
-/// What is wrong, gathered.
-#[derive(Debug, Default)]
-struct Problems(Vec<Invalid>);
-
-impl Problems {
-    fn push(&mut self, key: &str, detail: impl std::fmt::Display) {
-        self.0.push(Invalid {
-            key: key.to_owned(),
-            detail: detail.to_string(),
-        });
-    }
-
-    fn span(&mut self, key: &str, value: Option<Span>, min: Span, max: Span) {
-        if let Some(value) = value.filter(|span| *span < min || *span > max) {
-            self.push(key, format!("{value} is out of range: {min} to {max}"));
-        }
-    }
-
-    fn count(&mut self, key: &str, value: Option<u32>, min: u32, max: u32) {
-        if let Some(value) = value.filter(|value| !(min..=max).contains(value)) {
-            self.push(key, format!("{value} is out of range: {min} to {max}"));
-        }
-    }
-
-    fn command(&mut self, key: &str, line: Option<&str>, is_shell: bool) {
-        if let Some(Err(wrong)) = line.filter(|_| !is_shell).map(words) {
-            self.push(key, wrong);
-        }
+/// A command line must be words, where it is not a shell's.
+fn check_command(problems: &mut Problems, key: &str, line: Option<&str>, is_shell: bool) {
+    if let Some(Err(wrong)) = line.filter(|_| !is_shell).map(words) {
+        problems.push(key, wrong);
     }
 }
 

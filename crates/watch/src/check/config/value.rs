@@ -1,100 +1,12 @@
-//! Values of the file with their unit: spans, sizes, shares, restarts, commands.
+//! Values of the file with their unit, beside those of all settings: shares, restarts, patterns, commands.
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
 
-use base::ByteCount;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-/// A text that is not the value it should be.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not {right}")]
-pub struct NotValue {
-    text: String,
-    right: &'static str,
-}
+use base::setting::NotValue;
 
 fn refuse(text: &str, right: &'static str) -> NotValue {
-    NotValue {
-        text: text.to_owned(),
-        right,
-    }
-}
-
-/// A span of time: a whole number and `ms`, `s`, `m`, `h` or `d`, such as `250ms`, `30s`, `24h`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Span(pub Duration);
-
-const SPAN: &str = "a span of time such as `250ms`, `30s`, `5m`, `24h` or `7d`";
-const SPAN_UNITS: [(&str, u64); 5] = [
-    ("d", 86_400_000),
-    ("h", 3_600_000),
-    ("m", 60_000),
-    ("s", 1_000),
-    ("ms", 1),
-];
-
-impl Span {
-    /// A span of seconds.
-    #[must_use]
-    pub const fn secs(secs: u64) -> Self {
-        Self(Duration::from_secs(secs))
-    }
-
-    /// The span.
-    #[must_use]
-    pub const fn get(self) -> Duration {
-        self.0
-    }
-}
-
-impl FromStr for Span {
-    type Err = NotValue;
-
-    fn from_str(text: &str) -> Result<Self, NotValue> {
-        let refused = || refuse(text, SPAN);
-        let trimmed = text.trim();
-        let end = trimmed.find(|c: char| !c.is_ascii_digit());
-        let (digits, unit) = trimmed.split_at(end.ok_or_else(refused)?);
-        let count: u64 = digits.parse().map_err(|_| refused())?;
-        let mut units = SPAN_UNITS.iter();
-        let unit = units.find(|(name, _)| *name == unit.trim());
-        let millis = unit.and_then(|(_, factor)| count.checked_mul(*factor));
-        millis
-            .map(|millis| Self(Duration::from_millis(millis)))
-            .ok_or_else(refused)
-    }
-}
-
-impl fmt::Display for Span {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let millis = u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX);
-        let mut units = SPAN_UNITS.iter();
-        match units.find(|(_, factor)| millis > 0 && millis.is_multiple_of(*factor)) {
-            Some((unit, factor)) => write!(f, "{}{unit}", millis / factor),
-            None => write!(f, "{millis}ms"),
-        }
-    }
-}
-
-/// A number of bytes, such as `200MiB`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Size(pub ByteCount);
-
-impl FromStr for Size {
-    type Err = NotValue;
-
-    fn from_str(text: &str) -> Result<Self, NotValue> {
-        let right = "a number of bytes such as `16KiB` or `200MiB`";
-        text.parse().map(Self).map_err(|_| refuse(text, right))
-    }
-}
-
-impl fmt::Display for Size {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
+    NotValue::new(text, right)
 }
 
 /// A share of one core, such as `80%`: over 0, to 10000 % for a hundred cores.
@@ -237,23 +149,7 @@ pub fn words(line: &str) -> Result<Vec<String>, NotValue> {
 
 const COMMAND: &str = "a command line: words, with `'…'` around what has spaces";
 
-macro_rules! as_text {
-    ($($name:ty),*) => {$(
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = String::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
-            }
-        }
-    )*};
-}
-
-as_text!(Span, Size, Share, Often, Pattern);
+base::setting_as_text!(Share, Often, Pattern);
 
 #[cfg(test)]
 mod tests {
@@ -261,14 +157,8 @@ mod tests {
 
     #[test]
     fn values_go_there_and_back() {
-        for text in ["250ms", "30s", "5m", "7d", "0ms"] {
-            assert_eq!(text.parse::<Span>().unwrap().to_string(), text);
-        }
         assert_eq!("5 in 10".parse::<Often>().unwrap().to_string(), "5 in 10");
         assert_eq!("80%".parse::<Share>().unwrap().to_string(), "80%");
-        for text in ["5", "5 years", "-1s", "99999999999999999999d"] {
-            assert!(text.parse::<Span>().is_err(), "{text}");
-        }
         for text in ["5", "11 in 10", "0 in 10", "5in10"] {
             assert!(text.parse::<Often>().is_err(), "{text}");
         }
