@@ -62,6 +62,23 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// Of which instance it is.
+    #[must_use]
+    pub const fn instance(&self) -> &InstanceId {
+        match self {
+            Self::Joined { id, .. }
+            | Self::Unreachable { id }
+            | Self::Back { id }
+            | Self::Stopped { id, .. }
+            | Self::Terminated { id }
+            | Self::Forgotten { id }
+            | Self::Copied { id }
+            | Self::Changed { id } => id,
+        }
+    }
+}
+
 /// A command.
 pub trait Command {
     /// What comes of it.

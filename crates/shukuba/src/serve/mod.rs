@@ -55,7 +55,6 @@ use live::Live;
 use notify::ServiceManager;
 use store::Use;
 pub(crate) use trail::DIR as TRAIL_DIR;
-pub(crate) use watching::DIR as WATCH_DIR;
 
 /// Arguments that stand over the settings.
 #[derive(Clone, Copy, Debug, clap::Args)]

@@ -15,8 +15,8 @@ use watch::agent::protocol::{
 use watch::check::board::{self, Host};
 
 use super::Desk;
-use crate::serve::watching::measured;
 use crate::answers::{Answer, failed, read, refuse, write};
+use crate::serve::watching::measured;
 
 /// A host joins.
 pub(super) async fn join(desk: &Desk, ctx: &Ctx, input: Bytes) -> Answer {
@@ -65,9 +65,7 @@ pub(super) async fn sync(desk: &Desk, ctx: &Ctx, input: Bytes) -> Answer {
     let name = id.to_string();
     let reported = desk.watching.board.report(&name, input.results).await;
     let reported = reported.map_err(board_fault)?;
-    desk.watching
-        .put_measured(&reported.metrics)
-        .await;
+    desk.watching.put_measured(&reported.metrics).await;
     write(&SyncAnswer {
         every_secs: u32::try_from(answer.every_secs).ok(),
         definitions: definitions(desk, &answer, &input.definitions),

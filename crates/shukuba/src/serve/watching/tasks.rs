@@ -3,16 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::watch::check::board::Event as CheckEvent;
-use ::watch::check::state::Kind as CheckKind;
-use ::watch::notice::event::{Event, Kind, Severity};
 use ::watch::notice::router::Error as NoticeError;
 use base::Timestamp;
 use cloudwatch::metric::{Dimension, Identity, Unit};
 use cloudwatch::series::Datum;
+use ec2::InstanceId;
 use ec2::engine::State;
 use gateway::Registry;
 use sqs::Queues;
+use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -66,6 +65,7 @@ impl Watching {
             let watching = watching.clone();
             async move { watching.look_after_hosts().await }
         }));
+        tasks.spawn(self.clone().follow_hosts(stop.clone()));
         let telling = Arc::new(Telling {
             router: self.router.clone(),
             queues: around.queues.clone(),
@@ -126,6 +126,55 @@ impl Watching {
         }
     }
 
+    /// Tells the board of checks which hosts are silent, back, or gone for good.
+    async fn follow_hosts(self, mut stop: watch::Receiver<bool>) {
+        let mut events = self.instances.events();
+        if let Err(error) = self.board.resume(self.clock.now()).await {
+            tracing::error!(%error, "the board of checks is not there");
+        }
+        for instance in self.instances.all() {
+            self.follow(&instance.id).await;
+        }
+        loop {
+            let event = tokio::select! {
+                event = events.recv() => event,
+                _ = stop.wait_for(|is_stopping| *is_stopping) => return,
+            };
+            match event {
+                Ok(event) => self.follow(event.instance()).await,
+                // Too many at once: all are looked at.
+                Err(RecvError::Lagged(_)) => {
+                    for instance in self.instances.all() {
+                        self.follow(&instance.id).await;
+                    }
+                }
+                Err(RecvError::Closed) => return,
+            }
+        }
+    }
+
+    /// Tells the board how a host is now.
+    async fn follow(&self, id: &InstanceId) {
+        let (name, now) = (id.to_string(), self.clock.now());
+        if !matches!(self.board.host(&name), Ok(Some(_))) {
+            return;
+        }
+        let done = match self.instances.get(id) {
+            Some(it) if it.state == State::Running => match it.silent_since {
+                Some(since) => {
+                    let text = format!("nothing is heard of the host since {since}");
+                    self.board.on_host_gone(&name, &text, now).await
+                }
+                None => self.board.on_host_back(&name, now).await,
+            },
+            Some(it) if it.state == State::Pending => return,
+            _ => self.board.on_host_left(&name, now).await,
+        };
+        if let Err(error) = done {
+            tracing::error!(instance = %id, %error, "the board of checks is not told of a host");
+        }
+    }
+
     /// Hands the events of checks to the router, each once.
     pub(in crate::serve) async fn tell_checks(&self) -> anyhow::Result<()> {
         loop {
@@ -134,7 +183,11 @@ impl Watching {
                 return Ok(());
             }
             for event in events {
-                match self.router.take(&told(&event)).await {
+                let taken = match event.notice() {
+                    Some(notice) => self.router.take(&notice).await,
+                    None => Ok(()),
+                };
+                match taken {
                     Ok(()) => {}
                     Err(NoticeError::Refused(refused)) => {
                         tracing::error!(check = %event.check, host = %event.host, %refused, "a check is not told");
@@ -285,40 +338,6 @@ fn standing(queues: &Queues, now: Timestamp, at: Timestamp) -> Vec<Datum> {
         }
     }
     data
-}
-
-/// What people are told of a check.
-fn told(event: &CheckEvent) -> Event {
-    let kind = match event.kind {
-        CheckKind::Recovery | CheckKind::FlappingStop => Kind::Recovery,
-        _ => Kind::Problem,
-    };
-    let severity = match event.status {
-        ::watch::check::Status::Warning => Severity::Warning,
-        ::watch::check::Status::Critical => Severity::Critical,
-        ::watch::check::Status::Unknown | ::watch::check::Status::Ok => Severity::Info,
-    };
-    let mut labels = event.labels.clone();
-    for (name, value) in [
-        ("check", event.check.as_str()),
-        ("host", event.host.as_str()),
-        ("Name", event.host_name.as_str()),
-        ("severity", severity.as_str()),
-    ] {
-        labels.insert(name.to_owned(), value.to_owned());
-    }
-    Event {
-        id: event.id.clone(),
-        source: format!("check:{}/{}", event.host, event.check),
-        kind,
-        at: event.at,
-        severity,
-        title: format!("{} {}: {}", event.host_name, event.check, event.status),
-        detail: event.text.clone(),
-        labels,
-        to: event.notify.clone(),
-        sns: None,
-    }
 }
 
 /// Does `work` where a thread may block; an error goes to the log as `what`.
