@@ -20,6 +20,7 @@ use store::disk::RealDisk;
 use crate::check::{self, Place};
 use crate::serve::TRAIL_DIR as TRAIL;
 use crate::serve::buckets::{self, Buckets};
+use crate::serve::watching::{self, Watching};
 use crate::{account, app, data};
 
 /// Small files that belong to the data.
@@ -65,24 +66,30 @@ pub(crate) fn backup(
     to: &Path,
     journal: &store::Journal,
     buckets: &Buckets,
+    watching: &Watching,
     with_master_key: bool,
 ) -> anyhow::Result<Report> {
     copy(from, to, with_master_key, |target| {
         Ok(Parts {
             journal: journal.backup(target).context("cannot copy the journal")?,
             objects: Some(Box::new(|to| buckets.backup(to))),
+            watch: Some(Box::new(|to| watching.backup(to))),
         })
     })
 }
 
 /// Copies objects into a folder.
 type CopyObjects<'a> = Box<dyn FnOnce(&Path) -> anyhow::Result<Counts> + 'a>;
+/// Copies the watch into a folder.
+type CopyWatch<'a> = Box<dyn FnOnce(&Path) -> anyhow::Result<()> + 'a>;
 
 /// What is copied in a way of its own.
 struct Parts<'a> {
     journal: Copied,
     /// Copies the objects; where they lie at rest, their files are copied.
     objects: Option<CopyObjects<'a>>,
+    /// Copies the watch, likewise.
+    watch: Option<CopyWatch<'a>>,
 }
 
 impl From<Copied> for Parts<'_> {
@@ -90,6 +97,7 @@ impl From<Copied> for Parts<'_> {
         Self {
             journal,
             objects: None,
+            watch: None,
         }
     }
 }
@@ -169,6 +177,7 @@ fn copy_all<'a>(
     let Parts {
         journal: copied,
         objects,
+        watch,
     } = copy_parts(&target)?;
     // Every byte of the copy is read: what nobody looked at for months shows here, not when the copy is needed.
     let found = store::check::check(&target).context("cannot read the copy of the journal")?;
@@ -196,6 +205,7 @@ fn copy_all<'a>(
     }
     let copied = copy_objects(from, to, objects)?;
     (report.object_files, report.object_bytes) = (copied.files, copied.bytes);
+    copy_watch(from, to, watch)?;
     copy_small(from, to, with_master_key, &mut report)?;
     sync_dir(to)?;
     Ok(report)
@@ -204,7 +214,7 @@ fn copy_all<'a>(
 /// Removes what [`copy_all`] makes, and nothing else.
 fn remove_copy(to: &Path, is_new: bool) -> std::io::Result<()> {
     let there = |name: &&str| to.join(name).exists();
-    for name in ["journal", "results", TRAIL, buckets::DIR]
+    for name in ["journal", "results", TRAIL, buckets::DIR, watching::DIR]
         .iter()
         .filter(|name| there(name))
     {
@@ -306,6 +316,21 @@ fn copy_objects(from: &Path, to: &Path, open: Option<CopyObjects<'_>>) -> anyhow
         None => Walk::Whole,
     };
     Ok(copied)
+}
+
+/// Copies the watch, which who has it open does itself.
+fn copy_watch(from: &Path, to: &Path, open: Option<CopyWatch<'_>>) -> anyhow::Result<()> {
+    let (from, to) = (from.join(watching::DIR), to.join(watching::DIR));
+    match open {
+        Some(copy) => copy(&to),
+        None if from.is_dir() => copy_tree(&from, &to, &mut Counts::default()).map(|_| ()),
+        None => Ok(()),
+    }
+}
+
+/// Copies the files of a folder that may go away meanwhile.
+pub(crate) fn copy_files(from: &Path, to: &Path) -> anyhow::Result<()> {
+    copy_tree(from, to, &mut Counts::default()).map(|_| ())
 }
 
 /// What a walk over the results found.

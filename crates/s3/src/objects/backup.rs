@@ -2,16 +2,12 @@
 
 use std::path::Path;
 
-use store::Tables;
-use store::tables::Entry;
+use store::tables;
 
 use super::Objects;
 use crate::error::Error;
 use crate::files::Copied;
 use crate::rows::{self, TRASH};
-
-/// Rows that go into the copy in one change. Chosen.
-const BATCH: usize = 1000;
 
 impl Objects {
     /// Copies all buckets as they are at one moment into `to`, durably; [`Objects::open`] opens it. Files of what is deleted meanwhile
@@ -23,26 +19,12 @@ impl Objects {
         let held = self.files.hold();
         let view = self.tables.view();
         let copied = held.copy(&view, &to.join("files"))?;
-        let target = Tables::open(&to.join("tables"), rows::ALL)?;
-        for table in rows::ALL.iter().filter(|table| **table != TRASH) {
-            let mut batch = Vec::with_capacity(BATCH);
-            for row in view.prefix(table, b"") {
-                batch.push(row?);
-                if batch.len() == BATCH {
-                    write(&target, table, std::mem::take(&mut batch))?;
-                }
-            }
-            write(&target, table, batch)?;
-        }
+        let kept: Vec<_> = rows::ALL
+            .iter()
+            .copied()
+            .filter(|table| *table != TRASH)
+            .collect();
+        tables::copy(&view, &kept, rows::ALL, &to.join("tables"))?;
         Ok(copied)
     }
-}
-
-fn write(target: &Tables, table: &'static str, rows: Vec<Entry>) -> Result<(), Error> {
-    target.change_blocking(move |_, changes| {
-        for (key, value) in rows {
-            changes.put(table, key.to_vec(), value.to_vec());
-        }
-        Ok::<(), Error>(())
-    })?
 }

@@ -53,7 +53,7 @@ pub(super) struct House {
     desk: Desk,
     work: Work,
     trail: Trail,
-    watching: Watching,
+    watching: Option<Watching>,
     registry: Arc<Registry>,
     stop: watch::Sender<bool>,
     tasks: Mutex<JoinSet<()>>,
@@ -150,13 +150,17 @@ impl House {
             &clock,
             metrics.clone(),
         )?;
-        let watching = Watching::open(
-            path,
-            &now.config,
-            (&account, &region),
-            &clock,
-            &identities.iam,
-        )?;
+        let place = (&account, &region);
+        let watching = match to {
+            Use::Read => None,
+            _ => Some(Watching::open(
+                path,
+                &now.config,
+                place,
+                &clock,
+                &identities.iam,
+            )?),
+        };
         let desk = Desk {
             watching: watching.clone(),
             dir: path.to_owned(),
@@ -179,7 +183,7 @@ impl House {
             account.clone(),
         ));
         services.push(trail.service());
-        services.extend(watching.services());
+        services.extend(watching.iter().flat_map(Watching::services));
         let registry = metrics.clone();
         let door = Door::new(DoorParts {
             services,
@@ -271,16 +275,15 @@ impl House {
         tasks.spawn(work().upkeep());
         tasks.spawn(work().balance());
         self.trail.begin(&mut tasks, &self.work.stop);
-        self.watching.begin(
-            &mut tasks,
-            Around {
+        if let Some(watching) = &self.watching {
+            let around = Around {
                 live: self.live.clone(),
                 queues: self.queues.clone(),
                 registry: self.registry.clone(),
                 url: self.pages_url("alarms"),
-            },
-            &self.work.stop,
-        );
+            };
+            watching.begin(&mut tasks, around, &self.work.stop);
+        }
     }
 
     /// The notifiers of a server that was killed are gone: nobody waits for their leases. The data directory's lock says
@@ -319,7 +322,9 @@ impl House {
         self.notifiers.runtimes.renew(&tools);
         self.notifiers.renew().await;
         let notices = self.live.now().config.notices.clone();
-        self.watching.router.set_settings(notices).await;
+        if let Some(watching) = &self.watching {
+            watching.router.set_settings(notices).await;
+        }
         let rules = work::rules(&self.live.now(), &self.notifiers.routes.read());
         self.work.plans.set_rules(rules);
         if needing.is_empty() {
@@ -360,7 +365,9 @@ impl House {
             }
         }
         self.trail.end().await;
-        self.watching.end().await;
+        if let Some(watching) = &self.watching {
+            watching.end().await;
+        }
     }
 }
 

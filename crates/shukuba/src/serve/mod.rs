@@ -34,7 +34,7 @@ mod runtimes;
 mod trail;
 mod trail_buckets;
 mod waiting;
-mod watching;
+pub(crate) mod watching;
 mod work;
 
 use std::net::SocketAddr;

@@ -74,6 +74,13 @@ impl Queues {
         let accepted = self.accept(queue, sender.cause, new)?;
         self.journal.committed(accepted.end).await?;
         self.count(queue, "NumberOfMessagesSent", count);
+        let taken = messages.iter().zip(&outcomes);
+        self.measure_sizes(
+            queue,
+            taken
+                .filter(|(_, outcome)| outcome.is_ok())
+                .map(|(message, _)| message),
+        );
         let mut keys = accepted.keys.into_iter().flatten();
         let mut sent = || {
             keys.next()
@@ -84,6 +91,23 @@ impl Queues {
             .into_iter()
             .map(|outcome| outcome.and_then(|()| sent()))
             .collect())
+    }
+
+    /// Emits the sizes of messages: as so many of the mean, so that their sum and count are right at the cost of one.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "bytes of a batch, far below 2^53"
+    )]
+    fn measure_sizes<'m>(&self, queue: &Queue, messages: impl Iterator<Item = &'m Outgoing>) {
+        let (bytes, count) = messages.fold((0, 0_u64), |(bytes, count), message| {
+            (bytes + message.size(), count + 1)
+        });
+        if count > 0 {
+            let mean = bytes as f64 / count as f64;
+            let of_queue = [("QueueName", queue.name())];
+            self.metrics
+                .record_many("AWS/SQS", "SentMessageSize", &of_queue, mean, count);
+        }
     }
 
     fn accept(

@@ -11,6 +11,7 @@
 //! The trees and their log are [fjall](https://docs.rs/fjall)'s.
 
 mod commit;
+mod copy;
 mod view;
 
 use std::path::Path;
@@ -25,6 +26,7 @@ use tokio::sync::oneshot;
 
 use crate::poison::Poisoned;
 use commit::{Committer, Decide, Job};
+pub use copy::copy;
 pub use view::{Changes, Entry, Scan, View};
 
 /// A table's name: letters, digits, `-` and `_`.

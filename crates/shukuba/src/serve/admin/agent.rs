@@ -16,7 +16,7 @@ use watch::check::board::{self, Host};
 
 use super::Desk;
 use crate::answers::{Answer, failed, read, refuse, write};
-use crate::serve::watching::measured;
+use crate::serve::watching::{Watching, measured};
 
 /// A host joins.
 pub(super) async fn join(desk: &Desk, ctx: &Ctx, input: Bytes) -> Answer {
@@ -32,7 +32,7 @@ pub(super) async fn join(desk: &Desk, ctx: &Ctx, input: Bytes) -> Answer {
         },
     };
     let key = &ctx.caller.access_key_id;
-    let joined = desk.watching.instances.join(key, request).await;
+    let joined = desk.watching()?.instances.join(key, request).await;
     let joined = joined.map_err(fault)?;
     write(&Joined {
         instance_id: joined.instance.to_string(),
@@ -58,14 +58,14 @@ pub(super) async fn sync(desk: &Desk, ctx: &Ctx, input: Bytes) -> Answer {
         done: done.collect(),
     };
     let key = &ctx.caller.access_key_id;
-    let answer = desk.watching.instances.sync(&id, key, request).await;
+    let answer = desk.watching()?.instances.sync(&id, key, request).await;
     let answer = answer.map_err(fault)?;
-    let host = host_of(desk, &id, &input);
+    let host = host_of(desk.watching()?, &id, &input);
     let wants_checks = take_checks(desk, &id, host, &input).await?;
     let name = id.to_string();
-    let reported = desk.watching.board.report(&name, input.results).await;
+    let reported = desk.watching()?.board.report(&name, input.results).await;
     let reported = reported.map_err(board_fault)?;
-    desk.watching.put_measured(&reported.metrics).await;
+    desk.watching()?.put_measured(&reported.metrics).await;
     write(&SyncAnswer {
         every_secs: u32::try_from(answer.every_secs).ok(),
         definitions: definitions(desk, &answer, &input.definitions),
@@ -81,12 +81,12 @@ pub(super) async fn put(desk: &Desk, ctx: &Ctx, input: Bytes) -> Answer {
         return Err(refuse(format!("a batch has at most {METRICS_MAX} metrics")));
     }
     let key = &ctx.caller.access_key_id;
-    if desk.watching.batches.is_known(key, &input.id) {
+    if desk.watching()?.batches.is_known(key, &input.id) {
         return write(&serde_json::json!({}));
     }
-    let put = desk.watching.put_good(measured::data(&input.data));
+    let put = desk.watching()?.put_good(measured::data(&input.data));
     put.map_err(|error| failed("the metrics were not kept", &error))?;
-    desk.watching.batches.note(key, &input.id);
+    desk.watching()?.batches.note(key, &input.id);
     write(&serde_json::json!({}))
 }
 
@@ -95,7 +95,11 @@ pub(super) async fn goodbye(desk: &Desk, ctx: &Ctx, input: Bytes) -> Answer {
     let input: Goodbye = read(&input)?;
     let id = instance(&input.instance)?;
     let key = &ctx.caller.access_key_id;
-    let done = desk.watching.instances.goodbye(&id, key, &input.run).await;
+    let done = desk
+        .watching()?
+        .instances
+        .goodbye(&id, key, &input.run)
+        .await;
     done.map_err(fault)?;
     write(&serde_json::json!({}))
 }
@@ -107,7 +111,7 @@ async fn take_checks(
     host: Host,
     input: &SyncRequest,
 ) -> Result<bool, Fault> {
-    let board = &desk.watching.board;
+    let board = &desk.watching()?.board;
     let id = id.to_string();
     let known = board.host(&id).map_err(board_fault)?;
     // Parents are told with the first report of a process alone.
@@ -121,14 +125,14 @@ async fn take_checks(
         let is_same = known.is_some_and(|known| known.hash == host.hash && known.name == host.name);
         return Ok(!is_same);
     };
-    let at = desk.watching.clock.now();
+    let at = desk.watching()?.clock.now();
     let assigned = board.assign(&id, host, checks.clone(), at).await;
     assigned.map_err(board_fault)?;
     Ok(false)
 }
 
-fn host_of(desk: &Desk, id: &InstanceId, input: &SyncRequest) -> Host {
-    let known = desk.watching.instances.get(id);
+fn host_of(watching: &Watching, id: &InstanceId, input: &SyncRequest) -> Host {
+    let known = watching.instances.get(id);
     let name = known.map(|instance| instance.name().to_owned());
     Host {
         name: name
@@ -143,7 +147,8 @@ fn host_of(desk: &Desk, id: &InstanceId, input: &SyncRequest) -> Host {
 fn definitions(desk: &Desk, answer: &AgentAnswer, known: &str) -> Option<Definitions> {
     let live = desk.live.now();
     let all = desk
-        .watching
+        .watching()
+        .ok()?
         .definitions
         .now(live.config.watch.checks.as_ref());
     let roles: Vec<String> = answer

@@ -50,7 +50,7 @@ pub(super) async fn list(desk: &Desk, input: Bytes) -> Answer {
         .after
         .as_ref()
         .map(|(host, check)| (host.as_str(), check.as_str()));
-    let board = &desk.watching.board;
+    let board = &desk.watching()?.board;
     let listed = board.list(host.as_deref(), after, max).map_err(fault)?;
     let checks: Vec<Value> = listed.iter().map(shown).collect();
     write(&json!({ "checks": checks }))
@@ -60,7 +60,7 @@ pub(super) async fn list(desk: &Desk, input: Bytes) -> Answer {
 pub(super) async fn history(desk: &Desk, input: Bytes) -> Answer {
     let input: One = read(&input)?;
     let host = host_id(desk, &input.host)?;
-    let board = &desk.watching.board;
+    let board = &desk.watching()?.board;
     let max = at_most(input.max, 100)?;
     let entries = board.history(&host, &input.check, max).map_err(fault)?;
     let entries: Vec<Value> = entries
@@ -87,16 +87,16 @@ pub(super) async fn acknowledge(desk: &Desk, ctx: &Ctx, input: Bytes) -> Answer 
         by: ctx.caller.shown(),
         comment: input.comment.clone(),
         is_sticky: false,
-        at: desk.watching.clock.now(),
+        at: desk.watching()?.clock.now(),
     };
-    let board = &desk.watching.board;
+    let board = &desk.watching()?.board;
     board
         .acknowledge(&host, &input.check, by)
         .await
         .map_err(fault)?;
     // Whoever is told of it need not be told again either; nobody may be.
     let source = format!("check:{host}/{}", input.check);
-    let router = &desk.watching.router;
+    let router = &desk.watching()?.router;
     let _ = router
         .acknowledge(&source, &ctx.caller.shown(), &input.comment)
         .await;
@@ -108,7 +108,7 @@ fn host_id(desk: &Desk, text: &str) -> Result<String, api::Fault> {
     if text.parse::<ec2::InstanceId>().is_ok() {
         return Ok(text.to_owned());
     }
-    let all = desk.watching.instances.all();
+    let all = desk.watching()?.instances.all();
     let named: Vec<String> = all
         .iter()
         .filter(|instance| instance.name() == text)

@@ -34,7 +34,7 @@ struct Token {
 /// The hosts that are known, sorted by Name.
 pub(super) async fn list(desk: &Desk, input: Bytes) -> Answer {
     let input: List = read(&input)?;
-    let instances = &desk.watching.instances;
+    let instances = &desk.watching()?.instances;
     let mut found = match input.name.as_deref() {
         Some(pattern) => instances.by_name(pattern),
         None => instances.all(),
@@ -68,7 +68,7 @@ pub(super) async fn token(desk: &Desk, input: Bytes) -> Answer {
         None => None,
     };
     let lasts: Duration = input.lasts.get();
-    let made = desk.watching.instances.enrol(id.as_ref(), lasts).await;
+    let made = desk.watching()?.instances.enrol(id.as_ref(), lasts).await;
     match made {
         Ok((token, until)) => write(&json!({
             "token": token.text(),

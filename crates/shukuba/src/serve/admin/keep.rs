@@ -28,10 +28,18 @@ pub(super) async fn backup(desk: &Desk, input: Bytes) -> Answer {
         return Err(refuse("`to` is not an absolute path"));
     }
     let (dir, queues, buckets) = (desk.dir.clone(), desk.queues.clone(), desk.buckets.clone());
+    let watching = desk.watching()?.clone();
     // Nothing may be sealed and dropped from the journal between the copy of the journal and that of the results; what is
     // in both is found twice and counted once.
     let copied = tokio::task::spawn_blocking(move || {
-        keep::backup(&dir, &to, queues.journal(), &buckets, with_master_key)
+        keep::backup(
+            &dir,
+            &to,
+            queues.journal(),
+            &buckets,
+            &watching,
+            with_master_key,
+        )
     })
     .await;
     match copied {

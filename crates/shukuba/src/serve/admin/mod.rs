@@ -352,7 +352,8 @@ pub(super) struct Desk {
     pub(super) salt: Salt,
     pub(super) replays: Arc<Runs>,
     pub(super) trail: Trail,
-    pub(super) watching: Watching,
+    /// Without a server there is none.
+    pub(super) watching: Option<Watching>,
 }
 
 pub(super) use replay::Runs;
@@ -389,6 +390,11 @@ impl Admin for Desk {
 }
 
 impl Desk {
+    /// The watch.
+    fn watching(&self) -> Result<&Watching, Fault> {
+        self.watching.as_ref().ok_or_else(Fault::internal)
+    }
+
     fn results(&self) -> &Results {
         &self.work.results
     }

@@ -72,7 +72,7 @@ pub(crate) struct EndSilence {
 
 /// What is wrong, and what is silenced.
 pub(super) async fn list(desk: &Desk, _: Bytes) -> Answer {
-    let router = &desk.watching.router;
+    let router = &desk.watching()?.router;
     let settings: Settings = desk.live.now().config.notices.clone();
     write(&Listed {
         problems: router.problems().await,
@@ -84,7 +84,7 @@ pub(super) async fn list(desk: &Desk, _: Bytes) -> Answer {
 /// Tells a receiver of a problem that is none, and of its end.
 pub(super) async fn test(desk: &Desk, input: Bytes) -> Answer {
     let input: Test = read(&input)?;
-    let router = &desk.watching.router;
+    let router = &desk.watching()?.router;
     if !router.has_receiver(&input.receiver).await {
         return Err(refuse(format!(
             "there is no receiver `{}` in [notices]",
@@ -97,7 +97,7 @@ pub(super) async fn test(desk: &Desk, input: Bytes) -> Answer {
             id: format!("{id}-{kind:?}"),
             source: format!("test:{id}"),
             kind,
-            at: desk.watching.clock.now(),
+            at: desk.watching()?.clock.now(),
             severity: Severity::Info,
             title: format!("a test for {}", input.receiver),
             detail: "Somebody asked whether notices arrive; nothing is wrong.".to_owned(),
@@ -115,7 +115,7 @@ pub(super) async fn acknowledge(desk: &Desk, ctx: &Ctx, input: Bytes) -> Answer 
     let input: Acknowledge = read(&input)?;
     check_comment(&input.comment)?;
     let by = ctx.caller.shown();
-    let router = &desk.watching.router;
+    let router = &desk.watching()?.router;
     let done = router.acknowledge(&input.source, &by, &input.comment).await;
     done.map_err(fault)?;
     write(&serde_json::json!({}))
@@ -132,7 +132,7 @@ pub(super) async fn silence(desk: &Desk, ctx: &Ctx, input: Bytes) -> Answer {
     }
     let lasts: Duration = input.lasts.get();
     let by = ctx.caller.shown();
-    let router = &desk.watching.router;
+    let router = &desk.watching()?.router;
     let made = router
         .silence(input.matcher, lasts, &by, &input.comment)
         .await;
@@ -142,7 +142,7 @@ pub(super) async fn silence(desk: &Desk, ctx: &Ctx, input: Bytes) -> Answer {
 /// Ends a silence.
 pub(super) async fn end_silence(desk: &Desk, input: Bytes) -> Answer {
     let input: EndSilence = read(&input)?;
-    let done = desk.watching.router.end_silence(&input.id).await;
+    let done = desk.watching()?.router.end_silence(&input.id).await;
     done.map_err(fault)?;
     write(&serde_json::json!({}))
 }

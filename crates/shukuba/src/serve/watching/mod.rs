@@ -20,7 +20,7 @@ mod own;
 pub(super) mod tasks;
 mod telling;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ use cloudwatch::{ops, picture, series};
 use ec2::Instances;
 use iam::Iam;
 use store::disk::RealDisk;
-use store::tables::{Table, Tables};
+use store::tables::{self, Table, Tables};
 use watch::check::board::{self, Board};
 use watch::notice::router::{self, Router};
 
@@ -44,6 +44,8 @@ use definitions::Definitions;
 
 /// Where its tables and the log of metrics lie in the data directory.
 pub(crate) const DIR: &str = "watch";
+/// The log of metrics, in there.
+const METRICS: &str = "metrics";
 
 /// How often agents report: what they are told to do, and that they are gone, is known within a minute. Chosen.
 const REPORTS: ec2::engine::state::Rules = ec2::engine::state::Rules {
@@ -53,7 +55,7 @@ const REPORTS: ec2::engine::state::Rules = ec2::engine::state::Rules {
 };
 
 /// All tables.
-fn tables() -> Vec<Table> {
+fn all_tables() -> Vec<Table> {
     let all = [
         series::TABLES,
         alarm::TABLES,
@@ -67,7 +69,9 @@ fn tables() -> Vec<Table> {
 
 /// The watch. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(super) struct Watching {
+pub(crate) struct Watching {
+    dir: PathBuf,
+    tables: Arc<Tables>,
     pub(super) metrics: Arc<series::Store>,
     pub(super) alarms: Arc<Alarms>,
     pub(super) dashboards: Arc<Dashboards>,
@@ -91,10 +95,10 @@ impl Watching {
         iam: &Arc<Iam>,
     ) -> anyhow::Result<Self> {
         let dir = dir.join(DIR);
-        let tables = Arc::new(Tables::open(&dir.join("tables"), &tables())?);
+        let tables = Arc::new(Tables::open(&dir.join("tables"), &all_tables())?);
         let (metrics, recovered) = series::Store::open(
             tables.clone(),
-            Arc::new(RealDisk::at(&dir.join("metrics"))?),
+            Arc::new(RealDisk::at(&dir.join(METRICS))?),
             clock.clone(),
             config.metrics.settings(),
         )
@@ -142,7 +146,9 @@ impl Watching {
             metrics,
             alarms,
             instances,
-            board: Board::new(tables),
+            board: Board::new(tables.clone()),
+            tables,
+            dir,
             router: Arc::new(router),
             pictures: Arc::new(lines),
             definitions: Arc::default(),
@@ -165,6 +171,17 @@ impl Watching {
                 other => return other,
             }
         }
+    }
+
+    /// Copies the watch into `to`, while it is used. Blocks.
+    ///
+    /// The log of metrics first: what leaves it meanwhile is in the tables by then.
+    pub(crate) fn backup(&self, to: &Path) -> anyhow::Result<()> {
+        self.metrics.sync().context("the metrics are not synced")?;
+        crate::keep::copy_files(&self.dir.join(METRICS), &to.join(METRICS))?;
+        let all = all_tables();
+        tables::copy(&self.tables.view(), &all, &all, &to.join("tables"))
+            .context("cannot copy the tables of the watch")
     }
 
     /// What the door offers of it.

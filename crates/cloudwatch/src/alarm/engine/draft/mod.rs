@@ -190,8 +190,11 @@ impl<'a> Draft<'a> {
         self.written.done.push(call.number);
         self.book.waiting = self.book.waiting.saturating_sub(1);
         let at = Timestamp::from_millis(call.at_ms);
-        let told = history::acted(&call.target, at, &call.id, error);
-        self.remember(&call.alarm, &call.alarm_kind, history::Kind::Action, told);
+        // What is told of every change is no action of the alarm's.
+        if Some(call.target.as_str()) != self.also {
+            let told = history::acted(&call.target, at, &call.id, error);
+            self.remember(&call.alarm, &call.alarm_kind, history::Kind::Action, told);
+        }
     }
 
     /// Gives an alarm a state. `children`: those because of which, of a composite alarm.
