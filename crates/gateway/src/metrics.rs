@@ -434,6 +434,7 @@ fn push_line(text: &mut String, line: std::fmt::Arguments<'_>) {
 
 fn push_head(text: &mut String, help: &[Help], name: &str, kind: &str) {
     if let Some((_, help)) = help.iter().find(|(known, _)| *known == name) {
+        let help = help.replace('\\', "\\\\").replace('\n', "\\n");
         push_line(text, format_args!("# HELP {name} {help}"));
     }
     push_line(text, format_args!("# TYPE {name} {kind}"));
@@ -518,7 +519,7 @@ mod tests {
         });
         registry.describe(&[
             ("shukuba_call_seconds", "How long calls took"),
-            ("shukuba_backlog", "What waits"),
+            ("shukuba_backlog", "What waits\nin \\queues"),
         ]);
         let text = registry.text();
         for line in [
@@ -526,7 +527,7 @@ mod tests {
             "aws_sqs_number_of_messages_sent_total{queue_name=\"a\\\"b\"} 5",
             "# HELP shukuba_call_seconds How long calls took",
             "# TYPE shukuba_call_seconds histogram",
-            "# HELP shukuba_backlog What waits",
+            "# HELP shukuba_backlog What waits\\nin \\\\queues",
             "shukuba_call_seconds_bucket{le=\"0.0025\"} 0",
             "shukuba_call_seconds_bucket{le=\"0.005\"} 1",
             "shukuba_call_seconds_bucket{le=\"100\"} 1",
