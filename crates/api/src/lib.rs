@@ -10,6 +10,7 @@
 //! - [`access`] has [`Access`] and [`Authorizer`]
 //! - [`record`] has [`Audit`], [`CallRecord`], [`Recorder`], [`Kept`], and [`CountingRecorder`]
 //! - [`fault`] has [`Fault`], an error as the wire shows it
+//! - [`intake`] has [`Intake`], a way in for clients with a form of their own
 //! - [`model`] compares operations with a published service model
 //! - [`operation`] has [`Operation`], and its object-safe forms [`AnyOperation`] and [`Call`]
 //! - [`pages`] has [`Pages`], which shows people pages
@@ -20,6 +21,7 @@ pub mod access;
 pub mod caller;
 pub mod ctx;
 pub mod fault;
+pub mod intake;
 pub mod key;
 pub mod model;
 pub mod operation;
@@ -32,6 +34,7 @@ pub use access::{Access, Authorizer, Decision};
 pub use caller::{Caller, Carried, Grants, Principal, Session, SessionKind};
 pub use ctx::{Ctx, RequestId, TlsFacts};
 pub use fault::{Fault, Side};
+pub use intake::{Intake, IntakeAnswer, IntakeCall, IntakeFacts};
 pub use key::{Key, KeyLookup};
 pub use operation::{Answered, AnyOperation, Call, Masked, Operation, Shapes};
 pub use pages::{PageAnswer, PageCall, PageEvent, Pages};

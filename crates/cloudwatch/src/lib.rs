@@ -2,6 +2,7 @@
 //!
 //! - [`alarm`]: alarms on metrics, expressions and other alarms, and what runs when their states change
 //! - [`dashboard`]: what dashboards say, where they are kept, how they are made and compared
+//! - [`ingest`]: OpenTelemetry's and Prometheus' metrics
 //! - [`math`]: expressions, searches and labels over the port by which metrics are read
 //! - [`metric`]: what all parts agree on: identities, units, statistics, periods, points, and the port [`metric::Read`]
 //! - [`ops`]: the operations on the wire
@@ -10,6 +11,7 @@
 
 pub mod alarm;
 pub mod dashboard;
+pub mod ingest;
 pub mod math;
 pub mod metric;
 pub mod ops;

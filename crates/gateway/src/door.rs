@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use api::{
-    Access, Answered, Audit, Authorizer, Call, CallRecord, Caller, Ctx, Decision, Fault, KeyLookup,
-    Masked, Pages, Recorder, RequestId, RestService, Service, Stage,
+    Access, Answered, Audit, Authorizer, Call, CallRecord, Caller, Ctx, Decision, Fault, Intake,
+    KeyLookup, Masked, Pages, Recorder, RequestId, RestService, Service, Stage,
 };
 use base::{AccountId, Arn, Clock, MetricSink, Region, Timestamp};
 use bytes::Bytes;
@@ -41,6 +41,8 @@ pub struct DoorParts {
     pub services: Vec<Arc<dyn Service>>,
     /// Those that speak HTTP themselves.
     pub rest: Vec<Arc<dyn RestService>>,
+    /// Ways in with a form of their own.
+    pub intakes: Vec<Arc<dyn Intake>>,
     /// Who may sign.
     pub keys: Arc<dyn KeyLookup>,
     /// Who may do what.
@@ -152,6 +154,9 @@ impl Door {
             _ if route::is_twofold(&head) => Err(twofold()),
             Route::Health => Ok(self.health(&visit)),
             Route::Metrics => self.metrics(&visit),
+            Route::Query | Route::Nowhere if let Some(intake) = self.intake(&head) => {
+                Ok(self.take_in(&visit, &**intake, body).await)
+            }
             Route::Page { path } => self.show_page(&visit, path, body).await,
             Route::Query | Route::Nowhere if let Some(service) = self.rest_service(&head) => {
                 Ok(self.hand_over(&visit, service, body).await)

@@ -6,6 +6,7 @@
 //! - [`admin`] has the port of the operator's API
 //! - [`pages`] shows people pages
 //! - [`rest`] hands requests over to services that speak HTTP themselves
+//! - `intake` hands requests over to ways in that have a form of their own
 //! - `forwarded` finds who called through a proxy
 //! - [`limits`] has every bound of the door
 //! - [`metrics`] has the counts of the process as Prometheus text
@@ -14,12 +15,14 @@
 
 pub mod admin;
 mod answer;
+mod basic;
 mod body;
 mod decode;
 pub mod door;
 mod form;
 mod forwarded;
 mod guard;
+mod intake;
 pub mod limits;
 pub mod metrics;
 pub mod pages;

@@ -187,7 +187,8 @@ impl Registry {
                 } else {
                     "histogram"
                 };
-                push_head(&mut text, help, &name, kind);
+                let otherwise = format!("{} of {}", series.name, series.namespace);
+                push_head(&mut text, help, (&name, &otherwise), kind);
             }
             series.write(&name, &mut text);
             last = name;
@@ -419,7 +420,12 @@ impl GaugeWriter<'_> {
     /// Write all values of one `name` one after the other.
     pub fn gauge(&mut self, name: &str, dimensions: &[(&str, &str)], value: f64) {
         if self.last != name {
-            push_head(self.text, self.help, name, "gauge");
+            push_head(
+                self.text,
+                self.help,
+                (name, &name.replace('_', " ")),
+                "gauge",
+            );
             name.clone_into(&mut self.last);
         }
         push_sample(self.text, name, dimensions, value);
@@ -432,10 +438,12 @@ fn push_line(text: &mut String, line: std::fmt::Arguments<'_>) {
     text.push('\n');
 }
 
-fn push_head(text: &mut String, help: &[Help], name: &str, kind: &str) {
-    if let Some((_, help)) = help.iter().find(|(known, _)| *known == name) {
-        push_line(text, format_args!("# HELP {name} {help}"));
-    }
+/// The head of a metric. `otherwise`: what its help says where nobody has described it; `promtool check metrics` wants some.
+fn push_head(text: &mut String, help: &[Help], (name, otherwise): (&str, &str), kind: &str) {
+    let known = help.iter().find(|(known, _)| *known == name);
+    let help = known.map_or(otherwise, |(_, help)| help);
+    let help = help.replace('\\', "\\\\").replace('\n', "\\n");
+    push_line(text, format_args!("# HELP {name} {help}"));
     push_line(text, format_args!("# TYPE {name} {kind}"));
 }
 
@@ -518,15 +526,16 @@ mod tests {
         });
         registry.describe(&[
             ("shukuba_call_seconds", "How long calls took"),
-            ("shukuba_backlog", "What waits"),
+            ("shukuba_backlog", "What waits\nin \\queues"),
         ]);
         let text = registry.text();
         for line in [
+            "# HELP aws_sqs_number_of_messages_sent_total NumberOfMessagesSent of AWS/SQS",
             "# TYPE aws_sqs_number_of_messages_sent_total counter",
             "aws_sqs_number_of_messages_sent_total{queue_name=\"a\\\"b\"} 5",
             "# HELP shukuba_call_seconds How long calls took",
             "# TYPE shukuba_call_seconds histogram",
-            "# HELP shukuba_backlog What waits",
+            "# HELP shukuba_backlog What waits\\nin \\\\queues",
             "shukuba_call_seconds_bucket{le=\"0.0025\"} 0",
             "shukuba_call_seconds_bucket{le=\"0.005\"} 1",
             "shukuba_call_seconds_bucket{le=\"100\"} 1",
@@ -569,7 +578,7 @@ mod tests {
             registry.add("shukuba", "calls", &[("queue", &index.to_string())], 1.0);
         }
         let text = registry.text();
-        assert_eq!(text.lines().count(), SERIES_LIMIT + 2);
+        assert_eq!(text.lines().count(), SERIES_LIMIT + 3);
         assert!(
             text.contains("shukuba_calls_total{queue=\"(other)\"} 50"),
             "the rest is in one series"

@@ -220,7 +220,7 @@ fn codes(refusal: &Refusal, head: &Parts) -> RefusalCodes {
 
 /// The authorizer as services see it.
 #[derive(Debug)]
-struct AsAuthorized(Arc<dyn Authorizer>);
+pub(crate) struct AsAuthorized(pub(crate) Arc<dyn Authorizer>);
 
 impl Gate for AsAuthorized {
     fn decide(&self, ctx: &Ctx, access: &[Access]) -> Result<(), Fault> {

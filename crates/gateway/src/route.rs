@@ -9,6 +9,7 @@
 //! | `POST /service/NAME/operation/OPERATION` with `smithy-protocol: rpc-v2-cbor` | the service of that name |
 //! | a form, or `?Action=…` | the service that the signature is for |
 //! | a signed `POST` to a path that a service knows | that service (REST with JSON, paths fixed) |
+//! | a `POST` to the path of an intake, not signed for another service | that intake ([`crate::intake`]) |
 //! | none of these | a service that speaks HTTP itself, by the signature's scope or as the only one that takes what nobody signed ([`crate::rest`]) |
 
 use http::request::Parts;

@@ -8,6 +8,7 @@ use http::header;
 use http::request::Parts;
 
 use crate::admin;
+use crate::basic::Basic;
 use crate::door::{Door, Visit};
 use crate::form;
 use crate::route::{self, Route};
@@ -53,7 +54,9 @@ impl Door {
         fault: &Fault,
     ) {
         let key_id = credential(visit.head).and_then(|credential| part(credential, 0));
-        let key_id = word(key_id.unwrap_or_default(), KEY_ID_CHARS_MAX);
+        let user = Basic::read(visit.head).map(|basic| word(basic.user(), KEY_ID_CHARS_MAX));
+        let key_id = key_id.map(|key_id| word(key_id, KEY_ID_CHARS_MAX));
+        let key_id = key_id.or(user).unwrap_or_default();
         let nobody = Caller::anonymous(&self.parts.account, &key_id);
         let ctx = self.ctx(visit, Arc::new(nobody));
         self.tell(visit, (route, facts), told, &ctx, (Stage::Refused, fault))

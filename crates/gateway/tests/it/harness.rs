@@ -10,7 +10,7 @@ use api::{Access, AnyOperation, Audit, Catalogue, Ctx, Fault, Operation, Service
 use base::{AccountId, Arn, Clock, ManualClock, Region, Timestamp};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use gateway::{Admin, Door, Limits, Listen, PlainHttp, Server, Tls};
+use gateway::{Admin, Door, Limits, Listen, PlainHttp, Proxies, Server, Tls};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use iam::engine::key::{SetStatus, Status};
 use iam::{Iam, NewKey, managed};
@@ -21,6 +21,7 @@ use tokio::task::JoinHandle;
 use wire::sigv4::{PathStyle, SecretKey, Signer};
 use wire::{Protocol, Shape};
 
+use crate::intake::Echo;
 use crate::mirror::Mirror;
 use crate::recorder::Kept;
 use crate::setup::{self, FACTS};
@@ -203,7 +204,7 @@ pub(crate) enum Role {
 #[derive(Debug)]
 pub(crate) struct Credentials {
     pub(crate) key_id: String,
-    secret: SecretKey,
+    pub(crate) secret: SecretKey,
 }
 
 impl From<NewKey> for Credentials {
@@ -234,6 +235,15 @@ impl House {
     }
 
     pub(crate) async fn open_with(limits: Limits, tls: Option<Arc<Tls>>) -> Self {
+        Self::open_as(limits, tls, Vec::new()).await
+    }
+
+    /// One that trusts the proxies in `networks`.
+    pub(crate) async fn open_behind(limits: Limits, networks: Vec<ipnet::IpNet>) -> Self {
+        Self::open_as(limits, None, networks).await
+    }
+
+    async fn open_as(limits: Limits, tls: Option<Arc<Tls>>, networks: Vec<ipnet::IpNet>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(NOW));
         let iam = Arc::new(setup::keys(dir.path(), &clock));
@@ -253,6 +263,8 @@ impl House {
         let admin = Arc::new(ToyAdmin);
         let mut parts = setup::parts(service, Arc::clone(&iam), admin, clock, region, limits);
         parts.rest.push(Arc::new(Mirror));
+        parts.intakes.push(Arc::new(Echo));
+        parts.proxies = Proxies::new(networks);
         parts.services.push(other);
         let machines = Catalogue::new(&MACHINES, Arc::clone(&toy), OPERATIONS);
         parts.services.push(Arc::new(machines));

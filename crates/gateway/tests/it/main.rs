@@ -15,6 +15,7 @@ mod cbor;
 mod ec2;
 mod gzip;
 mod harness;
+mod intake;
 mod mirror;
 mod protocols;
 mod recorder;

@@ -49,6 +49,7 @@ pub(crate) fn parts(
     DoorParts {
         services: vec![service],
         rest: Vec::new(),
+        intakes: Vec::new(),
         keys: Arc::new(Keys::new(Arc::clone(&ground), &region)),
         authorizer: Arc::new(Authorizer::new(ground)),
         recorder: Arc::new(CountingRecorder::new(counts)),

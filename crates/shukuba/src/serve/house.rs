@@ -188,6 +188,7 @@ impl House {
         let door = Door::new(DoorParts {
             services,
             rest: buckets.services(&region, &account),
+            intakes: Vec::new(),
             keys: identities.keys.clone(),
             authorizer: identities.authorizer.clone(),
             recorder: trail

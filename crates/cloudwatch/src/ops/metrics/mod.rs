@@ -7,6 +7,7 @@
 mod act;
 mod check;
 mod fault;
+mod intake;
 mod list;
 mod put;
 mod shape;
@@ -27,6 +28,7 @@ use base::Clock;
 use super::{FACTS, Place};
 use crate::series::Store;
 use act::Op;
+pub use intake::intakes;
 
 /// What operations work on.
 #[derive(Debug)]
