@@ -9,7 +9,7 @@ use super::owner::{self, Tags};
 use super::plan::{Change, Deed, Existing, Plan};
 use super::rule::{Rule, Wanted};
 use crate::access::calls::Failure;
-use crate::client::cloudwatch::CloudWatch;
+use crate::client::cloudwatch::{CloudWatch, set};
 
 /// Alarms that one call deletes, turns on or off. Source: DeleteAlarms.
 pub(crate) const NAMES_MAX: usize = 100;
@@ -69,7 +69,7 @@ pub(crate) fn described(cloudwatch: &dyn CloudWatch, pattern: &str) -> Result<Ve
         json!({ "AlarmTypes": ["MetricAlarm", "CompositeAlarm"], "MaxRecords": NAMES_MAX });
     let beginning = beginning(pattern);
     if !beginning.is_empty() {
-        input["AlarmNamePrefix"] = json!(beginning);
+        set(&mut input, "AlarmNamePrefix", json!(beginning));
     }
     let pages = cloudwatch.pages("DescribeAlarms", &input)?;
     let all = pages.iter().flat_map(of_page);

@@ -10,7 +10,7 @@ use cloudwatch::picture::{Alarm, AlarmState, Asked, Data, Failed, Line};
 use serde_json::{Value, json};
 
 use crate::alarms::apply::{NAMES_MAX, is_composite, of_page, text};
-use crate::client::cloudwatch::CloudWatch;
+use crate::client::cloudwatch::{CloudWatch, set};
 
 /// Queries of a call. Source: GetMetricData.
 const QUERIES_MAX: usize = 500;
@@ -69,12 +69,20 @@ impl Lines {
             return Ok(Vec::new());
         }
         let queries_written: Vec<Value> = queries.iter().map(written).collect();
-        let input = json!({
+        let mut input = json!({
             "MetricDataQueries": queries_written,
             "StartTime": asked.from.as_secs(),
             "EndTime": asked.to.as_secs(),
             "ScanBy": "TimestampAscending",
         });
+        if asked.zone_minutes != 0 {
+            // Moments in labels, such as `${MAX_TIME}`.
+            set(
+                &mut input,
+                "LabelOptions",
+                json!({ "Timezone": zone(asked.zone_minutes) }),
+            );
+        }
         let pages = self
             .0
             .pages("GetMetricData", &input)
@@ -90,6 +98,13 @@ impl Lines {
         }
         Ok(lines)
     }
+}
+
+/// Minutes east of Greenwich as `+0900`.
+fn zone(minutes: i32) -> String {
+    let sign = if minutes < 0 { '-' } else { '+' };
+    let minutes = minutes.unsigned_abs();
+    format!("{sign}{:02}{:02}", minutes / 60, minutes % 60)
 }
 
 fn results(page: &Value) -> Vec<&Value> {
@@ -170,15 +185,15 @@ fn written(query: &Query) -> Value {
         Source::Expression { text, period_secs } => {
             let mut value = json!({ "Expression": text });
             if let Some(period_secs) = period_secs {
-                value["Period"] = json!(period_secs);
+                set(&mut value, "Period", json!(period_secs));
             }
             value
         }
     };
-    value["Id"] = json!(query.id);
-    value["ReturnData"] = json!(query.is_returned);
+    set(&mut value, "Id", json!(query.id));
+    set(&mut value, "ReturnData", json!(query.is_returned));
     if let Some(label) = &query.label {
-        value["Label"] = json!(label);
+        set(&mut value, "Label", json!(label));
     }
     value
 }
@@ -198,7 +213,7 @@ fn stat_written(stat: &Stat) -> Value {
         "Stat": stat.statistic.to_string(),
     });
     if let Some(unit) = stat.unit {
-        value["Unit"] = json!(unit.as_str());
+        set(&mut value, "Unit", json!(unit.as_str()));
     }
     value
 }
@@ -320,6 +335,8 @@ mod tests {
             queries,
             from: Timestamp::from_secs(600),
             to: Timestamp::from_secs(1200),
+            now: Timestamp::from_secs(1200),
+            zone_minutes: -210,
         })
     }
 
@@ -336,6 +353,7 @@ mod tests {
                 {"Id": "e", "Expression": "m1 * 2", "ReturnData": true},
             ],
             "StartTime": 600, "EndTime": 1200, "ScanBy": "TimestampAscending",
+            "LabelOptions": {"Timezone": "-0330"},
         });
         assert_eq!(told.asked("GetMetricData"), [expected]);
     }

@@ -33,9 +33,7 @@ impl dyn CloudWatch + '_ {
                 pages.push(page);
                 return Ok(pages);
             };
-            if let Some(input) = input.as_object_mut() {
-                input.insert("NextToken".to_owned(), next);
-            }
+            set(&mut input, "NextToken", next);
             pages.push(page);
         }
         Err(Failure::Failed(anyhow::anyhow!(
@@ -65,6 +63,13 @@ impl dyn CloudWatch + '_ {
             ))
         };
         Ok(tags.into_iter().filter_map(pair).collect())
+    }
+}
+
+/// Sets a member of an object.
+pub(crate) fn set(object: &mut Value, name: &str, value: impl Into<Value>) {
+    if let Some(members) = object.as_object_mut() {
+        members.insert(name.to_owned(), value.into());
     }
 }
 

@@ -10,7 +10,7 @@ use crate::alarms::apply::{NAMES_MAX, is_composite, of_page, text};
 use crate::alarms::condition::sign;
 use crate::alarms::plan::shown;
 use crate::app::App;
-use crate::client::cloudwatch::CloudWatch;
+use crate::client::cloudwatch::{CloudWatch, set};
 use crate::client::service::Where;
 use crate::output;
 
@@ -54,10 +54,10 @@ pub(super) fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
     let mut input =
         json!({ "AlarmTypes": ["MetricAlarm", "CompositeAlarm"], "MaxRecords": NAMES_MAX });
     if let Some(state) = args.state {
-        input["StateValue"] = json!(state.as_str());
+        set(&mut input, "StateValue", json!(state.as_str()));
     }
     if let Some(prefix) = args.prefix.as_deref().filter(|prefix| !prefix.is_empty()) {
-        input["AlarmNamePrefix"] = json!(prefix);
+        set(&mut input, "AlarmNamePrefix", json!(prefix));
     }
     let wire = cloudwatch(app, &args.at)?;
     let cloudwatch: &dyn CloudWatch = &wire;

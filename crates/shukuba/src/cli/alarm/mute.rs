@@ -11,7 +11,7 @@ use crate::alarms::apply::text;
 use crate::alarms::find::find;
 use crate::alarms::mute::{ALARMS_MAX, again, check, duration, from_now};
 use crate::app::{self, App};
-use crate::client::cloudwatch::CloudWatch;
+use crate::client::cloudwatch::{CloudWatch, set};
 use crate::client::service::Where;
 use crate::output;
 
@@ -74,7 +74,7 @@ pub(super) fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
     let input = rule(args, &names, SystemClock::new().now());
     cloudwatch.call("PutAlarmMuteRule", &input)?;
     output::show(app.output(), &input, |input| {
-        let schedule = &input["Rule"]["Schedule"];
+        let schedule = input.pointer("/Rule/Schedule").unwrap_or(input);
         format!(
             "{}: {} muted, {} for {}",
             text(input, "Name"),
@@ -102,7 +102,7 @@ fn rule(args: &Args, names: &[String], now: base::Timestamp) -> Value {
         "MuteTargets": { "AlarmNames": names },
     });
     if let Some(reason) = &args.reason {
-        input["Description"] = json!(reason);
+        set(&mut input, "Description", json!(reason));
     }
     input
 }

@@ -70,7 +70,7 @@ pub(crate) struct Args {
     period: u32,
     /// What a period without data counts as [default: missing]
     #[arg(long, value_enum, value_name = "HOW")]
-    treat_missing: Option<Missing>,
+    treat_missing: Option<Silence>,
     /// Who is told of ALARM and of OK: a name, or an ARN; more than once for several
     #[arg(long, value_name = "NAME|ARN")]
     notify: Vec<String>,
@@ -98,7 +98,7 @@ pub(crate) struct Args {
 
 /// How a period without data counts.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Missing {
+enum Silence {
     /// As nothing: without any data the state is INSUFFICIENT_DATA
     Missing,
     /// The state stays
@@ -228,7 +228,7 @@ fn rule(app: &App, args: &Args, region: &str) -> anyhow::Result<Rule> {
         lasts: args.lasts,
         comparison,
         threshold,
-        missing: args.treat_missing.map(Missing::as_str),
+        missing: args.treat_missing.map(Silence::as_str),
         dimensions: args.dimensions.clone(),
         actions: actions(app, args, region)?,
         description: args.description.clone(),
@@ -403,7 +403,7 @@ fn number(text: &str) -> Result<f64, String> {
     number.ok_or_else(|| format!("`{text}` is not a number, such as `80` or `0.5`"))
 }
 
-impl Missing {
+impl Silence {
     /// As the API writes it.
     const fn as_str(self) -> &'static str {
         match self {

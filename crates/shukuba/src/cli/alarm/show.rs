@@ -10,7 +10,7 @@ use crate::access::calls::Failure;
 use crate::alarms::apply::{is_composite, of_page, text};
 use crate::alarms::plan::shown;
 use crate::app::App;
-use crate::client::cloudwatch::CloudWatch;
+use crate::client::cloudwatch::{CloudWatch, set};
 use crate::client::service::Where;
 use crate::output;
 
@@ -80,7 +80,7 @@ fn items(cloudwatch: &dyn CloudWatch, name: &str, limit: usize) -> Result<Vec<Va
         let found = page.get("AlarmHistoryItems").and_then(Value::as_array);
         items.extend(found.into_iter().flatten().cloned().map(dated));
         match page.get("NextToken").filter(|next| next.is_string()) {
-            Some(next) => input["NextToken"] = next.clone(),
+            Some(next) => set(&mut input, "NextToken", next.clone()),
             None => break,
         }
     }

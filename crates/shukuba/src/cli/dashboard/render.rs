@@ -20,7 +20,7 @@ use crate::boards::kept;
 use crate::boards::lines::Lines;
 use crate::boards::source::{self, Source};
 use crate::cli::alarm::cloudwatch;
-use crate::client::cloudwatch::{CloudWatch, Wire};
+use crate::client::cloudwatch::{CloudWatch, Wire, set};
 use crate::client::service::Where;
 use crate::output;
 
@@ -269,16 +269,20 @@ fn image(source: &Source, index: usize, wanted: Option<Range>) -> anyhow::Result
     );
     let mut properties = widget.get("properties").cloned().unwrap_or_default();
     let size = source.body.widgets.get(index).map(size).unwrap_or_default();
-    properties["width"] = json!(size.width);
-    properties["height"] = json!(size.height);
+    set(&mut properties, "width", json!(size.width));
+    set(&mut properties, "height", json!(size.height));
     if let Some(range) = wanted {
-        properties["start"] = json!(range.from.rfc3339());
-        properties["end"] = json!(range.to.rfc3339());
+        set(&mut properties, "start", json!(range.from.rfc3339()));
+        set(&mut properties, "end", json!(range.to.rfc3339()));
     } else if properties.get("start").is_none() {
         let span = format!("-PT{}H", SPAN_DEFAULT.as_secs() / 3600);
-        properties["start"] = json!(source.body.start.clone().unwrap_or(span));
+        set(
+            &mut properties,
+            "start",
+            json!(source.body.start.clone().unwrap_or(span)),
+        );
         if let Some(end) = &source.body.end {
-            properties["end"] = json!(end);
+            set(&mut properties, "end", json!(end));
         }
     }
     Ok(json!({ "MetricWidget": properties.to_string(), "OutputFormat": "png" }))
