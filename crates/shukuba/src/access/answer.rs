@@ -1,4 +1,4 @@
-//! Answers in XML, as IAM, STS and S3 give them.
+//! Answers in XML, as IAM, STS, S3 and EC2 give them.
 
 use quick_xml::Reader;
 use quick_xml::escape::resolve_xml_entity;
@@ -77,8 +77,17 @@ impl Node {
 
     /// The members of the first list called `name` at any depth.
     pub(crate) fn members(&self, name: &str) -> impl Iterator<Item = &Self> {
-        let list = self.find(name).map_or(&[][..], |list| &list.inner);
-        list.iter().filter(|node| node.name == "member")
+        self.called(name, "member")
+    }
+
+    /// The same as EC2 writes lists: their members are called `item`.
+    pub(crate) fn items(&self, name: &str) -> impl Iterator<Item = &Self> {
+        self.called(name, "item")
+    }
+
+    fn called(&self, list: &str, member: &'static str) -> impl Iterator<Item = &Self> {
+        let list = self.find(list).map_or(&[][..], |list| &list.inner);
+        list.iter().filter(move |node| node.name == member)
     }
 }
 

@@ -9,12 +9,14 @@ use crate::output::Format;
 
 mod access;
 mod agent;
+mod alarm;
 mod api;
 mod audit;
 mod backup;
 mod check;
 mod check_data;
 mod config;
+mod dashboard;
 mod dead;
 pub(crate) mod env;
 mod host;
@@ -92,6 +94,10 @@ pub(crate) enum Command {
     Route(route::Args),
     /// List, remove or compact stored results
     Results(results::Args),
+    /// Set alarms by the Name of instances, list, test and mute them; here and on AWS
+    Alarm(alarm::Args),
+    /// Get, compare, apply, generate and draw dashboards; here and on AWS
+    Dashboard(dashboard::Args),
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
     CheckData(check_data::Args),
@@ -178,6 +184,8 @@ impl Command {
             Self::Scaler(args) => scaler::run(app, args),
             Self::Route(args) => route::run(app, args),
             Self::Results(args) => results::run(app, args),
+            Self::Alarm(args) => alarm::run(app, args),
+            Self::Dashboard(args) => dashboard::run(app, args),
             Self::Backup(args) => backup::backup(app, &args),
             Self::Restore(args) => backup::restore(app, &args),
             Self::CheckData(args) => check_data::run(app, &args),

@@ -1,6 +1,6 @@
 //! Where a call goes, with which key and in which region.
 //!
-//! The order: `--endpoint`, `AWS_ENDPOINT_URL_SQS`, `AWS_ENDPOINT_URL`, the host of a queue's URL, the server of the data
+//! The order for queues: `--endpoint`, `AWS_ENDPOINT_URL_SQS`, `AWS_ENDPOINT_URL`, the host of a queue's URL, the server of the data
 //! directory. Keys: the variables `AWS_ACCESS_KEY_ID` …, the profile in `~/.aws/credentials`, the data directory's
 //! administrator; and where none of these is, or the host is one of AWS's, the whole chain of the SDK (roles of instances,
 //! containers and web identities). Sources as the AWS CLI documents them.
@@ -67,6 +67,21 @@ impl Endpoint {
             Some(url) => Self::elsewhere(app, &url),
             None => Self::of_data_dir(app),
         }
+    }
+
+    /// The endpoint for calls of the service that AWS's variables call `variable_name` (`CLOUDWATCH`): what was given,
+    /// `SHUKUBA_ENDPOINT`, `AWS_ENDPOINT_URL_CLOUDWATCH`, `AWS_ENDPOINT_URL`; `None` where none of these is.
+    pub(crate) fn of_service(
+        app: &App,
+        given: Option<&str>,
+        variable_name: &str,
+    ) -> anyhow::Result<Option<Self>> {
+        let found = given
+            .map(str::to_owned)
+            .or_else(|| variable("SHUKUBA_ENDPOINT"))
+            .or_else(|| variable(&format!("AWS_ENDPOINT_URL_{variable_name}")))
+            .or_else(|| variable("AWS_ENDPOINT_URL"));
+        found.map(|url| Self::elsewhere(app, &url)).transpose()
     }
 
     /// The endpoint for `service` of AWS itself, with the keys and the region of the environment.

@@ -8,10 +8,14 @@
 //! - `http`: connections; [`tls`]: whom they trust
 //! - [`sqs`]: the calls of a sender
 //! - [`admin`]: the operator's calls
+//! - [`service`]: any other service, one call after the other; [`cloudwatch`] and [`ec2`] are two
 
 pub(crate) mod admin;
+pub(crate) mod cloudwatch;
+pub(crate) mod ec2;
 pub(crate) mod endpoint;
 pub(crate) mod http;
+pub(crate) mod service;
 pub(crate) mod sqs;
 pub(crate) mod tls;
 
