@@ -215,6 +215,12 @@ impl Store {
         Ok((store, recovered))
     }
 
+    /// What an operator set.
+    #[must_use]
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// Keeps `data`: all or none. Answered when the operating system has them: they survive the end of this process.
     ///
     /// # Errors

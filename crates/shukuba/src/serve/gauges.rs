@@ -153,6 +153,18 @@ pub(crate) static HELP: &[Help] = &[
         "shukuba_missing_queues",
         "Queues of a route that were deleted; anything but 0 is an alarm",
     ),
+    (
+        "shukuba_ingested_total",
+        "Points of others' metrics that were kept, by the way they came",
+    ),
+    (
+        "shukuba_ingest_skipped_total",
+        "Points of others' metrics that were not kept, and why",
+    ),
+    (
+        "shukuba_ingest_dimensions_left_out_total",
+        "Labels of others' metrics that were left out, as a metric has at most 30",
+    ),
     ("shukuba_connections", "Connections that are open"),
     ("shukuba_notifiers", "Notifiers that run"),
     (

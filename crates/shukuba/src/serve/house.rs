@@ -188,7 +188,10 @@ impl House {
         let door = Door::new(DoorParts {
             services,
             rest: buckets.services(&region, &account),
-            intakes: Vec::new(),
+            intakes: watching
+                .iter()
+                .flat_map(|watching| watching.intakes(&registry))
+                .collect(),
             keys: identities.keys.clone(),
             authorizer: identities.authorizer.clone(),
             recorder: trail

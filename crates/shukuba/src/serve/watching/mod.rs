@@ -25,13 +25,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use api::Service;
+use api::{Intake, Service};
 use base::{AccountId, Clock, Region};
 use cloudwatch::alarm::{self, Alarms};
 use cloudwatch::dashboard::{self, Dashboards};
 use cloudwatch::metric::Read;
 use cloudwatch::{ops, picture, series};
 use ec2::Instances;
+use gateway::Registry;
 use iam::Iam;
 use store::disk::RealDisk;
 use store::tables::{self, Table, Tables};
@@ -171,6 +172,14 @@ impl Watching {
                 other => return other,
             }
         }
+    }
+
+    /// The ways by which metrics of others come in.
+    pub(super) fn intakes(&self, registry: &Arc<Registry>) -> Vec<Arc<dyn Intake>> {
+        let late_max = self.metrics.settings().retention.late_max();
+        let intake = cloudwatch::ingest::Intake::new(self.clock.now(), late_max);
+        let (place, clock) = (self.place.clone(), self.clock.clone());
+        ops::metrics::intakes(self.metrics.clone(), intake, place, clock, registry.clone())
     }
 
     /// Copies the watch into `to`, while it is used. Blocks.
