@@ -170,10 +170,10 @@ mod tests {
             ("/widgets", 3, 14),
             ("/widgets/0", 4, 5),
             ("/widgets/0/type", 4, 14),
-            ("/widgets/1/properties", 5, 34),
+            ("/widgets/1/properties", 5, 33),
             ("/widgets/1/properties/metrics/1", 6, 26),
             // What is not there is looked for in what is around it.
-            ("/widgets/1/properties/region", 5, 34),
+            ("/widgets/1/properties/region", 5, 33),
             ("/widgets/7", 3, 14),
             ("/nothing/0", 1, 1),
         ] {
