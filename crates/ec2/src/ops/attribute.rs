@@ -206,8 +206,9 @@ async fn user_data(
             made => made?,
         };
         let join = format!(
-            "shukuba agent --join {} --token {} # once, until {}\n",
+            "shukuba agent --join {} --region {} --token {} # once, until {}\n",
             ctx.base_url,
+            instances.place().region,
             token.text(),
             until.rfc3339_secs()
         );

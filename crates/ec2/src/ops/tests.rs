@@ -506,7 +506,7 @@ async fn user_data_shows_once_how_to_join() {
     assert_eq!(before, "#!/bin/sh\necho hello\n");
     assert_eq!(
         command,
-        " --join http://127.0.0.1:5310 --token sj_AKIAJOIN1_secret1 # once, until 2026-11-19T11:06:40Z\n"
+        " --join http://127.0.0.1:5310 --region ap-northeast-1 --token sj_AKIAJOIN1_secret1 # once, until 2026-11-19T11:06:40Z\n"
     );
     // From now on it is what was given, for everybody.
     assert_eq!(actions(&bench), ["ec2:DescribeInstanceAttribute"]);
