@@ -231,8 +231,10 @@ def test_composites_follow_their_children(cloudwatch, place, name):
     parents = cloudwatch.describe_alarms(ParentsOfAlarmName=a, AlarmTypes=["MetricAlarm", "CompositeAlarm"])["CompositeAlarms"]
     assert [parent["AlarmName"] for parent in parents] == [whole]
     # A child goes only after its parent.
-    refused("ValidationError", cloudwatch.delete_alarms, AlarmNames=[a])
-    for broken in ("ALARM(", "ALARM()", f"ALARM({a}) AND", f"SOMETHING({a})", "", f"ALARM({name}-unknown)"):
+    refused("ValidationError", cloudwatch.delete_alarms, AlarmNames=[a], text=f"Cannot delete {a} as there are composite alarm(s) depending on it.")
+    text = f"Could not save the composite alarm as alarms [{name}-unknown] in the alarm rule do not exist"
+    refused("ValidationError", cloudwatch.put_composite_alarm, AlarmName=f"{name}-broken", AlarmRule=f"ALARM({name}-unknown)", text=text)
+    for broken in ("ALARM(", "ALARM()", f"ALARM({a}) AND", f"SOMETHING({a})", ""):
         with pytest.raises(Exception):
             cloudwatch.put_composite_alarm(AlarmName=f"{name}-broken", AlarmRule=broken)
     at_least = f'AT_LEAST(2, ALARM, ({a}, "{b}"))'
@@ -358,6 +360,10 @@ def test_what_is_wrong_is_refused(cloudwatch, name):
     refused("ValidationError", put, **settings("n" * 256))
     refused("ValidationError", put, **settings(name, AlarmDescription="d" * 1025))
     refused("ValidationError", put, **settings(name, ComparisonOperator="AboveAll"))
+    # Reported to cfn-lint as CloudWatch's own words.
+    metrics = [{"Id": "e1", "Expression": "m1 + 1"}, {"Id": "m1", "MetricStat": {"Metric": {"Namespace": "n", "MetricName": "m"}, "Period": 60, "Stat": "Sum"}, "ReturnData": False}]
+    one = {"Namespace": None, "MetricName": None, "Statistic": None, "Period": None}
+    refused("ValidationError", put, **settings(name, Metrics=metrics, Unit="Percent", **one), text="Unit should not be set if list of Metrics is set.")
     topics = [f"arn:aws:sns:us-east-1:123456789012:t{n}" for n in range(6)]
     refused("ValidationError", put, **settings(name, AlarmActions=topics))
     for wrong in (
