@@ -96,7 +96,7 @@ def script(prefix, start):
     """What is called, in order; every operation that is there, and what each refuses."""
     name, space = f"{prefix}-alarm", f"Protocols/{prefix}"
     window = {"StartTime": start, "EndTime": later(start, minutes=5)}
-    host = [{"Name": "Host", "Value": "web 1/あ&<"}]
+    host = [{"Name": "Host", "Value": "web 1/&<"}]
     stat = {"Metric": {"Namespace": space, "MetricName": "m", "Dimensions": host}, "Period": 60, "Stat": "Average"}
     alarm = {
         "AlarmName": name, "Namespace": space, "MetricName": "none", "Dimensions": host, "Statistic": "Average", "Period": 86400, "EvaluationPeriods": 1,
@@ -162,7 +162,7 @@ def script(prefix, start):
         ("ListDashboards", {"DashboardNamePrefix": prefix}),
         ("DeleteDashboards", {"DashboardNames": [f"{prefix}-board"]}),
         ("DeleteDashboards", {"DashboardNames": [f"{prefix}-board"]}),
-        ("GetMetricWidgetImage", {"MetricWidget": json.dumps({"metrics": [[space, "m", "Host", "web 1/あ&<"]], "width": 300, "height": 200, **{key.removesuffix("Time").lower(): at.isoformat() for key, at in window.items()}})}),
+        ("GetMetricWidgetImage", {"MetricWidget": json.dumps({"metrics": [[space, "m", "Host", "web 1/&<"]], "width": 300, "height": 200, **{key.removesuffix("Time").lower(): at.isoformat() for key, at in window.items()}})}),
         ("GetMetricWidgetImage", {"MetricWidget": "no json"}),
         ("DeleteAlarms", {"AlarmNames": [f"{prefix}-whole"]}),
         ("DeleteAlarms", {"AlarmNames": [name, f"{prefix}-math"]}),
