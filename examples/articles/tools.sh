@@ -104,7 +104,7 @@ agent() { # NAME ROLE
     local token; token=$("$bin" host token)
     "$bin" agent --join "$AWS_ENDPOINT_URL" --token "$token" --name "$1" --role "$2" --state "$dir/$1" --every 10s --new 2> "$dir/$1.log" & pids+=($!)
 }
-has_state() { "$bin" check list "$1" | grep -Eq "$1 +$2 +$3 "; } # HOST CHECK STATE
+has_state() { grep -Eq "$1 +$2 +$3 " <<< "$("$bin" check list "$1")"; } # HOST CHECK STATE
 has_metric() { # NAMESPACE METRIC
     [ "$(cloudwatch list-metrics --namespace "$1" --metric-name "$2" --query 'length(Metrics)')" -ge 1 ]
 }
@@ -113,7 +113,7 @@ tells() { grep -q "$1" "$dir/told" 2>/dev/null; }
 agent web-1 web
 agent db-1 db
 step "Sensu: a machine comes, and is watched by its role without an edit" until_true has_state web-1 room OK
-others_have_none() { ! "$bin" check list db-1 | grep -q room; }
+others_have_none() { ! grep -q room <<< "$("$bin" check list db-1)"; }
 step "  and another role has nothing of it" others_have_none
 
 step "Zabbix: measurements, checks and own values of all hosts are in one place" until_true has_metric CWAgent mem_used_percent
@@ -137,7 +137,7 @@ graph() {
     local query='Metrics[0].Dimensions[*].[Name,Value]' row
     row=$(cloudwatch list-metrics --namespace Shukuba/Munin --metric-name users --query "$query" --output text | awk -F'\t' '{ printf ",\"%s\",\"%s\"", $1, $2 }')
     cloudwatch get-metric-widget-image --metric-widget "{\"metrics\":[[\"Shukuba/Munin\",\"users\"$row]],\"start\":\"-PT5M\",\"period\":60}" \
-        --query MetricWidgetImage --output text | base64 -d | head -c 4 | grep -q PNG
+        --query MetricWidgetImage --output text | base64 -d > "$dir/users.png" && grep -qa PNG "$dir/users.png"
 }
 step "  a picture of it" graph
 
@@ -148,12 +148,12 @@ kill -9 "$first"
 is_back() { is_kept && [ "$(cat "$dir/kept.pid")" != "$first" ]; }
 step "  and back when it was killed" until_true is_back
 
-phone() { "$bin" host list | grep -q web-1; }
-step "Pandora FMS: the estate at a look, hosts and states" phone
+estate() { grep -Eq 'web-1 .* running' <<< "$("$bin" host list)"; }
+step "Pandora FMS: the estate at a look, hosts and states" estate
 
-stat() { cloudwatch put-metric-alarm --alarm-name orders --namespace Shop --metric-name Orders --statistic Sum --period 10 --evaluation-periods 1 \
+own() { cloudwatch put-metric-alarm --alarm-name orders --namespace Shop --metric-name Orders --statistic Sum --period 10 --evaluation-periods 1 \
     --threshold 10 --comparison-operator GreaterThanThreshold --alarm-actions "arn:aws:sns:$AWS_DEFAULT_REGION:123456789012:ops"; }
-step "CloudWatch: an alarm on an own value, by its API" stat
+step "CloudWatch: an alarm on an own value, by its API" own
 order() { cloudwatch put-metric-data --namespace Shop --metric-data MetricName=Orders,Value=42,StorageResolution=1; tells orders; }
 step "  and somebody is told" until_true order
 

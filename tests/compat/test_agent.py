@@ -3,6 +3,7 @@ procedure (alarms by the Name tag with a wildcard, by aws-cli and by boto3), Deb
 kept alive, and a mail for one that is overloaded.
 """
 
+import concurrent.futures
 import os
 import pathlib
 import re
@@ -145,9 +146,9 @@ class Watched:
     def running(self, name):
         return until(f"{name} running", lambda: self.instance(name, "running"), 30)
 
-    def points(self, namespace, name, secs=120, statistic="Average", **dimensions):
-        """Values of the last minutes by time, every 10 seconds."""
-        window = {"StartTime": later(now(), seconds=-secs), "EndTime": later(now(), seconds=1), "Period": 10}
+    def points(self, namespace, name, period=10, statistic="Average", **dimensions):
+        """Values of the last minutes by time."""
+        window = {"StartTime": later(now(), minutes=-3), "EndTime": later(now(), seconds=1), "Period": period}
         wanted = [{"Name": key, "Value": value} for key, value in dimensions.items()]
         answer = self.cloudwatch.get_metric_statistics(Namespace=namespace, MetricName=name, Dimensions=wanted, Statistics=[statistic], **window)
         return {point["Timestamp"]: point[statistic] for point in answer["Datapoints"]}
@@ -176,6 +177,13 @@ def watched(tmp_path_factory):
         yield running
     finally:
         running.stop()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def beside(watched, tmp_path_factory):
+    """What takes a minute of real time runs beside the other tests, from the first on."""
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        yield {one.__name__: pool.submit(one, watched, tmp_path_factory.mktemp(one.__name__)) for one in (overloaded, away, silent)}
 
 
 def test_hosts_appear_by_name_with_their_role(watched):
@@ -261,7 +269,7 @@ def test_plugins_of_debian_are_checks_of_a_role(watched):
     assert not set(watched.checks("db-1")) & set(expected)
     instance = watched.instance("web-1")["InstanceId"]
     until("perfdata", lambda: watched.points("Shukuba/Plugins", "load1", InstanceId=instance, Check="load"), 40)
-    until("states as metrics", lambda: set(watched.points("Shukuba/Checks", "State", InstanceId=instance, Check="critical").values()) == {2}, 40)
+    until("states as metrics", lambda: set(watched.points("Shukuba/Checks", "State", 60, InstanceId=instance, Check="critical").values()) == {2}, 40)
     history = watched.server.json("check", "history", "web-1", "critical")["history"]
     assert history and history[0]["status"].upper() == "CRITICAL"
 
@@ -288,7 +296,11 @@ def test_checks_can_be_run_here_without_a_server(watched, tmp_path):
     assert wrong.returncode != 0 and "plugn" in wrong.stderr and ":2" in wrong.stderr, wrong.stderr
 
 
-def test_an_overloaded_process_raises_its_alarm_and_a_mail_and_recovery_follow(watched, tmp_path):
+def test_an_overloaded_process_raises_its_alarm_and_a_mail_and_recovery_follow(beside):
+    beside["overloaded"].result()
+
+
+def overloaded(watched, tmp_path):
     heat, pidfile, usage = tmp_path / "heat", tmp_path / "burner.pid", tmp_path / "check_usage"
     usage.write_text(USAGE)
     usage.chmod(0o755)
@@ -361,7 +373,7 @@ def test_the_user_data_of_run_instances_lets_a_host_join_as_that_instance(watche
     # Terminated, its agent ends by itself, and its key is of no use any more.
     watched.ec2.terminate_instances(InstanceIds=[made["InstanceId"]])
     assert until("the agent's end", lambda: agent.process.poll() is not None, 40)
-    watched.ec2.get_waiter("instance_terminated").wait(InstanceIds=[made["InstanceId"]], WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+    watched.ec2.get_waiter("instance_terminated").wait(InstanceIds=[made["InstanceId"]], WaiterConfig={"Delay": 1, "MaxAttempts": 10})
 
 
 def test_a_host_that_says_goodbye_is_stopped_and_comes_back_as_itself(watched):
@@ -375,19 +387,25 @@ def test_a_host_that_says_goodbye_is_stopped_and_comes_back_as_itself(watched):
     assert watched.instance("db-1")["InstanceId"] == before
 
 
-def test_a_host_that_is_silent_is_unreachable_and_not_forgotten(watched):
-    instance = watched.instance("web-2")["InstanceId"]
+def test_a_host_that_is_silent_is_unreachable_and_not_forgotten(beside):
+    beside["silent"].result()
+
+
+def silent(watched, _):
+    watched.join("quiet-1", role="quiet")
+    instance = watched.running("quiet-1")["InstanceId"]
+    # Such hosts report every 10 seconds.
     watched.ec2.monitor_instances(InstanceIds=[instance])
     status = lambda: watched.ec2.describe_instance_status(InstanceIds=[instance])["InstanceStatuses"][0]
     assert status()["InstanceStatus"]["Status"] == "ok"
-    watched.agents["web-2"].kill()
+    watched.agents["quiet-1"].kill()
     until("impaired", lambda: status()["InstanceStatus"]["Status"] == "impaired", 200, every=1)
-    found = watched.instance("web-2")
-    assert found["State"]["Name"] == "running" and tags(found)["Role"] == "web"
-    assert [host["name"] for host in watched.server.json("host", "list")["hosts"] if host["silent_since"]] == ["web-2"]
-    watched.agents["web-2"].start()
+    found = watched.instance("quiet-1")
+    assert found["State"]["Name"] == "running" and tags(found)["Role"] == "quiet"
+    assert [host["name"] for host in watched.server.json("host", "list", "quiet-1")["hosts"] if host["silent_since"]] == ["quiet-1"]
+    watched.agents["quiet-1"].start()
     until("ok again", lambda: status()["InstanceStatus"]["Status"] == "ok", 60, every=1)
-    assert watched.instance("web-2")["InstanceId"] == instance
+    assert watched.instance("quiet-1")["InstanceId"] == instance
 
 
 class Front:
@@ -430,7 +448,11 @@ class Front:
         self.listener.close()
 
 
-def test_what_was_measured_while_the_server_was_away_is_there_afterwards(tmp_path):
+def test_what_was_measured_while_the_server_was_away_is_there_afterwards(beside):
+    beside["away"].result()
+
+
+def away(_, tmp_path):
     server = Server(tmp_path)
     front, agent = Front(server), None
     try:

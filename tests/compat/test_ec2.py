@@ -170,7 +170,9 @@ def test_what_is_wrong_is_refused_as_ec2_refuses_it(ec2, name):
     [one] = run(ec2, name)
     refused("InvalidInstanceID.NotFound", ec2.terminate_instances, InstanceIds=[one, unknown])
     refused("IncorrectInstanceState", ec2.stop_instances, InstanceIds=[one], text=f"This instance '{one}' is not in a state from which it can be stopped.")
-    refused("IncorrectInstanceState", ec2.start_instances, InstanceIds=[one], text=f"The instance '{one}' is not in a state from which it can be started.")
+    [gone] = run(ec2, f"{name}-gone")
+    ec2.terminate_instances(InstanceIds=[gone])
+    refused("IncorrectInstanceState", ec2.start_instances, InstanceIds=[gone], text=f"The instance '{gone}' is not in a state from which it can be started.")
     ec2.modify_instance_attribute(InstanceId=one, DisableApiTermination={"Value": True})
     text = f"The instance '{one}' may not be terminated. Modify its 'disableApiTermination' instance attribute and try again."
     refused("OperationNotPermitted", ec2.terminate_instances, InstanceIds=[one], text=text)

@@ -47,7 +47,7 @@ to = ["web"]
 last = true
 
 [[notices.routes]]
-match = {{ Host = "*", Host2 = "*" }}
+match = {{ Host = "?*", Host2 = "?*" }}
 to = ["rest"]
 
 [[notices.routes]]
@@ -262,7 +262,9 @@ def test_an_action_without_a_receiver_is_in_the_history_as_failed(told):
     told.alarm(name, ["nobody"])
     told.set(name, "ALARM")
     actions = lambda: [item for item in told.cloudwatch.describe_alarm_history(AlarmName=name, HistoryItemType="Action")["AlarmHistoryItems"]]
-    [item] = until("the action", actions)
+    items = until("the action", actions)
+    assert len(items) == 1, [(item["HistorySummary"], item["HistoryData"]) for item in items]
+    [item] = items
     assert "nobody" in item["HistorySummary"] and item["HistorySummary"].startswith("Failed to execute action"), item["HistorySummary"]
     told.alarm(name, ["hook"])
     told.set(name, "OK")
