@@ -108,6 +108,7 @@ has_state() { grep -Eq "$1 +$2 +$3 " <<< "$("$bin" check list "$1")"; } # HOST C
 has_metric() { # NAMESPACE METRIC
     [ "$(cloudwatch list-metrics --namespace "$1" --metric-name "$2" --query 'length(Metrics)')" -ge 1 ]
 }
+tells_once() { [ "$(grep -c "$1" "$dir/told" 2>/dev/null)" = 1 ]; }
 tells() { grep -q "$1" "$dir/told" 2>/dev/null; }
 
 agent web-1 web
@@ -128,9 +129,9 @@ else
 fi
 touch "$dir/full"
 step "Nagios: is it well? no, after two looks" until_true has_state web-1 room CRITICAL
-step "  and a person is told, once" until_true tells problem
+step "  and a person is told, once" until_true tells_once '"kind":"problem"'
 rm "$dir/full"
-step "  and of its end" until_true tells recovery
+step "  and of its end" until_true tells_once '"kind":"recovery"'
 
 step "Munin: plug in, and there is a graph" until_true has_metric Shukuba/Munin users
 graph() {
