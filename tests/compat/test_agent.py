@@ -387,6 +387,19 @@ def test_a_host_that_says_goodbye_is_stopped_and_comes_back_as_itself(watched):
     assert watched.instance("db-1")["InstanceId"] == before
 
 
+def test_a_host_is_stopped_and_started_by_calls_and_its_agent_lives_on(watched):
+    instance, quick = watched.instance("web-2")["InstanceId"], {"Delay": 1, "MaxAttempts": 30}
+    [change] = watched.ec2.stop_instances(InstanceIds=[instance])["StoppingInstances"]
+    assert change["PreviousState"] == {"Code": 16, "Name": "running"} and change["CurrentState"]["Name"] in ("stopping", "stopped")
+    watched.ec2.get_waiter("instance_stopped").wait(InstanceIds=[instance], WaiterConfig=quick)
+    assert watched.ec2.describe_instance_status(InstanceIds=[instance])["InstanceStatuses"] == []
+    [change] = watched.ec2.start_instances(InstanceIds=[instance])["StartingInstances"]
+    assert change["PreviousState"] == {"Code": 80, "Name": "stopped"}
+    watched.ec2.get_waiter("instance_running").wait(InstanceIds=[instance], WaiterConfig=quick)
+    watched.ec2.reboot_instances(InstanceIds=[instance])
+    assert watched.agents["web-2"].process.poll() is None
+
+
 def test_a_host_that_is_silent_is_unreachable_and_not_forgotten(beside):
     beside["silent"].result()
 

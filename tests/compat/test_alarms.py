@@ -371,6 +371,14 @@ def test_alarms_of_a_metric(cloudwatch, name):
     assert of() == [f"{name}-3"]
 
 
+def test_a_unit_beside_expressions_is_refused_in_reported_words(cloudwatch, name):
+    """CloudWatch's answer, as aws-cloudformation/cfn-lint 1306 has it."""
+    metrics = [{"Id": "e1", "Expression": "m1 + 1"}, {"Id": "m1", "MetricStat": {"Metric": {"Namespace": "n", "MetricName": "m"}, "Period": 60, "Stat": "Sum"}, "ReturnData": False}]
+    one = {"Namespace": None, "MetricName": None, "Statistic": None, "Period": None}
+    text = "Unit should not be set if list of Metrics is set."
+    refused("ValidationError", cloudwatch.put_metric_alarm, **settings(name, Metrics=metrics, Unit="Percent", **one), text=text)
+
+
 def test_what_is_wrong_is_refused(cloudwatch, name):
     put = cloudwatch.put_metric_alarm
     # "EvaluationPeriods * Period": a day, or a week from periods of an hour.
@@ -384,10 +392,7 @@ def test_what_is_wrong_is_refused(cloudwatch, name):
     refused("ValidationError", put, **settings("n" * 256))
     refused("ValidationError", put, **settings(name, AlarmDescription="d" * 1025))
     refused("ValidationError", put, **settings(name, ComparisonOperator="AboveAll"))
-    # Reported to cfn-lint as CloudWatch's own words.
-    metrics = [{"Id": "e1", "Expression": "m1 + 1"}, {"Id": "m1", "MetricStat": {"Metric": {"Namespace": "n", "MetricName": "m"}, "Period": 60, "Stat": "Sum"}, "ReturnData": False}]
     one = {"Namespace": None, "MetricName": None, "Statistic": None, "Period": None}
-    refused("ValidationError", put, **settings(name, Metrics=metrics, Unit="Percent", **one), text="Unit should not be set if list of Metrics is set.")
     topics = [f"arn:aws:sns:us-east-1:123456789012:t{n}" for n in range(6)]
     refused("ValidationError", put, **settings(name, AlarmActions=topics))
     for wrong in (
@@ -404,6 +409,19 @@ def test_what_is_wrong_is_refused(cloudwatch, name):
         assert told["ResponseMetadata"]["HTTPStatusCode"] == 400 and told["Error"]["Code"] in ("ValidationError", "InvalidParameterCombination", "InvalidParameterValue", "MissingParameter"), told
     assert cloudwatch.describe_alarms(AlarmNamePrefix=name)["MetricAlarms"] == []
     refused("ResourceNotFound", cloudwatch.delete_alarms, AlarmNames=[f"{name}-none"], status=404)
+    many = [{"Id": f"m{n}", "MetricStat": {"Metric": {"Namespace": "n", "MetricName": f"m{n}"}, "Period": 60, "Stat": "Sum"}, "ReturnData": n == 0} for n in range(11)]
+    refused("ValidationError", put, **settings(name, Metrics=many, **one))
+    with pytest.raises(cloudwatch.exceptions.ClientError):
+        put(**settings(name, Tags=[{"Key": f"k{n}", "Value": ""} for n in range(51)]))
+    with pytest.raises(cloudwatch.exceptions.ClientError):
+        cloudwatch.delete_alarms(AlarmNames=[f"{name}-{n}" for n in range(101)])
+    put(**settings(f"{name}-ten", Metrics=many[:10], **one))
+    put(**settings(f"{name}-tags", Tags=[{"Key": f"k{n}", "Value": ""} for n in range(50)]))
+    for n in (1, 2):
+        cloudwatch.put_composite_alarm(AlarmName=f"{name}-whole{n}", AlarmRule=f"ALARM({name}-ten)")
+    # "At most one composite alarm in a call."
+    with pytest.raises(cloudwatch.exceptions.ClientError):
+        cloudwatch.delete_alarms(AlarmNames=[f"{name}-whole1", f"{name}-whole2"])
     put(**settings(name, Period=60, EvaluationPeriods=1440, AlarmActions=topics[:5]))
     put(**settings(name, Period=3600, EvaluationPeriods=168))
 
