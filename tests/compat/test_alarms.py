@@ -393,7 +393,7 @@ def test_what_is_wrong_is_refused(cloudwatch, name):
     refused("ValidationError", put, **settings(name, AlarmDescription="d" * 1025))
     refused("ValidationError", put, **settings(name, ComparisonOperator="AboveAll"))
     one = {"Namespace": None, "MetricName": None, "Statistic": None, "Period": None}
-    topics = [f"arn:aws:sns:us-east-1:123456789012:t{n}" for n in range(6)]
+    topics = [f"arn:aws:sns:ap-northeast-1:123456789012:t{n}" for n in range(6)]
     refused("ValidationError", put, **settings(name, AlarmActions=topics))
     for wrong in (
         settings(name, ExtendedStatistic="p90"),
@@ -408,7 +408,8 @@ def test_what_is_wrong_is_refused(cloudwatch, name):
         told = error.value.response
         assert told["ResponseMetadata"]["HTTPStatusCode"] == 400 and told["Error"]["Code"] in ("ValidationError", "InvalidParameterCombination", "InvalidParameterValue", "MissingParameter"), told
     assert cloudwatch.describe_alarms(AlarmNamePrefix=name)["MetricAlarms"] == []
-    refused("ResourceNotFound", cloudwatch.delete_alarms, AlarmNames=[f"{name}-none"], status=404)
+    elsewhere = "arn:aws:sns:us-east-1:123456789012:t"
+    refused("ValidationError", put, **settings(name, AlarmActions=[elsewhere]), text="Invalid region us-east-1 specified. Only ap-northeast-1 is supported.")
     many = [{"Id": f"m{n}", "MetricStat": {"Metric": {"Namespace": "n", "MetricName": f"m{n}"}, "Period": 60, "Stat": "Sum"}, "ReturnData": n == 0} for n in range(11)]
     refused("ValidationError", put, **settings(name, Metrics=many, **one))
     with pytest.raises(cloudwatch.exceptions.ClientError):
