@@ -29,7 +29,7 @@ step "build";    cargo build --quiet -p shukuba
 SHUKUBA_BIN="$(realpath "${CARGO_TARGET_DIR:-target}")/debug/shukuba"
 export SHUKUBA_BIN
 step "crates";   cargo test --quiet --workspace --test '*'
-step "clients";  scripts/venv.sh; scripts/browser.sh; .venv/bin/python -m pytest -q tests/compat
+step "clients";  scripts/venv.sh; scripts/browser.sh; scripts/plugins.sh; .venv/bin/python -m pytest -q tests/compat
 step "articles"; for script in examples/articles/*.sh; do bash "$script"; done
 step "torture";  torture
 step "demo";     scripts/demo.sh
