@@ -3,11 +3,14 @@
 `SHUKUBA_SHOTS` names a folder for pictures of every page; without it none are taken.
 """
 
+import base64
 import datetime
+import http.server
 import json
 import os
 import pathlib
 import subprocess
+import threading
 import time
 
 import pytest
@@ -134,7 +137,6 @@ def shoot(driver, name):
     width = driver.execute_script("return window.innerWidth")
     clip = {"x": 0, "y": 0, "width": width, "height": min(height, 6000), "scale": 1}
     shot = driver.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True, "clip": clip})
-    import base64
     pathlib.Path(folder, f"{name}.png").write_bytes(base64.b64decode(shot["data"]))
 
 
@@ -244,6 +246,28 @@ def test_a_dashboard_of_a_million_bytes_is_saved(server, browser):
     browser.open("dashboards/large/delete")
     browser.press("Delete it")
     assert "Deleted." in browser.text
+
+
+def test_a_link_of_another_site_leads_to_its_page(server, browser):
+    class Mail(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(f'<a href="{server.endpoint}/_shukuba/alarms">look</a>'.encode())
+
+        def log_message(self, *_):
+            pass
+
+    elsewhere = http.server.HTTPServer(("127.0.0.1", 0), Mail)
+    threading.Thread(target=elsewhere.serve_forever, daemon=True).start()
+    try:
+        browser.driver.get(f"http://localhost:{elsewhere.server_port}/")
+        browser.driver.find_element(By.LINK_TEXT, "look").click()
+        until(lambda: "web-1 load" in browser.text, "alarms")
+    finally:
+        elsewhere.shutdown()
+        elsewhere.server_close()
 
 
 def test_what_was_done_is_in_the_trail(server, browser):

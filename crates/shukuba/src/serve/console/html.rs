@@ -20,8 +20,11 @@ pub(super) fn escaped(text: &str) -> String {
     out
 }
 
-/// A text that users or machines wrote, in whatever language.
+/// A text that users or machines wrote, in whatever language; nothing of an empty one.
 pub(super) fn data(text: &str) -> String {
+    if text.is_empty() {
+        return String::new();
+    }
     format!("<span class=\"data\">{}</span>", escaped(text))
 }
 

@@ -189,7 +189,10 @@ impl Visit {
     /// A room, for whoever is signed in.
     async fn room(&self, parts: &Parts) -> PageAnswer {
         let Some(caller) = self.caller(parts) else {
-            return self.form_page("sign-in", StatusCode::OK, None, parts);
+            return match self.comes_from_elsewhere() {
+                true => self.once_more(),
+                false => self.form_page("sign-in", StatusCode::OK, None, parts),
+            };
         };
         let (token, set) = self.cookies.form_token();
         let room = Room {
@@ -212,6 +215,32 @@ impl Visit {
             Err(trouble) => self.troubled(&room, &trouble, set),
         };
         answer.event = event;
+        answer
+    }
+
+    /// Whether a link of another site, such as in a mail, leads here: browsers then keep the cookies back.
+    ///
+    /// Source: W3C Fetch Metadata Request Headers, `Sec-Fetch-Site`.
+    fn comes_from_elsewhere(&self) -> bool {
+        let site = self.call.headers.get("sec-fetch-site");
+        let is_cross = site.is_some_and(|site| site.as_bytes() == b"cross-site");
+        is_cross && self.call.method == Method::GET && is_path(&self.call.path)
+    }
+
+    /// A page that leads to itself at once: from here, so that the cookies come.
+    fn once_more(&self) -> PageAnswer {
+        let to = format!("{HOME}{}", self.call.path);
+        let body = format!(
+            "<p><a href=\"{}\">{}</a></p>",
+            html::escaped(&to),
+            frame::GO_ON.said(self.language)
+        );
+        let title = frame::BRAND.said(self.language);
+        let mut answer = self.page(StatusCode::OK, title, &body, None, None);
+        if let Ok(refresh) = HeaderValue::try_from(format!("0; url={to}")) {
+            let headers = answer.response.headers_mut();
+            headers.insert(header::REFRESH, refresh);
+        }
         answer
     }
 

@@ -226,6 +226,10 @@ impl Bench {
             header::COOKIE,
             HeaderValue::try_from(cookies.join("; ")).unwrap(),
         );
+        if path.contains("from-mail") {
+            let site = HeaderValue::from_static("cross-site");
+            headers.insert("sec-fetch-site", site);
+        }
         if form.is_some() {
             headers.insert(header::ORIGIN, HeaderValue::try_from(origin).unwrap());
         }

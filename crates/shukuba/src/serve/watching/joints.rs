@@ -125,7 +125,7 @@ impl Tagged for BoardTags {
                 format!("{arn} does not exist."),
             )
             .with_status(404),
-            dashboard::Error::TooManyTags { .. } | dashboard::Error::TagForm { .. } => {
+            dashboard::Error::TooManyTags | dashboard::Error::TagForm { .. } => {
                 Fault::sender("InvalidParameterValue", error.to_string())
             }
             other => {

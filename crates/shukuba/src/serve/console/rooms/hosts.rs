@@ -16,7 +16,7 @@ use crate::serve::console::room::{Api, Page, ROWS, Room, Trouble};
 use crate::serve::console::words::{frame, hosts};
 
 const HOUR_SECS: u64 = 3600;
-const PERIOD_SECS: u32 = 300;
+const PERIOD_SECS: u32 = 60;
 
 /// A row of the list.
 #[derive(Debug)]

@@ -567,3 +567,18 @@ async fn long_lists_have_pages() {
         assert!(text(&page).contains(says), "{path}");
     }
 }
+
+#[tokio::test]
+async fn a_link_in_a_mail_leads_on_once_from_here() {
+    let bench = Bench::furnished().await;
+    let page = bench
+        .ask(&mut Jar::default(), "alarms/a%22b?from-mail", None)
+        .await;
+    let refresh = &page.response.headers()["refresh"];
+    assert_eq!(refresh, "0; url=/_shukuba/alarms/a%22b");
+    assert!(!text(&page).contains("name=\"password\""));
+    // Whoever is signed in and seen is not sent round.
+    let mut jar = bench.guest("admin", ADMINISTRATOR).await;
+    let page = bench.ask(&mut jar, "alarms?from-mail", None).await;
+    assert!(page.response.headers().get("refresh").is_none());
+}

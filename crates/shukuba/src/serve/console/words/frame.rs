@@ -14,6 +14,7 @@ super::words! {
     LANGUAGE: "Language", "言語";
     SIGNED_IN_AS: "Signed in as", "サインイン中:";
     BACK: "Back", "戻る";
+    GO_ON: "Go on", "進む";
     NO_PAGE: "There is no such page.", "そのページはありません。";
     NOT_PERMITTED: "Not permitted", "許可されていません";
     DENIED: "You may not do {} here. An administrator can allow it with a policy.", "{}は許可されていません。管理者がポリシーで許可できます。";
