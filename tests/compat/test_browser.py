@@ -27,19 +27,24 @@ def server(tmp_path_factory):
     yield from serving(tmp_path_factory.mktemp("server"))
 
 
-@pytest.fixture
-def browser(server, tmp_path):
-    """A new profile in a window as small as a phone's."""
+def start_browser(profile, size):
+    """A browser with a profile of its own in a window of this size, as a phone's."""
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if not (chromium and driver):
         pytest.skip("needs Chromium: scripts/browser.sh (apt-get install -y chromium chromium-driver)")
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
-    for flag in [*FLAGS, f"--user-data-dir={tmp_path / 'profile'}"]:
+    for flag in [*FLAGS, f"--user-data-dir={profile}"]:
         options.add_argument(flag)
-    metrics = dict(zip(("width", "height"), PHONE)) | {"pixelRatio": 1.0}
+    metrics = dict(zip(("width", "height"), size)) | {"pixelRatio": 1.0}
     options.add_experimental_option("mobileEmulation", {"deviceMetrics": metrics})
-    running = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    return webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+
+
+@pytest.fixture
+def browser(server, tmp_path):
+    """A new profile in a window as small as a phone's."""
+    running = start_browser(tmp_path / "profile", PHONE)
     yield Page(server, running)
     running.quit()
 

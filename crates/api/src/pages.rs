@@ -5,6 +5,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use base::ByteCount;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, Method, Response};
@@ -12,6 +13,10 @@ use http::{HeaderMap, Method, Response};
 use crate::caller::Caller;
 use crate::ctx::Ctx;
 use crate::fault::Fault;
+
+/// The largest form of a page that says nothing else. Chosen: a user's name, two passwords of 128 characters in UTF-8 and
+/// percent signs, and a token.
+pub const FORM_BYTES_MAX: ByteCount = ByteCount::new(16 << 10);
 
 /// One request for a page. Nobody has signed it.
 pub struct PageCall {
@@ -21,6 +26,8 @@ pub struct PageCall {
     pub method: Method,
     /// What stands behind `/_shukuba/`, such as `sign-in`; nothing for the first page.
     pub path: String,
+    /// What stands behind the `?`, or nothing.
+    pub query: String,
     /// The head's fields.
     pub headers: HeaderMap,
     /// The form of a `POST`; may hold passwords.
@@ -45,6 +52,8 @@ pub struct PageEvent {
     pub operation: &'static str,
     /// Who it turned out to be; somebody anonymous where that was not proven.
     pub caller: Arc<Caller>,
+    /// What was asked for, as JSON without secrets, where it may be recorded.
+    pub input: Option<Vec<u8>>,
     /// What came of it as JSON, such as `{"ConsoleLogin":"Success"}`, without secrets.
     pub output: Option<Vec<u8>>,
     /// How it ended.
@@ -55,6 +64,12 @@ pub struct PageEvent {
 pub trait Pages: Send + Sync + fmt::Debug {
     /// Makes one. Never fails: every trouble is a page.
     fn show(&self, call: PageCall) -> BoxFuture<'static, PageAnswer>;
+
+    /// The largest form that a page takes. `path`: as in [`PageCall::path`].
+    fn form_bytes_max(&self, path: &str) -> ByteCount {
+        let _ = path;
+        FORM_BYTES_MAX
+    }
 }
 
 impl fmt::Debug for PageCall {

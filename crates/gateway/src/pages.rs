@@ -1,13 +1,12 @@
 //! Requests for pages: read the form → show → record.
 //!
 //! INVARIANT: no page is kept by a browser or a proxy, shown inside another site, or runs anything: the headers of
-//! [`guard`] stand on every answer.
+//! [`guard`] stand on every answer. What is the same for everybody, such as a stylesheet, may say itself how long it keeps.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use api::{Audit, CallRecord, Ctx, Fault, PageAnswer, PageCall, PageEvent, Pages, Stage};
-use base::ByteCount;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -20,9 +19,6 @@ use crate::body;
 use crate::door::{Door, Visit, panicked};
 use crate::limits::Limits;
 use crate::route;
-
-/// The largest form. Chosen: a user's name, two passwords of 128 characters in UTF-8 and percent signs, and a token.
-const FORM_BYTES_MAX: ByteCount = ByteCount::new(16 << 10);
 
 /// Has no pages.
 #[derive(Clone, Copy, Debug, Default)]
@@ -50,8 +46,9 @@ impl Door {
         body: Incoming,
     ) -> Result<Answer, Fault> {
         let started = self.parts.clock.monotonic();
+        let form_bytes_max = self.parts.pages.form_bytes_max(path);
         let limits = Limits {
-            body_bytes: FORM_BYTES_MAX.min(self.parts.limits.body_bytes),
+            body_bytes: form_bytes_max.min(self.parts.limits.body_bytes),
             ..self.parts.limits
         };
         let form = body::read(body, &limits, &self.bodies).await;
@@ -60,6 +57,7 @@ impl Door {
             ctx: self.ctx(visit, Arc::clone(&self.nobody)),
             method: visit.head.method.clone(),
             path: path.to_owned(),
+            query: visit.head.uri.query().unwrap_or_default().to_owned(),
             headers: visit.head.headers.clone(),
             form: form.bytes.clone(),
         };
@@ -91,6 +89,9 @@ impl Door {
             ..ctx
         };
         let outcome = event.outcome.as_ref();
+        let recorder = &self.parts.recorder;
+        let is_input_wanted =
+            recorder.wants_input(event.service, event.operation, Audit::Management);
         let kept = self.parts.recorder.record(&CallRecord {
             service: event.service,
             operation: event.operation,
@@ -99,7 +100,7 @@ impl Door {
             ctx: &ctx,
             host: route::text(visit.head, header::HOST.as_str()),
             access: &[],
-            input: None,
+            input: event.input.as_deref().filter(|_| is_input_wanted),
             output: event.output.as_deref(),
             outcome: outcome.copied(),
             took: self.parts.clock.monotonic().saturating_sub(started),
@@ -113,16 +114,18 @@ impl Door {
 
 /// Headers of every page. Source: OWASP HTTP Security Response Headers Cheat Sheet.
 fn guard(headers: &mut HeaderMap) {
-    const GUARDS: [(HeaderName, &str); 5] = [
-        (header::CACHE_CONTROL, "no-store"),
+    const GUARDS: [(HeaderName, &str); 4] = [
         (
             header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+            "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
         ),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::REFERRER_POLICY, "same-origin"),
     ];
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
     for (name, value) in GUARDS {
         headers.insert(name, HeaderValue::from_static(value));
     }

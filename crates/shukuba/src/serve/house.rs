@@ -197,7 +197,7 @@ impl House {
             recorder: trail
                 .recorder(identities.noting(Arc::new(CountingRecorder::new(metrics.clone())))),
             admin: Arc::new(desk.clone()),
-            pages: Arc::new(identities.console(Arc::new(desk.clone()))),
+            pages: Arc::new(identities.console(Arc::new(desk.clone()), watching.clone())),
             metrics,
             clock,
             account,

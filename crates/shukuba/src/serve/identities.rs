@@ -16,6 +16,7 @@ use iam::signin::SignIn;
 use tokio::sync::watch;
 
 use super::console::Console;
+use super::watching::Watching;
 use crate::account;
 use crate::config::Server;
 
@@ -55,10 +56,16 @@ impl Identities {
         ]
     }
 
-    /// The pages on which people sign in; `desk` counts what the bill is reckoned from.
-    pub(super) fn console(&self, desk: Arc<dyn Admin>) -> Console {
+    /// The pages for people; `desk` does what operators may, `watching` is what they look at.
+    pub(super) fn console(&self, desk: Arc<dyn Admin>, watching: Watching) -> Console {
         let sign_in = SignIn::new(self.iam.clone(), self.keys.clone(), self.authorizer.clone());
-        Console::new(sign_in, self.authorizer.clone(), desk, self.account())
+        Console::new(
+            sign_in,
+            self.authorizer.clone(),
+            desk,
+            self.account(),
+            watching,
+        )
     }
 
     /// Notes who did what last, before `next` takes the record.

@@ -15,7 +15,9 @@ use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base::setting::Problems;
 use base::{Clock, Timestamp};
+use jiff::tz::TimeZone;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use store::Poisoned;
@@ -336,6 +338,12 @@ impl Router {
     pub async fn has_receiver(&self, name: &str) -> bool {
         let state = self.state.lock().await;
         state.engine.settings().receivers.contains_key(name)
+    }
+
+    /// The time zone in which people read times.
+    pub async fn zone(&self) -> TimeZone {
+        let state = self.state.lock().await;
+        state.engine.settings().zone(&mut Problems::default())
     }
 
     /// Whether something with these labels is silenced now.

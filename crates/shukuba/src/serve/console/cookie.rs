@@ -1,6 +1,6 @@
-//! The two cookies: who is signed in, and that a form is of our page.
+//! The three cookies: who is signed in, that a form is of our page, and which language was chosen.
 //!
-//! Both are for this host alone, hidden from scripts, and not sent from other sites; over HTTPS they never leave it.
+//! All are for this host alone, hidden from scripts, and not sent from other sites; over HTTPS they never leave it.
 //!
 //! Source: RFC 6265bis, `__Host-` and `SameSite`; OWASP Cross-Site Request Forgery Prevention Cheat Sheet, "double submit".
 
@@ -8,8 +8,13 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, header};
 
+use super::lang::Language;
+
 const TICKET: &str = "shukuba";
 const FORM: &str = "shukuba-form";
+const LANGUAGE: &str = "shukuba-lang";
+/// How long a choice of language is kept. Chosen: browsers keep nothing longer than 400 days.
+const LANGUAGE_KEPT: Duration = Duration::from_secs(365 * 86_400);
 /// The longest ticket that is looked at. Chosen: a browser keeps 4096 bytes a cookie.
 const TICKET_BYTES_MAX: usize = 4096;
 
@@ -18,6 +23,8 @@ const TICKET_BYTES_MAX: usize = 4096;
 pub(super) struct Cookies {
     /// Of whoever signed in.
     pub(super) ticket: Option<String>,
+    /// The language that was chosen.
+    pub(super) language: Option<Language>,
     form: Option<String>,
     is_https: bool,
 }
@@ -39,6 +46,7 @@ impl Cookies {
         };
         Self {
             ticket: found(TICKET).filter(|ticket| ticket.len() <= TICKET_BYTES_MAX),
+            language: found(LANGUAGE).as_deref().and_then(Language::of),
             form: found(FORM).filter(|token| token.len() == 32),
             is_https,
         }
@@ -74,6 +82,11 @@ impl Cookies {
         self.cookie(TICKET, ticket, Some(lasts))
     }
 
+    /// The cookie of a language.
+    pub(super) fn chosen(&self, language: Language) -> HeaderValue {
+        self.cookie(LANGUAGE, language.code(), Some(LANGUAGE_KEPT))
+    }
+
     /// Takes it away.
     pub(super) fn signed_out(&self) -> HeaderValue {
         self.cookie(TICKET, "", Some(Duration::ZERO))
@@ -89,7 +102,7 @@ impl Cookies {
             format!("; Max-Age={}", lasts.as_secs())
         });
         let text = format!("{name}={value}; Path={path}; HttpOnly; SameSite=Strict{secure}{age}");
-        // Tickets and tokens are base 64 and hexadecimal digits.
+        // Tickets and tokens are base 64 and hexadecimal digits, languages two letters.
         HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""))
     }
 }

@@ -1,9 +1,11 @@
-//! The texts of pages. Everything that is not ours is escaped.
+//! The elements that pages are made of. Everything that is not ours is escaped.
 
-const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:34em;margin:3em auto;padding:0 1em}label{display:block;margin:.8em 0}input:not([type=checkbox]){display:block;width:100%;padding:.4em;box-sizing:border-box}button{padding:.5em 1.2em;margin:.8em .4em 0 0}pre{overflow:auto}.said{border-left:4px solid;padding:.3em .8em}";
+use std::fmt::Write;
+
+use super::lang::Language;
 
 /// A text between tags or in quotation marks.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {
@@ -18,85 +20,183 @@ fn escaped(text: &str) -> String {
     out
 }
 
-fn whole(title: &str, body: &str) -> String {
-    format!(
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>{title}</title><style>{STYLE}</style><h1>{title}</h1>{body}</html>\n"
-    )
+/// A text that users or machines wrote, in whatever language; nothing of an empty one.
+pub(super) fn data(text: &str) -> String {
+    if text.is_empty() {
+        return String::new();
+    }
+    format!("<span class=\"data\">{}</span>", escaped(text))
 }
 
-fn said(text: Option<&str>) -> String {
+/// A text that the platform writes in English alone, as AWS does; marked as such where the page is not.
+pub(super) fn english(text: &str, language: Language) -> String {
+    match language {
+        Language::En => escaped(text),
+        Language::Ja => format!("<span lang=\"en\">{}</span>", escaped(text)),
+    }
+}
+
+/// A part of a path: letters, digits and `-_~` stay, also dots within; the rest becomes `%2F`.
+pub(super) fn segment(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'~' | b'.' => {
+                out.push(char::from(byte));
+            }
+            other => {
+                let _ = write!(out, "%{other:02X}");
+            }
+        }
+    }
+    out
+}
+
+/// The text that such a part stands for; nothing where it is no text.
+pub(super) fn unsegmented(part: &str) -> Option<String> {
+    let mut bytes = part.bytes();
+    let mut out = Vec::with_capacity(part.len());
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'%' => {
+                let digits = [bytes.next()?, bytes.next()?];
+                let digits = std::str::from_utf8(&digits).ok()?;
+                out.push(u8::from_str_radix(digits, 16).ok()?);
+            }
+            other => out.push(other),
+        }
+    }
+    String::from_utf8(out).ok()
+}
+
+/// What a state looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    Good,
+    Warn,
+    Bad,
+    Dim,
+}
+
+/// A state in a word, never in colour alone.
+pub(super) fn badge(look: Look, text: &str) -> String {
+    let class = match look {
+        Look::Good => "good",
+        Look::Warn => "warn",
+        Look::Bad => "bad",
+        Look::Dim => "dim",
+    };
+    format!("<span class=\"badge {class}\">{}</span>", escaped(text))
+}
+
+/// What was done, or is wrong.
+pub(super) fn said(text: Option<&str>) -> String {
     let paragraph = |text: &str| format!("<p class=\"said\" role=\"alert\">{}</p>", escaped(text));
     text.map(paragraph).unwrap_or_default()
 }
 
-fn user_field(user: &str) -> String {
+/// A table. The first cell of a row names it; on a phone each row is a card, and cells say their columns. Cells are HTML.
+#[derive(Debug)]
+pub(super) struct Table<'a> {
+    /// What it lists, for those who do not see it.
+    pub(super) caption: &'a str,
+    /// The columns.
+    pub(super) heads: &'a [&'a str],
+    /// The cells.
+    pub(super) rows: Vec<Vec<String>>,
+}
+
+impl Table<'_> {
+    /// Its HTML. Roles stand on everything, because browsers drop those of tables that are shown as blocks.
+    pub(super) fn html(&self) -> String {
+        let mut out = format!(
+            "<table role=\"table\"><caption class=\"unseen\">{}</caption><thead role=\"rowgroup\"><tr role=\"row\">",
+            escaped(self.caption)
+        );
+        for head in self.heads {
+            let _ = write!(
+                out,
+                "<th role=\"columnheader\" scope=\"col\">{}</th>",
+                escaped(head)
+            );
+        }
+        out.push_str("</tr></thead><tbody role=\"rowgroup\">");
+        for row in &self.rows {
+            out.push_str("<tr role=\"row\">");
+            for (index, (cell, head)) in row.iter().zip(self.heads).enumerate() {
+                let head = escaped(head);
+                let _ = match index {
+                    0 => write!(out, "<th role=\"rowheader\" scope=\"row\">{cell}</th>"),
+                    _ => write!(out, "<td role=\"cell\" data-label=\"{head}\">{cell}</td>"),
+                };
+            }
+            out.push_str("</tr>");
+        }
+        out.push_str("</tbody></table>");
+        out
+    }
+}
+
+/// Terms with what they are; empty ones are left out. The values are HTML.
+pub(super) fn facts(pairs: &[(&str, String)]) -> String {
+    let mut out = String::from("<dl class=\"facts\">");
+    for (term, value) in pairs.iter().filter(|(_, value)| !value.is_empty()) {
+        let _ = write!(out, "<dt>{}</dt><dd>{value}</dd>", escaped(term));
+    }
+    out.push_str("</dl>");
+    out
+}
+
+/// Figures with their names. The values are HTML.
+pub(super) fn figures(pairs: &[(&str, String)]) -> String {
+    let mut out = String::from("<dl class=\"figures\">");
+    for (term, value) in pairs {
+        let _ = write!(out, "<div><dt>{}</dt><dd>{value}</dd></div>", escaped(term));
+    }
+    out.push_str("</dl>");
+    out
+}
+
+/// A number for people: at most so many digits behind the point, none that say nothing.
+pub(super) fn number(value: f64, digits: usize) -> String {
+    let text = format!("{value:.digits$}");
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text,
+    }
+}
+
+/// A small line of values, described by `text`. Nothing of fewer than two.
+pub(super) fn sparkline(values: &[f64], text: &str) -> String {
+    let (low, high) = values
+        .iter()
+        .fold((f64::MAX, f64::MIN), |(low, high), value| {
+            (low.min(*value), high.max(*value))
+        });
+    if values.len() < 2 {
+        return String::new();
+    }
+    let span = if high > low { high - low } else { 1.0 };
+    let mut points = String::new();
+    let last = values.len().saturating_sub(1);
+    for (index, value) in values.iter().enumerate() {
+        let (index, last) = (share(index), share(last));
+        let _ = write!(
+            points,
+            "{:.1},{:.1} ",
+            index / last * 100.0,
+            22.0 - (value - low) / span * 20.0
+        );
+    }
+    let text = escaped(text);
     format!(
-        "<label>User <input name=\"user\" autocomplete=\"username\" maxlength=\"64\" value=\"{}\"></label>",
-        escaped(user)
+        "<svg class=\"spark\" role=\"img\" viewBox=\"0 0 100 24\" preserveAspectRatio=\"none\" aria-label=\"{text}\"><polyline points=\"{}\"/></svg>",
+        points.trim_end()
     )
 }
 
-const CODE_FIELD: &str = "<label>Code of the MFA device, where there is one <input name=\"code\" inputmode=\"numeric\" autocomplete=\"one-time-code\" maxlength=\"6\"></label>";
-
-/// The form to sign in.
-pub(super) fn sign_in(account: &str, user: &str, text: Option<&str>, token: &str) -> String {
-    let (said, user) = (said(text), user_field(user));
-    whole(
-        "Sign in",
-        &format!(
-            "{said}<p>Account {account}</p><form method=\"post\" action=\"/_shukuba/sign-in\"><input type=\"hidden\" name=\"token\" value=\"{token}\">{user}<label><input type=\"checkbox\" name=\"root\"> the account's root</label><label>Password <input name=\"password\" type=\"password\" autocomplete=\"current-password\"></label>{CODE_FIELD}<button>Sign in</button></form><p><a href=\"/_shukuba/change-password\">Change a password</a></p>"
-        ),
-    )
-}
-
-/// The form to change a password.
-pub(super) fn change_password(
-    account: &str,
-    user: &str,
-    text: Option<&str>,
-    token: &str,
-) -> String {
-    let (said, user) = (said(text), user_field(user));
-    whole(
-        "Change a password",
-        &format!(
-            "{said}<p>Account {account}</p><form method=\"post\" action=\"/_shukuba/change-password\"><input type=\"hidden\" name=\"token\" value=\"{token}\">{user}<label>Password until now <input name=\"password\" type=\"password\" autocomplete=\"current-password\"></label>{CODE_FIELD}<label>New password <input name=\"new\" type=\"password\" autocomplete=\"new-password\"></label><label>New password again <input name=\"again\" type=\"password\" autocomplete=\"new-password\"></label><button>Change</button></form><p><a href=\"/_shukuba/sign-in\">Sign in</a></p>"
-        ),
-    )
-}
-
-/// Who one is.
-pub(super) fn home(arn: &str, until: &str, is_root: bool, token: &str) -> String {
-    let (arn, until) = (escaped(arn), escaped(until));
-    let change = match is_root {
-        true => "",
-        false => "<p><a href=\"/_shukuba/change-password\">Change the password</a></p>",
-    };
-    whole(
-        "Signed in",
-        &format!(
-            "<p>{arn}</p><p>until {until}</p><p><a href=\"/_shukuba/billing\">The bill</a></p>{change}<form method=\"post\" action=\"/_shukuba/sign-out\"><input type=\"hidden\" name=\"token\" value=\"{token}\"><button>Sign out</button></form>"
-        ),
-    )
-}
-
-/// What the bill is reckoned from.
-pub(super) fn billing(counts: &str) -> String {
-    whole(
-        "The bill",
-        &format!(
-            "<p>What was accepted and what became of it, by route:</p><pre>{}</pre><p><a href=\"/_shukuba/\">Back</a></p>",
-            escaped(counts)
-        ),
-    )
-}
-
-/// One sentence.
-pub(super) fn message(text: &str) -> String {
-    whole(
-        "Shukuba",
-        &format!("{}<p><a href=\"/_shukuba/\">Back</a></p>", said(Some(text))),
-    )
+fn share(index: usize) -> f64 {
+    u32::try_from(index).map_or(f64::MAX, f64::from)
 }
 
 #[cfg(test)]
@@ -105,11 +205,56 @@ mod tests {
 
     #[test]
     fn what_is_not_ours_is_escaped() {
-        let page = sign_in("1", "\"><script>alert('x')&", Some("<b>"), "t");
+        let hostile = "\"><script>alert('x')&";
+        let table = Table {
+            caption: hostile,
+            heads: &[hostile, hostile],
+            rows: vec![vec![data(hostile), badge(Look::Bad, hostile)]],
+        };
+        let all = [
+            table.html(),
+            said(Some(hostile)),
+            english(hostile, Language::Ja),
+            sparkline(&[1.0, 2.0], hostile),
+            facts(&[(hostile, data(hostile))]),
+        ];
+        for html in all {
+            assert!(
+                !html.contains("<script") && !html.contains("\"\""),
+                "{html}"
+            );
+            assert!(
+                html.contains("&quot;&gt;&lt;script&gt;alert(&#39;x&#39;)&amp;"),
+                "{html}"
+            );
+        }
+    }
+
+    #[test]
+    fn parts_of_paths_come_back_as_they_were() {
+        for text in ["web-1", "a/b?c#d", "日本 語", "100%", "", "a+b", ".."] {
+            assert_eq!(unsegmented(&segment(text)).as_deref(), Some(text));
+            assert!(!segment(text).contains(['/', '?', '#', ' ', '+']));
+        }
+        for broken in ["%", "%2", "%zz", "%ff"] {
+            assert_eq!(unsegmented(broken), None, "{broken}");
+        }
+    }
+
+    #[test]
+    fn numbers_and_lines_are_short() {
+        for (value, digits, expected) in [
+            (1.0, 1, "1"),
+            (0.25, 1, "0.2"),
+            (99.95, 2, "99.95"),
+            (1200.0, 0, "1200"),
+            (100.0, 1, "100"),
+        ] {
+            assert_eq!(number(value, digits), expected);
+        }
+        assert_eq!(sparkline(&[1.0], "x"), "");
         assert!(
-            page.contains("value=\"&quot;&gt;&lt;script&gt;alert(&#39;x&#39;)&amp;\""),
-            "{page}"
+            sparkline(&[1.0, 3.0, 2.0], "x").contains("points=\"0.0,22.0 50.0,2.0 100.0,12.0\"")
         );
-        assert!(page.contains("&lt;b&gt;") && !page.contains("<b>"));
     }
 }

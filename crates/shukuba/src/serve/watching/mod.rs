@@ -195,16 +195,23 @@ impl Watching {
 
     /// What the door offers of it.
     pub(super) fn services(&self) -> Vec<Arc<dyn Service>> {
+        vec![self.of_metrics(), self.of_hosts()]
+    }
+
+    /// CloudWatch's operations.
+    pub(super) fn of_metrics(&self) -> Arc<dyn Service> {
         let (place, clock) = (self.place.clone(), self.clock.clone());
         let board_tags = Arc::new(joints::BoardTags(self.dashboards.clone()));
-        vec![
-            ops::joined(vec![
-                ops::metrics::service(self.metrics.clone(), place.clone(), clock.clone()),
-                ops::data::service(self.metrics.clone(), place, clock.clone()),
-                ops::alarms::service(self.alarms.clone(), board_tags),
-                ops::dashboards::service(self.dashboards.clone(), self.pictures.clone(), clock),
-            ]),
-            ec2::ops::service(self.instances.clone()),
-        ]
+        ops::joined(vec![
+            ops::metrics::service(self.metrics.clone(), place.clone(), clock.clone()),
+            ops::data::service(self.metrics.clone(), place, clock.clone()),
+            ops::alarms::service(self.alarms.clone(), board_tags),
+            ops::dashboards::service(self.dashboards.clone(), self.pictures.clone(), clock),
+        ])
+    }
+
+    /// EC2's operations.
+    pub(super) fn of_hosts(&self) -> Arc<dyn Service> {
+        ec2::ops::service(self.instances.clone())
     }
 }

@@ -1,0 +1,51 @@
+//! Words of alarms and silences.
+
+super::words! {
+    NO_ALARMS: "There are no alarms here.", "アラームはありません。";
+    STATE_ALARM: "In alarm", "アラーム";
+    STATE_OK: "OK", "正常";
+    STATE_INSUFFICIENT: "Not enough data", "データ不足";
+    ACTIONS_OFF: "actions off", "アクション無効";
+    CONFIGURATION: "What it watches", "設定";
+    DESCRIPTION: "Description", "説明";
+    METRIC: "Metric", "メトリクス";
+    DIMENSIONS: "Dimensions", "ディメンション";
+    STATISTIC: "Statistic", "統計";
+    PERIOD: "Period", "期間";
+    CONDITION: "Condition", "条件";
+    M_OF_N: "{} of {} periods", "{}期間中{}期間";
+    MISSING: "Missing data", "欠落データ";
+    RULE: "Rule", "ルール";
+    EXPRESSIONS: "Metrics and expressions", "メトリクスと式";
+    ACTIONS: "Actions", "アクション";
+    ARN: "ARN (its name for machines)", "ARN(識別子)";
+    TAGS: "Tags", "タグ";
+    GRAPH: "Graph", "グラフ";
+    HISTORY: "History", "履歴";
+    SUMMARY: "What happened", "内容";
+    KIND: "Kind", "種類";
+    KIND_STATE: "State", "状態";
+    KIND_CONFIGURATION: "Configuration", "設定";
+    KIND_ACTION: "Action", "アクション";
+    PROBLEM: "The problem", "現在の問題";
+    PROBLEM_TEXT: "People are told of this since {}: {}.", "{} から通知しています: {}。";
+    SILENCE: "Silence", "通知を停止する";
+    SILENCE_WHAT: "What to silence", "停止の対象";
+    THIS_ALARM: "this alarm", "このアラーム";
+    ALL_OF_NAME: "everything of the Name {}", "名前が{}のものすべて";
+    FOR: "For", "期間";
+    FOR_1H: "1 hour", "1時間";
+    FOR_4H: "4 hours", "4時間";
+    FOR_1D: "1 day", "1日";
+    ENABLE: "Run its actions", "アクションを有効にする";
+    DISABLE: "Do not run its actions", "アクションを無効にする";
+    NO_SILENCES: "Nothing is silenced.", "停止中の通知はありません。";
+    MATCH: "What", "対象";
+    BY: "By", "設定者";
+    FROM: "From", "開始";
+    UNTIL: "Until", "終了";
+    IS_OVER: "over", "終了済み";
+    END: "End it", "終了する";
+    END_OF: "End the silence of {}", "{}の通知停止を終了する";
+    NO_SPAN: "Choose for how long: 1 hour, 4 hours or 1 day.", "期間を選んでください: 1時間、4時間、1日。";
+}
