@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use anyhow::Context;
-use api::CountingRecorder;
+use api::{CountingRecorder, Pages};
 use base::{Clock, SystemClock};
 use delivery::ledger::Ledger;
 use delivery::port::ResultStore;
@@ -23,6 +23,7 @@ use tokio::task::JoinSet;
 
 use super::admin::{Desk, Runs};
 use super::buckets::Buckets;
+use super::console::Closed;
 use super::counts::Counts;
 use super::demand::Demand;
 use super::gauges;
@@ -184,6 +185,13 @@ impl House {
         ));
         services.push(trail.service());
         services.extend(watching.iter().flat_map(Watching::services));
+        let pages: Arc<dyn Pages> = match &watching {
+            Some(watching) => {
+                let desk = Arc::new(desk.clone());
+                Arc::new(identities.console(desk, watching.clone()))
+            }
+            None => Arc::new(Closed),
+        };
         let registry = metrics.clone();
         let door = Door::new(DoorParts {
             services,
@@ -197,7 +205,7 @@ impl House {
             recorder: trail
                 .recorder(identities.noting(Arc::new(CountingRecorder::new(metrics.clone())))),
             admin: Arc::new(desk.clone()),
-            pages: Arc::new(identities.console(Arc::new(desk.clone()), watching.clone())),
+            pages,
             metrics,
             clock,
             account,

@@ -9,6 +9,7 @@
 //! INVARIANT: whoever must change a password gets no cookie before it is changed; nothing is done for a form that did not come
 //! from a page of ours: it brings the token of its cookie, and its `Origin` is ours. No page needs a script.
 
+mod closed;
 mod cookie;
 mod html;
 mod lang;
@@ -36,6 +37,7 @@ use iam::signin::{Refused, Shown, SignIn, SignedIn, Who};
 use tokio::sync::Semaphore;
 
 use super::watching::Watching;
+pub(super) use closed::Closed;
 use cookie::Cookies;
 use lang::Language;
 use layout::{Frame, Guest, gate};
