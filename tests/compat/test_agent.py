@@ -196,13 +196,16 @@ def test_hosts_appear_by_name_with_their_role(watched):
     watched.ec2.get_waiter("instance_running").wait(InstanceIds=[one["InstanceId"] for one in found.values()], WaiterConfig={"Delay": 1, "MaxAttempts": 2})
 
 
-def test_a_token_is_for_one_host_and_a_wrong_one_for_none(watched):
-    used = watched.agents["web-1"].command[-1]
-    assert used.startswith("sj_") and used != watched.agents["web-2"].command[-1]
-    other = Agent(watched.server, watched.directory, "late", "--new", token="sj_AKIAIOSFODNN7EXAMPLE_" + "x" * 40)
+def test_a_wrong_token_is_for_none(watched):
+    is_refused(watched, "late", "sj_AKIAIOSFODNN7EXAMPLE_" + "x" * 40)
+
+
+def is_refused(watched, name, token):
+    other = Agent(watched.server, watched.directory, name, "--new", token=token)
     try:
-        until("a refusal", lambda: other.said() or other.process.poll() is not None, 20)
-        assert watched.instance("late") is None
+        assert until("its end", lambda: other.process.poll(), 20) > 0
+        assert "token" in other.said() and token not in other.said()
+        assert watched.instance(name) is None
     finally:
         other.stop()
 
@@ -370,6 +373,8 @@ def test_the_user_data_of_run_instances_lets_a_host_join_as_that_instance(watche
     token = re.search(r"--token (\S+)", decoded(shown))[1]
     agent = watched.join("planned-1", token=token)
     assert watched.running("planned-1")["InstanceId"] == made["InstanceId"]
+    # It was for this instance alone.
+    is_refused(watched, "another-1", token)
     # Terminated, its agent ends by itself, and its key is of no use any more.
     watched.ec2.terminate_instances(InstanceIds=[made["InstanceId"]])
     assert until("the agent's end", lambda: agent.process.poll() is not None, 40)
