@@ -77,7 +77,9 @@ impl Memory {
         let values = values.filter(|it| it.0 >= wanted.from && it.0 < wanted.to);
         let units: BTreeSet<Unit> = values.map(|it| it.1).collect();
         let is_wanted = |unit: &Unit| wanted.unit.is_none_or(|wanted| wanted == *unit);
-        units.into_iter().filter(is_wanted).collect()
+        let mut units: Vec<Unit> = units.into_iter().filter(is_wanted).collect();
+        units.sort_by_key(|unit| unit.preference());
+        units
     }
 }
 

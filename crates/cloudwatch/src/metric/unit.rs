@@ -69,6 +69,39 @@ pub const ALL: [Unit; 27] = [
     Unit::None,
 ];
 
+/// The order in which one of several units is taken where none is asked for.
+///
+/// Observed: the order of recorded answers of AWS, as localstack's tests have them (`test_get_metric_data_different_units_no_unit_in_query`).
+const PREFERENCE: [Unit; 27] = [
+    Unit::Megabits,
+    Unit::Terabits,
+    Unit::Gigabits,
+    Unit::Count,
+    Unit::Bytes,
+    Unit::Gigabytes,
+    Unit::GigabytesPerSecond,
+    Unit::Kilobytes,
+    Unit::KilobitsPerSecond,
+    Unit::Terabytes,
+    Unit::TerabitsPerSecond,
+    Unit::BytesPerSecond,
+    Unit::Percent,
+    Unit::Megabytes,
+    Unit::MegabitsPerSecond,
+    Unit::Milliseconds,
+    Unit::Microseconds,
+    Unit::KilobytesPerSecond,
+    Unit::GigabitsPerSecond,
+    Unit::MegabytesPerSecond,
+    Unit::Bits,
+    Unit::BitsPerSecond,
+    Unit::CountPerSecond,
+    Unit::Seconds,
+    Unit::Kilobits,
+    Unit::TerabytesPerSecond,
+    Unit::None,
+];
+
 /// A text that is no unit.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no unit")]
@@ -109,6 +142,13 @@ impl Unit {
         }
     }
 
+    /// Its place among several of which one is taken: the least is.
+    #[must_use]
+    pub fn preference(self) -> usize {
+        let place = PREFERENCE.iter().position(|unit| *unit == self);
+        place.unwrap_or(PREFERENCE.len())
+    }
+
     /// From the number that it is kept as (`self as u8`).
     #[must_use]
     pub fn from_number(number: u8) -> Option<Self> {
@@ -140,6 +180,7 @@ mod tests {
         for unit in ALL {
             assert_eq!(unit.as_str().parse(), Ok(unit));
             assert_eq!(Unit::from_number(unit as u8), Some(unit));
+            assert!(unit.preference() < ALL.len());
         }
         assert_eq!(Unit::from_number(27), None);
         assert!("percent".parse::<Unit>().is_err());

@@ -71,6 +71,14 @@ impl Place {
     }
 }
 
+/// The name, request and answer of every operation.
+pub fn schemas() -> impl Iterator<Item = api::Shapes> {
+    api::operation::shapes(alarms::OPERATIONS)
+        .chain(api::operation::shapes(dashboards::OPERATIONS))
+        .chain(api::operation::shapes(data::OPERATIONS))
+        .chain(api::operation::shapes(metrics::OPERATIONS))
+}
+
 /// One service of several tables of operations.
 #[must_use]
 pub fn joined(parts: Vec<Arc<dyn Service>>) -> Arc<dyn Service> {

@@ -36,7 +36,9 @@ impl Read for Store {
             true => Detail::ANSWER,
             false => Detail::NONE,
         };
-        let mut all = self.periods(wanted, detail)?.into_iter();
+        let mut all = self.periods(wanted, detail)?;
+        all.sort_by_key(|of_unit| of_unit.unit.preference());
+        let mut all = all.into_iter();
         let Some(first) = all.next() else {
             return Ok(Found::default());
         };

@@ -19,7 +19,7 @@ pub(crate) struct Args {
 enum What {
     /// Every operation with the members of its request and its answer, as JSON
     Schema {
-        /// The service: `iam` or `sqs`
+        /// The service: `cloudwatch`, `iam` or `sqs`
         service: String,
     },
 }
@@ -28,7 +28,7 @@ pub(super) fn run(_app: &App, args: Args) -> anyhow::Result<ExitCode> {
     let What::Schema { service } = args.what;
     let operations = operations(&service).ok_or_else(|| {
         app::usage(format!(
-            "no service is called `{service}`; there are: iam, sqs"
+            "no service is called `{service}`; there are: cloudwatch, iam, sqs"
         ))
     })?;
     output::print(&output::json(
@@ -40,6 +40,7 @@ pub(super) fn run(_app: &App, args: Args) -> anyhow::Result<ExitCode> {
 fn operations(service: &str) -> Option<Vec<Value>> {
     let operation = |(name, input, output): (_, &Schema, &Schema)| json!({ "name": name, "input": members(input), "output": members(output) });
     match service {
+        "cloudwatch" => Some(cloudwatch::ops::schemas().map(operation).collect()),
         "iam" => Some(iam::ops::schemas().map(operation).collect()),
         "sqs" => Some(sqs::ops::schemas().map(operation).collect()),
         _ => None,

@@ -253,7 +253,7 @@ impl Agent {
             keeper.run(ending.clone()),
             collector.run()
         );
-        if end == End::Stopped
+        if matches!(end, End::Stopped | End::Terminated)
             && tokio::time::timeout(GOODBYE_WITHIN, talker.goodbye())
                 .await
                 .is_err()

@@ -209,7 +209,10 @@ impl PutMetricAlarmInput {
             ("ExtendedStatistic", self.extended_statistic.is_some()),
         ];
         if let Some((name, _)) = others.into_iter().find(|(_, is_given)| *is_given) {
-            return Err(fault::both(name, "Metrics"));
+            // Recorded of Unit (aws-cloudformation/cfn-lint, issue 1306).
+            return Err(fault::validation(format!(
+                "{name} should not be set if list of Metrics is set."
+            )));
         }
         let queries = self.metrics.iter().cloned().map(MetricDataQuery::kept);
         Ok(Watched::Many(queries.collect::<Result<_, _>>()?))

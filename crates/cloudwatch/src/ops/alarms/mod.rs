@@ -42,7 +42,7 @@ pub struct Desk {
 }
 
 /// All operations that are spoken, in the order of names.
-static OPERATIONS: &[&dyn AnyOperation<Desk>] = &[
+pub(super) static OPERATIONS: &[&dyn AnyOperation<Desk>] = &[
     &Op::<mute::DeleteAlarmMuteRuleInput>::NEW,
     &Op::<change::DeleteAlarmsInput>::NEW,
     &Op::<describe::DescribeAlarmContributorsInput>::NEW,

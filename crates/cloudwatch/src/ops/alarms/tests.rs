@@ -206,8 +206,8 @@ async fn what_cannot_be_put_is_refused_by_aws_s_codes() {
         ),
         (
             json!({"Metrics": [metric("e1", true)]}),
-            "InvalidParameterCombinationException",
-            "The parameters MetricName and Metrics are mutually exclusive and you have specified both.",
+            "ValidationError",
+            "MetricName should not be set if list of Metrics is set.",
         ),
         (
             json!({"Metrics": [metric("e1", true), metric("e2", true)], "MetricName": null, "Namespace": null, "Dimensions": null, "Period": null, "Statistic": null}),

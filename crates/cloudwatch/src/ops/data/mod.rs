@@ -32,7 +32,7 @@ pub struct Desk {
 }
 
 /// All operations of this table.
-static OPERATIONS: &[&dyn AnyOperation<Desk>] = &[&get::GetMetricData];
+pub(super) static OPERATIONS: &[&dyn AnyOperation<Desk>] = &[&get::GetMetricData];
 
 /// This table as a part of the service; see [`super::joined`].
 #[must_use]

@@ -39,7 +39,7 @@ pub(crate) struct Desk {
 }
 
 /// All operations that are spoken, in the order of names.
-static OPERATIONS: &[&dyn AnyOperation<Desk>] = &[
+pub(super) static OPERATIONS: &[&dyn AnyOperation<Desk>] = &[
     &Op::<statistics::GetMetricStatisticsInput>::NEW,
     &Op::<list::ListMetricsInput>::NEW,
     &Op::<put::PutMetricDataInput>::NEW,
