@@ -139,7 +139,7 @@ def test_root_signs_in_by_its_password_alone(own_server):
     done = own_server.run("root", "password", input="correct horse battery\n")
     assert done.returncode == 0, done.stderr
     assert browser.sign_in(root="on", password="correct horse battery")[0].status == 303
-    assert ":root</p>" in browser.ask("")[1]
+    assert ":root</code>" in browser.ask("")[1]
     assert browser.ask("billing")[0].status == 200
     assert own_server.json("root", "show")["LastSignIn"]
     assert own_server.run("root", "end-sessions").returncode == 0

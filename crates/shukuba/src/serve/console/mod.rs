@@ -191,9 +191,10 @@ impl Visit {
     /// A room, for whoever is signed in.
     async fn room(&self, parts: &Parts) -> PageAnswer {
         let Some(caller) = self.caller(parts) else {
-            return match self.comes_from_elsewhere() {
-                true => self.once_more(),
-                false => self.form_page("sign-in", StatusCode::OK, None, parts),
+            return match (rooms::has(&self.call.path), self.comes_from_elsewhere()) {
+                (false, _) => self.nowhere(),
+                (true, true) => self.once_more(),
+                (true, false) => self.form_page("sign-in", StatusCode::OK, None, parts),
             };
         };
         let (token, set) = self.cookies.form_token();
@@ -218,6 +219,13 @@ impl Visit {
         };
         answer.event = event;
         answer
+    }
+
+    /// There is no such page, whoever asks.
+    fn nowhere(&self) -> PageAnswer {
+        let title = frame::FAILED.said(self.language);
+        let body = html::said(Some(frame::NO_PAGE.said(self.language)));
+        self.page(StatusCode::NOT_FOUND, title, &body, None, None)
     }
 
     /// Whether a link of another site, such as in a mail, leads here: browsers then keep the cookies back.

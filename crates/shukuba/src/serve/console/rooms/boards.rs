@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{link, pictures};
 use crate::serve::console::html::{Look, badge, data, english, escaped, segment};
+use crate::serve::console::lang::Language;
 use crate::serve::console::layout::Place;
 use crate::serve::console::room::{Api, Page, Room, Trouble};
 use crate::serve::console::words::{boards, frame};
@@ -21,6 +22,27 @@ const WIDGETS_MAX: usize = dashboard::body::WIDGETS_MAX;
 pub(super) struct Kept {
     pub(super) body: String,
     pub(super) modified_ms: Option<u64>,
+}
+
+/// The built-in dashboard with its titles in the reader's language.
+fn platform(room: &Room<'_>) -> String {
+    let region = room.parts.watching.place.region.as_str();
+    titled(dashboard::platform(region), room.language)
+}
+
+fn titled(body: String, language: Language) -> String {
+    let titles = [
+        boards::PLATFORM_SENT,
+        boards::PLATFORM_WAITING,
+        boards::PLATFORM_AGE,
+        boards::PLATFORM_DELIVERED,
+        boards::PLATFORM_LATENCY,
+        boards::PLATFORM_CPU,
+    ];
+    titles.iter().fold(body, |body, title| {
+        let quoted = |title: &str| format!("\"{title}\"");
+        body.replace(&quoted(title.en), &quoted(title.said(language)))
+    })
 }
 
 pub(super) fn asked(name: &str) -> Value {
@@ -47,7 +69,7 @@ pub(super) async fn body(room: &Room<'_>, name: &str) -> Result<Kept, Trouble> {
             body: kept.body,
         }),
         None if name == PLATFORM => Ok(Kept {
-            body: dashboard::platform(room.parts.watching.place.region.as_str()),
+            body: platform(room),
             modified_ms: None,
         }),
         None => Err(Trouble::NotFound),
@@ -214,7 +236,7 @@ fn title(room: &Room<'_>, content: &Content) -> String {
 /// The platform's own dashboard for the first page, where the caller may see it.
 pub(super) fn built_in(room: &Room<'_>) -> Option<String> {
     let may = room.may(Api::Metrics, "GetDashboard", &asked(PLATFORM)) && room.may_see_metrics();
-    let text = dashboard::platform(room.parts.watching.place.region.as_str());
+    let text = platform(room);
     may.then(|| drawn(room, PLATFORM, &text, pictures::Range::asked(room)))
 }
 
@@ -243,4 +265,22 @@ pub(super) fn messages(room: &Room<'_>, messages: &[Message]) -> String {
         )
     };
     format!("<ul>{}</ul>", messages.iter().map(line).collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_dashboard_is_titled_in_both_languages() {
+        for language in Language::ALL {
+            let body = titled(dashboard::platform("ap-northeast-1"), language);
+            let (body, warnings) = Body::read(&body).unwrap();
+            assert_eq!(warnings, []);
+            for widget in &body.widgets {
+                let is_english = widget.content.title().is_ascii();
+                assert_eq!(is_english, language == Language::En, "{widget:?}");
+            }
+        }
+    }
 }

@@ -15,6 +15,7 @@ use watch::notice::Silence;
 use watch::notice::router::Shown;
 
 use super::html::{english, escaped, said, unsegmented};
+use super::layout::Place;
 use super::room::{Answer, Room, Trouble};
 use super::words::frame;
 
@@ -26,6 +27,13 @@ type Done = (Result<Answer, Trouble>, Option<PageEvent>);
 struct Notices {
     problems: Vec<Shown>,
     silences: Vec<Silence>,
+}
+
+/// Whether a path can lead to a room.
+pub(super) fn has(path: &str) -> bool {
+    let first = path.split('/').next().unwrap_or_default();
+    let is_place = Place::ALL.iter().any(|place| place.path() == first);
+    is_place || matches!(first, editor::NEW | "picture")
 }
 
 /// Whether the form of the page at `path` holds a dashboard.

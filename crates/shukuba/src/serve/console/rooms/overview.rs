@@ -1,4 +1,4 @@
-//! The first page: what was sent and delivered, what is wrong now, and the platform's own dashboard.
+//! The first page: what is wrong now, what was sent and delivered, and the platform's own dashboard.
 
 use base::Timestamp;
 use cloudwatch::metric::{Dimension, Identity, Read, Statistic, Wanted};
@@ -70,7 +70,7 @@ pub(super) async fn show(room: &Room<'_>) -> Result<Page, Trouble> {
     } else {
         body.push_str(&line);
     }
-    for part in [stands, wrong, board].into_iter().flatten() {
+    for part in [wrong, stands, board].into_iter().flatten() {
         body.push_str(&part);
     }
     body.push_str(&own(room));

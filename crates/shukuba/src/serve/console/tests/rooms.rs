@@ -582,3 +582,17 @@ async fn a_link_in_a_mail_leads_on_once_from_here() {
     let page = bench.ask(&mut jar, "alarms?from-mail", None).await;
     assert!(page.response.headers().get("refresh").is_none());
 }
+
+#[tokio::test]
+async fn what_is_no_page_is_none_for_strangers_too() {
+    let bench = Bench::new(URL);
+    for (path, expected) in [
+        ("none", 404),
+        ("style-0.css", 404),
+        ("alarms/x", 200),
+        ("hosts", 200),
+    ] {
+        let page = bench.ask(&mut Jar::default(), path, None).await;
+        assert_eq!(status(&page), expected, "{path}");
+    }
+}

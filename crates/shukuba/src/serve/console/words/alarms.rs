@@ -2,7 +2,7 @@
 
 super::words! {
     NO_ALARMS: "There are no alarms here.", "アラームはありません。";
-    STATE_ALARM: "In alarm", "アラーム";
+    STATE_ALARM: "In alarm", "アラーム状態";
     STATE_OK: "OK", "正常";
     STATE_INSUFFICIENT: "Not enough data", "データ不足";
     ACTIONS_OFF: "actions off", "アクション無効";

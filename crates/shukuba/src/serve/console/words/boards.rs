@@ -29,4 +29,10 @@ super::words! {
     WIDGET_ALARM: "alarms", "アラーム";
     WIDGET_OTHER: "not drawn here", "表示対象外";
     NO_PICTURES: "You may see that this dashboard is there, but not the metrics on it (cloudwatch:GetMetricData).", "ダッシュボードは表示できますが、メトリクス (cloudwatch:GetMetricData) は許可されていません。";
+    PLATFORM_SENT: "Queues: messages sent", "キュー: 送信されたメッセージ";
+    PLATFORM_WAITING: "Queues: messages waiting", "キュー: 待機中のメッセージ";
+    PLATFORM_AGE: "Queues: age of the oldest message", "キュー: 最も古いメッセージの経過時間";
+    PLATFORM_DELIVERED: "Notifications delivered and failed", "通知の配信と失敗";
+    PLATFORM_LATENCY: "Latency of deliveries (p99)", "配信の遅延 (p99)";
+    PLATFORM_CPU: "Hosts: CPU", "ホスト: CPU";
 }
