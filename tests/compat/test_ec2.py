@@ -81,7 +81,7 @@ def test_the_token_to_join_by_is_shown_once_in_the_user_data(ec2, name):
     [instance] = run(ec2, name, UserData=script)
     shown = lambda: decoded(ec2.describe_instance_attribute(InstanceId=instance, Attribute="userData")["UserData"]["Value"])
     first, again = shown(), shown()
-    assert first.startswith(script) and re.search(r"shukuba agent --join http://\S+ --token sj_\S+", first), first
+    assert first.startswith(script) and re.search(r"shukuba agent --join http://\S+ --region \S+ --token sj_\S+", first), first
     assert again == script
     [other] = run(ec2, name)
     assert "--token sj_" in decoded(ec2.describe_instance_attribute(InstanceId=other, Attribute="userData")["UserData"]["Value"])
