@@ -83,7 +83,7 @@ def test_a_first_password_is_changed_before_anything_else(server, browser, perso
     flags = answer.headers["Set-Cookie"].split("; ")[1:]
     assert flags == ["Path=/_shukuba/", "HttpOnly", "SameSite=Strict", "Max-Age=43200"]
     answer, text = browser.ask("")
-    assert f":user/{person}</p>" in text
+    assert f":user/{person}</code>" in text
     answer, text = browser.ask("billing")
     assert answer.status == 403 and "access of IAM to billing is not activated" in text
     browser.ask("sign-out", {})
