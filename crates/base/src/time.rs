@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 const MILLIS: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
 const SECS: DateTimePrinter = DateTimePrinter::new().precision(Some(0));
 
-/// Milliseconds since 1970-01-01T00:00:00Z, never negative.
+/// Milliseconds since 1970-01-01T00:00:00Z, never negative; written as that number.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]

@@ -35,7 +35,6 @@ pub struct Datum {
     /// A finite number.
     pub value: f64,
     /// When it was measured.
-    #[serde(with = "millis")]
     pub at: Timestamp,
     /// 1 for values that come more often than once a minute, else 60.
     pub resolution_secs: u32,
@@ -102,7 +101,7 @@ pub struct Measured {
     /// The value.
     pub value: f64,
     /// When, where whoever measured it says so.
-    #[serde(with = "maybe_millis", default)]
+    #[serde(default)]
     pub at: Option<Timestamp>,
     /// Dimensions beside the host's.
     pub dimensions: BTreeMap<String, String>,
@@ -153,39 +152,6 @@ impl Measured {
 
 /// Characters of a metric's name. Source: CloudWatch API Reference, `MetricDatum`.
 const NAME_MAX: usize = 255;
-
-/// A time as milliseconds since the epoch.
-pub(crate) mod millis {
-    use base::Timestamp;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub(crate) fn serialize<S: Serializer>(at: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_u64(at.as_millis())
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
-        u64::deserialize(from).map(Timestamp::from_millis)
-    }
-}
-
-/// The same where there may be none.
-pub(crate) mod maybe_millis {
-    use base::Timestamp;
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    pub(crate) fn serialize<S: Serializer>(
-        at: &Option<Timestamp>,
-        to: S,
-    ) -> Result<S::Ok, S::Error> {
-        at.map(Timestamp::as_millis).serialize(to)
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
-        from: D,
-    ) -> Result<Option<Timestamp>, D::Error> {
-        Ok(Option::<u64>::deserialize(from)?.map(Timestamp::from_millis))
-    }
-}
 
 #[cfg(test)]
 mod tests {

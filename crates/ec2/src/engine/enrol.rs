@@ -6,7 +6,6 @@
 use base::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::state::when;
 use super::{Command, Error, InstanceId, Inventory};
 
 /// Enrolments that wait. Chosen: as many as instances.
@@ -20,7 +19,6 @@ pub struct Enrolment {
     /// The instance that it is for; `None` where it is for any.
     pub instance: Option<InstanceId>,
     /// Until when it may be used.
-    #[serde(with = "when")]
     pub until: Timestamp,
     /// Whether its key is to be taken back.
     pub is_over: bool,

@@ -127,7 +127,6 @@ pub struct Member {
     /// The agent's process that speaks for the instance.
     pub run: String,
     /// Since when.
-    #[serde(with = "when")]
     pub run_since: Timestamp,
     /// Whether it has reported with its credentials since it joined.
     pub has_reported: bool,
@@ -164,7 +163,6 @@ pub struct Instance {
     /// Its place among those, from 0.
     pub launch_index: u32,
     /// When it was run, joined, or was started last.
-    #[serde(with = "when")]
     pub launched: Timestamp,
     /// What was wanted of it; nothing for one that joined by itself.
     pub wish: Wish,
@@ -177,12 +175,10 @@ pub struct Instance {
     /// Its state.
     pub state: State,
     /// Since when.
-    #[serde(with = "when")]
     pub since: Timestamp,
     /// Who brought it into it; `None` where it began or runs.
     pub cause: Option<Cause>,
     /// Since when nothing is heard of it, where it should be.
-    #[serde(with = "when::maybe")]
     pub silent_since: Option<Timestamp>,
     /// What its agent is to do.
     pub orders: Vec<Order>,
@@ -191,7 +187,6 @@ pub struct Instance {
     /// The enrolment by which its agent joined last, until it has reported.
     pub enrolment: Option<String>,
     /// When its user data showed how to join; `None` where it has not yet.
-    #[serde(with = "when::maybe")]
     pub shown: Option<Timestamp>,
     /// Whether it reports every few seconds.
     pub is_detailed: bool,
@@ -262,39 +257,6 @@ impl Instance {
             let id = self.next_order;
             self.orders.push(Order { id, task });
             self.next_order += 1;
-        }
-    }
-}
-
-/// Times in rows: milliseconds since 1970.
-pub(crate) mod when {
-    use base::Timestamp;
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    pub(crate) fn serialize<S: Serializer>(at: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
-        at.as_millis().serialize(to)
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
-        u64::deserialize(from).map(Timestamp::from_millis)
-    }
-
-    /// Times that need not be there.
-    pub(crate) mod maybe {
-        use base::Timestamp;
-        use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-        pub(crate) fn serialize<S: Serializer>(
-            at: &Option<Timestamp>,
-            to: S,
-        ) -> Result<S::Ok, S::Error> {
-            at.map(Timestamp::as_millis).serialize(to)
-        }
-
-        pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
-            from: D,
-        ) -> Result<Option<Timestamp>, D::Error> {
-            Ok(Option::<u64>::deserialize(from)?.map(Timestamp::from_millis))
         }
     }
 }

@@ -15,7 +15,6 @@ pub struct Account {
     #[serde(with = "account_id")]
     pub id: AccountId,
     /// When it was made.
-    #[serde(with = "millis")]
     pub created: Timestamp,
     /// Its alias.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -30,11 +29,7 @@ pub struct Account {
     #[serde(default)]
     pub billing: BillingIs,
     /// Sessions of root that began before this are over.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        with = "maybe_millis"
-    )]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub root_sessions_from: Option<Timestamp>,
     /// The key under which secrets are sealed, itself sealed under the master key; under two while that one is replaced.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -208,39 +203,6 @@ impl Command for SetDataKey {
 
     fn decide(self, state: &State, _at: Timestamp) -> Decided<()> {
         changed(state, |account| account.data_key = self.sealed)
-    }
-}
-
-/// Moments on disk: milliseconds since 1970.
-pub(super) mod millis {
-    use base::Timestamp;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub(crate) fn serialize<S: Serializer>(at: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_u64(at.as_millis())
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
-        u64::deserialize(from).map(Timestamp::from_millis)
-    }
-}
-
-/// Moments that may be missing.
-pub(super) mod maybe_millis {
-    use base::Timestamp;
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    pub(crate) fn serialize<S: Serializer>(
-        at: &Option<Timestamp>,
-        to: S,
-    ) -> Result<S::Ok, S::Error> {
-        at.map(Timestamp::as_millis).serialize(to)
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
-        from: D,
-    ) -> Result<Option<Timestamp>, D::Error> {
-        Ok(Option::<u64>::deserialize(from)?.map(Timestamp::from_millis))
     }
 }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use base::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::account::{maybe_millis, millis};
 use super::{Command, Decided, Error, Event, Id, Kind, State, Tags, name, quota};
 
 /// A virtual MFA device.
@@ -19,7 +18,6 @@ pub struct Device {
     /// Its path.
     pub path: String,
     /// When it was made.
-    #[serde(with = "millis")]
     pub created: Timestamp,
     /// The seed of its codes, sealed.
     pub sealed_seed: String,
@@ -27,11 +25,7 @@ pub struct Device {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<Owner>,
     /// Since when it is its owner's.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        with = "maybe_millis"
-    )]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enabled: Option<Timestamp>,
     /// The step of the last code that was taken; no code of it or of an earlier one is taken again.
     #[serde(default)]

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use base::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::account::millis;
 use super::error::Left;
 use super::grant::Grants;
 use super::table::Named;
@@ -22,7 +21,6 @@ pub struct Group {
     /// The path, `/` or `/…/`.
     pub path: String,
     /// When it was made.
-    #[serde(with = "millis")]
     pub created: Timestamp,
     /// What its users may do.
     #[serde(default)]

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use base::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::account::millis;
 use super::{Command, Decided, Error, Event, Id, State, User, quota};
 
 /// An access key.
@@ -17,7 +16,6 @@ pub struct AccessKey {
     /// Whether it is taken.
     pub status: Status,
     /// When it was made.
-    #[serde(with = "millis")]
     pub created: Timestamp,
     /// The secret, sealed.
     pub sealed_secret: String,

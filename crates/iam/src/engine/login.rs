@@ -5,7 +5,6 @@ use std::sync::Arc;
 use base::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::account::millis;
 use super::{Command, Decided, Error, Event, State, User, quota};
 
 /// A login profile.
@@ -15,10 +14,8 @@ pub struct Login {
     /// The password's hash, such as `$argon2id$v=19$m=19456,t=2,p=1$…`.
     pub hash: String,
     /// When the login profile was made.
-    #[serde(with = "millis")]
     pub created: Timestamp,
     /// When the password was set.
-    #[serde(with = "millis")]
     pub changed: Timestamp,
     /// Whether the password must be changed before anything else is possible.
     #[serde(default)]

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use base::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::account::millis;
 use super::document;
 use super::error::Left;
 use super::role::DESCRIPTION_CHARS_MAX;
@@ -26,10 +25,8 @@ pub struct Policy {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub description: String,
     /// When it was made.
-    #[serde(with = "millis")]
     pub created: Timestamp,
     /// When its newest version was made.
-    #[serde(with = "millis")]
     pub updated: Timestamp,
     /// Its versions, oldest first; never empty.
     pub versions: Vec<Version>,
@@ -51,7 +48,6 @@ pub struct Version {
     /// What it says, as it was written.
     pub document: String,
     /// When it was made.
-    #[serde(with = "millis")]
     pub created: Timestamp,
 }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use base::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::account::millis;
 use super::error::Left;
 use super::table::Named;
 use super::{Command, Decided, Error, Event, Id, Kind, State, Tags, name, quota};
@@ -21,7 +20,6 @@ pub struct InstanceProfile {
     /// The path, `/` or `/…/`.
     pub path: String,
     /// When it was made.
-    #[serde(with = "millis")]
     pub created: Timestamp,
     /// The role that it gives.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use base::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::account::{maybe_millis, millis};
 use super::document;
 use super::error::Left;
 use super::grant::Grants;
@@ -28,7 +27,6 @@ pub struct Role {
     /// The path, `/` or `/…/`.
     pub path: String,
     /// When it was made.
-    #[serde(with = "millis")]
     pub created: Timestamp,
     /// For people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -44,11 +42,7 @@ pub struct Role {
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
     /// Sessions that began before this are over.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        with = "maybe_millis"
-    )]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sessions_from: Option<Timestamp>,
 }
 

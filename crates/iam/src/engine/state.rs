@@ -54,7 +54,6 @@ impl Eq for State {}
 #[serde(deny_unknown_fields)]
 pub struct Use {
     /// When.
-    #[serde(with = "super::account::millis")]
     pub at: Timestamp,
     /// With which service, such as `sqs`; nothing for a password.
     #[serde(default, skip_serializing_if = "String::is_empty")]

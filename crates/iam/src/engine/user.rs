@@ -6,7 +6,6 @@ use std::sync::Arc;
 use base::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::account::{maybe_millis, millis};
 use super::error::Left;
 use super::grant::Grants;
 use super::table::Named;
@@ -25,7 +24,6 @@ pub struct User {
     /// The path, `/` or `/…/`.
     pub path: String,
     /// When it was made.
-    #[serde(with = "millis")]
     pub created: Timestamp,
     /// What it may do of itself.
     #[serde(default)]
@@ -43,11 +41,7 @@ pub struct User {
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
     /// Sessions that began before this are over.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        with = "maybe_millis"
-    )]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sessions_from: Option<Timestamp>,
 }
 

@@ -15,7 +15,7 @@ use crate::check::board::Report;
 use crate::check::config::Settings;
 use crate::check::plugin::Graph;
 use crate::check::state::Rules;
-use crate::datum::{Datum, millis};
+use crate::datum::Datum;
 use crate::keep::Kept;
 
 /// The form of these messages. One that does not know the other's refuses it.
@@ -109,7 +109,6 @@ pub struct SyncRequest {
     /// The agent's process.
     pub run: String,
     /// When it was written.
-    #[serde(with = "millis")]
     pub at: Timestamp,
     /// What it is; given the first time and when it changed.
     pub facts: Option<Facts>,

@@ -33,7 +33,7 @@ use store::tables::{Changes, Table, Tables, View};
 
 use super::state::{Acknowledged, Kind, Rules, State};
 use super::{Outcome, Status, TEXT_MAX, cut};
-use crate::datum::{CHECK, CHECKS, Datum, Measured, Unit, millis};
+use crate::datum::{CHECK, CHECKS, Datum, Measured, Unit};
 use session::Session;
 
 const HOSTS: Table = "watch-hosts";
@@ -68,7 +68,6 @@ pub struct Report {
     /// Which check.
     pub check: String,
     /// When it was made.
-    #[serde(with = "millis")]
     pub at: Timestamp,
     /// What it says.
     pub status: Status,
@@ -123,7 +122,6 @@ pub struct Known {
     /// Its state.
     pub state: State,
     /// When it was assigned first; part of the ids of its events.
-    #[serde(with = "millis")]
     pub born: Timestamp,
     /// More lines of the last result.
     pub long: String,
@@ -134,7 +132,6 @@ pub struct Known {
     /// The greatest number of a result.
     pub last_number: u64,
     /// When it is missed.
-    #[serde(with = "crate::datum::maybe_millis")]
     pub due: Option<Timestamp>,
     /// Changes of state that were kept, also those that are no more.
     pub kept: u64,
@@ -157,7 +154,6 @@ pub struct Listed {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
     /// When.
-    #[serde(with = "millis")]
     pub at: Timestamp,
     /// The answer.
     pub status: Status,
@@ -193,7 +189,6 @@ pub struct Event {
     /// One line.
     pub text: String,
     /// When.
-    #[serde(with = "millis")]
     pub at: Timestamp,
     /// Whom to tell.
     pub notify: Vec<String>,

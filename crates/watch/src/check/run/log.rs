@@ -20,7 +20,7 @@ use sha2::Digest as _;
 
 use crate::check::config::{Level, Log};
 use crate::check::{Outcome, Status, cut};
-use crate::datum::{Measured, PLUGINS, Unit, millis};
+use crate::datum::{Measured, PLUGINS, Unit};
 
 /// Bytes that one run reads; the next run goes on from there.
 const RUN_MAX: u64 = 16 << 20;
@@ -49,7 +49,6 @@ pub struct Found {
     /// The id of the result.
     pub id: String,
     /// When.
-    #[serde(with = "millis")]
     pub at: Timestamp,
     /// What.
     pub outcome: Outcome,

@@ -19,7 +19,6 @@ use base::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Status, TEXT_MAX, cut};
-use crate::datum::{maybe_millis, millis};
 
 /// What the states of a check go by.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -73,13 +72,10 @@ pub struct State {
     /// The last answer's line.
     pub text: String,
     /// When the last answer came; none before the first.
-    #[serde(with = "maybe_millis")]
     pub checked_at: Option<Timestamp>,
     /// Since when the status is what it is.
-    #[serde(with = "millis")]
     pub since: Timestamp,
     /// Since when the hard status is what it is.
-    #[serde(with = "millis")]
     pub hard_since: Timestamp,
     /// The last states that count for flapping.
     pub flap: flap::Flap,
@@ -99,7 +95,6 @@ pub struct Acknowledged {
     /// Whether it holds until all is well, not only until the status changes.
     pub is_sticky: bool,
     /// When.
-    #[serde(with = "millis")]
     pub at: Timestamp,
 }
 
@@ -128,7 +123,6 @@ pub struct Change {
     /// The answer's line.
     pub text: String,
     /// When.
-    #[serde(with = "millis")]
     pub at: Timestamp,
 }
 
