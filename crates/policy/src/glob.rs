@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 /// A part of a pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Token<'t> {
+pub enum Token<'t> {
     /// These characters and no others, even if there is a star among them.
     Text(Cow<'t, str>),
     /// `?`: one character.
@@ -19,14 +19,14 @@ pub(crate) enum Token<'t> {
 }
 
 /// A pattern that was cut at its stars.
-#[derive(Clone, Debug)]
-pub(crate) struct Glob {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Glob {
     first: Piece,
     /// What stands behind each star; nothing when there is none.
     rest: Box<[Piece]>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Piece {
     Text(Box<str>),
     /// `None` is a `?`.
@@ -34,7 +34,8 @@ enum Piece {
 }
 
 /// Cuts a plain pattern, in which every `*` and `?` is meant as such.
-pub(crate) fn tokens(pattern: &str) -> Vec<Token<'_>> {
+#[must_use]
+pub fn tokens(pattern: &str) -> Vec<Token<'_>> {
     let mut tokens = Vec::new();
     let mut rest = pattern;
     while let Some(at) = rest.find(['*', '?']) {
@@ -56,7 +57,8 @@ pub(crate) fn tokens(pattern: &str) -> Vec<Token<'_>> {
 
 impl Glob {
     /// Cuts `tokens` at their stars.
-    pub(crate) fn new(tokens: &[Token<'_>]) -> Self {
+    #[must_use]
+    pub fn new(tokens: &[Token<'_>]) -> Self {
         let mut pieces = tokens
             .split(|token| *token == Token::Any)
             .map(Piece::new)
@@ -70,7 +72,8 @@ impl Glob {
     }
 
     /// Whether all of `text` fits.
-    pub(crate) fn matches(&self, text: &str) -> bool {
+    #[must_use]
+    pub fn matches(&self, text: &str) -> bool {
         let Some(rest) = self.first.after_start(text) else {
             return false;
         };

@@ -18,7 +18,7 @@ mod action;
 mod condition;
 pub mod decide;
 pub mod document;
-mod glob;
+pub mod glob;
 mod json;
 pub mod make;
 pub mod position;

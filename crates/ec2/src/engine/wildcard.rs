@@ -3,95 +3,49 @@
 //!
 //! Source: EC2 User Guide, "Filtering": `\*amazon\?\\` searches for the literal string `*amazon?\`. Upper and lower case differ.
 
+use std::borrow::Cow;
+
+use policy::glob::{Glob, Token};
+
 /// A text with wildcards, such as `web-*`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pattern(Vec<Part>);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
-    /// Any text, none too.
-    Any,
-    /// One character.
-    One,
-    /// This character.
-    Letter(char),
-}
+pub struct Pattern(Glob);
 
 impl Pattern {
     /// Reads a pattern. Every text is one; a backslash that escapes nothing stands for itself.
     #[must_use]
     pub fn new(text: &str) -> Self {
-        let mut parts = Vec::new();
-        let mut letters = text.chars().peekable();
-        while let Some(letter) = letters.next() {
-            let part = match letter {
-                '*' => Part::Any,
-                '?' => Part::One,
-                '\\' => {
-                    let escaped = letters.next_if(|next| matches!(next, '*' | '?' | '\\'));
-                    Part::Letter(escaped.unwrap_or('\\'))
-                }
-                letter => Part::Letter(letter),
-            };
-            // Two in a row say no more than one.
-            if part != Part::Any || parts.last() != Some(&Part::Any) {
-                parts.push(part);
-            }
-        }
-        Self(parts)
+        Self(Glob::new(&read(text)))
     }
 
     /// Whether the whole of `text` is as the pattern says.
-    ///
-    /// Costs at most the product of both lengths: only the last `*` is ever tried again, since what an earlier one could
-    /// take more of, the last one can too.
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {
-        let mut parts = self.0.as_slice();
-        let mut rest = text;
-        let mut last: Option<(&[Part], &str)> = None;
-        loop {
-            if let [Part::Any, after @ ..] = parts {
-                parts = after;
-                last = Some((after, rest));
-                continue;
-            }
-            let next = rest.chars().next();
-            match (parts, next) {
-                ([], None) => return true,
-                ([part, after @ ..], Some(letter)) if part.takes(letter) => {
-                    parts = after;
-                    rest = behind(rest, letter);
-                    continue;
-                }
-                _ => {}
-            }
-            // Not so: the last `*` takes one character more.
-            let Some((after, from)) = last else {
-                return false;
-            };
-            let Some(letter) = from.chars().next() else {
-                return false;
-            };
-            rest = behind(from, letter);
-            parts = after;
-            last = Some((after, rest));
-        }
+        self.0.matches(text)
     }
 }
 
-impl Part {
-    fn takes(self, letter: char) -> bool {
-        match self {
-            Self::Any => false,
-            Self::One => true,
-            Self::Letter(own) => own == letter,
-        }
+/// What a pattern is made of, letter by letter.
+fn read(text: &str) -> Vec<Token<'static>> {
+    let mut tokens = Vec::new();
+    let mut letters = text.chars().peekable();
+    while let Some(letter) = letters.next() {
+        tokens.push(match letter {
+            '*' => Token::Any,
+            '?' => Token::One,
+            '\\' => {
+                let escaped = letters.next_if(|next| matches!(next, '*' | '?' | '\\'));
+                letter_of(escaped.unwrap_or('\\'))
+            }
+            letter => letter_of(letter),
+        });
     }
+    tokens
 }
 
-fn behind(text: &str, letter: char) -> &str {
-    text.get(letter.len_utf8()..).unwrap_or_default()
+/// This character and no other.
+fn letter_of(letter: char) -> Token<'static> {
+    Token::Text(Cow::Owned(letter.to_string()))
 }
 
 #[cfg(test)]
@@ -132,14 +86,22 @@ mod tests {
         }
     }
 
+    fn takes(token: &Token<'_>, letter: char) -> bool {
+        match token {
+            Token::Any => false,
+            Token::One => true,
+            Token::Text(own) => **own == *letter.to_string(),
+        }
+    }
+
     /// As the definition says, and as slow.
-    fn naive(parts: &[Part], text: &[char]) -> bool {
+    fn naive(parts: &[Token<'_>], text: &[char]) -> bool {
         match (parts, text) {
             ([], text) => text.is_empty(),
-            ([Part::Any, after @ ..], text) => {
+            ([Token::Any, after @ ..], text) => {
                 (0..=text.len()).any(|taken| naive(after, &text[taken..]))
             }
-            ([part, after @ ..], [letter, rest @ ..]) => part.takes(*letter) && naive(after, rest),
+            ([part, after @ ..], [letter, rest @ ..]) => takes(part, *letter) && naive(after, rest),
             _ => false,
         }
     }
@@ -147,9 +109,9 @@ mod tests {
     proptest! {
         #[test]
         fn a_match_is_what_the_definition_says(pattern in "[ab*?\\\\]{0,8}", text in "[ab*?\\\\]{0,10}") {
-            let pattern = Pattern::new(&pattern);
+            let (parts, pattern) = (read(&pattern), Pattern::new(&pattern));
             let letters: Vec<_> = text.chars().collect();
-            prop_assert_eq!(pattern.matches(&text), naive(&pattern.0, &letters));
+            prop_assert_eq!(pattern.matches(&text), naive(&parts, &letters));
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use policy::glob::{Glob, tokens};
 use serde::{Deserialize, Serialize};
 
 /// The most conditions of one matcher. Chosen.
@@ -30,37 +31,9 @@ impl Matcher {
 }
 
 /// Whether `text` is as `pattern` says, with `*` and `?`.
-///
-/// Takes at most the product of the lengths: after a mismatch only the last `*` is tried again, one letter further on.
 #[must_use]
 pub fn is_like(text: &str, pattern: &str) -> bool {
-    let text: Vec<char> = text.chars().collect();
-    let pattern: Vec<char> = pattern.chars().collect();
-    let (mut at, mut in_pattern) = (0, 0);
-    // Where the last `*` stands, and from where on the text after it was tried.
-    let mut star: Option<(usize, usize)> = None;
-    while let Some(letter) = text.get(at) {
-        match pattern.get(in_pattern) {
-            Some('*') => {
-                star = Some((in_pattern, at));
-                in_pattern += 1;
-            }
-            Some(wanted) if *wanted == '?' || wanted == letter => {
-                at += 1;
-                in_pattern += 1;
-            }
-            _ => {
-                let Some((place, tried)) = star else {
-                    return false;
-                };
-                star = Some((place, tried + 1));
-                (at, in_pattern) = (tried + 1, place + 1);
-            }
-        }
-    }
-    pattern
-        .get(in_pattern..)
-        .is_none_or(|rest| rest.iter().all(|letter| *letter == '*'))
+    Glob::new(&tokens(pattern)).matches(text)
 }
 
 #[cfg(test)]
