@@ -192,7 +192,7 @@ impl Engine {
         by_people || self.windows.iter().any(|one| one.covers(labels, now))
     }
 
-    /// Takes an event, and tells whom it is time to tell.
+    /// Takes an event, and tells whom it is time to tell of what it touches.
     ///
     /// # Errors
     /// [`Refused::TooManyAlerts`].
@@ -202,14 +202,17 @@ impl Engine {
             Kind::Problem => self.begin(event, &mut changed)?,
             Kind::Recovery => self.end(event, &mut changed),
         }
-        self.tell(now, &mut changed);
+        // The others wait for the next tick: a storm of events does not look at all groups for each.
+        let touched = changed.groups.iter().cloned().collect();
+        self.tell(touched, now, &mut changed);
         Ok(changed)
     }
 
     /// Lets time pass: tells whom it is time to tell.
     pub fn tick(&mut self, now: Timestamp) -> Changed {
         let mut changed = Changed::default();
-        self.tell(now, &mut changed);
+        let all = self.groups.keys().cloned().collect();
+        self.tell(all, now, &mut changed);
         changed
     }
 
@@ -248,8 +251,8 @@ impl Engine {
         }
     }
 
-    fn tell(&mut self, now: Timestamp, changed: &mut Changed) {
-        let keys: Vec<GroupKey> = self.groups.keys().cloned().collect();
+    /// Tells what it is time to tell of these groups.
+    fn tell(&mut self, keys: Vec<GroupKey>, now: Timestamp, changed: &mut Changed) {
         for key in keys {
             let Some(mut group) = self.groups.remove(&key) else {
                 continue;
