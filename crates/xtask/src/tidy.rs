@@ -22,6 +22,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("s3", 3),
     ("delivery", 3),
     ("cloudtrail", 3),
+    ("lambda", 3),
     ("cloudwatch", 3),
     ("ec2", 3),
     ("watch", 3),
