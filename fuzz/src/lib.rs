@@ -36,3 +36,34 @@ pub struct Item {
     /// Its values.
     pub values: Vec<String>,
 }
+
+/// A message over REST with a member in each place.
+#[derive(Debug, Clone, Default, PartialEq, Shape)]
+pub struct Placed {
+    /// One segment of the path.
+    #[shape(uri)]
+    pub label: Option<String>,
+    /// Several.
+    #[shape(uri)]
+    pub rest: Option<String>,
+    /// A whole number.
+    #[shape(querystring)]
+    pub number: Option<i32>,
+    /// A moment.
+    #[shape(querystring)]
+    pub at: Option<base::Timestamp>,
+    /// Many texts.
+    #[shape(querystring)]
+    pub list: Vec<String>,
+    /// Many in one header.
+    #[shape(header = "X-List")]
+    pub items: Vec<String>,
+    /// Bytes.
+    #[shape(header = "X-Blob")]
+    pub blob: Option<Blob>,
+    /// All headers with a prefix.
+    #[shape(headers = "X-Meta-")]
+    pub meta: BTreeMap<String, String>,
+    /// In the body.
+    pub item: Option<Item>,
+}

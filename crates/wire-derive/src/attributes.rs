@@ -1,7 +1,7 @@
 //! Reads `#[shape(…)]` from a struct and its fields; refuses what it does not know, where it stands.
 
 use syn::meta::ParseNestedMeta;
-use syn::{Attribute, Field, Ident, LitStr, Result};
+use syn::{Attribute, Field, Ident, LitStr, Result, Token};
 
 /// What `#[shape(…)]` says on one field.
 pub(crate) struct Member {
@@ -75,7 +75,12 @@ impl Member {
             "ec2" => self.ec2 = Some(text(meta)?),
             "item" => self.item = Some(text(meta)?),
             "map" => self.map = Some(map_names(meta)?),
-            "location" => self.location = location(meta)?,
+            "uri" => self.travel("Uri", named(meta)?),
+            "querystring" => self.travel("QueryString", named(meta)?),
+            "header" => self.travel("Header", Some(text(meta)?)),
+            "headers" => self.travel("Headers", Some(text(meta)?)),
+            "payload" => self.location = "Payload",
+            "statuscode" => self.location = "StatusCode",
             "timestamp" => self.timestamp = Some(timestamp(meta)?),
             "flattened" => self.is_flattened = true,
             "required" => self.is_required = true,
@@ -87,10 +92,16 @@ impl Member {
         }
         Ok(())
     }
+
+    /// Lets the member travel in `location`, under `name` where that is not its own.
+    fn travel(&mut self, location: &'static str, name: Option<String>) {
+        self.location = location;
+        self.query = name.or_else(|| self.query.take());
+    }
 }
 
-const KNOWN: &str = "a member knows name, query, ec2, item, map, location, timestamp, flattened, required, sensitive, \
-                     xml_attribute, ignored, refused";
+const KNOWN: &str = "a member knows name, query, ec2, item, map, uri, querystring, header, headers, payload, statuscode, \
+                     timestamp, flattened, required, sensitive, xml_attribute, ignored, refused";
 
 fn shape_attributes(attributes: &[Attribute]) -> impl Iterator<Item = &Attribute> {
     attributes
@@ -110,18 +121,9 @@ fn map_names(meta: &ParseNestedMeta<'_>) -> Result<(String, String)> {
         .ok_or_else(|| meta.error("the names of a map's key and value are written `Key/Value`"))
 }
 
-fn location(meta: &ParseNestedMeta<'_>) -> Result<&'static str> {
-    match text(meta)?.as_str() {
-        "body" => Ok("Body"),
-        "payload" => Ok("Payload"),
-        "header" => Ok("Header"),
-        "headers" => Ok("Headers"),
-        "uri" => Ok("Uri"),
-        "querystring" => Ok("QueryString"),
-        "statuscode" => Ok("StatusCode"),
-        _ => Err(meta
-            .error("a location is body, payload, header, headers, uri, querystring or statuscode")),
-    }
+/// The name that stands behind an attribute, where one does.
+fn named(meta: &ParseNestedMeta<'_>) -> Result<Option<String>> {
+    meta.input.peek(Token![=]).then(|| text(meta)).transpose()
 }
 
 fn timestamp(meta: &ParseNestedMeta<'_>) -> Result<&'static str> {

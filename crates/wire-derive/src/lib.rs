@@ -20,7 +20,12 @@
 //! | `ignored` | accepted, has no effect, and is listed so |
 //! | `refused` | known to the API, not to us: a request with it is refused |
 //! | `timestamp = "iso8601"` | the form of a timestamp: `epoch-seconds`, `iso8601`, `http-date` |
-//! | `location = "header"` | `body`, `payload`, `header`, `headers`, `uri`, `querystring`, `statuscode` |
+//! | `uri`, `uri = "Name"` | in REST a label of the path, under its own name or another |
+//! | `querystring`, `querystring = "tagKeys"` | in REST a parameter of the query string |
+//! | `header = "X-Amz-Log-Type"` | in REST a header |
+//! | `headers = "x-amz-meta-"` | in REST a map: all headers with the prefix |
+//! | `payload` | in REST the body itself: bytes or a text as they are, a structure as JSON; bytes are masked in the trail |
+//! | `statuscode` | in REST the answer's status |
 //! | `xml_attribute` | an attribute of the XML element, not an element of its own |
 
 mod attributes;

@@ -167,12 +167,13 @@ impl ErrorForm<'_> {
 /// The body of an answer that carries a fault.
 ///
 /// JSON and CBOR: `{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"…"}`; query: `<ErrorResponse>`; EC2:
-/// `<Response>`. Protocols without a codec get JSON.
+/// `<Response>`; REST with JSON: `{"Type":"User","Message":"…","message":"…"}`. Protocols without a codec get JSON.
 #[must_use]
 pub fn encode_error(protocol: Protocol, form: &ErrorForm<'_>) -> Vec<u8> {
     match protocol {
         Protocol::Query => query_error(form),
         Protocol::Ec2Query => ec2_error(form),
+        Protocol::RestJson => rest_error(form),
         Protocol::RpcV2Cbor => {
             let mut sink = CborSink::new(128 + form.message.len());
             named_error(form, &mut sink);
@@ -196,6 +197,26 @@ fn named_error(form: &ErrorForm<'_>, sink: &mut dyn Sink) {
         sink.string(text);
     }
     sink.end_map();
+}
+
+/// `{"Type":"User","Message":"…","message":"…"}`. The name of the error stands in the header `x-amzn-errortype`.
+///
+/// Models call the text `Message` or `message`, some of both in one service (Lambda's `ResourceNotFoundException` and
+/// `InvalidParameterValueException`); written as both, every client finds its own.
+fn rest_error(form: &ErrorForm<'_>) -> Vec<u8> {
+    let mut sink = JsonSink::new(64 + 2 * form.message.len());
+    let side = if form.is_sender { "User" } else { "Server" };
+    sink.begin_map();
+    for (key, text) in [
+        ("Type", side),
+        ("Message", form.message),
+        ("message", form.message),
+    ] {
+        sink.key(key);
+        sink.string(text);
+    }
+    sink.end_map();
+    sink.into_bytes()
 }
 
 fn query_error(form: &ErrorForm<'_>) -> Vec<u8> {

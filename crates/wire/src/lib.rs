@@ -15,6 +15,7 @@ pub mod json;
 mod nest;
 pub mod protocol;
 pub mod query;
+pub mod rest;
 pub mod schema;
 pub mod shape;
 pub mod sigv4;

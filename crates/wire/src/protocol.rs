@@ -11,7 +11,7 @@ pub enum Protocol {
     Query,
     /// EC2's variant of query: lists without names for their items, answers without a result; see [`crate::query`].
     Ec2Query,
-    /// REST with JSON bodies. No codec yet.
+    /// REST with JSON bodies: more than a body, see [`crate::rest`].
     RestJson,
     /// REST with XML bodies. No codec yet.
     RestXml,

@@ -21,7 +21,7 @@ pub struct Member {
     pub field: &'static str,
     /// The member's name in the service model; what JSON and CBOR write.
     pub name: &'static str,
-    /// Another name in the query protocols and in XML (`locationName` of the service model).
+    /// Another name in the query protocols, in XML, and of a label, parameter or header (`locationName` of the service model).
     pub query: Option<&'static str>,
     /// Another name in EC2's query protocol (`queryName` of the service model).
     pub ec2: Option<&'static str>,
@@ -125,6 +125,20 @@ impl Schema {
         self.name != "Nothing"
     }
 
+    /// The member that is the whole body in the REST protocols, with its place.
+    #[must_use]
+    pub fn payload(&'static self) -> Option<(usize, &'static Member)> {
+        let mut rows = self.members.iter().enumerate();
+        rows.find(|(_, member)| member.location == Location::Payload)
+    }
+
+    /// Whether some member travels in the document of the body.
+    #[must_use]
+    pub fn has_body(&self) -> bool {
+        let mut members = self.members.iter();
+        members.any(|member| member.location == Location::Body)
+    }
+
     /// The member called `name` in JSON, with its place.
     ///
     /// `hint`: where to look first; clients write members in one order, so the next one is mostly the next one.
@@ -145,7 +159,19 @@ impl Schema {
 }
 
 impl Member {
-    /// The member's name in the query protocol and its XML.
+    /// Whether the member is the body as it stands, without JSON around it.
+    #[must_use]
+    pub fn is_raw(&self) -> bool {
+        self.location == Location::Payload && matches!(self.kind, Kind::Blob | Kind::String)
+    }
+
+    /// Whether the trail masks it: what is sensitive, and what is a body as it stands, whose size nothing bounds.
+    #[must_use]
+    pub fn is_masked(&self) -> bool {
+        self.is_sensitive || self.is_raw()
+    }
+
+    /// The member's name in the query protocol and its XML; in REST that of its label, parameter, header or prefix of headers.
     #[must_use]
     pub fn query_name(&self) -> &'static str {
         self.query.unwrap_or(self.name)

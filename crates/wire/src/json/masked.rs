@@ -95,7 +95,7 @@ impl Sink for MaskedSink {
             return;
         }
         self.inner.member_as(member, &camel_case(member.name));
-        if member.is_sensitive {
+        if member.is_masked() {
             self.hiding = Hiding::Next;
         }
     }

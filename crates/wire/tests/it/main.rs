@@ -16,5 +16,6 @@ mod golden;
 mod hostile;
 mod json;
 mod query;
+mod rest;
 mod schema;
 mod shapes;

@@ -11,28 +11,24 @@ use crate::shapes::{Entry, Everything};
 #[derive(Debug, Shape)]
 #[shape(name = "InvocationRequest")]
 struct RestJson {
-    #[shape(location = "uri", required)]
+    #[shape(uri, required)]
     function_name: String,
-    #[shape(
-        location = "header",
-        name = "InvocationType",
-        query = "X-Amz-Invocation-Type"
-    )]
+    #[shape(header = "X-Amz-Invocation-Type")]
     invocation_type: Option<String>,
-    #[shape(location = "querystring")]
+    #[shape(querystring)]
     qualifier: Option<String>,
-    #[shape(location = "payload", sensitive)]
+    #[shape(payload, sensitive)]
     payload: Option<wire::Blob>,
-    #[shape(location = "statuscode")]
+    #[shape(statuscode)]
     status_code: Option<i32>,
 }
 
 /// Parts of S3's PutObject and Grantee: REST with XML.
 #[derive(Debug, Shape)]
 struct RestXml {
-    #[shape(location = "headers", query = "x-amz-meta-")]
+    #[shape(headers = "x-amz-meta-")]
     metadata: BTreeMap<String, String>,
-    #[shape(location = "header", query = "Last-Modified", timestamp = "http-date")]
+    #[shape(header = "Last-Modified", timestamp = "http-date")]
     last_modified: Option<Timestamp>,
     #[shape(name = "Type", query = "xsi:type", xml_attribute, required)]
     r#type: String,
