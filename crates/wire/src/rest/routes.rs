@@ -133,12 +133,21 @@ pub(super) fn labels<'p>(
         match segment {
             Segment::Literal(literal) if literal != text => return None,
             Segment::Literal(_) => {}
-            Segment::Label(_) | Segment::Greedy(_) if text.is_empty() => return None,
+            Segment::Label(_) | Segment::Greedy(_) if !is_label(text) => return None,
             Segment::Label(name) | Segment::Greedy(name) => found.push((name, text)),
         }
         rest = behind;
     }
     rest.is_none_or(str::is_empty).then_some(found)
+}
+
+/// Whether a text can be a label. Dot segments are none: a signature is made over the path without them, so that who stands between
+/// could add them.
+fn is_label(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .split('/')
+            .all(|segment| !matches!(segment, "." | ".."))
 }
 
 fn split_first(path: &str) -> (&str, Option<&str>) {
@@ -238,6 +247,9 @@ mod tests {
                 Some(vec![("A", "1/2"), ("B", "3")]),
             ),
             ("/t/{A+}/x/{B}", "/t/x/3", None),
+            ("/t/{A}", "/t/..", None),
+            ("/t/{A}", "/t/...", Some(vec![("A", "...")])),
+            ("/t/{A+}", "/t/a/./b", None),
         ] {
             assert_eq!(labels(template, path), expected, "{template} {path}");
         }
