@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use wire::{DecodeError, Envelope, Protocol, Schema, Shape};
+use http::HeaderMap;
+use wire::rest::{self, Http, Request};
+use wire::{DecodeError, Envelope, Problem, Protocol, Schema, Shape};
 
 use crate::access::Access;
 use crate::caller::Caller;
@@ -27,6 +29,13 @@ pub trait Operation<S>: Send + Sync + 'static {
 
     /// Its name on the wire, such as `SendMessage`.
     const NAME: &'static str;
+
+    /// How it is asked for over REST; `None` where its service does not speak that.
+    ///
+    /// ```ignore
+    /// const HTTP: Option<Http> = Some(Http::put("/2017-10-31/functions/{FunctionName}/concurrency"));
+    /// ```
+    const HTTP: Option<Http> = None;
 
     /// What this call wants to touch. Decided before [`Operation::call`] runs.
     ///
@@ -59,6 +68,9 @@ pub trait AnyOperation<S>: Send + Sync + 'static {
     /// Its name on the wire.
     fn name(&self) -> &'static str;
 
+    /// How it is asked for over REST.
+    fn http(&self) -> Option<Http>;
+
     /// How it is recorded.
     fn audit(&self) -> Audit;
 
@@ -79,10 +91,21 @@ pub trait AnyOperation<S>: Send + Sync + 'static {
         protocol: Protocol,
         body: &[u8],
     ) -> Result<Box<dyn Call>, DecodeError>;
+
+    /// Reads the input of a request over REST.
+    ///
+    /// # Errors
+    /// Where `request` is not what the operation takes, or it is not spoken over REST.
+    fn decode_rest(
+        &'static self,
+        facts: &'static ServiceFacts,
+        service: &Arc<S>,
+        request: &Request<'_>,
+    ) -> Result<Box<dyn Call>, DecodeError>;
 }
 
-/// The name, request and answer of an operation.
-pub type Shapes = (&'static str, &'static Schema, &'static Schema);
+/// The name, request and answer of an operation, and how it is asked for over REST.
+pub type Shapes = (&'static str, &'static Schema, &'static Schema, Option<Http>);
 
 /// Those of a table of operations.
 pub fn shapes<S>(
@@ -93,6 +116,7 @@ pub fn shapes<S>(
             operation.name(),
             operation.input_schema(),
             operation.output_schema(),
+            operation.http(),
         )
     })
 }
@@ -133,6 +157,12 @@ pub enum Masked {
 pub struct Answered {
     /// The answer's body.
     pub body: Bytes,
+    /// The answer's status where it is not 200.
+    pub status: Option<u16>,
+    /// The body's type where it is not the protocol's own.
+    pub content_type: Option<&'static str>,
+    /// Further headers of the answer.
+    pub headers: HeaderMap,
     /// The output as JSON with sensitive members masked, where it was wanted.
     pub masked: Option<Vec<u8>>,
 }
@@ -144,6 +174,10 @@ where
 {
     fn name(&self) -> &'static str {
         O::NAME
+    }
+
+    fn http(&self) -> Option<Http> {
+        O::HTTP
     }
 
     fn audit(&self) -> Audit {
@@ -169,6 +203,24 @@ where
             operation: self,
             service: Arc::clone(service),
             input: wire::decode_request(protocol, body)?,
+            protocol,
+            facts,
+        }))
+    }
+
+    fn decode_rest(
+        &'static self,
+        facts: &'static ServiceFacts,
+        service: &Arc<S>,
+        request: &Request<'_>,
+    ) -> Result<Box<dyn Call>, DecodeError> {
+        let protocol = Protocol::RestJson;
+        let unspoken = || DecodeError::new(String::new(), Problem::NoCodec { protocol });
+        let http = O::HTTP.ok_or_else(unspoken)?;
+        Ok(Box::new(Decoded {
+            operation: self,
+            service: Arc::clone(service),
+            input: rest::decode_request(&http, request)?,
             protocol,
             facts,
         }))
@@ -209,12 +261,40 @@ impl<S: Send + Sync + 'static, O: Operation<S>> Call for Decoded<S, O> {
         Box::pin(async move {
             let request_id = ctx.request_id;
             let output = self.operation.call(&self.service, ctx, self.input).await?;
-            let body = encode(self.protocol, O::NAME, self.facts, request_id, &output);
-            Ok(Answered {
-                body: Bytes::from(body),
-                masked: (masked == Masked::Wanted).then(|| wire::encode_masked(&output)),
-            })
+            let mut answered: Answered = match (self.protocol, O::HTTP) {
+                (Protocol::RestJson, Some(http)) => rest::encode_answer(&http, &output).into(),
+                _ => encode(self.protocol, O::NAME, self.facts, request_id, &output).into(),
+            };
+            if masked == Masked::Wanted {
+                answered.masked = Some(wire::encode_masked(&output));
+            }
+            Ok(answered)
         })
+    }
+}
+
+/// A body, answered as its protocol has it.
+impl From<Vec<u8>> for Answered {
+    fn from(body: Vec<u8>) -> Self {
+        Self {
+            body: Bytes::from(body),
+            status: None,
+            content_type: None,
+            headers: HeaderMap::new(),
+            masked: None,
+        }
+    }
+}
+
+impl From<rest::Answer> for Answered {
+    fn from(answer: rest::Answer) -> Self {
+        Self {
+            body: answer.body,
+            status: Some(answer.status),
+            content_type: answer.content_type,
+            headers: answer.headers,
+            masked: None,
+        }
     }
 }
 

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use base::ByteCount;
+use wire::rest::{Request, Routes};
 use wire::{DecodeError, Protocol};
 
 use crate::operation::{AnyOperation, Call};
@@ -15,7 +17,8 @@ pub struct ServiceFacts {
     pub name: &'static str,
     /// What stands before the dot of `X-Amz-Target`, such as `AmazonSQS`; `None` where the service has no JSON.
     pub json_target: Option<&'static str>,
-    /// The JSON protocol that it answers in: [`Protocol::Json10`] or [`Protocol::Json11`].
+    /// The JSON protocol that it answers in: [`Protocol::Json10`], [`Protocol::Json11`], or [`Protocol::RestJson`], which has
+    /// no target: then requests that are signed for the service are its own by method and path.
     pub json_protocol: Protocol,
     /// The service's name in the paths of Smithy RPC v2, `/service/NAME/operation/…`, such as
     /// `GraniteServiceVersion20100801`; `None` where it does not speak CBOR.
@@ -50,8 +53,15 @@ pub trait Service: Send + Sync + fmt::Debug {
         false
     }
 
-    /// The operation that a `POST` to `path` is of, where the service's protocol is REST and its paths are fixed.
-    fn operation_at(&self, _path: &str) -> Option<&'static str> {
+    /// The operation that a request is of, where the service speaks REST.
+    ///
+    /// `path`, `query`: as sent.
+    fn operation_at(&self, _method: &str, _path: &str, _query: &str) -> Option<&'static str> {
+        None
+    }
+
+    /// The most bytes of a request's body for the operation `name` where they are not the gateway's for all.
+    fn body_bytes(&self, _name: &str) -> Option<ByteCount> {
         None
     }
 
@@ -65,6 +75,15 @@ pub trait Service: Send + Sync + fmt::Debug {
         protocol: Protocol,
         body: &[u8],
     ) -> Option<Result<Box<dyn Call>, DecodeError>>;
+
+    /// Reads the input of the operation `name` from a request over REST; `None` when there is no such operation.
+    fn decode_rest(
+        &self,
+        _name: &str,
+        _request: &Request<'_>,
+    ) -> Option<Result<Box<dyn Call>, DecodeError>> {
+        None
+    }
 }
 
 /// A service made of its state and a table of operations.
@@ -73,7 +92,7 @@ pub struct Catalogue<S: 'static> {
     state: Arc<S>,
     by_name: HashMap<&'static str, &'static dyn AnyOperation<S>>,
     takes_unsigned: fn(&S) -> bool,
-    paths: &'static [(&'static str, &'static str)],
+    routes: Routes,
 }
 
 impl<S: Send + Sync + 'static> Catalogue<S> {
@@ -93,20 +112,16 @@ impl<S: Send + Sync + 'static> Catalogue<S> {
             .iter()
             .map(|operation| (operation.name(), *operation))
             .collect();
+        let route = |operation: &&'static dyn AnyOperation<S>| {
+            operation.http().map(|http| (http, operation.name()))
+        };
         Self {
             facts,
             state,
             by_name,
             takes_unsigned: |_| false,
-            paths: &[],
+            routes: Routes::new(operations.iter().filter_map(route)),
         }
-    }
-
-    /// The same, with operations that a `POST` to their path asks for: path and name of each.
-    #[must_use]
-    pub fn with_paths(mut self, paths: &'static [(&'static str, &'static str)]) -> Self {
-        self.paths = paths;
-        self
     }
 
     /// The same, open to callers who have not signed while `takes_unsigned` says so.
@@ -132,9 +147,12 @@ impl<S: Send + Sync + 'static> Service for Catalogue<S> {
         (self.takes_unsigned)(&self.state)
     }
 
-    fn operation_at(&self, path: &str) -> Option<&'static str> {
-        let found = self.paths.iter().find(|(known, _)| *known == path);
-        found.map(|(_, name)| *name)
+    fn operation_at(&self, method: &str, path: &str, query: &str) -> Option<&'static str> {
+        self.routes.find(method, path, query)
+    }
+
+    fn body_bytes(&self, name: &str) -> Option<ByteCount> {
+        self.by_name.get(name)?.http()?.body_bytes
     }
 
     fn has(&self, name: &str) -> bool {
@@ -149,6 +167,15 @@ impl<S: Send + Sync + 'static> Service for Catalogue<S> {
     ) -> Option<Result<Box<dyn Call>, DecodeError>> {
         let operation = *self.by_name.get(name)?;
         Some(operation.decode(self.facts, &self.state, protocol, body))
+    }
+
+    fn decode_rest(
+        &self,
+        name: &str,
+        request: &Request<'_>,
+    ) -> Option<Result<Box<dyn Call>, DecodeError>> {
+        let operation = *self.by_name.get(name)?;
+        Some(operation.decode_rest(self.facts, &self.state, request))
     }
 }
 

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use api::{BodyError, Fault, RequestId, RestBody, ServiceFacts, Side};
+use api::{Answered, BodyError, Fault, RequestId, RestBody, ServiceFacts, Side};
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
@@ -92,14 +92,22 @@ impl Tongue {
 }
 
 /// A successful answer.
-pub(crate) fn success(protocol: Protocol, request_id: RequestId, body: Bytes) -> Answer {
-    let is_empty = body.is_empty();
-    let kind = HeaderValue::from_static(protocol.response_type());
-    let mut answer = with_body(StatusCode::OK, kind, request_id, body);
+pub(crate) fn success(protocol: Protocol, request_id: RequestId, answered: Answered) -> Answer {
+    let is_untyped = answered.body.is_empty()
+        && answered.content_type.is_none()
+        && matches!(protocol, Protocol::RpcV2Cbor | Protocol::RestJson);
+    let kind = answered.content_type.unwrap_or(protocol.response_type());
+    let kind = HeaderValue::from_static(kind);
+    let status = answered
+        .status
+        .and_then(|status| StatusCode::from_u16(status).ok());
+    let status = status.unwrap_or(StatusCode::OK);
+    let mut answer = with_body(status, kind, request_id, answered.body);
     name_protocol(&mut answer, protocol);
-    if protocol == Protocol::RpcV2Cbor && is_empty {
+    if is_untyped {
         answer.headers_mut().remove(header::CONTENT_TYPE);
     }
+    answer.headers_mut().extend(answered.headers);
     answer
 }
 
@@ -137,6 +145,11 @@ pub(crate) fn fault(tongue: Tongue, request_id: RequestId, fault: &Fault) -> Ans
         wire::encode_error(tongue.protocol, &form).into(),
     );
     name_protocol(&mut answer, tongue.protocol);
+    if tongue.protocol == Protocol::RestJson
+        && let Ok(name) = HeaderValue::from_str(fault.code)
+    {
+        answer.headers_mut().insert("x-amzn-errortype", name);
+    }
     let is_told_twice =
         !is_query(tongue.protocol) && tongue.facts.is_some_and(|facts| facts.is_query_compatible);
     if is_told_twice && let Ok(value) = HeaderValue::from_str(&form.query_error_header()) {
@@ -205,7 +218,7 @@ fn is_query(protocol: Protocol) -> bool {
 /// `AccessDenied` as a service says it.
 ///
 /// Query services and SQS, whose errors still are those of its query form, answer 403; the other JSON services 400.
-/// Source: Common Errors of the IAM, SQS and CloudTrail API references; EC2's, "Error codes", has a code of its own.
+/// Over REST it is 403 too. Source: Common Errors of the IAM, SQS, CloudTrail and Lambda API references; EC2's, "Error codes", has a code of its own.
 pub(crate) fn denied(tongue: Tongue, fault: Fault) -> Fault {
     match tongue.protocol {
         Protocol::Query => return fault,
@@ -218,7 +231,8 @@ pub(crate) fn denied(tongue: Tongue, fault: Fault) -> Fault {
         }
         _ => {}
     }
-    let is_own = tongue.facts.is_none_or(|facts| facts.is_query_compatible);
+    let is_own = tongue.protocol == Protocol::RestJson
+        || tongue.facts.is_none_or(|facts| facts.is_query_compatible);
     Fault {
         code: "AccessDeniedException",
         status: if is_own { 403 } else { 400 },
@@ -245,9 +259,15 @@ pub(crate) fn refused(protocol: Protocol, refusal: &Refusal) -> Fault {
 /// The fault for an input that is not what the operation takes.
 ///
 /// Source: Common Errors of the SQS API Reference; EC2's, "Error codes"; `SerializationException` is what AWS's JSON services
-/// answer.
+/// answer, `ValidationException` those over REST where a value is not one that the member can have.
 pub(crate) fn undecodable(protocol: Protocol, error: &DecodeError) -> Fault {
     match error.problem() {
+        Problem::Missing | Problem::OutOfRange { .. } | Problem::Malformed { .. }
+            if protocol == Protocol::RestJson && !error.path().is_empty() =>
+        {
+            let message = format!("1 validation error detected: {error}");
+            front("ValidationException", 400, message)
+        }
         Problem::Missing => {
             let message = format!("The request must contain the parameter {}.", error.path());
             front_with_query_code(

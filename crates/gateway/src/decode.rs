@@ -1,13 +1,11 @@
 //! Step: decode. From the bytes of a proven request to a call of an operation.
 
-use std::borrow::Cow;
-
 use api::{Call, Fault};
 use bytes::Bytes;
 use http::header;
 use http::request::Parts;
-use serde_json::Value;
 use wire::Protocol;
+use wire::rest::Request;
 
 use crate::answer;
 use crate::form;
@@ -23,13 +21,24 @@ pub(crate) fn call(
     proven: &Proven<'_>,
 ) -> Result<Box<dyn Call>, Fault> {
     let decoded = match (route, proven.service) {
-        (Route::Rpc { operation, .. }, Some(service)) => {
-            let body = match protocol {
-                Protocol::RpcV2Cbor => Cow::Borrowed(&proven.body.bytes[..]),
-                _ => whole_json(head, &proven.body.bytes),
+        (Route::Rpc { operation, .. }, Some(service)) => service
+            .decode(operation, protocol, &proven.body.bytes)
+            .ok_or_else(|| unknown_operation(operation))?,
+        (
+            Route::Rest {
+                operation: Some(operation),
+                ..
+            },
+            Some(service),
+        ) => {
+            let request = Request {
+                path: head.uri.path(),
+                query: head.uri.query().unwrap_or_default(),
+                headers: &head.headers,
+                body: &proven.body.bytes,
             };
             service
-                .decode(operation, protocol, &body)
+                .decode_rest(operation, &request)
                 .ok_or_else(|| unknown_operation(operation))?
         }
         (
@@ -56,7 +65,10 @@ pub(crate) fn call(
                 .into_owned();
             return Err(invalid_action(&action));
         }
-        _ => return Err(unknown_operation(head.uri.path())),
+        _ => {
+            let path = format!("{} {}", head.method, head.uri.path());
+            return Err(unknown_operation(&path));
+        }
     };
     decoded.map_err(|error| answer::undecodable(protocol, &error))
 }
@@ -85,21 +97,6 @@ fn unknown_encoding(name: &str) -> Fault {
         short(name)
     );
     answer::front("UnsupportedMediaTypeException", 415, message)
-}
-
-/// Body and query string as one JSON object: where a path names the operation, some members stand in the query string.
-/// A body that is no object stays as it is, for the operation to refuse.
-fn whole_json<'a>(head: &Parts, body: &'a Bytes) -> Cow<'a, [u8]> {
-    let query = form::without_signature(head.uri.query().unwrap_or_default());
-    let parsed = (!query.is_empty()).then(|| serde_json::from_slice(body));
-    let Some(Ok(Value::Object(mut object))) = parsed else {
-        return Cow::Borrowed(body);
-    };
-    for (name, value) in form::values(query.as_bytes()) {
-        let number = value.parse::<i64>().map(Value::from);
-        object.insert(name.into_owned(), number.unwrap_or_else(|_| value.into()));
-    }
-    Cow::Owned(Value::Object(object).to_string().into_bytes())
 }
 
 /// Body and query string as one form, with the member that the URL stands for.

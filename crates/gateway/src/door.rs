@@ -21,6 +21,7 @@ use http::request::Parts;
 use http::{Request, StatusCode, header};
 use hyper::body::Incoming;
 use tracing::error;
+use wire::Protocol;
 
 use crate::admin::{self, Admin};
 use crate::answer::{self, Answer, Tongue};
@@ -32,7 +33,7 @@ use crate::metrics::Registry;
 use crate::peers::{Peer, Phase};
 use crate::route::{self, Route};
 use crate::told::{Told, signed_for};
-use crate::verify::Proven;
+use crate::verify::{Proven, troubled};
 
 /// What a door is made of.
 #[derive(Debug)]
@@ -136,7 +137,7 @@ impl Door {
         peer.set_phase(Phase::InCall);
         let (head, body) = request.into_parts();
         let route = match route::find(&head) {
-            Route::Nowhere => self.at_path(&head),
+            found @ (Route::Nowhere | Route::Query) => self.at_path(&head).unwrap_or(found),
             found => found,
         };
         let mut tongue = Tongue {
@@ -170,20 +171,32 @@ impl Door {
         answer
     }
 
-    /// Where a signed `POST` goes whose path a service knows.
-    fn at_path(&self, head: &Parts) -> Route<'static> {
-        let named = signed_for(head).filter(|_| head.method == http::Method::POST);
-        let service = named
-            .and_then(|name| self.service_with(|service| service.facts().name == name))
-            .map(|service| (service.facts(), service.operation_at(head.uri.path())));
-        match service {
-            Some((facts, Some(operation))) => Route::Rpc {
-                target: facts.json_target.unwrap_or_default(),
-                operation,
-                protocol: facts.json_protocol,
-            },
-            _ => Route::Nowhere,
-        }
+    /// Where a request goes that claims to be signed for a service over REST with JSON.
+    fn at_path(&self, head: &Parts) -> Option<Route<'static>> {
+        let named = signed_for(head)?;
+        let service = self.service_with(|service| {
+            let facts = service.facts();
+            facts.name == named && facts.json_protocol == Protocol::RestJson
+        })?;
+        let query = head.uri.query().unwrap_or_default();
+        Some(Route::Rest {
+            service: service.facts().name,
+            operation: service.operation_at(head.method.as_str(), head.uri.path(), query),
+        })
+    }
+
+    /// The bounds on a request's body: an operation may have its own, and more time where it is larger than others.
+    pub(crate) fn limits(&self, route: Route<'_>) -> Limits {
+        let own = match route {
+            Route::Rest {
+                service,
+                operation: Some(operation),
+            } => self
+                .service_with(|known| known.facts().name == service)
+                .and_then(|service| service.body_bytes(operation)),
+            _ => None,
+        };
+        own.map_or(self.parts.limits, |bytes| self.parts.limits.for_body(bytes))
     }
 
     /// The steps of a request for a service or for the operator, in their order.
@@ -204,12 +217,13 @@ impl Door {
                 return Err(fault);
             }
         };
+        let limits = self.limits(route);
         let ctx = self.ctx(visit, Arc::clone(&proven.caller));
         if let Route::Admin { name } = route {
             let input = proven.body.bytes.clone();
             return self.operate(visit, name, ctx, input).await;
         }
-        let plain = self.unpack(visit.head, &mut proven).await;
+        let plain = self.unpack(visit.head, &mut proven, &limits).await;
         let protocol = tongue.protocol;
         let decoded =
             plain.and_then(|()| decode::call(visit.head, protocol, route, &ctx.base_url, &proven));
@@ -225,16 +239,21 @@ impl Door {
         let outcome = self
             .decide_and_run(visit, tongue, &ctx, call, started)
             .await;
-        outcome.map(|body| answer::success(tongue.protocol, visit.request_id, body))
+        outcome.map(|answered| answer::success(tongue.protocol, visit.request_id, answered))
     }
 
     /// What a proven caller has sent in gzip, as it was before. SDKs do so with large metric data.
-    async fn unpack(&self, head: &Parts, proven: &mut Proven<'_>) -> Result<(), Fault> {
+    async fn unpack(
+        &self,
+        head: &Parts,
+        proven: &mut Proven<'_>,
+        limits: &Limits,
+    ) -> Result<(), Fault> {
         if decode::is_plain(head)? {
             return Ok(());
         }
-        let inflated = proven.body.inflate(&self.parts.limits).await;
-        inflated.map_err(|trouble| self.troubled(trouble))
+        let inflated = proven.body.inflate(limits).await;
+        inflated.map_err(|trouble| troubled(trouble, limits))
     }
 
     /// Steps: decide, call, record.
@@ -245,7 +264,7 @@ impl Door {
         ctx: &Ctx,
         call: Box<dyn Call>,
         started: Duration,
-    ) -> Result<Bytes, Fault> {
+    ) -> Result<Answered, Fault> {
         let (operation, audit) = (call.name(), call.audit());
         let service = tongue.facts.map_or(admin::SERVICE, |facts| facts.name);
         let recorder = &self.parts.recorder;
@@ -278,7 +297,7 @@ impl Door {
             took: self.parts.clock.monotonic().saturating_sub(started),
         });
         kept.await;
-        outcome.map(|answered| answered.body)
+        outcome
     }
 
     pub(crate) fn service_with(

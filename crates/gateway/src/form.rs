@@ -12,11 +12,6 @@ pub(crate) fn value<'f>(form: &'f [u8], name: &str) -> Option<Cow<'f, str>> {
         .map(|(_, value)| decoded(value))
 }
 
-/// All names and values of a form.
-pub(crate) fn values(form: &[u8]) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
-    pairs(form).map(|(name, value)| (decoded(name), decoded(value)))
-}
-
 /// A form without the parameters of a presigned URL.
 pub(crate) fn without_signature(query: &str) -> String {
     let kept: Vec<&str> = query

@@ -25,7 +25,7 @@ use crate::door::{Door, Visit, asks_first, panicked};
 use crate::rest::AsAuthorized;
 use crate::route::{self, Route};
 use crate::told::{Told, signed_for};
-use crate::verify;
+use crate::verify::{self, troubled};
 
 /// What a client without credentials is asked for. Source: RFC 7617, 2.
 const CHALLENGE: &str = "Basic realm=\"an access key: its id and its secret\", charset=\"UTF-8\"";
@@ -122,7 +122,7 @@ impl Door {
             }
         };
         let read = body::read(body, &self.parts.limits, &self.bodies).await;
-        let mut body = read.map_err(|trouble| self.troubled(trouble))?;
+        let mut body = read.map_err(|trouble| troubled(trouble, &self.parts.limits))?;
         if let Some(claim) = &claim {
             claim.verify(&key.secret, &body.bytes).map_err(refused)?;
         }
@@ -136,7 +136,7 @@ impl Door {
             || decode::is_plain(visit.head)?;
         if !is_plain {
             let inflated = body.inflate(&self.parts.limits).await;
-            inflated.map_err(|trouble| self.troubled(trouble))?;
+            inflated.map_err(|trouble| troubled(trouble, &self.parts.limits))?;
         }
         let ctx = self.ctx(visit, Arc::clone(&key.caller));
         Ok(Proven { ctx, body })

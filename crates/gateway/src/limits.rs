@@ -9,7 +9,7 @@ use base::ByteCount;
 pub struct Limits {
     /// The most bytes of a request's head, with the empty line at its end. Beyond it: 431 and the end of the connection.
     pub header_bytes: ByteCount,
-    /// The most bytes of a request's body. A message of 1 MiB in JSON escapes needs up to 2, in a form up to 3.
+    /// The most bytes of a request's body, where its operation has no bound of its own. A message of 1 MiB in JSON escapes needs up to 2, in a form up to 3.
     /// A body in gzip has them twice: as it is sent, and inflated.
     pub body_bytes: ByteCount,
     /// The most bytes of all large bodies (beyond 64 KiB each) that have arrived and are being read or worked on at a time, in
@@ -19,7 +19,7 @@ pub struct Limits {
     pub connections: usize,
     /// From a request's first byte to the end of its head, for the TLS handshake, and for a new connection to say anything.
     pub header_time: Duration,
-    /// From the end of the head to the end of the body.
+    /// From the end of the head to the end of the body; for a body that may be larger than `body_bytes`, as much more.
     pub body_time: Duration,
     /// How long a connection that has proven itself may rest between requests.
     pub idle_time: Duration,
@@ -27,6 +27,19 @@ pub struct Limits {
     pub write_time: Duration,
     /// How long calls may go on after the order to stop.
     pub drain_time: Duration,
+}
+
+impl Limits {
+    /// The same for a request whose body may have `bytes`: what is larger than others has more time, at the same pace.
+    pub(crate) fn for_body(self, bytes: ByteCount) -> Self {
+        let times = bytes.get().div_ceil(self.body_bytes.get().max(1)).max(1);
+        let times = u32::try_from(times).unwrap_or(u32::MAX);
+        Self {
+            body_bytes: bytes,
+            body_time: self.body_time.saturating_mul(times),
+            ..self
+        }
+    }
 }
 
 impl Default for Limits {

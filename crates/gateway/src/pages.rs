@@ -19,6 +19,7 @@ use crate::body;
 use crate::door::{Door, Visit, panicked};
 use crate::limits::Limits;
 use crate::route;
+use crate::verify::troubled;
 
 /// Has no pages.
 #[derive(Clone, Copy, Debug, Default)]
@@ -52,7 +53,7 @@ impl Door {
             ..self.parts.limits
         };
         let form = body::read(body, &limits, &self.bodies).await;
-        let form = form.map_err(|trouble| self.troubled(trouble))?;
+        let form = form.map_err(|trouble| troubled(trouble, &limits))?;
         let call = PageCall {
             ctx: self.ctx(visit, Arc::clone(&self.nobody)),
             method: visit.head.method.clone(),

@@ -8,7 +8,7 @@
 //! | `X-Amz-Target: AmazonSQS.SendMessage` | the service with that target |
 //! | `POST /service/NAME/operation/OPERATION` with `smithy-protocol: rpc-v2-cbor` | the service of that name |
 //! | a form, or `?Action=…` | the service that the signature is for |
-//! | a signed `POST` to a path that a service knows | that service (REST with JSON, paths fixed) |
+//! | signed for a service that speaks REST with JSON | the operation of that service by method and path |
 //! | a `POST` to the path of an intake, not signed for another service | that intake ([`crate::intake`]) |
 //! | none of these | a service that speaks HTTP itself, by the signature's scope or as the only one that takes what nobody signed ([`crate::rest`]) |
 
@@ -42,6 +42,13 @@ pub(crate) enum Route<'a> {
         operation: &'a str,
         /// In which the client speaks.
         protocol: Protocol,
+    },
+    /// REST with JSON: the service in the scope of the signature, and what its paths say.
+    Rest {
+        /// Such as `lambda`.
+        service: &'static str,
+        /// Such as `Invoke`; `None` where the service has no such method and path.
+        operation: Option<&'static str>,
     },
     /// The query protocol; its `Action` stands in the form.
     Query,
@@ -110,6 +117,7 @@ impl Route<'_> {
     pub(crate) fn protocol(&self) -> Protocol {
         match self {
             Self::Rpc { protocol, .. } => *protocol,
+            Self::Rest { .. } => Protocol::RestJson,
             Self::Query => Protocol::Query,
             _ => Protocol::Json10,
         }

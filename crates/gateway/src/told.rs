@@ -34,6 +34,7 @@ impl Told {
         match route {
             Route::Rpc { operation, .. } => word(operation, CLAIM_CHARS_MAX),
             Route::Admin { name } => word(name, CLAIM_CHARS_MAX),
+            Route::Rest { operation, .. } => operation.unwrap_or_default().to_owned(),
             _ => {
                 let query = head.uri.query().unwrap_or_default().as_bytes();
                 let named = form::value(query, "Action");

@@ -15,6 +15,7 @@ use crate::answer::{self, Tongue};
 use crate::body::{self, Trouble};
 use crate::door::{Door, Visit, asks_first};
 use crate::form;
+use crate::limits::Limits;
 use crate::route::Route;
 use crate::told::{Told, signed_for};
 
@@ -69,9 +70,10 @@ impl Door {
                 return Err(fault);
             }
         };
-        let body = body::read(body, &self.parts.limits, &self.bodies)
+        let limits = self.limits(route);
+        let body = body::read(body, &limits, &self.bodies)
             .await
-            .map_err(|trouble| self.troubled(trouble))?;
+            .map_err(|trouble| troubled(trouble, &limits))?;
         match claimed {
             Claimed::Signed {
                 claim,
@@ -102,7 +104,7 @@ impl Door {
         route: Route<'_>,
     ) -> Result<Claimed<'v, 'a>, Fault> {
         match route {
-            Route::Rpc { .. } => {
+            Route::Rpc { .. } | Route::Rest { .. } => {
                 tongue.facts = self.service_of(route, "").map(|found| found.facts());
             }
             Route::Query => tongue.protocol = self.query_protocol(visit.head),
@@ -144,6 +146,9 @@ impl Door {
             Route::Rpc {
                 target, protocol, ..
             } => self.service_with(|service| is_meant(service.facts(), protocol, target)),
+            Route::Rest { service: named, .. } => {
+                self.service_with(|service| service.facts().name == named)
+            }
             Route::Query => self.service_with(|service| {
                 let facts = service.facts();
                 facts.name == signed_for && facts.query_version.is_some()
@@ -201,44 +206,45 @@ impl Door {
             service: Some(service),
         })
     }
+}
 
-    pub(crate) fn troubled(&self, trouble: Trouble) -> Fault {
-        match trouble {
-            Trouble::TooLarge => {
-                let limit = self.parts.limits.body_bytes;
-                answer::front(
-                    "RequestEntityTooLargeException",
-                    413,
-                    format!("the body is larger than {limit}"),
-                )
-            }
-            Trouble::TooSlow => answer::front(
-                "RequestTimeoutException",
-                408,
-                "the body did not arrive in time",
-            ),
-            Trouble::Broken => {
-                answer::front("MalformedHttpRequestException", 400, "the body broke off")
-            }
-            Trouble::TooLargeInflated => {
-                let limit = self.parts.limits.body_bytes;
-                answer::front(
-                    "RequestEntityTooLargeException",
-                    413,
-                    format!("the body is larger than {limit} when it is inflated"),
-                )
-            }
-            Trouble::NotGzip => answer::front(
-                "MalformedHttpRequestException",
-                400,
-                "the body is not gzip in one piece, which its Content-Encoding says it is",
-            ),
-            Trouble::Busy => answer::front(
-                "ServiceUnavailable",
-                503,
-                "too many large requests at a time; try again",
-            ),
+/// The fault for a body that is not there.
+pub(crate) fn troubled(trouble: Trouble, limits: &Limits) -> Fault {
+    match trouble {
+        Trouble::TooLarge => {
+            let limit = limits.body_bytes;
+            answer::front(
+                "RequestEntityTooLargeException",
+                413,
+                format!("the body is larger than {limit}"),
+            )
         }
+        Trouble::TooSlow => answer::front(
+            "RequestTimeoutException",
+            408,
+            "the body did not arrive in time",
+        ),
+        Trouble::Broken => {
+            answer::front("MalformedHttpRequestException", 400, "the body broke off")
+        }
+        Trouble::TooLargeInflated => {
+            let limit = limits.body_bytes;
+            answer::front(
+                "RequestEntityTooLargeException",
+                413,
+                format!("the body is larger than {limit} when it is inflated"),
+            )
+        }
+        Trouble::NotGzip => answer::front(
+            "MalformedHttpRequestException",
+            400,
+            "the body is not gzip in one piece, which its Content-Encoding says it is",
+        ),
+        Trouble::Busy => answer::front(
+            "ServiceUnavailable",
+            503,
+            "too many large requests at a time; try again",
+        ),
     }
 }
 

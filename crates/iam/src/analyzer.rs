@@ -9,6 +9,7 @@ use std::sync::Arc;
 use api::{Access, AnyOperation, Audit, Catalogue, Ctx, Fault, Operation, Service, ServiceFacts};
 use base::Arn;
 use policy::{Finding, FindingKind, Kind, PathElement as Step};
+use wire::rest::Http;
 use wire::{Protocol, Shape};
 
 use crate::Iam;
@@ -16,8 +17,8 @@ use crate::Iam;
 /// What the gateway routes to it by.
 pub static FACTS: ServiceFacts = ServiceFacts {
     name: "access-analyzer",
-    json_target: Some("AccessAnalyzer"),
-    json_protocol: Protocol::Json11,
+    json_target: None,
+    json_protocol: Protocol::RestJson,
     rpc_service: None,
     query_version: None,
     query_protocol: Protocol::Query,
@@ -34,8 +35,7 @@ pub static OPERATIONS: &[&dyn AnyOperation<Iam>] = &[&ValidatePolicy];
 /// The service for the gateway.
 #[must_use]
 pub fn service(iam: Arc<Iam>) -> Arc<dyn Service> {
-    let paths = &[("/policy/validation", "ValidatePolicy")];
-    Arc::new(Catalogue::new(&FACTS, iam, OPERATIONS).with_paths(paths))
+    Arc::new(Catalogue::new(&FACTS, iam, OPERATIONS))
 }
 
 /// Findings of a page at most, and where the request says nothing. Chosen.
@@ -53,9 +53,9 @@ struct ValidatePolicyRequest {
     /// Findings are in English whatever it says.
     #[shape(name = "locale", ignored)]
     locale: Option<String>,
-    #[shape(name = "maxResults")]
+    #[shape(name = "maxResults", querystring)]
     max_results: Option<i32>,
-    #[shape(name = "nextToken")]
+    #[shape(name = "nextToken", querystring)]
     next_token: Option<String>,
     #[shape(name = "policyDocument", required)]
     policy_document: String,
@@ -144,6 +144,7 @@ impl Operation<Iam> for ValidatePolicy {
     type Input = ValidatePolicyRequest;
     type Output = ValidatePolicyResponse;
     const NAME: &'static str = "ValidatePolicy";
+    const HTTP: Option<Http> = Some(Http::post("/policy/validation"));
 
     fn access(&self, iam: &Iam, _: &ValidatePolicyRequest) -> Vec<Access> {
         let resource = Arn {
@@ -274,6 +275,12 @@ fn number(count: usize) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_shapes_are_those_of_the_service_model() {
+        let model = include_str!("../models/access-analyzer-2019-11-01.txt");
+        api::model::check_shapes(api::operation::shapes(OPERATIONS), model);
+    }
 
     #[test]
     fn a_finding_says_what_and_where() {

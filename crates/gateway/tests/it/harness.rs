@@ -24,6 +24,7 @@ use wire::{Protocol, Shape};
 use crate::intake::Echo;
 use crate::mirror::Mirror;
 use crate::recorder::Kept;
+use crate::rest_json;
 use crate::setup::{self, FACTS};
 
 /// The server's time.
@@ -42,6 +43,12 @@ pub(crate) struct Toy {
     pub(crate) go_on: Notify,
     /// Whether something of it is open to all.
     pub(crate) is_open: AtomicBool,
+}
+
+impl Toy {
+    pub(crate) fn place(&self) -> (&Region, &AccountId) {
+        (&self.region, &self.account)
+    }
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Shape)]
@@ -259,7 +266,7 @@ impl House {
         let service: Arc<dyn Service> =
             Arc::new(Catalogue::new(&FACTS, Arc::clone(&toy), OPERATIONS).open_while(is_open));
         let other = Catalogue::new(&OTHER, Arc::clone(&toy), OPERATIONS);
-        let other = Arc::new(other.with_paths(&[("/queue/message", "SendMessage")]));
+        let other = Arc::new(other);
         let admin = Arc::new(ToyAdmin);
         let mut parts = setup::parts(service, Arc::clone(&iam), admin, clock, region, limits);
         parts.rest.push(Arc::new(Mirror));
@@ -268,6 +275,7 @@ impl House {
         parts.services.push(other);
         let machines = Catalogue::new(&MACHINES, Arc::clone(&toy), OPERATIONS);
         parts.services.push(Arc::new(machines));
+        parts.services.push(rest_json::service(Arc::clone(&toy)));
         let kept = Arc::new(Kept::over(Arc::clone(&parts.recorder)));
         parts.recorder = kept.clone();
         let door = Door::new(parts);

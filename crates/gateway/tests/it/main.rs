@@ -20,6 +20,7 @@ mod mirror;
 mod protocols;
 mod recorder;
 mod rest;
+mod rest_json;
 mod seams;
 mod setup;
 mod tls;

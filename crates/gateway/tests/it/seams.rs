@@ -46,31 +46,6 @@ async fn a_form_goes_to_the_service_that_it_was_signed_for() {
 }
 
 #[tokio::test]
-async fn a_path_names_an_operation_and_the_query_adds_members() {
-    let house = House::open(Limits::default()).await;
-    let path = "/queue/message?QueueUrl=a%20b";
-    let body = r#"{"MessageBody":"hello"}"#;
-    let got = ask(&house, &house.signed("iam", "POST", path, &[], body)).await;
-    assert!(
-        got.status == 200 && got.body.contains(r#""QueueUrl":"a b""#),
-        "{got:?}"
-    );
-    for (service, method, path) in [
-        ("iam", "GET", "/queue/message"),
-        ("iam", "POST", "/queue"),
-        ("sqs", "POST", "/queue/message"),
-    ] {
-        let got = ask(&house, &house.signed(service, method, path, &[], SEND)).await;
-        assert_eq!(got.status, 404, "{service} {method} {path} {got:?}");
-    }
-    let got = ask(&house, &house.signed("iam", "POST", path, &[], "[]")).await;
-    assert!(
-        got.status == 400 && got.body.contains("SerializationException"),
-        "{got:?}"
-    );
-}
-
-#[tokio::test]
 async fn what_is_not_allowed_has_the_code_of_its_protocol() {
     let house = House::open(Limits::default()).await;
     let key = house.key_of(Role::Reader);

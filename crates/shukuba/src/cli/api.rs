@@ -38,7 +38,7 @@ pub(super) fn run(_app: &App, args: Args) -> anyhow::Result<ExitCode> {
 }
 
 fn operations(service: &str) -> Option<Vec<Value>> {
-    let operation = |(name, input, output): (_, &Schema, &Schema)| json!({ "name": name, "input": members(input), "output": members(output) });
+    let operation = |(name, input, output, _): api::Shapes| json!({ "name": name, "input": members(input), "output": members(output) });
     match service {
         "cloudwatch" => Some(cloudwatch::ops::schemas().map(operation).collect()),
         "iam" => Some(iam::ops::schemas().map(operation).collect()),
