@@ -83,7 +83,7 @@ fn has_all(template: &str, query: &str) -> bool {
     wanted(template).all(|pair| query.split('&').any(|sent| sent == pair))
 }
 
-/// The path of a template with its labels filled by `value`; `None` where `value` gives none.
+/// The path of a template with its labels filled by `value`; the label's name where it gives none that a path can hold.
 pub(super) fn fill(
     template: &'static str,
     mut value: impl FnMut(&'static str) -> Option<String>,
@@ -91,13 +91,16 @@ pub(super) fn fill(
     let mut path = String::new();
     for segment in segments(template) {
         path.push('/');
-        match segment {
-            Segment::Literal(text) => path.push_str(text),
-            Segment::Label(name) => path.push_str(&percent::encode(&given(name, &mut value)?)),
-            Segment::Greedy(name) => {
-                path.push_str(&percent::encode_segments(&given(name, &mut value)?));
+        let (name, encode): (_, fn(&str) -> String) = match segment {
+            Segment::Literal(text) => {
+                path.push_str(text);
+                continue;
             }
-        }
+            Segment::Label(name) => (name, percent::encode),
+            Segment::Greedy(name) => (name, percent::encode_segments),
+        };
+        let label = value(name).map(|text| encode(&text));
+        path.push_str(&label.filter(|label| is_label(label)).ok_or(name)?);
     }
     if path.is_empty() {
         path.push('/');
@@ -107,13 +110,6 @@ pub(super) fn fill(
         path.push_str(pair);
     }
     Ok(path)
-}
-
-fn given(
-    name: &'static str,
-    value: &mut impl FnMut(&'static str) -> Option<String>,
-) -> Result<String, &'static str> {
-    value(name).filter(|text| !text.is_empty()).ok_or(name)
 }
 
 /// The labels of a path, as sent; `None` where it is not one of the template. A label is never empty.
@@ -264,7 +260,11 @@ mod tests {
             Ok("/t/a/b%20c?x=y&z")
         );
         assert_eq!(fill("/t/{B}", value), Err("B"));
-        assert_eq!(fill("/t/{A}", |_| Some(String::new())), Err("A"));
+        for text in ["", ".", ".."] {
+            assert_eq!(fill("/t/{A}", |_| Some(text.to_owned())), Err("A"));
+        }
+        let path = fill("/t/{A}", |_| Some("a/../b".to_owned()));
+        assert_eq!(path.as_deref(), Ok("/t/a%2F..%2Fb"));
         assert_eq!(fill("/", value).as_deref(), Ok("/"));
     }
 }

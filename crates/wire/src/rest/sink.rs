@@ -19,9 +19,9 @@ const BODY_BYTES: usize = 1024;
 /// Why a request cannot be sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unsendable {
-    /// A label of the path has no value.
-    #[error("`{label}` is missing or empty; it is part of the path")]
-    EmptyLabel {
+    /// A label of the path has no value, or one that no path can hold: an empty one or a dot segment.
+    #[error("`{label}` is missing, empty or made of dots; it is part of the path")]
+    NoLabel {
         /// Its name.
         label: &'static str,
     },
@@ -85,7 +85,7 @@ impl RestSink {
             let at = labels.iter().position(|(known, _)| *known == name)?;
             Some(labels.swap_remove(at).1)
         })
-        .map_err(|label| Unsendable::EmptyLabel { label })?;
+        .map_err(|label| Unsendable::NoLabel { label })?;
         for (name, value) in &parts.query {
             target.push(if target.contains('?') { '&' } else { '?' });
             target.push_str(&percent::encode(name));

@@ -17,5 +17,6 @@ mod hostile;
 mod json;
 mod query;
 mod rest;
+mod rest_places;
 mod schema;
 mod shapes;
