@@ -1,10 +1,15 @@
 //! What functions need of others; the binary wires it.
 
 use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use base::Timestamp;
 use bytes::Bytes;
+
+use crate::function::{CodeId, FunctionName, Qualifier, Runnable};
+use crate::sandbox::Report;
 
 /// Why another part did not do what was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -82,6 +87,22 @@ pub trait QueuePort: Send + Sync + fmt::Debug {
     /// [`Trouble::Lasting`] where the queue is not there or does not take it.
     async fn send(&self, arn: &str, body: String, group: Option<&str>) -> Result<(), Trouble>;
 
+    /// Sends `body` with `attributes` to the standard queue `arn`, as dead letters are sent.
+    ///
+    /// # Errors
+    /// As [`QueuePort::send`]; [`Trouble::Lasting`] from an implementation that sends no attributes.
+    async fn send_with(
+        &self,
+        arn: &str,
+        body: String,
+        attributes: Vec<(String, QueueAttribute)>,
+    ) -> Result<(), Trouble> {
+        let _ = (body, attributes);
+        Err(Trouble::Lasting(format!(
+            "the queue `{arn}` is given no messages with attributes"
+        )))
+    }
+
     /// At most `max` (1 to 10) messages, after waiting for the first of them for at most `wait`.
     ///
     /// # Errors
@@ -127,6 +148,80 @@ pub struct QueueFacts {
 pub trait Lines: Send + Sync + fmt::Debug {
     /// One line of a stream (`2026/11/29/[$LATEST]0123456789abcdef0123456789abcdef`) of a group (`/aws/lambda/NAME`).
     fn line(&self, group: &str, stream: &str, at: Timestamp, line: &str);
+}
+
+/// Gives the code of functions.
+#[async_trait]
+pub trait Packages: Send + Sync + fmt::Debug {
+    /// The folder with the unpacked code, whose `bootstrap` is started. It stays while what is returned is held: a store that
+    /// keeps a copy of each [`Arc`] knows by its count what is in use.
+    ///
+    /// # Errors
+    /// [`Trouble::Lasting`] where there is no such code.
+    async fn unpacked(&self, code: &CodeId) -> Result<Arc<Path>, Trouble>;
+}
+
+/// What one invocation used.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Usage {
+    /// The function.
+    pub function: FunctionName,
+    /// The version that ran.
+    pub version: String,
+    /// When it ended.
+    pub at: Timestamp,
+    /// What it took, and what is billed of that.
+    pub report: Report,
+    /// Whether it failed.
+    pub is_error: bool,
+}
+
+/// Takes what is billed. Calls are cheap and never block.
+pub trait Meter: Send + Sync + fmt::Debug {
+    /// One invocation has ended.
+    fn used(&self, usage: &Usage);
+}
+
+/// Nobody is billed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoMeter;
+
+impl Meter for NoMeter {
+    fn used(&self, _: &Usage) {}
+}
+
+/// Knows the functions. Calls are cheap and never block.
+pub trait Catalog: Send + Sync + fmt::Debug {
+    /// The version that `qualifier` means now (`$LATEST` where there is none); none where the function, the version or the alias is
+    /// not there.
+    fn runnable(&self, name: &FunctionName, qualifier: Option<&Qualifier>) -> Option<Runnable>;
+
+    /// What its owner says of asynchronous invocations of that qualifier; [`EventRules::default`] where nothing was said.
+    fn event_rules(&self, name: &FunctionName, qualifier: Option<&Qualifier>) -> EventRules;
+}
+
+/// What is done with asynchronous invocations. Source: API reference, PutFunctionEventInvokeConfig.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventRules {
+    /// How often an event is tried again after an error of the function: 0 to 2.
+    pub retries: u32,
+    /// How old an event may become, in seconds: 60 to 21,600.
+    pub age_secs: u32,
+    /// Where a record of each event goes that was run: the ARN of a queue or function.
+    pub on_success: Option<String>,
+    /// Where a record of each event goes that was given up.
+    pub on_failure: Option<String>,
+}
+
+impl Default for EventRules {
+    fn default() -> Self {
+        Self {
+            retries: 2,
+            age_secs: 6 * 60 * 60,
+            on_success: None,
+            on_failure: None,
+        }
+    }
 }
 
 impl fmt::Debug for RoleKeys {
