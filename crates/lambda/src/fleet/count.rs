@@ -30,17 +30,12 @@ impl Counts {
 
     /// An invocation begins; so many run now, of the function and of all.
     pub(super) fn began(&self, runnable: &Runnable, own: u32, all: u32, unreserved: u32) {
-        let name = runnable.name.as_str();
         self.each(runnable, |dimensions| {
             self.0
                 .record(NAMESPACE, "ConcurrentExecutions", dimensions, own.into());
+            // So that there is a line to look at before the first one.
+            self.0.add(NAMESPACE, "Throttles", dimensions, 0.0);
         });
-        self.0.add(
-            NAMESPACE,
-            "Throttles",
-            &[("FunctionName", name)],
-            f64::from(0),
-        );
         self.0
             .record(NAMESPACE, "ConcurrentExecutions", &[], all.into());
         self.0.record(

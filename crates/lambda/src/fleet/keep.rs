@@ -118,6 +118,10 @@ impl Keeper {
 
     /// Runs one call. Whether the environment is fit for another.
     async fn work(&mut self, environment: &mut Environment, work: Work) -> bool {
+        if environment.has_died() {
+            again(work);
+            return false;
+        }
         let Work {
             call,
             seat,
@@ -182,8 +186,14 @@ impl Keeper {
         self.leave();
         self.orders.close();
         while let Ok(work) = self.orders.try_recv() {
-            let again = Box::new((work.call, work.seat));
-            let _ = work.reply.send(Reply::Again(again));
+            again(work);
         }
     }
+}
+
+/// Hands back a call that has not begun.
+fn again(work: Work) {
+    let unbegun = Box::new((work.call, work.seat));
+    // Who asked may be gone.
+    let _ = work.reply.send(Reply::Again(unbegun));
 }

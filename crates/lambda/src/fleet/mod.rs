@@ -54,6 +54,9 @@ pub struct Config {
     pub endpoint: String,
     /// The user that functions run as; the server's own where none is given, who can read all that the server can.
     pub account: Option<Account>,
+    /// Whether memory and numbers of processes are bounded by control groups where this process is given them; it then moves itself
+    /// into one beside those of the environments. Else memory is sampled.
+    pub is_bounded_by_kernel: bool,
     /// Invocations at once; [`CONCURRENCY`].
     pub concurrency: u32,
     /// Environments at once; [`ENVIRONMENTS_MAX`].
@@ -157,6 +160,7 @@ impl Fleet {
             region: config.region.clone(),
             endpoint: config.endpoint.clone(),
             account: config.account,
+            is_bounded_by_kernel: config.is_bounded_by_kernel,
             clock: Arc::clone(&ports.clock),
             lines: Arc::clone(&ports.lines),
         };

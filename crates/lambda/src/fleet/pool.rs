@@ -41,7 +41,10 @@ pub(super) struct Idle<T> {
 /// All that wait.
 #[derive(Debug)]
 pub(super) struct Pool<T> {
-    idle: BTreeMap<Key, Vec<Idle<T>>>,
+    /// With when each came, in the order of that.
+    idle: BTreeMap<Key, Vec<(u64, Idle<T>)>>,
+    /// How often one came.
+    came: u64,
     /// The newest revision of each function and version that was asked for.
     newest: BTreeMap<(FunctionName, String), u64>,
     /// Environments that there are, waiting or not.
@@ -52,6 +55,7 @@ impl<T> Pool<T> {
     pub(super) const fn new() -> Self {
         Self {
             idle: BTreeMap::new(),
+            came: 0,
             newest: BTreeMap::new(),
             alive: 0,
         }
@@ -61,8 +65,8 @@ impl<T> Pool<T> {
     pub(super) fn take(&mut self, key: &Key, needed: Timestamp) -> Option<Idle<T>> {
         self.saw(key);
         let waiting = self.idle.get_mut(key)?;
-        waiting.retain(|idle| idle.until > needed);
-        let taken = waiting.pop();
+        waiting.retain(|(_, idle)| idle.until > needed);
+        let taken = waiting.pop().map(|(_, idle)| idle);
         if waiting.is_empty() {
             self.idle.remove(key);
         }
@@ -91,7 +95,9 @@ impl<T> Pool<T> {
             .get(&place)
             .is_some_and(|newest| *newest <= key.revision);
         if is_newest {
-            self.idle.entry(key.clone()).or_default().push(idle);
+            self.came += 1;
+            let waiting = self.idle.entry(key.clone()).or_default();
+            waiting.push((self.came, idle));
         }
         is_newest
     }
@@ -102,7 +108,7 @@ impl<T> Pool<T> {
             return false;
         };
         let before = waiting.len();
-        waiting.retain(|idle| idle.id != id);
+        waiting.retain(|(_, idle)| idle.id != id);
         let was_there = waiting.len() < before;
         if waiting.is_empty() {
             self.idle.remove(key);
@@ -112,11 +118,10 @@ impl<T> Pool<T> {
 
     /// Ends the one that has waited longest, to make room. Whether there was one.
     pub(super) fn evict(&mut self) -> bool {
-        // Ids rise, and the first of each list has waited longest in it.
         let oldest = self
             .idle
             .iter()
-            .min_by_key(|(_, waiting)| waiting.first().map(|idle| idle.id));
+            .min_by_key(|(_, waiting)| waiting.first().map(|(came, _)| *came));
         let Some(key) = oldest.map(|(key, _)| key.clone()) else {
             return false;
         };
@@ -204,8 +209,10 @@ mod tests {
     #[test]
     fn the_one_that_has_waited_longest_makes_room() {
         let mut pool = Pool::new();
+        for name in ["a", "b"] {
+            assert!(pool.take(&key(name, 1), NOW).is_none());
+        }
         for (name, id) in [("b", 2), ("a", 1), ("a", 3)] {
-            pool.take(&key(name, 1), Timestamp::MAX);
             assert!(pool.begin(3));
             pool.give_back(&key(name, 1), idle(id));
         }
@@ -213,8 +220,8 @@ mod tests {
         assert!(pool.evict());
         pool.ended();
         assert!(pool.begin(3));
-        assert!(!pool.remove(&key("a", 1), 1));
-        assert!(pool.remove(&key("b", 1), 2));
+        assert!(!pool.remove(&key("b", 1), 2));
+        assert!(pool.remove(&key("a", 1), 1));
     }
 
     #[test]

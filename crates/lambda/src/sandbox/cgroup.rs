@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 const MOUNT: &str = "/sys/fs/cgroup";
 /// The group of the server itself.
 const SERVER: &str = "shukuba-server";
+/// Processes and threads of one environment. Source: Lambda quotas, "Execution processes/threads".
+const PROCESSES_MAX: u32 = 1024;
 /// What the names of environments' groups begin with.
 const PREFIX: &str = "shukuba-fn-";
 
@@ -42,6 +44,8 @@ impl Tree {
         make(&server).ok()?;
         write(&server, "cgroup.procs", &std::process::id().to_string()).ok()?;
         write(folder, "cgroup.subtree_control", "+memory").ok()?;
+        // Where this is not given to us as well, the number of processes is not bounded.
+        let _ = write(folder, "cgroup.subtree_control", "+pids");
         let tree = Self(folder.to_owned());
         tree.clear();
         Some(tree)
@@ -66,6 +70,7 @@ impl Tree {
         // Kernels without swap do not have these.
         let _ = write(&group.0, "memory.swap.max", "0");
         let _ = write(&group.0, "memory.oom.group", "1");
+        let _ = write(&group.0, "pids.max", &PROCESSES_MAX.to_string());
         write(&group.0, "cgroup.procs", &pid.to_string())?;
         Ok(group)
     }
@@ -104,6 +109,11 @@ impl Drop for Cgroup {
 /// The folder of the group that `/proc/self/cgroup` names in the unified tree; not the root, which is nobody's to change.
 fn place(own: &str, mount: &Path) -> Option<PathBuf> {
     let path = own.lines().find_map(|line| line.strip_prefix("0::/"))?;
+    // This process may have moved itself before.
+    let path = match path.rsplit_once('/') {
+        Some((above, SERVER)) => above,
+        _ => path,
+    };
     let folder = mount.join(path);
     let is_ours = folder.join("cgroup.subtree_control").is_file();
     let is_root = path.is_empty() && !mount.join("cgroup.events").is_file();
@@ -137,6 +147,7 @@ mod tests {
             ("cgroup.procs", ""),
             ("cgroup.kill", ""),
             ("memory.max", "max"),
+            ("pids.max", "max"),
             ("memory.peak", "31457280\n"),
             (
                 "memory.events",
@@ -155,13 +166,15 @@ mod tests {
         fake(&dir.path().join("shukuba-fn-ab"), "");
         let tree = Tree::at(dir.path()).unwrap();
         let read = |name: &str| std::fs::read_to_string(dir.path().join(name)).unwrap();
-        assert_eq!(read("cgroup.subtree_control"), "+memory");
+        // The last word that a plain file remembers.
+        assert_eq!(read("cgroup.subtree_control"), "+pids");
         assert_eq!(
             read("shukuba-server/cgroup.procs"),
             std::process::id().to_string()
         );
         let group = tree.make("ab", 134_217_728, 77).unwrap();
         assert_eq!(read("shukuba-fn-ab/memory.max"), "134217728");
+        assert_eq!(read("shukuba-fn-ab/pids.max"), "1024");
         assert_eq!(read("shukuba-fn-ab/cgroup.procs"), "77");
         assert_eq!(group.peak(), Some(31_457_280));
         assert!(group.is_out_of_memory());
@@ -176,9 +189,11 @@ mod tests {
         assert_eq!(place("4:memory:/x\n0::/\n", dir.path()), None);
         let unit = dir.path().join("system.slice/shukuba.service");
         fake(&unit, "memory");
-        assert_eq!(
-            place("0::/system.slice/shukuba.service\n", dir.path()),
-            Some(unit)
-        );
+        for own in [
+            "0::/system.slice/shukuba.service\n",
+            "0::/system.slice/shukuba.service/shukuba-server\n",
+        ] {
+            assert_eq!(place(own, dir.path()).as_ref(), Some(&unit));
+        }
     }
 }

@@ -172,6 +172,12 @@ impl Process {
         let _ = self.exited::<()>(status);
     }
 
+    /// Whether it has ended.
+    pub(super) fn has_died(&mut self) -> bool {
+        self.has_ended |= matches!(self.child.try_wait(), Ok(Some(_)));
+        self.has_ended
+    }
+
     /// Lets it go on.
     pub(super) fn thaw(&self) {
         self.group.signal(Signal::CONT);

@@ -1,0 +1,93 @@
+//! What all environments share, and the folder in which they live.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use base::Clock;
+use tracing::warn;
+
+use super::cgroup::Tree;
+use super::memory::Sampler;
+use super::{Account, stray};
+use crate::port::Lines;
+
+/// What all environments share.
+#[derive(Debug)]
+pub(crate) struct House {
+    /// Where the folders of environments are.
+    pub(super) work: PathBuf,
+    pub(super) region: String,
+    pub(super) endpoint: String,
+    pub(super) account: Option<Account>,
+    pub(super) cgroups: Option<Tree>,
+    pub(super) sampler: Arc<Sampler>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) lines: Arc<dyn Lines>,
+}
+
+impl House {
+    /// A house at `work`, after what an earlier process left there has been killed and removed. Blocks.
+    pub(crate) fn open(work: PathBuf, house: Furniture) -> std::io::Result<Self> {
+        std::fs::create_dir_all(&work)?;
+        let work = work.canonicalize()?;
+        let house = Self {
+            work,
+            region: house.region,
+            endpoint: house.endpoint,
+            account: house.account,
+            cgroups: match house.is_bounded_by_kernel {
+                true => Tree::of_this_process(),
+                false => None,
+            },
+            sampler: Arc::new(Sampler::default()),
+            clock: house.clock,
+            lines: house.lines,
+        };
+        house.sweep()?;
+        Ok(house)
+    }
+
+    /// Kills what is left of all environments, and removes their folders. Blocks.
+    pub(crate) fn sweep(&self) -> std::io::Result<()> {
+        let count = stray::kill(&self.work);
+        if count > 0 {
+            warn!(count, "killed what environments of functions left behind");
+        }
+        for entry in std::fs::read_dir(&self.work)? {
+            let entry = entry?;
+            if entry.file_name().to_str().is_some_and(is_id) {
+                remove(&entry.path());
+            }
+        }
+        Ok(())
+    }
+
+    /// Samples what environments take; to be run beside them.
+    pub(crate) async fn watch(self: Arc<Self>) {
+        Arc::clone(&self.sampler).run().await;
+    }
+}
+
+/// What a [`House`] is given.
+pub(crate) struct Furniture {
+    pub(crate) region: String,
+    pub(crate) endpoint: String,
+    pub(crate) account: Option<Account>,
+    pub(crate) is_bounded_by_kernel: bool,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) lines: Arc<dyn Lines>,
+}
+
+/// Whether a folder is one of ours, should somebody have kept something else beside them.
+fn is_id(name: &str) -> bool {
+    name.len() == 32 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Removes the folder of an environment, if it is there.
+pub(super) fn remove(folder: &Path) {
+    if let Err(error) = std::fs::remove_dir_all(folder)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        warn!(%error, folder = %folder.display(), "an environment's folder was not removed");
+    }
+}
