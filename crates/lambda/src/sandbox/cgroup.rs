@@ -43,9 +43,9 @@ impl Tree {
         let server = folder.join(SERVER);
         make(&server).ok()?;
         write(&server, "cgroup.procs", &std::process::id().to_string()).ok()?;
-        write(folder, "cgroup.subtree_control", "+memory").ok()?;
         // Where this is not given to us as well, the number of processes is not bounded.
         let _ = write(folder, "cgroup.subtree_control", "+pids");
+        write(folder, "cgroup.subtree_control", "+memory").ok()?;
         let tree = Self(folder.to_owned());
         tree.clear();
         Some(tree)
@@ -166,8 +166,7 @@ mod tests {
         fake(&dir.path().join("shukuba-fn-ab"), "");
         let tree = Tree::at(dir.path()).unwrap();
         let read = |name: &str| std::fs::read_to_string(dir.path().join(name)).unwrap();
-        // The last word that a plain file remembers.
-        assert_eq!(read("cgroup.subtree_control"), "+pids");
+        assert_eq!(read("cgroup.subtree_control"), "+memory");
         assert_eq!(
             read("shukuba-server/cgroup.procs"),
             std::process::id().to_string()

@@ -3,8 +3,8 @@
 //! INVARIANT: when a [`Process`] is dropped nothing of its group runs any more.
 //!
 //! Between invocations the group is stopped (SIGSTOP), as AWS freezes environments. When the server is killed the kernel sends SIGHUP to
-//! a group that is stopped and has nobody left to go on with it; a group that runs finds its runtime API gone; what is left of either is
-//! killed at the next start ([`super::stray`]).
+//! a group that is stopped and that nobody of its session takes over; a group that runs finds its runtime API gone; what is left of
+//! either is killed at the next start (`stray`). A child cannot be made to die with its parent without unsafe code.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

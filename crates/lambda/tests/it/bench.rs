@@ -336,7 +336,7 @@ pub(crate) fn runs(pid: u32) -> bool {
 
 /// Waits until something is so; the kernel and other tasks take a moment.
 pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    for _ in 0..5_000 {
+    for _ in 0..15_000 {
         if is_so() {
             return;
         }

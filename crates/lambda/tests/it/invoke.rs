@@ -234,3 +234,33 @@ async fn payloads_are_any_bytes() {
     assert_eq!(outcome.payload.len(), 1_000_000);
     bench.stop().await;
 }
+
+/// The runtime of AWS's tutorial, "Building a custom runtime": a shell script with curl.
+const TUTORIAL: &str = r#"#!/bin/sh
+set -euo pipefail
+while true
+do
+  HEADERS="$(mktemp)"
+  EVENT_DATA=$(curl -sS -LD "$HEADERS" "http://${AWS_LAMBDA_RUNTIME_API}/2018-06-01/runtime/invocation/next")
+  REQUEST_ID=$(grep -Fi Lambda-Runtime-Aws-Request-Id "$HEADERS" | tr -d '[:space:]' | cut -d: -f2)
+  RESPONSE="Echoing request: '$EVENT_DATA'"
+  curl -sS "http://${AWS_LAMBDA_RUNTIME_API}/2018-06-01/runtime/invocation/$REQUEST_ID/response" -d "$RESPONSE"
+done
+"#;
+
+#[ignore = "needs curl"]
+#[tokio::test]
+async fn the_runtime_of_aws_tutorial_runs() {
+    use std::os::unix::fs::PermissionsExt;
+    let bench = Bench::new().await;
+    bench.empty_package();
+    let bootstrap = bench.world.package.lock().join("bootstrap");
+    std::fs::write(&bootstrap, TUTORIAL.replace("#!/bin/sh", "#!/bin/bash")).unwrap();
+    std::fs::set_permissions(&bootstrap, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let large = "x".repeat(100_000);
+    for event in ["hello", "again", large.as_str()] {
+        let outcome = bench.run(event).await;
+        assert_eq!(text(&outcome), format!("Echoing request: '\"{event}\"'"));
+    }
+    bench.stop().await;
+}
