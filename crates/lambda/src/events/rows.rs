@@ -1,7 +1,9 @@
 //! Events in the tables.
 //!
-//!     la-events          REQUEST-ID → the event as JSON
-//!     la-event-payloads  REQUEST-ID → its payload
+//! ```text
+//! la-events          REQUEST-ID → the event as JSON
+//! la-event-payloads  REQUEST-ID → its payload
+//! ```
 //!
 //! A try rewrites the first alone.
 

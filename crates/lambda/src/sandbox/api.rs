@@ -3,10 +3,12 @@
 //! One listener on loopback for each environment, since all that a runtime is told is an authority
 //! (`AWS_LAMBDA_RUNTIME_API`). Whatever runs on this machine can connect to it, as to any loopback port.
 //!
-//!     GET  /2018-06-01/runtime/invocation/next
-//!     POST /2018-06-01/runtime/invocation/ID/response
-//!     POST /2018-06-01/runtime/invocation/ID/error
-//!     POST /2018-06-01/runtime/init/error
+//! ```text
+//! GET  /2018-06-01/runtime/invocation/next
+//! POST /2018-06-01/runtime/invocation/ID/response
+//! POST /2018-06-01/runtime/invocation/ID/error
+//! POST /2018-06-01/runtime/init/error
+//! ```
 //!
 //! Source: Lambda Developer Guide, "Using the Lambda runtime API for custom runtimes".
 
@@ -256,4 +258,68 @@ fn json(status: StatusCode, body: String) -> Answer {
     let kind = HeaderValue::from_static("application/json");
     answer.headers_mut().insert("content-type", kind);
     answer
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    async fn status(port: u16, method: &str, path: &str, body: &str) -> (u16, String) {
+        let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port))
+            .await
+            .unwrap();
+        let length = body.len();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        (status, body.to_owned())
+    }
+
+    #[tokio::test]
+    async fn what_is_out_of_place_is_refused_with_its_code() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let serving = tokio::spawn(serve(listener, Arc::new(Desk::default())));
+        let runtime = "/2018-06-01/runtime";
+        for (method, path, code, kind) in [
+            ("GET", "/".to_owned(), 404, "NotFound"),
+            ("GET", format!("{runtime}/invocation"), 404, "NotFound"),
+            (
+                "POST",
+                format!("{runtime}/invocation/next"),
+                405,
+                "MethodNotAllowed",
+            ),
+            (
+                "POST",
+                format!("{runtime}/invocation/1/response"),
+                403,
+                "InvalidStateTransition",
+            ),
+            (
+                "POST",
+                format!("{runtime}/invocation/1/error"),
+                403,
+                "InvalidStateTransition",
+            ),
+        ] {
+            let (status, body) = status(port, method, &path, "{}").await;
+            let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+            assert_eq!((status, body["errorType"].as_str()), (code, Some(kind)));
+        }
+        let init_error = format!("{runtime}/init/error");
+        let accepted = status(port, "POST", &init_error, "{}").await;
+        assert_eq!(accepted, (202, r#"{"status":"OK"}"#.to_owned()));
+        assert_eq!(status(port, "POST", &init_error, "{}").await.0, 403);
+        let next = format!("{runtime}/invocation/next");
+        assert_eq!(status(port, "GET", &next, "").await.0, 403);
+        serving.abort();
+    }
 }

@@ -14,7 +14,7 @@ use super::house::{House, remove};
 use super::output::Journal;
 use super::process::{Process, Seen, Start};
 use super::report::{Fault, Report, end_line, init_report_line, report_line, start_line};
-use super::{Account, Call, INIT_MAX, Outcome, environ, stray};
+use super::{Account, Call, INIT_MAX, Outcome, environ};
 use crate::function::Runnable;
 use crate::port::RoleKeys;
 
@@ -102,7 +102,11 @@ impl Environment {
     pub(crate) async fn invoke(&mut self, call: &Call) -> Outcome {
         let clock = Arc::clone(&self.house.clock);
         let init = match self.process {
-            Some(_) => None,
+            Some(_) => {
+                // What was printed after the last answer is nothing of this call's.
+                self.journal.take_tail();
+                None
+            }
             None => Some(self.init(INIT_MAX, Fault::InitTimedOut).await),
         };
         let has_failed = init.as_ref().is_some_and(|init| init.fault.is_some());
@@ -164,21 +168,24 @@ impl Environment {
     /// Ends it with all that it began, wherever that is by now, and removes its folder.
     pub(crate) async fn end(mut self) {
         self.stop().await;
-        let (folder, is_bounded) = (self.folder.clone(), self.is_bounded);
-        let cleaning = tokio::task::spawn_blocking(move || {
-            if !is_bounded {
-                stray::kill(&folder);
-            }
-            remove(&folder);
-        });
-        if let Err(error) = cleaning.await {
-            warn!(%error, "an environment's folder was not removed");
+        match self.is_bounded {
+            // The kernel knew all of it.
+            true => self.remove_folder().await,
+            false => self.house.clear(self.folder.clone()).await,
         }
     }
 
     /// Ends its process; [`House::sweep`] does the rest for all.
     pub(crate) async fn discard(mut self) {
         self.stop().await;
+    }
+
+    async fn remove_folder(&self) {
+        let folder = self.folder.clone();
+        let removing = tokio::task::spawn_blocking(move || remove(&folder));
+        if let Err(error) = removing.await {
+            warn!(%error, "an environment's folder was not removed");
+        }
     }
 
     async fn init(&mut self, limit: Duration, late: Fault) -> Init {

@@ -2,14 +2,20 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use base::Clock;
+use parking_lot::Mutex;
 use tracing::warn;
 
 use super::cgroup::Tree;
 use super::memory::Sampler;
 use super::{Account, stray};
 use crate::port::Lines;
+
+/// How long environments that end are gathered before it is looked for what they left. Chosen: a look takes some 10 ms, so that it
+/// takes at most a tenth of a core however fast functions fail.
+const GATHER: Duration = Duration::from_millis(100);
 
 /// What all environments share.
 #[derive(Debug)]
@@ -21,6 +27,10 @@ pub(crate) struct House {
     pub(super) account: Option<Account>,
     pub(super) cgroups: Option<Tree>,
     pub(super) sampler: Arc<Sampler>,
+    /// Folders of environments that have ended, in which strays are to be looked for.
+    ended: Mutex<Vec<PathBuf>>,
+    /// Held by who looks for them.
+    looking: tokio::sync::Mutex<()>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) lines: Arc<dyn Lines>,
 }
@@ -40,6 +50,8 @@ impl House {
                 false => None,
             },
             sampler: Arc::new(Sampler::default()),
+            ended: Mutex::new(Vec::new()),
+            looking: tokio::sync::Mutex::new(()),
             clock: house.clock,
             lines: house.lines,
         };
@@ -49,7 +61,7 @@ impl House {
 
     /// Kills what is left of all environments, and removes their folders. Blocks.
     pub(crate) fn sweep(&self) -> std::io::Result<()> {
-        let count = stray::kill(&self.work);
+        let count = stray::kill(std::slice::from_ref(&self.work));
         if count > 0 {
             warn!(count, "killed what environments of functions left behind");
         }
@@ -60,6 +72,25 @@ impl House {
             }
         }
         Ok(())
+    }
+
+    /// Kills what an environment that has ended left behind, and removes its folder. Environments that end together are looked after
+    /// together, since a look goes over all processes of the machine.
+    pub(super) async fn clear(&self, folder: PathBuf) {
+        self.ended.lock().push(folder.clone());
+        let _looking = self.looking.lock().await;
+        if !self.ended.lock().contains(&folder) {
+            return;
+        }
+        tokio::time::sleep(GATHER).await;
+        let folders = std::mem::take(&mut *self.ended.lock());
+        let clearing = tokio::task::spawn_blocking(move || {
+            stray::kill(&folders);
+            folders.iter().for_each(|folder| remove(folder));
+        });
+        if let Err(error) = clearing.await {
+            warn!(%error, "folders of environments were not removed");
+        }
     }
 
     /// Samples what environments take; to be run beside them.

@@ -1,9 +1,11 @@
 //! What Lambda writes of an invocation into its log, and what it bills.
 //!
-//!     START RequestId: 8476a536-e9f4-11e8-9739-2dfe598c3fcd Version: $LATEST
-//!     END RequestId: 8476a536-e9f4-11e8-9739-2dfe598c3fcd
-//!     REPORT RequestId: 8476a536-…⇥Duration: 12.34 ms⇥Billed Duration: 19 ms⇥Memory Size: 128 MB⇥Max Memory Used: 30 MB⇥Init Duration: 5.67 ms⇥
-//!     INIT_REPORT Init Duration: 10000.05 ms⇥Phase: init⇥Status: timeout
+//! ```text
+//! START RequestId: 8476a536-e9f4-11e8-9739-2dfe598c3fcd Version: $LATEST
+//! END RequestId: 8476a536-e9f4-11e8-9739-2dfe598c3fcd
+//! REPORT RequestId: 8476a536-…⇥Duration: 12.34 ms⇥Billed Duration: 19 ms⇥Memory Size: 128 MB⇥Max Memory Used: 30 MB⇥Init Duration: 5.67 ms⇥
+//! INIT_REPORT Init Duration: 10000.05 ms⇥Phase: init⇥Status: timeout
+//! ```
 //!
 //! Source: Lambda Developer Guide, "Understanding the Lambda execution environment lifecycle", "Using CloudWatch Logs".
 

@@ -4,7 +4,7 @@
 //! when a program began.
 
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
 
@@ -13,11 +13,11 @@ use super::environ::TAG;
 /// Passes over all processes: what forks while it is looked for is found by the next one. Chosen.
 const PASSES_MAX: usize = 10;
 
-/// Kills the processes of the environment whose folder is `folder`, or of all environments under it. How many there were. Blocks.
-pub(super) fn kill(folder: &Path) -> usize {
+/// Kills the processes of the environments whose folders are among `folders`, or lie in one of them. How many there were. Blocks.
+pub(super) fn kill(folders: &[PathBuf]) -> usize {
     let mut count = 0;
     for _ in 0..PASSES_MAX {
-        let found = pass(folder);
+        let found = pass(folders);
         if found == 0 {
             break;
         }
@@ -26,7 +26,7 @@ pub(super) fn kill(folder: &Path) -> usize {
     count
 }
 
-fn pass(folder: &Path) -> usize {
+fn pass(folders: &[PathBuf]) -> usize {
     let own = std::process::id();
     let mut count = 0;
     for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
@@ -34,7 +34,7 @@ fn pass(folder: &Path) -> usize {
         let pid = name.to_str().and_then(|name| name.parse::<u32>().ok());
         let pid = pid.filter(|pid| *pid != own);
         if let Some(pid) = pid.and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?))
-            && kill_if_of(pid, folder)
+            && kill_if_of(pid, folders)
         {
             count += 1;
         }
@@ -43,11 +43,12 @@ fn pass(folder: &Path) -> usize {
 }
 
 /// The process is held while it is looked at, so that the one that is killed is the one that was seen.
-fn kill_if_of(pid: Pid, folder: &Path) -> bool {
+fn kill_if_of(pid: Pid, folders: &[PathBuf]) -> bool {
     let held = pidfd_open(pid, PidfdFlags::empty()).ok();
     let path = format!("/proc/{}/environ", pid.as_raw_nonzero());
     // A dead process that nobody has taken note of has no variables.
-    let is_of = std::fs::read(path).is_ok_and(|variables| names(&variables, folder));
+    let variables = std::fs::read(path).unwrap_or_default();
+    let is_of = folders.iter().any(|folder| names(&variables, folder));
     if !is_of {
         return false;
     }
@@ -91,12 +92,13 @@ mod tests {
             .env(TAG, dir.path().join("one"))
             .spawn()
             .unwrap();
-        assert!(kill(dir.path()) >= 1);
+        let folders = [dir.path().join("other"), dir.path().to_owned()];
+        assert!(kill(&folders) >= 1);
         let status = child.wait().unwrap();
         assert_eq!(
             std::os::unix::process::ExitStatusExt::signal(&status),
             Some(9)
         );
-        assert_eq!(kill(dir.path()), 0);
+        assert_eq!(kill(&folders), 0);
     }
 }

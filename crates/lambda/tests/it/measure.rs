@@ -1,6 +1,6 @@
 //! What invocations cost beyond the function itself; run by hand, printed.
 //!
-//!     cargo test --release -p shukuba-lambda --test it -- --ignored --nocapture measure
+//! cargo test --release -p shukuba-lambda --test it -- --ignored --nocapture measure
 
 use std::sync::Arc;
 use std::time::Duration;
