@@ -264,3 +264,38 @@ async fn the_runtime_of_aws_tutorial_runs() {
     }
     bench.stop().await;
 }
+
+#[tokio::test]
+async fn a_function_runs_as_the_user_that_it_is_given() {
+    use std::os::unix::fs::PermissionsExt;
+    // Only root can become another user.
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let account = shukuba_lambda::sandbox::Account {
+        uid: 65_534,
+        gid: 65_534,
+    };
+    let bench = Bench::with(|config| config.account = Some(account)).await;
+    bench.empty_package();
+    let package = bench.world.package.lock().clone();
+    std::fs::copy(crate::bench::probe(), package.join("bootstrap")).unwrap();
+    for folder in [package.as_path(), bench.work.path()] {
+        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let outcome = bench.run("echo hello").await;
+    assert_eq!(text(&outcome), "\"hello\"");
+    let pid = text(&bench.run("pid").await);
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let user = status.lines().find_map(|line| line.strip_prefix("Uid:"));
+    assert_eq!(user.unwrap().split_whitespace().next(), Some("65534"));
+    // Its space for files is its own.
+    let tmp = text(&bench.run("env TMPDIR").await);
+    let facts = std::fs::metadata(tmp.trim_matches('"')).unwrap();
+    let mode = facts.permissions().mode() & 0o777;
+    assert_eq!(
+        (std::os::unix::fs::MetadataExt::uid(&facts), mode),
+        (65_534, 0o700)
+    );
+    bench.stop().await;
+}
