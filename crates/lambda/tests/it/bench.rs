@@ -21,11 +21,9 @@ use tempfile::TempDir;
 pub(crate) const ARN: &str = "arn:aws:lambda:ap-northeast-1:123456789012:function:probe";
 pub(crate) const GROUP: &str = "/aws/lambda/probe";
 
-/// The function of the tests, beside this binary.
-pub(crate) fn probe() -> PathBuf {
-    let own = std::env::current_exe().unwrap();
-    let found = own.parent().and_then(Path::parent).unwrap();
-    found.join("examples/probe")
+/// The function of the tests.
+pub(crate) fn probe() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_shukuba-function-probe"))
 }
 
 /// A package with the function of the tests.

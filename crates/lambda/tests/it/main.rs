@@ -1,4 +1,4 @@
-//! Functions as they run: `examples/probe.rs` as child processes.
+//! Functions as they run: `probe/main.rs` as child processes.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
