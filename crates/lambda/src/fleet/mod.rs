@@ -57,6 +57,8 @@ pub struct Config {
     /// Whether memory and numbers of processes are bounded by control groups where this process is given them; it then moves itself
     /// into one beside those of the environments. Else memory is sampled.
     pub is_bounded_by_kernel: bool,
+    /// How long the start of an environment may take; [`crate::sandbox::INIT_MAX`].
+    pub init_max: Duration,
     /// Invocations at once; [`CONCURRENCY`].
     pub concurrency: u32,
     /// Environments at once; [`ENVIRONMENTS_MAX`].
@@ -160,6 +162,7 @@ impl Fleet {
             region: config.region.clone(),
             endpoint: config.endpoint.clone(),
             account: config.account,
+            init_max: config.init_max,
             is_bounded_by_kernel: config.is_bounded_by_kernel,
             clock: Arc::clone(&ports.clock),
             lines: Arc::clone(&ports.lines),

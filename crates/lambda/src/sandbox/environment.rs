@@ -14,7 +14,7 @@ use super::house::{House, remove};
 use super::output::Journal;
 use super::process::{Process, Seen, Start};
 use super::report::{Fault, Report, end_line, init_report_line, report_line, start_line};
-use super::{Account, Call, INIT_MAX, Outcome, environ};
+use super::{Account, Call, Outcome, environ};
 use crate::function::Runnable;
 use crate::port::RoleKeys;
 
@@ -101,13 +101,14 @@ impl Environment {
     /// Runs one call, after a start if there has been none.
     pub(crate) async fn invoke(&mut self, call: &Call) -> Outcome {
         let clock = Arc::clone(&self.house.clock);
+        let init_max = self.house.init_max;
         let init = match self.process {
             Some(_) => {
                 // What was printed after the last answer is nothing of this call's.
                 self.journal.take_tail();
                 None
             }
-            None => Some(self.init(INIT_MAX, Fault::InitTimedOut).await),
+            None => Some(self.init(init_max, Fault::InitTimedOut(init_max)).await),
         };
         let has_failed = init.as_ref().is_some_and(|init| init.fault.is_some());
         self.tell_init(init.as_ref(), "init");

@@ -25,6 +25,8 @@ pub(crate) struct House {
     pub(super) region: String,
     pub(super) endpoint: String,
     pub(super) account: Option<Account>,
+    /// How long a start may take.
+    pub(super) init_max: Duration,
     pub(super) cgroups: Option<Tree>,
     pub(super) sampler: Arc<Sampler>,
     /// Folders of environments that have ended, in which strays are to be looked for.
@@ -45,6 +47,7 @@ impl House {
             region: house.region,
             endpoint: house.endpoint,
             account: house.account,
+            init_max: house.init_max,
             cgroups: match house.is_bounded_by_kernel {
                 true => Tree::of_this_process(),
                 false => None,
@@ -104,6 +107,7 @@ pub(crate) struct Furniture {
     pub(crate) region: String,
     pub(crate) endpoint: String,
     pub(crate) account: Option<Account>,
+    pub(crate) init_max: Duration,
     pub(crate) is_bounded_by_kernel: bool,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) lines: Arc<dyn Lines>,

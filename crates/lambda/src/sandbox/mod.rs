@@ -7,7 +7,7 @@
 //! - `api`, `desk`: the runtime API, and what lies between it and who runs the environment
 //! - `output`, `report`: its log, and what is billed
 //!
-//! The life of an environment: a start of at most [`INIT_MAX`]; if that fails, another one within the invocation's own time, as AWS does;
+//! The life of an environment: a start of at most [`INIT_MAX`] (10 s); if that fails, another one within the invocation's own time, as AWS does;
 //! then invocations, one at a time, each within the function's timeout. A fault (its end, its time over, too much memory) ends the
 //! process with all that it began; an error that the function reports does not.
 //!
@@ -36,7 +36,7 @@ pub(crate) use environment::Environment;
 pub(crate) use house::{Furniture, House};
 pub use report::Report;
 
-/// How long the start of an environment may take before the invocation's own time begins. Source: as above, "Init phase".
+/// How long the start of an environment may take before the invocation's own time begins, unless said. Source: as above, "Init phase".
 pub const INIT_MAX: Duration = Duration::from_secs(10);
 
 /// A user of this machine.

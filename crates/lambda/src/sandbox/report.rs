@@ -78,7 +78,7 @@ pub(super) enum Fault {
     /// The function's time is over.
     TimedOut(Duration),
     /// The start took too long.
-    InitTimedOut,
+    InitTimedOut(Duration),
     /// The answer is larger than answers may be.
     TooLarge,
     /// The package has no `bootstrap`.
@@ -100,7 +100,7 @@ impl Fault {
         match self {
             Self::Exit(_) | Self::StorageFull => "Runtime.ExitError",
             Self::OutOfMemory => "Runtime.OutOfMemory",
-            Self::TimedOut(_) | Self::InitTimedOut => "Sandbox.Timedout",
+            Self::TimedOut(_) | Self::InitTimedOut(_) => "Sandbox.Timedout",
             Self::TooLarge => "Function.ResponseSizeTooLarge",
             Self::NoBootstrap | Self::CannotStart(_) => "Runtime.InvalidEntrypoint",
             Self::InitError { kind, .. } => kind,
@@ -113,8 +113,9 @@ impl Fault {
             Self::OutOfMemory | Self::StorageFull => {
                 "Runtime exited with error: signal: killed".to_owned()
             }
-            Self::TimedOut(limit) => format!("Task timed out after {} seconds", secs(*limit)),
-            Self::InitTimedOut => format!("Task timed out after {} seconds", secs(super::INIT_MAX)),
+            Self::TimedOut(limit) | Self::InitTimedOut(limit) => {
+                format!("Task timed out after {} seconds", secs(*limit))
+            }
             Self::TooLarge => format!(
                 "Response payload size exceeded maximum allowed payload size ({ANSWER_BYTES_MAX} bytes)."
             ),
@@ -141,7 +142,7 @@ impl Fault {
     /// What is written of it into the log, at `at` (RFC 3339).
     pub(super) fn lines(&self, request_id: &str, at: &str) -> Vec<String> {
         match self {
-            Self::TimedOut(_) | Self::InitTimedOut => {
+            Self::TimedOut(_) | Self::InitTimedOut(_) => {
                 vec![format!("{at} {request_id} {}", self.text()), String::new()]
             }
             Self::TooLarge => vec![format!("{} {}", self.kind(), self.text())],
@@ -160,7 +161,7 @@ impl Fault {
     /// How the lines `REPORT` and `INIT_REPORT` end.
     pub(super) fn status(&self) -> String {
         match self {
-            Self::TimedOut(_) | Self::InitTimedOut => "Status: timeout".to_owned(),
+            Self::TimedOut(_) | Self::InitTimedOut(_) => "Status: timeout".to_owned(),
             _ => format!("Status: error\tError Type: {}", self.kind()),
         }
     }

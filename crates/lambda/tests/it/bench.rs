@@ -202,6 +202,7 @@ pub(crate) fn config(work: &Path) -> Config {
         endpoint: "http://127.0.0.1:4566".to_owned(),
         account: None,
         is_bounded_by_kernel: false,
+        init_max: Duration::from_secs(10),
         concurrency: 1_000,
         environments_max: 64,
         idle: Duration::from_secs(60),

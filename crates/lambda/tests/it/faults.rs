@@ -172,7 +172,7 @@ async fn what_a_runtime_says_of_its_start_is_what_the_caller_is_told() {
 
 #[tokio::test]
 async fn a_start_without_end_is_ended_by_the_function_s_time() {
-    let bench = Bench::new().await;
+    let bench = Bench::with(|config| config.init_max = Duration::from_millis(300)).await;
     let outcome = bench.run_with(&with_init("hang", 1), "echo").await;
     assert_eq!(message(&outcome), "Task timed out after 1.00 seconds");
     let first = bench.world.texts()[0].clone();
