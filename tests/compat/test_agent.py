@@ -109,12 +109,12 @@ while True:
         time.sleep(0.2)
 """
 
-# A Nagios plugin: how much of a processor a process takes.
+# A Nagios plugin: how much of a processor a process takes or waits for, which is the same however busy the machine is (proc(5), schedstat).
 USAGE = """#!/bin/sh
 pid=$(cat "$1") || { echo "UNKNOWN - no process"; exit 3; }
-used() { awk '{ print $14 + $15 }' "/proc/$pid/stat"; }
-before=$(used); sleep 1; after=$(used)
-cpu=$(( (after - before) * 100 / $(getconf CLK_TCK) ))
+wanted() { awk '{ printf "%d", ($1 + $2) / 1000000 }' "/proc/$pid/schedstat"; }
+before=$(wanted); sleep 1; after=$(wanted)
+cpu=$(( (after - before) / 10 ))
 echo "OK - process $pid takes $cpu % | cpu=$cpu%;80;95"
 """
 
@@ -318,17 +318,17 @@ def overloaded(watched, tmp_path):
         topic = "arn:aws:sns:ap-northeast-1:123456789012:ops"
         watched.cloudwatch.put_metric_alarm(
             AlarmName="hot-1-process", Namespace="Shukuba/Plugins", MetricName="cpu", Dimensions=dimensions, Statistic="Average", Period=10, EvaluationPeriods=1,
-            Threshold=10, ComparisonOperator="GreaterThanThreshold", AlarmActions=[topic], OKActions=[topic],
+            Threshold=60, ComparisonOperator="GreaterThanThreshold", AlarmActions=[topic], OKActions=[topic],
         )
         state = lambda: watched.cloudwatch.describe_alarms(AlarmNames=["hot-1-process"])["MetricAlarms"][0]["StateValue"]
-        until("OK", lambda: state() == "OK", 40)
+        until("OK", lambda: state() == "OK")
         heat.write_text("")
-        until("the alarm", lambda: state() == "ALARM", 40)
-        mail = until("the mail", lambda: [mail for mail in watched.mails.mails if "hot-1-process" in mail["subject"] and "PROBLEM" in mail["subject"]], 15)[0]
+        until("the alarm", lambda: state() == "ALARM")
+        mail = until("the mail", lambda: [mail for mail in watched.mails.mails if "hot-1-process" in mail["subject"] and "PROBLEM" in mail["subject"]])[0]
         assert mail["to"] == ["ops@mail.test"] and "Threshold Crossed" in mail["text"] and mail["id"]
         heat.unlink()
-        until("OK again", lambda: state() == "OK", 40)
-        until("the recovery", lambda: [subject for subject in watched.mails.subjects() if "hot-1-process" in subject and "RECOVERY" in subject], 15)
+        until("OK again", lambda: state() == "OK")
+        until("the recovery", lambda: [subject for subject in watched.mails.subjects() if "hot-1-process" in subject and "RECOVERY" in subject])
         told = [subject for subject in watched.mails.subjects() if "hot-1-process" in subject and "PROBLEM" in subject]
         assert len(told) == 1, told
     finally:
@@ -337,18 +337,24 @@ def overloaded(watched, tmp_path):
 
 
 def test_a_killed_process_is_back_within_a_cycle(watched, tmp_path):
-    pidfile, script = tmp_path / "kept.pid", tmp_path / "kept.sh"
-    script.write_text(f'#!/bin/sh\necho $$ > {pidfile}\nexec sleep 600\n')
-    script.chmod(0o755)
+    pidfile, cycles, begun = tmp_path / "kept.pid", tmp_path / "cycles", tmp_path / "begun"
+    # A check of the same span counts the cycles, which are as slow as the machine; the process notes in which it begins.
+    for name, lines in [("kept.sh", f"wc -l < {cycles} >> {begun}\necho $$ > {pidfile}\nexec sleep 600"), ("cycle.sh", f"echo >> {cycles}\necho fine")]:
+        (tmp_path / name).write_text(f"#!/bin/sh\n{lines}\n")
+        (tmp_path / name).chmod(0o755)
+    cycles.touch()
     checks = tmp_path / "checks.toml"
-    checks.write_text(f'[keep.kept]\nprocess = {{ pidfile = "{pidfile}" }}\nstart = "{script}"\nevery = "2s"\n')
+    keep = f'[keep.kept]\nprocess = {{ pidfile = "{pidfile}" }}\nstart = "{tmp_path}/kept.sh"\nevery = "2s"\n'
+    checks.write_text(keep + f'[checks.cycle]\nplugin = "{tmp_path}/cycle.sh"\nevery = "2s"\n')
     agent = watched.join("kept-1", "--checks", str(checks))
     try:
-        first = until("the process", lambda: alive(pidfile), 20)
-        before = time.monotonic()
+        first = until("the process", lambda: alive(pidfile))
+        until("cycles", lambda: cycles.read_text().count("\n") >= 2)
+        before = cycles.read_text().count("\n")
         os.kill(first, signal.SIGKILL)
-        second = until("it again", lambda: alive(pidfile) if alive(pidfile) != first else None, 10, every=0.05)
-        assert time.monotonic() - before < 2 + 1.5, "a cycle, and the time of a start on a busy machine"
+        second = until("it again", lambda: alive(pidfile) if alive(pidfile) != first else None, every=0.05)
+        after = int(begun.read_text().split()[-1])
+        assert after - before <= 2, "the cycle in which it is missed begins within a cycle"
         agent.stop()
         # Processes outlive the agent.
         assert alive(pidfile) == second
@@ -415,7 +421,7 @@ def silent(watched, _):
     # Such hosts report every 10 seconds.
     watched.ec2.monitor_instances(InstanceIds=[instance])
     status = lambda: watched.ec2.describe_instance_status(InstanceIds=[instance])["InstanceStatuses"][0]
-    assert status()["InstanceStatus"]["Status"] == "ok"
+    until("ok", lambda: status()["InstanceStatus"]["Status"] == "ok")
     watched.agents["quiet-1"].kill()
     until("impaired", lambda: status()["InstanceStatus"]["Status"] == "impaired", 200, every=1)
     found = watched.instance("quiet-1")

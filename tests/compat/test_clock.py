@@ -5,12 +5,12 @@ The jumps stay below the 15 minutes by which a signature may be off, since the c
 
 import pathlib
 import platform as machine
-import time
 
 import libfaketime
 import pytest
 from conftest import Server
 from test_delivery import CONFIG, send, wait_for
+from watching import until
 
 LIBRARY = pathlib.Path(libfaketime.__file__).parent / "vendor/libfaketime/src/libfaketime.so.1"
 
@@ -51,12 +51,7 @@ def jumping(tmp_path, clock):
 
 
 def wait_for_log(server, words):
-    log = server.directory / "serve.log"
-    for _ in range(100):
-        if words in log.read_text():
-            return
-        time.sleep(0.1)
-    raise AssertionError(f"`{words}` is not in the log:\n" + log.read_text())
+    until(f"`{words}` in the log", lambda: words in (server.directory / "serve.log").read_text())
 
 
 def test_jumps_lose_nothing_and_delay_nothing(jumping, clock, sink):

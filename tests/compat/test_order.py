@@ -183,7 +183,7 @@ def test_what_is_parked_on_a_queue_of_others_waits_in_a_standard_one(receiver, t
         for n in range(4):
             body = f"url:{receiver.url}/bad/{n}\tid:bad{n}"
             elsewhere.sqs.send_message(QueueUrl=url, MessageBody=body, MessageGroupId="bad", MessageDeduplicationId=str(n))
-        elsewhere.run("notifier", "--route", "s2s", "--queue", url, "--for", "8s")
+        elsewhere.notify(url)
         assert receiver.delivered("bad") == [1, 2, 3]
         assert [path for path, _ in receiver.seen] == [f"/bad/{n}" for n in range(4)]
         assert (elsewhere.left("s2s.fifo"), elsewhere.left("s2s-retry")) == (0, 1)

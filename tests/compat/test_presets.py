@@ -103,9 +103,9 @@ class Case:
         settings = settings.replace(f'preset = "{name}"', f'preset = "{name}"{own}')
         self.settings = settings.replace(f"https://{HOSTS[name]}", f"http://{receiver.host}").replace(HOSTS[name], receiver.host)
 
-    def lines(self):
+    def lines(self, first=0):
         """One in 20 is refused; a few are refused for now, or lose their answer."""
-        for number in range(self.count):
+        for number in range(first, self.count):
             kind = {3: "bad", 7: "busy" if number < 200 else "ok"}.get(number % 20, "ok")
             kind = {11: "lost", 12: "slow-down"}.get(number, kind)
             yield self.changed(f"{kind}-{number}", number)
@@ -165,31 +165,52 @@ def totals(server):
     return ledger["balanced"], {queue["queue"]: queue["total"] for queue in ledger["queues"]}
 
 
+def send(server, case, first=0):
+    sent = server.run("send", "--queue", case.route, input="\n".join(case.lines(first)) + "\n")
+    assert sent.returncode == 0, sent.stderr
+
+
+def wait_for_all(server, all_cases, flyer):
+    """Waits until each of them is delivered or dead; beside its lines `flyer` has three odd ones."""
+    wanted = {case.route: {"accepted": case.count, "delivered": case.count - case.refused, "dead": case.refused} for case in all_cases}
+    more = {"accepted": 3, "delivered": 1, "dead": 2}
+    wanted[flyer.route] = {name: count + more[name] for name, count in wanted[flyer.route].items()}
+    for _ in range(1200):
+        balanced, found = totals(server)
+        seen = {route: {name: found[route][name] for name in counts} for route, counts in wanted.items()}
+        if balanced and seen == wanted:
+            return
+        time.sleep(0.1)
+    raise AssertionError((balanced, seen, wanted, [case.receiver.wrong[:1] for case in all_cases]))
+
+
+def meet_the_limits(server, all_cases, flyer):
+    """Waits for all, and sends more where the machine stalled so much that a limit was not met."""
+    for _ in range(5):
+        wait_for_all(server, all_cases, flyer)
+        behind = [case for case in all_cases if case.receiver.limit and case.receiver.busiest <= case.receiver.limit * 0.7]
+        if not behind:
+            return
+        for case in behind:
+            first, case.count = case.count, case.count + 2 * case.receiver.limit
+            send(server, case, first)
+    raise AssertionError([(case.name, case.receiver.busiest) for case in behind])
+
+
 def test_every_preset_keeps_the_limits_of_its_receiver_and_the_ledger_balances(tmp_path):
     all_cases = cases()
     (tmp_path / "shukuba.toml").write_text(BASE + "\n".join(case.settings for case in all_cases))
     server = Server(tmp_path, tmp_path / "shukuba.toml", SECRETS)
     try:
         for case in all_cases:
-            sent = server.run("send", "--queue", case.route, input="\n".join(case.lines()) + "\n")
-            assert sent.returncode == 0, sent.stderr
+            send(server, case)
         # Two that the receiver must never see, and one whose answer tells nothing.
         flyer = next(case for case in all_cases if case.name == "appsflyer")
         odd = [{"value": "x" * 1024}, {"event": ""}, {"app": "123456789"}]
         odd = [json.dumps({**flyer.line, "id": f"odd-{number}", "event": "odd", **change}) for number, change in enumerate(odd)]
         assert server.run("send", "--queue", flyer.route, input="\n".join(odd) + "\n").returncode == 0
 
-        wanted = {case.route: {"accepted": case.count, "delivered": case.count - case.refused, "dead": case.refused} for case in all_cases}
-        more = {"accepted": 3, "delivered": 1, "dead": 2}
-        wanted[flyer.route] = {name: count + more[name] for name, count in wanted[flyer.route].items()}
-        for _ in range(1200):
-            balanced, found = totals(server)
-            seen = {route: {name: found[route][name] for name in counts} for route, counts in wanted.items()}
-            if balanced and seen == wanted:
-                break
-            time.sleep(0.1)
-        assert balanced and seen == wanted, (balanced, seen, wanted, [case.receiver.wrong[:1] for case in all_cases])
-
+        meet_the_limits(server, all_cases, flyer)
         for case in all_cases:
             counts = case.receiver.counts
             assert case.receiver.wrong == [], case.name
@@ -199,9 +220,6 @@ def test_every_preset_keeps_the_limits_of_its_receiver_and_the_ledger_balances(t
             assert len(case.receiver.recorded) == case.count - case.refused, case.name
             dead = server.json("results", "list", "--route", case.route, "--verdict", "dead", "--class", case.bad, "--max", "1000")
             assert len(dead) == case.refused, case.name
-            # The limit was truly met.
-            if case.receiver.limit:
-                assert case.receiver.busiest > case.receiver.limit * 0.7, (case.name, case.receiver.busiest)
         assert flyer.receiver.counts[LOST] == 1
         assert flyer.receiver.attempts["odd"] == 1, "too large and without a name: never sent"
         results = [server.run("results", "list", "--route", case.route, "--output", "json").stdout for case in all_cases]

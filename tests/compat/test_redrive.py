@@ -1,12 +1,13 @@
 """Dead-letter queues, redrive permissions and message move tasks."""
 
 import json
-import time
 import uuid
 
 import pytest
 from botocore.exceptions import ClientError
 from conftest import attribute, drain
+
+from watching import until
 
 
 @pytest.fixture
@@ -47,12 +48,12 @@ def test_a_move_task_brings_them_home(sqs, pair):
     fail_until_dead(sqs, source, dead, 12)
     arn = attribute(sqs, dead, "QueueArn")
     assert sqs.start_message_move_task(SourceArn=arn)["TaskHandle"]
-    for _ in range(100):
+
+    def completed():
         (task,) = sqs.list_message_move_tasks(SourceArn=arn)["Results"]
-        if task["Status"] == "COMPLETED":
-            break
-        time.sleep(0.1)
-    assert task["Status"] == "COMPLETED" and task["ApproximateNumberOfMessagesMoved"] == 12
+        return task if task["Status"] == "COMPLETED" else None
+
+    assert until("its end", completed)["ApproximateNumberOfMessagesMoved"] == 12
     assert attribute(sqs, source, "ApproximateNumberOfMessages") == "12"
 
 

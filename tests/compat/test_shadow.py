@@ -239,7 +239,7 @@ def test_a_lone_notifier_copies_and_stores_both_answers(tmp_path, pair):
         url = running.urls["s2s"]
         sent = [{"url": f"http://127.0.0.1:{old.port}/a?n={n}", "method": "POST", "body": "{}", "id": f"n{n}"} for n in range(20)]
         running.run("send", "--queue", url, input="\n".join(json.dumps(line) for line in sent) + "\n")
-        running.run("notifier", "--route", "s2s", "--queue", url, "--for", "5s")
+        running.notify(url)
         assert (len(old.seen), len(new.seen), running.left("s2s")) == (20, 20, 0)
         for n in range(20):
             (story,) = running.json("why", "--results", "s3://results/r", f"n{n}")["stories"]
