@@ -1,9 +1,18 @@
 #!/usr/bin/env bash
 # Every test, cheapest first: format, tidy, lints, the crates' own tests, the fuzz targets, real clients, the articles, kills,
 # the demo.
-# `scripts/test.sh check` stops after the tests that need no built server.
+# `scripts/test.sh check` stops after the tests that need no built server. Those that need one wait more than they work: the clients' run
+# in several processes, with the others beside them; what these said comes after.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+
+# That run the clients' tests: two for each of the two cores of a small machine, since they wait half of their time.
+PROCESSES=${SHUKUBA_TEST_PROCESSES:-4}
+
+articles() {
+    local script
+    for script in examples/articles/*.sh; do bash "$script"; done
+}
 
 # Kills servers, and notifiers of their own: both at once, since what the second leaves behind is leased for a minute.
 torture() {
@@ -15,7 +24,42 @@ torture() {
     return "$failed"
 }
 
+demo() { scripts/demo.sh; }
+
 step() { printf '\n== %s (%ss)\n' "$1" "$SECONDS"; }
+
+# Runs steps one after another beside what follows, in a process group of their own.
+beside() { # STEP…
+    said=$(mktemp -d)
+    set -m
+    in_turn "$@" < /dev/null & others=$!
+    set +m
+    trap 'kill -- "-$others" 2>/dev/null || true; rm -rf "$said"' EXIT
+}
+
+in_turn() { # STEP…
+    local name began
+    set +e
+    for name in "$@"; do
+        began=$SECONDS
+        (set -e; "$name") > "$said/$name" 2>&1
+        echo "$?" > "$said/$name.status"
+        echo "$((SECONDS - began))" > "$said/$name.secs"
+    done
+}
+
+# Waits for the steps beside; what each said, and whether all went well.
+join() { # STEP…
+    local name status failed=0
+    wait "$others" || failed=1
+    for name in "$@"; do
+        step "$name, beside, in $(cat "$said/$name.secs")s"
+        cat "$said/$name"
+        status=$(cat "$said/$name.status")
+        [ "$status" = 0 ] || { echo "$name failed: exit code $status" >&2; failed=1; }
+    done
+    return "$failed"
+}
 
 step "format";   cargo fmt --all --check
 step "tidy";     cargo xtask tidy
@@ -29,8 +73,11 @@ step "build";    cargo build --quiet -p shukuba
 SHUKUBA_BIN="$(realpath "${CARGO_TARGET_DIR:-target}")/debug/shukuba"
 export SHUKUBA_BIN
 step "crates";   cargo test --quiet --workspace --test '*'
-step "clients";  scripts/venv.sh; scripts/browser.sh; scripts/plugins.sh; .venv/bin/python -m pytest -q tests/compat
-step "articles"; for script in examples/articles/*.sh; do bash "$script"; done
-step "torture";  torture
-step "demo";     scripts/demo.sh
+step "tools";    scripts/venv.sh; scripts/browser.sh; scripts/plugins.sh
+failed=0
+step "clients"
+beside articles torture demo
+.venv/bin/python -m pytest -q -n "$PROCESSES" --dist loadfile --no-loadscope-reorder tests/compat || failed=1
+join articles torture demo || failed=1
+[ "$failed" = 0 ] || exit 1
 step "done"

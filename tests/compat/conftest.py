@@ -1,7 +1,8 @@
 """One server for the whole run: the built binary on a directory of its own, found by its own interface.
 
 `SHUKUBA_BIN` names the binary (the Makefile sets it). Everything binds to loopback with port 0, and every
-process that a test starts is stopped by its id.
+process that a test starts is stopped by its id. With `-n` (pytest-xdist, as `scripts/test.sh` runs it) each of several
+processes takes whole files, and has a server and directories of its own.
 """
 
 import base64
@@ -24,6 +25,16 @@ from botocore.config import Config
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = os.environ.get("SHUKUBA_BIN", str(ROOT / "target/debug/shukuba"))
 START_SECS_MAX = 30
+# Files that take longest, longest first: they begin first, so that no process is left with one of them when the others are done.
+LONGEST = (
+    "test_agent.py", "test_alarms.py", "test_cloudtrail_terraform.py", "test_iam_terraform.py", "test_cloudtrail.py", "test_iam.py", "test_watch_terraform.py",
+    "test_s3_terraform.py", "test_console.py", "test_access.py",
+)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
 
 
 class Server:
