@@ -259,7 +259,7 @@ def test_a_link_of_another_site_leads_to_its_page(server, browser):
         def log_message(self, *_):
             pass
 
-    elsewhere = http.server.HTTPServer(("127.0.0.1", 0), Mail)
+    elsewhere = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Mail)
     threading.Thread(target=elsewhere.serve_forever, daemon=True).start()
     try:
         browser.driver.get(f"http://localhost:{elsewhere.server_port}/")
