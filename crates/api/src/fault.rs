@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use wire::Detail;
+
 /// Whose error it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
@@ -39,6 +41,8 @@ pub struct Fault {
     pub side: Side,
     /// Such as `com.amazonaws.sqs`, for the full `__type`; `None` takes the service's own.
     pub namespace: Option<&'static str>,
+    /// Members of the modelled shape besides its message, by name.
+    pub details: Vec<(&'static str, Detail)>,
 }
 
 impl Fault {
@@ -62,6 +66,7 @@ impl Fault {
             message: message.into(),
             side: Side::Sender,
             namespace: None,
+            details: Vec::new(),
         }
     }
 
@@ -77,6 +82,7 @@ impl Fault {
             ),
             side: Side::Receiver,
             namespace: None,
+            details: Vec::new(),
         }
     }
 
@@ -90,7 +96,15 @@ impl Fault {
             message: message.into(),
             side: Side::Receiver,
             namespace: None,
+            details: Vec::new(),
         }
+    }
+
+    /// The same fault with a member that its shape has besides the message.
+    #[must_use]
+    pub fn with_detail(mut self, name: &'static str, detail: Detail) -> Self {
+        self.details.push((name, detail));
+        self
     }
 
     /// The same fault with another HTTP status.

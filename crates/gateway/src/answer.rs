@@ -134,6 +134,7 @@ pub(crate) fn fault(tongue: Tongue, request_id: RequestId, fault: &Fault) -> Ans
         query_code: fault.query_code,
         is_sender: fault.side == Side::Sender,
         message: &fault.message,
+        details: &fault.details,
         request_id: &id,
     };
     let status = StatusCode::from_u16(fault.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -208,6 +209,7 @@ pub(crate) fn front_with_query_code(
         message: message.into().into(),
         side,
         namespace: Some(FRONT),
+        details: Vec::new(),
     }
 }
 

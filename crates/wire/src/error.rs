@@ -127,6 +127,15 @@ impl fmt::Display for DecodeError {
 
 impl std::error::Error for DecodeError {}
 
+/// A member that a modelled error has besides its message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// A string.
+    Text(String),
+    /// A list of structures, whose members are strings.
+    List(Vec<Vec<(&'static str, String)>>),
+}
+
 /// A fault, in the words that the wire has for it.
 #[derive(Clone, Copy, Debug)]
 pub struct ErrorForm<'a> {
@@ -142,6 +151,8 @@ pub struct ErrorForm<'a> {
     pub is_sender: bool,
     /// The text for people.
     pub message: &'a str,
+    /// Further members of the shape, by name.
+    pub details: &'a [(&'static str, Detail)],
     /// The request's id.
     pub request_id: &'a str,
 }
@@ -166,8 +177,9 @@ impl ErrorForm<'_> {
 
 /// The body of an answer that carries a fault.
 ///
-/// JSON and CBOR: `{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"…"}`; query: `<ErrorResponse>`; EC2:
-/// `<Response>`; REST with JSON: `{"Type":"User","Message":"…","message":"…"}`. Protocols without a codec get JSON.
+/// JSON and CBOR: `{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"…"}`; query: `<ErrorResponse>`; EC2, which models
+/// no errors: `<Response>`, without details; REST with JSON: `{"Type":"User","Message":"…","message":"…"}`. Protocols without a
+/// codec get JSON.
 #[must_use]
 pub fn encode_error(protocol: Protocol, form: &ErrorForm<'_>) -> Vec<u8> {
     match protocol {
@@ -196,7 +208,18 @@ fn named_error(form: &ErrorForm<'_>, sink: &mut dyn Sink) {
         sink.key(key);
         sink.string(text);
     }
+    details(form, sink);
     sink.end_map();
+}
+
+fn details(form: &ErrorForm<'_>, sink: &mut dyn Sink) {
+    for (name, detail) in form.details {
+        sink.key(name);
+        match detail {
+            Detail::Text(text) => sink.string(text),
+            Detail::List(structures) => list(structures, sink),
+        }
+    }
 }
 
 /// `{"Type":"User","Message":"…","message":"…"}`. The name of the error stands in the header `x-amzn-errortype`.
@@ -215,8 +238,23 @@ fn rest_error(form: &ErrorForm<'_>) -> Vec<u8> {
         sink.key(key);
         sink.string(text);
     }
+    details(form, &mut sink);
     sink.end_map();
     sink.into_bytes()
+}
+
+fn list(structures: &[Vec<(&'static str, String)>], sink: &mut dyn Sink) {
+    sink.begin_list();
+    for structure in structures {
+        sink.item();
+        sink.begin_map();
+        for (name, text) in structure {
+            sink.key(name);
+            sink.string(text);
+        }
+        sink.end_map();
+    }
+    sink.end_list();
 }
 
 fn query_error(form: &ErrorForm<'_>) -> Vec<u8> {
@@ -232,10 +270,36 @@ fn query_error(form: &ErrorForm<'_>) -> Vec<u8> {
     for (name, text) in rows {
         xml::element(name, text, &mut out);
     }
+    for (name, detail) in form.details {
+        query_detail(name, detail, &mut out);
+    }
     out.extend_from_slice(b"<Detail/></Error>");
     xml::element("RequestId", form.request_id, &mut out);
     out.extend_from_slice(b"</ErrorResponse>");
     out
+}
+
+/// Source: Smithy, AWS query protocol, "Error responses": members are elements of `Error`.
+fn query_detail(name: &str, detail: &Detail, out: &mut Vec<u8>) {
+    let structures = match detail {
+        Detail::Text(text) => return xml::element(name, text, out),
+        Detail::List(structures) => structures,
+    };
+    tag("<", name, out);
+    for structure in structures {
+        tag("<", "member", out);
+        for (name, text) in structure {
+            xml::element(name, text, out);
+        }
+        tag("</", "member", out);
+    }
+    tag("</", name, out);
+}
+
+fn tag(begin: &str, name: &str, out: &mut Vec<u8>) {
+    for part in [begin, name, ">"] {
+        out.extend_from_slice(part.as_bytes());
+    }
 }
 
 /// Source: EC2 API Reference, "Error codes", "Example error response".

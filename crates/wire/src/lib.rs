@@ -25,7 +25,7 @@ mod xml;
 pub use codec::{
     Envelope, decode_request, decode_response, encode_masked, encode_request, encode_response,
 };
-pub use error::{DecodeError, ErrorForm, Problem, encode_error};
+pub use error::{DecodeError, Detail, ErrorForm, Problem, encode_error};
 pub use protocol::Protocol;
 pub use schema::{Kind, Location, Member, Schema, Support, TimestampForm};
 pub use shape::{Field, Shape, Sink, Source, Value};

@@ -151,6 +151,7 @@ fn internal(error: &Error) -> Fault {
         message: "An internal error has occurred".into(),
         side: Side::Receiver,
         namespace: None,
+        details: Vec::new(),
     }
 }
 

@@ -274,5 +274,6 @@ fn internal(error: &Error) -> Fault {
                 .into(),
         side: Side::Receiver,
         namespace: None,
+        details: Vec::new(),
     }
 }

@@ -191,6 +191,7 @@ pub(super) fn read(status: StatusCode, xml: &[u8]) -> Fault {
             Side::Sender
         },
         namespace: None,
+        details: Vec::new(),
     }
 }
 

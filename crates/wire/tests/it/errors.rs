@@ -1,6 +1,6 @@
 //! Faults as the wire has them.
 
-use wire::{ErrorForm, Protocol, encode_error};
+use wire::{Detail, ErrorForm, Protocol, encode_error};
 
 const FORM: ErrorForm<'_> = ErrorForm {
     namespace: "com.amazonaws.sqs",
@@ -9,6 +9,7 @@ const FORM: ErrorForm<'_> = ErrorForm {
     query_code: "AWS.SimpleQueueService.NonExistentQueue",
     is_sender: true,
     message: "The specified queue <does> not \"exist\".",
+    details: &[],
     request_id: "r-1",
 };
 
@@ -60,4 +61,36 @@ fn a_fault_in_query_has_the_old_code() {
             .unwrap()
             .contains("<Type>Receiver</Type>")
     );
+}
+
+// The shape is CloudWatch's DashboardInvalidInputError; the forms are those that Smithy's protocols give to members of errors.
+#[test]
+fn members_of_a_modelled_error_stand_beside_its_message() {
+    let row = |path: &str, text: &str| vec![("DataPath", path.into()), ("Message", text.into())];
+    let messages = Detail::List(vec![row("/a", "Should be <array>"), row("/b", "x")]);
+    let form = ErrorForm {
+        message: "m",
+        details: &[
+            ("dashboardValidationMessages", messages),
+            ("ResourceId", Detail::Text("i".into())),
+        ],
+        ..FORM
+    };
+    let text = |protocol| String::from_utf8(encode_error(protocol, &form)).unwrap();
+    assert_eq!(
+        text(Protocol::Json10),
+        concat!(
+            r#"{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"m","dashboardValidationMessages":["#,
+            r#"{"DataPath":"/a","Message":"Should be <array>"},{"DataPath":"/b","Message":"x"}],"ResourceId":"i"}"#,
+        )
+    );
+    let xml = concat!(
+        "<Message>m</Message><dashboardValidationMessages>",
+        "<member><DataPath>/a</DataPath><Message>Should be &lt;array&gt;</Message></member>",
+        "<member><DataPath>/b</DataPath><Message>x</Message></member>",
+        "</dashboardValidationMessages><ResourceId>i</ResourceId><Detail/></Error>",
+    );
+    assert!(text(Protocol::Query).contains(xml));
+    assert!(text(Protocol::RestJson).ends_with(r#""message":"m","dashboardValidationMessages":[{"DataPath":"/a","Message":"Should be <array>"},{"DataPath":"/b","Message":"x"}],"ResourceId":"i"}"#));
+    assert!(!text(Protocol::Ec2Query).contains("DataPath"));
 }

@@ -361,6 +361,7 @@ fn a_fault_has_a_type_and_a_message_under_both_names() {
         query_code: "ResourceNotFoundException",
         is_sender: true,
         message: "Function not found",
+        details: &[],
         request_id: "r",
     };
     assert_eq!(

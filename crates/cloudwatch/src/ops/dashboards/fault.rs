@@ -2,6 +2,7 @@
 
 use api::Fault;
 use serde::Serialize;
+use wire::Detail;
 
 use crate::dashboard::kept::{DASHBOARDS_MAX, NAME_CHARS_MAX, TAGS_MAX};
 use crate::dashboard::{Error, Message, Refused};
@@ -51,7 +52,9 @@ fn of_body(refused: Refused) -> Fault {
     match refused {
         Refused::NotObject => body("The field DashboardBody must be a valid JSON object"),
         Refused::TooLong { .. } => body(format!("The field DashboardBody is too long: {refused}")),
-        Refused::Invalid(messages) => body(told(&messages)),
+        Refused::Invalid(messages) => {
+            body(told(&messages)).with_detail("dashboardValidationMessages", members(&messages))
+        }
     }
 }
 
@@ -72,6 +75,12 @@ fn told(messages: &[Message]) -> String {
     let told = serde_json::to_string_pretty(&told.collect::<Vec<_>>()).unwrap_or_default();
     let count = messages.len();
     format!("The dashboard body is invalid, there are {count} validation errors:\n{told}")
+}
+
+/// The same, as the shape has it.
+fn members(messages: &[Message]) -> Detail {
+    let member = |it: &Message| vec![("DataPath", it.path.clone()), ("Message", it.text.clone())];
+    Detail::List(messages.iter().map(member).collect())
 }
 
 fn body(message: impl Into<std::borrow::Cow<'static, str>>) -> Fault {

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use resvg::tiny_skia::Pixmap;
 use serde_json::{Value, json};
 use store::tables::Tables;
-use wire::Protocol;
+use wire::{Detail, Protocol};
 
 use super::{OPERATIONS, service};
 use crate::dashboard::{Dashboards, TABLES};
@@ -137,6 +137,20 @@ async fn a_dashboard_is_put_got_listed_and_deleted() {
 }
 
 // The texts of the first three were recorded from AWS by others.
+#[tokio::test]
+async fn each_fault_of_a_body_is_a_member_of_the_error() {
+    let bench = Bench::new();
+    let body = "{\"widgets\": [{\"type\": \"alarm\", \"properties\": {\"alarms\": []}}]}";
+    let input = json!({"DashboardName": "a", "DashboardBody": body});
+    let fault = bench.fault("PutDashboard", input).await;
+    let message = vec![
+        ("DataPath", "/widgets/0/properties/alarms".to_owned()),
+        ("Message", "Should NOT have less than 1 items".to_owned()),
+    ];
+    let details = [("dashboardValidationMessages", Detail::List(vec![message]))];
+    assert_eq!(fault.details, details);
+}
+
 #[tokio::test]
 async fn faults_are_awss() {
     let bench = Bench::new();
