@@ -1,6 +1,6 @@
 //! What may be in a request, in CloudWatch's words.
 //!
-//! CloudWatch names everything that is wrong with a request, a line each. Texts of collections, lengths, sets and values
+//! CloudWatch names everything that is wrong with a request, a line each; here the first hundred. Texts of collections, lengths, sets and values
 //! are those of answers that collectd-cloudwatch's, botocore's and aws-cli's issue trackers recorded.
 
 use api::Fault;
@@ -19,6 +19,9 @@ const FILTERS_MAX: usize = 10;
 /// Values lie between this and its negative. Source: `MetricDatum`.
 const NUMBER_MAX_EXPONENT: i32 = 360;
 
+/// Faults that are named of one request. Chosen: thirty thousand dimensions may be wrong, and nobody reads so many lines.
+const WRONGS_MAX: usize = 100;
+
 /// Of which kind a fault is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Code {
@@ -36,7 +39,9 @@ pub(super) struct Wrongs(Vec<(Code, String)>);
 
 impl Wrongs {
     pub(super) fn add(&mut self, code: Code, text: impl Into<String>) {
-        self.0.push((code, text.into()));
+        if self.0.len() < WRONGS_MAX {
+            self.0.push((code, text.into()));
+        }
     }
 
     /// Everything that is wrong in the way of the first, or nothing.

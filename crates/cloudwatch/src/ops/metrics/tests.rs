@@ -266,6 +266,24 @@ async fn a_full_disk_refuses_and_then_takes_again() {
 }
 
 #[tokio::test]
+async fn a_hundred_of_the_faults_of_a_request_are_named() {
+    let bench = Bench::new();
+    let wrong = json!([{"Name": "a", "Value": "あ"}]);
+    let data = (0..1000).map(|_| metric("m", json!({"Value": 1.0, "Dimensions": wrong})));
+    let data: Vec<Value> = data.collect();
+    let fault = bench.fault("PutMetricData", put(&data)).await;
+    assert_eq!(fault.query_code, "InvalidParameterValue");
+    let lines: Vec<&str> = fault.message.lines().collect();
+    let of = |n: usize| {
+        format!(
+            "The value あ for parameter MetricData.member.{n}.Dimensions.member.1.Value is invalid."
+        )
+    };
+    assert_eq!(lines.len(), 100);
+    assert_eq!((lines[0], lines[99]), (&*of(1), &*of(100)));
+}
+
+#[tokio::test]
 async fn more_metrics_than_may_be_are_refused() {
     let bench = Bench::with(Settings {
         series_max: 1,
