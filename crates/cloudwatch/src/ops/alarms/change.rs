@@ -65,6 +65,8 @@ impl Act for DeleteAlarmsInput {
 
     async fn act(self, desk: &Arc<Desk>) -> Result<Nothing, Fault> {
         let names = names(self.alarm_names)?;
+        // "If you specify any incorrect alarm names, the alarms you specify with correct names are still deleted." So an unknown
+        // name is passed over, although the model still has `ResourceNotFound`: older texts said that then none is deleted.
         desk.blocking(move |alarms| alarms.delete(&names)).await?;
         Ok(Nothing {})
     }
