@@ -148,6 +148,25 @@ impl Account {
     /// # Errors
     /// [`Error::QueueUrl`] when that is no URL of a queue.
     pub fn sqs(&self, queue_url: &str) -> Result<aws_sdk_sqs::Client, Error> {
+        let place = self.place(queue_url)?;
+        // It takes a long poll of 20 s for a stalled upload, and what the server gave in that moment stays leased to nobody.
+        // Our client has bounds of its own.
+        let config = aws_sdk_sqs::config::Builder::from(&place)
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+        Ok(aws_sdk_sqs::Client::from_conf(config.build()))
+    }
+
+    /// A client for the metrics of the queue at `queue_url`: CloudWatch in the queue's region, or the server that has the queue.
+    ///
+    /// # Errors
+    /// [`Error::QueueUrl`] when that is no URL of a queue.
+    pub fn cloudwatch(&self, queue_url: &str) -> Result<aws_sdk_cloudwatch::Client, Error> {
+        Ok(aws_sdk_cloudwatch::Client::new(&self.place(queue_url)?))
+    }
+
+    /// The settings of clients for what belongs to the queue at `queue_url`: its region, and its host where that is not
+    /// Amazon's and no endpoint is set.
+    fn place(&self, queue_url: &str) -> Result<SdkConfig, Error> {
         let wrong = || Error::QueueUrl {
             url: queue_url.to_owned(),
         };
@@ -156,22 +175,20 @@ impl Account {
             .host_str()
             .filter(|_| matches!(url.scheme(), "http" | "https"))
             .ok_or_else(wrong)?;
-        // It takes a long poll of 20 s for a stalled upload, and what the server gave in that moment stays leased to nobody.
-        // Our client has bounds of its own.
-        let mut config = aws_sdk_sqs::config::Builder::from(&self.config)
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+        let mut config = self.config.clone().into_builder();
         match region_of(host) {
             Some(region) => config = config.region(Region::new(region.to_owned())),
-            None if self.config.endpoint_url().is_none() => {
-                config = config.endpoint_url(url.origin().ascii_serialization());
+            None => {
+                if self.config.endpoint_url().is_none() {
+                    config = config.endpoint_url(url.origin().ascii_serialization());
+                }
+                if self.config.region().is_none() {
+                    // A server that is not Amazon's has one region; the signature must name some.
+                    config = config.region(Region::new("us-east-1"));
+                }
             }
-            None => {}
         }
-        if self.config.region().is_none() && region_of(host).is_none() {
-            // A server that is not Amazon's has one region; the signature must name some.
-            config = config.region(Region::new("us-east-1"));
-        }
-        Ok(aws_sdk_sqs::Client::from_conf(config.build()))
+        Ok(config.build())
     }
 }
 

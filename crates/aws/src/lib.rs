@@ -1,4 +1,4 @@
-//! The ports of delivery on any SQS and any S3: what a lone notifier needs.
+//! The ports of delivery on any SQS, S3 and CloudWatch: what a lone notifier needs, and a scaler beside it.
 //!
 //! - [`account`]: [`Account`], credentials and region by the usual chain, clients from it
 //! - [`find`]: from a queue's name to its URL
@@ -7,6 +7,7 @@
 //! - [`batch`]: what a call takes; [`failure`]: which errors pass
 //! - [`outbox`]: [`Outbox`], what replays and retries of dead ones send to
 //! - [`objects`]: [`results_at`], the port `ResultStore` over `s3://` and folders
+//! - [`metrics`]: [`QueueMetrics`], the port `MetricSource` over CloudWatch
 //! - [`http`]: one pooled HTTP client for the SDK and the object store
 //!
 //! Leaves to others: the server (`sqs`), what a notification is (`delivery`), and the sender's own client in `shukuba`,
@@ -18,12 +19,14 @@ pub mod failure;
 pub mod find;
 pub mod http;
 mod leases;
+pub mod metrics;
 pub mod objects;
 pub mod outbox;
 pub mod queue;
 mod sources;
 
 pub use account::Account;
+pub use metrics::QueueMetrics;
 pub use objects::{Place, open_results, results_at};
 pub use outbox::Outbox;
 pub use queue::SqsQueue;

@@ -1,4 +1,4 @@
-//! The ports of this crate against a server that serves: ours, as built.
+//! The ports of this crate, and the SDK, against a server that serves: ours, as built.
 
 #![expect(
     clippy::unwrap_used,
@@ -10,6 +10,7 @@
 // Elsewhere the crate is called `aws` by the workspace; within its own package it has its full name.
 extern crate shukuba_aws as aws;
 
+mod metrics;
 mod queue;
 mod results;
 mod server;

@@ -10,11 +10,13 @@
 )]
 
 pub mod memory;
+mod metric_source;
 mod queue;
 mod result_store;
 mod sender;
 
 pub use memory::{MemoryQueue, MemoryStore};
+pub use metric_source::{MetricHarness, metric_source};
 pub use queue::{QueueHarness, outcome, queue};
 pub use result_store::result_store;
 pub use sender::{SenderHarness, sender};

@@ -144,7 +144,121 @@ impl MetricSource for Counts {
 
 #[cfg(test)]
 mod tests {
+    use base::{ByteCount, Clock, ManualClock, NoMetrics};
+    use bytes::Bytes;
+    use delivery::config::SystemSecrets;
+    use delivery::contract::{MetricHarness, metric_source};
+    use sqs::{Outgoing, Sender};
+    use store::record::{Cause, Record, Subject};
+
+    use super::super::live::Now;
+    use super::super::routes;
     use super::*;
+
+    const SETTINGS: &str = "[routes.one]\nqueue = \"q1\"\n[routes.other]\nqueue = \"q2\"\n";
+
+    struct Harness {
+        clock: Arc<ManualClock>,
+        /// What the contract takes for now; the clock goes on from an hour before.
+        now: Timestamp,
+        counts: Counts,
+        _dir: tempfile::TempDir,
+    }
+
+    impl Harness {
+        async fn new() -> Self {
+            let now = Timestamp::from_secs(1_795_000_000);
+            let clock = Arc::new(ManualClock::at(now.minus(Duration::from_secs(3660))));
+            let ledger = Arc::new(Ledger::new());
+            let dir = tempfile::tempdir().unwrap();
+            let options = sqs::Options {
+                journal: store::Options {
+                    segment: ByteCount::mib(4),
+                    reserve: ByteCount::mib(4),
+                    ..store::Options::default()
+                },
+                account: "123456789012".parse().unwrap(),
+                region: "ap-northeast-1".parse().unwrap(),
+                are_results_sealed: true,
+                expire_interval: Duration::from_secs(10),
+            };
+            let (queues, _) = Queues::open(
+                dir.path(),
+                options,
+                clock.clone(),
+                Arc::new(NoMetrics),
+                ledger.clone(),
+            )
+            .unwrap();
+            let settings = Now::of(toml::from_str(SETTINGS).unwrap(), &SystemSecrets).unwrap();
+            let routes = routes::open(&queues, &settings).await.unwrap();
+            let counts = Counts {
+                ledger,
+                queues,
+                routes: Arc::new(RwLock::new(routes)),
+                samples: Mutex::default(),
+            };
+            counts.sample(clock.now());
+            Self {
+                clock,
+                now,
+                counts,
+                _dir: dir,
+            }
+        }
+
+        async fn send(&self, route: &str, count: u64) {
+            let queue = self.counts.routes.read()[route].queue.clone();
+            let sender = Sender {
+                id: "AIDA",
+                cause: Cause::Sent,
+            };
+            for _ in 0..count {
+                let message = Outgoing {
+                    body: Bytes::from_static(b"https://a.example/"),
+                    ..Outgoing::default()
+                };
+                let sent = self.counts.queues.send(&queue, sender, vec![message]).await;
+                assert!(sent.unwrap().iter().all(Result::is_ok));
+            }
+        }
+    }
+
+    impl MetricHarness for Harness {
+        fn source(&self) -> &dyn MetricSource {
+            &self.counts
+        }
+
+        fn now(&self) -> Timestamp {
+            self.now
+        }
+
+        fn send_at<'a>(&'a self, route: &'a str, at: Timestamp, count: u64) -> BoxFuture<'a, ()> {
+            Box::pin(async move {
+                self.clock.jump_to(at);
+                self.counts.sample(at);
+                self.send(route, count).await;
+                self.counts.sample(at.plus(SAMPLE_EVERY));
+            })
+        }
+
+        fn leave<'a>(&'a self, route: &'a str, count: u64) -> BoxFuture<'a, ()> {
+            Box::pin(self.send(route, count))
+        }
+
+        fn rest<'a>(&'a self, route: &'a str) -> BoxFuture<'a, ()> {
+            Box::pin(async move {
+                let subject = Subject::Route(route);
+                let noted = self.counts.queues.record(Record::Paused { subject }).await;
+                noted.unwrap();
+            })
+        }
+    }
+
+    #[tokio::test]
+    async fn counts_keep_the_contract_of_sources_of_metrics() {
+        metric_source(&Harness::new().await).await;
+    }
 
     fn sample(at: u64, accepted: u64) -> Sample {
         Sample {
