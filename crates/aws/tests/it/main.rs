@@ -10,6 +10,7 @@
 // Elsewhere the crate is called `aws` by the workspace; within its own package it has its full name.
 extern crate shukuba_aws as aws;
 
+mod cloudwatch;
 mod metrics;
 mod queue;
 mod results;
