@@ -65,7 +65,8 @@ class Speaker:
             answer = error.response
             metadata = answer["ResponseMetadata"]
             told = answer["Error"]
-            return {"error": told["Code"], "message": told.get("Message") or "", "status": metadata["HTTPStatusCode"]}
+            more = {key: value for key, value in answer.items() if key not in ("Error", "ResponseMetadata", "message")}
+            return {"error": told["Code"], "message": told.get("Message") or "", "status": metadata["HTTPStatusCode"], **more}
         assert answer.pop("ResponseMetadata")["HTTPHeaders"]["x-amzn-requestid"], (self.protocol, operation)
         return answer
 
@@ -219,6 +220,8 @@ def test_every_operation_that_is_here_was_called(told, server):
         pytest.skip("`shukuba api schema` does not know cloudwatch")
     here = {operation["name"] for operation in json.loads(answer.stdout)["operations"]}
     assert here - called == set()
+    answered = {operation for operation, answer in told["json"] if "error" not in answer}
+    assert here - answered == set(), "each has an answer to compare, too"
 
 
 def test_what_was_refused_is_refused_with_the_model_s_codes(told):

@@ -2,13 +2,14 @@
 restarts too. The form of an alarm that SNS delivers is AWS's, recorded.
 """
 
+import concurrent.futures
 import json
 
 import pytest
 from conftest import Server
 
 from test_alarms import quiet
-from watching import Hook, MailServer, unique, until
+from watching import Hook, MailServer, later, now, unique, until
 
 CONFIG = """
 [notices]
@@ -117,6 +118,13 @@ def told(tmp_path_factory):
     running = Told(tmp_path_factory.mktemp("told"))
     yield running
     running.stop()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def beside(told):
+    """What takes a minute of real time runs beside the other tests, from the first on."""
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        yield {one.__name__: pool.submit(one, told) for one in (muted,)}
 
 
 def test_a_mail_tells_of_an_alarm_and_one_of_its_end(told):
@@ -245,6 +253,50 @@ def test_what_is_silenced_is_told_when_the_silence_ends(told):
     until("its end", lambda: told.problem(name) is None)
     told.server.run("notice", "unsilence", silence["id"])
     assert told.kinds("/hook", name) == ["problem", "recovery"]
+
+
+def test_what_is_muted_is_told_when_the_window_is_over_if_it_lasts(beside):
+    beside["muted"].result()
+
+
+def muted(told):
+    """By a mute rule; a window begins with a minute and lasts at least one."""
+    stem = unique("mute")
+    lasting, passing, aside = f"{stem}-lasting", f"{stem}-passing", f"{stem}-aside"
+    for name in (lasting, passing, aside):
+        told.alarm(name, ["topic"])
+    begin = now().replace(second=0, microsecond=0)
+    # So much of the window is left that all below is within.
+    minutes = 1 if now().second < 30 else 2
+    end = later(begin, minutes=minutes)
+    schedule = {"Expression": f"at({begin:%Y-%m-%dT%H:%M})", "Duration": f"PT{minutes}M", "Timezone": "UTC"}
+    told.cloudwatch.put_alarm_mute_rule(Name=stem, Rule={"Schedule": schedule}, MuteTargets={"AlarmNames": [lasting, passing]})
+    assert told.cloudwatch.get_alarm_mute_rule(AlarmMuteRuleName=stem)["Status"] == "ACTIVE"
+    for name in (lasting, passing, aside):
+        told.set(name, "ALARM", "within")
+    told.set(passing, "OK", "within")
+    until("the one that is not muted", lambda: messages(told, aside))
+    assert now() < end, "the machine is too slow for this test"
+    assert messages(told, lasting) == messages(told, passing) == []
+    # They go on watching: the states and the history are as ever.
+    states = {one["AlarmName"]: one["StateValue"] for one in told.cloudwatch.describe_alarms(AlarmNamePrefix=stem)["MetricAlarms"]}
+    assert states == {lasting: "ALARM", passing: "OK", aside: "ALARM"}
+    message = until("the one that lasts", lambda: messages(told, lasting), 150)[0]
+    assert now() >= end
+    assert (message["NewStateValue"], message["NewStateReason"], message["ActionExecutedAfterMuteWindow"]) == ("ALARM", "within", True)
+    assert messages(told, aside)[0].get("ActionExecutedAfterMuteWindow", False) is False
+    # What was over by then is told to nobody, and what comes now is told at once.
+    told.set(lasting, "OK", "after")
+    until("its end", lambda: len(messages(told, lasting)) == 2)
+    assert messages(told, lasting)[1].get("ActionExecutedAfterMuteWindow", False) is False
+    assert messages(told, passing) == []
+    assert told.cloudwatch.get_alarm_mute_rule(AlarmMuteRuleName=stem)["Status"] == "EXPIRED"
+
+
+def messages(told, name):
+    """What the topic was told of an alarm, in order."""
+    found = [json.loads(body["Message"]) for body in told.hook.got("/topic") if f'"{name}"' in body["Subject"]]
+    return [message for message in found if message["AlarmName"] == name]
 
 
 def test_a_test_arrives_and_unknown_receivers_are_named(told):
