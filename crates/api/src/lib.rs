@@ -36,7 +36,7 @@ pub use ctx::{Ctx, RequestId, TlsFacts};
 pub use fault::{Fault, Side};
 pub use intake::{Intake, IntakeAnswer, IntakeCall, IntakeFacts};
 pub use key::{Key, KeyLookup};
-pub use operation::{Answered, AnyOperation, Call, Masked, Operation, Shapes};
+pub use operation::{Answered, AnyOperation, Call, Masked, Operation, Plain, Shapes};
 pub use pages::{FORM_BYTES_MAX, PageAnswer, PageCall, PageEvent, Pages};
 pub use record::{Audit, CLAIM_CHARS_MAX, CallRecord, CountingRecorder, Kept, Recorder, Stage};
 pub use rest::{BodyError, FaultCtx, Gate, RestAnswer, RestBody, RestCall, RestService};

@@ -51,6 +51,12 @@ pub trait Operation<S>: Send + Sync + 'static {
     /// How this operation is recorded.
     fn audit(&self) -> Audit;
 
+    /// Whether this call's answer goes out as it is, in no protocol, and how it is made of the output. For pictures.
+    fn plain(&self, input: &Self::Input) -> Option<fn(&Self::Output) -> Plain> {
+        let _ = input;
+        None
+    }
+
     /// Does it.
     ///
     /// # Errors
@@ -150,6 +156,15 @@ pub enum Masked {
     Wanted,
     /// It is not.
     Unwanted,
+}
+
+/// An answer in no protocol.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plain {
+    /// Such as `image/png`.
+    pub content_type: &'static str,
+    /// The whole body.
+    pub body: Bytes,
 }
 
 /// What a call answered.
@@ -260,9 +275,11 @@ impl<S: Send + Sync + 'static, O: Operation<S>> Call for Decoded<S, O> {
     ) -> BoxFuture<'static, Result<Answered, Fault>> {
         Box::pin(async move {
             let request_id = ctx.request_id;
+            let plain = self.operation.plain(&self.input);
             let output = self.operation.call(&self.service, ctx, self.input).await?;
-            let mut answered: Answered = match (self.protocol, O::HTTP) {
-                (Protocol::RestJson, Some(http)) => rest::encode_answer(&http, &output).into(),
+            let mut answered: Answered = match (plain, self.protocol, O::HTTP) {
+                (Some(make), ..) => make(&output).into(),
+                (_, Protocol::RestJson, Some(http)) => rest::encode_answer(&http, &output).into(),
                 _ => encode(self.protocol, O::NAME, self.facts, request_id, &output).into(),
             };
             if masked == Masked::Wanted {
@@ -280,6 +297,18 @@ impl From<Vec<u8>> for Answered {
             body: Bytes::from(body),
             status: None,
             content_type: None,
+            headers: HeaderMap::new(),
+            masked: None,
+        }
+    }
+}
+
+impl From<Plain> for Answered {
+    fn from(plain: Plain) -> Self {
+        Self {
+            body: plain.body,
+            status: None,
+            content_type: Some(plain.content_type),
             headers: HeaderMap::new(),
             masked: None,
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use api::{Access, Audit, Ctx, Fault, Operation};
+use api::{Access, Audit, Ctx, Fault, Operation, Plain};
 use base::Timestamp;
 use serde_json::Value;
 use wire::{Blob, Shape};
@@ -14,6 +14,8 @@ use crate::picture::{self, Around, Data, Drawing, Failed, SIDE_MAX, SIDE_MIN, Si
 
 /// Bytes of a widget. Source: CloudWatch API Reference, `GetMetricWidgetImage`.
 const WIDGET_BYTES_MAX: usize = 100 * 1024;
+
+const PNG: &str = "image/png";
 
 #[derive(Clone, Debug, Default, PartialEq, Shape)]
 #[shape(name = "GetMetricWidgetImageInput")]
@@ -45,10 +47,19 @@ impl Operation<Desk> for GetMetricWidgetImage {
         Audit::Data
     }
 
-    /// `image/png` answers as `png` does: in the form of the protocol. A body that is the picture itself is for requests that
-    /// are written by hand.
+    /// `png` answers in the form of the protocol, `image/png` with the picture itself, for requests that are written by hand.
+    ///
+    /// Source: CloudWatch API Reference, `GetMetricWidgetImage`, "OutputFormat".
+    fn plain(&self, input: &Input) -> Option<fn(&Output) -> Plain> {
+        let is_plain = input.output_format.as_deref() == Some(PNG);
+        is_plain.then_some(|output| Plain {
+            content_type: PNG,
+            body: output.metric_widget_image.clone().unwrap_or_default().0,
+        })
+    }
+
     async fn call(&self, desk: &Arc<Desk>, _ctx: Ctx, input: Input) -> Result<Output, Fault> {
-        if let Some("png" | "image/png") | None = input.output_format.as_deref() {
+        if let Some("png" | PNG) | None = input.output_format.as_deref() {
             let widget = read(&input.metric_widget)?;
             let permit = desk
                 .pictures

@@ -308,18 +308,40 @@ async fn a_widget_is_answered_as_a_picture() {
     }
 }
 
+const PICTURE: &str = "Action=GetMetricWidgetImage&Version=2010-08-01&MetricWidget=%7B%22metrics%22%3A%5B%5B%22N%22%2C%22M%22%5D%5D%7D";
+
 #[tokio::test]
 async fn the_query_protocol_has_a_picture_in_its_xml() {
     let bench = Bench::new();
-    let form = "Action=GetMetricWidgetImage&Version=2010-08-01&OutputFormat=image%2Fpng&MetricWidget=%7B%22metrics%22%3A%5B%5B%22N%22%2C%22M%22%5D%5D%7D";
-    let answer = bench
-        .call("GetMetricWidgetImage", Protocol::Query, form)
-        .await
-        .unwrap();
-    assert!(
-        answer.contains("<MetricWidgetImage>iVBORw0KGgo"),
-        "{answer}"
-    );
+    for format in ["", "&OutputFormat=png"] {
+        let form = format!("{PICTURE}{format}");
+        let answer = bench.call("GetMetricWidgetImage", Protocol::Query, &form);
+        let answer = answer.await.unwrap();
+        assert!(
+            answer.contains("<MetricWidgetImage>iVBORw0KGgo"),
+            "{answer}"
+        );
+    }
+}
+
+// "If you specify image/png, the HTTP response has a content-type set to image/png, and the body of the response is a PNG
+// image."
+#[tokio::test]
+async fn the_picture_itself_is_answered_where_it_is_asked_for() {
+    let bench = Bench::new();
+    let widget = json!({"metrics": [["N", "M"]]}).to_string();
+    let json = json!({"MetricWidget": widget, "OutputFormat": "image/png"}).to_string();
+    let form = format!("{PICTURE}&OutputFormat=image%2Fpng");
+    for (protocol, body) in [(Protocol::Query, form), (Protocol::Json10, json)] {
+        let call = bench
+            .service
+            .decode("GetMetricWidgetImage", protocol, body.as_bytes());
+        let call = call.unwrap().unwrap();
+        let answered = call.run(bench.ctx(), Masked::Unwanted).await.unwrap();
+        assert_eq!(answered.content_type, Some("image/png"));
+        let pixels = Pixmap::decode_png(&answered.body).unwrap();
+        assert_eq!((pixels.width(), pixels.height()), (600, 400));
+    }
 }
 
 #[tokio::test]
