@@ -94,7 +94,7 @@ fn alarm(index: usize, period_secs: u32, periods: u32) -> Settings {
                 is_extended: false,
             },
             comparison: Comparison::GreaterThanThreshold,
-            threshold: 50.0,
+            threshold: 50.0.into(),
             evaluation_periods: periods,
             datapoints_to_alarm: None,
             treatment: None,

@@ -1,6 +1,7 @@
 //! Metrics, alarms, dashboards and their pictures: CloudWatch's interface over tables of the data directory.
 //!
 //! - [`alarm`]: alarms on metrics, expressions and other alarms, and what runs when their states change
+//! - [`anomaly`]: what values are expected: bands, and how they are learned
 //! - [`dashboard`]: what dashboards say, where they are kept, how they are made and compared
 //! - [`ingest`]: OpenTelemetry's and Prometheus' metrics
 //! - [`math`]: expressions, searches and labels over the port by which metrics are read
@@ -10,6 +11,7 @@
 //! - [`series`]: the store of metrics
 
 pub mod alarm;
+pub mod anomaly;
 pub mod dashboard;
 pub mod ingest;
 pub mod math;

@@ -279,7 +279,7 @@ pub(crate) fn undecodable(protocol: Protocol, error: &DecodeError) -> Fault {
                 message,
             )
         }
-        Problem::Unsupported => front_with_query_code(
+        Problem::Unsupported { .. } => front_with_query_code(
             "UnsupportedOperation",
             "UnsupportedOperation",
             400,

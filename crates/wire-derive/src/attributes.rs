@@ -14,6 +14,7 @@ pub(crate) struct Member {
     pub(crate) location: &'static str,
     pub(crate) timestamp: Option<&'static str>,
     pub(crate) support: &'static str,
+    pub(crate) instead: Option<String>,
     pub(crate) is_flattened: bool,
     pub(crate) is_required: bool,
     pub(crate) is_sensitive: bool,
@@ -60,6 +61,7 @@ impl Member {
             location: "Body",
             timestamp: None,
             support: "Full",
+            instead: None,
             is_flattened: false,
             is_required: false,
             is_sensitive: false,
@@ -87,7 +89,10 @@ impl Member {
             "sensitive" => self.is_sensitive = true,
             "xml_attribute" => self.is_xml_attribute = true,
             "ignored" => self.support = "Ignored",
-            "refused" => self.support = "Refused",
+            "refused" => {
+                self.support = "Refused";
+                self.instead = instead(meta)?;
+            }
             _ => return Err(meta.error(KNOWN)),
         }
         Ok(())
@@ -111,6 +116,14 @@ fn shape_attributes(attributes: &[Attribute]) -> impl Iterator<Item = &Attribute
 
 fn text(meta: &ParseNestedMeta<'_>) -> Result<String> {
     Ok(meta.value()?.parse::<LitStr>()?.value())
+}
+
+/// What is right instead of a member that is refused: `refused = "give Y"`, or nothing.
+fn instead(meta: &ParseNestedMeta<'_>) -> Result<Option<String>> {
+    match meta.input.peek(syn::Token![=]) {
+        true => text(meta).map(Some),
+        false => Ok(None),
+    }
 }
 
 fn map_names(meta: &ParseNestedMeta<'_>) -> Result<(String, String)> {

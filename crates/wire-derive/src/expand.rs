@@ -81,6 +81,7 @@ fn row(member: &Member, ty: &Type) -> TokenStream {
         .unwrap_or_else(|| ("key".to_owned(), "value".to_owned()));
     let location = format_ident!("{}", member.location);
     let support = format_ident!("{}", member.support);
+    let instead = optional(member.instead.as_deref());
     let timestamp = member.timestamp.map_or_else(
         || quote!(::core::option::Option::None),
         |form| {
@@ -100,6 +101,7 @@ fn row(member: &Member, ty: &Type) -> TokenStream {
             location: ::wire::Location::#location,
             timestamp: #timestamp,
             support: ::wire::Support::#support,
+            instead: #instead,
             is_flattened: #is_flattened,
             is_required: #is_required,
             is_sensitive: #is_sensitive,

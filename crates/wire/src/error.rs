@@ -28,8 +28,11 @@ pub enum Problem {
     #[error("is given twice, once is right")]
     Duplicate,
     /// The API knows the member, this server does not.
-    #[error("is not supported here; leave it out")]
-    Unsupported,
+    #[error("is not supported here; {instead}")]
+    Unsupported {
+        /// What is right instead, such as `leave it out`.
+        instead: &'static str,
+    },
     /// Something else stands where `expected` should.
     #[error("is {found}, {expected} is right")]
     WrongType {

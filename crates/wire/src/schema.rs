@@ -37,6 +37,8 @@ pub struct Member {
     pub timestamp: Option<TimestampForm>,
     /// Whether the member has an effect here.
     pub support: Support,
+    /// What is right instead of a member that is refused, where that is not just to leave it out.
+    pub instead: Option<&'static str>,
     /// A list or map without a wrapping element.
     pub is_flattened: bool,
     /// A request without it is refused.

@@ -209,7 +209,9 @@ pub fn finish<F: Field>(
         return Err(source.fail(Problem::Missing));
     };
     if member.support == Support::Refused && slot.is_some() {
-        return Err(source.fail(Problem::Unsupported).under(member.name));
+        let instead = member.instead.unwrap_or("leave it out");
+        let problem = Problem::Unsupported { instead };
+        return Err(source.fail(problem).under(member.name));
     }
     let may_be_empty = !source.has_empty() && matches!(member.kind, Kind::List(_) | Kind::Map(_));
     if member.is_required && slot.is_none() && !may_be_empty {

@@ -4,6 +4,7 @@
 //! that buckets may slide; percentiles and their like, and expressions, are read in buckets that begin at multiples of
 //! their period, as they cannot be put together.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,11 +13,12 @@ use base::Timestamp;
 
 use super::engine::data::Watched;
 use super::engine::window::{Window, range, step_secs, window};
+use crate::anomaly::Edges;
 use crate::metric::{Point, Query, Read, Stat, Statistic, Summary, Unreadable, Wanted};
 
 /// Reads what alarms watch. Calls may read the disk: call them where a thread may block.
 pub trait Data: Send + Sync + fmt::Debug {
-    /// The points of the periods that an evaluation at `now` looks at, oldest first, and those periods.
+    /// What an evaluation at `now` looks at.
     ///
     /// # Errors
     /// [`Unread`].
@@ -26,25 +28,40 @@ pub trait Data: Send + Sync + fmt::Debug {
         period_secs: u32,
         evaluation_periods: u32,
         now: Timestamp,
-    ) -> Result<(Vec<Point>, Window), Unread>;
+    ) -> Result<Seen, Unread>;
 
-    /// Whether expressions can be evaluated; the error says what is wrong, for whoever puts them.
+    /// Whether expressions can be evaluated; the error says what is wrong, for whoever puts them. `band`: the id of the band
+    /// that the one that returns data is held against.
     ///
     /// # Errors
     /// A sentence.
-    fn check(&self, queries: &[Query]) -> Result<(), String>;
+    fn check(&self, queries: &[Query], band: Option<&str>) -> Result<(), String>;
 }
+
+/// What an evaluation looks at.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Seen {
+    /// The points of its periods, oldest first. Of an alarm on a band, those for which there is one.
+    pub points: Vec<Point>,
+    /// The band at those points, of an alarm on one.
+    pub edges: BTreeMap<Timestamp, Edges>,
+    /// Its periods.
+    pub window: Window,
+}
+
+/// Points of the queries that return data, by id. A band has two: the lower edge, then the upper one.
+pub type Answers = Vec<(String, Vec<Point>)>;
 
 /// Evaluates expressions. Whoever knows expressions implements it.
 pub trait Math: Send + Sync + fmt::Debug {
-    /// Whether expressions can be evaluated; exactly one of them returns data.
+    /// Whether expressions can be evaluated; exactly one of them returns data, beside the one that is the `band`.
     ///
     /// # Errors
     /// A sentence that says what is wrong.
-    fn check(&self, queries: &[Query]) -> Result<(), String>;
+    fn check(&self, queries: &[Query], band: Option<&str>) -> Result<(), String>;
 
-    /// The points of the one query that returns data, in periods of `period_secs` that begin from `from` on and before
-    /// `to`, both multiples of it; oldest first.
+    /// The points of the queries that return data, in periods of `period_secs` that begin from `from` on and before `to`, both
+    /// multiples of it; oldest first.
     ///
     /// # Errors
     /// [`Unread`].
@@ -55,7 +72,7 @@ pub trait Math: Send + Sync + fmt::Debug {
         period_secs: u32,
         from: Timestamp,
         to: Timestamp,
-    ) -> Result<Vec<Point>, Unread>;
+    ) -> Result<Answers, Unread>;
 }
 
 /// Why what is watched was not read.
@@ -133,37 +150,39 @@ impl Data for Metrics {
         period_secs: u32,
         evaluation_periods: u32,
         now: Timestamp,
-    ) -> Result<(Vec<Point>, Window), Unread> {
+    ) -> Result<Seen, Unread> {
         let sliding = window(now, period_secs, evaluation_periods);
+        let whole = aligned(now, period_secs, evaluation_periods);
+        let answers = |queries: &[Query]| {
+            let read = self.read.as_ref();
+            self.math
+                .points(read, queries, period_secs, whole.from, whole.to)
+        };
         match watched {
             Watched::Metric(stat) if !stat.statistic.is_extended() => {
                 let points = match step_secs(period_secs) == period_secs {
                     true => self.fixed(stat, &sliding)?,
                     false => self.sliding(stat, &sliding)?,
                 };
-                Ok((points, sliding))
+                Ok(Seen::plain(points, sliding))
             }
-            Watched::Metric(stat) => {
-                let window = aligned(now, period_secs, evaluation_periods);
-                Ok((self.fixed(stat, &window)?, window))
-            }
+            Watched::Metric(stat) => Ok(Seen::plain(self.fixed(stat, &whole)?, whole)),
             Watched::Math(queries) => {
-                let window = aligned(now, period_secs, evaluation_periods);
-                let (from, to) = (window.from, window.to);
-                let read = self.read.as_ref();
-                let points = self.math.points(read, queries, period_secs, from, to)?;
-                Ok((points, window))
+                let first = answers(queries)?.into_iter().next();
+                let points = first.map(|(_, points)| points).unwrap_or_default();
+                Ok(Seen::plain(points, whole))
             }
+            Watched::Band { queries, band } => Ok(within(answers(queries)?, band, whole)),
         }
     }
 
-    fn check(&self, queries: &[Query]) -> Result<(), String> {
-        self.math.check(queries)
+    fn check(&self, queries: &[Query], band: Option<&str>) -> Result<(), String> {
+        self.math.check(queries, band)
     }
 }
 
 impl Math for NoMath {
-    fn check(&self, _: &[Query]) -> Result<(), String> {
+    fn check(&self, _: &[Query], _: Option<&str>) -> Result<(), String> {
         Err("Expressions are not supported here.".to_owned())
     }
 
@@ -174,8 +193,47 @@ impl Math for NoMath {
         _: u32,
         _: Timestamp,
         _: Timestamp,
-    ) -> Result<Vec<Point>, Unread> {
+    ) -> Result<Answers, Unread> {
         Err(Unread::Expression("there are none here".to_owned()))
+    }
+}
+
+impl Seen {
+    /// Without a band.
+    #[must_use]
+    pub const fn plain(points: Vec<Point>, window: Window) -> Self {
+        Self {
+            points,
+            edges: BTreeMap::new(),
+            window,
+        }
+    }
+}
+
+/// What is watched with its band: points without one say nothing.
+fn within(answers: Answers, band: &str, window: Window) -> Seen {
+    let (edges, watched): (Answers, Answers) = answers.into_iter().partition(|(id, _)| id == band);
+    let mut edges = edges.into_iter().map(|(_, points)| points);
+    let (lower, upper) = (
+        edges.next().unwrap_or_default(),
+        edges.next().unwrap_or_default(),
+    );
+    let upper: BTreeMap<_, _> = upper.iter().map(|point| (point.at, point.value)).collect();
+    let both = |lower: &Point| {
+        let edges = Edges {
+            lower: lower.value,
+            upper: *upper.get(&lower.at)?,
+        };
+        Some((lower.at, edges))
+    };
+    let edges: BTreeMap<_, _> = lower.iter().filter_map(both).collect();
+    let watched = watched.into_iter().next();
+    let mut points = watched.map(|(_, points)| points).unwrap_or_default();
+    points.retain(|point| edges.contains_key(&point.at));
+    Seen {
+        points,
+        edges,
+        window,
     }
 }
 

@@ -67,10 +67,10 @@ fn read(
         unit: None,
     });
     let now = Timestamp::from_secs(now);
-    let (points, window) = metrics.points(&watched, period_secs, 1, now).unwrap();
-    let points = points.iter();
+    let seen = metrics.points(&watched, period_secs, 1, now).unwrap();
+    let points = seen.points.iter();
     let points = points.map(|point| (point.at.as_secs(), point.value, point.samples));
-    (points.collect(), window)
+    (points.collect(), seen.window)
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //!
 //! - [`engine`]: what alarms are and find, without clock, disk or wire
 //! - [`data`] has [`Data`], the port through which alarms read what they watch, and [`Metrics`], its implementation
+//! - [`expressions`] has [`Expressions`], by which alarms on expressions and bands are evaluated
 //! - [`service`] has [`Alarms`], all alarms, durable, with their schedule
 //! - [`act`] has [`Act`], the port through which actions run
 //! - [`past`]: what is remembered, as it is asked for
@@ -12,6 +13,7 @@
 pub mod act;
 pub mod data;
 pub mod engine;
+pub mod expressions;
 mod kept;
 pub mod past;
 pub mod service;
@@ -28,5 +30,6 @@ pub use act::Act;
 pub use data::{Data, Math, Metrics};
 pub use engine::notice::{ActionCall, Outcome};
 pub use engine::{Settings, State};
+pub use expressions::Expressions;
 pub use kept::TABLES;
 pub use service::{Alarms, Error, Ticked};

@@ -9,7 +9,7 @@ use parking_lot::{Mutex, RwLock};
 use store::poison::Poisoned;
 use store::tables::Tables;
 
-use super::data::{Data, Unread};
+use super::data::{Data, Seen, Unread};
 use super::engine::data::Watched;
 use super::engine::draft::Finding;
 use super::engine::evaluate::{Threshold, evaluate};
@@ -222,10 +222,13 @@ impl Alarms {
     /// As [`Draft::put`].
     pub fn put(&self, settings: Settings, tags: engine::book::Tags) -> Result<(), Error> {
         engine::check::check(&settings, &self.place).map_err(engine::Error::Wrong)?;
-        let watched = settings.metric().and_then(|metric| metric.watched.source());
-        if let Some(Watched::Math(queries)) = watched {
-            let wrong = |text| engine::Error::Wrong(engine::check::Wrong::Other(text));
-            self.data.check(&queries).map_err(wrong)?;
+        let wrong = |text| engine::Error::Wrong(engine::check::Wrong::Other(text));
+        match settings.metric().and_then(Metric::source) {
+            Some(Watched::Math(queries)) => self.data.check(&queries, None).map_err(wrong)?,
+            Some(Watched::Band { queries, band }) => {
+                self.data.check(&queries, Some(&band)).map_err(wrong)?;
+            }
+            Some(Watched::Metric(_)) | None => {}
         }
         self.change(|draft| draft.put(settings, tags))
     }
@@ -418,10 +421,14 @@ impl Alarms {
         now: Timestamp,
     ) -> Result<Option<(State, String, String)>, Unread> {
         let period = metric.watched.period_secs();
-        let (points, window) = self
+        let Seen {
+            points,
+            edges,
+            window,
+        } = self
             .data
             .points(source, period, metric.evaluation_periods, now)?;
-        let threshold = Threshold::of(metric, source.statistic());
+        let threshold = Threshold::of(metric, source.statistic(), edges);
         let found = evaluate(&threshold, &points, &window);
         Ok(found.state.map(|state| match state == from {
             // Nobody reads why nothing changed.
@@ -429,7 +436,7 @@ impl Alarms {
             false => (
                 state,
                 reason::sentence(&threshold, &found, from, state),
-                reason::data(metric, &found, &window, now),
+                reason::data(metric, &threshold, &found, &window, now),
             ),
         }))
     }

@@ -8,11 +8,12 @@ use base::{ManualClock, Timestamp};
 use parking_lot::Mutex;
 use store::tables::Tables;
 
-use super::data::{Data, Unread};
+use super::data::{Data, Seen, Unread};
 use super::engine::data::Watched;
 use super::engine::settings::{Comparison, Kind, Metric, StatText, Watched as WatchedText};
-use super::engine::window::{Window, window};
+use super::engine::window::window;
 use super::{Alarms, Settings, TABLES};
+use crate::anomaly::Edges;
 use crate::metric::{Point, Query};
 use crate::ops::Place;
 
@@ -47,11 +48,11 @@ impl Data for Values {
         period_secs: u32,
         evaluation_periods: u32,
         now: Timestamp,
-    ) -> Result<(Vec<Point>, Window), Unread> {
+    ) -> Result<Seen, Unread> {
         let window = window(now, period_secs, evaluation_periods);
         let name = match watched {
             Watched::Metric(stat) => stat.identity.name.clone(),
-            Watched::Math(queries) => queries[0].id.clone(),
+            Watched::Math(queries) | Watched::Band { queries, .. } => queries[0].id.clone(),
         };
         let mut points = Vec::new();
         let mut at = window.from;
@@ -65,10 +66,26 @@ impl Data for Values {
             }
             at = at.plus(Duration::from_secs(u64::from(period_secs)));
         }
-        Ok((points, window))
+        // A band from 10 to 20.
+        let edge = |point: &Point| {
+            let edges = Edges {
+                lower: 10.0,
+                upper: 20.0,
+            };
+            (point.at, edges)
+        };
+        let edges = match watched {
+            Watched::Band { .. } => points.iter().map(edge).collect(),
+            _ => BTreeMap::new(),
+        };
+        Ok(Seen {
+            points,
+            edges,
+            window,
+        })
     }
 
-    fn check(&self, queries: &[Query]) -> Result<(), String> {
+    fn check(&self, queries: &[Query], _: Option<&str>) -> Result<(), String> {
         match queries.iter().any(|query| query.id == "wrong") {
             true => Err("Error in expression 'wrong'".to_owned()),
             false => Ok(()),
@@ -231,7 +248,7 @@ pub(crate) fn metric_alarm(name: &str, m: u32, n: u32) -> Settings {
                 is_extended: false,
             },
             comparison: Comparison::GreaterThanThreshold,
-            threshold: 50.0,
+            threshold: 50.0.into(),
             evaluation_periods: n,
             datapoints_to_alarm: Some(m),
             treatment: None,

@@ -1,7 +1,7 @@
 //! What queries must be for an alarm to watch them.
 
 use super::check::Kind;
-use super::plan::{Plan, Work};
+use super::plan::{Plan, Step, Work};
 
 /// Metrics of an alarm on an expression. Source: CloudWatch User Guide, "Creating a CloudWatch alarm based on a metric math
 /// expression".
@@ -39,6 +39,12 @@ pub enum NotForAlarms {
     /// Metrics of several periods.
     #[error("All metrics of an alarm must have the same period.")]
     Periods,
+    /// What the alarm is held against is no band.
+    #[error("ThresholdMetricId {id} must be the Id of an ANOMALY_DETECTION_BAND expression.")]
+    NoBand {
+        /// Its id.
+        id: String,
+    },
     /// Several series, and not by the `GROUP BY` of a `SELECT`.
     #[error("The expression `{id}` of an alarm must return a single time series.")]
     Many {
@@ -50,13 +56,20 @@ pub enum NotForAlarms {
 impl Plan {
     /// What an alarm on these queries watches, and with which period.
     ///
+    /// `band`: the query by whose edges the alarm's limits are, if it has such; it returns data beside what is watched.
+    ///
     /// Run the plan for the alarm's range with [`Plan::run`], whose `to` is the end of the newest period that is
     /// evaluated. Functions over a whole series, such as `AVG(m1)`, then see the range that was read, as the guide warns.
     ///
     /// # Errors
     /// [`NotForAlarms`].
-    pub fn alarm(&self) -> Result<Watched, NotForAlarms> {
-        let mut returned = self.steps.iter().filter(|step| step.is_returned);
+    pub fn alarm(&self, band: Option<&str>) -> Result<Watched, NotForAlarms> {
+        if let Some(id) = band.filter(|id| !self.is_band(id)) {
+            let id = id.to_owned();
+            return Err(NotForAlarms::NoBand { id });
+        }
+        let is_watched = |step: &&Step| step.is_returned && Some(step.id.as_str()) != band;
+        let mut returned = self.steps.iter().filter(is_watched);
         let (Some(watched), None) = (returned.next(), returned.next()) else {
             return Err(NotForAlarms::Returned);
         };

@@ -83,11 +83,10 @@ fn call(
     let wrong = |takes| Err(Problem::Arguments { function, takes });
     let is = |expr: &Expr, wanted: &[Kind]| Ok::<_, Problem>(wanted.contains(&kind(expr, of)?));
     match function {
-        F::AnomalyDetectionBand
-        | F::DbPerfInsights
-        | F::InsightRuleMetric
-        | F::Lambda
-        | F::ServiceQuota => Err(Problem::Unsupported { function }),
+        F::AnomalyDetectionBand => super::band::check(arguments, of),
+        F::DbPerfInsights | F::InsightRuleMetric | F::Lambda | F::ServiceQuota => {
+            Err(Problem::Unsupported { function })
+        }
         F::Metrics => match arguments {
             [] | [Expr::Text(_)] => Ok(Kind::Array),
             _ => wrong("nothing or a text"),

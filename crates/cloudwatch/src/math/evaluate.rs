@@ -20,9 +20,9 @@ use crate::metric::{Listing, Read, Stat, Unit, Wanted};
 pub(super) const SEARCHED_FOR: std::time::Duration = std::time::Duration::from_secs(14 * 86_400);
 
 pub(super) struct Evaluator<'a> {
-    plan: &'a Plan,
-    read: &'a dyn Read,
-    window: &'a Window,
+    pub(super) plan: &'a Plan,
+    pub(super) read: &'a dyn Read,
+    pub(super) window: &'a Window,
     values: Vec<Option<Value>>,
     /// Where queries are, by their ids.
     indexes: BTreeMap<&'a str, usize>,
@@ -32,10 +32,10 @@ pub(super) struct Evaluator<'a> {
     cut: BTreeSet<usize>,
     messages: Vec<Message>,
     /// The query in work.
-    index: usize,
-    points_left: usize,
+    pub(super) index: usize,
+    pub(super) points_left: usize,
     /// That of the query in work, for what says none.
-    period_secs: u32,
+    pub(super) period_secs: u32,
 }
 
 /// What the queries of a plan gave.
@@ -102,7 +102,7 @@ impl<'a> Evaluator<'a> {
     }
 
     /// Counts points that are read or made.
-    fn spend(&mut self, points: usize) -> Result<(), Failed> {
+    pub(super) fn spend(&mut self, points: usize) -> Result<(), Failed> {
         let left = self.points_left.checked_sub(points);
         self.points_left = left.ok_or(Failed::TooMuch)?;
         Ok(())
@@ -158,7 +158,7 @@ impl<'a> Evaluator<'a> {
         Ok(run.value)
     }
 
-    fn value(&mut self, expr: &Expr) -> Result<Value, Failed> {
+    pub(super) fn value(&mut self, expr: &Expr) -> Result<Value, Failed> {
         let value = match expr {
             Expr::Number(number) => Value::Scalar(*number),
             Expr::Id(id) => self.named(id),
@@ -196,6 +196,7 @@ impl<'a> Evaluator<'a> {
     fn call(&mut self, function: Function, arguments: &[Expr]) -> Result<Value, Failed> {
         match (function, arguments) {
             (Function::Search, _) => self.search(arguments),
+            (Function::AnomalyDetectionBand, _) => self.band(arguments),
             (Function::Metrics, _) => {
                 let found = metrics(&self.plan.steps, arguments).into_iter();
                 let values = found.filter_map(|index| self.values.get(index)?.clone());
@@ -248,7 +249,7 @@ impl<'a> Evaluator<'a> {
     }
 
     /// The period of a series, or that of the query where it has none.
-    fn period_of(&self, value: &Value) -> u32 {
+    pub(super) fn period_of(&self, value: &Value) -> u32 {
         match value {
             Value::Series(series) if series.period_secs > 0 => series.period_secs,
             _ => self.period_secs,
@@ -256,7 +257,7 @@ impl<'a> Evaluator<'a> {
     }
 
     /// The starts of the periods that begin before `end`.
-    fn grid(&mut self, period_secs: u32, end: Timestamp) -> Result<Grid, Failed> {
+    pub(super) fn grid(&mut self, period_secs: u32, end: Timestamp) -> Result<Grid, Failed> {
         let grid = Grid {
             from: floor(self.window.from, period_secs),
             to: end,

@@ -14,6 +14,7 @@
 //! | [`alarm`] | [`Plan::alarm`] |
 //! | [`tree`] | [`Expr`], an expression, and its text |
 //! | [`parse()`] | reads an expression |
+//! | `band` | `ANOMALY_DETECTION_BAND`, out of [`crate::anomaly`] |
 //! | [`search`] | `SEARCH` |
 //! | [`select`] | Metrics Insights: `SELECT … FROM …` |
 //! | [`label`] | labels with `${…}`, and those of metrics that have none |
@@ -24,7 +25,8 @@
 //! Chosen: the precedence of arithmetic; `MIN`, `MAX` and `STDDEV` of an array leave out missing values where `AVG` takes
 //! them for 0; the deviation is that of a whole population; series of several periods are joined at the times that they
 //! have, and the result has the shorter period; `FILL` does not fill periods that have not begun; an expression that is
-//! not returned may be a number.
+//! not returned may be a number. The lower edge of a band comes first, as in what users of AWS write
+//! (`m1 > LAST(ANOMALY_DETECTION_BAND(m1))` for what is above it).
 //!
 //! Source: CloudWatch User Guide, "Using math expressions with CloudWatch metrics".
 
@@ -37,6 +39,7 @@ pub mod search;
 pub mod select;
 pub mod tree;
 
+mod band;
 mod check;
 mod evaluate;
 mod functions;
@@ -48,6 +51,7 @@ mod series;
 mod tests;
 
 pub use alarm::{NotForAlarms, Watched};
+pub use band::{Units, is_band};
 pub use check::Kind;
 pub use parse::parse;
 pub use plan::Plan;

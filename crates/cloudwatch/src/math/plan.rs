@@ -69,6 +69,7 @@ impl Plan {
         let order = order(&steps)?;
         let mut plan = Self { steps, order };
         plan.find_kinds()?;
+        plan.check_bands()?;
         Ok(plan)
     }
 

@@ -130,6 +130,19 @@ impl Plan {
         Ok(Results { answers, messages })
     }
 
+    /// All that the query at `index` needs, and what those need, in the order in which they are evaluated.
+    pub(super) fn needed_by(&self, index: usize) -> Vec<usize> {
+        let mut needed = BTreeSet::from([index]);
+        for other in self.order.iter().rev() {
+            if let Some(step) = self.steps.get(*other).filter(|_| needed.contains(other)) {
+                needed.extend(&step.needs);
+            }
+        }
+        needed.remove(&index);
+        let order = self.order.iter().copied();
+        order.filter(|index| needed.contains(index)).collect()
+    }
+
     fn needed(&self) -> BTreeSet<usize> {
         let mut needed = BTreeSet::new();
         // Backwards, so that whoever needs a query has been seen before it.

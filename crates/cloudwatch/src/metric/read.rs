@@ -6,6 +6,7 @@ use std::sync::Arc;
 use base::Timestamp;
 
 use super::{Identity, Statistic, Summary, Unit};
+use crate::anomaly::{Bands, NoBands};
 
 /// Reads metrics. Calls may read the disk: call them where a thread may block.
 pub trait Read: Send + Sync + fmt::Debug {
@@ -24,6 +25,11 @@ pub trait Read: Send + Sync + fmt::Debug {
 
     /// The metrics that `listing` asks for, sorted.
     fn list(&self, listing: &Listing<'_>) -> Vec<Arc<Identity>>;
+
+    /// How bands over metrics are learned. Without detectors: as by default, and nothing is kept of what was learned.
+    fn bands(&self) -> &dyn Bands {
+        &NoBands
+    }
 }
 
 /// What is known of the periods of one metric in one unit.

@@ -1,7 +1,8 @@
-//! CloudWatch's interface on the wire. Its operations fall into three parts that know nothing of each other's state; each
+//! CloudWatch's interface on the wire. Its operations fall into parts that know nothing of each other's state; each
 //! is a table of its own, and [`joined`] makes one service of them.
 
 pub mod alarms;
+pub mod anomaly;
 pub mod dashboards;
 pub mod data;
 pub mod metrics;
@@ -74,6 +75,7 @@ impl Place {
 /// The name, request and answer of every operation.
 pub fn schemas() -> impl Iterator<Item = api::Shapes> {
     api::operation::shapes(alarms::OPERATIONS)
+        .chain(api::operation::shapes(anomaly::OPERATIONS))
         .chain(api::operation::shapes(dashboards::OPERATIONS))
         .chain(api::operation::shapes(data::OPERATIONS))
         .chain(api::operation::shapes(metrics::OPERATIONS))

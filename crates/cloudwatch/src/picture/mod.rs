@@ -6,6 +6,7 @@
 //! - [`resolve`] asks for what a widget shows and makes a [`Drawing`] of it
 //! - [`svg()`] draws one, [`board()`] draws many on the grid of a dashboard
 //! - `raster` has [`png`]
+//! - `says` has the words that are ours, by [`Language`]
 //! - `view` has the views, one file each; `canvas` writes elements; `scale` and `hours` find ticks; `words` measures text
 //!
 //! An SVG has no script, no reference to anything outside, and a title and description for those who do not see it.
@@ -18,6 +19,7 @@ mod markdown;
 mod palette;
 mod raster;
 pub mod resolve;
+mod says;
 mod scale;
 mod view;
 mod words;
@@ -33,6 +35,7 @@ use canvas::{Canvas, Rect};
 pub use data::{Alarm, AlarmState, Alarms, Asked, Computed, Data, Failed, Line, NoAlarms};
 pub use raster::{Unpaintable, png};
 pub use resolve::{Around, chart, dashboard, draw};
+pub use says::Language;
 
 /// The least and greatest width and height of a picture. The greatest is AWS's for `GetMetricWidgetImage`; the least is
 /// chosen, AWS's is 1.
@@ -74,6 +77,8 @@ pub enum Drawing {
         alarms: Vec<Alarm>,
         /// Minutes east of Greenwich of the times.
         zone_minutes: i32,
+        /// Of the states.
+        language: Language,
     },
     /// A widget that cannot be drawn, and why.
     Note {
@@ -95,6 +100,8 @@ pub struct Chart {
     pub is_stacked: bool,
     /// Its lines, in the order of the names.
     pub series: Vec<Series>,
+    /// Bands of what is expected, behind the lines; shown over time only.
+    pub bands: Vec<Band>,
     /// The axis at the left.
     pub left: Axis,
     /// The axis at the right.
@@ -115,6 +122,23 @@ pub struct Chart {
     pub has_sparkline: bool,
     /// How a table looks.
     pub table: Table,
+    /// Of words that it does not say itself.
+    pub language: Language,
+}
+
+/// What is expected of a line.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Band {
+    /// What people read.
+    pub label: String,
+    /// Such as `#95a5a6`.
+    pub colour: String,
+    /// On which axis.
+    pub side: Side,
+    /// Seconds between points that follow each other.
+    pub period_secs: u32,
+    /// The lower and the upper edge, oldest first.
+    pub points: Vec<(Timestamp, f64, f64)>,
 }
 
 /// A line of a chart.

@@ -12,6 +12,8 @@ const COLOURS: [&str; 20] = [
 pub(super) const ANNOTATION: &str = "#d62728";
 /// See [`ANNOTATION`].
 pub(super) const MOMENT: &str = "#7f7f7f";
+/// The colour of bands that say none.
+pub(super) const BAND: &str = "#95a5a6";
 
 /// The colour of the line of that number.
 pub(super) fn colour(index: usize) -> &'static str {

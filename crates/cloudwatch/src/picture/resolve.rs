@@ -1,11 +1,11 @@
 //! Asks for what a widget shows: periods, statistics, labels and times that it does not say are found here.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use base::Timestamp;
 
 use super::data::{Alarm, Asked, Data, Failed, Line};
-use super::{Chart, Drawing, Series, palette};
+use super::{Band, Chart, Drawing, Language, Series, palette};
 use crate::dashboard::body::Body;
 use crate::dashboard::layout::Area;
 use crate::dashboard::row::{Row, Side, Source as Shown};
@@ -38,6 +38,8 @@ pub struct Around {
     pub zone_minutes: i32,
     /// The most points of a line: periods become longer for a time that has more.
     pub points_max: u64,
+    /// Of words that the widget does not say itself.
+    pub language: Language,
 }
 
 impl Around {
@@ -49,6 +51,7 @@ impl Around {
             range: None,
             zone_minutes: 0,
             points_max: POINTS_MAX,
+            language: Language::English,
         }
     }
 }
@@ -81,9 +84,13 @@ pub fn draw(content: &Content, data: &dyn Data, around: Around) -> Drawing {
         }
         Content::Text(text) => Ok(Drawing::Text(text.markdown.clone())),
         Content::Alarms(alarms) => states(alarms, data, around),
-        Content::Other { kind, title } => Ok(Drawing::Note {
+        Content::Other {
+            kind,
+            title,
+            region,
+        } => Ok(Drawing::Note {
             title: title.clone(),
-            text: format!("Widgets of type {kind} are kept, but not drawn here."),
+            text: around.language.not_drawn(kind, region.as_deref()),
         }),
     };
     drawn.unwrap_or_else(|failed| Drawing::Note {
@@ -105,6 +112,7 @@ fn states(wanted: &Alarms, data: &dyn Data, around: Around) -> Result<Drawing, F
         title: wanted.title.clone(),
         alarms,
         zone_minutes: around.zone_minutes,
+        language: around.language,
     })
 }
 
@@ -116,10 +124,15 @@ pub fn chart(graph: &Graph, data: &dyn Data, around: Around) -> Result<Chart, Fa
     let own = range(graph.start.as_deref(), graph.end.as_deref(), around.now);
     let range = own.or(around.range).unwrap_or_else(|| latest(around.now));
     let plan = Plan::of(graph, range, around.points_max);
-    let mut series = plan.series(graph, data, around)?;
+    let Lines {
+        mut series,
+        mut bands,
+    } = plan.lines(graph, data, around)?;
     let mut horizontal = graph.horizontal.clone();
     for alarm in data.alarms(&graph.alarms)? {
-        series.extend(watched(&alarm, data, (range, around), series.len())?);
+        let lines = watched(&alarm, data, (range, around), series.len())?;
+        series.extend(lines.series);
+        bands.extend(lines.bands);
         horizontal.extend(level(&alarm));
     }
     series.truncate(LINES_MAX);
@@ -128,6 +141,7 @@ pub fn chart(graph: &Graph, data: &dyn Data, around: Around) -> Result<Chart, Fa
         view: graph.view,
         is_stacked: graph.is_stacked,
         series,
+        bands,
         left: graph.left.clone(),
         right: graph.right.clone(),
         legend: graph.legend,
@@ -138,7 +152,15 @@ pub fn chart(graph: &Graph, data: &dyn Data, around: Around) -> Result<Chart, Fa
         is_full_precision: graph.is_full_precision,
         has_sparkline: graph.has_sparkline,
         table: graph.table.clone(),
+        language: around.language,
     })
+}
+
+/// What there is to draw.
+#[derive(Default)]
+struct Lines {
+    series: Vec<Series>,
+    bands: Vec<Band>,
 }
 
 /// The queries of a widget's rows.
@@ -177,14 +199,10 @@ impl Plan {
         }
     }
 
-    fn series(
-        &self,
-        graph: &Graph,
-        data: &dyn Data,
-        around: Around,
-    ) -> Result<Vec<Series>, Failed> {
+    fn lines(&self, graph: &Graph, data: &dyn Data, around: Around) -> Result<Lines, Failed> {
+        let mut lines = Lines::default();
         if self.queries.is_empty() {
-            return Ok(Vec::new());
+            return Ok(lines);
         }
         let asked = Asked {
             queries: &self.queries,
@@ -197,18 +215,24 @@ impl Plan {
         for line in data.answer(&asked)? {
             found.entry(line.id.clone()).or_default().push(line);
         }
-        let mut series: Vec<Series> = Vec::new();
         let rows = graph.rows.iter().zip(&self.queries).zip(&self.counts);
         for ((row, query), count) in rows.filter(|((row, _), _)| row.is_visible) {
             let count = count
                 .as_ref()
                 .and_then(|id| found.get(id)?.first().cloned());
-            for line in found.remove(&query.id).unwrap_or_default() {
+            let found = found.remove(&query.id).unwrap_or_default();
+            if math::is_band(query) {
+                let colour = row.colour.as_deref().unwrap_or(palette::BAND);
+                lines.bands.extend(band(found, colour, row.side));
+                continue;
+            }
+            for line in found {
                 let value = value(graph, query, &line, count.as_ref());
-                series.push(shown(row, line, value, series.len()));
+                let shown = shown(row, line, value, lines.series.len());
+                lines.series.push(shown);
             }
         }
-        Ok(series)
+        Ok(lines)
     }
 }
 
@@ -237,6 +261,29 @@ fn shown(row: &Row, line: Line, value: Option<f64>, index: usize) -> Series {
             .collect(),
         value,
     }
+}
+
+/// The band between the lines that it was answered as, whatever their order.
+fn band(lines: Vec<Line>, colour: &str, side: Side) -> Option<Band> {
+    let first = lines.first()?;
+    let label = first.label.strip_suffix(" Low").unwrap_or(&first.label);
+    let (label, period_secs) = (label.to_owned(), first.period_secs);
+    let mut edges: BTreeMap<Timestamp, (f64, f64)> = BTreeMap::new();
+    let points = lines.iter().flat_map(|line| &line.points);
+    for (at, value) in points.filter(|(_, value)| value.is_finite()) {
+        let (lower, upper) = edges.entry(*at).or_insert((*value, *value));
+        (*lower, *upper) = (lower.min(*value), upper.max(*value));
+    }
+    Some(Band {
+        label,
+        colour: colour.to_owned(),
+        side,
+        period_secs,
+        points: edges
+            .into_iter()
+            .map(|(at, (lower, upper))| (at, lower, upper))
+            .collect(),
+    })
 }
 
 const fn is_whole(graph: &Graph) -> bool {
@@ -444,9 +491,10 @@ fn watched(
     data: &dyn Data,
     (range, around): (Range, Around),
     before: usize,
-) -> Result<Vec<Series>, Failed> {
+) -> Result<Lines, Failed> {
+    let mut lines = Lines::default();
     if alarm.queries.is_empty() {
-        return Ok(Vec::new());
+        return Ok(lines);
     }
     let asked = Asked {
         queries: &alarm.queries,
@@ -455,18 +503,25 @@ fn watched(
         now: around.now,
         zone_minutes: around.zone_minutes,
     };
-    let lines = data.answer(&asked)?.into_iter().enumerate();
-    Ok(lines
-        .map(|(index, line)| Series {
-            colour: palette::colour(before + index).to_owned(),
-            side: Side::Left,
-            value: line.points.last().map(|(_, value)| *value),
-            label: line.label,
-            unit: line.unit,
-            period_secs: line.period_secs,
-            points: line.points,
-        })
-        .collect())
+    let bands = alarm.queries.iter().filter(|query| math::is_band(query));
+    let ids: Vec<&str> = bands.map(|query| query.id.as_str()).collect();
+    let answers = data.answer(&asked)?.into_iter();
+    let (of_bands, others): (Vec<_>, Vec<_>) =
+        answers.partition(|line| ids.contains(&line.id.as_str()));
+    lines
+        .bands
+        .extend(band(of_bands, palette::BAND, Side::Left));
+    let others = others.into_iter().enumerate();
+    lines.series.extend(others.map(|(index, line)| Series {
+        colour: palette::colour(before + index).to_owned(),
+        side: Side::Left,
+        value: line.points.last().map(|(_, value)| *value),
+        label: line.label,
+        unit: line.unit,
+        period_secs: line.period_secs,
+        points: line.points,
+    }));
+    Ok(lines)
 }
 
 fn level(alarm: &Alarm) -> Option<Horizontal> {

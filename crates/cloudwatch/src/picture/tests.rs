@@ -10,7 +10,8 @@ use super::*;
 use crate::dashboard::widget::{Content, Graph};
 use crate::dashboard::{Body, tests::any_json};
 use crate::metric::{
-    Found, Identity, Listing, Point, Query, Read, Source, Statistic, Summaries, Unreadable, Wanted,
+    Found, Identity, Listing, Point, Query, Read, Source, Stat, Statistic, Summaries, Unreadable,
+    Wanted,
 };
 use crate::ops::Place;
 
@@ -213,7 +214,10 @@ fn whole() -> Body {
         json!({"title": "アラーム", "alarms": ["web-CPUUtilization", "queue-age", "配信の失敗"]}),
         "alarm",
     ));
-    all.push((json!({"title": "Logs", "query": "x", "region": "r"}), "log"));
+    all.push((
+        json!({"title": "Logs", "query": "x", "region": "eu-west-1"}),
+        "log",
+    ));
     let widget = |(properties, kind)| json!({"type": kind, "width": 8, "properties": properties});
     let widgets: Vec<_> = all.into_iter().map(widget).collect();
     Body::read(&json!({"widgets": widgets}).to_string())
@@ -258,7 +262,7 @@ fn a_dashboard_is_one_picture() {
     for words in [
         "ウェブサーバーのCPU使用率",
         "In alarm",
-        "Widgets of type log are kept",
+        "A query of logs. It is kept, but not drawn",
         "<a href=\"https://example.com/runbook\">",
     ] {
         assert!(svg.contains(words), "{words}");
@@ -512,6 +516,152 @@ fn what_fails_is_a_note_and_keeps_no_other_from_being_drawn() {
     };
     assert_eq!(drawn.first(), Some(&note));
     assert!(matches!(drawn.get(1), Some(Drawing::Chart(_))));
+}
+
+/// A row with its band, and the alarm on it.
+fn banded() -> Value {
+    json!({"metrics": [
+        ["N", "M", {"id": "m1", "label": "CPU"}],
+        [{"expression": "ANOMALY_DETECTION_BAND(m1, 2)", "id": "ad1", "label": "CPU (expected)"}],
+    ], "title": "異常検出", "start": "-PT12H"})
+}
+
+#[test]
+fn a_band_is_an_area_behind_the_line_with_a_name() {
+    let chart = charted(&banded());
+    assert_eq!((chart.series.len(), chart.bands.len()), (1, 1));
+    let band = &chart.bands[0];
+    assert_eq!(
+        (band.label.as_str(), band.points.len()),
+        ("CPU (expected)", 144)
+    );
+    assert!(band.points.iter().all(|(_, lower, upper)| lower < upper));
+    // The colour of the line is that of the first, whatever bands there are.
+    assert_eq!(chart.series[0].colour, "#1f77b4");
+    let svg = svg(&Drawing::Chart(Box::new(chart)), Size::default());
+    let area = svg.find("fill=\"#95a5a6\"").unwrap();
+    let line = svg.find("stroke=\"#1f77b4\"").unwrap();
+    assert!(
+        area < line && svg.contains(">CPU (expected)</text>"),
+        "{svg}"
+    );
+    // A number is not a band.
+    let mut number = banded();
+    number["view"] = json!("singleValue");
+    assert_eq!(charted(&number).series.len(), 1);
+}
+
+/// An alarm on a band.
+#[derive(Debug)]
+struct Banded;
+
+impl Alarms for Banded {
+    fn find(&self, _: &[String]) -> Result<Vec<Alarm>, Failed> {
+        let query = |id: &str, source| Query {
+            id: id.to_owned(),
+            source,
+            label: None,
+            is_returned: true,
+        };
+        let stat = Stat {
+            identity: Identity::new("N", "M", vec![]),
+            statistic: Statistic::Average,
+            period_secs: 60,
+            unit: None,
+        };
+        let band = Source::Expression {
+            text: "ANOMALY_DETECTION_BAND(m1, 3)".to_owned(),
+            period_secs: None,
+        };
+        Ok(vec![Alarm {
+            name: "band".to_owned(),
+            state: AlarmState::Ok,
+            since: now(),
+            queries: vec![query("ad1", band), query("m1", Source::Metric(stat))],
+            threshold: None,
+        }])
+    }
+}
+
+#[test]
+fn an_alarm_on_a_band_is_drawn_with_it() {
+    let data = Computed {
+        alarms: Arc::new(Banded),
+        ..data()
+    };
+    let graph = Graph::of(&json!({"annotations": {"alarms": ["band"]}}));
+    let chart = chart(&graph, &data, Around::at(now())).unwrap();
+    assert_eq!((chart.series.len(), chart.bands.len()), (1, 1));
+    assert_eq!(
+        (chart.bands[0].label.as_str(), chart.bands[0].points.len()),
+        ("ad1", 180)
+    );
+    assert!(chart.horizontal.is_empty());
+}
+
+#[test]
+fn words_that_are_ours_are_in_the_language_of_whoever_looks() {
+    let japanese = Around {
+        language: Language::Japanese,
+        ..Around::at(now())
+    };
+    let drawn = |kind: &str, properties: Value, around: Around| {
+        let body = Body::of(&json!({"widgets": [{"type": kind, "properties": properties}]}));
+        let drawing = dashboard(&body, &data(), around).remove(0).1;
+        svg(&drawing, Size::default())
+    };
+    let empty = json!({"metrics": [["N", "Nothing"]]});
+    let log = json!({"query": "x", "region": "ap-northeast-1", "title": "本番のログ"});
+    let states = json!({"alarms": ["a", "b", "c"], "title": "A"});
+    let table =
+        json!({"metrics": [["N", "M"]], "view": "table", "table": {"summaryColumns": ["AVG"]}});
+    for (kind, properties, english, ours) in [
+        (
+            "metric",
+            &empty,
+            vec!["No data available."],
+            vec!["データがありません。"],
+        ),
+        (
+            "log",
+            &log,
+            vec!["本番のログ", "A query of logs", "ap-northeast-1"],
+            vec!["本番のログ", "ログのクエリです", "ap-northeast-1"],
+        ),
+        (
+            "chart",
+            &json!({"data": [], "title": "P"}),
+            vec!["PromQL", ">P<"],
+            vec!["PromQL のクエリ", ">P<"],
+        ),
+        (
+            "custom",
+            &json!({"endpoint": "arn:x", "title": "F"}),
+            vec!["function", ">F<"],
+            vec!["関数の応答", ">F<"],
+        ),
+        (
+            "explorer",
+            &json!({"metrics": [], "labels": [], "title": "E"}),
+            vec!["explorer", ">E<"],
+            vec!["エクスプローラー", ">E<"],
+        ),
+        (
+            "alarm",
+            &states,
+            vec!["In alarm", "Insufficient data"],
+            vec!["アラーム状態", "データ不足"],
+        ),
+        ("metric", &table, vec![">Average<"], vec![">平均<"]),
+    ] {
+        for (around, words) in [(Around::at(now()), english), (japanese, ours)] {
+            let svg = drawn(kind, properties.clone(), around);
+            // Words are broken into lines: none is looked for across one.
+            for words in words {
+                assert!(svg.contains(words), "{kind} {words}: {svg}");
+            }
+        }
+    }
 }
 
 #[test]

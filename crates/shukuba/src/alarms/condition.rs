@@ -104,6 +104,9 @@ pub(crate) fn sign(operator: &str) -> &str {
         "LessThanThreshold" => "<",
         "GreaterThanOrEqualToThreshold" => ">=",
         "LessThanOrEqualToThreshold" => "<=",
+        "GreaterThanUpperThreshold" => "above the band",
+        "LessThanLowerThreshold" => "below the band",
+        "LessThanLowerOrGreaterThanUpperThreshold" => "outside the band",
         other => other,
     }
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::data::Watched;
 use super::mute;
 use super::rule::Rule;
-use super::settings::Settings;
+use super::settings::{Metric, Settings};
 use super::state::State;
 use super::suppress::Suppression;
 use super::target::{self, Target};
@@ -130,7 +130,7 @@ impl Entry {
             source: alarm
                 .settings
                 .metric()
-                .and_then(|metric| metric.watched.source())
+                .and_then(Metric::source)
                 .map(Arc::new),
             rule: rule.map(|rule| Arc::new(rule.renamed(&name_of))),
             suppressor: suppressor.map(|suppressor| name_of(&suppressor.alarm)),

@@ -4,7 +4,7 @@
 //! is right.
 
 use super::rule;
-use super::settings::{Kind, Metric, QueryText, Settings, StatText, Watched};
+use super::settings::{Kind, Limit, Metric, QueryText, Settings, StatText, Watched};
 use super::target;
 use crate::metric::identity::DIMENSIONS_MAX;
 use crate::metric::{Statistic, Unit};
@@ -78,7 +78,26 @@ pub fn check(settings: &Settings, place: &Place) -> Result<(), Wrong> {
         }
     }
     check_size(settings)?;
+    check_scaling(settings)?;
     Ok(target::check(settings, place)?)
+}
+
+/// Source: `PutMetricAlarm`, `ThresholdMetricId`: "it cannot have Auto Scaling actions".
+fn check_scaling(settings: &Settings) -> Result<(), Wrong> {
+    let band = settings.metric().and_then(|metric| metric.threshold.band());
+    let mut actions = settings
+        .alarm_actions
+        .iter()
+        .chain(&settings.ok_actions)
+        .chain(&settings.insufficient_data_actions);
+    match band.is_some()
+        && actions.any(|arn| target::Target::of(arn) == Ok(target::Target::Scaling))
+    {
+        true => Err(Wrong::Other(
+            "An alarm with ThresholdMetricId cannot have Auto Scaling actions.".to_owned(),
+        )),
+        false => Ok(()),
+    }
 }
 
 fn check_size(settings: &Settings) -> Result<(), Wrong> {
@@ -134,16 +153,39 @@ fn check_metric(metric: &Metric, place: &Place) -> Result<(), Wrong> {
             ));
         }
     }
-    if !metric.threshold.is_finite() {
-        return Err(Wrong::Other(
-            "Threshold must be a finite number.".to_owned(),
-        ));
-    }
+    check_threshold(metric)?;
     match &metric.watched {
         Watched::One { stat, is_extended } => check_one(stat, *is_extended)?,
-        Watched::Many(queries) => check_many(queries, place)?,
+        Watched::Many(queries) => check_many(queries, metric.threshold.band(), place)?,
     }
     check_span(metric.watched.period_secs(), metric.evaluation_periods)
+}
+
+/// A number for comparisons with one, a band for those with its edges.
+fn check_threshold(metric: &Metric) -> Result<(), Wrong> {
+    let comparison = metric.comparison.as_str();
+    let other = |text: String| Err(Wrong::Other(text));
+    match (&metric.threshold, metric.comparison.is_of_band()) {
+        (Limit::Value(value), false) if !value.is_finite() => {
+            other("Threshold must be a finite number.".to_owned())
+        }
+        (Limit::Value(_), false) => Ok(()),
+        (Limit::Value(_), true) => other(format!(
+            "The ComparisonOperator {comparison} needs ThresholdMetricId, the id of an ANOMALY_DETECTION_BAND, instead of Threshold."
+        )),
+        (Limit::Band(_), false) => other(format!(
+            "The ComparisonOperator {comparison} needs Threshold: ThresholdMetricId goes with LessThanLowerOrGreaterThanUpperThreshold, LessThanLowerThreshold and GreaterThanUpperThreshold."
+        )),
+        (Limit::Band(id), true) => {
+            let is_band = |query: &QueryText| query.id == *id && query.is_watched();
+            match &metric.watched {
+                Watched::Many(queries) if queries.iter().any(is_band) => Ok(()),
+                _ => other(format!(
+                    "ThresholdMetricId {id} must be the Id of an element of Metrics that returns data."
+                )),
+            }
+        }
+    }
 }
 
 fn at_least_one(member: &'static str, number: u32) -> Result<(), Wrong> {
@@ -244,14 +286,14 @@ fn check_period(period_secs: u32) -> Result<(), Wrong> {
     }
 }
 
-fn check_many(queries: &[QueryText], place: &Place) -> Result<(), Wrong> {
+fn check_many(queries: &[QueryText], band: Option<&str>, place: &Place) -> Result<(), Wrong> {
     if queries.len() > QUERIES_MAX {
         return Err(Wrong::Other(format!(
             "The Metrics list must not have more than {QUERIES_MAX} elements."
         )));
     }
-    let returned = queries.iter().filter(|query| query.is_watched()).count();
-    if returned != 1 {
+    let is_other = |query: &&QueryText| query.is_watched() && Some(query.id.as_str()) != band;
+    if queries.iter().filter(is_other).count() != 1 {
         return Err(Wrong::Other(
             "Exactly one element of the metrics list should return data.".to_owned(),
         ));

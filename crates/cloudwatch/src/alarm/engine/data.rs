@@ -9,6 +9,13 @@ pub enum Watched {
     Metric(Stat),
     /// The one of several metrics and expressions that returns data.
     Math(Vec<Query>),
+    /// The same, within a band or not.
+    Band {
+        /// Two return data: what is watched, and the band.
+        queries: Vec<Query>,
+        /// The id of the band.
+        band: String,
+    },
 }
 
 impl Watched {
@@ -17,7 +24,7 @@ impl Watched {
     pub const fn statistic(&self) -> Option<Statistic> {
         match self {
             Self::Metric(stat) => Some(stat.statistic),
-            Self::Math(_) => None,
+            Self::Math(_) | Self::Band { .. } => None,
         }
     }
 }

@@ -4,20 +4,23 @@
 //! and what follows from its three bullets, are in `tests/data/alarm-vectors.json`. Where it says nothing (under `missing`,
 //! only breaching points, fewer than M, the oldest younger than M periods) the state stays.
 
+use std::collections::BTreeMap;
+
 use base::Timestamp;
 
-use super::settings::{Comparison, LowSamples, Metric, Treatment};
+use super::settings::{Comparison, Limit, LowSamples, Metric, Treatment};
 use super::state::State;
 use super::window::Window;
+use crate::anomaly::Edges;
 use crate::metric::{Point, Statistic};
 
 /// What points are held against.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Threshold {
     /// How.
     pub comparison: Comparison,
     /// Against what.
-    pub value: f64,
+    pub against: Against,
     /// N: how many periods are looked at.
     pub periods: u32,
     /// M: how many of them must breach.
@@ -26,6 +29,15 @@ pub struct Threshold {
     pub treatment: Treatment,
     /// Points of fewer values than this leave the state as it is.
     pub samples_min: Option<f64>,
+}
+
+/// A number, or the edges of a band by the start of periods.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Against {
+    /// The same at all times.
+    Value(f64),
+    /// Points of other periods than these are not beyond it.
+    Band(BTreeMap<Timestamp, Edges>),
 }
 
 /// What an evaluation found.
@@ -42,12 +54,19 @@ pub struct Evaluation {
 }
 
 impl Threshold {
-    /// Of a metric alarm. `statistic`: of the metric that it watches, if it watches one.
+    /// Of a metric alarm. `statistic`: of the metric that it watches, if it watches one; `edges`: of its band.
     #[must_use]
-    pub fn of(metric: &Metric, statistic: Option<Statistic>) -> Self {
+    pub fn of(
+        metric: &Metric,
+        statistic: Option<Statistic>,
+        edges: BTreeMap<Timestamp, Edges>,
+    ) -> Self {
         Self {
             comparison: metric.comparison,
-            value: metric.threshold,
+            against: match metric.threshold {
+                Limit::Value(value) => Against::Value(value),
+                Limit::Band(_) => Against::Band(edges),
+            },
             periods: metric.evaluation_periods,
             to_alarm: metric.to_alarm(),
             treatment: metric.treats_missing(),
@@ -60,8 +79,23 @@ impl Threshold {
         }
     }
 
-    fn breaks(&self, point: &Point) -> bool {
-        self.comparison.is_breached(point.value, self.value)
+    /// The edges that a point is held against.
+    #[must_use]
+    pub fn edges(&self, point: &Point) -> Option<Edges> {
+        match &self.against {
+            Against::Value(value) => Some(Edges {
+                lower: *value,
+                upper: *value,
+            }),
+            Against::Band(edges) => edges.get(&point.at).copied(),
+        }
+    }
+
+    /// Whether a point is beyond.
+    #[must_use]
+    pub fn breaks(&self, point: &Point) -> bool {
+        let edges = self.edges(point);
+        edges.is_some_and(|edges| self.comparison.is_breached(point.value, edges))
     }
 }
 

@@ -12,7 +12,7 @@ const PERIOD: u32 = 60;
 fn threshold(m: u32, n: u32, treatment: Treatment) -> Threshold {
     Threshold {
         comparison: Comparison::GreaterThanThreshold,
-        value: 0.0,
+        against: Against::Value(0.0),
         periods: n,
         to_alarm: m,
         treatment,
@@ -114,7 +114,7 @@ fn metrics_of_dynamodb_are_always_ignored_when_missing() {
             is_extended: false,
         },
         comparison: Comparison::LessThanThreshold,
-        threshold: 1.0,
+        threshold: 1.0.into(),
         evaluation_periods: 1,
         datapoints_to_alarm: None,
         treatment: Some(Treatment::Breaching),
@@ -200,5 +200,30 @@ proptest! {
         if mild == Some(State::Alarm) {
             prop_assert_eq!(strict, Some(State::Alarm));
         }
+    }
+}
+
+#[test]
+fn a_band_is_breached_beyond_its_edges_only() {
+    use Comparison as C;
+    let edges = Edges {
+        lower: 10.0,
+        upper: 20.0,
+    };
+    for (comparison, value, expected) in [
+        (C::LessThanLowerOrGreaterThanUpperThreshold, 9.9, true),
+        (C::LessThanLowerOrGreaterThanUpperThreshold, 10.0, false),
+        (C::LessThanLowerOrGreaterThanUpperThreshold, 20.0, false),
+        (C::LessThanLowerOrGreaterThanUpperThreshold, 20.1, true),
+        (C::LessThanLowerThreshold, 9.9, true),
+        (C::LessThanLowerThreshold, 99.0, false),
+        (C::GreaterThanUpperThreshold, 20.1, true),
+        (C::GreaterThanUpperThreshold, 0.0, false),
+    ] {
+        assert_eq!(
+            comparison.is_breached(value, edges),
+            expected,
+            "{comparison:?} {value}"
+        );
     }
 }

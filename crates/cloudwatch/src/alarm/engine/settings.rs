@@ -4,7 +4,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::data;
 use super::state::State;
+use crate::anomaly::Edges;
 use crate::metric::{Dimension, Identity, Query, Source, Stat, Statistic, Unit};
 
 /// Everything about an alarm that its owner decides.
@@ -42,8 +44,8 @@ pub struct Metric {
     pub watched: Watched,
     /// How a value is held against the threshold.
     pub comparison: Comparison,
-    /// The threshold; a finite number.
-    pub threshold: f64,
+    /// What a value is held against.
+    pub threshold: Limit,
     /// N: how many periods are looked at.
     pub evaluation_periods: u32,
     /// M: how many of them must breach; none means all.
@@ -52,6 +54,16 @@ pub struct Metric {
     pub treatment: Option<Treatment>,
     /// What becomes of percentiles of few values; none evaluates them.
     pub low_samples: Option<LowSamples>,
+}
+
+/// What a value is held against.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Limit {
+    /// A number; finite.
+    Value(f64),
+    /// The edges of a band: the id of the `ANOMALY_DETECTION_BAND`.
+    Band(String),
 }
 
 /// What a composite alarm is told.
@@ -124,7 +136,7 @@ pub struct QueryText {
     pub account: Option<String>,
 }
 
-/// How a value is held against a threshold. Those of anomaly bands are not kept here.
+/// How a value is held against a threshold, or against the edges of a band.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Comparison {
@@ -132,7 +144,21 @@ pub enum Comparison {
     GreaterThanThreshold,
     LessThanThreshold,
     LessThanOrEqualToThreshold,
+    LessThanLowerOrGreaterThanUpperThreshold,
+    LessThanLowerThreshold,
+    GreaterThanUpperThreshold,
 }
+
+/// All of them, in the order of the service model.
+const COMPARISONS: [Comparison; 7] = [
+    Comparison::GreaterThanOrEqualToThreshold,
+    Comparison::GreaterThanThreshold,
+    Comparison::LessThanThreshold,
+    Comparison::LessThanOrEqualToThreshold,
+    Comparison::LessThanLowerOrGreaterThanUpperThreshold,
+    Comparison::LessThanLowerThreshold,
+    Comparison::GreaterThanUpperThreshold,
+];
 
 /// What becomes of periods without data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -222,6 +248,49 @@ impl Metric {
     }
 }
 
+impl From<f64> for Limit {
+    fn from(value: f64) -> Self {
+        Self::Value(value)
+    }
+}
+
+impl Limit {
+    /// The number, where it is one.
+    #[must_use]
+    pub const fn value(&self) -> Option<f64> {
+        match self {
+            Self::Value(value) => Some(*value),
+            Self::Band(_) => None,
+        }
+    }
+
+    /// The id of the band, where it is one.
+    #[must_use]
+    pub fn band(&self) -> Option<&str> {
+        match self {
+            Self::Value(_) => None,
+            Self::Band(id) => Some(id),
+        }
+    }
+}
+
+impl Metric {
+    /// What is watched, as what reads metrics takes it; none where a statistic or unit is none.
+    #[must_use]
+    pub fn source(&self) -> Option<data::Watched> {
+        match (self.threshold.band(), &self.watched) {
+            (Some(band), Watched::Many(queries)) => Some(data::Watched::Band {
+                queries: queries
+                    .iter()
+                    .map(QueryText::query)
+                    .collect::<Option<_>>()?,
+                band: band.to_owned(),
+            }),
+            _ => self.watched.source(),
+        }
+    }
+}
+
 impl Watched {
     /// Seconds of the alarm's period: that of what is watched, or the longest of the metrics where an expression says
     /// nothing.
@@ -238,22 +307,19 @@ impl Watched {
         }
     }
 
-    /// The same as what reads metrics takes it; none where a statistic or unit is none.
-    #[must_use]
-    pub fn source(&self) -> Option<super::data::Watched> {
+    fn source(&self) -> Option<data::Watched> {
         match self {
-            Self::One { stat, .. } => Some(super::data::Watched::Metric(stat.stat()?)),
-            // A metric alone is one, however it was given.
+            Self::One { stat, .. } => Some(data::Watched::Metric(stat.stat()?)),
             Self::Many(queries) => match queries.as_slice() {
                 // A metric alone is one, however it was given.
                 [
                     QueryText {
                         stat: Some(stat), ..
                     },
-                ] => Some(super::data::Watched::Metric(stat.stat()?)),
+                ] => Some(data::Watched::Metric(stat.stat()?)),
                 several => {
                     let several: Option<Vec<_>> = several.iter().map(QueryText::query).collect();
-                    Some(super::data::Watched::Math(several?))
+                    Some(data::Watched::Math(several?))
                 }
             },
         }
@@ -328,30 +394,41 @@ impl Comparison {
             Self::GreaterThanThreshold => "GreaterThanThreshold",
             Self::LessThanThreshold => "LessThanThreshold",
             Self::LessThanOrEqualToThreshold => "LessThanOrEqualToThreshold",
+            Self::LessThanLowerOrGreaterThanUpperThreshold => {
+                "LessThanLowerOrGreaterThanUpperThreshold"
+            }
+            Self::LessThanLowerThreshold => "LessThanLowerThreshold",
+            Self::GreaterThanUpperThreshold => "GreaterThanUpperThreshold",
         }
+    }
+
+    /// Whether it is with the edges of a band.
+    #[must_use]
+    pub const fn is_of_band(self) -> bool {
+        matches!(
+            self,
+            Self::LessThanLowerOrGreaterThanUpperThreshold
+                | Self::LessThanLowerThreshold
+                | Self::GreaterThanUpperThreshold
+        )
     }
 
     /// From what the API writes.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [
-            Self::GreaterThanOrEqualToThreshold,
-            Self::GreaterThanThreshold,
-            Self::LessThanThreshold,
-            Self::LessThanOrEqualToThreshold,
-        ]
-        .into_iter()
-        .find(|known| known.as_str() == text)
+        COMPARISONS.into_iter().find(|known| known.as_str() == text)
     }
 
-    /// Whether `value` is beyond `threshold`.
+    /// Whether `value` is beyond the edges. Those of a threshold are the same.
     #[must_use]
-    pub fn is_breached(self, value: f64, threshold: f64) -> bool {
+    pub fn is_breached(self, value: f64, edges: Edges) -> bool {
+        let Edges { lower, upper } = edges;
         match self {
-            Self::GreaterThanOrEqualToThreshold => value >= threshold,
-            Self::GreaterThanThreshold => value > threshold,
-            Self::LessThanThreshold => value < threshold,
-            Self::LessThanOrEqualToThreshold => value <= threshold,
+            Self::GreaterThanOrEqualToThreshold => value >= upper,
+            Self::GreaterThanThreshold | Self::GreaterThanUpperThreshold => value > upper,
+            Self::LessThanThreshold | Self::LessThanLowerThreshold => value < lower,
+            Self::LessThanOrEqualToThreshold => value <= lower,
+            Self::LessThanLowerOrGreaterThanUpperThreshold => value < lower || value > upper,
         }
     }
 }

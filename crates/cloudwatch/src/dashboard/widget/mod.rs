@@ -56,6 +56,8 @@ pub enum Content {
         kind: &'static str,
         /// Its title.
         title: String,
+        /// The region that it asks.
+        region: Option<String>,
     },
 }
 
@@ -87,6 +89,7 @@ fn other(kind: &'static str, properties: &Value) -> Content {
     Content::Other {
         kind,
         title: super::read::text(properties, "title").unwrap_or_default(),
+        region: super::read::text(properties, "region"),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Expressions over metrics in memory. Expected values are the guide's, or follow from its sentences.
 
+mod bands;
 mod functions;
 mod labels;
 mod laws;

@@ -115,10 +115,7 @@ fn expressions_of_the_wrong_kind_say_what_is_wrong() {
             "IF takes a condition and one or two values, none of them an array",
         ),
         ("METRICS(m1)", "METRICS takes nothing or a text"),
-        (
-            "ANOMALY_DETECTION_BAND(m1, 2)",
-            "ANOMALY_DETECTION_BAND is not supported here",
-        ),
+        ("LAMBDA('f')", "LAMBDA is not supported here"),
         (
             "DB_PERF_INSIGHTS('RDS', 'db-1', 'x')",
             "DB_PERF_INSIGHTS is not supported here",
@@ -201,7 +198,7 @@ fn the_order_of_queries_does_not_matter() {
 
 #[test]
 fn an_alarm_watches_one_series_or_contributors() {
-    let watched = |queries: &[Query]| Plan::new(queries).unwrap().alarm();
+    let watched = |queries: &[Query]| Plan::new(queries).unwrap().alarm(None);
     let of = |id: &str, kind| {
         Ok(Watched {
             id: id.to_owned(),

@@ -14,7 +14,7 @@ use super::shape::{
 };
 use crate::alarm::engine::Settings;
 use crate::alarm::engine::settings::{
-    Comparison, Kind, LowSamples, Metric, StatText, Treatment, Watched,
+    Comparison, Kind, Limit, LowSamples, Metric, StatText, Treatment, Watched,
 };
 
 #[derive(Debug, Clone, Default, PartialEq, Shape)]
@@ -42,25 +42,19 @@ pub(super) struct PutMetricAlarmInput {
     evaluate_low_sample_count_percentile: Option<String>,
     metrics: Vec<MetricDataQuery>,
     tags: Vec<Tag>,
-    #[shape(refused)]
     threshold_metric_id: Option<String>,
     evaluation_window: Option<EvaluationWindow>,
     #[shape(refused)]
     warm_up_configuration: Option<WarmUpConfiguration>,
-    #[shape(refused)]
+    #[shape(refused = "alarms by PromQL are not kept: give MetricName, or Metrics")]
     evaluation_criteria: Option<EvaluationCriteria>,
-    #[shape(refused)]
+    #[shape(
+        refused = "leave it out: alarms are evaluated each minute, those of periods below one every ten seconds"
+    )]
     evaluation_interval: Option<i32>,
     #[shape(refused)]
     action_configuration: Option<ActionConfiguration>,
 }
-
-/// Comparisons with an anomaly band, which needs a model that is not kept here.
-const BANDS: &[&str] = &[
-    "LessThanLowerOrGreaterThanUpperThreshold",
-    "LessThanLowerThreshold",
-    "GreaterThanUpperThreshold",
-];
 
 impl Act for PutMetricAlarmInput {
     type Output = Nothing;
@@ -99,7 +93,7 @@ impl PutMetricAlarmInput {
     fn settings(self) -> Result<Settings, Fault> {
         let metric = Metric {
             comparison: self.comparison()?,
-            threshold: self.threshold.ok_or_else(|| fault::missing("Threshold"))?,
+            threshold: self.limit()?,
             evaluation_periods: {
                 let periods = self.evaluation_periods;
                 let periods = periods.ok_or_else(|| fault::missing("EvaluationPeriods"))?;
@@ -127,19 +121,23 @@ impl PutMetricAlarmInput {
         })
     }
 
+    fn limit(&self) -> Result<Limit, Fault> {
+        match (self.threshold, &self.threshold_metric_id) {
+            (Some(_), Some(_)) => Err(fault::both("Threshold", "ThresholdMetricId")),
+            (Some(value), None) => Ok(Limit::Value(value)),
+            (None, Some(id)) => Ok(Limit::Band(id.clone())),
+            (None, None) => Err(fault::missing("Threshold")),
+        }
+    }
+
     fn comparison(&self) -> Result<Comparison, Fault> {
         let given = self.comparison_operator.as_deref();
         let given = given.ok_or_else(|| fault::missing("ComparisonOperator"))?;
-        if BANDS.contains(&given) {
-            return Err(fault::validation(format!(
-                "The ComparisonOperator {given} compares with an anomaly detection band, which is not supported here."
-            )));
-        }
         Comparison::parse(given).ok_or_else(|| {
             fault::constraint(
                 given,
                 "comparisonOperator",
-                "Member must satisfy enum value set: [GreaterThanOrEqualToThreshold, GreaterThanThreshold, LessThanThreshold, LessThanOrEqualToThreshold]",
+                "Member must satisfy enum value set: [GreaterThanOrEqualToThreshold, GreaterThanThreshold, LessThanThreshold, LessThanOrEqualToThreshold, LessThanLowerOrGreaterThanUpperThreshold, LessThanLowerThreshold, GreaterThanUpperThreshold]",
             )
         })
     }

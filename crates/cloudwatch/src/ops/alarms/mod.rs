@@ -2,8 +2,7 @@
 //!
 //! One file a noun. To add an operation: its shapes and an `impl Act` for its request, and a line in [`OPERATIONS`].
 //!
-//! Shapes follow the service model of 2010-08-01 as botocore carries it. Log alarms, PromQL alarms, anomaly bands, warm-up
-//! periods and wall clock windows are not kept: requests that have their members are refused.
+//! Shapes follow the service model of 2010-08-01 as botocore carries it. Log alarms, PromQL alarms, warm-up periods and wall clock windows are not kept: requests that have their members are refused.
 
 mod act;
 mod change;
@@ -30,6 +29,7 @@ use api::{AnyOperation, Catalogue, Service};
 use super::FACTS;
 use crate::alarm::Alarms;
 use act::Op;
+pub(in crate::ops) use shape::{Dimension, MetricDataQuery, pairs};
 pub use tag::{NoOthers, Tagged};
 
 /// What operations work on.

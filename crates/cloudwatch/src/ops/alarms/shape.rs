@@ -20,27 +20,27 @@ pub(super) struct Tag {
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Shape)]
-pub(super) struct Dimension {
+pub(in crate::ops) struct Dimension {
     #[shape(required)]
-    pub(super) name: String,
+    pub(in crate::ops) name: String,
     #[shape(required)]
-    pub(super) value: String,
+    pub(in crate::ops) value: String,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Shape)]
-pub(super) struct MetricDataQuery {
+pub(in crate::ops) struct MetricDataQuery {
     #[shape(required)]
-    pub(super) id: String,
-    pub(super) metric_stat: Option<MetricStat>,
-    pub(super) expression: Option<String>,
-    pub(super) label: Option<String>,
-    pub(super) return_data: Option<bool>,
-    pub(super) period: Option<i32>,
-    pub(super) account_id: Option<String>,
+    pub(in crate::ops) id: String,
+    pub(in crate::ops) metric_stat: Option<MetricStat>,
+    pub(in crate::ops) expression: Option<String>,
+    pub(in crate::ops) label: Option<String>,
+    pub(in crate::ops) return_data: Option<bool>,
+    pub(in crate::ops) period: Option<i32>,
+    pub(in crate::ops) account_id: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Shape)]
-pub(super) struct MetricStat {
+pub(in crate::ops) struct MetricStat {
     #[shape(required)]
     pub(super) metric: Metric,
     #[shape(required)]
@@ -51,7 +51,7 @@ pub(super) struct MetricStat {
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Shape)]
-pub(super) struct Metric {
+pub(in crate::ops) struct Metric {
     pub(super) namespace: Option<String>,
     pub(super) metric_name: Option<String>,
     pub(super) dimensions: Vec<Dimension>,
@@ -59,7 +59,7 @@ pub(super) struct Metric {
 
 #[derive(Debug, Clone, Default, PartialEq, Shape)]
 pub(super) struct EvaluationWindow {
-    #[shape(refused)]
+    #[shape(refused = "windows slide: give SlidingWindow, or leave EvaluationWindow out")]
     wall_clock_window: Option<WallClockWindow>,
     sliding_window: Option<SlidingWindow>,
 }
@@ -216,7 +216,8 @@ impl MetricAlarm {
     fn watch(&mut self, metric: &MetricSettings) {
         self.evaluation_periods = Some(whole(metric.evaluation_periods));
         self.datapoints_to_alarm = metric.datapoints_to_alarm.map(whole);
-        self.threshold = Some(metric.threshold);
+        self.threshold = metric.threshold.value();
+        self.threshold_metric_id = metric.threshold.band().map(str::to_owned);
         self.comparison_operator = Some(metric.comparison.as_str().to_owned());
         self.treat_missing_data = metric.treatment.map(|it| it.as_str().to_owned());
         self.evaluate_low_sample_count_percentile =
@@ -302,7 +303,7 @@ fn why(phase: Phase, entry: &Entry) -> String {
 }
 
 impl MetricDataQuery {
-    fn of(query: &QueryText) -> Self {
+    pub(in crate::ops) fn of(query: &QueryText) -> Self {
         Self {
             id: query.id.clone(),
             metric_stat: query.stat.as_ref().map(|stat| MetricStat {
@@ -324,7 +325,7 @@ impl MetricDataQuery {
     }
 
     /// The same as it is kept.
-    pub(super) fn kept(self) -> Result<QueryText, Fault> {
+    pub(in crate::ops) fn kept(self) -> Result<QueryText, Fault> {
         Ok(QueryText {
             stat: self.metric_stat.map(MetricStat::kept).transpose()?,
             period_secs: self
@@ -366,7 +367,7 @@ fn dimensions(stat: &StatText) -> Vec<Dimension> {
 }
 
 /// Names and values of dimensions.
-pub(super) fn pairs(dimensions: Vec<Dimension>) -> Vec<(String, String)> {
+pub(in crate::ops) fn pairs(dimensions: Vec<Dimension>) -> Vec<(String, String)> {
     dimensions
         .into_iter()
         .map(|pair| (pair.name, pair.value))

@@ -152,7 +152,22 @@ async fn what_cannot_be_put_is_refused_by_aws_s_codes() {
         (
             json!({"ComparisonOperator": "GreaterThanUpperThreshold"}),
             "ValidationError",
-            "The ComparisonOperator GreaterThanUpperThreshold compares with an anomaly detection band, which is not supported here.",
+            "The ComparisonOperator GreaterThanUpperThreshold needs ThresholdMetricId, the id of an ANOMALY_DETECTION_BAND, instead of Threshold.",
+        ),
+        (
+            json!({"ThresholdMetricId": "ad1"}),
+            "InvalidParameterCombinationException",
+            "The parameters Threshold and ThresholdMetricId are mutually exclusive and you have specified both.",
+        ),
+        (
+            json!({"Threshold": null, "ThresholdMetricId": "ad1"}),
+            "ValidationError",
+            "The ComparisonOperator GreaterThanThreshold needs Threshold: ThresholdMetricId goes with LessThanLowerOrGreaterThanUpperThreshold, LessThanLowerThreshold and GreaterThanUpperThreshold.",
+        ),
+        (
+            json!({"Threshold": null, "ThresholdMetricId": "ad1", "ComparisonOperator": "GreaterThanUpperThreshold"}),
+            "ValidationError",
+            "ThresholdMetricId ad1 must be the Id of an element of Metrics that returns data.",
         ),
         (
             json!({"Threshold": null}),
@@ -238,7 +253,6 @@ async fn what_cannot_be_put_is_refused_by_aws_s_codes() {
 async fn members_that_are_not_honoured_are_refused_not_dropped() {
     let bench = Bench::new();
     for (member, value) in [
-        ("ThresholdMetricId", json!("ad1")),
         (
             "EvaluationCriteria",
             json!({"PromQLCriteria": {"Query": "up"}}),
@@ -269,6 +283,20 @@ async fn members_that_are_not_honoured_are_refused_not_dropped() {
             with(cpu("x"), json!({"EvaluationWindow": {"SlidingWindow": {}}})),
         )
         .await;
+    // What is right instead stands in it.
+    let unread = |change| bench.unread("PutMetricAlarm", &with(cpu("x"), change));
+    assert_eq!(
+        unread(json!({"EvaluationCriteria": {"PromQLCriteria": {"Query": "up"}}})),
+        "`EvaluationCriteria` is not supported here; alarms by PromQL are not kept: give MetricName, or Metrics"
+    );
+    assert_eq!(
+        unread(json!({"EvaluationWindow": {"WallClockWindow": {"Timezone": "UTC"}}})),
+        "`EvaluationWindow.WallClockWindow` is not supported here; windows slide: give SlidingWindow, or leave EvaluationWindow out"
+    );
+    assert_eq!(
+        unread(json!({"WarmUpConfiguration": {"WarmUpPeriodDurationInMinutes": 5}})),
+        "`WarmUpConfiguration` is not supported here; leave it out"
+    );
     let form = "Action=PutMetricAlarm&Version=2010-08-01&AlarmName=x&EvaluationCriteria.PromQLCriteria.Query=up";
     let unread = bench.unread_form("PutMetricAlarm", form);
     assert!(
@@ -832,5 +860,89 @@ async fn what_is_touched_is_named() {
             })
             .collect();
         assert_eq!(bench.access(operation, &input), expected, "{operation}");
+    }
+}
+
+/// The API Reference's example of an alarm on an anomaly detection model.
+fn banded() -> Value {
+    json!({
+        "AlarmName": "band", "ComparisonOperator": "LessThanLowerOrGreaterThanUpperThreshold", "EvaluationPeriods": 1,
+        "ThresholdMetricId": "t1", "AlarmActions": ["arn:aws:sns:eu-west-1:123456789012:ops"],
+        "Metrics": [
+            {"Id": "t1", "Expression": "ANOMALY_DETECTION_BAND(m1, 3)"},
+            {"Id": "m1", "ReturnData": true, "MetricStat": {"Stat": "Average", "Period": 60,
+                "Metric": {"MetricName": "CPUUtilization", "Namespace": "AWS/EC2", "Dimensions": [{"Name": "InstanceId", "Value": "i-1"}]}}},
+        ],
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alarm_on_a_band_is_put_described_evaluated_and_told() {
+    let bench = Bench::new();
+    bench.ok("PutMetricAlarm", banded()).await;
+    let answer = bench.ok("DescribeAlarms", json!({})).await;
+    let alarm = &answer["MetricAlarms"][0];
+    assert_eq!(alarm["ThresholdMetricId"], "t1");
+    assert_eq!(
+        alarm["ComparisonOperator"],
+        "LessThanLowerOrGreaterThanUpperThreshold"
+    );
+    assert_eq!(alarm.get("Threshold"), None);
+    assert_eq!(
+        alarm["Metrics"],
+        json!([
+            {"Id": "t1", "Expression": "ANOMALY_DETECTION_BAND(m1, 3)"},
+            {"Id": "m1", "ReturnData": true, "MetricStat": {"Stat": "Average", "Period": 60,
+                "Metric": {"MetricName": "CPUUtilization", "Namespace": "AWS/EC2", "Dimensions": [{"Name": "InstanceId", "Value": "i-1"}]}}},
+        ])
+    );
+    // The data of these tests have a band from 10 to 20.
+    let world = &bench.world;
+    world.values.set("t1", world.now(), Some(25.0));
+    tokio::task::block_in_place(|| world.pass(120));
+    let answer = bench
+        .ok("DescribeAlarms", json!({"AlarmNames": ["band"]}))
+        .await;
+    let alarm = &answer["MetricAlarms"][0];
+    assert_eq!(alarm["StateValue"], "ALARM");
+    let reason = alarm["StateReason"].as_str().unwrap();
+    assert!(
+        reason.starts_with("Thresholds Crossed: 1 datapoint [25.0 ("),
+        "{reason}"
+    );
+    assert!(reason.ends_with(")] was less than the lower thresholds [10.0] or greater than the upper thresholds [20.0]."), "{reason}");
+    let data = alarm["StateReasonData"].as_str().unwrap();
+    assert!(data.contains(r#""recentDatapoints":[25.0],"recentLowerThresholds":[10.0],"recentUpperThresholds":[20.0]"#), "{data}");
+}
+
+#[tokio::test]
+async fn an_alarm_on_a_band_does_not_scale_and_watches_one_beside_it() {
+    let bench = Bench::new();
+    let scaling = "arn:aws:autoscaling:eu-west-1:123456789012:scalingPolicy:8f6f5a3a-0000-4000-8000-000000000000:autoScalingGroupName/a:policyName/p";
+    let watched_twice = {
+        let mut metrics = banded()["Metrics"].clone();
+        let list = metrics.as_array_mut().unwrap();
+        list.push(json!({"Id": "e1", "Expression": "m1 * 2"}));
+        metrics
+    };
+    for (change, text) in [
+        (
+            json!({"AlarmActions": [scaling]}),
+            "An alarm with ThresholdMetricId cannot have Auto Scaling actions.",
+        ),
+        (
+            json!({"Metrics": watched_twice}),
+            "Exactly one element of the metrics list should return data.",
+        ),
+        (
+            json!({"ThresholdMetricId": "x"}),
+            "ThresholdMetricId x must be the Id of an element of Metrics that returns data.",
+        ),
+    ] {
+        let fault = bench.fault("PutMetricAlarm", with(banded(), change)).await;
+        assert_eq!(
+            (fault.code, fault.message.as_ref()),
+            ("ValidationError", text)
+        );
     }
 }

@@ -2,7 +2,7 @@
 
 use super::super::canvas::{Anchor, BASE, Canvas, INK, PALE, Rect, Style};
 use super::super::data::{Alarm, AlarmState};
-use super::super::{hours, words};
+use super::super::{Language, hours, words};
 use super::SMALL;
 
 const CARD: f64 = 46.0;
@@ -17,17 +17,14 @@ const fn colour(state: AlarmState) -> &'static str {
     }
 }
 
-const fn word(state: AlarmState) -> &'static str {
-    match state {
-        AlarmState::Alarm => "In alarm",
-        AlarmState::InsufficientData => "Insufficient data",
-        AlarmState::Ok => "OK",
-    }
-}
-
-pub(super) fn draw(canvas: &mut Canvas, alarms: &[Alarm], zone_minutes: i32, area: Rect) {
+pub(super) fn draw(
+    canvas: &mut Canvas,
+    alarms: &[Alarm],
+    (zone_minutes, language): (i32, Language),
+    area: Rect,
+) {
     if alarms.is_empty() {
-        return super::note(canvas, "No alarms.", area);
+        return super::note(canvas, language.no_alarms(), area);
     }
     let across = ((area.width + GAP) / (WIDTH + GAP)).floor().max(1.0);
     let down = ((area.height + GAP) / (CARD + GAP)).floor().max(1.0);
@@ -49,19 +46,19 @@ pub(super) fn draw(canvas: &mut Canvas, alarms: &[Alarm], zone_minutes: i32, are
             width,
             CARD,
         );
-        card(canvas, alarm, zone_minutes, place);
+        card(canvas, alarm, (zone_minutes, language), place);
     }
     if rest > 0 {
         let at = (area.right(), area.y - 8.0);
         canvas.text(
             at,
-            &format!("+{rest} more"),
+            &language.more(rest),
             Style::new(SMALL, PALE).at(Anchor::End),
         );
     }
 }
 
-fn card(canvas: &mut Canvas, alarm: &Alarm, zone_minutes: i32, area: Rect) {
+fn card(canvas: &mut Canvas, alarm: &Alarm, (zone_minutes, language): (i32, Language), area: Rect) {
     let state = colour(alarm.state);
     canvas.card(area.without(0.5, 0.5, 0.5, 0.5), "#ffffff", BASE, 3.0);
     canvas.rect(Rect::new(area.x, area.y, 5.0, area.height), state);
@@ -76,7 +73,7 @@ fn card(canvas: &mut Canvas, alarm: &Alarm, zone_minutes: i32, area: Rect) {
     );
     canvas.text(
         (area.x + 14.0, base),
-        word(alarm.state),
+        language.state(alarm.state),
         Style::new(SMALL, state).bold(),
     );
 }

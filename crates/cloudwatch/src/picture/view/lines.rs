@@ -6,7 +6,7 @@ use base::Timestamp;
 
 use super::super::canvas::{Canvas, PALE, Rect, Style};
 use super::super::{Chart, Series};
-use super::plot::{Plot, path, unbroken};
+use super::plot::{Plot, is_next, path, unbroken};
 use super::{legend, text};
 use crate::dashboard::row::Side;
 
@@ -21,11 +21,13 @@ pub(super) fn draw(canvas: &mut Canvas, chart: &Chart, area: Rect) {
 fn beside(canvas: &mut Canvas, chart: &Chart, area: Rect) {
     let values = |side| {
         let lines = chart.series.iter().filter(move |it| it.side == side);
-        ends(lines.flat_map(|it| it.points.iter().map(|(_, value)| *value)))
+        let lines = lines.flat_map(|it| it.points.iter().map(|(_, value)| *value));
+        ends(lines.chain(edges(chart, side)))
     };
     let plot = Plot::new(canvas, chart, area, values);
     plot.shades(canvas);
     canvas.cut(plot.area, |canvas| {
+        bands(canvas, &plot, chart);
         chart
             .series
             .iter()
@@ -35,7 +37,7 @@ fn beside(canvas: &mut Canvas, chart: &Chart, area: Rect) {
     if chart.series.iter().all(|series| series.points.is_empty()) {
         text::centred(
             canvas,
-            "No data available.",
+            chart.language.no_data(),
             plot.area,
             Style::new(13.0, PALE),
         );
@@ -46,6 +48,30 @@ fn ends(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
     let both = values.filter(|it| it.is_finite()).map(|it| (it, it));
     both.reduce(|(low, high), (value, _)| (low.min(value), high.max(value)))
 }
+
+/// The edges of the bands of one side.
+fn edges(chart: &Chart, side: Side) -> impl Iterator<Item = f64> {
+    let bands = chart.bands.iter().filter(move |it| it.side == side);
+    let points = bands.flat_map(|it| &it.points);
+    points.flat_map(|(_, lower, upper)| [*lower, *upper])
+}
+
+/// What is expected, behind the lines.
+fn bands(canvas: &mut Canvas, plot: &Plot<'_>, chart: &Chart) {
+    for band in &chart.bands {
+        let follows = |one: &Edge, other: &Edge| is_next(band.period_secs, one.0, other.0);
+        for part in band.points.chunk_by(follows) {
+            let at = |at, value| (plot.x(at), plot.y(band.side, value));
+            let upper: Vec<_> = part.iter().map(|it| at(it.0, it.2)).collect();
+            let lower: Vec<_> = part.iter().rev().map(|it| at(it.0, it.1)).collect();
+            let (upper, lower) = (path(&upper), path(&lower));
+            let whole = format!("{upper}{}Z", lower.replacen('M', "L", 1));
+            canvas.fill(&whole, &band.colour, 0.3);
+        }
+    }
+}
+
+type Edge = (Timestamp, f64, f64);
 
 fn line(canvas: &mut Canvas, plot: &Plot<'_>, series: &Series) {
     for part in unbroken(series) {
@@ -68,12 +94,14 @@ fn stacked(canvas: &mut Canvas, chart: &Chart, area: Rect) {
             stack
                 .iter()
                 .flat_map(|(_, tops)| tops.iter().map(|(_, _, top)| *top))
+                .chain(edges(chart, side))
                 .chain(std::iter::once(0.0)),
         )
     };
     let plot = Plot::new(canvas, chart, area, values);
     plot.shades(canvas);
     canvas.cut(plot.area, |canvas| {
+        bands(canvas, &plot, chart);
         for (series, tops) in left.iter().chain(&right) {
             layer(canvas, &plot, series, tops);
         }
@@ -82,7 +110,7 @@ fn stacked(canvas: &mut Canvas, chart: &Chart, area: Rect) {
     if left.is_empty() && right.is_empty() {
         text::centred(
             canvas,
-            "No data available.",
+            chart.language.no_data(),
             plot.area,
             Style::new(13.0, PALE),
         );

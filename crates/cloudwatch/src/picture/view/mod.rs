@@ -38,8 +38,9 @@ pub(super) fn draw(canvas: &mut Canvas, drawing: &Drawing, area: Rect) {
         Drawing::Alarms {
             alarms,
             zone_minutes,
+            language,
             ..
-        } => alarms::draw(canvas, alarms, *zone_minutes, inner),
+        } => alarms::draw(canvas, alarms, (*zone_minutes, *language), inner),
         Drawing::Note { text, .. } => note(canvas, text, inner),
     }
 }
@@ -49,7 +50,7 @@ fn of_chart(canvas: &mut Canvas, chart: &Chart, area: Rect) {
     match chart.view {
         View::TimeSeries => lines::draw(canvas, chart, area),
         _ if chart.series.is_empty() || (chart.view == View::Pie && !has_data) => {
-            note(canvas, "No data available.", area)
+            note(canvas, chart.language.no_data(), area)
         }
         View::SingleValue => numbers::draw(canvas, chart, area),
         View::Gauge => gauge::draw(canvas, chart, area),

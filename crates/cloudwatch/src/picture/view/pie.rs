@@ -16,7 +16,7 @@ pub(super) fn draw(canvas: &mut Canvas, chart: &Chart, area: Rect) {
         .collect();
     let total: f64 = slices.iter().filter_map(|it| it.value).sum();
     if slices.is_empty() || !total.is_finite() {
-        return super::note(canvas, "No data available.", area);
+        return super::note(canvas, chart.language.no_data(), area);
     }
     let is_wide = area.width > area.height * 1.2;
     let room = if is_wide {

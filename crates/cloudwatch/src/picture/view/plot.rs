@@ -47,6 +47,7 @@ impl<'a> Plot<'a> {
             )
         };
         let has_right = chart.series.iter().any(|it| it.side == Side::Right)
+            || chart.bands.iter().any(|it| it.side == Side::Right)
             || chart.horizontal.iter().any(|it| it.side == Side::Right);
         let left = scale(Side::Left, &chart.left);
         let right = has_right.then(|| scale(Side::Right, &chart.right));
@@ -291,7 +292,7 @@ fn unit(chart: &Chart, side: Side) -> String {
     match units.as_slice() {
         [one] => (*one).to_owned(),
         [] => String::new(),
-        _ => "Various units".to_owned(),
+        _ => chart.language.various_units().to_owned(),
     }
 }
 
@@ -309,11 +310,15 @@ fn with_levels(chart: &Chart, side: Side, values: Option<(f64, f64)>) -> Option<
 
 /// The parts of a line without holes: periods that follow each other.
 pub(super) fn unbroken(series: &Series) -> Vec<&[(Timestamp, f64)]> {
-    let step = u64::from(series.period_secs.max(1)) * 1000;
-    let follows = |a: &(Timestamp, f64), b: &(Timestamp, f64)| {
-        b.0.as_millis().saturating_sub(a.0.as_millis()) <= step
-    };
+    let follows =
+        |a: &(Timestamp, f64), b: &(Timestamp, f64)| is_next(series.period_secs, a.0, b.0);
     series.points.chunk_by(follows).collect()
+}
+
+/// Whether a period follows another.
+pub(super) fn is_next(period_secs: u32, one: Timestamp, other: Timestamp) -> bool {
+    let step = u64::from(period_secs.max(1)) * 1000;
+    other.as_millis().saturating_sub(one.as_millis()) <= step
 }
 
 /// A path through points; many that share a pixel across become their first, least, greatest and last.

@@ -134,7 +134,9 @@ fn moments(chart: &Chart) -> Vec<Timestamp> {
 fn level(chart: &Chart) -> Cells {
     let moments = moments(chart);
     let summaries = &chart.table.summaries;
-    let names = summaries.iter().map(|it| name(*it).to_owned());
+    let names = summaries
+        .iter()
+        .map(|it| chart.language.summary(*it).to_owned());
     let times = moments
         .iter()
         .map(|at| hours::moment(*at, chart.zone_minutes));
@@ -167,7 +169,11 @@ fn upright(chart: &Chart) -> Cells {
             .series
             .iter()
             .map(|series| shown(chart, summed(*it, series)));
-        (name(*it).to_owned(), None, values.collect())
+        (
+            chart.language.summary(*it).to_owned(),
+            None,
+            values.collect(),
+        )
     };
     let row = |at: Timestamp| {
         let values = points
@@ -188,15 +194,6 @@ fn upright(chart: &Chart) -> Cells {
             .map(summary)
             .chain(moments(chart).into_iter().map(row))
             .collect(),
-    }
-}
-
-const fn name(of: Summary) -> &'static str {
-    match of {
-        Summary::Min => "Min",
-        Summary::Max => "Max",
-        Summary::Sum => "Sum",
-        Summary::Avg => "Average",
     }
 }
 

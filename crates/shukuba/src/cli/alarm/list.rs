@@ -106,16 +106,27 @@ pub(super) fn watches(alarm: &Value) -> String {
     let threshold = format!(
         "{} {}",
         sign(text(alarm, "ComparisonOperator")),
-        member("Threshold")
+        if alarm
+            .get("ThresholdMetricId")
+            .is_some_and(|it| !it.is_null())
+        {
+            member("ThresholdMetricId")
+        } else {
+            member("Threshold")
+        }
     );
     let queries = alarm
         .get("Metrics")
         .and_then(Value::as_array)
         .filter(|list| !list.is_empty());
     if let Some(queries) = queries {
-        let is_returned = |it: &&Value| it.get("ReturnData") != Some(&Value::Bool(false));
-        let watched = queries.iter().find(is_returned);
-        let expression = watched.map(|it| text(it, "Expression")).unwrap_or_default();
+        let band = text(alarm, "ThresholdMetricId");
+        let is_watched = |it: &&Value| {
+            it.get("ReturnData") != Some(&Value::Bool(false))
+                && (band.is_empty() || text(it, "Id") != band)
+        };
+        let watched = queries.iter().find(is_watched);
+        let expression = watched.map(query).unwrap_or_default();
         return format!("{expression} {threshold}");
     }
     format!(
@@ -125,6 +136,15 @@ pub(super) fn watches(alarm: &Value) -> String {
         member("MetricName"),
         member("Dimensions"),
     )
+}
+
+/// The expression of a query, or its statistic and metric.
+fn query(query: &Value) -> String {
+    let Some(stat) = query.get("MetricStat") else {
+        return text(query, "Expression").to_owned();
+    };
+    let metric = stat.get("Metric").map(|it| text(it, "MetricName"));
+    format!("{} {}", text(stat, "Stat"), metric.unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -1,53 +1,17 @@
-//! Where the parts of the watch meet: expressions for alarms, lines and alarms for pictures, tags of dashboards.
+//! Where the parts of the watch meet: alarms for pictures, tags of dashboards.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api::Fault;
-use base::{Arn, Timestamp};
-use cloudwatch::alarm::data::Unread;
+use base::Arn;
 use cloudwatch::alarm::engine::book::Entry;
 use cloudwatch::alarm::engine::data::Watched;
 use cloudwatch::alarm::{self, Alarms};
 use cloudwatch::dashboard::{self, Dashboards};
-use cloudwatch::math::{Options, Plan, Window};
-use cloudwatch::metric::{Point, Query, Read, Source};
+use cloudwatch::metric::{Query, Source};
 use cloudwatch::ops::alarms::Tagged;
 use cloudwatch::picture::{self, AlarmState, Failed};
-
-/// Expressions, for alarms.
-#[derive(Debug)]
-pub(super) struct Expressions;
-
-impl alarm::Math for Expressions {
-    fn check(&self, queries: &[Query]) -> Result<(), String> {
-        let plan = Plan::new(queries).map_err(|error| error.to_string())?;
-        plan.alarm().map(|_| ()).map_err(|error| error.to_string())
-    }
-
-    fn points(
-        &self,
-        read: &dyn Read,
-        queries: &[Query],
-        _: u32,
-        from: Timestamp,
-        to: Timestamp,
-    ) -> Result<Vec<Point>, Unread> {
-        let plan = Plan::new(queries).map_err(|error| Unread::Expression(error.to_string()))?;
-        let window = Window { from, to, now: to };
-        let results = plan.run(read, &window, &Options::default());
-        let results = results.map_err(|error| Unread::Expression(error.to_string()))?;
-        // An alarm has one query that returns, and that one series.
-        let answer = results.answers.into_iter().next();
-        let points = answer.map(|answer| answer.points).unwrap_or_default();
-        let point = |(at, value)| Point {
-            at,
-            value,
-            samples: 1.0,
-        };
-        Ok(points.into_iter().map(point).collect())
-    }
-}
 
 /// Alarms, for pictures.
 #[derive(Debug)]
@@ -73,7 +37,7 @@ fn shown(entry: &Entry) -> picture::Alarm {
         alarm::State::InsufficientData => AlarmState::InsufficientData,
     };
     let metric = entry.alarm.settings.metric();
-    let threshold = metric.map(|metric| metric.threshold);
+    let threshold = metric.and_then(|metric| metric.threshold.value());
     let queries = entry.source.as_deref().map(queries).unwrap_or_default();
     picture::Alarm {
         name: entry.name().to_owned(),
@@ -92,7 +56,7 @@ fn queries(watched: &Watched) -> Vec<Query> {
             label: None,
             is_returned: true,
         }],
-        Watched::Math(queries) => queries.clone(),
+        Watched::Math(queries) | Watched::Band { queries, .. } => queries.clone(),
     }
 }
 

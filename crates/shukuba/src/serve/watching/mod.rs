@@ -1,7 +1,7 @@
 //! The watch: hosts, metrics, alarms, dashboards, checks and notices, over one set of tables of the data directory.
 //!
 //! - [`own`]: the platform's own metrics
-//! - [`joints`]: expressions for alarms, lines for pictures
+//! - [`joints`]: alarms for pictures, tags of dashboards
 //! - [`actions`]: what alarms do when they change
 //! - [`agent_keys`]: the credentials of agents
 //! - [`telling`]: notices on their way into queues
@@ -28,6 +28,7 @@ use anyhow::Context;
 use api::{Intake, Service};
 use base::{AccountId, Clock, Region};
 use cloudwatch::alarm::{self, Alarms};
+use cloudwatch::anomaly::{self, Detectors, Trained};
 use cloudwatch::dashboard::{self, Dashboards};
 use cloudwatch::metric::Read;
 use cloudwatch::{ops, picture, series};
@@ -60,6 +61,7 @@ fn all_tables() -> Vec<Table> {
     let all = [
         series::TABLES,
         alarm::TABLES,
+        anomaly::TABLES,
         dashboard::TABLES,
         ec2::TABLES,
         board::TABLES,
@@ -74,6 +76,9 @@ pub(crate) struct Watching {
     dir: PathBuf,
     tables: Arc<Tables>,
     pub(super) metrics: Arc<series::Store>,
+    /// The metrics, with how bands over them are learned.
+    trained: Arc<dyn Read>,
+    detectors: Arc<Detectors>,
     pub(super) alarms: Arc<Alarms>,
     pub(super) dashboards: Arc<Dashboards>,
     pub(super) instances: Arc<Instances>,
@@ -115,13 +120,15 @@ impl Watching {
             region: region.clone(),
             account: account.clone(),
         };
-        let read: Arc<dyn Read> = metrics.clone();
-        let data = alarm::Metrics::new(read.clone(), Arc::new(joints::Expressions));
+        let detectors = Detectors::open(tables.clone());
+        let detectors = Arc::new(detectors.context("the anomaly detectors cannot be opened")?);
+        let read: Arc<dyn Read> = Arc::new(Trained::new(metrics.clone(), detectors.clone()));
+        let data = alarm::Metrics::new(read.clone(), Arc::new(alarm::Expressions));
         let alarms = Alarms::open(tables.clone(), place.clone(), clock.clone(), Arc::new(data))
             .context("the alarms cannot be opened")?;
         let alarms = Arc::new(alarms.telling(actions::ROUTES));
         let lines = picture::Computed {
-            read,
+            read: read.clone(),
             alarms: Arc::new(joints::Shown(alarms.clone())),
             place: place.clone(),
         };
@@ -145,6 +152,8 @@ impl Watching {
                 clock.clone(),
             )),
             metrics,
+            trained: read,
+            detectors,
             alarms,
             instances,
             board: Board::new(tables.clone()),
@@ -204,7 +213,13 @@ impl Watching {
         let board_tags = Arc::new(joints::BoardTags(self.dashboards.clone()));
         ops::joined(vec![
             ops::metrics::service(self.metrics.clone(), place.clone(), clock.clone()),
-            ops::data::service(self.metrics.clone(), place, clock.clone()),
+            ops::data::service(self.trained.clone(), place.clone(), clock.clone()),
+            ops::anomaly::service(
+                self.detectors.clone(),
+                self.trained.clone(),
+                place,
+                clock.clone(),
+            ),
             ops::alarms::service(self.alarms.clone(), board_tags),
             ops::dashboards::service(self.dashboards.clone(), self.pictures.clone(), clock),
         ])

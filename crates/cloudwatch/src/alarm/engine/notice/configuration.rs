@@ -37,7 +37,8 @@ pub fn whole(alarm: &Alarm, place: &Place) -> Value {
 fn of_metric(metric: &Metric, members: &mut Map<String, Value>) {
     let mut add = |name: &str, value: Value| members.insert(name.to_owned(), value);
     add("comparisonOperator", json!(metric.comparison.as_str()));
-    add("threshold", json!(metric.threshold));
+    add("threshold", json!(metric.threshold.value()));
+    add("thresholdMetricId", json!(metric.threshold.band()));
     add("evaluationPeriods", json!(metric.evaluation_periods));
     add("datapointsToAlarm", json!(metric.datapoints_to_alarm));
     add(

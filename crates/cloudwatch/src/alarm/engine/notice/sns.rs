@@ -67,7 +67,10 @@ struct Trigger<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     datapoints_to_alarm: Option<u32>,
     comparison_operator: &'a str,
-    threshold: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    threshold: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    threshold_metric_id: Option<&'a str>,
     treat_missing_data: &'a str,
     evaluate_low_sample_count_percentile: &'a str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -168,7 +171,8 @@ fn trigger(metric: &Metric) -> Trigger<'_> {
         evaluation_periods: metric.evaluation_periods,
         datapoints_to_alarm: metric.datapoints_to_alarm,
         comparison_operator: metric.comparison.as_str(),
-        threshold: metric.threshold,
+        threshold: metric.threshold.value(),
+        threshold_metric_id: metric.threshold.band(),
         treat_missing_data: metric.treatment.map_or("missing", |it| it.as_str()),
         evaluate_low_sample_count_percentile: metric.low_samples.map_or("", |it| it.as_str()),
         metrics,

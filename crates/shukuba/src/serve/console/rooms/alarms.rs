@@ -6,7 +6,9 @@ use base::Timestamp;
 use cloudwatch::alarm::State;
 use cloudwatch::alarm::engine::Entry;
 use cloudwatch::alarm::engine::history::{Item, Kind as Happened};
-use cloudwatch::alarm::engine::settings::{Kind, Metric, QueryText, StatText, Watched};
+use cloudwatch::alarm::engine::settings::{
+    Comparison, Kind, Limit, Metric, QueryText, StatText, Watched,
+};
 use cloudwatch::alarm::past::Question;
 use serde_json::{Value, json};
 use watch::notice::router::Shown;
@@ -327,11 +329,16 @@ fn watched(room: &Room<'_>, metric: &Metric) -> Vec<(&'static str, String)> {
             vec![(room.say(alarms::EXPRESSIONS), lines.join("<br>"))]
         }
     };
-    let sign = match metric.comparison.as_str() {
-        "GreaterThanOrEqualToThreshold" => "≥",
-        "GreaterThanThreshold" => ">",
-        "LessThanThreshold" => "<",
-        _ => "≤",
+    let sign = match metric.comparison {
+        Comparison::GreaterThanOrEqualToThreshold => "≥",
+        Comparison::GreaterThanThreshold | Comparison::GreaterThanUpperThreshold => ">",
+        Comparison::LessThanThreshold | Comparison::LessThanLowerThreshold => "<",
+        Comparison::LessThanOrEqualToThreshold => "≤",
+        Comparison::LessThanLowerOrGreaterThanUpperThreshold => "<, >",
+    };
+    let limit = match &metric.threshold {
+        Limit::Value(value) => number(*value, 6),
+        Limit::Band(id) => code(id),
     };
     let counts = [metric.to_alarm(), metric.evaluation_periods].map(|count| count.to_string());
     // English counts the few before the many, Japanese the many before the few.
@@ -342,7 +349,7 @@ fn watched(room: &Room<'_>, metric: &Metric) -> Vec<(&'static str, String)> {
     let condition = format!(
         "{} {}: {}",
         escaped(sign),
-        number(metric.threshold, 6),
+        limit,
         room.with(alarms::M_OF_N, &counts)
     );
     pairs.extend([

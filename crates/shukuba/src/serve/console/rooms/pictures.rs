@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::boards;
 use crate::serve::console::html::escaped;
-use crate::serve::console::lang::Word;
+use crate::serve::console::lang::{Language, Word};
 use crate::serve::console::room::{Api, Room, Trouble};
 use crate::serve::console::words::{frame, hosts};
 
@@ -157,6 +157,10 @@ pub(super) async fn draw(
         range: Some(range.shown(room)),
         zone_minutes: room.zone_minutes(),
         points_max: POINTS_MAX,
+        language: match room.language {
+            Language::Ja => picture::Language::Japanese,
+            Language::En => picture::Language::English,
+        },
     };
     let size = match &wanted {
         Wanted::Graph(_, whole) => size(room, *whole),

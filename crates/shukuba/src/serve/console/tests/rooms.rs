@@ -45,7 +45,7 @@ impl Bench {
                     is_extended: false,
                 },
                 comparison: Comparison::GreaterThanThreshold,
-                threshold: 80.5,
+                threshold: 80.5.into(),
                 evaluation_periods: 5,
                 datapoints_to_alarm: Some(3),
                 treatment: None,
