@@ -89,7 +89,7 @@ fuzz_target!(|input: (&str, &str, Vec<f64>)| {
         let Ok(plan) = Plan::new(&queries) else {
             continue;
         };
-        let _ = plan.alarm();
+        let _ = plan.alarm(None);
         let window = Window {
             from: Timestamp::EPOCH,
             to: Timestamp::from_secs(7200),

@@ -204,6 +204,48 @@ def test_expressions_and_percentiles_are_watched(cloudwatch, name):
     assert "[90.0 (" in alarm(cloudwatch, f"{name}-p")["StateReason"]
 
 
+def test_bands_of_what_is_expected_are_watched(cloudwatch, name):
+    """The API Reference's example of an alarm on an anomaly detection model; what Terraform's threshold_metric_id puts."""
+    space, start = "Test/Bands", minute(5 * 60)
+    # Five hours of 50, give or take 1, but for the newest minutes: one of them is the latest whole one.
+    value = lambda n: 99.0 if n > 5 * 60 - 3 else 49.0 + 2 * (n % 2)
+    data = [{"MetricName": name, "Timestamp": later(start, minutes=n), "Value": value(n)} for n in range(5 * 60 + 1)]
+    for begin in range(0, len(data), 100):
+        cloudwatch.put_metric_data(Namespace=space, MetricData=data[begin : begin + 100])
+    stat = {"Metric": {"Namespace": space, "MetricName": name, "Dimensions": []}, "Period": 60, "Stat": "Average"}
+    metrics = [{"Id": "ad1", "Expression": "ANOMALY_DETECTION_BAND(m1, 3)", "Label": "expected", "ReturnData": True}, {"Id": "m1", "MetricStat": stat, "ReturnData": True}]
+    none = {"Namespace": None, "MetricName": None, "Statistic": None, "Period": None, "Threshold": None}
+    banded = lambda comparison, **more: settings(name, Metrics=metrics, ThresholdMetricId="ad1", ComparisonOperator=comparison, TreatMissingData="ignore", **none | more)
+    cloudwatch.put_metric_alarm(**banded("LessThanLowerOrGreaterThanUpperThreshold"))
+    made = alarm(cloudwatch, name)
+    assert (made["ThresholdMetricId"], made["ComparisonOperator"]) == ("ad1", "LessThanLowerOrGreaterThanUpperThreshold")
+    assert "Threshold" not in made and [one["Id"] for one in made["Metrics"]] == ["ad1", "m1"]
+    # The edges, as anybody may ask for them: around 50, the lower one first.
+    window = {"StartTime": later(start, minutes=3 * 60 + 50), "EndTime": later(start, minutes=4 * 60 + 50)}
+    answers = cloudwatch.get_metric_data(MetricDataQueries=metrics, **window)["MetricDataResults"]
+    low, high = (one for one in answers if one["Id"] == "ad1")
+    assert (low["Label"], high["Label"]) == ("expected Low", "expected High")
+    assert len(low["Values"]) == 60 and all(45 < value < 50 for value in low["Values"]) and all(50 < value < 55 for value in high["Values"])
+    found = until("the alarm", lambda: is_in(cloudwatch, name, "ALARM"), 25)
+    # AWS's words.
+    assert found["StateReason"].startswith("Thresholds Crossed: ") and "was less than the lower thresholds [" in found["StateReason"] and "] or greater than the upper thresholds [" in found["StateReason"]
+    reason = json.loads(found["StateReasonData"])
+    assert "threshold" not in reason and reason["recentLowerThresholds"][0] < 50 < reason["recentUpperThresholds"][0] < 99
+    # What does not go together.
+    refused("InvalidParameterCombination", cloudwatch.put_metric_alarm, **banded("GreaterThanUpperThreshold", Threshold=1.0))
+    refused("ValidationError", cloudwatch.put_metric_alarm, **banded("GreaterThanThreshold"))
+    refused("ValidationError", cloudwatch.put_metric_alarm, **settings(name, ComparisonOperator="GreaterThanUpperThreshold"))
+    # A detector says how the band is learned.
+    detector = {"Namespace": space, "MetricName": name, "Stat": "Average"}
+    configuration = {"ExcludedTimeRanges": [{"StartTime": start, "EndTime": later(start, minutes=60)}], "MetricTimezone": "Asia/Tokyo"}
+    cloudwatch.put_anomaly_detector(SingleMetricAnomalyDetector=detector, Configuration=configuration)
+    pages = cloudwatch.get_paginator("describe_anomaly_detectors").paginate(Namespace=space, MetricName=name)
+    described = [one for page in pages for one in page["AnomalyDetectors"]]
+    assert [(one["StateValue"], one["Configuration"]["MetricTimezone"]) for one in described] == [("TRAINED", "Asia/Tokyo")]
+    cloudwatch.delete_anomaly_detector(SingleMetricAnomalyDetector=detector)
+    refused("ResourceNotFoundException", cloudwatch.delete_anomaly_detector, SingleMetricAnomalyDetector=detector, status=404)
+
+
 def test_a_state_that_is_set_lasts_until_the_next_evaluation(beside):
     beside["set_for_a_while"].result()
 

@@ -17,7 +17,7 @@ from watching import later, minute, unique
 
 PROTOCOLS = ["json", "query", "smithy-rpc-v2-cbor"]
 # What differs from call to call: the type alone is compared.
-OWN = ["LastModified", "AlarmConfigurationUpdatedTimestamp", "StateUpdatedTimestamp", "StateTransitionedTimestamp", "LastUpdatedTimestamp", "NextToken"]
+OWN = ["LastModified", "AlarmConfigurationUpdatedTimestamp", "StateUpdatedTimestamp", "StateTransitionedTimestamp", "LastUpdatedTimestamp", "NextToken", "AnomalyDetectorId"]
 # Answered with a clear error in each protocol, in the words of each.
 ABSENT = ["ListMetricStreams", "DescribeInsightRules", "ListManagedInsightRules"]
 
@@ -105,6 +105,7 @@ def script(prefix, start):
         "Threshold": 1.5, "ComparisonOperator": "GreaterThanThreshold", "TreatMissingData": "ignore", "AlarmDescription": "a & b < c 日本語\n",
         "Tags": [{"Key": "k", "Value": "v"}],
     }
+    detector = {"Namespace": space, "MetricName": "m", "Dimensions": host, "Stat": "Average"}
     arn = f"arn:aws:cloudwatch:REGION:ACCOUNT:alarm:{name}"
     body = json.dumps({"widgets": [{"type": "text", "x": 0, "y": 0, "width": 6, "height": 6, "properties": {"markdown": "# あ & b"}}]})
     unknown = {"AlarmName": f"{prefix}-unknown"}
@@ -138,6 +139,12 @@ def script(prefix, start):
         ("DescribeAlarms", {"ChildrenOfAlarmName": f"{prefix}-whole"}),
         ("DescribeAlarms", {"ParentsOfAlarmName": name}),
         ("DescribeAlarmsForMetric", {"Namespace": space, "MetricName": "none", "Dimensions": host}),
+        ("PutAnomalyDetector", {"SingleMetricAnomalyDetector": detector, "Configuration": {"ExcludedTimeRanges": [{"StartTime": later(start, days=-1), "EndTime": start}], "MetricTimezone": "Asia/Tokyo"}, "MetricCharacteristics": {"PeriodicSpikes": True}}),
+        ("PutAnomalyDetector", {"SingleMetricAnomalyDetector": detector, "Namespace": space}),
+        ("DescribeAnomalyDetectors", {"Namespace": space}),
+        ("DescribeAnomalyDetectors", {"NextToken": "no token"}),
+        ("DeleteAnomalyDetector", {"SingleMetricAnomalyDetector": detector}),
+        ("DeleteAnomalyDetector", {"SingleMetricAnomalyDetector": detector}),
         ("DisableAlarmActions", {"AlarmNames": [name]}),
         ("EnableAlarmActions", {"AlarmNames": [name]}),
         ("SetAlarmState", {"AlarmName": name, "StateValue": "ALARM", "StateReason": "for a test & so", "StateReasonData": '{"a": 1}'}),
@@ -238,6 +245,9 @@ def test_what_was_refused_is_refused_with_the_model_s_codes(told):
         ("PutMetricAlarm", "ValidationError"),
         ("PutCompositeAlarm", "ValidationError"),
         ("DescribeAlarms", "InvalidParameterCombination"),
+        ("PutAnomalyDetector", "InvalidParameterCombination"),
+        ("DescribeAnomalyDetectors", "InvalidNextToken"),
+        ("DeleteAnomalyDetector", "ResourceNotFoundException"),
         ("SetAlarmState", "ResourceNotFound"),
         ("SetAlarmState", "ValidationError"),
         ("ListTagsForResource", "ResourceNotFoundException"),
@@ -248,6 +258,13 @@ def test_what_was_refused_is_refused_with_the_model_s_codes(told):
         ("DeleteDashboards", "ResourceNotFound"),
         ("GetMetricWidgetImage", "ValidationError"),
     ]
+
+
+def test_what_is_wrong_with_a_dashboard_is_a_list_in_each_protocol(told):
+    for protocol in PROTOCOLS:
+        [wrong] = [answer for operation, answer in told[protocol] if operation == "PutDashboard" and answer.get("error") == "InvalidParameterInput"]
+        [first, *_] = wrong["dashboardValidationMessages"]
+        assert first == {"DataPath": "/widgets/0/properties", "Message": "Should have required property 'metrics'"}, (protocol, wrong)
 
 
 def test_absent_operations_are_refused_alike(told):

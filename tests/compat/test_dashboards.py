@@ -1,7 +1,13 @@
 """Dashboards by boto3: kept as they are written, checked in AWS's words, drawn. Texts marked "recorded" were answers of AWS to others."""
 
 import json
+import struct
+import urllib.parse
+import urllib.request
 
+import botocore.auth
+import botocore.awsrequest
+import botocore.credentials
 import pytest
 
 from watching import minute, now, png_size, refused, unique
@@ -73,6 +79,19 @@ def test_names_are_checked_in_recorded_words(cloudwatch):
     text = "The value for field DashboardName contains invalid characters. It can only contain alphanumerics, dash (-) and underscore (_).\n"
     for wrong in ("a b", "a/b", "あ"):
         refused("InvalidParameterValue", cloudwatch.put_dashboard, DashboardName=wrong, DashboardBody='{"widgets":[]}', text=text, status=400)
+
+
+def test_a_request_by_hand_gets_the_picture_itself(server):
+    """ "If you specify image/png, the HTTP response has a content-type set to image/png, and the body of the response is a PNG image." """
+    widget = json.dumps({"metrics": [["N", "M"]], "width": 320, "height": 240, "title": "画像"})
+    body = urllib.parse.urlencode({"Action": "GetMetricWidgetImage", "Version": "2010-08-01", "MetricWidget": widget, "OutputFormat": "image/png"}).encode()
+    keys = botocore.credentials.Credentials(server.environment["AWS_ACCESS_KEY_ID"], server.environment["AWS_SECRET_ACCESS_KEY"])
+    request = botocore.awsrequest.AWSRequest("POST", server.endpoint + "/", headers={"Content-Type": "application/x-www-form-urlencoded"}, data=body)
+    botocore.auth.SigV4Auth(keys, "monitoring", server.environment["AWS_DEFAULT_REGION"]).add_auth(request)
+    answer = urllib.request.urlopen(urllib.request.Request(request.url, data=body, headers=dict(request.headers)))
+    assert answer.headers["Content-Type"] == "image/png"
+    png = answer.read()
+    assert png[:8] == b"\x89PNG\r\n\x1a\n" and struct.unpack(">II", png[16:24]) == (320, 240)
 
 
 def problems(cloudwatch, name, body):

@@ -92,6 +92,36 @@ resource "aws_cloudwatch_metric_alarm" "rate" {
   }
 }
 
+# The provider's own example, of an anomaly detection model.
+resource "aws_cloudwatch_metric_alarm" "band" {
+  alarm_name                = "terraform-band"
+  comparison_operator       = "GreaterThanUpperThreshold"
+  evaluation_periods        = 2
+  threshold_metric_id       = "e1"
+  alarm_description         = "This metric monitors ec2 cpu utilization"
+  insufficient_data_actions = []
+
+  metric_query {
+    id          = "e1"
+    expression  = "ANOMALY_DETECTION_BAND(m1)"
+    label       = "CPUUtilization (Expected)"
+    return_data = "true"
+  }
+
+  metric_query {
+    id          = "m1"
+    return_data = "true"
+    metric {
+      metric_name = "CPUUtilization"
+      namespace   = "AWS/EC2"
+      period      = 120
+      stat        = "Average"
+      unit        = "Count"
+      dimensions  = { InstanceId = "i-abc123" }
+    }
+  }
+}
+
 resource "aws_cloudwatch_metric_alarm" "slow" {
   alarm_name                            = "terraform-slow"
   namespace                             = "Web"
@@ -154,7 +184,8 @@ def test_terraform_makes_changes_and_destroys_alarms_and_dashboards(own_server, 
     types = ["MetricAlarm", "CompositeAlarm"]
     made = cloudwatch.describe_alarms(AlarmNamePrefix="terraform-", AlarmTypes=types)
     by_name = {alarm["AlarmName"]: alarm for alarm in made["MetricAlarms"]}
-    assert len(by_name) == 4 and by_name["terraform-slow"]["ExtendedStatistic"] == "p99.9"
+    assert len(by_name) == 5 and by_name["terraform-slow"]["ExtendedStatistic"] == "p99.9"
+    assert (by_name["terraform-band"]["ThresholdMetricId"], by_name["terraform-band"]["ComparisonOperator"]) == ("e1", "GreaterThanUpperThreshold")
     [whole] = made["CompositeAlarms"]
     assert (whole["ActionsSuppressorWaitPeriod"], whole["ActionsSuppressorExtensionPeriod"]) == (20, 10)
     terraform.write(threshold=90, missing="notBreaching", team="games", percentile="95", wait=30, width=12)

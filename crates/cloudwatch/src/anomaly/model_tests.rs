@@ -19,7 +19,11 @@ fn past(days: u64, period: u64, value: impl Fn(u64) -> f64) -> Vec<(Timestamp, f
 
 /// -1 and 1 by turns, whose deviation is 1.
 fn noise(secs: u64) -> f64 {
-    if (secs / 300) % 2 == 0 { 1.0 } else { -1.0 }
+    if (secs / 300).is_multiple_of(2) {
+        1.0
+    } else {
+        -1.0
+    }
 }
 
 fn hour(secs: u64) -> u64 {
@@ -146,7 +150,7 @@ fn an_incident_does_not_make_the_next_one_expected() {
 #[test]
 fn what_is_mostly_nothing_is_not_made_nothing() {
     // One error in each quarter of an hour.
-    let value = |secs: u64| if secs % 900 == 0 { 1.0 } else { 0.0 };
+    let value = |secs: u64| if secs.is_multiple_of(900) { 1.0 } else { 0.0 };
     let model = learn(&past(14, 300, value), &Training::default());
     let edges = model.edges(at(UNTIL), 3.0).unwrap();
     assert!(edges.lower == 0.0 && edges.upper > 1.0, "{edges:?}");
