@@ -91,7 +91,7 @@ impl Member {
             "ignored" => self.support = "Ignored",
             "refused" => {
                 self.support = "Refused";
-                self.instead = instead(meta)?;
+                self.instead = named(meta)?;
             }
             _ => return Err(meta.error(KNOWN)),
         }
@@ -116,14 +116,6 @@ fn shape_attributes(attributes: &[Attribute]) -> impl Iterator<Item = &Attribute
 
 fn text(meta: &ParseNestedMeta<'_>) -> Result<String> {
     Ok(meta.value()?.parse::<LitStr>()?.value())
-}
-
-/// What is right instead of a member that is refused: `refused = "give Y"`, or nothing.
-fn instead(meta: &ParseNestedMeta<'_>) -> Result<Option<String>> {
-    match meta.input.peek(syn::Token![=]) {
-        true => text(meta).map(Some),
-        false => Ok(None),
-    }
 }
 
 fn map_names(meta: &ParseNestedMeta<'_>) -> Result<(String, String)> {

@@ -18,7 +18,7 @@
 //! | `required` | a request without it is refused |
 //! | `sensitive` | masked in the trail |
 //! | `ignored` | accepted, has no effect, and is listed so |
-//! | `refused` | known to the API, not to us: a request with it is refused |
+//! | `refused`, `refused = "give Y"` | known to the API, not to us: a request with it is refused, and what is right instead is said |
 //! | `timestamp = "iso8601"` | the form of a timestamp: `epoch-seconds`, `iso8601`, `http-date` |
 //! | `uri`, `uri = "Name"` | in REST a label of the path, under its own name or another |
 //! | `querystring`, `querystring = "tagKeys"` | in REST a parameter of the query string |

@@ -363,6 +363,7 @@ fn a_fault_has_a_type_and_a_message_under_both_names() {
         message: "Function not found",
         details: &[],
         request_id: "r",
+        list: None,
     };
     assert_eq!(
         encode_error(Protocol::RestJson, &form),
