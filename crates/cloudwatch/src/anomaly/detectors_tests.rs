@@ -1,3 +1,5 @@
+//! Detectors are durable, have bounds, and say what is wrong with them.
+
 use super::*;
 use crate::alarm::engine::settings::StatText;
 

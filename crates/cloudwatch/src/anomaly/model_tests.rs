@@ -1,3 +1,5 @@
+//! What is expected, of values whose mean and deviation are known.
+
 use proptest::prelude::*;
 
 use super::*;
