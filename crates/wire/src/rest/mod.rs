@@ -36,7 +36,7 @@ pub use self::sink::Unsendable;
 /// How an operation is asked for over HTTP.
 ///
 /// ```
-/// # use wire::rest::Http;
+/// # use shukuba_wire::rest::Http;
 /// const HTTP: Http = Http::post("/2015-03-31/functions/{FunctionName}/policy").with_status(201);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
