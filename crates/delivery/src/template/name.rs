@@ -258,12 +258,7 @@ fn check_field(text: &str) -> Result<(), String> {
 
 /// The name that was meant, or all there are.
 pub(crate) fn nearest<'a>(given: &str, names: impl Iterator<Item = &'a str> + Clone) -> String {
-    let close = |name: &&str| strsim::damerau_levenshtein(given, name) <= given.len().min(6) / 2;
-    let found = names
-        .clone()
-        .filter(close)
-        .min_by_key(|name| strsim::damerau_levenshtein(given, name));
-    match found {
+    match base::nearest(given, names.clone()) {
         Some(name) => format!("did you mean `{name}`?"),
         None => format!(
             "those that there are: {}",

@@ -181,11 +181,8 @@ pub(crate) fn namespace(metric: &str) -> Result<&'static str, String> {
     let found = KNOWN.iter().find(|(_, metrics)| metrics.contains(&metric));
     found.map(|(namespace, _)| *namespace).ok_or_else(|| {
         let all = KNOWN.iter().flat_map(|(_, metrics)| metrics.iter());
-        let near = all.map(|known| (strsim::damerau_levenshtein(known, metric), known));
-        let near = near.min().filter(|(distance, _)| *distance <= 2);
-        let meant = near.map_or_else(String::new, |(_, known)| {
-            format!(", or did you mean `{known}`?")
-        });
+        let meant = base::nearest(metric, all.copied())
+            .map_or_else(String::new, |known| format!(", or did you mean `{known}`?"));
         format!("`{metric}` stands in no namespace that is known here: give --namespace{meant}")
     })
 }

@@ -11,7 +11,7 @@ use gateway::secrets::{Error, PREVIOUS, SECRET_BYTES_MAX, SecretInfo, has_secret
 use serde::Serialize;
 
 use crate::app::{self, App};
-use crate::config::{Config, place};
+use crate::config::Config;
 use crate::{account, output, prompt};
 
 #[derive(Debug, clap::Args)]
@@ -198,7 +198,7 @@ fn walk(value: &toml::Value, path: &mut Vec<String>, uses: &mut BTreeMap<String,
     match value {
         toml::Value::String(text) => {
             for name in names_in(text) {
-                let at = place::dotted(path);
+                let at = base::place::dotted(path);
                 let keys: &mut Vec<String> = uses.entry(name.to_owned()).or_default();
                 if keys.last() != Some(&at) {
                     keys.push(at);

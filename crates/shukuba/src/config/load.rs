@@ -7,11 +7,12 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use base::Clock as _;
+use base::nearest;
+use base::place::{self, Place, Unfit};
 use delivery::config::{Invalid, Secrets};
 use serde::Deserialize;
 use toml::de::DeTable;
 
-use super::place::{self, Place};
 use super::{Config, Server, reference};
 use crate::notices;
 
@@ -176,7 +177,12 @@ fn found(config: &Config) -> Vec<Invalid> {
 }
 
 fn located(name: &str, text: &str, found: &[Invalid]) -> Vec<String> {
-    let line = |invalid: &Invalid| match place::of_key(text, &invalid.key) {
+    let root = DeTable::parse(text).ok();
+    let place = |key: &str| {
+        let at = place::of_key(root.as_ref()?.get_ref(), key)?;
+        Some(place::of_byte(text, at))
+    };
+    let line = |invalid: &Invalid| match place(&invalid.key) {
         Some(Place { line, column }) => format!("{name}:{line}:{column}: {invalid}"),
         None => format!("{name}: {invalid}"),
     };
@@ -189,9 +195,9 @@ const PROBLEMS_MAX: usize = 100;
 /// What can be read of the text, and a line for each value that cannot: it is left out and the rest is read again. What is
 /// `unread` is left out without a word.
 fn parse(name: &str, text: &str, unread: &[&[&str]]) -> (Option<Config>, Vec<String>) {
-    let of_byte = |at: Option<std::ops::Range<usize>>| {
-        at.map_or_else(String::new, |span| {
-            let Place { line, column } = place::of_byte(text, span.start);
+    let of_byte = |at: Option<usize>| {
+        at.map_or_else(String::new, |at| {
+            let Place { line, column } = place::of_byte(text, at);
             format!("{line}:{column}:")
         })
     };
@@ -204,7 +210,7 @@ fn parse(name: &str, text: &str, unread: &[&[&str]]) -> (Option<Config>, Vec<Str
             Err(error) => {
                 problems.push(format!(
                     "{name}:{} {}",
-                    of_byte(error.span()),
+                    of_byte(error.span().map(|span| span.start)),
                     error.message()
                 ));
                 return (None, problems);
@@ -217,46 +223,14 @@ fn parse(name: &str, text: &str, unread: &[&[&str]]) -> (Option<Config>, Vec<Str
             Ok(config) => return (Some(config), problems),
             Err(error) => error,
         };
-        let path = error
-            .span()
-            .map(|span| place::path_of(root.get_ref(), span.start))
-            .unwrap_or_default();
-        let (detail, is_unknown) = with_suggestion(error.message());
-        let key = match is_unknown || path.is_empty() {
-            true => String::new(),
-            false => format!("{}: ", place::dotted(&path)),
-        };
-        problems.push(format!("{name}:{} {key}{detail}", of_byte(error.span())));
+        let Unfit { at, path, detail } = Unfit::new(root.get_ref(), &error);
+        problems.push(format!("{name}:{} {detail}", of_byte(at)));
         if path.is_empty() {
             return (None, problems);
         }
         wrong.push(path);
     }
     (None, problems)
-}
-
-/// Puts the nearest known name into serde's ``unknown field `x`, expected one of `a`, `b` ``, and whether it was that.
-fn with_suggestion(message: &str) -> (String, bool) {
-    let Some(rest) = message.strip_prefix("unknown field `") else {
-        return (message.to_owned(), false);
-    };
-    let mut names = rest.split('`');
-    let unknown = names.next().unwrap_or_default();
-    let known: Vec<&str> = names.skip(1).step_by(2).collect();
-    let hint = match nearest(unknown, known.iter().copied()) {
-        Some(name) => format!("; did you mean `{name}`?"),
-        None => format!("; known here: {}", known.join(", ")),
-    };
-    (format!("unknown key `{unknown}`{hint}"), true)
-}
-
-/// The known name nearest to `unknown`, where one is near enough to be meant.
-pub(crate) fn nearest<'a>(unknown: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    known
-        .map(|name| (strsim::damerau_levenshtein(unknown, name), name))
-        .filter(|(distance, name)| *distance <= 1 + name.len().min(unknown.len()) / 3)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
 }
 
 fn over(written: Config, variables: &[(String, String)]) -> Result<(Config, Vec<String>), Wrong> {

@@ -7,12 +7,10 @@
 //! - [`trail`] has `[trail]`, the record of calls
 //! - [`metrics`] has `[metrics]` and `[watch]`
 //! - [`mod@load`]: reading, the environment, what is wrong and where
-//! - [`place`]: from a key to its line and column
 //! - [`reference`]: the reference page, made from the settings' own documentation
 
 pub(crate) mod load;
 pub(crate) mod metrics;
-pub(crate) mod place;
 pub(crate) mod reference;
 pub(crate) mod s3;
 pub(crate) mod server;

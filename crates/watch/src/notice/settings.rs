@@ -193,13 +193,11 @@ fn check_name(key: &str, name: &str, known: &BTreeMap<String, Receiver>, problem
         return;
     }
     let names: Vec<&str> = known.keys().map(String::as_str).collect();
-    let nearest = names
-        .iter()
-        .min_by_key(|one| strsim::damerau_levenshtein(one, name));
-    let hint = nearest.map_or_else(
-        || "; there are none".to_owned(),
-        |near| format!("; did you mean `{near}`?"),
-    );
+    let hint = match base::nearest(name, names.iter().copied()) {
+        Some(near) => format!("; did you mean `{near}`?"),
+        None if names.is_empty() => "; there are none".to_owned(),
+        None => format!("; there are: {}", names.join(", ")),
+    };
     problems.push(key, format!("there is no receiver `{name}`{hint}"));
 }
 

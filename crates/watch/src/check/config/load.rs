@@ -3,11 +3,12 @@
 use std::fmt;
 use std::path::Path;
 
+use base::place::{self, Place, Unfit};
 use serde::Deserialize as _;
 use toml::Spanned;
 use toml::de::DeTable;
 
-use super::place::{self, Broken, Place};
+use super::tree::{self, Broken};
 use super::{FILE_BYTES_MAX, Settings};
 
 /// How a file is written.
@@ -70,8 +71,8 @@ impl Settings {
     /// [`Wrong`] with every problem.
     pub fn parse(name: &str, text: &str, form: Form) -> Result<Self, Wrong> {
         let tree = match form {
-            Form::Toml => place::toml(text),
-            Form::Json => place::json(text),
+            Form::Toml => tree::toml(text),
+            Form::Json => tree::json(text),
         };
         let reading = Reading { name, text };
         let root = tree.map_err(|(at, why): Broken| Wrong {
@@ -104,20 +105,12 @@ impl Reading<'_> {
                 Ok(settings) => return (Some(settings), problems),
                 Err(error) => error,
             };
-            let at = error.span().map(|span| span.start);
-            let path = at
-                .map(|at| place::path_of(root.get_ref(), at))
-                .unwrap_or_default();
-            let (detail, is_unknown) = with_suggestion(error.message());
-            let detail = match is_unknown || path.is_empty() {
-                true => detail,
-                false => format!("{}: {detail}", place::dotted(&path)),
-            };
-            problems.push(self.line(at, &detail));
-            if path.is_empty() {
+            let unfit = Unfit::new(root.get_ref(), &error);
+            problems.push(self.line(unfit.at, &unfit.detail));
+            if unfit.path.is_empty() {
                 return (None, problems);
             }
-            place::remove(root.get_mut(), &path);
+            place::remove(root.get_mut(), &unfit.path);
         }
         (None, problems)
     }
@@ -128,29 +121,4 @@ impl Reading<'_> {
             None => format!("{}: {what}", self.name),
         }
     }
-}
-
-/// Puts the nearest known name into serde's ``unknown field `x`, expected one of `a`, `b` ``, and whether it was that.
-fn with_suggestion(message: &str) -> (String, bool) {
-    let Some(rest) = message.strip_prefix("unknown field `") else {
-        return (message.to_owned(), false);
-    };
-    let mut names = rest.split('`');
-    let unknown = names.next().unwrap_or_default();
-    let known: Vec<&str> = names.skip(1).step_by(2).collect();
-    let hint = match nearest(unknown, &known) {
-        Some(name) => format!("; did you mean `{name}`?"),
-        None => format!("; known here: {}", known.join(", ")),
-    };
-    (format!("unknown key `{unknown}`{hint}"), true)
-}
-
-/// The known name nearest to `unknown`, where one is near enough to be meant.
-fn nearest<'a>(unknown: &str, known: &[&'a str]) -> Option<&'a str> {
-    known
-        .iter()
-        .map(|name| (strsim::damerau_levenshtein(unknown, name), *name))
-        .filter(|(distance, name)| *distance <= 1 + name.len().min(unknown.len()) / 3)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
 }

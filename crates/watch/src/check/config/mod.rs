@@ -29,7 +29,7 @@ mod check;
 mod keep;
 mod load;
 mod names;
-mod place;
+mod tree;
 mod value;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -173,7 +173,7 @@ fn is_name(name: &str) -> bool {
 
 /// `section.name`, the name quoted where it must be.
 fn key_of(section: &str, name: &str) -> String {
-    place::dotted(&[section.to_owned(), name.to_owned()])
+    base::place::dotted(&[section.to_owned(), name.to_owned()])
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! From a key to where it stands in the file, in TOML and in JSON.
+//! The tree of a file with the places of its keys and values, of TOML and of JSON, for [`base::place`].
 //!
 //! JSON is read into the same tree as TOML, with the places of its keys and values, so that all that follows is one.
 
@@ -6,102 +6,6 @@ use std::borrow::Cow;
 
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
-
-/// A place in a file, from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) line: usize,
-    pub(super) column: usize,
-}
-
-/// The place of a byte of `text`.
-pub(super) fn of_byte(text: &str, at: usize) -> Place {
-    let before = text.get(..at).unwrap_or(text);
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
-    Place { line, column }
-}
-
-/// The byte where `key` stands, such as `checks."a b".every`; of its nearest parent that is written where it is not.
-pub(super) fn of_key(root: &DeTable<'_>, key: &str) -> Option<usize> {
-    let mut table = root;
-    let mut found = None;
-    for part in parts(key) {
-        let mut entries = table.iter();
-        let Some((name, value)) = entries.find(|(name, _)| name.get_ref().as_ref() == part) else {
-            break;
-        };
-        found = Some(name.span().start);
-        match value.get_ref() {
-            DeValue::Table(inner) => table = inner,
-            _ => break,
-        }
-    }
-    found
-}
-
-/// The keys down to the value that spans the byte `at`.
-pub(super) fn path_of(root: &DeTable<'_>, at: usize) -> Vec<String> {
-    for (name, value) in root.iter() {
-        let inner = match value.get_ref() {
-            DeValue::Table(inner) => path_of(inner, at),
-            _ => Vec::new(),
-        };
-        // The span of a table of its own is its head, not what stands under it.
-        if !inner.is_empty() || name.span().contains(&at) || value.span().contains(&at) {
-            let mut path = vec![name.get_ref().to_string()];
-            path.extend(inner);
-            return path;
-        }
-    }
-    Vec::new()
-}
-
-/// Takes the value at `path` out.
-pub(super) fn remove(table: &mut DeTable<'_>, path: &[String]) {
-    match path {
-        [] => {}
-        [last] => {
-            table.remove(last.as_str());
-        }
-        [first, rest @ ..] => {
-            for (name, value) in table.iter_mut() {
-                if name.get_ref() == first.as_str()
-                    && let DeValue::Table(inner) = value.get_mut()
-                {
-                    remove(inner, rest);
-                }
-            }
-        }
-    }
-}
-
-/// A key as it is written: parts that are not plain are quoted.
-pub(super) fn dotted(path: &[String]) -> String {
-    let is_letter = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-    let is_plain = |part: &str| !part.is_empty() && part.bytes().all(is_letter);
-    let parts = path.iter().map(|part| match is_plain(part) {
-        true => part.clone(),
-        false => format!("\"{part}\""),
-    });
-    parts.collect::<Vec<_>>().join(".")
-}
-
-fn parts(key: &str) -> Vec<String> {
-    let mut parts = vec![String::new()];
-    let mut is_quoted = false;
-    for letter in key.chars() {
-        match letter {
-            '"' => is_quoted = !is_quoted,
-            '.' if !is_quoted => parts.push(String::new()),
-            _ => parts
-                .last_mut()
-                .into_iter()
-                .for_each(|last| last.push(letter)),
-        }
-    }
-    parts
-}
 
 /// A text that cannot be read at all: at which byte, and why.
 pub(super) type Broken = (usize, String);
