@@ -13,7 +13,7 @@ use crate::ctx::Ctx;
 /// One thing that a call wants to do. A call may want several; all of them must be allowed.
 #[derive(Clone, Debug)]
 pub struct Access {
-    /// Such as `sqs:SendMessage`.
+    /// Such as `sqs:SendMessage`; empty where it is the operation's, until an [`Op`](crate::Op) puts it in.
     pub action: &'static str,
     /// On what. An action that has no resource names all of its account's: `arn:aws:iam::123456789012:*`.
     pub resource: Arn,
@@ -36,6 +36,12 @@ impl Access {
         }
     }
 
+    /// The action of the operation itself on `resource`: an [`Op`](crate::Op) puts it in.
+    #[must_use]
+    pub fn on(resource: Arn) -> Self {
+        Self::new("", resource)
+    }
+
     /// The same with the value of a context key.
     #[must_use]
     pub fn with(mut self, key: &str, value: impl Into<String>) -> Self {
@@ -48,6 +54,28 @@ impl Access {
     pub fn with_many(mut self, key: &str, values: impl IntoIterator<Item = String>) -> Self {
         self.context.set_many(key, values);
         self
+    }
+
+    /// The same with tags, each under `key`, such as `aws:ResourceTag` or `iam:ResourceTag`.
+    #[must_use]
+    pub fn with_tags<K: AsRef<str>, V: Into<String>>(
+        self,
+        key: &str,
+        tags: impl IntoIterator<Item = (K, V)>,
+    ) -> Self {
+        tags.into_iter().fold(self, |access, (tag, value)| {
+            access.with(&format!("{key}/{}", tag.as_ref()), value)
+        })
+    }
+
+    /// The same with the tags that a request gives: `aws:RequestTag/…`, and `aws:TagKeys` even where there are none.
+    #[must_use]
+    pub fn with_request_tags<'a>(
+        self,
+        tags: impl Iterator<Item = (&'a str, &'a str)> + Clone,
+    ) -> Self {
+        self.with_many("aws:TagKeys", tags.clone().map(|(key, _)| key.to_owned()))
+            .with_tags("aws:RequestTag", tags)
     }
 
     /// The same with the policy of the resource.

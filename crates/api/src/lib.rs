@@ -1,12 +1,13 @@
 //! What the gateway and the services agree on.
 //!
-//! A service declares its operations: what each may touch ([`Operation::access`]), how it is recorded
-//! ([`Operation::audit`]) and what it does ([`Operation::call`]). It never asks who may do so and never
+//! A service declares its operations: what each may touch ([`Act::touches`]), how it is recorded
+//! ([`Act::AUDIT`]) and what it does ([`Act::act`]). It never asks who may do so and never
 //! writes the record itself: the gateway decides through an [`Authorizer`] and records through a [`Recorder`].
 //!
 //! - [`ctx`] has [`Ctx`], what a call knows about itself, with its [`RequestId`]
 //! - [`caller`] has [`Caller`], who calls and by which credentials
 //! - [`key`] has [`Key`], by which a caller proves itself, and [`KeyLookup`]
+//! - [`act`] has [`Act`], a request that says which operation it is of, [`Op`], and [`Nothing`]: write operations so
 //! - [`access`] has [`Access`] and [`Authorizer`]
 //! - [`record`] has [`Audit`], [`CallRecord`], [`Recorder`], [`Kept`], and [`CountingRecorder`]
 //! - [`fault`] has [`Fault`], an error as the wire shows it
@@ -18,6 +19,7 @@
 //! - [`service`] has [`Service`], its [`ServiceFacts`], and [`Catalogue`], which makes one of a table of operations
 
 pub mod access;
+pub mod act;
 pub mod caller;
 pub mod ctx;
 pub mod fault;
@@ -31,6 +33,7 @@ pub mod rest;
 pub mod service;
 
 pub use access::{Access, Authorizer, Decision};
+pub use act::{Act, Nothing, Op};
 pub use caller::{Caller, Carried, Grants, Principal, Session, SessionKind};
 pub use ctx::{Ctx, RequestId, TlsFacts};
 pub use fault::{Fault, Side};

@@ -1,7 +1,8 @@
 //! An operation of a service, and its forms without types.
 //!
-//! Services implement [`Operation`]; every one of them is an [`AnyOperation`] by itself, which reads its input
-//! from the wire and gives a [`Call`] that can be decided, run and recorded without knowing its types.
+//! Services mostly write an [`Act`](crate::Act), whose [`Op`](crate::Op) is an [`Operation`]; every one of them is an
+//! [`AnyOperation`] by itself, which reads its input from the wire and gives a [`Call`] that can be decided, run and
+//! recorded without knowing its types.
 
 use std::fmt;
 use std::future::Future;
@@ -37,16 +38,10 @@ pub trait Operation<S>: Send + Sync + 'static {
     /// ```
     const HTTP: Option<Http> = None;
 
-    /// What this call wants to touch. Decided before [`Operation::call`] runs.
+    /// What this call of `caller` wants to touch. Decided before [`Operation::call`] runs.
     ///
     /// Where the input names no resource that could exist, name what it would be; `call` answers the fault.
-    fn access(&self, service: &S, input: &Self::Input) -> Vec<Access>;
-
-    /// As [`Operation::access`], where a call that names nobody means its caller.
-    fn access_by(&self, service: &S, caller: &Caller, input: &Self::Input) -> Vec<Access> {
-        let _ = caller;
-        self.access(service, input)
-    }
+    fn access(&self, service: &S, caller: &Caller, input: &Self::Input) -> Vec<Access>;
 
     /// How this operation is recorded.
     fn audit(&self) -> Audit;
@@ -261,7 +256,7 @@ impl<S: Send + Sync + 'static, O: Operation<S>> Call for Decoded<S, O> {
     }
 
     fn access(&self, caller: &Caller) -> Vec<Access> {
-        self.operation.access_by(&self.service, caller, &self.input)
+        self.operation.access(&self.service, caller, &self.input)
     }
 
     fn input_json_masked(&self) -> Vec<u8> {

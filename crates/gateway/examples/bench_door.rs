@@ -22,7 +22,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use api::{Access, AnyOperation, Audit, Catalogue, Ctx, Fault, Operation};
+use api::{Access, AnyOperation, Audit, Caller, Catalogue, Ctx, Fault, Operation};
 use base::{AccountId, Arn, Clock, MetricSink, Region, SystemClock};
 use http::{HeaderMap, HeaderValue};
 use setup::FACTS;
@@ -75,7 +75,7 @@ impl Operation<Nothing> for SendMessageBatch {
     type Output = Answer;
     const NAME: &'static str = "SendMessageBatch";
 
-    fn access(&self, service: &Nothing, input: &Batch) -> Vec<Access> {
+    fn access(&self, service: &Nothing, _: &Caller, input: &Batch) -> Vec<Access> {
         let name = input.queue_url.rsplit('/').next().unwrap_or_default();
         let resource = Arn::new("sqs", &service.region, &service.account, name);
         vec![Access::new("sqs:SendMessage", resource)]

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use api::{Access, AnyOperation, Audit, Catalogue, Ctx, Fault, Operation, Service, ServiceFacts};
+use api::{Access, Act, AnyOperation, Caller, Catalogue, Ctx, Fault, Op, Service, ServiceFacts};
 use base::Arn;
 use policy::{Finding, FindingKind, Kind, PathElement as Step};
 use wire::rest::Http;
@@ -30,7 +30,7 @@ pub static FACTS: ServiceFacts = ServiceFacts {
 };
 
 /// All operations that are spoken.
-pub static OPERATIONS: &[&dyn AnyOperation<Iam>] = &[&ValidatePolicy];
+pub static OPERATIONS: &[&dyn AnyOperation<Iam>] = &[&Op::<ValidatePolicyRequest>::NEW];
 
 /// The service for the gateway.
 #[must_use]
@@ -44,9 +44,6 @@ const FINDINGS_MAX: usize = 1000;
 /// The page of AWS's guide that explains every check.
 const CHECKS: &str =
     "https://docs.aws.amazon.com/IAM/latest/UserGuide/access-analyzer-reference-policy-checks.html";
-
-#[derive(Debug)]
-struct ValidatePolicy;
 
 #[derive(Clone, Debug, Default, PartialEq, Shape)]
 struct ValidatePolicyRequest {
@@ -69,7 +66,7 @@ struct ValidatePolicyRequest {
 #[derive(Clone, Debug, Default, PartialEq, Shape)]
 struct ValidatePolicyResponse {
     #[shape(name = "findings", required)]
-    findings: crate::ops::List<ValidatePolicyFinding>,
+    findings: wire::List<ValidatePolicyFinding>,
     #[shape(name = "nextToken")]
     next_token: Option<String>,
 }
@@ -86,14 +83,14 @@ struct ValidatePolicyFinding {
     #[shape(name = "learnMoreLink", required)]
     learn_more_link: String,
     #[shape(name = "locations", required)]
-    locations: crate::ops::List<Location>,
+    locations: wire::List<Location>,
 }
 
 /// Where.
 #[derive(Clone, Debug, Default, PartialEq, Shape)]
 struct Location {
     #[shape(name = "path", required)]
-    path: crate::ops::List<PathElement>,
+    path: wire::List<PathElement>,
     #[shape(name = "span", required)]
     span: Span,
 }
@@ -140,36 +137,26 @@ struct Position {
     offset: i32,
 }
 
-impl Operation<Iam> for ValidatePolicy {
-    type Input = ValidatePolicyRequest;
+impl Act<Iam> for ValidatePolicyRequest {
     type Output = ValidatePolicyResponse;
-    const NAME: &'static str = "ValidatePolicy";
+    const ACTION: &'static str = "access-analyzer:ValidatePolicy";
     const HTTP: Option<Http> = Some(Http::post("/policy/validation"));
 
-    fn access(&self, iam: &Iam, _: &ValidatePolicyRequest) -> Vec<Access> {
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
         let resource = Arn {
             service: "access-analyzer".to_owned(),
             region: String::new(),
             account: iam.account_id().to_string(),
             resource: "*".to_owned(),
         };
-        vec![Access::new("access-analyzer:ValidatePolicy", resource)]
+        vec![Access::new(Self::ACTION, resource)]
     }
 
-    fn audit(&self) -> Audit {
-        Audit::Management
-    }
-
-    async fn call(
-        &self,
-        _: &Arc<Iam>,
-        _: Ctx,
-        input: ValidatePolicyRequest,
-    ) -> Result<ValidatePolicyResponse, Fault> {
-        let kind = kind(&input.policy_type)?;
-        let from = from(input.next_token.as_deref())?;
-        let count = count(input.max_results)?;
-        let found = policy::validate(&input.policy_document, kind);
+    async fn act(self, _: &Arc<Iam>, _: &Ctx) -> Result<ValidatePolicyResponse, Fault> {
+        let kind = kind(&self.policy_type)?;
+        let from = from(self.next_token.as_deref())?;
+        let count = count(self.max_results)?;
+        let found = policy::validate(&self.policy_document, kind);
         let next = from.saturating_add(count);
         Ok(ValidatePolicyResponse {
             next_token: (next < found.len()).then(|| next.to_string()),

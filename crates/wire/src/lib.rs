@@ -12,6 +12,7 @@ pub mod codec;
 pub mod error;
 mod form;
 pub mod json;
+pub mod list;
 mod nest;
 pub mod protocol;
 pub mod query;
@@ -26,6 +27,7 @@ pub use codec::{
     Envelope, decode_request, decode_response, encode_masked, encode_request, encode_response,
 };
 pub use error::{DecodeError, Detail, ErrorForm, Problem, encode_error};
+pub use list::List;
 pub use protocol::Protocol;
 pub use schema::{Kind, Location, Member, Schema, Support, TimestampForm};
 pub use shape::{Field, Shape, Sink, Source, Value};

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use api::{Access, Ctx, Fault};
+use api::{Access, Act, Caller, Ctx, Fault};
 use wire::Shape;
 
 use super::Desk;
-use super::act::Act;
 use crate::engine::{Error, Selectors, command};
 
 #[derive(Debug, Clone, Default, PartialEq, Shape)]
@@ -103,11 +102,11 @@ impl Desk {
     }
 }
 
-impl Act for GetTrailRequest {
+impl Act<Desk> for GetTrailRequest {
     type Output = GetTrailResponse;
     const ACTION: &'static str = "cloudtrail:GetTrail";
 
-    fn touches(&self, desk: &Desk) -> Vec<Access> {
+    fn touches(&self, desk: &Desk, _caller: &Caller) -> Vec<Access> {
         vec![desk.on_trail(Self::ACTION, &self.name)]
     }
 
@@ -119,11 +118,11 @@ impl Act for GetTrailRequest {
     }
 }
 
-impl Act for DescribeTrailsRequest {
+impl Act<Desk> for DescribeTrailsRequest {
     type Output = DescribeTrailsResponse;
     const ACTION: &'static str = "cloudtrail:DescribeTrails";
 
-    fn touches(&self, desk: &Desk) -> Vec<Access> {
+    fn touches(&self, desk: &Desk, _caller: &Caller) -> Vec<Access> {
         desk.everything(Self::ACTION)
     }
 
@@ -150,11 +149,11 @@ impl Act for DescribeTrailsRequest {
     }
 }
 
-impl Act for ListTrailsRequest {
+impl Act<Desk> for ListTrailsRequest {
     type Output = ListTrailsResponse;
     const ACTION: &'static str = "cloudtrail:ListTrails";
 
-    fn touches(&self, desk: &Desk) -> Vec<Access> {
+    fn touches(&self, desk: &Desk, _caller: &Caller) -> Vec<Access> {
         desk.everything(Self::ACTION)
     }
 

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use api::{Access, Ctx, Fault};
+use api::{Access, Act, Caller, Ctx, Fault};
 use wire::Shape;
 
 use super::Desk;
-use super::act::Act;
 
 #[derive(Debug, Clone, Default, PartialEq, Shape)]
 pub(super) struct InsightSelector {
@@ -69,11 +68,11 @@ fn touched(desk: &Desk, action: &'static str, trail: Option<&String>) -> Vec<Acc
     }
 }
 
-impl Act for PutInsightSelectorsRequest {
+impl Act<Desk> for PutInsightSelectorsRequest {
     type Output = PutInsightSelectorsResponse;
     const ACTION: &'static str = "cloudtrail:PutInsightSelectors";
 
-    fn touches(&self, desk: &Desk) -> Vec<Access> {
+    fn touches(&self, desk: &Desk, _caller: &Caller) -> Vec<Access> {
         touched(desk, Self::ACTION, self.trail_name.as_ref())
     }
 
@@ -96,11 +95,11 @@ impl Act for PutInsightSelectorsRequest {
     }
 }
 
-impl Act for GetInsightSelectorsRequest {
+impl Act<Desk> for GetInsightSelectorsRequest {
     type Output = GetInsightSelectorsResponse;
     const ACTION: &'static str = "cloudtrail:GetInsightSelectors";
 
-    fn touches(&self, desk: &Desk) -> Vec<Access> {
+    fn touches(&self, desk: &Desk, _caller: &Caller) -> Vec<Access> {
         touched(desk, Self::ACTION, self.trail_name.as_ref())
     }
 

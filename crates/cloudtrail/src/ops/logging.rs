@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use api::{Access, Ctx, Fault};
+use api::{Access, Act, Caller, Ctx, Fault, Nothing};
 use base::Timestamp;
 use wire::Shape;
 
 use super::Desk;
-use super::act::{Act, Nothing};
 use crate::engine::command;
 use crate::engine::state::Millis;
 
@@ -50,11 +49,11 @@ pub(super) struct GetTrailStatusResponse {
     time_logging_stopped: Option<String>,
 }
 
-impl Act for StartLoggingRequest {
+impl Act<Desk> for StartLoggingRequest {
     type Output = Nothing;
     const ACTION: &'static str = "cloudtrail:StartLogging";
 
-    fn touches(&self, desk: &Desk) -> Vec<Access> {
+    fn touches(&self, desk: &Desk, _caller: &Caller) -> Vec<Access> {
         vec![desk.on_trail(Self::ACTION, &self.name)]
     }
 
@@ -72,11 +71,11 @@ impl Act for StartLoggingRequest {
     }
 }
 
-impl Act for StopLoggingRequest {
+impl Act<Desk> for StopLoggingRequest {
     type Output = Nothing;
     const ACTION: &'static str = "cloudtrail:StopLogging";
 
-    fn touches(&self, desk: &Desk) -> Vec<Access> {
+    fn touches(&self, desk: &Desk, _caller: &Caller) -> Vec<Access> {
         vec![desk.on_trail(Self::ACTION, &self.name)]
     }
 
@@ -93,11 +92,11 @@ impl Act for StopLoggingRequest {
     }
 }
 
-impl Act for GetTrailStatusRequest {
+impl Act<Desk> for GetTrailStatusRequest {
     type Output = GetTrailStatusResponse;
     const ACTION: &'static str = "cloudtrail:GetTrailStatus";
 
-    fn touches(&self, desk: &Desk) -> Vec<Access> {
+    fn touches(&self, desk: &Desk, _caller: &Caller) -> Vec<Access> {
         vec![desk.on_trail(Self::ACTION, &self.name)]
     }
 

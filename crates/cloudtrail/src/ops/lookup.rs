@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use api::{Access, Ctx, Fault};
+use api::{Access, Act, Caller, Ctx, Fault};
 use base::Timestamp;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use wire::Shape;
 
 use super::Desk;
-use super::act::Act;
 use crate::digest::sha256;
 use crate::history::{Attribute, Found, Query};
 use crate::record::Named;
@@ -62,11 +61,11 @@ pub(super) struct Resource {
     resource_name: Option<String>,
 }
 
-impl Act for LookupEventsRequest {
+impl Act<Desk> for LookupEventsRequest {
     type Output = LookupEventsResponse;
     const ACTION: &'static str = "cloudtrail:LookupEvents";
 
-    fn touches(&self, desk: &Desk) -> Vec<Access> {
+    fn touches(&self, desk: &Desk, _caller: &Caller) -> Vec<Access> {
         desk.everything(Self::ACTION)
     }
 

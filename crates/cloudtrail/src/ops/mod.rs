@@ -1,13 +1,13 @@
 //! The operations of CloudTrail on the wire: requests, answers, what they touch, what they do.
 //!
-//! One file a noun. To add an operation: its shapes and an `impl Act` for its request, and a line in [`OPERATIONS`].
+//! One file a noun. To add an operation: its shapes and an [`impl Act`](api::Act) for its request, and a line in [`OPERATIONS`].
 //! Decoder, encoder, record and the comparison with the service model follow from the shapes.
 //!
 //! Shapes follow the service model of 2013-11-01 as botocore carries it. Of its 60 operations those are here that trails
 //! and the event history have; event data stores, channels, imports and dashboards are not kept.
 
-mod act;
 mod describe;
+mod desk;
 mod fault;
 mod insight;
 mod logging;
@@ -26,12 +26,11 @@ mod tests;
 
 use std::sync::Arc;
 
-use api::{AnyOperation, Catalogue, Service, ServiceFacts};
+use api::{AnyOperation, Catalogue, Op, Service, ServiceFacts};
 use wire::Protocol;
 
 use crate::Trails;
 use crate::bucket::Buckets;
-use act::Op;
 
 /// What the gateway routes to CloudTrail by.
 pub static FACTS: ServiceFacts = ServiceFacts {

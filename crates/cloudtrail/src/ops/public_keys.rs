@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use api::{Access, Ctx, Fault};
+use api::{Access, Act, Caller, Ctx, Fault};
 use base::Timestamp;
 use wire::{Blob, Shape};
 
 use super::Desk;
-use super::act::Act;
 use crate::engine::state::SigningKey;
 
 #[derive(Debug, Clone, Default, PartialEq, Shape)]
@@ -31,11 +30,11 @@ pub(super) struct PublicKey {
     fingerprint: Option<String>,
 }
 
-impl Act for ListPublicKeysRequest {
+impl Act<Desk> for ListPublicKeysRequest {
     type Output = ListPublicKeysResponse;
     const ACTION: &'static str = "cloudtrail:ListPublicKeys";
 
-    fn touches(&self, desk: &Desk) -> Vec<Access> {
+    fn touches(&self, desk: &Desk, _caller: &Caller) -> Vec<Access> {
         desk.everything(Self::ACTION)
     }
 

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use api::{Access, Ctx, Fault};
+use api::{Access, Act, Caller, Ctx, Fault};
 use wire::Shape;
 
 use super::Desk;
-use super::act::Act;
 use crate::engine::selector::{
     Advanced, Basic, DataResource as Wanted, FieldSelector, ReadWrite, Selectors,
 };
@@ -76,11 +75,11 @@ pub(super) struct AdvancedFieldSelector {
     not_ends_with: Vec<String>,
 }
 
-impl Act for PutEventSelectorsRequest {
+impl Act<Desk> for PutEventSelectorsRequest {
     type Output = PutEventSelectorsResponse;
     const ACTION: &'static str = "cloudtrail:PutEventSelectors";
 
-    fn touches(&self, desk: &Desk) -> Vec<Access> {
+    fn touches(&self, desk: &Desk, _caller: &Caller) -> Vec<Access> {
         vec![desk.on_trail(Self::ACTION, &self.trail_name)]
     }
 
@@ -107,11 +106,11 @@ impl Act for PutEventSelectorsRequest {
     }
 }
 
-impl Act for GetEventSelectorsRequest {
+impl Act<Desk> for GetEventSelectorsRequest {
     type Output = GetEventSelectorsResponse;
     const ACTION: &'static str = "cloudtrail:GetEventSelectors";
 
-    fn touches(&self, desk: &Desk) -> Vec<Access> {
+    fn touches(&self, desk: &Desk, _caller: &Caller) -> Vec<Access> {
         vec![desk.on_trail(Self::ACTION, &self.trail_name)]
     }
 

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use api::{Access, Ctx, Fault};
+use api::{Access, Act, Caller, Ctx, Fault, Nothing};
 use wire::Shape;
 
 use super::Desk;
-use super::act::{Act, Nothing};
 use crate::engine::command::{self, Tags};
 
 /// ARNs of a ListTags. Source: its documentation.
@@ -64,12 +63,10 @@ pub(super) fn as_tags(tags: Vec<Tag>) -> Tags {
 
 /// The context of a request that gives tags.
 pub(super) fn with_request_tags(access: Access, tags: &[Tag]) -> Access {
-    let keys = tags.iter().map(|tag| tag.key.clone());
-    let access = access.with_many("aws:TagKeys", keys);
-    tags.iter().fold(access, |access, tag| {
-        let value = tag.value.clone().unwrap_or_default();
-        access.with(&format!("aws:RequestTag/{}", tag.key), value)
-    })
+    access.with_request_tags(
+        tags.iter()
+            .map(|tag| (&*tag.key, tag.value.as_deref().unwrap_or_default())),
+    )
 }
 
 /// Checks that `arn` may be that of a trail.
@@ -99,11 +96,11 @@ fn of_resource(fault: Fault) -> Fault {
     }
 }
 
-impl Act for AddTagsRequest {
+impl Act<Desk> for AddTagsRequest {
     type Output = Nothing;
     const ACTION: &'static str = "cloudtrail:AddTags";
 
-    fn touches(&self, desk: &Desk) -> Vec<Access> {
+    fn touches(&self, desk: &Desk, _caller: &Caller) -> Vec<Access> {
         let access = desk.on_trail(Self::ACTION, &self.resource_id);
         vec![with_request_tags(access, &self.tags_list)]
     }
@@ -120,11 +117,11 @@ impl Act for AddTagsRequest {
     }
 }
 
-impl Act for RemoveTagsRequest {
+impl Act<Desk> for RemoveTagsRequest {
     type Output = Nothing;
     const ACTION: &'static str = "cloudtrail:RemoveTags";
 
-    fn touches(&self, desk: &Desk) -> Vec<Access> {
+    fn touches(&self, desk: &Desk, _caller: &Caller) -> Vec<Access> {
         let keys = self.tags_list.iter().map(|tag| tag.key.clone());
         let access = desk.on_trail(Self::ACTION, &self.resource_id);
         vec![access.with_many("aws:TagKeys", keys)]
@@ -142,11 +139,11 @@ impl Act for RemoveTagsRequest {
     }
 }
 
-impl Act for ListTagsRequest {
+impl Act<Desk> for ListTagsRequest {
     type Output = ListTagsResponse;
     const ACTION: &'static str = "cloudtrail:ListTags";
 
-    fn touches(&self, desk: &Desk) -> Vec<Access> {
+    fn touches(&self, desk: &Desk, _caller: &Caller) -> Vec<Access> {
         if self.resource_id_list.is_empty() {
             return desk.everything(Self::ACTION);
         }

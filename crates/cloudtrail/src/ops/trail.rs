@@ -5,11 +5,10 @@
 
 use std::sync::Arc;
 
-use api::{Access, Ctx, Fault};
+use api::{Access, Act, Caller, Ctx, Fault, Nothing};
 use wire::Shape;
 
 use super::Desk;
-use super::act::{Act, Nothing};
 use super::tags::{Tag, as_tags, with_request_tags};
 use crate::bucket::Permission;
 use crate::engine::command::{self, Changes, New};
@@ -105,11 +104,42 @@ pub(super) struct DeleteTrailRequest {
     name: String,
 }
 
-impl Act for CreateTrailRequest {
+/// What a request to create or update asks for and does not get.
+macro_rules! beyond {
+    ($request:ident) => {
+        Beyond {
+            topic: $request.sns_topic_name.as_deref(),
+            log_group: $request.cloud_watch_logs_log_group_arn.as_deref(),
+            log_role: $request.cloud_watch_logs_role_arn.as_deref(),
+            kms_key: $request.kms_key_id.as_deref(),
+            organization: $request.is_organization_trail,
+            recursive: $request.recursive_logging,
+        }
+    };
+}
+
+/// What both answer, of a trail's name and settings.
+macro_rules! answer {
+    ($response:ident, $desk:ident, $name:ident, $settings:ident) => {
+        $response {
+            trail_arn: Some($desk.trail_arn(&$name)),
+            name: Some($name),
+            bucket: Some($settings.bucket),
+            prefix: $settings.prefix,
+            include_global_service_events: Some($settings.global),
+            is_multi_region_trail: Some($settings.multi_region),
+            log_file_validation_enabled: Some($settings.validation),
+            is_organization_trail: Some(false),
+            ..$response::default()
+        }
+    };
+}
+
+impl Act<Desk> for CreateTrailRequest {
     type Output = CreateTrailResponse;
     const ACTION: &'static str = "cloudtrail:CreateTrail";
 
-    fn touches(&self, desk: &Desk) -> Vec<Access> {
+    fn touches(&self, desk: &Desk, _caller: &Caller) -> Vec<Access> {
         let on = |action| with_request_tags(desk.on_trail(action, &self.name), &self.tags_list);
         let mut access = vec![on(Self::ACTION)];
         if !self.tags_list.is_empty() {
@@ -119,15 +149,7 @@ impl Act for CreateTrailRequest {
     }
 
     async fn act(self, desk: &Arc<Desk>, _ctx: &Ctx) -> Result<CreateTrailResponse, Fault> {
-        Beyond {
-            topic: self.sns_topic_name.as_deref(),
-            log_group: self.cloud_watch_logs_log_group_arn.as_deref(),
-            log_role: self.cloud_watch_logs_role_arn.as_deref(),
-            kms_key: self.kms_key_id.as_deref(),
-            organization: self.is_organization_trail,
-            recursive: self.recursive_logging,
-        }
-        .refuse()?;
+        beyond!(self).refuse()?;
         let new = New {
             name: self.name,
             settings: Settings {
@@ -145,38 +167,20 @@ impl Act for CreateTrailRequest {
         let (name, settings) = (new.name.clone(), new.settings.clone());
         desk.blocking(move |trails| trails.change(|state| Ok(((), command::create(state, &new)?))))
             .await?;
-        Ok(CreateTrailResponse {
-            trail_arn: Some(desk.trail_arn(&name)),
-            name: Some(name),
-            bucket: Some(settings.bucket),
-            prefix: settings.prefix,
-            include_global_service_events: Some(settings.global),
-            is_multi_region_trail: Some(settings.multi_region),
-            log_file_validation_enabled: Some(settings.validation),
-            is_organization_trail: Some(false),
-            ..CreateTrailResponse::default()
-        })
+        Ok(answer!(CreateTrailResponse, desk, name, settings))
     }
 }
 
-impl Act for UpdateTrailRequest {
+impl Act<Desk> for UpdateTrailRequest {
     type Output = UpdateTrailResponse;
     const ACTION: &'static str = "cloudtrail:UpdateTrail";
 
-    fn touches(&self, desk: &Desk) -> Vec<Access> {
+    fn touches(&self, desk: &Desk, _caller: &Caller) -> Vec<Access> {
         vec![desk.on_trail(Self::ACTION, &self.name)]
     }
 
     async fn act(self, desk: &Arc<Desk>, _ctx: &Ctx) -> Result<UpdateTrailResponse, Fault> {
-        Beyond {
-            topic: self.sns_topic_name.as_deref(),
-            log_group: self.cloud_watch_logs_log_group_arn.as_deref(),
-            log_role: self.cloud_watch_logs_role_arn.as_deref(),
-            kms_key: self.kms_key_id.as_deref(),
-            organization: self.is_organization_trail,
-            recursive: self.recursive_logging,
-        }
-        .refuse()?;
+        beyond!(self).refuse()?;
         let changes = Changes {
             bucket: self.bucket,
             prefix: self.prefix,
@@ -195,25 +199,15 @@ impl Act for UpdateTrailRequest {
                 trails.change(|state| command::update(state, trails.place(), &trail, &changes))
             })
             .await?;
-        Ok(UpdateTrailResponse {
-            trail_arn: Some(desk.trail_arn(&name)),
-            name: Some(name),
-            bucket: Some(settings.bucket),
-            prefix: settings.prefix,
-            include_global_service_events: Some(settings.global),
-            is_multi_region_trail: Some(settings.multi_region),
-            log_file_validation_enabled: Some(settings.validation),
-            is_organization_trail: Some(false),
-            ..UpdateTrailResponse::default()
-        })
+        Ok(answer!(UpdateTrailResponse, desk, name, settings))
     }
 }
 
-impl Act for DeleteTrailRequest {
+impl Act<Desk> for DeleteTrailRequest {
     type Output = Nothing;
     const ACTION: &'static str = "cloudtrail:DeleteTrail";
 
-    fn touches(&self, desk: &Desk) -> Vec<Access> {
+    fn touches(&self, desk: &Desk, _caller: &Caller) -> Vec<Access> {
         vec![desk.on_trail(Self::ACTION, &self.name)]
     }
 

@@ -6,15 +6,15 @@
 
 use std::sync::Arc;
 
-use api::{Access, Ctx, Fault};
+use api::{Access, Act, Caller, Ctx, Fault, Nothing};
 use base::Timestamp;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use wire::{Blob, Shape};
 
-use super::act::{Act, Nothing, Unsupported, on_instances};
 use super::instance::GroupIdentifier;
-use super::shape::{AttributeBooleanValue, AttributeValue};
+use super::reach::on_instances;
+use super::shape::{AttributeBooleanValue, AttributeValue, Unsupported};
 use super::{fault, page};
 use crate::Instances;
 use crate::engine::command::Protect;
@@ -128,15 +128,11 @@ fn find(instances: &Instances, id: &str) -> Result<Arc<Instance>, Fault> {
     instances.get(&id).ok_or_else(|| missing.into())
 }
 
-impl Act for DescribeInstanceAttributeRequest {
+impl Act<Instances> for DescribeInstanceAttributeRequest {
     type Output = InstanceAttribute;
     const ACTION: &'static str = "ec2:DescribeInstanceAttribute";
 
-    fn is_dry(&self) -> bool {
-        self.dry_run.unwrap_or_default()
-    }
-
-    fn touches(&self, instances: &Instances) -> Vec<Access> {
+    fn touches(&self, instances: &Instances, _caller: &Caller) -> Vec<Access> {
         let ids = std::slice::from_ref(&self.instance_id);
         let mut all = on_instances(instances, Self::ACTION, ids);
         if self.attribute == USER_DATA {
@@ -147,6 +143,10 @@ impl Act for DescribeInstanceAttributeRequest {
             }
         }
         all
+    }
+
+    fn refusal(&self) -> Option<Fault> {
+        fault::dry_run(self.dry_run)
     }
 
     async fn act(self, instances: &Arc<Instances>, ctx: &Ctx) -> Result<InstanceAttribute, Fault> {
@@ -284,17 +284,17 @@ fn truth(value: Option<&str>) -> Result<bool, Fault> {
     }
 }
 
-impl Act for ModifyInstanceAttributeRequest {
+impl Act<Instances> for ModifyInstanceAttributeRequest {
     type Output = Nothing;
     const ACTION: &'static str = "ec2:ModifyInstanceAttribute";
 
-    fn is_dry(&self) -> bool {
-        self.dry_run.unwrap_or_default()
-    }
-
-    fn touches(&self, instances: &Instances) -> Vec<Access> {
+    fn touches(&self, instances: &Instances, _caller: &Caller) -> Vec<Access> {
         let ids = std::slice::from_ref(&self.instance_id);
         on_instances(instances, Self::ACTION, ids)
+    }
+
+    fn refusal(&self) -> Option<Fault> {
+        fault::dry_run(self.dry_run)
     }
 
     async fn act(self, instances: &Arc<Instances>, _ctx: &Ctx) -> Result<Nothing, Fault> {

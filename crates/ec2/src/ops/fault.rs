@@ -113,13 +113,13 @@ pub(super) fn malformed(text: &str) -> Fault {
     )
 }
 
-/// The call would have been allowed.
-pub(super) fn dry_run() -> Fault {
-    Fault::sender(
+/// Where a request only asks whether it would be allowed: it is, for that was decided already.
+pub(super) fn dry_run(is_dry: Option<bool>) -> Option<Fault> {
+    let fault = Fault::sender(
         "DryRunOperation",
         "Request would have succeeded, but DryRun flag is set.",
-    )
-    .with_status(412)
+    );
+    (is_dry == Some(true)).then(|| fault.with_status(412))
 }
 
 /// A value is wrong.

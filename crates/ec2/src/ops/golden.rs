@@ -2,17 +2,18 @@
 
 use std::collections::BTreeSet;
 
+use api::Act;
 use wire::{Envelope, Protocol, Shape};
 
-use super::act::Act;
 use super::{FACTS, attribute, instance, lifecycle, monitoring, place, run, status, tags, types};
+use crate::Instances;
 
 const TEXT: &str = include_str!("../../models/golden-ec2-2016-11-15.txt");
 
 /// What is on the wire for one operation: its name, request as JSON and as sent, answer as JSON and as sent.
-type Row = [&'static str; 5];
+pub(super) type Row = [&'static str; 5];
 
-fn rows() -> Vec<Row> {
+pub(super) fn rows() -> Vec<Row> {
     let lines: Vec<_> = TEXT.lines().filter(|line| !line.starts_with('#')).collect();
     lines.chunks(5).map(|row| row.try_into().unwrap()).collect()
 }
@@ -52,7 +53,7 @@ fn tree(xml: &str) -> Vec<Element> {
 }
 
 /// The form is read as the request, and the answer is written as the XML.
-fn check<R: Act>(rows: &[Row], seen: &mut BTreeSet<&'static str>) {
+fn check<R: Act<Instances>>(rows: &[Row], seen: &mut BTreeSet<&'static str>) {
     let name = R::ACTION.split_once(':').unwrap().1;
     let row = rows.iter().find(|row| row[0] == name).unwrap();
     let [_, request_json, form, answer_json, xml] = row;

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use api::{Ctx, Fault};
+use api::{Access, Act, Caller, Ctx, Fault};
 use base::Timestamp;
-use wire::Shape;
+use wire::{List, Shape};
 
-use super::act::{Act, List};
 use super::fault;
 use super::page::{self, RESULTS_MAX, Wanted};
 use super::shape::{Filter, InstanceState, Monitoring, Tag, shown};
@@ -211,12 +210,16 @@ fn reservations(all: Vec<Arc<engine::Instance>>, place: &Place) -> Vec<Reservati
         .collect()
 }
 
-impl Act for DescribeInstancesRequest {
+impl Act<Instances> for DescribeInstancesRequest {
     type Output = DescribeInstancesResult;
     const ACTION: &'static str = "ec2:DescribeInstances";
 
-    fn is_dry(&self) -> bool {
-        self.dry_run.unwrap_or_default()
+    fn touches(&self, instances: &Instances, _caller: &Caller) -> Vec<Access> {
+        vec![Access::on(instances.place().all())]
+    }
+
+    fn refusal(&self) -> Option<Fault> {
+        fault::dry_run(self.dry_run)
     }
 
     async fn act(

@@ -1,14 +1,12 @@
 //! StartInstances, StopInstances, RebootInstances, TerminateInstances.
 
-use std::sync::Arc;
+use api::{Fault, Nothing};
+use wire::{List, Shape};
 
-use api::{Access, Ctx, Fault};
-use wire::Shape;
-
-use super::act::{Act, List, Nothing, on_instances};
-use super::page;
+use super::reach::on_named_instances;
 use super::shape::InstanceStateChange;
 use crate::Instances;
+use crate::engine::InstanceId;
 use crate::engine::command::{Reboot, Start, Step, Stop, Terminate};
 
 #[derive(Clone, Debug, Default, PartialEq, Shape)]
@@ -77,101 +75,51 @@ fn changes(steps: Vec<Step>) -> List<InstanceStateChange> {
     List(steps.into_iter().map(Into::into).collect())
 }
 
-impl Act for StartInstancesRequest {
-    type Output = StartInstancesResult;
-    const ACTION: &'static str = "ec2:StartInstances";
-
-    fn is_dry(&self) -> bool {
-        self.dry_run.unwrap_or_default()
-    }
-
-    fn touches(&self, instances: &Instances) -> Vec<Access> {
-        on_instances(instances, Self::ACTION, &self.instance_ids)
-    }
-
-    async fn act(
-        self,
-        instances: &Arc<Instances>,
-        _ctx: &Ctx,
-    ) -> Result<StartInstancesResult, Fault> {
-        let ids = page::some_ids(&self.instance_ids)?;
-        let steps = instances.change(Start(ids)).await?;
-        Ok(StartInstancesResult {
-            starting_instances: changes(steps),
-        })
-    }
+on_named_instances! {
+    StartInstancesRequest: "ec2:StartInstances", StartInstancesResult by start;
+    StopInstancesRequest: "ec2:StopInstances", StopInstancesResult by stop;
+    RebootInstancesRequest: "ec2:RebootInstances", Nothing by reboot;
+    TerminateInstancesRequest: "ec2:TerminateInstances", TerminateInstancesResult by terminate;
 }
 
-impl Act for StopInstancesRequest {
-    type Output = StopInstancesResult;
-    const ACTION: &'static str = "ec2:StopInstances";
-
-    fn is_dry(&self) -> bool {
-        self.dry_run.unwrap_or_default()
-    }
-
-    fn touches(&self, instances: &Instances) -> Vec<Access> {
-        on_instances(instances, Self::ACTION, &self.instance_ids)
-    }
-
-    async fn act(
-        self,
-        instances: &Arc<Instances>,
-        _ctx: &Ctx,
-    ) -> Result<StopInstancesResult, Fault> {
-        let stop = Stop {
-            ids: page::some_ids(&self.instance_ids)?,
-            is_forced: self.force.unwrap_or_default(),
-        };
-        Ok(StopInstancesResult {
-            stopping_instances: changes(instances.change(stop).await?),
-        })
-    }
+async fn start(
+    _request: StartInstancesRequest,
+    ids: Vec<InstanceId>,
+    instances: &Instances,
+) -> Result<StartInstancesResult, Fault> {
+    Ok(StartInstancesResult {
+        starting_instances: changes(instances.change(Start(ids)).await?),
+    })
 }
 
-impl Act for RebootInstancesRequest {
-    type Output = Nothing;
-    const ACTION: &'static str = "ec2:RebootInstances";
-
-    fn is_dry(&self) -> bool {
-        self.dry_run.unwrap_or_default()
-    }
-
-    fn touches(&self, instances: &Instances) -> Vec<Access> {
-        on_instances(instances, Self::ACTION, &self.instance_ids)
-    }
-
-    async fn act(self, instances: &Arc<Instances>, _ctx: &Ctx) -> Result<Nothing, Fault> {
-        let ids = page::some_ids(&self.instance_ids)?;
-        instances.change(Reboot(ids)).await?;
-        Ok(Nothing {})
-    }
+async fn stop(
+    request: StopInstancesRequest,
+    ids: Vec<InstanceId>,
+    instances: &Instances,
+) -> Result<StopInstancesResult, Fault> {
+    let is_forced = request.force.unwrap_or_default();
+    Ok(StopInstancesResult {
+        stopping_instances: changes(instances.change(Stop { ids, is_forced }).await?),
+    })
 }
 
-impl Act for TerminateInstancesRequest {
-    type Output = TerminateInstancesResult;
-    const ACTION: &'static str = "ec2:TerminateInstances";
+async fn reboot(
+    _request: RebootInstancesRequest,
+    ids: Vec<InstanceId>,
+    instances: &Instances,
+) -> Result<Nothing, Fault> {
+    instances.change(Reboot(ids)).await?;
+    Ok(Nothing {})
+}
 
-    fn is_dry(&self) -> bool {
-        self.dry_run.unwrap_or_default()
-    }
-
-    fn touches(&self, instances: &Instances) -> Vec<Access> {
-        on_instances(instances, Self::ACTION, &self.instance_ids)
-    }
-
-    async fn act(
-        self,
-        instances: &Arc<Instances>,
-        _ctx: &Ctx,
-    ) -> Result<TerminateInstancesResult, Fault> {
-        let terminate = Terminate {
-            ids: page::some_ids(&self.instance_ids)?,
-            is_forced: self.force.unwrap_or_default(),
-        };
-        let steps = instances.change_and_finish(terminate).await?;
-        Ok(TerminateInstancesResult {
-            terminating_instances: changes(steps),
-        })
-    }
+async fn terminate(
+    request: TerminateInstancesRequest,
+    ids: Vec<InstanceId>,
+    instances: &Instances,
+) -> Result<TerminateInstancesResult, Fault> {
+    let is_forced = request.force.unwrap_or_default();
+    let terminate = Terminate { ids, is_forced };
+    Ok(TerminateInstancesResult {
+        terminating_instances: changes(instances.change_and_finish(terminate).await?),
+    })
 }

@@ -1,11 +1,10 @@
 //! The operations of EC2 on the wire: requests, answers, what they touch, what they do.
 //!
-//! One file a noun. To add an operation: its shapes and an `impl Act` for its request, and a line in [`OPERATIONS`].
+//! One file a noun. To add an operation: its shapes and an [`impl Act`](api::Act) for its request, and a line in [`OPERATIONS`].
 //!
 //! Shapes follow the service model of 2016-11-15 as botocore carries it. Requests have every member of the model, those
 //! without effect marked as ignored or refused; answers have what hosts have.
 
-mod act;
 mod attribute;
 mod fault;
 mod instance;
@@ -13,6 +12,7 @@ mod lifecycle;
 mod monitoring;
 mod page;
 mod place;
+mod reach;
 mod run;
 mod shape;
 mod status;
@@ -30,11 +30,10 @@ mod tests;
 
 use std::sync::Arc;
 
-use api::{AnyOperation, Catalogue, Service, ServiceFacts};
+use api::{AnyOperation, Catalogue, Op, Service, ServiceFacts};
 use wire::Protocol;
 
 use crate::Instances;
-use act::Op;
 
 /// What the gateway routes to EC2 by.
 pub static FACTS: ServiceFacts = ServiceFacts {

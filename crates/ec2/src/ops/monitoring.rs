@@ -1,12 +1,9 @@
 //! MonitorInstances, UnmonitorInstances: whether agents report every ten seconds or every minute.
 
-use std::sync::Arc;
+use api::Fault;
+use wire::{List, Shape};
 
-use api::{Access, Ctx, Fault};
-use wire::Shape;
-
-use super::act::{Act, List, on_instances};
-use super::page;
+use super::reach::on_named_instances;
 use super::shape::Monitoring;
 use crate::Instances;
 use crate::engine::InstanceId;
@@ -55,10 +52,9 @@ pub(super) struct InstanceMonitoring {
 /// Until agents hear of it with their next report, it is on its way: `pending` or `disabling`.
 async fn set(
     instances: &Instances,
-    ids: &[String],
+    ids: Vec<InstanceId>,
     is_detailed: bool,
 ) -> Result<List<InstanceMonitoring>, Fault> {
-    let ids = page::some_ids(ids)?;
     let monitor = Monitor {
         ids: ids.clone(),
         is_detailed,
@@ -77,48 +73,27 @@ async fn set(
     Ok(List(ids.into_iter().map(shown).collect()))
 }
 
-impl Act for MonitorInstancesRequest {
-    type Output = MonitorInstancesResult;
-    const ACTION: &'static str = "ec2:MonitorInstances";
-
-    fn is_dry(&self) -> bool {
-        self.dry_run.unwrap_or_default()
-    }
-
-    fn touches(&self, instances: &Instances) -> Vec<Access> {
-        on_instances(instances, Self::ACTION, &self.instance_ids)
-    }
-
-    async fn act(
-        self,
-        instances: &Arc<Instances>,
-        _ctx: &Ctx,
-    ) -> Result<MonitorInstancesResult, Fault> {
-        Ok(MonitorInstancesResult {
-            instance_monitorings: set(instances, &self.instance_ids, true).await?,
-        })
-    }
+on_named_instances! {
+    MonitorInstancesRequest: "ec2:MonitorInstances", MonitorInstancesResult by monitor;
+    UnmonitorInstancesRequest: "ec2:UnmonitorInstances", UnmonitorInstancesResult by unmonitor;
 }
 
-impl Act for UnmonitorInstancesRequest {
-    type Output = UnmonitorInstancesResult;
-    const ACTION: &'static str = "ec2:UnmonitorInstances";
+async fn monitor(
+    _request: MonitorInstancesRequest,
+    ids: Vec<InstanceId>,
+    instances: &Instances,
+) -> Result<MonitorInstancesResult, Fault> {
+    Ok(MonitorInstancesResult {
+        instance_monitorings: set(instances, ids, true).await?,
+    })
+}
 
-    fn is_dry(&self) -> bool {
-        self.dry_run.unwrap_or_default()
-    }
-
-    fn touches(&self, instances: &Instances) -> Vec<Access> {
-        on_instances(instances, Self::ACTION, &self.instance_ids)
-    }
-
-    async fn act(
-        self,
-        instances: &Arc<Instances>,
-        _ctx: &Ctx,
-    ) -> Result<UnmonitorInstancesResult, Fault> {
-        Ok(UnmonitorInstancesResult {
-            instance_monitorings: set(instances, &self.instance_ids, false).await?,
-        })
-    }
+async fn unmonitor(
+    _request: UnmonitorInstancesRequest,
+    ids: Vec<InstanceId>,
+    instances: &Instances,
+) -> Result<UnmonitorInstancesResult, Fault> {
+    Ok(UnmonitorInstancesResult {
+        instance_monitorings: set(instances, ids, false).await?,
+    })
 }

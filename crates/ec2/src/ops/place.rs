@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use api::{Ctx, Fault};
-use wire::Shape;
+use api::{Access, Act, Caller, Ctx, Fault};
+use wire::{List, Shape};
 
-use super::act::{Act, List};
 use super::shape::Filter;
 use super::{fault, page};
 use crate::engine::filter::Subject;
@@ -162,12 +161,16 @@ fn check(names: &[String], own: Option<&String>, what: &str) -> Result<(), Fault
     }
 }
 
-impl Act for DescribeRegionsRequest {
+impl Act<Instances> for DescribeRegionsRequest {
     type Output = DescribeRegionsResult;
     const ACTION: &'static str = "ec2:DescribeRegions";
 
-    fn is_dry(&self) -> bool {
-        self.dry_run.unwrap_or_default()
+    fn touches(&self, instances: &Instances, _caller: &Caller) -> Vec<Access> {
+        vec![Access::on(instances.place().all())]
+    }
+
+    fn refusal(&self) -> Option<Fault> {
+        fault::dry_run(self.dry_run)
     }
 
     async fn act(
@@ -185,12 +188,16 @@ impl Act for DescribeRegionsRequest {
     }
 }
 
-impl Act for DescribeAvailabilityZonesRequest {
+impl Act<Instances> for DescribeAvailabilityZonesRequest {
     type Output = DescribeAvailabilityZonesResult;
     const ACTION: &'static str = "ec2:DescribeAvailabilityZones";
 
-    fn is_dry(&self) -> bool {
-        self.dry_run.unwrap_or_default()
+    fn touches(&self, instances: &Instances, _caller: &Caller) -> Vec<Access> {
+        vec![Access::on(instances.place().all())]
+    }
+
+    fn refusal(&self) -> Option<Fault> {
+        fault::dry_run(self.dry_run)
     }
 
     async fn act(

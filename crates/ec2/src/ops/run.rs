@@ -2,16 +2,15 @@
 
 use std::sync::Arc;
 
-use api::{Access, Ctx, Fault};
+use api::{Access, Act, Caller, Ctx, Fault};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 use wire::{Envelope, Protocol, Shape};
 
-use super::act::{Act, Unsupported, with_request_tags};
 use super::fault;
 use super::instance::Reservation;
-use super::shape::{Tag, owned, pairs};
+use super::shape::{Tag, Unsupported, owned, pairs};
 use crate::Instances;
 use crate::engine::Tags;
 use crate::engine::command::Run;
@@ -244,16 +243,12 @@ impl RunInstancesRequest {
     }
 }
 
-impl Act for RunInstancesRequest {
+impl Act<Instances> for RunInstancesRequest {
     type Output = Reservation;
     const ACTION: &'static str = "ec2:RunInstances";
 
-    fn is_dry(&self) -> bool {
-        self.dry_run.unwrap_or_default()
-    }
-
     /// Tags that are given at once are allowed as CreateTags is, with `ec2:CreateAction`.
-    fn touches(&self, instances: &Instances) -> Vec<Access> {
+    fn touches(&self, instances: &Instances, _caller: &Caller) -> Vec<Access> {
         let all = instances.place().instance("*");
         let tags = self.tags();
         let mut run = Access::new(Self::ACTION, all.clone());
@@ -265,8 +260,12 @@ impl Act for RunInstancesRequest {
         }
         let tag = Access::new("ec2:CreateTags", all).with("ec2:CreateAction", "RunInstances");
         [run, tag]
-            .map(|access| with_request_tags(access, pairs(&tags)))
+            .map(|access| access.with_request_tags(pairs(&tags)))
             .into()
+    }
+
+    fn refusal(&self) -> Option<Fault> {
+        fault::dry_run(self.dry_run)
     }
 
     async fn act(self, instances: &Arc<Instances>, _ctx: &Ctx) -> Result<Reservation, Fault> {

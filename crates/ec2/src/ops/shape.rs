@@ -108,3 +108,7 @@ pub(super) fn owned(tags: &[Tag]) -> Vec<(String, String)> {
     let owned = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
     pairs(tags).map(owned).collect()
 }
+
+/// A structure that is known to the API and not to us.
+#[derive(Clone, Debug, Default, PartialEq, Shape)]
+pub(super) struct Unsupported {}

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use api::{Ctx, Fault};
+use api::{Access, Act, Caller, Ctx, Fault};
 use base::Timestamp;
-use wire::Shape;
+use wire::{List, Shape};
 
-use super::act::{Act, List};
 use super::fault;
 use super::page::{self, RESULTS_MAX, Wanted};
 use super::shape::{Filter, InstanceState};
@@ -95,12 +94,16 @@ fn status(instance: &Instance, zone: &str) -> InstanceStatus {
     }
 }
 
-impl Act for DescribeInstanceStatusRequest {
+impl Act<Instances> for DescribeInstanceStatusRequest {
     type Output = DescribeInstanceStatusResult;
     const ACTION: &'static str = "ec2:DescribeInstanceStatus";
 
-    fn is_dry(&self) -> bool {
-        self.dry_run.unwrap_or_default()
+    fn touches(&self, instances: &Instances, _caller: &Caller) -> Vec<Access> {
+        vec![Access::on(instances.place().all())]
+    }
+
+    fn refusal(&self) -> Option<Fault> {
+        fault::dry_run(self.dry_run)
     }
 
     async fn act(

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use api::{Access, Ctx, Fault};
-use wire::Shape;
+use api::{Access, Act, Caller, Ctx, Fault, Nothing};
+use wire::{List, Shape};
 
-use super::act::{Act, List, Nothing, on_instances, with_request_tags};
 use super::fault;
 use super::page::{self, RESULTS_MAX, Wanted};
+use super::reach::on_instances;
 use super::shape::{self, Filter, owned, pairs};
 use crate::Instances;
 use crate::engine::command::{AddTags, RemoveTags};
@@ -90,18 +90,18 @@ fn check_count(tags: &[shape::Tag]) -> Result<(), Fault> {
     }
 }
 
-impl Act for CreateTagsRequest {
+impl Act<Instances> for CreateTagsRequest {
     type Output = Nothing;
     const ACTION: &'static str = "ec2:CreateTags";
 
-    fn is_dry(&self) -> bool {
-        self.dry_run.unwrap_or_default()
+    fn touches(&self, instances: &Instances, _caller: &Caller) -> Vec<Access> {
+        let all = on_instances(instances, Self::ACTION, &self.resources).into_iter();
+        all.map(|access| access.with_request_tags(pairs(&self.tags)))
+            .collect()
     }
 
-    fn touches(&self, instances: &Instances) -> Vec<Access> {
-        let all = on_instances(instances, Self::ACTION, &self.resources).into_iter();
-        all.map(|access| with_request_tags(access, pairs(&self.tags)))
-            .collect()
+    fn refusal(&self) -> Option<Fault> {
+        fault::dry_run(self.dry_run)
     }
 
     async fn act(self, instances: &Arc<Instances>, _ctx: &Ctx) -> Result<Nothing, Fault> {
@@ -116,18 +116,18 @@ impl Act for CreateTagsRequest {
     }
 }
 
-impl Act for DeleteTagsRequest {
+impl Act<Instances> for DeleteTagsRequest {
     type Output = Nothing;
     const ACTION: &'static str = "ec2:DeleteTags";
 
-    fn is_dry(&self) -> bool {
-        self.dry_run.unwrap_or_default()
+    fn touches(&self, instances: &Instances, _caller: &Caller) -> Vec<Access> {
+        let all = on_instances(instances, Self::ACTION, &self.resources).into_iter();
+        all.map(|access| access.with_request_tags(pairs(&self.tags)))
+            .collect()
     }
 
-    fn touches(&self, instances: &Instances) -> Vec<Access> {
-        let all = on_instances(instances, Self::ACTION, &self.resources).into_iter();
-        all.map(|access| with_request_tags(access, pairs(&self.tags)))
-            .collect()
+    fn refusal(&self) -> Option<Fault> {
+        fault::dry_run(self.dry_run)
     }
 
     async fn act(self, instances: &Arc<Instances>, _ctx: &Ctx) -> Result<Nothing, Fault> {
@@ -144,12 +144,16 @@ impl Act for DeleteTagsRequest {
     }
 }
 
-impl Act for DescribeTagsRequest {
+impl Act<Instances> for DescribeTagsRequest {
     type Output = DescribeTagsResult;
     const ACTION: &'static str = "ec2:DescribeTags";
 
-    fn is_dry(&self) -> bool {
-        self.dry_run.unwrap_or_default()
+    fn touches(&self, instances: &Instances, _caller: &Caller) -> Vec<Access> {
+        vec![Access::on(instances.place().all())]
+    }
+
+    fn refusal(&self) -> Option<Fault> {
+        fault::dry_run(self.dry_run)
     }
 
     async fn act(

@@ -884,6 +884,17 @@ async fn monitoring_in_detail_is_switched() {
 }
 
 #[tokio::test]
+async fn every_operation_has_a_dry_run() {
+    let bench = Bench::new().await;
+    for [operation, request, ..] in super::golden::rows() {
+        let mut input: Value = serde_json::from_str(request).unwrap();
+        input["DryRun"] = json!(true);
+        let fault = bench.call(operation, input).await.unwrap_err();
+        assert_eq!(fault.code, "DryRunOperation", "{operation}");
+    }
+}
+
+#[tokio::test]
 async fn a_dry_run_does_nothing() {
     let bench = Bench::new().await;
     let id = bench.host("web-1").await;

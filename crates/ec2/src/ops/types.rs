@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use api::{Ctx, Fault};
-use wire::Shape;
+use api::{Access, Act, Caller, Ctx, Fault};
+use wire::{List, Shape};
 
-use super::act::{Act, List};
 use super::fault;
 use super::page::{self, Wanted};
 use super::shape::Filter;
@@ -170,12 +169,16 @@ fn types(instances: &Instances) -> BTreeMap<String, Option<Facts>> {
     types
 }
 
-impl Act for DescribeInstanceTypesRequest {
+impl Act<Instances> for DescribeInstanceTypesRequest {
     type Output = DescribeInstanceTypesResult;
     const ACTION: &'static str = "ec2:DescribeInstanceTypes";
 
-    fn is_dry(&self) -> bool {
-        self.dry_run.unwrap_or_default()
+    fn touches(&self, instances: &Instances, _caller: &Caller) -> Vec<Access> {
+        vec![Access::on(instances.place().all())]
+    }
+
+    fn refusal(&self) -> Option<Fault> {
+        fault::dry_run(self.dry_run)
     }
 
     async fn act(

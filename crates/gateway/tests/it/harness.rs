@@ -6,7 +6,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use api::{Access, AnyOperation, Audit, Catalogue, Ctx, Fault, Operation, Service, ServiceFacts};
+use api::{
+    Access, AnyOperation, Audit, Caller, Catalogue, Ctx, Fault, Operation, Service, ServiceFacts,
+};
 use base::{AccountId, Arn, Clock, ManualClock, Region, Timestamp};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -81,7 +83,7 @@ macro_rules! operation {
             type Output = Output;
             const NAME: &'static str = stringify!($name);
 
-            fn access(&self, toy: &Toy, _: &Input) -> Vec<Access> {
+            fn access(&self, toy: &Toy, _: &Caller, _: &Input) -> Vec<Access> {
                 let action = concat!("sqs:", stringify!($name));
                 vec![Access::new(
                     action,

@@ -3,7 +3,9 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use api::{Access, AnyOperation, Audit, Catalogue, Ctx, Fault, Operation, Service, ServiceFacts};
+use api::{
+    Access, AnyOperation, Audit, Caller, Catalogue, Ctx, Fault, Operation, Service, ServiceFacts,
+};
 use base::{Arn, ByteCount};
 use gateway::Limits;
 use wire::rest::Http;
@@ -89,7 +91,7 @@ macro_rules! operation {
             const NAME: &'static str = stringify!($name);
             const HTTP: Option<Http> = Some($http);
 
-            fn access(&self, toy: &Toy, _: &$input) -> Vec<Access> {
+            fn access(&self, toy: &Toy, _: &Caller, _: &$input) -> Vec<Access> {
                 let action = concat!("lambda:", stringify!($name));
                 vec![Access::new(action, toy.arn())]
             }

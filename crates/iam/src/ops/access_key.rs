@@ -4,18 +4,17 @@
 
 use std::sync::Arc;
 
-use api::{Access, Caller, Ctx, Fault};
+use api::{Access, Act, Caller, Ctx, Fault, Nothing};
 use base::Timestamp;
-use wire::Shape;
+use wire::{List, Shape};
 
-use super::act::{Act, List, Nothing, user_or_caller};
 use super::fault::validation;
 use super::page::page;
 use super::reach;
 use super::shape::{AccessKeyMetadata, shown};
 use crate::Iam;
 use crate::engine::key::{self, Status};
-use crate::engine::{self, State};
+use crate::engine::{self};
 
 #[derive(Clone, Debug, Default, PartialEq, Shape)]
 pub(super) struct CreateAccessKeyRequest {
@@ -42,16 +41,20 @@ pub(super) struct AccessKey {
     create_date: Option<Timestamp>,
 }
 
-impl Act for CreateAccessKeyRequest {
+impl Act<Iam> for CreateAccessKeyRequest {
     type Output = CreateAccessKeyResponse;
     const ACTION: &'static str = "iam:CreateAccessKey";
 
-    fn touches(&self, state: &State, caller: &Caller) -> Access {
-        reach::user_or_caller(state, self.user_name.as_ref(), caller)
+    fn touches(&self, iam: &Iam, caller: &Caller) -> Vec<Access> {
+        vec![reach::user_or_caller(
+            &iam.state(),
+            self.user_name.as_ref(),
+            caller,
+        )]
     }
 
     async fn act(self, iam: &Arc<Iam>, ctx: &Ctx) -> Result<CreateAccessKeyResponse, Fault> {
-        let user_name = user_or_caller(self.user_name.as_ref(), &ctx.caller)?;
+        let user_name = reach::named_or_caller(self.user_name.as_ref(), &ctx.caller)?;
         let user = user_name.clone();
         let made = iam.blocking(move |iam| iam.create_key(&user)).await?;
         Ok(CreateAccessKeyResponse {
@@ -75,12 +78,16 @@ pub(super) struct UpdateAccessKeyRequest {
     status: String,
 }
 
-impl Act for UpdateAccessKeyRequest {
+impl Act<Iam> for UpdateAccessKeyRequest {
     type Output = Nothing;
     const ACTION: &'static str = "iam:UpdateAccessKey";
 
-    fn touches(&self, state: &State, caller: &Caller) -> Access {
-        reach::user_or_caller(state, self.user_name.as_ref(), caller)
+    fn touches(&self, iam: &Iam, caller: &Caller) -> Vec<Access> {
+        vec![reach::user_or_caller(
+            &iam.state(),
+            self.user_name.as_ref(),
+            caller,
+        )]
     }
 
     async fn act(self, iam: &Arc<Iam>, ctx: &Ctx) -> Result<Nothing, Fault> {
@@ -93,7 +100,7 @@ impl Act for UpdateAccessKeyRequest {
             }
         };
         let switch = key::SetStatus {
-            user: user_or_caller(self.user_name.as_ref(), &ctx.caller)?,
+            user: reach::named_or_caller(self.user_name.as_ref(), &ctx.caller)?,
             key_id: self.access_key_id,
             status,
         };
@@ -109,17 +116,21 @@ pub(super) struct DeleteAccessKeyRequest {
     access_key_id: String,
 }
 
-impl Act for DeleteAccessKeyRequest {
+impl Act<Iam> for DeleteAccessKeyRequest {
     type Output = Nothing;
     const ACTION: &'static str = "iam:DeleteAccessKey";
 
-    fn touches(&self, state: &State, caller: &Caller) -> Access {
-        reach::user_or_caller(state, self.user_name.as_ref(), caller)
+    fn touches(&self, iam: &Iam, caller: &Caller) -> Vec<Access> {
+        vec![reach::user_or_caller(
+            &iam.state(),
+            self.user_name.as_ref(),
+            caller,
+        )]
     }
 
     async fn act(self, iam: &Arc<Iam>, ctx: &Ctx) -> Result<Nothing, Fault> {
         let delete = key::Delete {
-            user: user_or_caller(self.user_name.as_ref(), &ctx.caller)?,
+            user: reach::named_or_caller(self.user_name.as_ref(), &ctx.caller)?,
             key_id: self.access_key_id,
         };
         iam.change(delete).await?;
@@ -142,17 +153,21 @@ pub(super) struct ListAccessKeysResponse {
     marker: Option<String>,
 }
 
-impl Act for ListAccessKeysRequest {
+impl Act<Iam> for ListAccessKeysRequest {
     type Output = ListAccessKeysResponse;
     const ACTION: &'static str = "iam:ListAccessKeys";
 
-    fn touches(&self, state: &State, caller: &Caller) -> Access {
-        reach::user_or_caller(state, self.user_name.as_ref(), caller)
+    fn touches(&self, iam: &Iam, caller: &Caller) -> Vec<Access> {
+        vec![reach::user_or_caller(
+            &iam.state(),
+            self.user_name.as_ref(),
+            caller,
+        )]
     }
 
     async fn act(self, iam: &Arc<Iam>, ctx: &Ctx) -> Result<ListAccessKeysResponse, Fault> {
         let state = iam.state();
-        let name = user_or_caller(self.user_name.as_ref(), &ctx.caller)?;
+        let name = reach::named_or_caller(self.user_name.as_ref(), &ctx.caller)?;
         let user = state.user(&name)?;
         // Oldest first, by a place that a deletion before it does not shift to another page.
         let place = |key: &&engine::AccessKey| format!("{:020}{}", key.created.as_millis(), key.id);
@@ -198,15 +213,16 @@ pub(super) struct AccessKeyLastUsed {
     region: String,
 }
 
-impl Act for GetAccessKeyLastUsedRequest {
+impl Act<Iam> for GetAccessKeyLastUsedRequest {
     type Output = GetAccessKeyLastUsedResponse;
     const ACTION: &'static str = "iam:GetAccessKeyLastUsed";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        match state.key(&self.access_key_id) {
-            Some((user, _)) => reach::user(state, &user.name),
-            None => reach::account(state),
-        }
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        let state = iam.state();
+        vec![match state.key(&self.access_key_id) {
+            Some((user, _)) => reach::user(&state, &user.name),
+            None => reach::account(&state),
+        }]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<GetAccessKeyLastUsedResponse, Fault> {

@@ -4,14 +4,13 @@
 
 use std::sync::Arc;
 
-use api::{Access, Caller, Ctx, Fault};
-use wire::Shape;
+use api::{Access, Act, Caller, Ctx, Fault, Nothing};
+use wire::{List, Shape};
 
-use super::act::{Act, List, Nothing};
 use super::page::page;
 use super::reach;
 use crate::Iam;
-use crate::engine::{State, account as command};
+use crate::engine::account as command;
 
 #[derive(Clone, Debug, Default, PartialEq, Shape)]
 pub(super) struct CreateAccountAliasRequest {
@@ -19,12 +18,12 @@ pub(super) struct CreateAccountAliasRequest {
     account_alias: String,
 }
 
-impl Act for CreateAccountAliasRequest {
+impl Act<Iam> for CreateAccountAliasRequest {
     type Output = Nothing;
     const ACTION: &'static str = "iam:CreateAccountAlias";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::account(state)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::account(&iam.state())]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<Nothing, Fault> {
@@ -40,12 +39,12 @@ pub(super) struct DeleteAccountAliasRequest {
     account_alias: String,
 }
 
-impl Act for DeleteAccountAliasRequest {
+impl Act<Iam> for DeleteAccountAliasRequest {
     type Output = Nothing;
     const ACTION: &'static str = "iam:DeleteAccountAlias";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::account(state)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::account(&iam.state())]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<Nothing, Fault> {
@@ -69,12 +68,12 @@ pub(super) struct ListAccountAliasesResponse {
     marker: Option<String>,
 }
 
-impl Act for ListAccountAliasesRequest {
+impl Act<Iam> for ListAccountAliasesRequest {
     type Output = ListAccountAliasesResponse;
     const ACTION: &'static str = "iam:ListAccountAliases";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::account(state)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::account(&iam.state())]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<ListAccountAliasesResponse, Fault> {

@@ -4,27 +4,25 @@
 
 use std::sync::Arc;
 
-use api::{Access, Caller, Ctx, Fault};
-use wire::Shape;
+use api::{Access, Act, Caller, Ctx, Fault, Nothing};
+use wire::{List, Shape};
 
-use super::act::{Act, List, Nothing};
 use super::page::page;
 use super::reach;
 use super::shape::{AttachedPolicy, attached};
 use crate::Iam;
-use crate::engine::State;
 use crate::engine::grant::{Attach, Detach, Holder};
 
 /// The three operations that attach, and the three that detach, differ in whose name they carry alone.
 macro_rules! acts {
     ($($request:ident: $action:literal, $command:ident of $holder:ident by $name:ident;)+) => {$(
-        impl Act for $request {
+        impl Act<Iam> for $request {
             type Output = Nothing;
             const ACTION: &'static str = $action;
 
-            fn touches(&self, state: &State, _caller: &Caller) -> Access {
+            fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
                 let holder = Holder::$holder(self.$name.clone());
-                reach::policy_arn(reach::holder(state, &holder), "iam:PolicyARN", Some(&self.policy_arn))
+                vec![reach::policy_arn(reach::holder(&iam.state(), &holder), "iam:PolicyARN", Some(&self.policy_arn))]
             }
 
             async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<Nothing, Fault> {
@@ -49,12 +47,12 @@ acts! {
 /// So do the three that list.
 macro_rules! lists {
     ($($request:ident: $action:literal, $response:ident of $holder:ident by $name:ident;)+) => {$(
-        impl Act for $request {
+        impl Act<Iam> for $request {
             type Output = $response;
             const ACTION: &'static str = $action;
 
-            fn touches(&self, state: &State, _caller: &Caller) -> Access {
-                reach::holder(state, &Holder::$holder(self.$name.clone()))
+            fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+                vec![reach::holder(&iam.state(), &Holder::$holder(self.$name.clone()))]
             }
 
             async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<$response, Fault> {

@@ -4,13 +4,11 @@
 
 use std::sync::Arc;
 
-use api::{Access, Caller, Ctx, Fault};
+use api::{Access, Act, Caller, Ctx, Fault, Nothing};
 use wire::Shape;
 
-use super::act::{Act, Nothing};
 use super::reach;
 use crate::Iam;
-use crate::engine::State;
 use crate::engine::grant::{DeleteBoundary, Holder, SetBoundary};
 
 #[derive(Clone, Debug, Default, PartialEq, Shape)]
@@ -21,17 +19,17 @@ pub(super) struct PutUserPermissionsBoundaryRequest {
     permissions_boundary: String,
 }
 
-impl Act for PutUserPermissionsBoundaryRequest {
+impl Act<Iam> for PutUserPermissionsBoundaryRequest {
     type Output = Nothing;
     const ACTION: &'static str = "iam:PutUserPermissionsBoundary";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        let access = reach::user(state, &self.user_name);
-        reach::policy_arn(
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        let access = reach::user(&iam.state(), &self.user_name);
+        vec![reach::policy_arn(
             access,
             "iam:PermissionsBoundary",
             Some(&self.permissions_boundary),
-        )
+        )]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<Nothing, Fault> {
@@ -50,12 +48,12 @@ pub(super) struct DeleteUserPermissionsBoundaryRequest {
     user_name: String,
 }
 
-impl Act for DeleteUserPermissionsBoundaryRequest {
+impl Act<Iam> for DeleteUserPermissionsBoundaryRequest {
     type Output = Nothing;
     const ACTION: &'static str = "iam:DeleteUserPermissionsBoundary";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::user(state, &self.user_name)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::user(&iam.state(), &self.user_name)]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<Nothing, Fault> {
@@ -73,17 +71,17 @@ pub(super) struct PutRolePermissionsBoundaryRequest {
     permissions_boundary: String,
 }
 
-impl Act for PutRolePermissionsBoundaryRequest {
+impl Act<Iam> for PutRolePermissionsBoundaryRequest {
     type Output = Nothing;
     const ACTION: &'static str = "iam:PutRolePermissionsBoundary";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        let access = reach::role(state, &self.role_name);
-        reach::policy_arn(
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        let access = reach::role(&iam.state(), &self.role_name);
+        vec![reach::policy_arn(
             access,
             "iam:PermissionsBoundary",
             Some(&self.permissions_boundary),
-        )
+        )]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<Nothing, Fault> {
@@ -102,12 +100,12 @@ pub(super) struct DeleteRolePermissionsBoundaryRequest {
     role_name: String,
 }
 
-impl Act for DeleteRolePermissionsBoundaryRequest {
+impl Act<Iam> for DeleteRolePermissionsBoundaryRequest {
     type Output = Nothing;
     const ACTION: &'static str = "iam:DeleteRolePermissionsBoundary";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::role(state, &self.role_name)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::role(&iam.state(), &self.role_name)]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<Nothing, Fault> {

@@ -5,11 +5,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::{Access, Caller, Ctx, Fault};
+use api::{Access, Act, Caller, Ctx, Fault};
 use base::Timestamp;
 use wire::{Blob, Shape};
 
-use super::act::Act;
 use super::reach;
 use super::shape::shown;
 use crate::Iam;
@@ -38,12 +37,12 @@ pub(super) struct GenerateCredentialReportResponse {
     description: Option<String>,
 }
 
-impl Act for GenerateCredentialReportRequest {
+impl Act<Iam> for GenerateCredentialReportRequest {
     type Output = GenerateCredentialReportResponse;
     const ACTION: &'static str = "iam:GenerateCredentialReport";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::account(state)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::account(&iam.state())]
     }
 
     async fn act(
@@ -88,12 +87,12 @@ pub(super) struct GetCredentialReportResponse {
     generated_time: Option<Timestamp>,
 }
 
-impl Act for GetCredentialReportRequest {
+impl Act<Iam> for GetCredentialReportRequest {
     type Output = GetCredentialReportResponse;
     const ACTION: &'static str = "iam:GetCredentialReport";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::account(state)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::account(&iam.state())]
     }
 
     async fn act(self, iam: &Arc<Iam>, ctx: &Ctx) -> Result<GetCredentialReportResponse, Fault> {

@@ -4,11 +4,10 @@
 
 use std::sync::Arc;
 
-use api::{Access, Caller, Ctx, Fault};
+use api::{Access, Act, Caller, Ctx, Fault};
 use base::Timestamp;
-use wire::Shape;
+use wire::{List, Shape};
 
-use super::act::{Act, List};
 use super::fault::validation;
 use super::page::page;
 use super::policy::Counts;
@@ -99,12 +98,12 @@ pub(super) struct ManagedPolicyDetail {
     policy_version_list: List<PolicyVersion>,
 }
 
-impl Act for GetAccountAuthorizationDetailsRequest {
+impl Act<Iam> for GetAccountAuthorizationDetailsRequest {
     type Output = GetAccountAuthorizationDetailsResponse;
     const ACTION: &'static str = "iam:GetAccountAuthorizationDetails";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::account(state)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::account(&iam.state())]
     }
 
     async fn act(

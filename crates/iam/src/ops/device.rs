@@ -5,11 +5,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use api::{Access, Caller, Ctx, Fault};
+use api::{Access, Act, Caller, Ctx, Fault, Nothing};
 use base::Timestamp;
-use wire::{Blob, Shape};
+use wire::{Blob, List, Shape};
 
-use super::act::{Act, List, Nothing, user_or_caller};
 use super::fault::validation;
 use super::page::page;
 use super::shape::{Tag, VirtualMFADevice, pairs, shown, tags, user_in_list};
@@ -33,13 +32,19 @@ pub(super) struct CreateVirtualMFADeviceResponse {
     virtual_mfa_device: VirtualMFADevice,
 }
 
-impl Act for CreateVirtualMFADeviceRequest {
+impl Act<Iam> for CreateVirtualMFADeviceRequest {
     type Output = CreateVirtualMFADeviceResponse;
     const ACTION: &'static str = "iam:CreateVirtualMFADevice";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
         let name = &self.virtual_mfa_device_name;
-        reach::new(state, Kind::Device, self.path.as_ref(), name, &self.tags)
+        vec![reach::new(
+            &iam.state(),
+            Kind::Device,
+            self.path.as_ref(),
+            name,
+            &self.tags,
+        )]
     }
 
     async fn act(
@@ -78,12 +83,12 @@ pub(super) struct EnableMFADeviceRequest {
     authentication_code2: String,
 }
 
-impl Act for EnableMFADeviceRequest {
+impl Act<Iam> for EnableMFADeviceRequest {
     type Output = Nothing;
     const ACTION: &'static str = "iam:EnableMFADevice";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::user(state, &self.user_name)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::user(&iam.state(), &self.user_name)]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<Nothing, Fault> {
@@ -116,12 +121,12 @@ pub(super) struct ResyncMFADeviceRequest {
     authentication_code2: String,
 }
 
-impl Act for ResyncMFADeviceRequest {
+impl Act<Iam> for ResyncMFADeviceRequest {
     type Output = Nothing;
     const ACTION: &'static str = "iam:ResyncMFADevice";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::user(state, &self.user_name)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::user(&iam.state(), &self.user_name)]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<Nothing, Fault> {
@@ -145,16 +150,20 @@ pub(super) struct DeactivateMFADeviceRequest {
     serial_number: String,
 }
 
-impl Act for DeactivateMFADeviceRequest {
+impl Act<Iam> for DeactivateMFADeviceRequest {
     type Output = Nothing;
     const ACTION: &'static str = "iam:DeactivateMFADevice";
 
-    fn touches(&self, state: &State, caller: &Caller) -> Access {
-        reach::user_or_caller(state, self.user_name.as_ref(), caller)
+    fn touches(&self, iam: &Iam, caller: &Caller) -> Vec<Access> {
+        vec![reach::user_or_caller(
+            &iam.state(),
+            self.user_name.as_ref(),
+            caller,
+        )]
     }
 
     async fn act(self, iam: &Arc<Iam>, ctx: &Ctx) -> Result<Nothing, Fault> {
-        let user = user_or_caller(self.user_name.as_ref(), &ctx.caller)?;
+        let user = reach::named_or_caller(self.user_name.as_ref(), &ctx.caller)?;
         let deactivate = command::Deactivate {
             serial: self.serial_number,
             owner: owner(&iam.state(), &user)?,
@@ -170,12 +179,12 @@ pub(super) struct DeleteVirtualMFADeviceRequest {
     serial_number: String,
 }
 
-impl Act for DeleteVirtualMFADeviceRequest {
+impl Act<Iam> for DeleteVirtualMFADeviceRequest {
     type Output = Nothing;
     const ACTION: &'static str = "iam:DeleteVirtualMFADevice";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::device(state, &self.serial_number)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::device(&iam.state(), &self.serial_number)]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<Nothing, Fault> {
@@ -211,16 +220,20 @@ pub(super) struct MFADevice {
     enable_date: Timestamp,
 }
 
-impl Act for ListMFADevicesRequest {
+impl Act<Iam> for ListMFADevicesRequest {
     type Output = ListMFADevicesResponse;
     const ACTION: &'static str = "iam:ListMFADevices";
 
-    fn touches(&self, state: &State, caller: &Caller) -> Access {
-        reach::user_or_caller(state, self.user_name.as_ref(), caller)
+    fn touches(&self, iam: &Iam, caller: &Caller) -> Vec<Access> {
+        vec![reach::user_or_caller(
+            &iam.state(),
+            self.user_name.as_ref(),
+            caller,
+        )]
     }
 
     async fn act(self, iam: &Arc<Iam>, ctx: &Ctx) -> Result<ListMFADevicesResponse, Fault> {
-        let user = user_or_caller(self.user_name.as_ref(), &ctx.caller)?;
+        let user = reach::named_or_caller(self.user_name.as_ref(), &ctx.caller)?;
         let state = iam.state();
         let owner = owner(&state, &user)?;
         let found = state.devices_of(&owner);
@@ -258,12 +271,12 @@ pub(super) struct ListVirtualMFADevicesResponse {
     marker: Option<String>,
 }
 
-impl Act for ListVirtualMFADevicesRequest {
+impl Act<Iam> for ListVirtualMFADevicesRequest {
     type Output = ListVirtualMFADevicesResponse;
     const ACTION: &'static str = "iam:ListVirtualMFADevices";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::on(state, "mfa/*")
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::on(&iam.state(), "mfa/*")]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<ListVirtualMFADevicesResponse, Fault> {
@@ -330,16 +343,20 @@ pub(super) struct GetMFADeviceResponse {
     certifications: BTreeMap<String, String>,
 }
 
-impl Act for GetMFADeviceRequest {
+impl Act<Iam> for GetMFADeviceRequest {
     type Output = GetMFADeviceResponse;
     const ACTION: &'static str = "iam:GetMFADevice";
 
-    fn touches(&self, state: &State, caller: &Caller) -> Access {
-        reach::user_or_caller(state, self.user_name.as_ref(), caller)
+    fn touches(&self, iam: &Iam, caller: &Caller) -> Vec<Access> {
+        vec![reach::user_or_caller(
+            &iam.state(),
+            self.user_name.as_ref(),
+            caller,
+        )]
     }
 
     async fn act(self, iam: &Arc<Iam>, ctx: &Ctx) -> Result<GetMFADeviceResponse, Fault> {
-        let name = user_or_caller(self.user_name.as_ref(), &ctx.caller)?;
+        let name = reach::named_or_caller(self.user_name.as_ref(), &ctx.caller)?;
         let state = iam.state();
         let owner = owner(&state, &name)?;
         let serial = self.serial_number;
@@ -366,12 +383,15 @@ pub(super) struct TagMFADeviceRequest {
     tags: Vec<Tag>,
 }
 
-impl Act for TagMFADeviceRequest {
+impl Act<Iam> for TagMFADeviceRequest {
     type Output = Nothing;
     const ACTION: &'static str = "iam:TagMFADevice";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::requested(reach::device(state, &self.serial_number), &self.tags)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::requested(
+            reach::device(&iam.state(), &self.serial_number),
+            &self.tags,
+        )]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<Nothing, Fault> {
@@ -387,12 +407,15 @@ pub(super) struct UntagMFADeviceRequest {
     tag_keys: Vec<String>,
 }
 
-impl Act for UntagMFADeviceRequest {
+impl Act<Iam> for UntagMFADeviceRequest {
     type Output = Nothing;
     const ACTION: &'static str = "iam:UntagMFADevice";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::untagged(reach::device(state, &self.serial_number), &self.tag_keys)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::untagged(
+            reach::device(&iam.state(), &self.serial_number),
+            &self.tag_keys,
+        )]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<Nothing, Fault> {
@@ -416,12 +439,12 @@ pub(super) struct ListMFADeviceTagsResponse {
     marker: Option<String>,
 }
 
-impl Act for ListMFADeviceTagsRequest {
+impl Act<Iam> for ListMFADeviceTagsRequest {
     type Output = ListMFADeviceTagsResponse;
     const ACTION: &'static str = "iam:ListMFADeviceTags";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::device(state, &self.serial_number)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::device(&iam.state(), &self.serial_number)]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<ListMFADeviceTagsResponse, Fault> {

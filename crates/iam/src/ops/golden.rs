@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
+use api::Act;
 use wire::{Envelope, Protocol, Shape};
 
-use super::act::{Act, name};
 use super::{FACTS, GOLDEN};
+use crate::Iam;
 
 const TEXT: &str = include_str!("../../models/golden-iam-2010-05-08.txt");
 
@@ -38,8 +39,8 @@ fn rows() -> HashMap<&'static str, Row> {
 }
 
 /// The form is read as the request, and the answer is written as the XML.
-pub(super) fn check<R: Act>(rows: &HashMap<&'static str, Row>) {
-    let name = name(R::ACTION);
+pub(super) fn check<R: Act<Iam>>(rows: &HashMap<&'static str, Row>) {
+    let name = api::act::name(R::ACTION);
     let row = &rows[name];
     let read: R = wire::decode_request(Protocol::Query, row.form.as_bytes()).unwrap();
     let meant: R = wire::decode_request(Protocol::Json11, row.request_json.as_bytes()).unwrap();

@@ -4,14 +4,13 @@
 
 use std::sync::Arc;
 
-use api::{Access, Caller, Ctx, Fault};
-use wire::Shape;
+use api::{Access, Act, Caller, Ctx, Fault, Nothing};
+use wire::{List, Shape};
 
-use super::act::{Act, List, Nothing};
 use super::page::page;
 use super::reach;
 use super::shape::{Group, User, group, user_in_list};
-use crate::engine::{Kind, State, group as command, name, user};
+use crate::engine::{Kind, group as command, name, user};
 use crate::{Iam, new_id};
 
 #[derive(Clone, Debug, Default, PartialEq, Shape)]
@@ -27,18 +26,18 @@ pub(super) struct CreateGroupResponse {
     group: Group,
 }
 
-impl Act for CreateGroupRequest {
+impl Act<Iam> for CreateGroupRequest {
     type Output = CreateGroupResponse;
     const ACTION: &'static str = "iam:CreateGroup";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::new(
-            state,
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::new(
+            &iam.state(),
             Kind::Group,
             self.path.as_ref(),
             &self.group_name,
             &[],
-        )
+        )]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<CreateGroupResponse, Fault> {
@@ -72,12 +71,12 @@ pub(super) struct GetGroupResponse {
     marker: Option<String>,
 }
 
-impl Act for GetGroupRequest {
+impl Act<Iam> for GetGroupRequest {
     type Output = GetGroupResponse;
     const ACTION: &'static str = "iam:GetGroup";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::group(state, &self.group_name)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::group(&iam.state(), &self.group_name)]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<GetGroupResponse, Fault> {
@@ -111,12 +110,12 @@ pub(super) struct UpdateGroupRequest {
     new_group_name: Option<String>,
 }
 
-impl Act for UpdateGroupRequest {
+impl Act<Iam> for UpdateGroupRequest {
     type Output = Nothing;
     const ACTION: &'static str = "iam:UpdateGroup";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::group(state, &self.group_name)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::group(&iam.state(), &self.group_name)]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<Nothing, Fault> {
@@ -136,12 +135,12 @@ pub(super) struct DeleteGroupRequest {
     group_name: String,
 }
 
-impl Act for DeleteGroupRequest {
+impl Act<Iam> for DeleteGroupRequest {
     type Output = Nothing;
     const ACTION: &'static str = "iam:DeleteGroup";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::group(state, &self.group_name)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::group(&iam.state(), &self.group_name)]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<Nothing, Fault> {
@@ -166,12 +165,16 @@ pub(super) struct ListGroupsResponse {
     marker: Option<String>,
 }
 
-impl Act for ListGroupsRequest {
+impl Act<Iam> for ListGroupsRequest {
     type Output = ListGroupsResponse;
     const ACTION: &'static str = "iam:ListGroups";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::all(state, Kind::Group, self.path_prefix.as_ref())
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::all(
+            &iam.state(),
+            Kind::Group,
+            self.path_prefix.as_ref(),
+        )]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<ListGroupsResponse, Fault> {
@@ -215,12 +218,12 @@ pub(super) struct ListGroupsForUserResponse {
     marker: Option<String>,
 }
 
-impl Act for ListGroupsForUserRequest {
+impl Act<Iam> for ListGroupsForUserRequest {
     type Output = ListGroupsForUserResponse;
     const ACTION: &'static str = "iam:ListGroupsForUser";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::user(state, &self.user_name)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::user(&iam.state(), &self.user_name)]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<ListGroupsForUserResponse, Fault> {
@@ -252,12 +255,12 @@ pub(super) struct AddUserToGroupRequest {
     user_name: String,
 }
 
-impl Act for AddUserToGroupRequest {
+impl Act<Iam> for AddUserToGroupRequest {
     type Output = Nothing;
     const ACTION: &'static str = "iam:AddUserToGroup";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::group(state, &self.group_name)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::group(&iam.state(), &self.group_name)]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<Nothing, Fault> {
@@ -278,12 +281,12 @@ pub(super) struct RemoveUserFromGroupRequest {
     user_name: String,
 }
 
-impl Act for RemoveUserFromGroupRequest {
+impl Act<Iam> for RemoveUserFromGroupRequest {
     type Output = Nothing;
     const ACTION: &'static str = "iam:RemoveUserFromGroup";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::group(state, &self.group_name)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::group(&iam.state(), &self.group_name)]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<Nothing, Fault> {

@@ -4,10 +4,9 @@
 
 use std::sync::Arc;
 
-use api::{Access, Caller, Ctx, Fault};
-use wire::Shape;
+use api::{Access, Act, Caller, Ctx, Fault, Nothing};
+use wire::{List, Shape};
 
-use super::act::{Act, List, Nothing};
 use super::page::page;
 use super::reach;
 use super::shape::encoded;
@@ -18,12 +17,12 @@ use crate::engine::{Error, State};
 /// The operations of users, groups and roles differ in whose name they carry alone.
 macro_rules! puts {
     ($($request:ident: $action:literal, $holder:ident by $name:ident;)+) => {$(
-        impl Act for $request {
+        impl Act<Iam> for $request {
             type Output = Nothing;
             const ACTION: &'static str = $action;
 
-            fn touches(&self, state: &State, _caller: &Caller) -> Access {
-                reach::holder(state, &Holder::$holder(self.$name.clone()))
+            fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+                vec![reach::holder(&iam.state(), &Holder::$holder(self.$name.clone()))]
             }
 
             async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<Nothing, Fault> {
@@ -41,12 +40,12 @@ macro_rules! puts {
 
 macro_rules! gets {
     ($($request:ident: $action:literal, $response:ident of $holder:ident by $name:ident;)+) => {$(
-        impl Act for $request {
+        impl Act<Iam> for $request {
             type Output = $response;
             const ACTION: &'static str = $action;
 
-            fn touches(&self, state: &State, _caller: &Caller) -> Access {
-                reach::holder(state, &Holder::$holder(self.$name.clone()))
+            fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+                vec![reach::holder(&iam.state(), &Holder::$holder(self.$name.clone()))]
             }
 
             async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<$response, Fault> {
@@ -63,12 +62,12 @@ macro_rules! gets {
 
 macro_rules! deletes {
     ($($request:ident: $action:literal, $holder:ident by $name:ident;)+) => {$(
-        impl Act for $request {
+        impl Act<Iam> for $request {
             type Output = Nothing;
             const ACTION: &'static str = $action;
 
-            fn touches(&self, state: &State, _caller: &Caller) -> Access {
-                reach::holder(state, &Holder::$holder(self.$name.clone()))
+            fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+                vec![reach::holder(&iam.state(), &Holder::$holder(self.$name.clone()))]
             }
 
             async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<Nothing, Fault> {
@@ -85,12 +84,12 @@ macro_rules! deletes {
 
 macro_rules! lists {
     ($($request:ident: $action:literal, $response:ident of $holder:ident by $name:ident;)+) => {$(
-        impl Act for $request {
+        impl Act<Iam> for $request {
             type Output = $response;
             const ACTION: &'static str = $action;
 
-            fn touches(&self, state: &State, _caller: &Caller) -> Access {
-                reach::holder(state, &Holder::$holder(self.$name.clone()))
+            fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+                vec![reach::holder(&iam.state(), &Holder::$holder(self.$name.clone()))]
             }
 
             async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<$response, Fault> {

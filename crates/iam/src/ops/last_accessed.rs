@@ -7,11 +7,10 @@
 
 use std::sync::Arc;
 
-use api::{Access, Caller, Ctx, Fault};
+use api::{Access, Act, Caller, Ctx, Fault};
 use base::Timestamp;
-use wire::Shape;
+use wire::{List, Shape};
 
-use super::act::{Act, List};
 use super::fault::validation;
 use super::page::page;
 use super::reach;
@@ -19,7 +18,7 @@ use super::shape::shown;
 use crate::Iam;
 use crate::accesses::Job;
 use crate::accesses::report::{self, Entity, Granting, Last, Line};
-use crate::engine::{Kind, State};
+use crate::engine::Kind;
 
 #[derive(Clone, Debug, Default, PartialEq, Shape)]
 pub(super) struct GenerateServiceLastAccessedDetailsRequest {
@@ -33,12 +32,12 @@ pub(super) struct GenerateServiceLastAccessedDetailsResponse {
     job_id: Option<String>,
 }
 
-impl Act for GenerateServiceLastAccessedDetailsRequest {
+impl Act<Iam> for GenerateServiceLastAccessedDetailsRequest {
     type Output = GenerateServiceLastAccessedDetailsResponse;
     const ACTION: &'static str = "iam:GenerateServiceLastAccessedDetails";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::by_arn(state, &self.arn)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::by_arn(&iam.state(), &self.arn)]
     }
 
     async fn act(
@@ -124,12 +123,12 @@ pub(super) struct ErrorDetails {
     code: String,
 }
 
-impl Act for GetServiceLastAccessedDetailsRequest {
+impl Act<Iam> for GetServiceLastAccessedDetailsRequest {
     type Output = GetServiceLastAccessedDetailsResponse;
     const ACTION: &'static str = "iam:GetServiceLastAccessedDetails";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::account(state)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::account(&iam.state())]
     }
 
     async fn act(
@@ -248,12 +247,12 @@ pub(super) struct EntityInfo {
     path: Option<String>,
 }
 
-impl Act for GetServiceLastAccessedDetailsWithEntitiesRequest {
+impl Act<Iam> for GetServiceLastAccessedDetailsWithEntitiesRequest {
     type Output = GetServiceLastAccessedDetailsWithEntitiesResponse;
     const ACTION: &'static str = "iam:GetServiceLastAccessedDetailsWithEntities";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::account(state)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::account(&iam.state())]
     }
 
     async fn act(
@@ -345,12 +344,12 @@ pub(super) struct PolicyGrantingServiceAccess {
     entity_name: Option<String>,
 }
 
-impl Act for ListPoliciesGrantingServiceAccessRequest {
+impl Act<Iam> for ListPoliciesGrantingServiceAccessRequest {
     type Output = ListPoliciesGrantingServiceAccessResponse;
     const ACTION: &'static str = "iam:ListPoliciesGrantingServiceAccess";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::by_arn(state, &self.arn)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::by_arn(&iam.state(), &self.arn)]
     }
 
     async fn act(

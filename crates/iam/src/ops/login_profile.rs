@@ -4,15 +4,14 @@
 
 use std::sync::Arc;
 
-use api::{Access, Caller, Ctx, Fault};
+use api::{Access, Act, Caller, Ctx, Fault, Nothing};
 use wire::Shape;
 
-use super::act::{Act, Nothing, user_or_caller};
 use super::reach;
 use super::shape::{LoginProfile, shown};
 use crate::Iam;
 use crate::engine::login::{self, Login, Reset};
-use crate::engine::{self, State};
+use crate::engine::{self};
 
 fn profile(user: &str, login: &Login) -> LoginProfile {
     LoginProfile {
@@ -43,16 +42,20 @@ pub(super) struct CreateLoginProfileResponse {
     login_profile: LoginProfile,
 }
 
-impl Act for CreateLoginProfileRequest {
+impl Act<Iam> for CreateLoginProfileRequest {
     type Output = CreateLoginProfileResponse;
     const ACTION: &'static str = "iam:CreateLoginProfile";
 
-    fn touches(&self, state: &State, caller: &Caller) -> Access {
-        reach::user_or_caller(state, self.user_name.as_ref(), caller)
+    fn touches(&self, iam: &Iam, caller: &Caller) -> Vec<Access> {
+        vec![reach::user_or_caller(
+            &iam.state(),
+            self.user_name.as_ref(),
+            caller,
+        )]
     }
 
     async fn act(self, iam: &Arc<Iam>, ctx: &Ctx) -> Result<CreateLoginProfileResponse, Fault> {
-        let user = user_or_caller(self.user_name.as_ref(), &ctx.caller)?;
+        let user = reach::named_or_caller(self.user_name.as_ref(), &ctx.caller)?;
         // The API needs a password from everybody but root, who gives itself one by `AssumeRoot` alone.
         let password = self.password.ok_or_else(|| {
             super::fault::validation("password", "null", "Member must not be null")
@@ -76,16 +79,20 @@ pub(super) struct GetLoginProfileResponse {
     login_profile: LoginProfile,
 }
 
-impl Act for GetLoginProfileRequest {
+impl Act<Iam> for GetLoginProfileRequest {
     type Output = GetLoginProfileResponse;
     const ACTION: &'static str = "iam:GetLoginProfile";
 
-    fn touches(&self, state: &State, caller: &Caller) -> Access {
-        reach::user_or_caller(state, self.user_name.as_ref(), caller)
+    fn touches(&self, iam: &Iam, caller: &Caller) -> Vec<Access> {
+        vec![reach::user_or_caller(
+            &iam.state(),
+            self.user_name.as_ref(),
+            caller,
+        )]
     }
 
     async fn act(self, iam: &Arc<Iam>, ctx: &Ctx) -> Result<GetLoginProfileResponse, Fault> {
-        let name = user_or_caller(self.user_name.as_ref(), &ctx.caller)?;
+        let name = reach::named_or_caller(self.user_name.as_ref(), &ctx.caller)?;
         let state = iam.state();
         let user = state.user(&name)?;
         let login = user
@@ -107,12 +114,12 @@ pub(super) struct UpdateLoginProfileRequest {
     password_reset_required: Option<bool>,
 }
 
-impl Act for UpdateLoginProfileRequest {
+impl Act<Iam> for UpdateLoginProfileRequest {
     type Output = Nothing;
     const ACTION: &'static str = "iam:UpdateLoginProfile";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::user(state, &self.user_name)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::user(&iam.state(), &self.user_name)]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<Nothing, Fault> {
@@ -128,16 +135,20 @@ pub(super) struct DeleteLoginProfileRequest {
     user_name: Option<String>,
 }
 
-impl Act for DeleteLoginProfileRequest {
+impl Act<Iam> for DeleteLoginProfileRequest {
     type Output = Nothing;
     const ACTION: &'static str = "iam:DeleteLoginProfile";
 
-    fn touches(&self, state: &State, caller: &Caller) -> Access {
-        reach::user_or_caller(state, self.user_name.as_ref(), caller)
+    fn touches(&self, iam: &Iam, caller: &Caller) -> Vec<Access> {
+        vec![reach::user_or_caller(
+            &iam.state(),
+            self.user_name.as_ref(),
+            caller,
+        )]
     }
 
     async fn act(self, iam: &Arc<Iam>, ctx: &Ctx) -> Result<Nothing, Fault> {
-        let user = user_or_caller(self.user_name.as_ref(), &ctx.caller)?;
+        let user = reach::named_or_caller(self.user_name.as_ref(), &ctx.caller)?;
         iam.change(login::Delete { user }).await?;
         Ok(Nothing {})
     }
@@ -151,12 +162,12 @@ pub(super) struct ChangePasswordRequest {
     new_password: String,
 }
 
-impl Act for ChangePasswordRequest {
+impl Act<Iam> for ChangePasswordRequest {
     type Output = Nothing;
     const ACTION: &'static str = "iam:ChangePassword";
 
-    fn touches(&self, state: &State, caller: &Caller) -> Access {
-        reach::user_or_caller(state, None, caller)
+    fn touches(&self, iam: &Iam, caller: &Caller) -> Vec<Access> {
+        vec![reach::user_or_caller(&iam.state(), None, caller)]
     }
 
     async fn act(self, iam: &Arc<Iam>, ctx: &Ctx) -> Result<Nothing, Fault> {

@@ -1,12 +1,11 @@
 //! The operations of IAM on the wire: requests, answers, what they touch, how they are recorded, what they do.
 //!
-//! One file a noun. To add an operation: its shapes and an `impl Act` for its request, and a line in [`OPERATIONS`].
+//! One file a noun. To add an operation: its shapes and an [`impl Act`](api::Act) for its request, and a line in [`OPERATIONS`].
 //! Decoder, encoder, trail and the comparison with the service model follow from the shapes.
 //!
 //! Shapes follow the service model of 2010-05-08 as botocore carries it.
 
 mod access_key;
-pub(crate) mod act;
 mod alias;
 mod attached;
 mod boundary;
@@ -44,12 +43,10 @@ mod tests;
 
 use std::sync::Arc;
 
-use api::{AnyOperation, Catalogue, Service, ServiceFacts};
+use api::{AnyOperation, Catalogue, Op, Service, ServiceFacts};
 use wire::Protocol;
 
 use crate::Iam;
-pub(crate) use act::List;
-use act::Op;
 
 /// What the gateway routes to IAM by.
 pub static FACTS: ServiceFacts = ServiceFacts {

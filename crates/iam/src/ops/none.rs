@@ -5,28 +5,26 @@
 
 use std::sync::Arc;
 
-use api::{Access, Caller, Ctx, Fault};
+use api::{Access, Act, Caller, Ctx, Fault};
 use base::Timestamp;
-use wire::Shape;
+use wire::{List, Shape};
 
-use super::act::{Act, List, user_or_caller};
 use super::reach;
 use crate::Iam;
-use crate::engine::State;
 
 /// The three differ in the name of the empty list alone.
 macro_rules! none {
     ($($request:ident: $action:literal, $response:ident by $list:ident;)+) => {$(
-        impl Act for $request {
+        impl Act<Iam> for $request {
             type Output = $response;
             const ACTION: &'static str = $action;
 
-            fn touches(&self, state: &State, caller: &Caller) -> Access {
-                reach::user_or_caller(state, self.user_name.as_ref(), caller)
+            fn touches(&self, iam: &Iam, caller: &Caller) -> Vec<Access> {
+                vec![reach::user_or_caller(&iam.state(), self.user_name.as_ref(), caller)]
             }
 
             async fn act(self, iam: &Arc<Iam>, ctx: &Ctx) -> Result<$response, Fault> {
-                let name = user_or_caller(self.user_name.as_ref(), &ctx.caller)?;
+                let name = reach::named_or_caller(self.user_name.as_ref(), &ctx.caller)?;
                 iam.state().user(&name)?;
                 Ok($response {
                     $list: List::default(),

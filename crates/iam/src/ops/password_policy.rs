@@ -4,13 +4,12 @@
 
 use std::sync::Arc;
 
-use api::{Access, Caller, Ctx, Fault};
+use api::{Access, Act, Caller, Ctx, Fault, Nothing};
 use wire::Shape;
 
-use super::act::{Act, Nothing};
 use super::reach;
 use crate::Iam;
-use crate::engine::{self, State, password as command};
+use crate::engine::{self, password as command};
 
 #[derive(Clone, Debug, Default, PartialEq, Shape)]
 pub(super) struct UpdateAccountPasswordPolicyRequest {
@@ -25,12 +24,12 @@ pub(super) struct UpdateAccountPasswordPolicyRequest {
     hard_expiry: Option<bool>,
 }
 
-impl Act for UpdateAccountPasswordPolicyRequest {
+impl Act<Iam> for UpdateAccountPasswordPolicyRequest {
     type Output = Nothing;
     const ACTION: &'static str = "iam:UpdateAccountPasswordPolicy";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::account(state)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::account(&iam.state())]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<Nothing, Fault> {
@@ -80,12 +79,12 @@ pub(super) struct PasswordPolicy {
     hard_expiry: Option<bool>,
 }
 
-impl Act for GetAccountPasswordPolicyRequest {
+impl Act<Iam> for GetAccountPasswordPolicyRequest {
     type Output = GetAccountPasswordPolicyResponse;
     const ACTION: &'static str = "iam:GetAccountPasswordPolicy";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::account(state)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::account(&iam.state())]
     }
 
     async fn act(
@@ -119,12 +118,12 @@ impl Act for GetAccountPasswordPolicyRequest {
 #[derive(Clone, Debug, Default, PartialEq, Shape)]
 pub(super) struct DeleteAccountPasswordPolicyRequest {}
 
-impl Act for DeleteAccountPasswordPolicyRequest {
+impl Act<Iam> for DeleteAccountPasswordPolicyRequest {
     type Output = Nothing;
     const ACTION: &'static str = "iam:DeleteAccountPasswordPolicy";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::account(state)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::account(&iam.state())]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<Nothing, Fault> {

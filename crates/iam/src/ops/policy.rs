@@ -5,10 +5,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use api::{Access, Caller, Ctx, Fault};
-use wire::Shape;
+use api::{Access, Act, Caller, Ctx, Fault, Nothing};
+use wire::{List, Shape};
 
-use super::act::{Act, List, Nothing};
 use super::fault::validation;
 use super::page::page;
 use super::shape::{AnyPolicy, Policy, Tag, pairs, tags};
@@ -56,18 +55,18 @@ pub(super) struct CreatePolicyResponse {
     policy: Option<Policy>,
 }
 
-impl Act for CreatePolicyRequest {
+impl Act<Iam> for CreatePolicyRequest {
     type Output = CreatePolicyResponse;
     const ACTION: &'static str = "iam:CreatePolicy";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::new(
-            state,
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::new(
+            &iam.state(),
             Kind::Policy,
             self.path.as_ref(),
             &self.policy_name,
             &self.tags,
-        )
+        )]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<CreatePolicyResponse, Fault> {
@@ -97,12 +96,12 @@ pub(super) struct GetPolicyResponse {
     policy: Option<Policy>,
 }
 
-impl Act for GetPolicyRequest {
+impl Act<Iam> for GetPolicyRequest {
     type Output = GetPolicyResponse;
     const ACTION: &'static str = "iam:GetPolicy";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::policy(state, &self.policy_arn)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::policy(&iam.state(), &self.policy_arn)]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<GetPolicyResponse, Fault> {
@@ -121,12 +120,12 @@ pub(super) struct DeletePolicyRequest {
     policy_arn: String,
 }
 
-impl Act for DeletePolicyRequest {
+impl Act<Iam> for DeletePolicyRequest {
     type Output = Nothing;
     const ACTION: &'static str = "iam:DeletePolicy";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::policy(state, &self.policy_arn)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::policy(&iam.state(), &self.policy_arn)]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<Nothing, Fault> {
@@ -153,12 +152,16 @@ pub(super) struct ListPoliciesResponse {
     marker: Option<String>,
 }
 
-impl Act for ListPoliciesRequest {
+impl Act<Iam> for ListPoliciesRequest {
     type Output = ListPoliciesResponse;
     const ACTION: &'static str = "iam:ListPolicies";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::all(state, Kind::Policy, self.path_prefix.as_ref())
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::all(
+            &iam.state(),
+            Kind::Policy,
+            self.path_prefix.as_ref(),
+        )]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<ListPoliciesResponse, Fault> {
@@ -268,12 +271,12 @@ pub(super) struct PolicyRole {
     role_id: Option<String>,
 }
 
-impl Act for ListEntitiesForPolicyRequest {
+impl Act<Iam> for ListEntitiesForPolicyRequest {
     type Output = ListEntitiesForPolicyResponse;
     const ACTION: &'static str = "iam:ListEntitiesForPolicy";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::policy(state, &self.policy_arn)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::policy(&iam.state(), &self.policy_arn)]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<ListEntitiesForPolicyResponse, Fault> {
@@ -391,12 +394,15 @@ pub(super) struct TagPolicyRequest {
     tags: Vec<Tag>,
 }
 
-impl Act for TagPolicyRequest {
+impl Act<Iam> for TagPolicyRequest {
     type Output = Nothing;
     const ACTION: &'static str = "iam:TagPolicy";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::requested(reach::policy(state, &self.policy_arn), &self.tags)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::requested(
+            reach::policy(&iam.state(), &self.policy_arn),
+            &self.tags,
+        )]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<Nothing, Fault> {
@@ -412,12 +418,15 @@ pub(super) struct UntagPolicyRequest {
     tag_keys: Vec<String>,
 }
 
-impl Act for UntagPolicyRequest {
+impl Act<Iam> for UntagPolicyRequest {
     type Output = Nothing;
     const ACTION: &'static str = "iam:UntagPolicy";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::untagged(reach::policy(state, &self.policy_arn), &self.tag_keys)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::untagged(
+            reach::policy(&iam.state(), &self.policy_arn),
+            &self.tag_keys,
+        )]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<Nothing, Fault> {
@@ -441,12 +450,12 @@ pub(super) struct ListPolicyTagsResponse {
     marker: Option<String>,
 }
 
-impl Act for ListPolicyTagsRequest {
+impl Act<Iam> for ListPolicyTagsRequest {
     type Output = ListPolicyTagsResponse;
     const ACTION: &'static str = "iam:ListPolicyTags";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::policy(state, &self.policy_arn)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::policy(&iam.state(), &self.policy_arn)]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<ListPolicyTagsResponse, Fault> {

@@ -4,15 +4,13 @@
 
 use std::sync::Arc;
 
-use api::{Access, Caller, Ctx, Fault};
-use wire::Shape;
+use api::{Access, Act, Caller, Ctx, Fault, Nothing};
+use wire::{List, Shape};
 
-use super::act::{Act, List, Nothing};
 use super::page::page;
 use super::reach;
 use super::shape::{AnyPolicy, PolicyVersion, shown};
 use crate::Iam;
-use crate::engine::State;
 use crate::engine::policy::{self as command, Becomes};
 
 #[derive(Clone, Debug, Default, PartialEq, Shape)]
@@ -29,12 +27,12 @@ pub(super) struct CreatePolicyVersionResponse {
     policy_version: Option<PolicyVersion>,
 }
 
-impl Act for CreatePolicyVersionRequest {
+impl Act<Iam> for CreatePolicyVersionRequest {
     type Output = CreatePolicyVersionResponse;
     const ACTION: &'static str = "iam:CreatePolicyVersion";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::policy(state, &self.policy_arn)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::policy(&iam.state(), &self.policy_arn)]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<CreatePolicyVersionResponse, Fault> {
@@ -72,12 +70,12 @@ pub(super) struct GetPolicyVersionResponse {
     policy_version: Option<PolicyVersion>,
 }
 
-impl Act for GetPolicyVersionRequest {
+impl Act<Iam> for GetPolicyVersionRequest {
     type Output = GetPolicyVersionResponse;
     const ACTION: &'static str = "iam:GetPolicyVersion";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::policy(state, &self.policy_arn)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::policy(&iam.state(), &self.policy_arn)]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<GetPolicyVersionResponse, Fault> {
@@ -104,12 +102,12 @@ pub(super) struct ListPolicyVersionsResponse {
     marker: Option<String>,
 }
 
-impl Act for ListPolicyVersionsRequest {
+impl Act<Iam> for ListPolicyVersionsRequest {
     type Output = ListPolicyVersionsResponse;
     const ACTION: &'static str = "iam:ListPolicyVersions";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::policy(state, &self.policy_arn)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::policy(&iam.state(), &self.policy_arn)]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<ListPolicyVersionsResponse, Fault> {
@@ -145,12 +143,12 @@ pub(super) struct SetDefaultPolicyVersionRequest {
     version_id: String,
 }
 
-impl Act for SetDefaultPolicyVersionRequest {
+impl Act<Iam> for SetDefaultPolicyVersionRequest {
     type Output = Nothing;
     const ACTION: &'static str = "iam:SetDefaultPolicyVersion";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::policy(state, &self.policy_arn)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::policy(&iam.state(), &self.policy_arn)]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<Nothing, Fault> {
@@ -171,12 +169,12 @@ pub(super) struct DeletePolicyVersionRequest {
     version_id: String,
 }
 
-impl Act for DeletePolicyVersionRequest {
+impl Act<Iam> for DeletePolicyVersionRequest {
     type Output = Nothing;
     const ACTION: &'static str = "iam:DeletePolicyVersion";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::policy(state, &self.policy_arn)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::policy(&iam.state(), &self.policy_arn)]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<Nothing, Fault> {

@@ -4,15 +4,14 @@
 
 use std::sync::Arc;
 
-use api::{Access, Caller, Ctx, Fault};
-use wire::Shape;
+use api::{Access, Act, Caller, Ctx, Fault, Nothing};
+use wire::{List, Shape};
 
-use super::act::{Act, List, Nothing};
 use super::page::page;
 use super::shape::{InstanceProfile, Tag, pairs, profile, tags};
 use super::{reach, tag};
 use crate::engine::tags::Target;
-use crate::engine::{Kind, State, name, profile as command};
+use crate::engine::{Kind, name, profile as command};
 use crate::{Iam, new_id};
 
 #[derive(Clone, Debug, Default, PartialEq, Shape)]
@@ -29,13 +28,19 @@ pub(super) struct CreateInstanceProfileResponse {
     instance_profile: InstanceProfile,
 }
 
-impl Act for CreateInstanceProfileRequest {
+impl Act<Iam> for CreateInstanceProfileRequest {
     type Output = CreateInstanceProfileResponse;
     const ACTION: &'static str = "iam:CreateInstanceProfile";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
         let name = &self.instance_profile_name;
-        reach::new(state, Kind::Profile, self.path.as_ref(), name, &self.tags)
+        vec![reach::new(
+            &iam.state(),
+            Kind::Profile,
+            self.path.as_ref(),
+            name,
+            &self.tags,
+        )]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<CreateInstanceProfileResponse, Fault> {
@@ -64,12 +69,12 @@ pub(super) struct GetInstanceProfileResponse {
     instance_profile: InstanceProfile,
 }
 
-impl Act for GetInstanceProfileRequest {
+impl Act<Iam> for GetInstanceProfileRequest {
     type Output = GetInstanceProfileResponse;
     const ACTION: &'static str = "iam:GetInstanceProfile";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::profile(state, &self.instance_profile_name)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::profile(&iam.state(), &self.instance_profile_name)]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<GetInstanceProfileResponse, Fault> {
@@ -87,12 +92,12 @@ pub(super) struct DeleteInstanceProfileRequest {
     instance_profile_name: String,
 }
 
-impl Act for DeleteInstanceProfileRequest {
+impl Act<Iam> for DeleteInstanceProfileRequest {
     type Output = Nothing;
     const ACTION: &'static str = "iam:DeleteInstanceProfile";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::profile(state, &self.instance_profile_name)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::profile(&iam.state(), &self.instance_profile_name)]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<Nothing, Fault> {
@@ -117,12 +122,16 @@ pub(super) struct ListInstanceProfilesResponse {
     marker: Option<String>,
 }
 
-impl Act for ListInstanceProfilesRequest {
+impl Act<Iam> for ListInstanceProfilesRequest {
     type Output = ListInstanceProfilesResponse;
     const ACTION: &'static str = "iam:ListInstanceProfiles";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::all(state, Kind::Profile, self.path_prefix.as_ref())
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::all(
+            &iam.state(),
+            Kind::Profile,
+            self.path_prefix.as_ref(),
+        )]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<ListInstanceProfilesResponse, Fault> {
@@ -160,12 +169,12 @@ pub(super) struct ListInstanceProfilesForRoleResponse {
     marker: Option<String>,
 }
 
-impl Act for ListInstanceProfilesForRoleRequest {
+impl Act<Iam> for ListInstanceProfilesForRoleRequest {
     type Output = ListInstanceProfilesForRoleResponse;
     const ACTION: &'static str = "iam:ListInstanceProfilesForRole";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::role(state, &self.role_name)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::role(&iam.state(), &self.role_name)]
     }
 
     async fn act(
@@ -197,21 +206,21 @@ pub(super) struct AddRoleToInstanceProfileRequest {
     role_name: String,
 }
 
-impl Act for AddRoleToInstanceProfileRequest {
+impl Act<Iam> for AddRoleToInstanceProfileRequest {
     type Output = Nothing;
     const ACTION: &'static str = "iam:AddRoleToInstanceProfile";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::profile(state, &self.instance_profile_name)
-    }
-
-    /// Source: Service Authorization Reference, IAM: dependent actions.
-    fn also(&self, state: &State) -> Vec<Access> {
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        let state = iam.state();
+        // Source: Service Authorization Reference, IAM: dependent actions.
         let pass = Access {
             action: "iam:PassRole",
-            ..reach::role(state, &self.role_name)
+            ..reach::role(&state, &self.role_name)
         };
-        vec![pass.with("iam:PassedToService", "ec2.amazonaws.com")]
+        vec![
+            reach::profile(&state, &self.instance_profile_name),
+            pass.with("iam:PassedToService", "ec2.amazonaws.com"),
+        ]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<Nothing, Fault> {
@@ -232,12 +241,12 @@ pub(super) struct RemoveRoleFromInstanceProfileRequest {
     role_name: String,
 }
 
-impl Act for RemoveRoleFromInstanceProfileRequest {
+impl Act<Iam> for RemoveRoleFromInstanceProfileRequest {
     type Output = Nothing;
     const ACTION: &'static str = "iam:RemoveRoleFromInstanceProfile";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::profile(state, &self.instance_profile_name)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::profile(&iam.state(), &self.instance_profile_name)]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<Nothing, Fault> {
@@ -258,15 +267,15 @@ pub(super) struct TagInstanceProfileRequest {
     tags: Vec<Tag>,
 }
 
-impl Act for TagInstanceProfileRequest {
+impl Act<Iam> for TagInstanceProfileRequest {
     type Output = Nothing;
     const ACTION: &'static str = "iam:TagInstanceProfile";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::requested(
-            reach::profile(state, &self.instance_profile_name),
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::requested(
+            reach::profile(&iam.state(), &self.instance_profile_name),
             &self.tags,
-        )
+        )]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<Nothing, Fault> {
@@ -282,15 +291,15 @@ pub(super) struct UntagInstanceProfileRequest {
     tag_keys: Vec<String>,
 }
 
-impl Act for UntagInstanceProfileRequest {
+impl Act<Iam> for UntagInstanceProfileRequest {
     type Output = Nothing;
     const ACTION: &'static str = "iam:UntagInstanceProfile";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::untagged(
-            reach::profile(state, &self.instance_profile_name),
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::untagged(
+            reach::profile(&iam.state(), &self.instance_profile_name),
             &self.tag_keys,
-        )
+        )]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<Nothing, Fault> {
@@ -319,12 +328,12 @@ pub(super) struct ListInstanceProfileTagsResponse {
     marker: Option<String>,
 }
 
-impl Act for ListInstanceProfileTagsRequest {
+impl Act<Iam> for ListInstanceProfileTagsRequest {
     type Output = ListInstanceProfileTagsResponse;
     const ACTION: &'static str = "iam:ListInstanceProfileTags";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::profile(state, &self.instance_profile_name)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::profile(&iam.state(), &self.instance_profile_name)]
     }
 
     async fn act(

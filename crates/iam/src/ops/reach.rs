@@ -3,22 +3,19 @@
 //! Source: Service Authorization Reference, "Actions, resources, and condition keys for AWS Identity and Access
 //! Management".
 
-use api::{Access, Caller, Principal};
+use api::{Access, Caller, Fault, Principal};
 use base::Arn;
 
 use crate::engine::{Holder, Kind, State, Tags};
 
 /// Something of the account by its ARN's last part, such as `user/dev/alice`.
 pub(super) fn on(state: &State, resource: &str) -> Access {
-    Access::new(
-        "",
-        Arn {
-            service: "iam".to_owned(),
-            region: String::new(),
-            account: state.account_id().to_string(),
-            resource: resource.to_owned(),
-        },
-    )
+    Access::on(Arn {
+        service: "iam".to_owned(),
+        region: String::new(),
+        account: state.account_id().to_string(),
+        resource: resource.to_owned(),
+    })
 }
 
 /// The whole account: for actions that know no resource.
@@ -50,11 +47,7 @@ pub(super) fn requested(access: Access, tags: &[super::shape::Tag]) -> Access {
     if tags.is_empty() {
         return access;
     }
-    let keys = tags.iter().map(|tag| tag.key.clone());
-    let access = access.with_many("aws:TagKeys", keys);
-    tags.iter().fold(access, |access, tag| {
-        access.with(&format!("aws:RequestTag/{}", tag.key), tag.value.clone())
-    })
+    access.with_request_tags(tags.iter().map(|tag| (&*tag.key, &*tag.value)))
 }
 
 /// With the tag keys that a request takes away.
@@ -72,11 +65,9 @@ pub(super) fn policy_arn(access: Access, key: &str, arn: Option<&String>) -> Acc
 
 fn known(state: &State, kind: Kind, path: &str, name: &str, tags: &Tags) -> Access {
     let access = on(state, &format!("{}{path}{name}", kind.arn_type()));
-    tags.iter().fold(access, |access, (key, value)| {
-        access
-            .with(&format!("aws:ResourceTag/{key}"), value)
-            .with(&format!("iam:ResourceTag/{key}"), value)
-    })
+    access
+        .with_tags("aws:ResourceTag", tags.iter())
+        .with_tags("iam:ResourceTag", tags.iter())
 }
 
 /// A user.
@@ -99,6 +90,21 @@ pub(super) fn user_or_caller(state: &State, name: Option<&String>, caller: &Call
     match name.map(String::as_str).or_else(|| own_name(caller)) {
         Some(name) => user(state, name),
         None => on(state, "user/"),
+    }
+}
+
+/// The name of the user that a request names, or its caller's.
+///
+/// # Errors
+/// When it names nobody and no user calls.
+pub(super) fn named_or_caller(name: Option<&String>, caller: &Caller) -> Result<String, Fault> {
+    match (name, own_name(caller)) {
+        (Some(name), _) => Ok(name.clone()),
+        (None, Some(own)) => Ok(own.to_owned()),
+        (None, None) => Err(Fault::sender(
+            "ValidationError",
+            "Must specify userName when calling with non-User credentials",
+        )),
     }
 }
 
@@ -185,7 +191,7 @@ pub(super) fn device(state: &State, serial: &str) -> Access {
 /// What an ARN names; one that is none is refused by the call itself.
 pub(super) fn by_arn(state: &State, arn: &str) -> Access {
     match arn.parse() {
-        Ok(arn) => Access::new("", arn),
+        Ok(arn) => Access::on(arn),
         Err(_) => on(state, "-"),
     }
 }

@@ -4,15 +4,14 @@
 
 use std::sync::Arc;
 
-use api::{Access, Caller, Ctx, Fault};
-use wire::Shape;
+use api::{Access, Act, Caller, Ctx, Fault, Nothing};
+use wire::{List, Shape};
 
-use super::act::{Act, List, Nothing};
 use super::page::page;
 use super::shape::{Role, Tag, pairs, role, role_in_list, tags};
 use super::{reach, tag};
 use crate::engine::tags::Target;
-use crate::engine::{Kind, State, name, role as command};
+use crate::engine::{Kind, name, role as command};
 use crate::{Iam, new_id};
 
 #[derive(Clone, Debug, Default, PartialEq, Shape)]
@@ -34,23 +33,23 @@ pub(super) struct CreateRoleResponse {
     role: Role,
 }
 
-impl Act for CreateRoleRequest {
+impl Act<Iam> for CreateRoleRequest {
     type Output = CreateRoleResponse;
     const ACTION: &'static str = "iam:CreateRole";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
         let access = reach::new(
-            state,
+            &iam.state(),
             Kind::Role,
             self.path.as_ref(),
             &self.role_name,
             &self.tags,
         );
-        reach::policy_arn(
+        vec![reach::policy_arn(
             access,
             "iam:PermissionsBoundary",
             self.permissions_boundary.as_ref(),
-        )
+        )]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<CreateRoleResponse, Fault> {
@@ -83,12 +82,12 @@ pub(super) struct GetRoleResponse {
     role: Role,
 }
 
-impl Act for GetRoleRequest {
+impl Act<Iam> for GetRoleRequest {
     type Output = GetRoleResponse;
     const ACTION: &'static str = "iam:GetRole";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::role(state, &self.role_name)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::role(&iam.state(), &self.role_name)]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<GetRoleResponse, Fault> {
@@ -108,12 +107,12 @@ pub(super) struct UpdateRoleRequest {
     max_session_duration: Option<i32>,
 }
 
-impl Act for UpdateRoleRequest {
+impl Act<Iam> for UpdateRoleRequest {
     type Output = UpdateRoleResponse;
     const ACTION: &'static str = "iam:UpdateRole";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::role(state, &self.role_name)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::role(&iam.state(), &self.role_name)]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<UpdateRoleResponse, Fault> {
@@ -144,12 +143,12 @@ pub(super) struct UpdateRoleDescriptionResponse {
     role: Option<Role>,
 }
 
-impl Act for UpdateRoleDescriptionRequest {
+impl Act<Iam> for UpdateRoleDescriptionRequest {
     type Output = UpdateRoleDescriptionResponse;
     const ACTION: &'static str = "iam:UpdateRoleDescription";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::role(state, &self.role_name)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::role(&iam.state(), &self.role_name)]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<UpdateRoleDescriptionResponse, Fault> {
@@ -173,12 +172,12 @@ pub(super) struct UpdateAssumeRolePolicyRequest {
     policy_document: String,
 }
 
-impl Act for UpdateAssumeRolePolicyRequest {
+impl Act<Iam> for UpdateAssumeRolePolicyRequest {
     type Output = Nothing;
     const ACTION: &'static str = "iam:UpdateAssumeRolePolicy";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::role(state, &self.role_name)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::role(&iam.state(), &self.role_name)]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<Nothing, Fault> {
@@ -197,12 +196,12 @@ pub(super) struct DeleteRoleRequest {
     role_name: String,
 }
 
-impl Act for DeleteRoleRequest {
+impl Act<Iam> for DeleteRoleRequest {
     type Output = Nothing;
     const ACTION: &'static str = "iam:DeleteRole";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::role(state, &self.role_name)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::role(&iam.state(), &self.role_name)]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<Nothing, Fault> {
@@ -227,12 +226,16 @@ pub(super) struct ListRolesResponse {
     marker: Option<String>,
 }
 
-impl Act for ListRolesRequest {
+impl Act<Iam> for ListRolesRequest {
     type Output = ListRolesResponse;
     const ACTION: &'static str = "iam:ListRoles";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::all(state, Kind::Role, self.path_prefix.as_ref())
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::all(
+            &iam.state(),
+            Kind::Role,
+            self.path_prefix.as_ref(),
+        )]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<ListRolesResponse, Fault> {
@@ -268,12 +271,15 @@ pub(super) struct TagRoleRequest {
     tags: Vec<Tag>,
 }
 
-impl Act for TagRoleRequest {
+impl Act<Iam> for TagRoleRequest {
     type Output = Nothing;
     const ACTION: &'static str = "iam:TagRole";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::requested(reach::role(state, &self.role_name), &self.tags)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::requested(
+            reach::role(&iam.state(), &self.role_name),
+            &self.tags,
+        )]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<Nothing, Fault> {
@@ -289,12 +295,15 @@ pub(super) struct UntagRoleRequest {
     tag_keys: Vec<String>,
 }
 
-impl Act for UntagRoleRequest {
+impl Act<Iam> for UntagRoleRequest {
     type Output = Nothing;
     const ACTION: &'static str = "iam:UntagRole";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::untagged(reach::role(state, &self.role_name), &self.tag_keys)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::untagged(
+            reach::role(&iam.state(), &self.role_name),
+            &self.tag_keys,
+        )]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<Nothing, Fault> {
@@ -318,12 +327,12 @@ pub(super) struct ListRoleTagsResponse {
     marker: Option<String>,
 }
 
-impl Act for ListRoleTagsRequest {
+impl Act<Iam> for ListRoleTagsRequest {
     type Output = ListRoleTagsResponse;
     const ACTION: &'static str = "iam:ListRoleTags";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::role(state, &self.role_name)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::role(&iam.state(), &self.role_name)]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<ListRoleTagsResponse, Fault> {

@@ -2,9 +2,8 @@
 
 use base::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use wire::{Blob, Shape};
+use wire::{Blob, List, Shape};
 
-use super::act::List;
 use crate::engine::{self, Grants, Kind, State};
 use crate::managed::Managed;
 

@@ -5,10 +5,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use api::{Access, Caller, Ctx, Fault};
+use api::{Access, Act, Caller, Ctx, Fault};
 use wire::Shape;
 
-use super::act::Act;
 use super::policy::Counts;
 use super::reach;
 use crate::engine::device::Owner;
@@ -23,12 +22,12 @@ pub(super) struct GetAccountSummaryResponse {
     summary_map: BTreeMap<String, i32>,
 }
 
-impl Act for GetAccountSummaryRequest {
+impl Act<Iam> for GetAccountSummaryRequest {
     type Output = GetAccountSummaryResponse;
     const ACTION: &'static str = "iam:GetAccountSummary";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::account(state)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::account(&iam.state())]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<GetAccountSummaryResponse, Fault> {

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use api::Fault;
+use api::{Fault, Nothing};
 
-use super::act::Nothing;
 use super::page::{Page, page};
 use super::shape::{Tag, pairs};
 use crate::Iam;

@@ -4,10 +4,9 @@
 
 use std::sync::Arc;
 
-use api::{Access, Caller, Ctx, Fault, Principal};
-use wire::Shape;
+use api::{Access, Act, Caller, Ctx, Fault, Nothing, Principal};
+use wire::{List, Shape};
 
-use super::act::{Act, List, Nothing, user_or_caller};
 use super::page::page;
 use super::shape::{Tag, User, pairs, shown, tags, user, user_in_list};
 use super::{reach, tag};
@@ -29,23 +28,23 @@ pub(super) struct CreateUserResponse {
     user: Option<User>,
 }
 
-impl Act for CreateUserRequest {
+impl Act<Iam> for CreateUserRequest {
     type Output = CreateUserResponse;
     const ACTION: &'static str = "iam:CreateUser";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
         let access = reach::new(
-            state,
+            &iam.state(),
             Kind::User,
             self.path.as_ref(),
             &self.user_name,
             &self.tags,
         );
-        reach::policy_arn(
+        vec![reach::policy_arn(
             access,
             "iam:PermissionsBoundary",
             self.permissions_boundary.as_ref(),
-        )
+        )]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<CreateUserResponse, Fault> {
@@ -74,12 +73,16 @@ pub(super) struct GetUserResponse {
     user: User,
 }
 
-impl Act for GetUserRequest {
+impl Act<Iam> for GetUserRequest {
     type Output = GetUserResponse;
     const ACTION: &'static str = "iam:GetUser";
 
-    fn touches(&self, state: &State, caller: &Caller) -> Access {
-        reach::user_or_caller(state, self.user_name.as_ref(), caller)
+    fn touches(&self, iam: &Iam, caller: &Caller) -> Vec<Access> {
+        vec![reach::user_or_caller(
+            &iam.state(),
+            self.user_name.as_ref(),
+            caller,
+        )]
     }
 
     async fn act(self, iam: &Arc<Iam>, ctx: &Ctx) -> Result<GetUserResponse, Fault> {
@@ -87,7 +90,7 @@ impl Act for GetUserRequest {
         if self.user_name.is_none() && ctx.caller.principal == Principal::Root {
             return Ok(GetUserResponse { user: root(&state) });
         }
-        let name = user_or_caller(self.user_name.as_ref(), &ctx.caller)?;
+        let name = reach::named_or_caller(self.user_name.as_ref(), &ctx.caller)?;
         let found = state.user(&name)?;
         Ok(GetUserResponse {
             user: user(&state, found),
@@ -120,12 +123,12 @@ pub(super) struct UpdateUserRequest {
     new_user_name: Option<String>,
 }
 
-impl Act for UpdateUserRequest {
+impl Act<Iam> for UpdateUserRequest {
     type Output = Nothing;
     const ACTION: &'static str = "iam:UpdateUser";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::user(state, &self.user_name)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::user(&iam.state(), &self.user_name)]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<Nothing, Fault> {
@@ -145,12 +148,12 @@ pub(super) struct DeleteUserRequest {
     user_name: String,
 }
 
-impl Act for DeleteUserRequest {
+impl Act<Iam> for DeleteUserRequest {
     type Output = Nothing;
     const ACTION: &'static str = "iam:DeleteUser";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::user(state, &self.user_name)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::user(&iam.state(), &self.user_name)]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<Nothing, Fault> {
@@ -175,12 +178,16 @@ pub(super) struct ListUsersResponse {
     marker: Option<String>,
 }
 
-impl Act for ListUsersRequest {
+impl Act<Iam> for ListUsersRequest {
     type Output = ListUsersResponse;
     const ACTION: &'static str = "iam:ListUsers";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::all(state, Kind::User, self.path_prefix.as_ref())
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::all(
+            &iam.state(),
+            Kind::User,
+            self.path_prefix.as_ref(),
+        )]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<ListUsersResponse, Fault> {
@@ -216,12 +223,15 @@ pub(super) struct TagUserRequest {
     tags: Vec<Tag>,
 }
 
-impl Act for TagUserRequest {
+impl Act<Iam> for TagUserRequest {
     type Output = Nothing;
     const ACTION: &'static str = "iam:TagUser";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::requested(reach::user(state, &self.user_name), &self.tags)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::requested(
+            reach::user(&iam.state(), &self.user_name),
+            &self.tags,
+        )]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<Nothing, Fault> {
@@ -237,12 +247,15 @@ pub(super) struct UntagUserRequest {
     tag_keys: Vec<String>,
 }
 
-impl Act for UntagUserRequest {
+impl Act<Iam> for UntagUserRequest {
     type Output = Nothing;
     const ACTION: &'static str = "iam:UntagUser";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::untagged(reach::user(state, &self.user_name), &self.tag_keys)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::untagged(
+            reach::user(&iam.state(), &self.user_name),
+            &self.tag_keys,
+        )]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<Nothing, Fault> {
@@ -266,12 +279,12 @@ pub(super) struct ListUserTagsResponse {
     marker: Option<String>,
 }
 
-impl Act for ListUserTagsRequest {
+impl Act<Iam> for ListUserTagsRequest {
     type Output = ListUserTagsResponse;
     const ACTION: &'static str = "iam:ListUserTags";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::user(state, &self.user_name)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::user(&iam.state(), &self.user_name)]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<ListUserTagsResponse, Fault> {

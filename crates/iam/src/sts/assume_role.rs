@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use api::{Access, Audit, Caller, Carried, Ctx, Fault, Operation, Principal, SessionKind};
+use api::{Access, Act, Caller, Carried, Ctx, Fault, Principal, SessionKind};
 use policy::{Document, Kind};
 use tracing::error;
 use wire::Shape;
@@ -19,9 +19,6 @@ use crate::session::{self, Holder, Token};
 const SECS_DEFAULT: i32 = 3600;
 /// The longest of all; each role has its own.
 const SECS_MAX: i32 = 43_200;
-
-#[derive(Debug)]
-pub(super) struct AssumeRole;
 
 #[derive(Clone, Debug, Default, PartialEq, Shape)]
 #[shape(name = "AssumeRoleRequest")]
@@ -60,54 +57,44 @@ pub(super) struct AssumedRoleUser {
     arn: String,
 }
 
-impl Operation<Iam> for AssumeRole {
-    type Input = Request;
+impl Act<Iam> for Request {
     type Output = Response;
-    const NAME: &'static str = "AssumeRole";
+    const ACTION: &'static str = "sts:AssumeRole";
 
-    fn access(&self, iam: &Iam, input: &Request) -> Vec<Access> {
-        let nobody = Caller::anonymous(&iam.account_id(), "");
-        self.access_by(iam, &nobody, input)
-    }
-
-    fn access_by(&self, iam: &Iam, caller: &Caller, input: &Request) -> Vec<Access> {
-        let (state, source) = (iam.state(), input.source(caller));
-        let mut actions = vec!["sts:AssumeRole"];
-        if !input.tags.is_empty() {
+    fn touches(&self, iam: &Iam, caller: &Caller) -> Vec<Access> {
+        let (state, source) = (iam.state(), self.source(caller));
+        let mut actions = vec![Self::ACTION];
+        if !self.tags.is_empty() {
             actions.push("sts:TagSession");
         }
         if source.is_some() {
             actions.push("sts:SetSourceIdentity");
         }
-        let access = |action| input.access(&state, action, source);
+        let access = |action| self.access(&state, action, source);
         actions.into_iter().map(access).collect()
     }
 
-    fn audit(&self) -> Audit {
-        Audit::Management
-    }
-
-    async fn call(&self, iam: &Arc<Iam>, ctx: Ctx, input: Request) -> Result<Response, Fault> {
+    async fn act(self, iam: &Arc<Iam>, ctx: &Ctx) -> Result<Response, Fault> {
         let state = iam.state();
         let caller = &*ctx.caller;
         if caller.principal == Principal::Root {
             return Err(give::denied("Roles may not be assumed by root accounts."));
         }
         // Whether there is such a role, only those learn who may assume it.
-        let found = role(&state, &input.role_arn).filter(|role| trust(role).is_some());
+        let found = role(&state, &self.role_arn).filter(|role| trust(role).is_some());
         let role = Arc::clone(found.ok_or_else(|| {
-            let (who, arn) = (caller.shown(), &input.role_arn);
+            let (who, arn) = (caller.shown(), &self.role_arn);
             give::denied(format!(
                 "User: {who} is not authorized to perform: sts:AssumeRole on resource: {arn}"
             ))
         })?);
-        input.check()?;
-        let lasts = lasts(&role, caller, input.duration_seconds)?;
-        let (tags, carried) = input.tags(caller)?;
-        let limits = give::limits(&state, input.policy, input.policy_arns)?;
-        let mfa = give::second_factor(iam, caller, input.serial_number, input.token_code).await?;
+        self.check()?;
+        let lasts = lasts(&role, caller, self.duration_seconds)?;
+        let (tags, carried) = self.tags(caller)?;
+        let limits = give::limits(&state, self.policy, self.policy_arns)?;
+        let mfa = give::second_factor(iam, caller, self.serial_number, self.token_code).await?;
         let issued = iam.clock().now();
-        let (name, account) = (input.role_session_name, state.account_id());
+        let (name, account) = (self.role_session_name, state.account_id());
         let user = AssumedRoleUser {
             assumed_role_id: format!("{}:{name}", role.id),
             arn: format!("arn:aws:sts::{account}:assumed-role/{}/{name}", role.name),

@@ -4,13 +4,12 @@
 
 use std::sync::Arc;
 
-use api::{Access, Caller, Carried, Ctx, Fault, Principal, SessionKind};
+use api::{Access, Act, Caller, Carried, Ctx, Fault, Principal, SessionKind};
 use wire::Shape;
 
 use super::give::{self, Credentials, PolicyDescriptor, Tag};
 use crate::Iam;
-use crate::engine::{Id, State};
-use crate::ops::act::Act;
+use crate::engine::Id;
 use crate::session::{self, Holder, Token};
 
 /// 36 hours at most, 12 where nothing is said.
@@ -42,13 +41,17 @@ pub(super) struct FederatedUser {
     arn: String,
 }
 
-impl Act for GetFederationTokenRequest {
+impl Act<Iam> for GetFederationTokenRequest {
     type Output = GetFederationTokenResponse;
     const ACTION: &'static str = "sts:GetFederationToken";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        let access = give::on(state, "sts", &format!("federated-user/{}", self.name));
-        give::tagged(access, &self.tags)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        let access = give::on(
+            &iam.state(),
+            "sts",
+            &format!("federated-user/{}", self.name),
+        );
+        vec![give::tagged(access, &self.tags)]
     }
 
     async fn act(self, iam: &Arc<Iam>, ctx: &Ctx) -> Result<GetFederationTokenResponse, Fault> {

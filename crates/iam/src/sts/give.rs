@@ -82,15 +82,12 @@ pub(super) fn account(state: &State) -> Access {
 
 /// Something of the account by its ARN's last part.
 pub(super) fn on(state: &State, service: &str, resource: &str) -> Access {
-    Access::new(
-        "",
-        Arn {
-            service: service.to_owned(),
-            region: String::new(),
-            account: state.account_id().to_string(),
-            resource: resource.to_owned(),
-        },
-    )
+    Access::on(Arn {
+        service: service.to_owned(),
+        region: String::new(),
+        account: state.account_id().to_string(),
+        resource: resource.to_owned(),
+    })
 }
 
 /// With the tags that a request brings.
@@ -98,10 +95,7 @@ pub(super) fn tagged(access: Access, tags: &[Tag]) -> Access {
     if tags.is_empty() {
         return access;
     }
-    let access = access.with_many("aws:TagKeys", tags.iter().map(|tag| tag.key.clone()));
-    tags.iter().fold(access, |access, tag| {
-        access.with(&format!("aws:RequestTag/{}", tag.key), tag.value.clone())
-    })
+    access.with_request_tags(tags.iter().map(|tag| (&*tag.key, &*tag.value)))
 }
 
 pub(super) fn validation(text: impl Into<String>) -> Fault {

@@ -4,13 +4,11 @@
 
 use std::sync::Arc;
 
-use api::{Access, Caller, Ctx, Fault};
+use api::{Access, Act, Caller, Ctx, Fault};
 use wire::Shape;
 
 use super::give::{self, account};
 use crate::Iam;
-use crate::engine::State;
-use crate::ops::act::Act;
 use crate::session::token::KEY_PREFIX;
 
 #[derive(Clone, Debug, Default, PartialEq, Shape)]
@@ -23,12 +21,12 @@ pub(super) struct GetCallerIdentityResponse {
     arn: Option<String>,
 }
 
-impl Act for GetCallerIdentityRequest {
+impl Act<Iam> for GetCallerIdentityRequest {
     type Output = GetCallerIdentityResponse;
     const ACTION: &'static str = "sts:GetCallerIdentity";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        account(state)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![account(&iam.state())]
     }
 
     async fn act(self, _iam: &Arc<Iam>, ctx: &Ctx) -> Result<GetCallerIdentityResponse, Fault> {
@@ -52,12 +50,12 @@ pub(super) struct GetAccessKeyInfoResponse {
     account: Option<String>,
 }
 
-impl Act for GetAccessKeyInfoRequest {
+impl Act<Iam> for GetAccessKeyInfoRequest {
     type Output = GetAccessKeyInfoResponse;
     const ACTION: &'static str = "sts:GetAccessKeyInfo";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        account(state)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![account(&iam.state())]
     }
 
     async fn act(self, iam: &Arc<Iam>, _ctx: &Ctx) -> Result<GetAccessKeyInfoResponse, Fault> {
@@ -85,12 +83,12 @@ pub(super) struct DecodeAuthorizationMessageResponse {
     decoded_message: Option<String>,
 }
 
-impl Act for DecodeAuthorizationMessageRequest {
+impl Act<Iam> for DecodeAuthorizationMessageRequest {
     type Output = DecodeAuthorizationMessageResponse;
     const ACTION: &'static str = "sts:DecodeAuthorizationMessage";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        account(state)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![account(&iam.state())]
     }
 
     /// Refusals of this server say their reason in the open, so that none of them has such a message.

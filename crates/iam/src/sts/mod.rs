@@ -18,11 +18,10 @@ mod tests;
 
 use std::sync::Arc;
 
-use api::{AnyOperation, Catalogue, Service, ServiceFacts};
+use api::{AnyOperation, Catalogue, Op, Service, ServiceFacts};
 use wire::Protocol;
 
 use crate::Iam;
-use crate::ops::act::Op;
 
 /// What the gateway routes to STS by.
 pub static FACTS: ServiceFacts = ServiceFacts {
@@ -42,7 +41,7 @@ pub static FACTS: ServiceFacts = ServiceFacts {
 
 /// All operations that are spoken, in the order of names.
 pub static OPERATIONS: &[&dyn AnyOperation<Iam>] = &[
-    &assume_role::AssumeRole,
+    &Op::<assume_role::Request>::NEW,
     &Op::<identity::DecodeAuthorizationMessageRequest>::NEW,
     &Op::<identity::GetAccessKeyInfoRequest>::NEW,
     &Op::<identity::GetCallerIdentityRequest>::NEW,

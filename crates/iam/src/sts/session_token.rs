@@ -4,13 +4,12 @@
 
 use std::sync::Arc;
 
-use api::{Access, Caller, Carried, Ctx, Fault, Principal, SessionKind};
+use api::{Access, Act, Caller, Carried, Ctx, Fault, Principal, SessionKind};
 use wire::Shape;
 
 use super::give::{self, Credentials};
 use crate::Iam;
-use crate::engine::{Id, State};
-use crate::ops::act::Act;
+use crate::engine::Id;
 use crate::session::{self, Holder, Token};
 
 /// 36 hours at most, 12 where nothing is said; of root one.
@@ -30,12 +29,12 @@ pub(super) struct GetSessionTokenResponse {
     credentials: Option<Credentials>,
 }
 
-impl Act for GetSessionTokenRequest {
+impl Act<Iam> for GetSessionTokenRequest {
     type Output = GetSessionTokenResponse;
     const ACTION: &'static str = "sts:GetSessionToken";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        give::account(state)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![give::account(&iam.state())]
     }
 
     async fn act(self, iam: &Arc<Iam>, ctx: &Ctx) -> Result<GetSessionTokenResponse, Fault> {

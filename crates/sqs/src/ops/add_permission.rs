@@ -4,14 +4,10 @@
 
 use std::sync::Arc;
 
-use api::{Access, Audit, Ctx, Fault, Operation};
+use api::{Access, Act, Caller, Ctx, Fault, Nothing};
 use wire::Shape;
 
-use super::Nothing;
 use super::state::State;
-
-#[derive(Debug)]
-pub(super) struct AddPermission;
 
 #[derive(Debug, Clone, Default, PartialEq, Shape)]
 #[shape(name = "AddPermissionRequest")]
@@ -26,25 +22,20 @@ pub(super) struct Request {
     actions: Vec<String>,
 }
 
-impl Operation<State> for AddPermission {
-    type Input = Request;
+impl Act<State> for Request {
     type Output = Nothing;
-    const NAME: &'static str = "AddPermission";
+    const ACTION: &'static str = "sqs:AddPermission";
 
-    fn access(&self, state: &State, input: &Request) -> Vec<Access> {
-        state.access("sqs:AddPermission", &input.queue_url)
+    fn touches(&self, state: &State, _caller: &Caller) -> Vec<Access> {
+        state.access(Self::ACTION, &self.queue_url)
     }
 
-    fn audit(&self) -> Audit {
-        Audit::Management
-    }
-
-    async fn call(&self, state: &Arc<State>, _ctx: Ctx, input: Request) -> Result<Nothing, Fault> {
-        let queue = state.queue(&input.queue_url)?;
-        let (accounts, actions) = (&input.aws_account_ids, &input.actions);
+    async fn act(self, state: &Arc<State>, _ctx: &Ctx) -> Result<Nothing, Fault> {
+        let queue = state.queue(&self.queue_url)?;
+        let (accounts, actions) = (&self.aws_account_ids, &self.actions);
         state
             .queues
-            .add_permission(&queue, &input.label, accounts, actions)
+            .add_permission(&queue, &self.label, accounts, actions)
             .await?;
         Ok(Nothing {})
     }

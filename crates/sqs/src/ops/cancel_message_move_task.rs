@@ -4,15 +4,12 @@
 
 use std::sync::Arc;
 
-use api::{Access, Audit, Ctx, Fault, Operation};
+use api::{Access, Act, Caller, Ctx, Fault};
 use wire::Shape;
 
 use super::fault;
 use super::state::State;
 use crate::Error;
-
-#[derive(Debug)]
-pub(super) struct CancelMessageMoveTask;
 
 #[derive(Debug, Clone, Default, PartialEq, Shape)]
 #[shape(name = "CancelMessageMoveTaskRequest")]
@@ -27,25 +24,19 @@ pub(super) struct Response {
     approximate_number_of_messages_moved: Option<i64>,
 }
 
-impl Operation<State> for CancelMessageMoveTask {
-    type Input = Request;
+impl Act<State> for Request {
     type Output = Response;
-    const NAME: &'static str = "CancelMessageMoveTask";
+    const ACTION: &'static str = "sqs:CancelMessageMoveTask";
 
-    fn access(&self, state: &State, input: &Request) -> Vec<Access> {
+    fn touches(&self, state: &State, _caller: &Caller) -> Vec<Access> {
         // The handle names a task, not a queue.
-        let _ = input;
-        vec![state.access_to("sqs:CancelMessageMoveTask", "*")]
+        vec![state.access_to(Self::ACTION, "*")]
     }
 
-    fn audit(&self) -> Audit {
-        Audit::Management
-    }
-
-    async fn call(&self, state: &Arc<State>, _ctx: Ctx, input: Request) -> Result<Response, Fault> {
+    async fn act(self, state: &Arc<State>, _ctx: &Ctx) -> Result<Response, Fault> {
         let moved = state
             .queues
-            .cancel_move(&input.task_handle)
+            .cancel_move(&self.task_handle)
             .await
             .map_err(refused)?;
         Ok(Response {

@@ -5,16 +5,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::{Access, Audit, Ctx, Fault, Operation};
+use api::{Access, Act, Audit, Caller, Ctx, Fault, Nothing};
 use wire::Shape;
 
-use super::Nothing;
 use super::fault;
 use super::state::{State, capacity};
 use crate::Error;
-
-#[derive(Debug)]
-pub(super) struct ChangeMessageVisibility;
 
 #[derive(Debug, Clone, Default, PartialEq, Shape)]
 #[shape(name = "ChangeMessageVisibilityRequest")]
@@ -27,31 +23,27 @@ pub(super) struct Request {
     visibility_timeout: i32,
 }
 
-impl Operation<State> for ChangeMessageVisibility {
-    type Input = Request;
+impl Act<State> for Request {
     type Output = Nothing;
-    const NAME: &'static str = "ChangeMessageVisibility";
+    const ACTION: &'static str = "sqs:ChangeMessageVisibility";
+    const AUDIT: Audit = Audit::Data;
 
-    fn access(&self, state: &State, input: &Request) -> Vec<Access> {
-        state.access_to_messages("sqs:ChangeMessageVisibility", &input.queue_url)
+    fn touches(&self, state: &State, _caller: &Caller) -> Vec<Access> {
+        state.access_to_messages(Self::ACTION, &self.queue_url)
     }
 
-    fn audit(&self) -> Audit {
-        Audit::Data
-    }
-
-    async fn call(&self, state: &Arc<State>, ctx: Ctx, input: Request) -> Result<Nothing, Fault> {
-        let queue = state.queue(&input.queue_url)?;
+    async fn act(self, state: &Arc<State>, ctx: &Ctx) -> Result<Nothing, Fault> {
+        let queue = state.queue(&self.queue_url)?;
         let changes = [(
-            input.receipt_handle.as_str(),
-            timeout(Some(input.visibility_timeout))?,
+            self.receipt_handle.as_str(),
+            timeout(Some(self.visibility_timeout))?,
         )];
         let outcomes = state
             .queues
-            .change_visibility(&queue, capacity(&ctx), &changes)
+            .change_visibility(&queue, capacity(ctx), &changes)
             .await?;
         let outcome: Result<(), Error> = outcomes.into_iter().collect();
-        outcome.map_err(|error| fault::of_handle(error, &input.receipt_handle))?;
+        outcome.map_err(|error| fault::of_handle(error, &self.receipt_handle))?;
         Ok(Nothing {})
     }
 }

@@ -5,16 +5,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::{Access, Audit, Ctx, Fault, Operation};
+use api::{Access, Act, Audit, Caller, Ctx, Fault};
 use wire::Shape;
 
 use super::change_message_visibility::timeout;
 use super::entry::{self, BatchResultErrorEntry};
 use super::fault;
 use super::state::{State, capacity};
-
-#[derive(Debug)]
-pub(super) struct ChangeMessageVisibilityBatch;
 
 #[derive(Debug, Clone, Default, PartialEq, Shape)]
 #[shape(name = "ChangeMessageVisibilityBatchRequest")]
@@ -48,29 +45,25 @@ pub(super) struct Response {
     failed: Vec<BatchResultErrorEntry>,
 }
 
-impl Operation<State> for ChangeMessageVisibilityBatch {
-    type Input = Request;
+impl Act<State> for Request {
     type Output = Response;
-    const NAME: &'static str = "ChangeMessageVisibilityBatch";
+    const ACTION: &'static str = "sqs:ChangeMessageVisibilityBatch";
+    const AUDIT: Audit = Audit::Data;
 
-    fn access(&self, state: &State, input: &Request) -> Vec<Access> {
-        state.access_to_messages("sqs:ChangeMessageVisibility", &input.queue_url)
+    fn touches(&self, state: &State, _caller: &Caller) -> Vec<Access> {
+        state.access_to_messages("sqs:ChangeMessageVisibility", &self.queue_url)
     }
 
-    fn audit(&self) -> Audit {
-        Audit::Data
-    }
-
-    async fn call(&self, state: &Arc<State>, ctx: Ctx, input: Request) -> Result<Response, Fault> {
-        let queue = state.queue(&input.queue_url)?;
-        crate::batch::check_ids(input.entries.iter().map(|entry| entry.id.as_str()))
+    async fn act(self, state: &Arc<State>, ctx: &Ctx) -> Result<Response, Fault> {
+        let queue = state.queue(&self.queue_url)?;
+        crate::batch::check_ids(self.entries.iter().map(|entry| entry.id.as_str()))
             .map_err(|error| fault::of_batch(error, "ChangeMessageVisibilityBatchRequestEntry"))?;
-        let timeouts: Vec<_> = input
+        let timeouts: Vec<_> = self
             .entries
             .iter()
             .map(|entry| timeout(entry.visibility_timeout))
             .collect();
-        let changes: Vec<(&str, Duration)> = input
+        let changes: Vec<(&str, Duration)> = self
             .entries
             .iter()
             .zip(&timeouts)
@@ -82,14 +75,14 @@ impl Operation<State> for ChangeMessageVisibilityBatch {
         if !changes.is_empty() {
             changed = state
                 .queues
-                .change_visibility(&queue, capacity(&ctx), &changes)
+                .change_visibility(&queue, capacity(ctx), &changes)
                 .await?;
         }
         let mut changed = changed.into_iter();
         let outcomes = timeouts
             .into_iter()
             .map(|timeout| timeout.and_then(|_| changed.next().unwrap_or(Ok(()))));
-        let entries = input.entries.into_iter();
+        let entries = self.entries.into_iter();
         let handles = entries.map(|entry| (entry.id, entry.receipt_handle));
         let outcomes = entry::of_handles(handles, outcomes);
         let (successful, failed) = entry::sort(outcomes, |id, ()| ResultEntry { id });

@@ -5,13 +5,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use api::{Access, Audit, Ctx, Fault, Operation};
+use api::{Access, Act, Caller, Ctx, Fault};
 use wire::Shape;
 
 use super::state::State;
-
-#[derive(Debug)]
-pub(super) struct CreateQueue;
 
 #[derive(Debug, Clone, Default, PartialEq, Shape)]
 #[shape(name = "CreateQueueRequest")]
@@ -30,30 +27,25 @@ pub(super) struct Response {
     queue_url: Option<String>,
 }
 
-impl Operation<State> for CreateQueue {
-    type Input = Request;
+impl Act<State> for Request {
     type Output = Response;
-    const NAME: &'static str = "CreateQueue";
+    const ACTION: &'static str = "sqs:CreateQueue";
 
-    fn access(&self, state: &State, input: &Request) -> Vec<Access> {
-        let mut access = vec![state.access_to("sqs:CreateQueue", &input.queue_name)];
-        if !input.tags.is_empty() {
-            access.push(state.access_to("sqs:TagQueue", &input.queue_name));
+    fn touches(&self, state: &State, _caller: &Caller) -> Vec<Access> {
+        let mut access = vec![state.access_to(Self::ACTION, &self.queue_name)];
+        if !self.tags.is_empty() {
+            access.push(state.access_to("sqs:TagQueue", &self.queue_name));
         }
         access
     }
 
-    fn audit(&self) -> Audit {
-        Audit::Management
-    }
-
-    async fn call(&self, state: &Arc<State>, ctx: Ctx, input: Request) -> Result<Response, Fault> {
+    async fn act(self, state: &Arc<State>, ctx: &Ctx) -> Result<Response, Fault> {
         let queue = state
             .queues
-            .create(&input.queue_name, &input.attributes, &input.tags)
+            .create(&self.queue_name, &self.attributes, &self.tags)
             .await?;
         Ok(Response {
-            queue_url: Some(state.url(&ctx, queue.name())),
+            queue_url: Some(state.url(ctx, queue.name())),
         })
     }
 }

@@ -4,16 +4,12 @@
 
 use std::sync::Arc;
 
-use api::{Access, Audit, Ctx, Fault, Operation};
+use api::{Access, Act, Audit, Caller, Ctx, Fault, Nothing};
 use wire::Shape;
 
-use super::Nothing;
 use super::fault;
 use super::state::{State, capacity};
 use crate::Error;
-
-#[derive(Debug)]
-pub(super) struct DeleteMessage;
 
 #[derive(Debug, Clone, Default, PartialEq, Shape)]
 #[shape(name = "DeleteMessageRequest")]
@@ -24,28 +20,21 @@ pub(super) struct Request {
     receipt_handle: String,
 }
 
-impl Operation<State> for DeleteMessage {
-    type Input = Request;
+impl Act<State> for Request {
     type Output = Nothing;
-    const NAME: &'static str = "DeleteMessage";
+    const ACTION: &'static str = "sqs:DeleteMessage";
+    const AUDIT: Audit = Audit::Data;
 
-    fn access(&self, state: &State, input: &Request) -> Vec<Access> {
-        state.access_to_messages("sqs:DeleteMessage", &input.queue_url)
+    fn touches(&self, state: &State, _caller: &Caller) -> Vec<Access> {
+        state.access_to_messages(Self::ACTION, &self.queue_url)
     }
 
-    fn audit(&self) -> Audit {
-        Audit::Data
-    }
-
-    async fn call(&self, state: &Arc<State>, ctx: Ctx, input: Request) -> Result<Nothing, Fault> {
-        let queue = state.queue(&input.queue_url)?;
-        let handles = [input.receipt_handle.as_str()];
-        let outcomes = state
-            .queues
-            .delete(&queue, capacity(&ctx), &handles)
-            .await?;
+    async fn act(self, state: &Arc<State>, ctx: &Ctx) -> Result<Nothing, Fault> {
+        let queue = state.queue(&self.queue_url)?;
+        let handles = [self.receipt_handle.as_str()];
+        let outcomes = state.queues.delete(&queue, capacity(ctx), &handles).await?;
         let outcome: Result<(), Error> = outcomes.into_iter().collect();
-        outcome.map_err(|error| fault::of_handle(error, &input.receipt_handle))?;
+        outcome.map_err(|error| fault::of_handle(error, &self.receipt_handle))?;
         Ok(Nothing {})
     }
 }

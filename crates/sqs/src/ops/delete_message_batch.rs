@@ -4,15 +4,12 @@
 
 use std::sync::Arc;
 
-use api::{Access, Audit, Ctx, Fault, Operation};
+use api::{Access, Act, Audit, Caller, Ctx, Fault};
 use wire::Shape;
 
 use super::entry::{self, BatchResultErrorEntry};
 use super::fault;
 use super::state::{State, capacity};
-
-#[derive(Debug)]
-pub(super) struct DeleteMessageBatch;
 
 #[derive(Debug, Clone, Default, PartialEq, Shape)]
 #[shape(name = "DeleteMessageBatchRequest")]
@@ -41,33 +38,26 @@ pub(super) struct Response {
     failed: Vec<BatchResultErrorEntry>,
 }
 
-impl Operation<State> for DeleteMessageBatch {
-    type Input = Request;
+impl Act<State> for Request {
     type Output = Response;
-    const NAME: &'static str = "DeleteMessageBatch";
+    const ACTION: &'static str = "sqs:DeleteMessageBatch";
+    const AUDIT: Audit = Audit::Data;
 
-    fn access(&self, state: &State, input: &Request) -> Vec<Access> {
-        state.access_to_messages("sqs:DeleteMessage", &input.queue_url)
+    fn touches(&self, state: &State, _caller: &Caller) -> Vec<Access> {
+        state.access_to_messages("sqs:DeleteMessage", &self.queue_url)
     }
 
-    fn audit(&self) -> Audit {
-        Audit::Data
-    }
-
-    async fn call(&self, state: &Arc<State>, ctx: Ctx, input: Request) -> Result<Response, Fault> {
-        let queue = state.queue(&input.queue_url)?;
-        crate::batch::check_ids(input.entries.iter().map(|entry| entry.id.as_str()))
+    async fn act(self, state: &Arc<State>, ctx: &Ctx) -> Result<Response, Fault> {
+        let queue = state.queue(&self.queue_url)?;
+        crate::batch::check_ids(self.entries.iter().map(|entry| entry.id.as_str()))
             .map_err(|error| fault::of_batch(error, "DeleteMessageBatchRequestEntry"))?;
-        let handles: Vec<&str> = input
+        let handles: Vec<&str> = self
             .entries
             .iter()
             .map(|entry| entry.receipt_handle.as_str())
             .collect();
-        let outcomes = state
-            .queues
-            .delete(&queue, capacity(&ctx), &handles)
-            .await?;
-        let entries = input.entries.into_iter();
+        let outcomes = state.queues.delete(&queue, capacity(ctx), &handles).await?;
+        let entries = self.entries.into_iter();
         let handles = entries.map(|entry| (entry.id, entry.receipt_handle));
         let outcomes = entry::of_handles(handles, outcomes);
         let (successful, failed) = entry::sort(outcomes, |id, ()| ResultEntry { id });

@@ -4,14 +4,10 @@
 
 use std::sync::Arc;
 
-use api::{Access, Audit, Ctx, Fault, Operation};
+use api::{Access, Act, Caller, Ctx, Fault, Nothing};
 use wire::Shape;
 
-use super::Nothing;
 use super::state::State;
-
-#[derive(Debug)]
-pub(super) struct DeleteQueue;
 
 #[derive(Debug, Clone, Default, PartialEq, Shape)]
 #[shape(name = "DeleteQueueRequest")]
@@ -20,21 +16,16 @@ pub(super) struct Request {
     queue_url: String,
 }
 
-impl Operation<State> for DeleteQueue {
-    type Input = Request;
+impl Act<State> for Request {
     type Output = Nothing;
-    const NAME: &'static str = "DeleteQueue";
+    const ACTION: &'static str = "sqs:DeleteQueue";
 
-    fn access(&self, state: &State, input: &Request) -> Vec<Access> {
-        state.access("sqs:DeleteQueue", &input.queue_url)
+    fn touches(&self, state: &State, _caller: &Caller) -> Vec<Access> {
+        state.access(Self::ACTION, &self.queue_url)
     }
 
-    fn audit(&self) -> Audit {
-        Audit::Management
-    }
-
-    async fn call(&self, state: &Arc<State>, _ctx: Ctx, input: Request) -> Result<Nothing, Fault> {
-        let queue = state.queue(&input.queue_url)?;
+    async fn act(self, state: &Arc<State>, _ctx: &Ctx) -> Result<Nothing, Fault> {
+        let queue = state.queue(&self.queue_url)?;
         state.queues.delete_queue(&queue).await?;
         Ok(Nothing {})
     }

@@ -5,14 +5,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use api::{Access, Audit, Ctx, Fault, Operation};
+use api::{Access, Act, Caller, Ctx, Fault};
 use wire::Shape;
 
 use super::state::State;
 use crate::Error;
-
-#[derive(Debug)]
-pub(super) struct GetQueueAttributes;
 
 #[derive(Debug, Clone, Default, PartialEq, Shape)]
 #[shape(name = "GetQueueAttributesRequest")]
@@ -30,26 +27,20 @@ pub(super) struct Response {
     attributes: Option<BTreeMap<String, String>>,
 }
 
-impl Operation<State> for GetQueueAttributes {
-    type Input = Request;
+impl Act<State> for Request {
     type Output = Response;
-    const NAME: &'static str = "GetQueueAttributes";
+    const ACTION: &'static str = "sqs:GetQueueAttributes";
 
-    fn access(&self, state: &State, input: &Request) -> Vec<Access> {
-        state.access("sqs:GetQueueAttributes", &input.queue_url)
+    fn touches(&self, state: &State, _caller: &Caller) -> Vec<Access> {
+        state.access(Self::ACTION, &self.queue_url)
     }
 
-    fn audit(&self) -> Audit {
-        Audit::Management
-    }
-
-    async fn call(&self, state: &Arc<State>, _ctx: Ctx, input: Request) -> Result<Response, Fault> {
-        let queue = state.queue(&input.queue_url)?;
-        check(&input.attribute_names)?;
+    async fn act(self, state: &Arc<State>, _ctx: &Ctx) -> Result<Response, Fault> {
+        let queue = state.queue(&self.queue_url)?;
+        check(&self.attribute_names)?;
         let mut attributes = state.queues.attributes(&queue)?;
         attributes.retain(|name, _| {
-            input
-                .attribute_names
+            self.attribute_names
                 .iter()
                 .any(|wanted| wanted == "All" || wanted == name)
         });

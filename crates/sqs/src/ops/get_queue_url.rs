@@ -4,14 +4,11 @@
 
 use std::sync::Arc;
 
-use api::{Access, Audit, Ctx, Fault, Operation};
+use api::{Access, Act, Caller, Ctx, Fault};
 use wire::Shape;
 
 use super::fault;
 use super::state::State;
-
-#[derive(Debug)]
-pub(super) struct GetQueueUrl;
 
 #[derive(Debug, Clone, Default, PartialEq, Shape)]
 #[shape(name = "GetQueueUrlRequest")]
@@ -28,27 +25,22 @@ pub(super) struct Response {
     queue_url: Option<String>,
 }
 
-impl Operation<State> for GetQueueUrl {
-    type Input = Request;
+impl Act<State> for Request {
     type Output = Response;
-    const NAME: &'static str = "GetQueueUrl";
+    const ACTION: &'static str = "sqs:GetQueueUrl";
 
-    fn access(&self, state: &State, input: &Request) -> Vec<Access> {
-        vec![state.access_to("sqs:GetQueueUrl", &input.queue_name)]
+    fn touches(&self, state: &State, _caller: &Caller) -> Vec<Access> {
+        vec![state.access_to(Self::ACTION, &self.queue_name)]
     }
 
-    fn audit(&self) -> Audit {
-        Audit::Management
-    }
-
-    async fn call(&self, state: &Arc<State>, ctx: Ctx, input: Request) -> Result<Response, Fault> {
-        let owner = input.queue_owner_aws_account_id.as_deref();
+    async fn act(self, state: &Arc<State>, ctx: &Ctx) -> Result<Response, Fault> {
+        let owner = self.queue_owner_aws_account_id.as_deref();
         if owner.is_some_and(|owner| !state.is_ours(owner)) {
             return Err(fault::no_such_queue());
         }
-        let queue = state.queues.queue(&input.queue_name)?;
+        let queue = state.queues.queue(&self.queue_name)?;
         Ok(Response {
-            queue_url: Some(state.url(&ctx, queue.name())),
+            queue_url: Some(state.url(ctx, queue.name())),
         })
     }
 }

@@ -4,14 +4,11 @@
 
 use std::sync::Arc;
 
-use api::{Access, Audit, Ctx, Fault, Operation};
+use api::{Access, Act, Caller, Ctx, Fault};
 use wire::Shape;
 
 use super::page::Wanted;
 use super::state::State;
-
-#[derive(Debug)]
-pub(super) struct ListDeadLetterSourceQueues;
 
 #[derive(Debug, Clone, Default, PartialEq, Shape)]
 #[shape(name = "ListDeadLetterSourceQueuesRequest")]
@@ -30,29 +27,21 @@ pub(super) struct Response {
     next_token: Option<String>,
 }
 
-impl Operation<State> for ListDeadLetterSourceQueues {
-    type Input = Request;
+impl Act<State> for Request {
     type Output = Response;
-    const NAME: &'static str = "ListDeadLetterSourceQueues";
+    const ACTION: &'static str = "sqs:ListDeadLetterSourceQueues";
 
-    fn access(&self, state: &State, input: &Request) -> Vec<Access> {
-        state.access("sqs:ListDeadLetterSourceQueues", &input.queue_url)
+    fn touches(&self, state: &State, _caller: &Caller) -> Vec<Access> {
+        state.access(Self::ACTION, &self.queue_url)
     }
 
-    fn audit(&self) -> Audit {
-        Audit::Management
-    }
-
-    async fn call(&self, state: &Arc<State>, ctx: Ctx, input: Request) -> Result<Response, Fault> {
-        let queue = state.queue(&input.queue_url)?;
-        let wanted = Wanted::new(input.max_results, input.next_token.as_deref())?;
+    async fn act(self, state: &Arc<State>, ctx: &Ctx) -> Result<Response, Fault> {
+        let queue = state.queue(&self.queue_url)?;
+        let wanted = Wanted::new(self.max_results, self.next_token.as_deref())?;
         let page = state
             .queues
             .dead_letter_sources(&queue, wanted.max, wanted.from.as_deref())?;
-        let urls = page
-            .queues
-            .iter()
-            .map(|queue| state.url(&ctx, queue.name()));
+        let urls = page.queues.iter().map(|queue| state.url(ctx, queue.name()));
         Ok(Response {
             queue_urls: Some(urls.collect()),
             next_token: wanted.token(page.next),

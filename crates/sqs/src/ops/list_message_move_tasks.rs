@@ -4,15 +4,12 @@
 
 use std::sync::Arc;
 
-use api::{Access, Audit, Ctx, Fault, Operation};
+use api::{Access, Act, Caller, Ctx, Fault};
 use wire::Shape;
 
 use super::fault;
 use super::state::State;
 use crate::{Error, MoveTask};
-
-#[derive(Debug)]
-pub(super) struct ListMessageMoveTasks;
 
 #[derive(Debug, Clone, Default, PartialEq, Shape)]
 #[shape(name = "ListMessageMoveTasksRequest")]
@@ -29,21 +26,16 @@ pub(super) struct Response {
     results: Vec<ResultEntry>,
 }
 
-impl Operation<State> for ListMessageMoveTasks {
-    type Input = Request;
+impl Act<State> for Request {
     type Output = Response;
-    const NAME: &'static str = "ListMessageMoveTasks";
+    const ACTION: &'static str = "sqs:ListMessageMoveTasks";
 
-    fn access(&self, state: &State, input: &Request) -> Vec<Access> {
-        vec![state.access_to_arn("sqs:ListMessageMoveTasks", &input.source_arn)]
+    fn touches(&self, state: &State, _caller: &Caller) -> Vec<Access> {
+        vec![state.access_to_arn(Self::ACTION, &self.source_arn)]
     }
 
-    fn audit(&self) -> Audit {
-        Audit::Management
-    }
-
-    async fn call(&self, state: &Arc<State>, _ctx: Ctx, input: Request) -> Result<Response, Fault> {
-        let given = input.max_results.unwrap_or(1);
+    async fn act(self, state: &Arc<State>, _ctx: &Ctx) -> Result<Response, Fault> {
+        let given = self.max_results.unwrap_or(1);
         let max = usize::try_from(given)
             .ok()
             .filter(|max| (1..=10).contains(max));
@@ -52,7 +44,7 @@ impl Operation<State> for ListMessageMoveTasks {
         let tasks =
             state
                 .queues
-                .list_moves(&input.source_arn, max)
+                .list_moves(&self.source_arn, max)
                 .map_err(|error| match error {
                     Error::NotFound { .. } => fault::no_such_resource("SourceArn"),
                     error => error.into(),

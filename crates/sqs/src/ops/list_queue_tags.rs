@@ -5,13 +5,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use api::{Access, Audit, Ctx, Fault, Operation};
+use api::{Access, Act, Caller, Ctx, Fault};
 use wire::Shape;
 
 use super::state::State;
-
-#[derive(Debug)]
-pub(super) struct ListQueueTags;
 
 #[derive(Debug, Clone, Default, PartialEq, Shape)]
 #[shape(name = "ListQueueTagsRequest")]
@@ -27,21 +24,16 @@ pub(super) struct Response {
     tags: Option<BTreeMap<String, String>>,
 }
 
-impl Operation<State> for ListQueueTags {
-    type Input = Request;
+impl Act<State> for Request {
     type Output = Response;
-    const NAME: &'static str = "ListQueueTags";
+    const ACTION: &'static str = "sqs:ListQueueTags";
 
-    fn access(&self, state: &State, input: &Request) -> Vec<Access> {
-        state.access("sqs:ListQueueTags", &input.queue_url)
+    fn touches(&self, state: &State, _caller: &Caller) -> Vec<Access> {
+        state.access(Self::ACTION, &self.queue_url)
     }
 
-    fn audit(&self) -> Audit {
-        Audit::Management
-    }
-
-    async fn call(&self, state: &Arc<State>, _ctx: Ctx, input: Request) -> Result<Response, Fault> {
-        let queue = state.queue(&input.queue_url)?;
+    async fn act(self, state: &Arc<State>, _ctx: &Ctx) -> Result<Response, Fault> {
+        let queue = state.queue(&self.queue_url)?;
         let tags = queue.settings().tags.clone();
         Ok(Response {
             tags: Some(tags).filter(|tags| !tags.is_empty()),

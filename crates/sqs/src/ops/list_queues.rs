@@ -4,14 +4,11 @@
 
 use std::sync::Arc;
 
-use api::{Access, Audit, Ctx, Fault, Operation};
+use api::{Access, Act, Caller, Ctx, Fault};
 use wire::Shape;
 
 use super::page::Wanted;
 use super::state::State;
-
-#[derive(Debug)]
-pub(super) struct ListQueues;
 
 #[derive(Debug, Clone, Default, PartialEq, Shape)]
 #[shape(name = "ListQueuesRequest")]
@@ -29,23 +26,17 @@ pub(super) struct Response {
     next_token: Option<String>,
 }
 
-impl Operation<State> for ListQueues {
-    type Input = Request;
+impl Act<State> for Request {
     type Output = Response;
-    const NAME: &'static str = "ListQueues";
+    const ACTION: &'static str = "sqs:ListQueues";
 
-    fn access(&self, state: &State, input: &Request) -> Vec<Access> {
-        let _ = input;
-        vec![state.access_to("sqs:ListQueues", "*")]
+    fn touches(&self, state: &State, _caller: &Caller) -> Vec<Access> {
+        vec![state.access_to(Self::ACTION, "*")]
     }
 
-    fn audit(&self) -> Audit {
-        Audit::Management
-    }
-
-    async fn call(&self, state: &Arc<State>, ctx: Ctx, input: Request) -> Result<Response, Fault> {
-        let wanted = Wanted::new(input.max_results, input.next_token.as_deref())?;
-        let prefix = input.queue_name_prefix.unwrap_or_default();
+    async fn act(self, state: &Arc<State>, ctx: &Ctx) -> Result<Response, Fault> {
+        let wanted = Wanted::new(self.max_results, self.next_token.as_deref())?;
+        let prefix = self.queue_name_prefix.unwrap_or_default();
         let page = state
             .queues
             .list(&prefix, wanted.max, wanted.from.as_deref())?;
@@ -53,7 +44,7 @@ impl Operation<State> for ListQueues {
             queue_urls: page
                 .queues
                 .iter()
-                .map(|queue| state.url(&ctx, queue.name()))
+                .map(|queue| state.url(ctx, queue.name()))
                 .collect(),
             next_token: wanted.token(page.next),
         })

@@ -1,6 +1,6 @@
 //! The operations of SQS on the wire, one file each: request, answer, what it touches, how it is recorded, what it does.
 //!
-//! To add one: a file with its shapes and an `impl Operation<State>`, and a line in [`OPERATIONS`]. Decoder, encoder,
+//! To add one: a file with its shapes and an `impl Act<State>`, and a line in [`OPERATIONS`]. Decoder, encoder,
 //! trail and the comparison with the service model follow from the shapes.
 //!
 //! Shapes follow the service model of 2012-11-05 as botocore carries it; names in the query protocol and its XML follow
@@ -44,9 +44,9 @@ mod testing;
 
 use std::sync::Arc;
 
-use api::{AnyOperation, Catalogue, Service, ServiceFacts};
+use api::{AnyOperation, Catalogue, Op, Service, ServiceFacts};
 use base::{AccountId, Region};
-use wire::{Protocol, Shape};
+use wire::Protocol;
 
 use crate::Queues;
 use state::State;
@@ -68,29 +68,29 @@ pub static FACTS: ServiceFacts = ServiceFacts {
 
 /// All operations of the API.
 static OPERATIONS: &[&dyn AnyOperation<State>] = &[
-    &add_permission::AddPermission,
-    &cancel_message_move_task::CancelMessageMoveTask,
-    &change_message_visibility::ChangeMessageVisibility,
-    &change_message_visibility_batch::ChangeMessageVisibilityBatch,
-    &create_queue::CreateQueue,
-    &delete_message::DeleteMessage,
-    &delete_message_batch::DeleteMessageBatch,
-    &delete_queue::DeleteQueue,
-    &get_queue_attributes::GetQueueAttributes,
-    &get_queue_url::GetQueueUrl,
-    &list_dead_letter_source_queues::ListDeadLetterSourceQueues,
-    &list_message_move_tasks::ListMessageMoveTasks,
-    &list_queue_tags::ListQueueTags,
-    &list_queues::ListQueues,
-    &purge_queue::PurgeQueue,
-    &receive_message::ReceiveMessage,
-    &remove_permission::RemovePermission,
-    &send_message::SendMessage,
-    &send_message_batch::SendMessageBatch,
-    &set_queue_attributes::SetQueueAttributes,
-    &start_message_move_task::StartMessageMoveTask,
-    &tag_queue::TagQueue,
-    &untag_queue::UntagQueue,
+    &Op::<add_permission::Request>::NEW,
+    &Op::<cancel_message_move_task::Request>::NEW,
+    &Op::<change_message_visibility::Request>::NEW,
+    &Op::<change_message_visibility_batch::Request>::NEW,
+    &Op::<create_queue::Request>::NEW,
+    &Op::<delete_message::Request>::NEW,
+    &Op::<delete_message_batch::Request>::NEW,
+    &Op::<delete_queue::Request>::NEW,
+    &Op::<get_queue_attributes::Request>::NEW,
+    &Op::<get_queue_url::Request>::NEW,
+    &Op::<list_dead_letter_source_queues::Request>::NEW,
+    &Op::<list_message_move_tasks::Request>::NEW,
+    &Op::<list_queue_tags::Request>::NEW,
+    &Op::<list_queues::Request>::NEW,
+    &Op::<purge_queue::Request>::NEW,
+    &Op::<receive_message::Request>::NEW,
+    &Op::<remove_permission::Request>::NEW,
+    &Op::<send_message::Request>::NEW,
+    &Op::<send_message_batch::Request>::NEW,
+    &Op::<set_queue_attributes::Request>::NEW,
+    &Op::<start_message_move_task::Request>::NEW,
+    &Op::<tag_queue::Request>::NEW,
+    &Op::<untag_queue::Request>::NEW,
 ];
 
 /// The service for the gateway. `region` and `account` are those that `queues` was opened with.
@@ -105,7 +105,3 @@ pub fn service(queues: Arc<Queues>, region: Region, account: AccountId) -> Arc<d
 pub fn schemas() -> impl Iterator<Item = api::Shapes> {
     api::operation::shapes(OPERATIONS)
 }
-
-/// The answer of operations that have none.
-#[derive(Debug, Clone, Default, PartialEq, Shape)]
-pub(crate) struct Nothing {}

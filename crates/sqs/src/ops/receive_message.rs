@@ -6,16 +6,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::{Access, Audit, Ctx, Fault, Operation};
+use api::{Access, Act, Audit, Caller, Ctx, Fault};
 use wire::Shape;
 
 use super::attribute::{self, MessageAttributeValue};
 use super::state::{State, capacity};
 use crate::attributes::{self, Attributes};
 use crate::{Error, Message, Receive};
-
-#[derive(Debug)]
-pub(super) struct ReceiveMessage;
 
 #[derive(Debug, Clone, Default, PartialEq, Shape)]
 #[shape(name = "ReceiveMessageRequest")]
@@ -58,29 +55,22 @@ pub(super) struct WireMessage {
     message_attributes: BTreeMap<String, MessageAttributeValue>,
 }
 
-impl Operation<State> for ReceiveMessage {
-    type Input = Request;
+impl Act<State> for Request {
     type Output = Response;
-    const NAME: &'static str = "ReceiveMessage";
+    const ACTION: &'static str = "sqs:ReceiveMessage";
+    const AUDIT: Audit = Audit::Data;
 
-    fn access(&self, state: &State, input: &Request) -> Vec<Access> {
-        state.access_to_messages("sqs:ReceiveMessage", &input.queue_url)
+    fn touches(&self, state: &State, _caller: &Caller) -> Vec<Access> {
+        state.access_to_messages(Self::ACTION, &self.queue_url)
     }
 
-    fn audit(&self) -> Audit {
-        Audit::Data
-    }
-
-    async fn call(&self, state: &Arc<State>, ctx: Ctx, input: Request) -> Result<Response, Fault> {
-        let queue = state.queue(&input.queue_url)?;
-        let system = SystemNames::new(
-            &input.attribute_names,
-            &input.message_system_attribute_names,
-        )?;
+    async fn act(self, state: &Arc<State>, ctx: &Ctx) -> Result<Response, Fault> {
+        let queue = state.queue(&self.queue_url)?;
+        let system = SystemNames::new(&self.attribute_names, &self.message_system_attribute_names)?;
         let receive = Receive {
             max: number(
                 "MaxNumberOfMessages",
-                input.max_number_of_messages,
+                self.max_number_of_messages,
                 1,
                 10,
                 "Must be between 1 and 10, if provided",
@@ -88,23 +78,23 @@ impl Operation<State> for ReceiveMessage {
             .unwrap_or(1),
             wait: seconds(
                 "WaitTimeSeconds",
-                input.wait_time_seconds,
+                self.wait_time_seconds,
                 20,
                 "Must be >= 0 and <= 20, if provided",
             )?,
             visibility: seconds(
                 "VisibilityTimeout",
-                input.visibility_timeout,
+                self.visibility_timeout,
                 43_200,
                 "Must be >= 0 and <= 43200, if provided",
             )?,
-            attempt_id: input.receive_request_attempt_id,
-            access: capacity(&ctx),
+            attempt_id: self.receive_request_attempt_id,
+            access: capacity(ctx),
         };
         let messages = state.queues.receive(&queue, receive).await?;
         let wired = messages
             .into_iter()
-            .map(|message| wire_message(message, &system, &input.message_attribute_names));
+            .map(|message| wire_message(message, &system, &self.message_attribute_names));
         Ok(Response {
             messages: wired.collect(),
         })

@@ -4,14 +4,10 @@
 
 use std::sync::Arc;
 
-use api::{Access, Audit, Ctx, Fault, Operation};
+use api::{Access, Act, Caller, Ctx, Fault, Nothing};
 use wire::Shape;
 
-use super::Nothing;
 use super::state::State;
-
-#[derive(Debug)]
-pub(super) struct RemovePermission;
 
 #[derive(Debug, Clone, Default, PartialEq, Shape)]
 #[shape(name = "RemovePermissionRequest")]
@@ -22,22 +18,17 @@ pub(super) struct Request {
     label: String,
 }
 
-impl Operation<State> for RemovePermission {
-    type Input = Request;
+impl Act<State> for Request {
     type Output = Nothing;
-    const NAME: &'static str = "RemovePermission";
+    const ACTION: &'static str = "sqs:RemovePermission";
 
-    fn access(&self, state: &State, input: &Request) -> Vec<Access> {
-        state.access("sqs:RemovePermission", &input.queue_url)
+    fn touches(&self, state: &State, _caller: &Caller) -> Vec<Access> {
+        state.access(Self::ACTION, &self.queue_url)
     }
 
-    fn audit(&self) -> Audit {
-        Audit::Management
-    }
-
-    async fn call(&self, state: &Arc<State>, _ctx: Ctx, input: Request) -> Result<Nothing, Fault> {
-        let queue = state.queue(&input.queue_url)?;
-        state.queues.remove_permission(&queue, &input.label).await?;
+    async fn act(self, state: &Arc<State>, _ctx: &Ctx) -> Result<Nothing, Fault> {
+        let queue = state.queue(&self.queue_url)?;
+        state.queues.remove_permission(&queue, &self.label).await?;
         Ok(Nothing {})
     }
 }

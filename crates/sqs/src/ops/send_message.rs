@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::{Access, Audit, Ctx, Fault, Operation};
+use api::{Access, Act, Audit, Caller, Ctx, Fault};
 use bytes::Bytes;
 use store::record::Cause;
 use wire::Shape;
@@ -15,9 +15,6 @@ use super::attribute::{self, MessageAttributeValue, MessageSystemAttributeValue}
 use super::state::{State, sender_id};
 use crate::message::body_md5;
 use crate::{Error, Outgoing, Sender, Sent, attributes};
-
-#[derive(Debug)]
-pub(super) struct SendMessage;
 
 #[derive(Debug, Clone, Default, PartialEq, Shape)]
 #[shape(name = "SendMessageRequest")]
@@ -48,31 +45,27 @@ pub(super) struct Response {
     sequence_number: Option<String>,
 }
 
-impl Operation<State> for SendMessage {
-    type Input = Request;
+impl Act<State> for Request {
     type Output = Response;
-    const NAME: &'static str = "SendMessage";
+    const ACTION: &'static str = "sqs:SendMessage";
+    const AUDIT: Audit = Audit::Data;
 
-    fn access(&self, state: &State, input: &Request) -> Vec<Access> {
-        state.access("sqs:SendMessage", &input.queue_url)
+    fn touches(&self, state: &State, _caller: &Caller) -> Vec<Access> {
+        state.access(Self::ACTION, &self.queue_url)
     }
 
-    fn audit(&self) -> Audit {
-        Audit::Data
-    }
-
-    async fn call(&self, state: &Arc<State>, ctx: Ctx, input: Request) -> Result<Response, Fault> {
-        let queue = state.queue(&input.queue_url)?;
+    async fn act(self, state: &Arc<State>, ctx: &Ctx) -> Result<Response, Fault> {
+        let queue = state.queue(&self.queue_url)?;
         let (message, md5s) = prepare(Draft {
-            body: input.message_body,
-            delay_secs: input.delay_seconds,
-            attributes: input.message_attributes,
-            system: input.message_system_attributes,
-            dedup_id: input.message_deduplication_id,
-            group: input.message_group_id,
+            body: self.message_body,
+            delay_secs: self.delay_seconds,
+            attributes: self.message_attributes,
+            system: self.message_system_attributes,
+            dedup_id: self.message_deduplication_id,
+            group: self.message_group_id,
         })?;
         let sender = Sender {
-            id: sender_id(&ctx),
+            id: sender_id(ctx),
             cause: Cause::Sent,
         };
         let sent = state.queues.send(&queue, sender, vec![message]).await?;

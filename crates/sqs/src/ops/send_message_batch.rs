@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use api::{Access, Audit, Ctx, Fault, Operation};
+use api::{Access, Act, Audit, Caller, Ctx, Fault};
 use store::record::Cause;
 use wire::Shape;
 
@@ -15,9 +15,6 @@ use super::fault;
 use super::send_message::{Draft, Md5s, prepare};
 use super::state::{State, sender_id};
 use crate::{Error, Outgoing, Queue, Sender, Sent, batch};
-
-#[derive(Debug)]
-pub(super) struct SendMessageBatch;
 
 #[derive(Debug, Clone, Default, PartialEq, Shape)]
 #[shape(name = "SendMessageBatchRequest")]
@@ -69,28 +66,24 @@ pub(super) struct ResultEntry {
     sequence_number: Option<String>,
 }
 
-impl Operation<State> for SendMessageBatch {
-    type Input = Request;
+impl Act<State> for Request {
     type Output = Response;
-    const NAME: &'static str = "SendMessageBatch";
+    const ACTION: &'static str = "sqs:SendMessageBatch";
+    const AUDIT: Audit = Audit::Data;
 
-    fn access(&self, state: &State, input: &Request) -> Vec<Access> {
-        state.access("sqs:SendMessage", &input.queue_url)
+    fn touches(&self, state: &State, _caller: &Caller) -> Vec<Access> {
+        state.access("sqs:SendMessage", &self.queue_url)
     }
 
-    fn audit(&self) -> Audit {
-        Audit::Data
-    }
-
-    async fn call(&self, state: &Arc<State>, ctx: Ctx, input: Request) -> Result<Response, Fault> {
-        let queue = state.queue(&input.queue_url)?;
-        batch::check_ids(input.entries.iter().map(|entry| entry.id.as_str()))
+    async fn act(self, state: &Arc<State>, ctx: &Ctx) -> Result<Response, Fault> {
+        let queue = state.queue(&self.queue_url)?;
+        batch::check_ids(self.entries.iter().map(|entry| entry.id.as_str()))
             .map_err(|error| fault::of_batch(error, "SendMessageBatchRequestEntry"))?;
-        check_fifo(&queue, &input.entries)?;
-        let (messages, prepared) = prepare_all(input.entries);
+        check_fifo(&queue, &self.entries)?;
+        let (messages, prepared) = prepare_all(self.entries);
         batch::check_bytes(&messages)?;
         let sender = Sender {
-            id: sender_id(&ctx),
+            id: sender_id(ctx),
             cause: Cause::Sent,
         };
         let sent = if messages.is_empty() {

@@ -5,14 +5,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use api::{Access, Audit, Ctx, Fault, Operation};
+use api::{Access, Act, Caller, Ctx, Fault, Nothing};
 use wire::Shape;
 
-use super::Nothing;
 use super::state::State;
-
-#[derive(Debug)]
-pub(super) struct SetQueueAttributes;
 
 #[derive(Debug, Clone, Default, PartialEq, Shape)]
 #[shape(name = "SetQueueAttributesRequest")]
@@ -23,24 +19,19 @@ pub(super) struct Request {
     attributes: BTreeMap<String, String>,
 }
 
-impl Operation<State> for SetQueueAttributes {
-    type Input = Request;
+impl Act<State> for Request {
     type Output = Nothing;
-    const NAME: &'static str = "SetQueueAttributes";
+    const ACTION: &'static str = "sqs:SetQueueAttributes";
 
-    fn access(&self, state: &State, input: &Request) -> Vec<Access> {
-        state.access("sqs:SetQueueAttributes", &input.queue_url)
+    fn touches(&self, state: &State, _caller: &Caller) -> Vec<Access> {
+        state.access(Self::ACTION, &self.queue_url)
     }
 
-    fn audit(&self) -> Audit {
-        Audit::Management
-    }
-
-    async fn call(&self, state: &Arc<State>, _ctx: Ctx, input: Request) -> Result<Nothing, Fault> {
-        let queue = state.queue(&input.queue_url)?;
+    async fn act(self, state: &Arc<State>, _ctx: &Ctx) -> Result<Nothing, Fault> {
+        let queue = state.queue(&self.queue_url)?;
         state
             .queues
-            .set_attributes(&queue, &input.attributes)
+            .set_attributes(&queue, &self.attributes)
             .await?;
         Ok(Nothing {})
     }

@@ -4,15 +4,12 @@
 
 use std::sync::Arc;
 
-use api::{Access, Audit, Ctx, Fault, Operation};
+use api::{Access, Act, Caller, Ctx, Fault};
 use wire::Shape;
 
 use super::fault;
 use super::state::State;
 use crate::Error;
-
-#[derive(Debug)]
-pub(super) struct StartMessageMoveTask;
 
 #[derive(Debug, Clone, Default, PartialEq, Shape)]
 #[shape(name = "StartMessageMoveTaskRequest")]
@@ -29,43 +26,38 @@ pub(super) struct Response {
     task_handle: Option<String>,
 }
 
-impl Operation<State> for StartMessageMoveTask {
-    type Input = Request;
+impl Act<State> for Request {
     type Output = Response;
-    const NAME: &'static str = "StartMessageMoveTask";
+    const ACTION: &'static str = "sqs:StartMessageMoveTask";
 
-    fn access(&self, state: &State, input: &Request) -> Vec<Access> {
+    fn touches(&self, state: &State, _caller: &Caller) -> Vec<Access> {
         let of_source = [
-            "sqs:StartMessageMoveTask",
+            Self::ACTION,
             "sqs:ReceiveMessage",
             "sqs:DeleteMessage",
             "sqs:GetQueueAttributes",
         ];
         let mut access: Vec<_> = of_source
-            .map(|action| state.access_to_arn(action, &input.source_arn))
+            .map(|action| state.access_to_arn(action, &self.source_arn))
             .into();
         // Without a destination the messages go back to where they came from, which may be any queue.
-        access.push(match &input.destination_arn {
+        access.push(match &self.destination_arn {
             Some(arn) => state.access_to_arn("sqs:SendMessage", arn),
             None => state.access_to("sqs:SendMessage", "*"),
         });
         access
     }
 
-    fn audit(&self) -> Audit {
-        Audit::Management
-    }
-
-    async fn call(&self, state: &Arc<State>, _ctx: Ctx, input: Request) -> Result<Response, Fault> {
-        let rate = input
+    async fn act(self, state: &Arc<State>, _ctx: &Ctx) -> Result<Response, Fault> {
+        let rate = self
             .max_number_of_messages_per_second
             .map(rate)
             .transpose()?;
         let handle = state
             .queues
-            .start_move(&input.source_arn, input.destination_arn.as_deref(), rate)
+            .start_move(&self.source_arn, self.destination_arn.as_deref(), rate)
             .await
-            .map_err(|error| refused(error, &input))?;
+            .map_err(|error| refused(error, &self))?;
         Ok(Response {
             task_handle: Some(handle),
         })

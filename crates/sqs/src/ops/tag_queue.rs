@@ -5,15 +5,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use api::{Access, Audit, Ctx, Fault, Operation};
+use api::{Access, Act, Caller, Ctx, Fault, Nothing};
 use wire::Shape;
 
-use super::Nothing;
 use super::state::State;
 use crate::Error;
-
-#[derive(Debug)]
-pub(super) struct TagQueue;
 
 #[derive(Debug, Clone, Default, PartialEq, Shape)]
 #[shape(name = "TagQueueRequest")]
@@ -24,25 +20,20 @@ pub(super) struct Request {
     tags: BTreeMap<String, String>,
 }
 
-impl Operation<State> for TagQueue {
-    type Input = Request;
+impl Act<State> for Request {
     type Output = Nothing;
-    const NAME: &'static str = "TagQueue";
+    const ACTION: &'static str = "sqs:TagQueue";
 
-    fn access(&self, state: &State, input: &Request) -> Vec<Access> {
-        state.access("sqs:TagQueue", &input.queue_url)
+    fn touches(&self, state: &State, _caller: &Caller) -> Vec<Access> {
+        state.access(Self::ACTION, &self.queue_url)
     }
 
-    fn audit(&self) -> Audit {
-        Audit::Management
-    }
-
-    async fn call(&self, state: &Arc<State>, _ctx: Ctx, input: Request) -> Result<Nothing, Fault> {
-        let queue = state.queue(&input.queue_url)?;
-        if input.tags.is_empty() {
+    async fn act(self, state: &Arc<State>, _ctx: &Ctx) -> Result<Nothing, Fault> {
+        let queue = state.queue(&self.queue_url)?;
+        if self.tags.is_empty() {
             return Err(Error::MissingParameter { name: "Tags" }.into());
         }
-        state.queues.tag(&queue, &input.tags).await?;
+        state.queues.tag(&queue, &self.tags).await?;
         Ok(Nothing {})
     }
 }

@@ -4,15 +4,11 @@
 
 use std::sync::Arc;
 
-use api::{Access, Audit, Ctx, Fault, Operation};
+use api::{Access, Act, Caller, Ctx, Fault, Nothing};
 use wire::Shape;
 
-use super::Nothing;
 use super::state::State;
 use crate::Error;
-
-#[derive(Debug)]
-pub(super) struct UntagQueue;
 
 #[derive(Debug, Clone, Default, PartialEq, Shape)]
 #[shape(name = "UntagQueueRequest")]
@@ -23,25 +19,20 @@ pub(super) struct Request {
     tag_keys: Vec<String>,
 }
 
-impl Operation<State> for UntagQueue {
-    type Input = Request;
+impl Act<State> for Request {
     type Output = Nothing;
-    const NAME: &'static str = "UntagQueue";
+    const ACTION: &'static str = "sqs:UntagQueue";
 
-    fn access(&self, state: &State, input: &Request) -> Vec<Access> {
-        state.access("sqs:UntagQueue", &input.queue_url)
+    fn touches(&self, state: &State, _caller: &Caller) -> Vec<Access> {
+        state.access(Self::ACTION, &self.queue_url)
     }
 
-    fn audit(&self) -> Audit {
-        Audit::Management
-    }
-
-    async fn call(&self, state: &Arc<State>, _ctx: Ctx, input: Request) -> Result<Nothing, Fault> {
-        let queue = state.queue(&input.queue_url)?;
-        if input.tag_keys.is_empty() {
+    async fn act(self, state: &Arc<State>, _ctx: &Ctx) -> Result<Nothing, Fault> {
+        let queue = state.queue(&self.queue_url)?;
+        if self.tag_keys.is_empty() {
             return Err(Error::MissingParameter { name: "TagKeys" }.into());
         }
-        state.queues.untag(&queue, &input.tag_keys).await?;
+        state.queues.untag(&queue, &self.tag_keys).await?;
         Ok(Nothing {})
     }
 }

@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use api::{Access, Fault};
+use api::{Access, Act, Caller, Ctx, Fault, Nothing};
 use wire::Shape;
 
 use super::Desk;
-use super::act::{Act, Nothing};
 use super::fault;
 use crate::alarm::State;
 
@@ -55,15 +54,15 @@ pub(super) fn names(names: Vec<String>) -> Result<BTreeSet<String>, Fault> {
     }
 }
 
-impl Act for DeleteAlarmsInput {
+impl Act<Desk> for DeleteAlarmsInput {
     type Output = Nothing;
     const ACTION: &'static str = "cloudwatch:DeleteAlarms";
 
-    fn touches(&self, desk: &Desk) -> Vec<Access> {
+    fn touches(&self, desk: &Desk, _caller: &Caller) -> Vec<Access> {
         desk.on_alarms(Self::ACTION, &self.alarm_names)
     }
 
-    async fn act(self, desk: &Arc<Desk>) -> Result<Nothing, Fault> {
+    async fn act(self, desk: &Arc<Desk>, _ctx: &Ctx) -> Result<Nothing, Fault> {
         let names = names(self.alarm_names)?;
         // "If you specify any incorrect alarm names, the alarms you specify with correct names are still deleted." So an unknown
         // name is passed over, although the model still has `ResourceNotFound`: older texts said that then none is deleted.
@@ -72,28 +71,28 @@ impl Act for DeleteAlarmsInput {
     }
 }
 
-impl Act for EnableAlarmActionsInput {
+impl Act<Desk> for EnableAlarmActionsInput {
     type Output = Nothing;
     const ACTION: &'static str = "cloudwatch:EnableAlarmActions";
 
-    fn touches(&self, desk: &Desk) -> Vec<Access> {
+    fn touches(&self, desk: &Desk, _caller: &Caller) -> Vec<Access> {
         desk.on_alarms(Self::ACTION, &self.alarm_names)
     }
 
-    async fn act(self, desk: &Arc<Desk>) -> Result<Nothing, Fault> {
+    async fn act(self, desk: &Arc<Desk>, _ctx: &Ctx) -> Result<Nothing, Fault> {
         switch(desk, self.alarm_names, true).await
     }
 }
 
-impl Act for DisableAlarmActionsInput {
+impl Act<Desk> for DisableAlarmActionsInput {
     type Output = Nothing;
     const ACTION: &'static str = "cloudwatch:DisableAlarmActions";
 
-    fn touches(&self, desk: &Desk) -> Vec<Access> {
+    fn touches(&self, desk: &Desk, _caller: &Caller) -> Vec<Access> {
         desk.on_alarms(Self::ACTION, &self.alarm_names)
     }
 
-    async fn act(self, desk: &Arc<Desk>) -> Result<Nothing, Fault> {
+    async fn act(self, desk: &Arc<Desk>, _ctx: &Ctx) -> Result<Nothing, Fault> {
         switch(desk, self.alarm_names, false).await
     }
 }
@@ -110,15 +109,15 @@ async fn switch(desk: &Desk, given: Vec<String>, is_on: bool) -> Result<Nothing,
     Ok(Nothing {})
 }
 
-impl Act for SetAlarmStateInput {
+impl Act<Desk> for SetAlarmStateInput {
     type Output = Nothing;
     const ACTION: &'static str = "cloudwatch:SetAlarmState";
 
-    fn touches(&self, desk: &Desk) -> Vec<Access> {
+    fn touches(&self, desk: &Desk, _caller: &Caller) -> Vec<Access> {
         vec![desk.on_alarm(Self::ACTION, &self.alarm_name)]
     }
 
-    async fn act(self, desk: &Arc<Desk>) -> Result<Nothing, Fault> {
+    async fn act(self, desk: &Arc<Desk>, _ctx: &Ctx) -> Result<Nothing, Fault> {
         let state = state(&self.state_value)?;
         let data = self.state_reason_data;
         let is_json = |text: &String| serde_json::from_str::<serde_json::Value>(text).is_ok();

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use api::{Access, Fault};
+use api::{Access, Act, Caller, Ctx, Fault, Nothing};
 use wire::Shape;
 
 use super::Desk;
-use super::act::{Act, Nothing, with_request_tags};
+use super::desk::with_request_tags;
 use super::fault;
 use super::shape::{ActionConfiguration, Tag, as_tags};
 use crate::alarm::engine::Settings;
@@ -32,12 +32,12 @@ pub(super) struct PutCompositeAlarmInput {
     action_configuration: Option<ActionConfiguration>,
 }
 
-impl Act for PutCompositeAlarmInput {
+impl Act<Desk> for PutCompositeAlarmInput {
     type Output = Nothing;
     const ACTION: &'static str = "cloudwatch:PutCompositeAlarm";
 
     /// Of everything, as AWS has it: a permission of a narrower scope is not enough (`PutCompositeAlarm`).
-    fn touches(&self, desk: &Desk) -> Vec<Access> {
+    fn touches(&self, desk: &Desk, _caller: &Caller) -> Vec<Access> {
         let put = Access::new(Self::ACTION, desk.place().all());
         let put = with_request_tags(put, &self.tags);
         let is_new = desk.alarms.book().alarm(&self.alarm_name).is_none();
@@ -50,7 +50,7 @@ impl Act for PutCompositeAlarmInput {
         }
     }
 
-    async fn act(mut self, desk: &Arc<Desk>) -> Result<Nothing, Fault> {
+    async fn act(mut self, desk: &Arc<Desk>, _ctx: &Ctx) -> Result<Nothing, Fault> {
         let tags = as_tags(std::mem::take(&mut self.tags));
         let settings = self.settings()?;
         desk.blocking(move |alarms| alarms.put(settings, tags))

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use api::{Access, Fault};
+use api::{Access, Act, Caller, Ctx, Fault};
 use base::Timestamp;
 use wire::Shape;
 
 use super::Desk;
-use super::act::{Act, page_size};
 use super::change;
+use super::desk::page_size;
 use super::fault;
 use super::shape::{CompositeAlarm, Dimension, MetricAlarm, pairs};
 use crate::alarm::State;
@@ -92,11 +92,11 @@ enum Detail {
     Parent,
 }
 
-impl Act for DescribeAlarmsInput {
+impl Act<Desk> for DescribeAlarmsInput {
     type Output = DescribeAlarmsOutput;
     const ACTION: &'static str = "cloudwatch:DescribeAlarms";
 
-    fn touches(&self, desk: &Desk) -> Vec<Access> {
+    fn touches(&self, desk: &Desk, _caller: &Caller) -> Vec<Access> {
         let is_of_metrics = self.alarm_types.iter().all(|kind| kind == "MetricAlarm");
         match is_of_metrics {
             true => desk.on_alarms(Self::ACTION, &self.alarm_names),
@@ -104,7 +104,7 @@ impl Act for DescribeAlarmsInput {
         }
     }
 
-    async fn act(self, desk: &Arc<Desk>) -> Result<DescribeAlarmsOutput, Fault> {
+    async fn act(self, desk: &Arc<Desk>, _ctx: &Ctx) -> Result<DescribeAlarmsOutput, Fault> {
         let (wanted, detail) = self.wanted(desk)?;
         let most = page_size(self.max_records, 100)?;
         let after = match self.next_token.as_deref().filter(|token| !token.is_empty()) {
@@ -240,15 +240,19 @@ fn composite(desk: &Desk, entry: &Entry, detail: Detail) -> Option<CompositeAlar
     }
 }
 
-impl Act for DescribeAlarmsForMetricInput {
+impl Act<Desk> for DescribeAlarmsForMetricInput {
     type Output = DescribeAlarmsForMetricOutput;
     const ACTION: &'static str = "cloudwatch:DescribeAlarmsForMetric";
 
-    fn touches(&self, desk: &Desk) -> Vec<Access> {
+    fn touches(&self, desk: &Desk, _caller: &Caller) -> Vec<Access> {
         desk.everything(Self::ACTION)
     }
 
-    async fn act(self, desk: &Arc<Desk>) -> Result<DescribeAlarmsForMetricOutput, Fault> {
+    async fn act(
+        self,
+        desk: &Arc<Desk>,
+        _ctx: &Ctx,
+    ) -> Result<DescribeAlarmsForMetricOutput, Fault> {
         if self.statistic.is_some() && self.extended_statistic.is_some() {
             return Err(fault::both("Statistic", "ExtendedStatistic"));
         }
@@ -294,16 +298,20 @@ impl DescribeAlarmsForMetricInput {
     }
 }
 
-impl Act for DescribeAlarmContributorsInput {
+impl Act<Desk> for DescribeAlarmContributorsInput {
     type Output = DescribeAlarmContributorsOutput;
     const ACTION: &'static str = "cloudwatch:DescribeAlarmContributors";
 
-    fn touches(&self, desk: &Desk) -> Vec<Access> {
+    fn touches(&self, desk: &Desk, _caller: &Caller) -> Vec<Access> {
         vec![desk.on_alarm(Self::ACTION, &self.alarm_name)]
     }
 
     /// No alarm here has contributors: they are those of PromQL.
-    async fn act(self, desk: &Arc<Desk>) -> Result<DescribeAlarmContributorsOutput, Fault> {
+    async fn act(
+        self,
+        desk: &Arc<Desk>,
+        _ctx: &Ctx,
+    ) -> Result<DescribeAlarmContributorsOutput, Fault> {
         if self.next_token.is_some_and(|token| !token.is_empty()) {
             return Err(fault::next_token());
         }

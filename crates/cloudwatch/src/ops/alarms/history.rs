@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use api::{Access, Fault};
+use api::{Access, Act, Caller, Ctx, Fault};
 use base::Timestamp;
 use wire::Shape;
 
 use super::Desk;
-use super::act::{Act, page_size};
 use super::describe;
+use super::desk::page_size;
 use super::fault;
 use super::shape::moment;
 use crate::alarm::engine::history::{Item, Kind};
@@ -46,11 +46,11 @@ pub(super) struct AlarmHistoryItem {
     alarm_contributor_attributes: BTreeMap<String, String>,
 }
 
-impl Act for DescribeAlarmHistoryInput {
+impl Act<Desk> for DescribeAlarmHistoryInput {
     type Output = DescribeAlarmHistoryOutput;
     const ACTION: &'static str = "cloudwatch:DescribeAlarmHistory";
 
-    fn touches(&self, desk: &Desk) -> Vec<Access> {
+    fn touches(&self, desk: &Desk, _caller: &Caller) -> Vec<Access> {
         let is_of_metrics = self.alarm_types.iter().all(|kind| kind == "MetricAlarm");
         match &self.alarm_name {
             Some(name) if is_of_metrics => vec![desk.on_alarm(Self::ACTION, name)],
@@ -58,7 +58,7 @@ impl Act for DescribeAlarmHistoryInput {
         }
     }
 
-    async fn act(self, desk: &Arc<Desk>) -> Result<DescribeAlarmHistoryOutput, Fault> {
+    async fn act(self, desk: &Arc<Desk>, _ctx: &Ctx) -> Result<DescribeAlarmHistoryOutput, Fault> {
         let is_of_nobody = self.alarm_contributor_id.is_some();
         let (question, is_ours) = self.question()?;
         if is_of_nobody || !is_ours {

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use api::{Access, Fault};
+use api::{Access, Act, Caller, Ctx, Fault, Nothing};
 use wire::Shape;
 
 use super::Desk;
-use super::act::{Act, Nothing, with_request_tags};
+use super::desk::with_request_tags;
 use super::fault;
 use super::shape::{
     ActionConfiguration, Dimension, EvaluationCriteria, EvaluationWindow, MetricDataQuery, Tag,
@@ -56,11 +56,11 @@ pub(super) struct PutMetricAlarmInput {
     action_configuration: Option<ActionConfiguration>,
 }
 
-impl Act for PutMetricAlarmInput {
+impl Act<Desk> for PutMetricAlarmInput {
     type Output = Nothing;
     const ACTION: &'static str = "cloudwatch:PutMetricAlarm";
 
-    fn touches(&self, desk: &Desk) -> Vec<Access> {
+    fn touches(&self, desk: &Desk, _caller: &Caller) -> Vec<Access> {
         let actions = [
             &self.ok_actions,
             &self.alarm_actions,
@@ -80,7 +80,7 @@ impl Act for PutMetricAlarmInput {
         }
     }
 
-    async fn act(mut self, desk: &Arc<Desk>) -> Result<Nothing, Fault> {
+    async fn act(mut self, desk: &Arc<Desk>, _ctx: &Ctx) -> Result<Nothing, Fault> {
         let tags = as_tags(std::mem::take(&mut self.tags));
         let settings = self.settings()?;
         desk.blocking(move |alarms| alarms.put(settings, tags))

@@ -1,13 +1,13 @@
 //! The operations on alarms, mute rules and tags: requests, answers, what they touch, what they do.
 //!
-//! One file a noun. To add an operation: its shapes and an `impl Act` for its request, and a line in [`OPERATIONS`].
+//! One file a noun. To add an operation: its shapes and an [`impl Act`](api::Act) for its request, and a line in [`OPERATIONS`].
 //!
 //! Shapes follow the service model of 2010-08-01 as botocore carries it. Log alarms, PromQL alarms, warm-up periods and wall clock windows are not kept: requests that have their members are refused.
 
-mod act;
 mod change;
 mod composite;
 mod describe;
+mod desk;
 mod fault;
 mod history;
 mod metric;
@@ -24,11 +24,10 @@ mod tests;
 
 use std::sync::Arc;
 
-use api::{AnyOperation, Catalogue, Service};
+use api::{AnyOperation, Catalogue, Op, Service};
 
 use super::FACTS;
 use crate::alarm::Alarms;
-use act::Op;
 pub(in crate::ops) use shape::{Dimension, MetricDataQuery, pairs};
 pub use tag::{NoOthers, Tagged};
 

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use api::{Access, Fault};
+use api::{Access, Act, Caller, Ctx, Fault, Nothing};
 use base::Timestamp;
 use wire::Shape;
 
 use super::Desk;
-use super::act::{Act, Nothing, page_size, with_request_tags};
+use super::desk::{page_size, with_request_tags};
 use super::fault;
 use super::shape::{Tag, as_tags, moment};
 use crate::alarm::engine::book::Mute;
@@ -102,12 +102,12 @@ pub(super) struct DeleteAlarmMuteRuleInput {
     alarm_mute_rule_name: String,
 }
 
-impl Act for PutAlarmMuteRuleInput {
+impl Act<Desk> for PutAlarmMuteRuleInput {
     type Output = Nothing;
     const ACTION: &'static str = "cloudwatch:PutAlarmMuteRule";
 
     /// The rule, and each alarm that it mutes.
-    fn touches(&self, desk: &Desk) -> Vec<Access> {
+    fn touches(&self, desk: &Desk, _caller: &Caller) -> Vec<Access> {
         let rule = with_request_tags(desk.on_mute(Self::ACTION, &self.name), &self.tags);
         let targets = self
             .mute_targets
@@ -123,7 +123,7 @@ impl Act for PutAlarmMuteRuleInput {
         touched
     }
 
-    async fn act(self, desk: &Arc<Desk>) -> Result<Nothing, Fault> {
+    async fn act(self, desk: &Arc<Desk>, _ctx: &Ctx) -> Result<Nothing, Fault> {
         let tags = as_tags(self.tags);
         let schedule = self.rule.schedule;
         let settings = mute::Settings {
@@ -147,15 +147,15 @@ impl Act for PutAlarmMuteRuleInput {
     }
 }
 
-impl Act for GetAlarmMuteRuleInput {
+impl Act<Desk> for GetAlarmMuteRuleInput {
     type Output = GetAlarmMuteRuleOutput;
     const ACTION: &'static str = "cloudwatch:GetAlarmMuteRule";
 
-    fn touches(&self, desk: &Desk) -> Vec<Access> {
+    fn touches(&self, desk: &Desk, _caller: &Caller) -> Vec<Access> {
         vec![desk.on_mute(Self::ACTION, &self.alarm_mute_rule_name)]
     }
 
-    async fn act(self, desk: &Arc<Desk>) -> Result<GetAlarmMuteRuleOutput, Fault> {
+    async fn act(self, desk: &Arc<Desk>, _ctx: &Ctx) -> Result<GetAlarmMuteRuleOutput, Fault> {
         let book = desk.alarms.book();
         let found = book.mute(&self.alarm_mute_rule_name);
         let mute = found.ok_or_else(|| fault::no_mute(&self.alarm_mute_rule_name))?;
@@ -200,15 +200,15 @@ fn summary(desk: &Desk, mute: &Mute) -> AlarmMuteRuleSummary {
     }
 }
 
-impl Act for ListAlarmMuteRulesInput {
+impl Act<Desk> for ListAlarmMuteRulesInput {
     type Output = ListAlarmMuteRulesOutput;
     const ACTION: &'static str = "cloudwatch:ListAlarmMuteRules";
 
-    fn touches(&self, desk: &Desk) -> Vec<Access> {
+    fn touches(&self, desk: &Desk, _caller: &Caller) -> Vec<Access> {
         desk.everything(Self::ACTION)
     }
 
-    async fn act(self, desk: &Arc<Desk>) -> Result<ListAlarmMuteRulesOutput, Fault> {
+    async fn act(self, desk: &Arc<Desk>, _ctx: &Ctx) -> Result<ListAlarmMuteRulesOutput, Fault> {
         self.check_statuses()?;
         let most = page_size(self.max_records, PAGE)?;
         let after = match self.next_token.as_deref().filter(|token| !token.is_empty()) {
@@ -255,15 +255,15 @@ impl ListAlarmMuteRulesInput {
     }
 }
 
-impl Act for DeleteAlarmMuteRuleInput {
+impl Act<Desk> for DeleteAlarmMuteRuleInput {
     type Output = Nothing;
     const ACTION: &'static str = "cloudwatch:DeleteAlarmMuteRule";
 
-    fn touches(&self, desk: &Desk) -> Vec<Access> {
+    fn touches(&self, desk: &Desk, _caller: &Caller) -> Vec<Access> {
         vec![desk.on_mute(Self::ACTION, &self.alarm_mute_rule_name)]
     }
 
-    async fn act(self, desk: &Arc<Desk>) -> Result<Nothing, Fault> {
+    async fn act(self, desk: &Arc<Desk>, _ctx: &Ctx) -> Result<Nothing, Fault> {
         let name = self.alarm_mute_rule_name;
         desk.blocking(move |alarms| {
             alarms.change(|draft| {

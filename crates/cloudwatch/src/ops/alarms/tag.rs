@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use api::{Access, Fault};
+use api::{Access, Act, Caller, Ctx, Fault};
 use base::Arn;
 use wire::Shape;
 
 use super::Desk;
-use super::act::{Act, with_request_tags};
+use super::desk::with_request_tags;
 use super::fault;
 use super::shape::{Tag, as_tags};
 use crate::alarm::Error;
@@ -110,10 +110,7 @@ impl Desk {
             Ok(Named::Ours(muting::Tagged::Mute(name))) => self.on_mute(action, &name),
             Ok(Named::Other(arn)) => {
                 let tags = self.others.tags(&arn).unwrap_or_default();
-                let access = Access::new(action, arn);
-                tags.into_iter().fold(access, |access, (key, value)| {
-                    access.with(&format!("aws:ResourceTag/{key}"), value)
-                })
+                Access::new(action, arn).with_tags("aws:ResourceTag", tags)
             }
             Err(_) => Access::new(action, self.place().all()),
         }
@@ -153,47 +150,47 @@ fn no_resource(arn: &str) -> Fault {
     fault::no_resource(&format!("{arn} does not exist."))
 }
 
-impl Act for TagResourceInput {
+impl Act<Desk> for TagResourceInput {
     type Output = TagResourceOutput;
     const ACTION: &'static str = "cloudwatch:TagResource";
 
-    fn touches(&self, desk: &Desk) -> Vec<Access> {
+    fn touches(&self, desk: &Desk, _caller: &Caller) -> Vec<Access> {
         let access = desk.on_named(Self::ACTION, &self.resource_arn);
         vec![with_request_tags(access, &self.tags)]
     }
 
-    async fn act(self, desk: &Arc<Desk>) -> Result<TagResourceOutput, Fault> {
+    async fn act(self, desk: &Arc<Desk>, _ctx: &Ctx) -> Result<TagResourceOutput, Fault> {
         desk.retag(&self.resource_arn, as_tags(self.tags), Vec::new())
             .await?;
         Ok(TagResourceOutput {})
     }
 }
 
-impl Act for UntagResourceInput {
+impl Act<Desk> for UntagResourceInput {
     type Output = UntagResourceOutput;
     const ACTION: &'static str = "cloudwatch:UntagResource";
 
-    fn touches(&self, desk: &Desk) -> Vec<Access> {
+    fn touches(&self, desk: &Desk, _caller: &Caller) -> Vec<Access> {
         let access = desk.on_named(Self::ACTION, &self.resource_arn);
         vec![access.with_many("aws:TagKeys", self.tag_keys.iter().cloned())]
     }
 
-    async fn act(self, desk: &Arc<Desk>) -> Result<UntagResourceOutput, Fault> {
+    async fn act(self, desk: &Arc<Desk>, _ctx: &Ctx) -> Result<UntagResourceOutput, Fault> {
         desk.retag(&self.resource_arn, BTreeMap::new(), self.tag_keys)
             .await?;
         Ok(UntagResourceOutput {})
     }
 }
 
-impl Act for ListTagsForResourceInput {
+impl Act<Desk> for ListTagsForResourceInput {
     type Output = ListTagsForResourceOutput;
     const ACTION: &'static str = "cloudwatch:ListTagsForResource";
 
-    fn touches(&self, desk: &Desk) -> Vec<Access> {
+    fn touches(&self, desk: &Desk, _caller: &Caller) -> Vec<Access> {
         vec![desk.on_named(Self::ACTION, &self.resource_arn)]
     }
 
-    async fn act(self, desk: &Arc<Desk>) -> Result<ListTagsForResourceOutput, Fault> {
+    async fn act(self, desk: &Arc<Desk>, _ctx: &Ctx) -> Result<ListTagsForResourceOutput, Fault> {
         let book = desk.alarms.book();
         let tags = match desk.named(&self.resource_arn)? {
             Named::Ours(muting::Tagged::Alarm(name)) => {

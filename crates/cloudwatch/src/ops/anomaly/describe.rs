@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::{Access, Audit, Ctx, Fault, Operation};
+use api::{Access, Audit, Caller, Ctx, Fault, Operation};
 use wire::Shape;
 
 use super::shape::{
@@ -64,7 +64,7 @@ impl Operation<Desk> for DescribeAnomalyDetectors {
     type Output = Output;
     const NAME: &'static str = "DescribeAnomalyDetectors";
 
-    fn access(&self, desk: &Desk, _: &Input) -> Vec<Access> {
+    fn access(&self, desk: &Desk, _: &Caller, _: &Input) -> Vec<Access> {
         desk.everything("cloudwatch:DescribeAnomalyDetectors")
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use api::{Access, Audit, Ctx, Fault, Operation};
+use api::{Access, Audit, Caller, Ctx, Fault, Operation};
 use wire::Shape;
 
 use super::Desk;
@@ -40,7 +40,7 @@ impl Operation<Desk> for PutAnomalyDetector {
     type Output = Output;
     const NAME: &'static str = "PutAnomalyDetector";
 
-    fn access(&self, desk: &Desk, _: &Input) -> Vec<Access> {
+    fn access(&self, desk: &Desk, _: &Caller, _: &Input) -> Vec<Access> {
         desk.everything("cloudwatch:PutAnomalyDetector")
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use api::{Access, Audit, Ctx, Fault, Operation};
+use api::{Access, Audit, Caller, Ctx, Fault, Operation};
 use wire::Shape;
 
 use super::{Desk, fault};
@@ -27,7 +27,7 @@ impl Operation<Desk> for DeleteDashboards {
     type Output = Output;
     const NAME: &'static str = "DeleteDashboards";
 
-    fn access(&self, desk: &Desk, input: &Input) -> Vec<Access> {
+    fn access(&self, desk: &Desk, _caller: &Caller, input: &Input) -> Vec<Access> {
         const ACTION: &str = "cloudwatch:DeleteDashboards";
         let names = input.dashboard_names.iter();
         match names.len() {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use api::{Access, Audit, Ctx, Fault, Operation};
+use api::{Access, Audit, Caller, Ctx, Fault, Operation};
 use wire::Shape;
 
 use super::Desk;
@@ -30,7 +30,7 @@ impl Operation<Desk> for GetDashboard {
     type Output = Output;
     const NAME: &'static str = "GetDashboard";
 
-    fn access(&self, desk: &Desk, input: &Input) -> Vec<Access> {
+    fn access(&self, desk: &Desk, _caller: &Caller, input: &Input) -> Vec<Access> {
         vec![desk.on("cloudwatch:GetDashboard", &input.dashboard_name)]
     }
 

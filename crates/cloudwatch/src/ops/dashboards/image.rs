@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use api::{Access, Audit, Ctx, Fault, Operation, Plain};
+use api::{Access, Audit, Caller, Ctx, Fault, Operation, Plain};
 use base::Timestamp;
 use serde_json::Value;
 use wire::{Blob, Shape};
@@ -39,7 +39,7 @@ impl Operation<Desk> for GetMetricWidgetImage {
     type Output = Output;
     const NAME: &'static str = "GetMetricWidgetImage";
 
-    fn access(&self, desk: &Desk, _input: &Input) -> Vec<Access> {
+    fn access(&self, desk: &Desk, _caller: &Caller, _input: &Input) -> Vec<Access> {
         desk.on_all("cloudwatch:GetMetricWidgetImage")
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use api::{Access, Audit, Ctx, Fault, Operation};
+use api::{Access, Audit, Caller, Ctx, Fault, Operation};
 use base::Timestamp;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -41,7 +41,7 @@ impl Operation<Desk> for ListDashboards {
     type Output = Output;
     const NAME: &'static str = "ListDashboards";
 
-    fn access(&self, desk: &Desk, _input: &Input) -> Vec<Access> {
+    fn access(&self, desk: &Desk, _caller: &Caller, _input: &Input) -> Vec<Access> {
         desk.on_all("cloudwatch:ListDashboards")
     }
 

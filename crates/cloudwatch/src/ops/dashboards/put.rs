@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use api::{Access, Audit, Ctx, Fault, Operation};
+use api::{Access, Audit, Caller, Ctx, Fault, Operation};
 use wire::Shape;
 
 use super::{Desk, fault};
@@ -56,7 +56,7 @@ impl Operation<Desk> for PutDashboard {
     type Output = Output;
     const NAME: &'static str = "PutDashboard";
 
-    fn access(&self, desk: &Desk, input: &Input) -> Vec<Access> {
+    fn access(&self, desk: &Desk, _caller: &Caller, input: &Input) -> Vec<Access> {
         let access = desk.on("cloudwatch:PutDashboard", &input.dashboard_name);
         let access = input.tags.iter().fold(access, |access, tag| {
             access.with(&format!("aws:RequestTag/{}", tag.key), tag.value.clone())

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use api::{Access, Audit, Ctx, Fault, Operation};
+use api::{Access, Audit, Caller, Ctx, Fault, Operation};
 use base::Timestamp;
 use wire::Shape;
 
@@ -80,7 +80,7 @@ impl Operation<Desk> for GetMetricData {
     type Output = GetMetricDataOutput;
     const NAME: &'static str = "GetMetricData";
 
-    fn access(&self, desk: &Desk, _: &GetMetricDataInput) -> Vec<Access> {
+    fn access(&self, desk: &Desk, _caller: &Caller, _: &GetMetricDataInput) -> Vec<Access> {
         vec![Access::new("cloudwatch:GetMetricData", desk.place.all())]
     }
 

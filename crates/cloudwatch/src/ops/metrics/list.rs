@@ -8,13 +8,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::Fault;
+use api::{Access, Act, Caller, Ctx, Fault};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use wire::Shape;
 
 use super::Desk;
-use super::act::Act;
 use super::check::{Code, Wrongs};
 use super::fault;
 use super::shape::{Dimension, DimensionFilter};
@@ -52,11 +51,21 @@ pub(super) struct Metric {
     dimensions: Option<Vec<Dimension>>,
 }
 
-impl Act for ListMetricsInput {
+impl Act<Desk> for ListMetricsInput {
     type Output = ListMetricsOutput;
     const ACTION: &'static str = "cloudwatch:ListMetrics";
 
-    fn act(self, desk: &Desk) -> Result<ListMetricsOutput, Fault> {
+    fn touches(&self, desk: &Desk, _caller: &Caller) -> Vec<Access> {
+        desk.everything(Self::ACTION)
+    }
+
+    async fn act(self, desk: &Arc<Desk>, _ctx: &Ctx) -> Result<ListMetricsOutput, Fault> {
+        desk.blocking(move |desk| self.answer(desk)).await
+    }
+}
+
+impl ListMetricsInput {
+    fn answer(self, desk: &Desk) -> Result<ListMetricsOutput, Fault> {
         self.checked()?;
         let after = self.after()?;
         let (page, is_last) = self.page(desk, after.as_deref());
@@ -73,9 +82,7 @@ impl Act for ListMetricsInput {
             owning_accounts,
         })
     }
-}
 
-impl ListMetricsInput {
     fn checked(&self) -> Result<(), Fault> {
         let mut wrongs = Wrongs::default();
         if let Some(namespace) = &self.namespace {

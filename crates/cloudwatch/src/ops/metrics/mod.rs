@@ -1,10 +1,9 @@
 //! Metrics on the wire: PutMetricData, GetMetricStatistics, ListMetrics.
 //!
-//! To add an operation: its shapes and an `impl Act` for its request, and a line in [`OPERATIONS`]. Shapes follow the service
+//! To add an operation: its shapes and an [`impl Act`](api::Act) for its request, and a line in [`OPERATIONS`]. Shapes follow the service
 //! model of 2010-08-01 as botocore carries it. What is wrong with a request is said of all its members at once, in the
 //! words that CloudWatch uses ([`check`]).
 
-mod act;
 mod check;
 mod fault;
 mod intake;
@@ -22,12 +21,11 @@ mod tests;
 
 use std::sync::Arc;
 
-use api::{AnyOperation, Catalogue, Service};
+use api::{Access, AnyOperation, Catalogue, Fault, Op, Service};
 use base::Clock;
 
 use super::{FACTS, Place};
 use crate::series::Store;
-use act::Op;
 pub use intake::intakes;
 
 /// What operations work on.
@@ -36,6 +34,23 @@ pub(crate) struct Desk {
     store: Arc<Store>,
     place: Place,
     clock: Arc<dyn Clock>,
+}
+
+impl Desk {
+    /// Metrics are no resources of policies: an action is allowed on all of them, or by its context.
+    fn everything(&self, action: &'static str) -> Vec<Access> {
+        vec![Access::new(action, self.place.all())]
+    }
+
+    /// Does what may block on the disk beside the threads that answer calls.
+    async fn blocking<R: Send + 'static>(
+        self: &Arc<Self>,
+        run: impl FnOnce(&Self) -> Result<R, Fault> + Send + 'static,
+    ) -> Result<R, Fault> {
+        let desk = Arc::clone(self);
+        let run = tokio::task::spawn_blocking(move || run(&desk));
+        run.await.map_err(|_| Fault::internal())?
+    }
 }
 
 /// All operations that are spoken, in the order of names.

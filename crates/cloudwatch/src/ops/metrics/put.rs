@@ -5,16 +5,16 @@
 //! Source: CloudWatch API Reference, PutMetricData, MetricDatum, StatisticSet, EntityMetricData.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use api::{Access, Audit, Fault};
+use api::{Access, Act, Audit, Caller, Ctx, Fault, Nothing};
 use base::Timestamp;
 use wire::Shape;
 
 use super::Desk;
-use super::act::Act;
 use super::check::{Code, Wrongs, as_dimensions};
 use super::fault;
-use super::shape::{Dimension, Nothing};
+use super::shape::Dimension;
 use crate::metric::Identity;
 use crate::series::{Datum, Resolution, Sample};
 
@@ -73,16 +73,23 @@ pub(super) struct StatisticSet {
     maximum: f64,
 }
 
-impl Act for PutMetricDataInput {
+impl Act<Desk> for PutMetricDataInput {
     type Output = Nothing;
     const ACTION: &'static str = "cloudwatch:PutMetricData";
     const AUDIT: Audit = Audit::Data;
 
-    fn touches(&self, desk: &Desk) -> Access {
-        Access::new(Self::ACTION, desk.place.all()).with("cloudwatch:namespace", &self.namespace)
+    fn touches(&self, desk: &Desk, _caller: &Caller) -> Vec<Access> {
+        let access = Access::new(Self::ACTION, desk.place.all());
+        vec![access.with("cloudwatch:namespace", &self.namespace)]
     }
 
-    fn act(self, desk: &Desk) -> Result<Nothing, Fault> {
+    async fn act(self, desk: &Arc<Desk>, _ctx: &Ctx) -> Result<Nothing, Fault> {
+        desk.blocking(move |desk| self.answer(desk)).await
+    }
+}
+
+impl PutMetricDataInput {
+    fn answer(self, desk: &Desk) -> Result<Nothing, Fault> {
         let mut wrongs = Wrongs::default();
         wrongs.namespace(&self.namespace);
         let namespace = self.namespace;

@@ -16,7 +16,3 @@ pub(super) struct DimensionFilter {
     pub(super) name: String,
     pub(super) value: Option<String>,
 }
-
-/// The answer of operations that have none.
-#[derive(Clone, Debug, Default, PartialEq, Shape)]
-pub(super) struct Nothing {}

@@ -7,14 +7,14 @@
 //! lie at the start's minute.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use api::Fault;
+use api::{Access, Act, Caller, Ctx, Fault};
 use base::Timestamp;
 use wire::Shape;
 
 use super::Desk;
-use super::act::Act;
 use super::check::{Code, Wrongs, as_dimensions};
 use super::fault;
 use super::shape::Dimension;
@@ -68,11 +68,21 @@ pub(super) struct Datapoint {
     extended_statistics: BTreeMap<String, f64>,
 }
 
-impl Act for GetMetricStatisticsInput {
+impl Act<Desk> for GetMetricStatisticsInput {
     type Output = GetMetricStatisticsOutput;
     const ACTION: &'static str = "cloudwatch:GetMetricStatistics";
 
-    fn act(self, desk: &Desk) -> Result<GetMetricStatisticsOutput, Fault> {
+    fn touches(&self, desk: &Desk, _caller: &Caller) -> Vec<Access> {
+        desk.everything(Self::ACTION)
+    }
+
+    async fn act(self, desk: &Arc<Desk>, _ctx: &Ctx) -> Result<GetMetricStatisticsOutput, Fault> {
+        desk.blocking(move |desk| self.answer(desk)).await
+    }
+}
+
+impl GetMetricStatisticsInput {
+    fn answer(self, desk: &Desk) -> Result<GetMetricStatisticsOutput, Fault> {
         let statistics = self.statistics()?;
         let unit = self.checked()?;
         let period = u64::try_from(self.period).unwrap_or(1);
@@ -102,9 +112,7 @@ impl Act for GetMetricStatisticsInput {
             datapoints: Some(points),
         })
     }
-}
 
-impl GetMetricStatisticsInput {
     /// Checks everything but the statistics.
     fn checked(&self) -> Result<Option<Unit>, Fault> {
         let mut wrongs = Wrongs::default();

@@ -7,10 +7,9 @@ mod shape;
 
 use std::sync::Arc;
 
-use api::{Access, Caller, Ctx, Fault, Grants};
+use api::{Access, Act, Caller, Ctx, Fault, Grants};
 use policy::{Attached, Context, Document, Kind};
 
-use super::act::Act;
 use super::page::page;
 use super::reach;
 use crate::authorizer::grants::Compiler;
@@ -26,12 +25,12 @@ pub(super) use shape::{
 /// The most results that are looked through for a page. Chosen: some seconds of work for ReadOnlyAccess.
 const PAIRS_MAX: usize = 100_000;
 
-impl Act for SimulatePrincipalPolicyRequest {
+impl Act<Iam> for SimulatePrincipalPolicyRequest {
     type Output = SimulatePolicyResponse;
     const ACTION: &'static str = "iam:SimulatePrincipalPolicy";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        source(state, &self.policy_source_arn)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![source(&iam.state(), &self.policy_source_arn)]
     }
 
     async fn act(self, iam: &Arc<Iam>, ctx: &Ctx) -> Result<SimulatePolicyResponse, Fault> {
@@ -58,12 +57,12 @@ impl Act for SimulatePrincipalPolicyRequest {
     }
 }
 
-impl Act for SimulateCustomPolicyRequest {
+impl Act<Iam> for SimulateCustomPolicyRequest {
     type Output = SimulatePolicyResponse;
     const ACTION: &'static str = "iam:SimulateCustomPolicy";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::account(state)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::account(&iam.state())]
     }
 
     async fn act(self, iam: &Arc<Iam>, ctx: &Ctx) -> Result<SimulatePolicyResponse, Fault> {
@@ -88,12 +87,12 @@ impl Act for SimulateCustomPolicyRequest {
     }
 }
 
-impl Act for GetContextKeysForCustomPolicyRequest {
+impl Act<Iam> for GetContextKeysForCustomPolicyRequest {
     type Output = GetContextKeysForPolicyResponse;
     const ACTION: &'static str = "iam:GetContextKeysForCustomPolicy";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        reach::account(state)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![reach::account(&iam.state())]
     }
 
     async fn act(
@@ -106,12 +105,12 @@ impl Act for GetContextKeysForCustomPolicyRequest {
     }
 }
 
-impl Act for GetContextKeysForPrincipalPolicyRequest {
+impl Act<Iam> for GetContextKeysForPrincipalPolicyRequest {
     type Output = GetContextKeysForPolicyResponse;
     const ACTION: &'static str = "iam:GetContextKeysForPrincipalPolicy";
 
-    fn touches(&self, state: &State, _caller: &Caller) -> Access {
-        source(state, &self.policy_source_arn)
+    fn touches(&self, iam: &Iam, _caller: &Caller) -> Vec<Access> {
+        vec![source(&iam.state(), &self.policy_source_arn)]
     }
 
     async fn act(

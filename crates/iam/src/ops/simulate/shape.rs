@@ -5,9 +5,8 @@
 use std::collections::BTreeMap;
 
 use policy::{Position as At, Verdict};
-use wire::Shape;
+use wire::{List, Shape};
 
-use crate::ops::act::List;
 use crate::simulate::{self, Answer};
 
 #[derive(Clone, Debug, Default, PartialEq, Shape)]

@@ -1,69 +1,12 @@
-//! What every operation here has in common: its action, what it touches, what it does.
+//! What every operation here has at hand: the trails, what an action touches, the threads that may block.
 
-use std::marker::PhantomData;
-use std::sync::Arc;
-
-use api::{Access, Audit, Ctx, Fault, Operation};
+use api::{Access, Fault};
 use base::Arn;
-use wire::Shape;
 
 use super::Desk;
 use crate::engine::{State, Trail, command, name};
 use crate::record::Place;
 use crate::trails::Error;
-
-/// A request that says which operation it is of. One `impl` an operation; [`Op`] makes an [`Operation`] of it.
-pub(super) trait Act: Shape {
-    /// What it answers.
-    type Output: Shape;
-    /// The action, such as `cloudtrail:CreateTrail`. The operation's name is what stands behind the colon.
-    const ACTION: &'static str;
-
-    /// The resources that it touches, with the context of each.
-    fn touches(&self, desk: &Desk) -> Vec<Access>;
-
-    /// Does it.
-    fn act(
-        self,
-        desk: &Arc<Desk>,
-        ctx: &Ctx,
-    ) -> impl Future<Output = Result<Self::Output, Fault>> + Send;
-}
-
-/// The operation whose request is `R`.
-#[derive(Debug)]
-pub(super) struct Op<R>(PhantomData<fn() -> R>);
-
-impl<R> Op<R> {
-    pub(super) const NEW: Self = Self(PhantomData);
-}
-
-impl<R: Act> Operation<Desk> for Op<R> {
-    type Input = R;
-    type Output = R::Output;
-    const NAME: &'static str = operation(R::ACTION);
-
-    fn access(&self, desk: &Desk, input: &R) -> Vec<Access> {
-        input.touches(desk)
-    }
-
-    fn audit(&self) -> Audit {
-        Audit::Management
-    }
-
-    async fn call(&self, desk: &Arc<Desk>, ctx: Ctx, input: R) -> Result<R::Output, Fault> {
-        input.act(desk, &ctx).await
-    }
-}
-
-/// `CreateTrail` of `cloudtrail:CreateTrail`.
-const fn operation(action: &'static str) -> &'static str {
-    action.split_at("cloudtrail:".len()).1
-}
-
-/// The answer of operations that have none.
-#[derive(Clone, Debug, Default, PartialEq, Shape)]
-pub(super) struct Nothing {}
 
 impl Desk {
     pub(super) fn place(&self) -> &Place {
@@ -83,12 +26,9 @@ impl Desk {
             .unwrap_or_else(|| self.arn_of(format!("trail/{of}")));
         let state = self.trails.state();
         let tags = command::find(&state, self.place(), of).map(|trail| trail.tags.clone());
-        let access = Access::new(action, arn);
-        tags.into_iter()
-            .flatten()
-            .fold(access, |access, (key, value)| {
-                access.with(&format!("aws:ResourceTag/{key}"), value.unwrap_or_default())
-            })
+        let tags = tags.into_iter().flatten();
+        let tags = tags.map(|(key, value)| (key, value.unwrap_or_default()));
+        Access::new(action, arn).with_tags("aws:ResourceTag", tags)
     }
 
     fn arn_of(&self, resource: String) -> Arn {

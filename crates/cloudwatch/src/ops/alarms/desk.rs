@@ -1,11 +1,8 @@
-//! What every operation here has in common: its action, what it touches, what it does.
+//! What every operation here has at hand: the alarms, what an action touches, the threads that may block.
 
 use std::collections::BTreeSet;
-use std::marker::PhantomData;
-use std::sync::Arc;
 
-use api::{Access, Audit, Ctx, Fault, Operation};
-use wire::Shape;
+use api::{Access, Fault};
 
 use super::Desk;
 use super::fault;
@@ -15,55 +12,6 @@ use crate::ops::Place;
 
 /// Records of a page. Source: API Reference, `MaxRecords`.
 const RECORDS_MAX: i32 = 100;
-
-/// A request that says which operation it is of. One `impl` an operation; [`Op`] makes an [`Operation`] of it.
-pub(super) trait Act: Shape {
-    /// What it answers.
-    type Output: Shape;
-    /// The action, such as `cloudwatch:PutMetricAlarm`. The operation's name is what stands behind the colon.
-    const ACTION: &'static str;
-
-    /// The resources that it touches, with the context of each.
-    fn touches(&self, desk: &Desk) -> Vec<Access>;
-
-    /// Does it.
-    fn act(self, desk: &Arc<Desk>) -> impl Future<Output = Result<Self::Output, Fault>> + Send;
-}
-
-/// The operation whose request is `R`.
-#[derive(Debug)]
-pub(super) struct Op<R>(PhantomData<fn() -> R>);
-
-impl<R> Op<R> {
-    pub(super) const NEW: Self = Self(PhantomData);
-}
-
-impl<R: Act> Operation<Desk> for Op<R> {
-    type Input = R;
-    type Output = R::Output;
-    const NAME: &'static str = operation(R::ACTION);
-
-    fn access(&self, desk: &Desk, input: &R) -> Vec<Access> {
-        input.touches(desk)
-    }
-
-    fn audit(&self) -> Audit {
-        Audit::Management
-    }
-
-    async fn call(&self, desk: &Arc<Desk>, _ctx: Ctx, input: R) -> Result<R::Output, Fault> {
-        input.act(desk).await
-    }
-}
-
-/// `PutMetricAlarm` of `cloudwatch:PutMetricAlarm`.
-const fn operation(action: &'static str) -> &'static str {
-    action.split_at("cloudwatch:".len()).1
-}
-
-/// The answer of operations that have none.
-#[derive(Clone, Debug, Default, PartialEq, Shape)]
-pub(super) struct Nothing {}
 
 impl Desk {
     pub(super) fn place(&self) -> &Place {
@@ -115,9 +63,7 @@ impl Desk {
 }
 
 fn with_tags(access: Access, tags: &crate::alarm::engine::book::Tags) -> Access {
-    tags.iter().fold(access, |access, (key, value)| {
-        access.with(&format!("aws:ResourceTag/{key}"), value.clone())
-    })
+    access.with_tags("aws:ResourceTag", tags)
 }
 
 /// The context of a request that gives tags.
@@ -125,10 +71,7 @@ pub(super) fn with_request_tags(access: Access, tags: &[Tag]) -> Access {
     if tags.is_empty() {
         return access;
     }
-    let access = access.with_many("aws:TagKeys", tags.iter().map(|tag| tag.key.clone()));
-    tags.iter().fold(access, |access, tag| {
-        access.with(&format!("aws:RequestTag/{}", tag.key), tag.value.clone())
-    })
+    access.with_request_tags(tags.iter().map(|tag| (&*tag.key, &*tag.value)))
 }
 
 /// How many records a page has, of those that were asked for.
