@@ -80,14 +80,29 @@ impl Notifier {
     }
 }
 
+/// The law by which the scaler plans.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Policy {
+    /// In proportion to what was sent, by `notifier_per_minute`.
+    #[default]
+    Proportional,
+    /// What waits stays younger than `target_age`, by what notifiers were seen to manage.
+    Backlog,
+}
+
 /// `[scaler]`: how many notifiers run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Scaler {
+    /// The law: `proportional` to what was sent, or `backlog`, which keeps what waits younger than `target_age`, learns what a
+    /// notifier manages, and starts no more than the receivers' limits can use. Default `proportional`.
+    pub policy: Policy,
     /// How often it plans. 1s to 1h; default 1m.
     pub interval: Span,
     /// Notifications that one notifier manages in a minute (1,024 slots at receivers that answer within 100ms); measure it
-    /// with `status`. 1 to 100000000; default 600000.
+    /// with `status`. With `backlog`: where learning begins, and a tenth and ten times of which bound it. 1 to 100000000; default
+    /// 600000.
     pub notifier_per_minute: u32,
     /// Notifiers of a route that always run. 0 to 1000; default 0.
     pub notifiers_min: u32,
@@ -95,6 +110,12 @@ pub struct Scaler {
     pub notifiers_max: u32,
     /// In how much time a backlog should be worked off. 1s to 24h; default 5m.
     pub drain_within: Span,
+    /// With `backlog`: how long the oldest that waits should have waited at most. 1s to 24h; default 30s.
+    pub target_age: Span,
+    /// With `backlog`: what notifiers are held for beyond what was sent, as a part of it. 0.0 to 10.0; default 0.25.
+    pub headroom: f64,
+    /// With `backlog`: how long what was wanted is held when less is. 0s to 1h; default 2m.
+    pub cool_down: Span,
     /// Plans that are kept. 1 to 100000; default 1000.
     pub history: u32,
 }
@@ -102,11 +123,15 @@ pub struct Scaler {
 impl Default for Scaler {
     fn default() -> Self {
         Self {
+            policy: Policy::default(),
             interval: Span::secs(60),
             notifier_per_minute: 600_000,
             notifiers_min: 0,
             notifiers_max: 16,
             drain_within: Span::secs(300),
+            target_age: Span::secs(30),
+            headroom: 0.25,
+            cool_down: Span::secs(120),
             history: 1_000,
         }
     }
@@ -127,6 +152,22 @@ impl Scaler {
             second,
             second * 86_400,
         );
+        problems.span(
+            "scaler.target_age",
+            Some(self.target_age),
+            second,
+            second * 86_400,
+        );
+        problems.span(
+            "scaler.cool_down",
+            Some(self.cool_down),
+            Duration::ZERO,
+            second * 3600,
+        );
+        if !(0.0..=10.0).contains(&self.headroom) {
+            let detail = format!("{} is out of range: 0.0 to 10.0", self.headroom);
+            problems.push("scaler.headroom", detail);
+        }
         problems.count(
             "scaler.notifier_per_minute",
             Some(self.notifier_per_minute),

@@ -7,7 +7,7 @@ use base::Timestamp;
 use super::unit::BreakerState;
 
 /// Destinations that one notifier tells of at most.
-pub(super) const TOLD_MAX: usize = 1000;
+pub const TOLD_MAX: usize = 1000;
 
 /// What a notifier tells of its limits, each second anew.
 pub type Limits = Arc<Vec<LimitState>>;

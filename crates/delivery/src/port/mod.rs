@@ -1,6 +1,6 @@
 //! The joints of the delivery core: what it needs from others, and the facts that pass through.
 //!
-//! Four ports are implemented elsewhere ([`Queue`], [`ResultStore`], [`MetricSource`], [`Invoker`]) and one
+//! Five ports are implemented elsewhere ([`Queue`], [`ResultStore`], [`MetricSource`], [`Invoker`], [`Memory`]) and one
 //! inside this crate, a file per kind ([`Sender`]). All are object safe and are constructor arguments.
 //!
 //! INVARIANT: a message leaves the queue only through [`Queue::settle`], whose outcome carries what became of
@@ -19,15 +19,19 @@ use url::Url;
 
 use crate::config::DestinationRules;
 use crate::deadline::Deadline;
-use crate::share::Share;
 
 mod attempt;
 mod beside;
+mod scaling;
 
 pub use attempt::{Attempt, ErrorClass, FailureClass, Timings};
 pub use beside::{
     Answered, BESIDE_DETAIL_BYTES_MAX, BESIDE_EXCERPT_BYTES_MAX, Beside, Compared, Ended, Fate,
     Skip, Underway,
+};
+pub use scaling::{
+    Figure, Figures, Invoker, Life, Memory, MetricSource, Receiver, Report, Running, Saved,
+    StartEvent, Stretch, Version,
 };
 
 /// Why a port could not do what was asked.
@@ -466,56 +470,6 @@ pub trait ResultStore: Send + Sync + fmt::Debug {
     /// that knows of no others answers at once.
     fn lock(&self) -> BoxFuture<'_, Result<StoreLock, Error>> {
         Box::pin(std::future::ready(Ok(StoreLock::default())))
-    }
-}
-
-/// How much was sent to a route's queue.
-pub trait MetricSource: Send + Sync + fmt::Debug {
-    /// Notifications sent to the queue of `route` at or after `from` and before `to`.
-    fn sent_in<'a>(
-        &'a self,
-        route: &'a str,
-        from: Timestamp,
-        to: Timestamp,
-    ) -> BoxFuture<'a, Result<u64, Error>>;
-
-    /// Notifications of `route` that can be received now.
-    fn backlog<'a>(&'a self, route: &'a str) -> BoxFuture<'a, Result<u64, Error>>;
-
-    /// Whether `route` rests: no notifier is started for it.
-    fn is_paused(&self, route: &str) -> bool;
-}
-
-/// What a notifier is told when it is started.
-#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct StartEvent {
-    /// Its route.
-    pub route: String,
-    /// The plan that started it.
-    pub plan: u64,
-    /// Its place among those started by the plan, from 0.
-    pub index: u32,
-    /// How many the plan started.
-    pub count: u32,
-    /// Its share of every rate and concurrency limit (contract 15).
-    pub share: Share,
-    /// When it must have ended, milliseconds since the epoch.
-    pub deadline_ms: u64,
-}
-
-/// Starts notifiers.
-pub trait Invoker: Send + Sync + fmt::Debug {
-    /// Starts one.
-    fn start(&self, event: StartEvent) -> BoxFuture<'_, Result<(), Error>>;
-
-    /// How many run for `route`.
-    fn running<'a>(&'a self, route: &'a str) -> BoxFuture<'a, Result<u32, Error>>;
-
-    /// Divides every limit into `count` equal parts, of which those that run for `route` get the first, where they can
-    /// still be told; `false` where they cannot, so that shares are fixed at the start.
-    fn share_out<'a>(&'a self, route: &'a str, count: u32) -> BoxFuture<'a, Result<bool, Error>> {
-        let _ = (route, count);
-        Box::pin(std::future::ready(Ok(false)))
     }
 }
 

@@ -1,18 +1,28 @@
 //! The loop: each interval a plan for every route.
+//!
+//! A round reads the state, plans, keeps the state with those that are about to be started, and then starts them: of two
+//! processes that plan at once one is overtaken, and plans anew with what the other has started. Who dies between keeping and
+//! starting leaves notifiers that are believed in until nothing is heard of them, or their deadline comes.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use base::{Clock, Timestamp};
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tracing::{info, warn};
 
-use super::{Inputs, Plan, Scaler};
-use crate::config;
-use crate::port::{Error, Invoker, MetricSource, StartEvent};
+use super::state::{Start, State};
+use super::{Inputs, Plan, RouteState, Scaler, usable};
+use crate::config::{self, Policy};
+use crate::port::{
+    Error, Figures, Invoker, Memory, MetricSource, Receiver, Saved, StartEvent, Version,
+};
 use crate::share::Share;
+
+/// How often a round is tried that somebody else overtakes. Chosen.
+const TRIES: u32 = 3;
 
 /// A route that is scaled.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,12 +33,6 @@ pub struct RouteScale {
     pub notifiers_max: Option<u32>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Grant {
-    share: Share,
-    until: Timestamp,
-}
-
 /// What plans are made by.
 #[derive(Clone, Debug)]
 pub struct Rules {
@@ -36,24 +40,17 @@ pub struct Rules {
     pub settings: config::Scaler,
     /// How long each notifier lives.
     pub life: Duration,
+    /// Sends of each at once.
+    pub slots: u32,
     /// The routes.
     pub routes: Vec<RouteScale>,
 }
 
-/// The last plan of a route.
-#[derive(Clone, Copy, Debug)]
-struct Planned {
-    at: Timestamp,
-    /// How many ran after it.
-    running: u32,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    number: u64,
-    planned: BTreeMap<String, Planned>,
-    grants: BTreeMap<String, Vec<Grant>>,
-    history: VecDeque<Plan>,
+/// A plan, and those that it starts.
+#[derive(Debug)]
+struct Draft {
+    plan: Plan,
+    events: Vec<StartEvent>,
 }
 
 /// Plans and starts notifiers for all routes of a process.
@@ -62,8 +59,11 @@ pub struct Loop {
     rules: watch::Sender<Rules>,
     metrics: Arc<dyn MetricSource>,
     invoker: Arc<dyn Invoker>,
+    memory: Arc<dyn Memory>,
     clock: Arc<dyn Clock>,
-    state: Mutex<State>,
+    /// One round at a time, so that none counts those that another is about to start.
+    turn: Semaphore,
+    history: Mutex<VecDeque<Plan>>,
 }
 
 impl Loop {
@@ -73,34 +73,31 @@ impl Loop {
         rules: Rules,
         metrics: Arc<dyn MetricSource>,
         invoker: Arc<dyn Invoker>,
+        memory: Arc<dyn Memory>,
         clock: Arc<dyn Clock>,
     ) -> Self {
         Self {
             rules: watch::Sender::new(rules),
             metrics,
             invoker,
+            memory,
             clock,
-            state: Mutex::default(),
+            turn: Semaphore::new(1),
+            history: Mutex::default(),
         }
     }
 
     /// Plans by other rules from now on; what is known of routes that stay is kept.
     pub fn set_rules(&self, rules: Rules) {
-        {
-            let mut state = self.state.lock();
-            let stays = |route: &str| rules.routes.iter().any(|scale| scale.route == route);
-            state.planned.retain(|route, _| stays(route));
-            state.grants.retain(|route, _| stays(route));
-        }
         self.rules.send_replace(rules);
     }
 
-    /// The last plans, the newest last; those of one route where one is named.
+    /// The last plans of this process, the newest last; those of one route where one is named.
     #[must_use]
     pub fn history(&self, route: Option<&str>) -> Vec<Plan> {
-        let state = self.state.lock();
+        let history = self.history.lock();
         let matches = |plan: &&Plan| route.is_none_or(|route| plan.route == route);
-        state.history.iter().filter(matches).cloned().collect()
+        history.iter().filter(matches).cloned().collect()
     }
 
     /// Plans each interval, and when the rules change, until `stop` says true or its sender is gone.
@@ -122,162 +119,291 @@ impl Loop {
         }
     }
 
-    /// One plan for every route, and the notifiers that it starts.
-    pub async fn plan_all(&self) {
-        self.plan_each(Duration::ZERO).await;
+    /// One plan for every route, and the notifiers that it starts. Answers the plans.
+    pub async fn plan_all(&self) -> Vec<Plan> {
+        self.plan_each(Duration::ZERO).await
     }
 
     /// `back`: how far plans look back at least. What was sent in a moment says little of an interval.
-    async fn plan_each(&self, back: Duration) {
+    async fn plan_each(&self, back: Duration) -> Vec<Plan> {
+        let Ok(_turn) = self.turn.acquire().await else {
+            return Vec::new();
+        };
         let rules = self.rules.borrow().clone();
-        for scale in &rules.routes {
-            self.plan(&rules, scale, back).await;
-        }
+        self.plan_for(&rules, &rules.routes, back).await
     }
 
     /// Plans for those routes that notifiers have left since their last plan, so that others take over at once.
     pub async fn plan_left(&self) {
+        let Ok(_turn) = self.turn.acquire().await else {
+            return;
+        };
         let rules = self.rules.borrow().clone();
+        let Ok((mut state, _)) = self.memory.load().await else {
+            return;
+        };
+        let mut left = Vec::new();
         for scale in &rules.routes {
-            let planned = self.planned(&scale.route);
-            let running = self.invoker.running(&scale.route).await;
-            if let (Some(planned), Ok(running)) = (planned, running)
-                && running < planned.running
-            {
-                let interval = rules.settings.interval.get();
-                self.plan(&rules, scale, interval).await;
+            let Ok(running) = self.invoker.running(&scale.route).await else {
+                continue;
+            };
+            let route = state.route(&scale.route);
+            let planned = route.planned_at.map_or(0, |_| route.running);
+            if route.hear(&running, self.clock.now()).0 < planned {
+                left.push(scale.clone());
             }
         }
-    }
-
-    async fn plan(&self, rules: &Rules, scale: &RouteScale, back: Duration) {
-        match self.plan_one(rules, scale, back).await {
-            Ok(plan) => self.keep(rules, plan),
-            Err(error) => warn!(route = scale.route, %error, "no plan"),
+        if !left.is_empty() {
+            let interval = rules.settings.interval.get();
+            self.plan_for(&rules, &left, interval).await;
         }
     }
 
-    async fn plan_one(
+    async fn plan_for(&self, rules: &Rules, scales: &[RouteScale], back: Duration) -> Vec<Plan> {
+        let plans = match self.round(rules, scales, back).await {
+            Ok(plans) => plans,
+            Err(error) => {
+                warn!(%error, "no plan: the scaler's state");
+                return Vec::new();
+            }
+        };
+        plans.iter().for_each(tell);
+        self.keep(rules, &plans);
+        plans
+    }
+
+    /// Plans for `scales` with one state, keeps it, and starts whom the plans say.
+    async fn round(
+        &self,
+        rules: &Rules,
+        scales: &[RouteScale],
+        back: Duration,
+    ) -> Result<Vec<Plan>, Error> {
+        for _ in 0..TRIES {
+            let (mut state, version) = self.memory.load().await?;
+            state.keep_only(|route| rules.routes.iter().any(|scale| scale.route == route));
+            let mut drafts = Vec::new();
+            for scale in scales {
+                match self.draft(rules, scale, back, &mut state).await {
+                    Ok(draft) => drafts.push(draft),
+                    Err(error) => warn!(route = scale.route, %error, "no plan"),
+                }
+            }
+            if let Saved::Kept(version) = self.memory.save(&state, &version).await? {
+                return self.carry_out(drafts, state, &version).await;
+            }
+        }
+        let detail = format!("others have planned {TRIES} times meanwhile");
+        Err(Error::unavailable("the scaler's state", detail))
+    }
+
+    /// A plan for one route, noted in `state`.
+    async fn draft(
         &self,
         rules: &Rules,
         scale: &RouteScale,
         back: Duration,
-    ) -> Result<Plan, Error> {
-        let settings = &rules.settings;
+        state: &mut State,
+    ) -> Result<Draft, Error> {
         let route = scale.route.as_str();
         let now = self.clock.now();
-        let from = match self.planned(route) {
-            Some(planned) => planned.at.min(now.minus(back)),
-            None => now.minus(settings.interval.get()),
+        let from = match state.route(route).planned_at {
+            Some(planned) => planned.min(now.minus(back)),
+            None => now.minus(rules.settings.interval.get()),
         };
-        let sent = self.metrics.sent_in(route, from, now).await?;
-        let backlog = self.metrics.backlog(route).await?;
-        let running = self.invoker.running(route).await?;
-        let inputs = Inputs {
-            sent,
-            interval_ms: millis(now.since(from).max(Duration::from_millis(1))),
-            backlog,
-            notifier_per_minute: u64::from(settings.notifier_per_minute),
-            drain_within_ms: millis(settings.drain_within.get()),
-            running,
-            granted: self
-                .grants(route, now)
-                .iter()
-                .map(|share| share.size())
-                .sum(),
-            min: settings.notifiers_min,
-            is_paused: self.metrics.is_paused(route),
-            max: scale.notifiers_max.unwrap_or(settings.notifiers_max),
+        let figures = self.metrics.figures(route, from, now).await?;
+        let seen = self.invoker.running(route).await?;
+        state.number += 1;
+        let number = state.number;
+        let of_route = state.route(route);
+        let (running, lost) = of_route.hear(&seen, now);
+        of_route.learn_from(&rules.settings, &figures, running, now);
+        let mut inputs = inputs(rules, scale, &figures, of_route, now);
+        inputs.running = running;
+        inputs.lost = lost;
+        inputs.interval_ms = match &figures.sent {
+            Some(sent) => millis(sent.span()),
+            None => millis(now.since(from).max(Duration::from_millis(1))),
         };
-        let number = self.begin(route, now, running);
+        inputs.is_paused = self.metrics.is_paused(route);
         let mut plan = Scaler::plan(route, number, now, inputs);
-        match self.start(rules, &mut plan, now).await {
-            Ok(()) => self.began(route, plan.start),
-            Err(error) => plan.failure = Some(error.to_string()),
-        }
-        Ok(plan)
+        of_route.hold(&plan, rules.settings.cool_down.get());
+        let events = self.share_out(rules, &mut plan, of_route, now).await?;
+        of_route.planned_at = Some(now);
+        of_route.running = running + plan.start;
+        of_route.joined(plan.start);
+        Ok(Draft { plan, events })
     }
 
-    /// Starts what the plan says. Where running notifiers can be told, all get equal parts.
-    async fn start(&self, rules: &Rules, plan: &mut Plan, now: Timestamp) -> Result<(), Error> {
+    /// Whom a plan starts. Where running notifiers can be told, all get equal parts; else their shares are fixed, and noted.
+    async fn share_out(
+        &self,
+        rules: &Rules,
+        plan: &mut Plan,
+        of_route: &mut RouteState,
+        now: Timestamp,
+    ) -> Result<Vec<StartEvent>, Error> {
         let running = plan.inputs.running;
         let all = running + plan.start;
         let is_live = all > 0 && self.invoker.share_out(&plan.route, all).await?;
         let shares = if is_live {
+            plan.share = Share::part(0, all).size();
             let parts = running..all;
             parts.map(|index| Share::part(index, all)).collect()
         } else {
-            Share::left(&self.grants(&plan.route, now), plan.start, plan.share)
-        };
-        plan.share = match is_live {
-            true => Share::part(0, all).size(),
-            false => plan.share,
+            Share::left(&of_route.shares(), plan.start, plan.share)
         };
         let until = now.plus(rules.life);
-        for (index, share) in (0..).zip(shares) {
-            let event = StartEvent {
-                route: plan.route.clone(),
-                plan: plan.number,
-                index,
-                count: plan.start,
-                share,
-                deadline_ms: until.as_millis(),
-            };
-            self.invoker.start(event).await?;
-            if !is_live {
-                let mut state = self.state.lock();
-                let grants = state.grants.entry(plan.route.clone()).or_default();
-                grants.push(Grant { share, until });
-            }
-        }
-        Ok(())
-    }
-
-    fn planned(&self, route: &str) -> Option<Planned> {
-        self.state.lock().planned.get(route).copied()
-    }
-
-    fn begin(&self, route: &str, at: Timestamp, running: u32) -> u64 {
-        let mut state = self.state.lock();
-        state.number += 1;
-        let planned = Planned { at, running };
-        state.planned.insert(route.to_owned(), planned);
-        state.number
-    }
-
-    fn began(&self, route: &str, started: u32) {
-        if let Some(planned) = self.state.lock().planned.get_mut(route) {
-            planned.running += started;
-        }
-    }
-
-    /// The shares of notifiers that cannot be told another.
-    fn grants(&self, route: &str, now: Timestamp) -> Vec<Share> {
-        let mut state = self.state.lock();
-        let Some(grants) = state.grants.get_mut(route) else {
-            return Vec::new();
+        let event = |(index, share): (u32, Share)| StartEvent {
+            route: plan.route.clone(),
+            plan: plan.number,
+            index,
+            count: plan.start,
+            share,
+            deadline_ms: until.as_millis(),
         };
-        grants.retain(|grant| grant.until > now);
-        grants.iter().map(|grant| grant.share).collect()
+        let events: Vec<StartEvent> = (0..).zip(shares).map(event).collect();
+        if !is_live {
+            let starts = events.iter().map(|event| Start::of(event, now));
+            of_route.starts.extend(starts);
+        }
+        Ok(events)
     }
 
-    fn keep(&self, rules: &Rules, plan: Plan) {
-        if plan.start > 0 || plan.failure.is_some() {
-            info!(
-                route = plan.route,
-                start = plan.start,
-                reason = plan.reason,
-                failure = plan.failure,
-                "plan"
-            );
+    /// Starts whom the drafts say. Who could not be started is forgotten again.
+    async fn carry_out(
+        &self,
+        drafts: Vec<Draft>,
+        mut state: State,
+        version: &Version,
+    ) -> Result<Vec<Plan>, Error> {
+        let mut plans = Vec::new();
+        let mut is_changed = false;
+        for Draft { mut plan, events } in drafts {
+            let mut events = events.into_iter();
+            while let Some(event) = events.next() {
+                if let Err(error) = self.invoker.start(event.clone()).await {
+                    plan.failure = Some(error.to_string());
+                    let of_route = state.route(&plan.route);
+                    for event in [event].into_iter().chain(events.by_ref()) {
+                        of_route.forget(event.plan, event.index);
+                    }
+                    is_changed = true;
+                }
+            }
+            plans.push(plan);
         }
-        let mut state = self.state.lock();
-        state.history.push_back(plan);
+        if is_changed && self.memory.save(&state, version).await? == Saved::Overtaken {
+            warn!("notifiers that could not be started count until nothing is heard of them");
+        }
+        Ok(plans)
+    }
+
+    fn keep(&self, rules: &Rules, plans: &[Plan]) {
+        let mut history = self.history.lock();
+        history.extend(plans.iter().cloned());
         let bound = usize::try_from(rules.settings.history).unwrap_or(usize::MAX);
-        while state.history.len() > bound {
-            state.history.pop_front();
+        while history.len() > bound {
+            history.pop_front();
         }
     }
+}
+
+fn tell(plan: &Plan) {
+    if plan.start > 0 || plan.failure.is_some() {
+        info!(
+            route = plan.route,
+            start = plan.start,
+            reason = plan.reason,
+            failure = plan.failure,
+            "plan"
+        );
+    }
+}
+
+/// What is known, as inputs of a plan; who runs is not in it yet.
+fn inputs(
+    rules: &Rules,
+    scale: &RouteScale,
+    figures: &Figures,
+    of_route: &RouteState,
+    now: Timestamp,
+) -> Inputs {
+    let settings = &rules.settings;
+    let each = of_route.learned.per_minute(settings.notifier_per_minute);
+    let is_backlog = settings.policy == Policy::Backlog;
+    Inputs {
+        policy: settings.policy,
+        sent: figures.sent.map(|sent| sent.count),
+        interval_ms: 0,
+        late_ms: figures.sent.map_or(0, |sent| millis(now.since(sent.to))),
+        known_per_minute: match figures.sent {
+            Some(_) => None,
+            None => of_route.known_per_minute(now),
+        },
+        backlog: figures.backlog.map(|figure| figure.value),
+        backlog_late_ms: figures
+            .backlog
+            .map_or(0, |figure| millis(now.since(figure.at))),
+        oldest_ms: figures
+            .oldest
+            .map(|figure| millis(figure.value + now.since(figure.at))),
+        notifier_per_minute: match is_backlog {
+            true => whole(each),
+            false => u64::from(settings.notifier_per_minute),
+        },
+        drain_within_ms: millis(settings.drain_within.get()),
+        target_age_ms: millis(settings.target_age.get()),
+        headroom: settings.headroom,
+        usable: usable(&figures.receivers, each, rules.slots).filter(|_| is_backlog),
+        held: match is_backlog {
+            true => of_route.held(now),
+            false => 0,
+        },
+        running: 0,
+        lost: 0,
+        granted: of_route.shares().iter().map(|share| share.size()).sum(),
+        min: settings.notifiers_min,
+        max: scale.notifiers_max.unwrap_or(settings.notifiers_max),
+        is_paused: false,
+    }
+}
+
+impl RouteState {
+    /// Notes what `figures` say of the rate, of who runs, and of what one manages.
+    fn learn_from(
+        &mut self,
+        settings: &config::Scaler,
+        figures: &Figures,
+        running: u32,
+        now: Timestamp,
+    ) {
+        let prior = settings.notifier_per_minute;
+        self.know(figures.sent.as_ref());
+        let in_a_second = f64::from(running) * self.learned.per_minute(prior) / 60.0;
+        let is_busy = figures
+            .backlog
+            .is_some_and(|figure| figure.value > whole(in_a_second));
+        self.ran(now, running, is_busy);
+        if let Some(done) = &figures.done {
+            self.learn(prior, done, let_through(&figures.receivers));
+        }
+    }
+}
+
+/// What all receivers let through in a minute; none where one has no rate, or none is known.
+fn let_through(receivers: &[Receiver]) -> Option<f64> {
+    let all: Option<f64> = receivers.iter().map(|one| one.rate_per_minute).sum();
+    all.filter(|_| !receivers.is_empty())
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "not negative, and far from u64's end"
+)]
+fn whole(count: f64) -> u64 {
+    count.round() as u64
 }
 
 fn millis(span: Duration) -> u64 {

@@ -1,17 +1,27 @@
 use super::*;
 use crate::config;
-use crate::port::{Error, Invoker, MetricSource, StartEvent};
-use base::{Clock, ManualClock};
+use crate::port::{Error, Invoker, MetricSource, Running, StartEvent};
+use base::{Clock, ManualClock, Timestamp};
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use proptest::prelude::*;
 use std::sync::Arc;
 
-fn inputs(sent: u64) -> Inputs {
+pub(super) fn inputs(sent: u64) -> Inputs {
     Inputs {
-        sent,
+        policy: config::Policy::Proportional,
+        sent: Some(sent),
         interval_ms: 60_000,
-        backlog: 0,
+        late_ms: 0,
+        known_per_minute: None,
+        backlog: Some(0),
+        backlog_late_ms: 0,
+        oldest_ms: None,
+        target_age_ms: 30_000,
+        headroom: 0.0,
+        usable: None,
+        held: 0,
+        lost: 0,
         notifier_per_minute: 1_000,
         drain_within_ms: 300_000,
         running: 0,
@@ -62,20 +72,20 @@ proptest! {
 #[test]
 fn a_queue_filled_once_is_drained() {
     let idle = Inputs {
-        backlog: 1,
+        backlog: Some(1),
         ..inputs(0)
     };
     assert_eq!(wanted(idle), 1);
     // 20,000 waiting, 1,000 a minute each, within 5 minutes: 4.
     let filled = Inputs {
-        backlog: 20_000,
+        backlog: Some(20_000),
         ..inputs(0)
     };
     assert_eq!(wanted(filled), 4);
     // What was sent in the interval and still waits is counted once.
     assert_eq!(
         wanted(Inputs {
-            backlog: 3_000,
+            backlog: Some(3_000),
             ..inputs(3_000)
         }),
         3
@@ -92,7 +102,7 @@ fn the_reason_says_everything() {
         Inputs {
             running: 1,
             max: 2,
-            backlog: 9_000,
+            backlog: Some(9_000),
             ..inputs(3_500)
         },
     );
@@ -108,7 +118,7 @@ fn nothing_is_started_for_a_route_that_rests_whatever_waits() {
         is_paused: true,
         min: 1,
         running: 2,
-        backlog: 9_000,
+        backlog: Some(9_000),
         ..inputs(3_500)
     };
     let plan = Scaler::plan("s2s", 7, Timestamp::EPOCH, resting);
@@ -149,9 +159,9 @@ impl Invoker for Elsewhere {
         self.0.lock().push(event);
         Box::pin(std::future::ready(Ok(())))
     }
-    fn running<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<u32, Error>> {
+    fn running<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Running, Error>> {
         let count = u32::try_from(self.0.lock().len()).unwrap();
-        Box::pin(std::future::ready(Ok(count)))
+        Box::pin(std::future::ready(Ok(Running::Count(count))))
     }
 }
 
@@ -171,9 +181,12 @@ async fn each_interval_has_a_plan_that_is_kept() {
     let rules = Rules {
         settings,
         life: Duration::from_secs(300),
+        slots: 64,
         routes: vec![scale],
     };
-    let looping = Loop::new(rules, Arc::new(Sent(40)), invoker.clone(), clock.clone());
+    let memory = Arc::new(InMemory::default());
+    let source = Arc::new(Sent(40));
+    let looping = Loop::new(rules, source, invoker.clone(), memory, clock.clone());
     for _ in 0..3 {
         looping.plan_all().await;
         clock.advance(Duration::from_secs(60));
@@ -207,8 +220,8 @@ impl Invoker for Here {
         self.0.lock().0 += 1;
         Box::pin(std::future::ready(Ok(())))
     }
-    fn running<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<u32, Error>> {
-        Box::pin(std::future::ready(Ok(self.0.lock().0)))
+    fn running<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Running, Error>> {
+        Box::pin(std::future::ready(Ok(Running::Count(self.0.lock().0))))
     }
     fn share_out<'a>(&'a self, _: &'a str, count: u32) -> BoxFuture<'a, Result<bool, Error>> {
         self.0.lock().1 = count;
@@ -216,7 +229,7 @@ impl Invoker for Here {
     }
 }
 
-fn rules(notifiers_min: u32, routes: &[&str]) -> Rules {
+pub(super) fn rules(notifiers_min: u32, routes: &[&str]) -> Rules {
     let scale = |route: &&str| RouteScale {
         route: (*route).to_owned(),
         notifiers_max: None,
@@ -227,6 +240,7 @@ fn rules(notifiers_min: u32, routes: &[&str]) -> Rules {
             ..config::Scaler::default()
         },
         life: Duration::from_secs(300),
+        slots: 64,
         routes: routes.iter().map(scale).collect(),
     }
 }
@@ -236,7 +250,14 @@ async fn who_leaves_is_followed_before_the_next_interval() {
     let clock = Arc::new(ManualClock::at(Timestamp::from_secs(1_000_000)));
     let here = Arc::new(Here::default());
     let source = Arc::new(Sent(0));
-    let looping = Loop::new(rules(4, &["s2s"]), source, here.clone(), clock.clone());
+    let memory = Arc::new(InMemory::default());
+    let looping = Loop::new(
+        rules(4, &["s2s"]),
+        source,
+        here.clone(),
+        memory,
+        clock.clone(),
+    );
     // Nobody has left where nothing was planned.
     looping.plan_left().await;
     assert!(looping.history(None).is_empty());
@@ -269,6 +290,7 @@ async fn plans_go_on_when_the_rules_change() {
         rules(1, &["a", "b"]),
         Arc::new(Sent(0)),
         here.clone(),
+        Arc::new(InMemory::default()),
         clock.clone(),
     );
     looping.plan_all().await;

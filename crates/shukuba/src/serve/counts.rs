@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use base::Timestamp;
 use delivery::ledger::{Detail, Ledger};
-use delivery::port::{Error, MetricSource};
+use delivery::port::{Error, Figure, Figures, MetricSource, Stretch};
 use futures_util::future::BoxFuture;
 use parking_lot::{Mutex, RwLock};
 use sqs::Queues;
 
+use super::notifiers::Notifiers;
 use super::routes::Routes;
 
 /// How often sums are sampled. Chosen: a quarter of the shortest interval of plans.
@@ -29,6 +30,8 @@ pub(super) struct Sample {
     at: Timestamp,
     accepted: u64,
     delivered: u64,
+    /// Delivered, or dead.
+    ended: u64,
 }
 
 /// Notifications a second.
@@ -44,6 +47,8 @@ pub(super) struct Counts {
     pub(super) ledger: Arc<Ledger>,
     pub(super) queues: Arc<Queues>,
     pub(super) routes: Arc<RwLock<Routes>>,
+    /// They know the receivers.
+    pub(super) notifiers: Arc<Notifiers>,
     pub(super) samples: Mutex<BTreeMap<String, VecDeque<Sample>>>,
 }
 
@@ -69,6 +74,7 @@ impl Counts {
             at,
             accepted: u64::try_from(row.accepted).unwrap_or(0),
             delivered: row.cell.delivered,
+            ended: row.cell.delivered + row.cell.dead,
         }
     }
 
@@ -78,6 +84,16 @@ impl Counts {
         let series = samples.get(route)?;
         let before = series.iter().rev().find(|sample| sample.at <= at);
         before.or_else(|| series.front()).copied()
+    }
+
+    /// How long the first of the last `waiting` that were accepted has been there: that long has the oldest waited, as far as
+    /// they are taken in order. What waits to be tried again is older, and is not what a plan can help.
+    fn oldest(&self, route: &str, waiting: u64, now: Timestamp) -> Option<Duration> {
+        let samples = self.samples.lock();
+        let series = samples.get(route)?;
+        let before = series.back()?.accepted.checked_sub(waiting)?;
+        let came = series.iter().find(|sample| sample.accepted > before)?;
+        Some(now.since(came.at))
     }
 
     /// The rates in the span before `now`.
@@ -134,6 +150,35 @@ impl MetricSource for Counts {
                 .counts(&route.queue)
                 .map_err(|error| Error::unavailable(&what, error))?;
             Ok(counts.visible)
+        })
+    }
+
+    fn figures<'a>(
+        &'a self,
+        route: &'a str,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> BoxFuture<'a, Result<Figures, Error>> {
+        Box::pin(async move {
+            let sent = self.sent_in(route, from, to).await?;
+            let waiting = self.backlog(route).await?;
+            let done = match (self.before(route, from), self.before(route, to)) {
+                (Some(before), Some(after)) => after.ended.saturating_sub(before.ended),
+                _ => 0,
+            };
+            let stretch = |count| Stretch { count, from, to };
+            let oldest = Some(waiting).filter(|waiting| *waiting > 0);
+            let oldest = oldest.and_then(|waiting| self.oldest(route, waiting, to));
+            Ok(Figures {
+                sent: Some(stretch(sent)),
+                done: Some(stretch(done)),
+                backlog: Some(Figure {
+                    value: waiting,
+                    at: to,
+                }),
+                oldest: oldest.map(|value| Figure { value, at: to }),
+                receivers: self.notifiers.receivers(route),
+            })
         })
     }
 
@@ -265,6 +310,7 @@ mod tests {
             at: Timestamp::from_secs(at),
             accepted,
             delivered: 0,
+            ended: 0,
         }
     }
 

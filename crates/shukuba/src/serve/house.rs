@@ -12,7 +12,7 @@ use base::{Clock, SystemClock};
 use delivery::ledger::Ledger;
 use delivery::port::ResultStore;
 use delivery::results::{ObjectResults, Results};
-use delivery::scaler::Loop;
+use delivery::scaler::{InMemory, Loop};
 use delivery::sender::Tools;
 use gateway::{Door, DoorParts, Limits, Proxies, Registry};
 use parking_lot::{Mutex, RwLock};
@@ -115,12 +115,15 @@ impl House {
             ledger,
             queues: queues.clone(),
             routes: routes.clone(),
+            notifiers: notifiers.clone(),
             samples: Mutex::default(),
         });
         let plans = Loop::new(
             work::rules(&now, &routes.read()),
             counts.clone(),
             notifiers.clone(),
+            // Notifiers end with this process: so does what is known of them.
+            Arc::new(InMemory::default()),
             clock.clone(),
         );
         let work = Work {

@@ -9,9 +9,11 @@ use base::Clock;
 use delivery::allot;
 use delivery::ledger::Ledger;
 use delivery::making;
-use delivery::notifier::{self, Directives, Handle, LimitState, Notifier, Parts, summed};
+use delivery::notifier::{
+    self, Directives, Handle, LIMITS_TOLD_MAX, LimitState, Notifier, Parts, summed,
+};
 use delivery::places::Places;
-use delivery::port::{Error, Invoker, StartEvent};
+use delivery::port::{Error, Invoker, Receiver, Running as Seen, StartEvent};
 use delivery::result::{Salt, SentBy, Writer};
 use delivery::sender::Senders;
 use delivery::share::Share;
@@ -65,8 +67,8 @@ impl Invoker for Notifiers {
         Box::pin(async move { self.start_one(&event) })
     }
 
-    fn running<'a>(&'a self, route: &'a str) -> BoxFuture<'a, Result<u32, Error>> {
-        Box::pin(async move { Ok(self.count(route)) })
+    fn running<'a>(&'a self, route: &'a str) -> BoxFuture<'a, Result<Seen, Error>> {
+        Box::pin(async move { Ok(Seen::Count(self.count(route))) })
     }
 
     fn share_out<'a>(&'a self, route: &'a str, count: u32) -> BoxFuture<'a, Result<bool, Error>> {
@@ -110,6 +112,23 @@ impl Notifiers {
         let running = self.running.lock();
         let of_route = running.values().filter(|one| one.works_for(route));
         summed(of_route.flat_map(|one| one.handle.limits().to_vec()))
+    }
+
+    /// The receivers that a route sends to and what their settings let through; none where they are more than are told of.
+    pub(super) fn receivers(&self, route: &str) -> Vec<Receiver> {
+        let limits = self.limits(route);
+        if limits.len() >= LIMITS_TOLD_MAX {
+            return Vec::new();
+        }
+        let now = self.live.now();
+        let receiver = |state: &LimitState| {
+            let rules = now.destinations.find(&state.destination);
+            Receiver {
+                rate_per_minute: rules.rate_per_sec.map(|rate| rate * 60.0),
+                in_flight_max: rules.in_flight_max,
+            }
+        };
+        limits.iter().map(receiver).collect()
     }
 
     fn start_one(&self, event: &StartEvent) -> Result<(), Error> {

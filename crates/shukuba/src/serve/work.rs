@@ -186,6 +186,7 @@ pub(super) fn rules(now: &Now, routes: &Routes) -> Rules {
     Rules {
         settings: now.settings.scaler.clone(),
         life: now.settings.notifier.life.get(),
+        slots: now.settings.notifier.slots,
         routes: scales.collect(),
     }
 }
