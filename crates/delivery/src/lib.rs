@@ -14,6 +14,7 @@
 //! - [`recall`]: who is called back when a receiver answers again
 //! - [`scaler`]: how many notifiers run; [`share`]: what of every limit each has; [`apportion`]: what
 //!   each route has of a destination's; [`allot`]: what each notifier of one process has of its rate
+//! - [`simulate`]: what a day of traffic would have been like, with the scaler itself and models of the rest
 //! - [`making`]: requests made by templates; [`template`]: text that is filled in from a line, escaped for where it stands
 //! - [`mod@sign`]: signatures of requests
 //! - [`sender`]: the ways to send, a file per kind; [`dns`]: names to addresses; [`ssrf`]: which addresses may be reached
@@ -46,6 +47,7 @@ pub mod scaler;
 pub mod sender;
 pub mod share;
 pub mod sign;
+pub mod simulate;
 pub mod ssrf;
 pub mod template;
 pub mod travel;

@@ -1,7 +1,7 @@
 //! The second law: what waits stays younger than a target.
 //!
 //! With `r` notifications a minute sent, `m` what one notifier was seen to manage in a minute, `w` waiting, of which the oldest
-//! is `a` old, and `T` the target:
+//! is `a` old (where nobody knows, as old as the time in which so much came), and `T` the target:
 //!
 //! ```text
 //! time   = min(drain_within, T - a), but T/4 at least
@@ -77,9 +77,24 @@ fn waiting(inputs: &Inputs) -> f64 {
 #[expect(clippy::cast_precision_loss, reason = "milliseconds of at most a day")]
 fn time_ms(inputs: &Inputs) -> f64 {
     let target = inputs.target_age_ms as f64;
-    let left = target - inputs.oldest_ms.unwrap_or(0) as f64;
+    let left = target - oldest_ms(inputs).unwrap_or(0.0);
     let least = (target * LEAST_PART).max(1.0);
     left.min(inputs.drain_within_ms as f64).max(least)
+}
+
+/// How old the oldest is by now. What waits is what came last: where the figure is late, or nobody has one, it is as old as the
+/// time that so much needed to come.
+#[expect(clippy::cast_precision_loss, reason = "milliseconds, and counts")]
+fn oldest_ms(inputs: &Inputs) -> Option<f64> {
+    let rate = inputs.per_minute().filter(|rate| *rate > 0.0);
+    let came_in = rate
+        .zip(inputs.backlog)
+        .map(|(rate, waiting)| waiting as f64 * 60_000.0 / rate);
+    let late = inputs.oldest_late_ms as f64;
+    match inputs.oldest_ms.map(|oldest| oldest as f64 + late) {
+        Some(oldest) if late > 0.0 => Some(came_in.map_or(oldest, |came_in| oldest.min(came_in))),
+        seen => seen.or(came_in),
+    }
 }
 
 #[expect(
@@ -98,14 +113,13 @@ fn why(inputs: &Inputs, for_rate: f64, for_backlog: f64, time_ms: f64) -> String
         false => String::new(),
     };
     let waits = inputs.backlog_in_words(&format!("{for_backlog:.1}"));
-    let within = match (inputs.backlog, inputs.oldest_ms) {
+    let within = match (inputs.backlog, oldest_ms(inputs)) {
         (None | Some(0), _) => String::new(),
         (Some(_), None) => format!(" within {} s", secs(time_ms)),
-        #[expect(clippy::cast_precision_loss, reason = "milliseconds")]
         (Some(_), Some(oldest)) => format!(
             " within {} s, the oldest is {} s old",
             secs(time_ms),
-            secs(oldest as f64)
+            secs(oldest)
         ),
     };
     let each = inputs.notifier_per_minute;

@@ -61,6 +61,26 @@ fn a_table_of_the_second_law() {
             },
             11,
         ),
+        // 1,000 came in 20 s.
+        (
+            "nobody knows how old the oldest is",
+            Inputs {
+                backlog: Some(1_000),
+                oldest_ms: None,
+                ..asked()
+            },
+            9,
+        ),
+        (
+            "what waits is younger than a late figure says",
+            Inputs {
+                backlog: Some(1_000),
+                oldest_ms: Some(60_000),
+                oldest_late_ms: 60_000,
+                ..asked()
+            },
+            9,
+        ),
         (
             "drain_within is shorter",
             Inputs {

@@ -16,9 +16,7 @@ use tracing::{info, warn};
 use super::state::{Start, State};
 use super::{Inputs, Plan, RouteState, Scaler, usable};
 use crate::config::{self, Policy};
-use crate::port::{
-    Error, Figures, Invoker, Memory, MetricSource, Receiver, Saved, StartEvent, Version,
-};
+use crate::port::{Error, Figures, Invoker, Memory, MetricSource, Saved, StartEvent, Version};
 use crate::share::Share;
 
 /// How often a round is tried that somebody else overtakes. Chosen.
@@ -345,9 +343,10 @@ fn inputs(
         backlog_late_ms: figures
             .backlog
             .map_or(0, |figure| millis(now.since(figure.at))),
-        oldest_ms: figures
+        oldest_ms: figures.oldest.map(|figure| millis(figure.value)),
+        oldest_late_ms: figures
             .oldest
-            .map(|figure| millis(figure.value + now.since(figure.at))),
+            .map_or(0, |figure| millis(now.since(figure.at))),
         notifier_per_minute: match is_backlog {
             true => whole(each),
             false => u64::from(settings.notifier_per_minute),
@@ -386,15 +385,11 @@ impl RouteState {
             .is_some_and(|figure| figure.value > whole(in_a_second));
         self.ran(now, running, is_busy);
         if let Some(done) = &figures.done {
-            self.learn(prior, done, let_through(&figures.receivers));
+            // Where every receiver is limited, what waits may wait for them, and says nothing of notifiers.
+            let is_limited = usable(&figures.receivers, 1.0, 1).is_some();
+            self.learn(prior, done, is_limited);
         }
     }
-}
-
-/// What all receivers let through in a minute; none where one has no rate, or none is known.
-fn let_through(receivers: &[Receiver]) -> Option<f64> {
-    let all: Option<f64> = receivers.iter().map(|one| one.rate_per_minute).sum();
-    all.filter(|_| !receivers.is_empty())
 }
 
 #[expect(

@@ -27,9 +27,12 @@ pub struct Inputs {
     /// How old that figure is, in milliseconds.
     #[serde(default)]
     pub backlog_late_ms: u64,
-    /// How long the oldest of them has waited by now, in milliseconds; none where nobody knows.
+    /// How long the oldest of them had waited, in milliseconds; none where nobody knows.
     #[serde(default)]
     pub oldest_ms: Option<u64>,
+    /// How old that figure is, in milliseconds.
+    #[serde(default)]
+    pub oldest_late_ms: u64,
     /// Notifications that one notifier manages in a minute: the setting, or with `backlog` what was learned.
     pub notifier_per_minute: u64,
     /// In how many milliseconds a backlog should be worked off.

@@ -168,9 +168,9 @@ impl RouteState {
         self.known.filter(is_fresh).map(|(_, rate)| rate)
     }
 
-    /// Learns what one manages, where it was known all the time who ran. `limit`: what the receivers let through in a minute;
-    /// who waits for receivers says nothing of what it manages.
-    pub fn learn(&mut self, prior: u32, done: &Stretch, limit: Option<f64>) {
+    /// Learns what one manages, where it was known all the time who ran. `is_limited`: what waits may wait for receivers, so
+    /// that one manages at least what was seen.
+    pub fn learn(&mut self, prior: u32, done: &Stretch, is_limited: bool) {
         let is_new = self.learned_to.is_none_or(|to| done.to > to);
         let Some((notifier_minutes, is_busy)) = self.worked(done).filter(|_| is_new) else {
             return;
@@ -179,7 +179,6 @@ impl RouteState {
             return;
         }
         self.learned_to = Some(done.to);
-        let is_limited = limit.is_some_and(|limit| done.per_minute() >= limit * 0.9);
         let measured = done.per_minute() * done.span().as_secs_f64() / 60.0 / notifier_minutes;
         self.learned = self.learned.with(prior, measured, is_busy && !is_limited);
     }

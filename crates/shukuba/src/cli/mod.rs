@@ -38,6 +38,7 @@ mod secret;
 mod send;
 mod serve;
 mod ship;
+mod simulate;
 mod sink;
 mod statement;
 mod status;
@@ -90,6 +91,7 @@ pub(crate) enum Command {
     Resume(pause::Args),
     /// Show what the scaler did and why
     Scaler(scaler::Args),
+    Simulate(simulate::Args),
     /// Try a line on a route without sending it
     Route(route::Args),
     /// List, remove or compact stored results
@@ -182,6 +184,7 @@ impl Command {
             Self::Pause(args) => pause::run(app, args, "pause"),
             Self::Resume(args) => pause::run(app, args, "resume"),
             Self::Scaler(args) => scaler::run(app, args),
+            Self::Simulate(args) => simulate::run(app, args),
             Self::Route(args) => route::run(app, args),
             Self::Results(args) => results::run(app, args),
             Self::Alarm(args) => alarm::run(app, args),

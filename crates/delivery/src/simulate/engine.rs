@@ -1,0 +1,490 @@
+//! The steps of a simulation with notifiers, planned or always there.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base::{ManualClock, Timestamp};
+use futures_util::FutureExt;
+
+use super::board::{BEGIN, Board, ROUTE};
+use super::fleet::Works;
+use super::lane::Lane;
+use super::latency::Spread;
+use super::number::{divide, float, floor, whole};
+use super::outcome::{Delay, Minute, Outcome};
+use super::tally::Tally;
+use super::traffic::{Arrivals, Traffic};
+use super::usage::{BATCH, LONG_POLL_SECS, RESULTS_MAX, Usage, requests};
+use super::{DRAIN_MAX, FIXED_MAX, Model, Place};
+use crate::config;
+use crate::port::StartEvent;
+use crate::random::Random;
+use crate::scaler::{InMemory, Loop, Plan, RouteScale, Rules};
+use crate::share::Share;
+
+/// As the server does: the least time between a plan and one that is made early.
+const EARLY_PLANS_APART_MS: u64 = 1_000;
+
+pub(super) fn scaled(
+    traffic: &Traffic,
+    model: &Model,
+    settings: &config::Scaler,
+    name: String,
+) -> Outcome {
+    let board = Arc::new(Board::new(model));
+    let clock = Arc::new(ManualClock::at(BEGIN));
+    let rules = Rules {
+        settings: settings.clone(),
+        life: model.notifier.life,
+        slots: model.notifier.slots,
+        routes: vec![RouteScale {
+            route: ROUTE.to_owned(),
+            notifiers_max: None,
+        }],
+    };
+    let memory = Arc::new(InMemory::default());
+    let plans = Loop::new(rules, board.clone(), board.clone(), memory, clock.clone());
+    let planner = Planner {
+        plans,
+        clock,
+        interval_ms: whole(settings.interval.get().as_secs_f64() * 1_000.0),
+        next_ms: 0,
+        last_ms: 0,
+        made: 0,
+        reasons: Vec::new(),
+    };
+    Engine::new(traffic, model, board, Some(planner)).run(traffic, name)
+}
+
+pub(super) fn fixed(traffic: &Traffic, model: &Model, count: u32, name: String) -> Outcome {
+    let board = Arc::new(Board::new(model));
+    let count = count.clamp(1, FIXED_MAX);
+    // Servers do not end, and are there from the first moment.
+    let mut always = model.clone();
+    always.notifier.start_latency = Duration::ZERO;
+    always.notifier.deaths = 0.0;
+    for index in 0..count {
+        let event = StartEvent {
+            route: ROUTE.to_owned(),
+            plan: 0,
+            index,
+            count,
+            share: Share::part(index, count),
+            deadline_ms: u64::MAX,
+        };
+        let random = &mut Random::of_seed(0);
+        board
+            .seen
+            .lock()
+            .fleet
+            .start(&event, BEGIN, &always.notifier, random);
+    }
+    Engine::new(traffic, &always, board, None).run(traffic, name)
+}
+
+struct Planner {
+    plans: Loop,
+    clock: Arc<ManualClock>,
+    interval_ms: u64,
+    next_ms: u64,
+    last_ms: u64,
+    made: u64,
+    reasons: Vec<Plan>,
+}
+
+impl Planner {
+    /// All futures of a simulation's ports are ready: a plan is made when it is asked for.
+    fn plan(&mut self, ms: u64) {
+        self.clock.jump_to(at(ms));
+        let plans = self.plans.plan_all().now_or_never().unwrap_or_default();
+        self.note(plans, ms);
+    }
+
+    fn follow(&mut self, ms: u64) {
+        self.clock.jump_to(at(ms));
+        let before = self
+            .plans
+            .history(None)
+            .last()
+            .map_or(0, |plan| plan.number);
+        let _ = self.plans.plan_left().now_or_never();
+        let new = self.plans.history(None).into_iter();
+        self.note(new.filter(|plan| plan.number > before).collect(), ms);
+    }
+
+    fn note(&mut self, plans: Vec<Plan>, ms: u64) {
+        for plan in plans {
+            self.made += 1;
+            self.last_ms = ms;
+            // Of one minute the last.
+            let minute = |plan: &Plan| plan.at_ms / 60_000;
+            if self
+                .reasons
+                .last()
+                .is_some_and(|last| minute(last) == minute(&plan))
+            {
+                self.reasons.pop();
+            }
+            self.reasons.push(plan);
+        }
+    }
+}
+
+fn at(ms: u64) -> Timestamp {
+    BEGIN.plus(Duration::from_millis(ms))
+}
+
+/// Counts of a second, a minute, and all.
+#[derive(Debug, Default)]
+struct Sums {
+    delays: Tally,
+    of_minute: Tally,
+    minutes: Vec<Minute>,
+    minute: Minute,
+    done_in_second: u64,
+    /// Sums over steps.
+    in_flight: f64,
+    waiting: f64,
+    /// Seconds that notifiers waited for a message.
+    idle_secs: f64,
+    notifiers_max: u32,
+}
+
+struct Engine<'a> {
+    model: &'a Model,
+    board: Arc<Board>,
+    planner: Option<Planner>,
+    lanes: Vec<Lane>,
+    /// Parts of the traffic, rising to 1.0.
+    weights: Vec<f64>,
+    random: Random,
+    step_ms: u64,
+    works: Works,
+    sums: Sums,
+    usage: Usage,
+    sent: u64,
+    done: u64,
+    /// Sends that the processors still manage in this step.
+    budget: f64,
+    first: usize,
+}
+
+impl<'a> Engine<'a> {
+    fn new(
+        traffic: &Traffic,
+        model: &'a Model,
+        board: Arc<Board>,
+        planner: Option<Planner>,
+    ) -> Self {
+        let step = model.step();
+        let lane = |one: &super::Receiver| Lane::new(Spread::of(&[(1, one.latency)], step));
+        let all: f64 = model
+            .receivers
+            .iter()
+            .map(|one| f64::from(one.weight))
+            .sum();
+        let mut sum = 0.0;
+        let weights = model.receivers.iter().map(|one| {
+            sum += f64::from(one.weight);
+            sum / all.max(1.0)
+        });
+        let (lines, bytes) = (model.lines_per_message, model.line_bytes);
+        let works = board.seen.lock().fleet.works(BEGIN);
+        Self {
+            model,
+            board,
+            planner,
+            lanes: model.receivers.iter().map(lane).collect(),
+            weights: weights.collect(),
+            random: Random::of_seed(model.seed),
+            step_ms: whole(step.as_secs_f64() * 1_000.0).max(1),
+            works,
+            sums: Sums::default(),
+            usage: Usage::of_sent(traffic.count(), lines, bytes),
+            sent: 0,
+            done: 0,
+            budget: 0.0,
+            first: 0,
+        }
+    }
+
+    fn run(mut self, traffic: &Traffic, name: String) -> Outcome {
+        let mut arrivals = traffic.arrivals();
+        let end_ms = traffic.len_ms();
+        let last_ms = end_ms + whole(DRAIN_MAX.as_secs_f64() * 1_000.0);
+        let mut step = 0;
+        loop {
+            let ms = step * self.step_ms;
+            if ms >= last_ms || (ms >= end_ms && self.open() == 0) {
+                break;
+            }
+            self.step(step, ms, &mut arrivals);
+            step += 1;
+        }
+        self.finish(step, traffic, name)
+    }
+
+    /// What has not ended.
+    fn open(&self) -> u64 {
+        self.lanes
+            .iter()
+            .map(|lane| lane.waits + lane.in_flight)
+            .sum()
+    }
+
+    fn step(&mut self, step: u64, ms: u64, arrivals: &mut Arrivals<'_>) {
+        self.come(step, arrivals.up_to(ms + self.step_ms));
+        self.end(step);
+        self.change(step, ms);
+        self.send(step);
+        self.count(step, ms);
+        debug_assert_eq!(self.sent, self.done + self.open());
+    }
+
+    fn come(&mut self, step: u64, count: u64) {
+        let unit = self.random.next_unit();
+        for (lane, part) in self
+            .lanes
+            .iter_mut()
+            .zip(divide(count, &self.weights, unit))
+        {
+            lane.come(step, part);
+        }
+        self.sent += count;
+        self.sums.minute.sent += count;
+    }
+
+    fn end(&mut self, step: u64) {
+        let ended = self.lanes.iter_mut().map(|lane| lane.end(step)).sum();
+        self.ended(ended);
+    }
+
+    fn ended(&mut self, count: u64) {
+        self.done += count;
+        self.sums.minute.done += count;
+        self.sums.done_in_second += count;
+    }
+
+    /// Notifiers come and go, and plans are made.
+    fn change(&mut self, step: u64, ms: u64) {
+        let now = at(ms);
+        let is_changed = self.works.until <= now;
+        let is_due = self
+            .planner
+            .as_ref()
+            .is_some_and(|planner| planner.next_ms <= ms);
+        let is_early = self.may_plan_early(ms);
+        if !is_changed && !is_due && !is_early {
+            return;
+        }
+        self.tell(step, now);
+        if let Some(planner) = &mut self.planner {
+            if is_due {
+                planner.plan(ms);
+                planner.next_ms += planner.interval_ms.max(1);
+            } else if is_early {
+                planner.plan(ms);
+            } else if self.model.place == Place::Embedded {
+                planner.follow(ms);
+            }
+        }
+        let mut seen = self.board.seen.lock();
+        seen.fleet.reap(now, self.model.notifier.start_latency);
+        self.works = seen.fleet.works(now);
+    }
+
+    /// As the server does: who comes after a rest is not left until the next plan.
+    fn may_plan_early(&self, ms: u64) -> bool {
+        let Some(planner) = &self.planner else {
+            return false;
+        };
+        self.model.place == Place::Embedded
+            && self.works.count == 0
+            && ms >= planner.last_ms + EARLY_PLANS_APART_MS
+            && self.lanes.iter().any(|lane| lane.waits > 0)
+            && self.board.seen.lock().fleet.living(at(ms)) == 0
+    }
+
+    /// Writes on the board what the scaler sees.
+    fn tell(&self, step: u64, now: Timestamp) {
+        let mut seen = self.board.seen.lock();
+        seen.now = now;
+        seen.all_sent = self.sent;
+        seen.all_done = self.done;
+        seen.waits = self.lanes.iter().map(|lane| lane.waits).sum();
+        seen.oldest = self.oldest(step);
+    }
+
+    fn oldest(&self, step: u64) -> Option<Duration> {
+        let came = self.lanes.iter().filter_map(Lane::oldest).min()?;
+        Some(Duration::from_millis((step - came) * self.step_ms))
+    }
+
+    /// Free slots take what waits, one receiver after the other, another first each time.
+    fn send(&mut self, step: u64) {
+        let workers = u64::from(self.works.count);
+        let slots = workers * u64::from(self.model.notifier.slots);
+        let in_flight: u64 = self.lanes.iter().map(|lane| lane.in_flight).sum();
+        let mut free = slots.saturating_sub(in_flight);
+        if let Some(per_sec) = self.model.notifier.per_sec_max {
+            let in_a_step = float(workers) * per_sec * float(self.step_ms) / 1_000.0;
+            self.budget = (self.budget + in_a_step).min(in_a_step.max(1.0));
+            free = free.min(floor(self.budget));
+        }
+        let count = self.lanes.len().max(1);
+        self.first = (self.first + 1) % count;
+        let mut taken = 0;
+        for place in 0..count {
+            let place = (self.first + place) % count;
+            let sent = self.send_to(step, place, free - taken);
+            taken += sent;
+        }
+        self.budget -= float(taken);
+        self.received(taken);
+    }
+
+    fn send_to(&mut self, step: u64, place: usize, free: u64) -> u64 {
+        let (Some(lane), Some(receiver)) =
+            (self.lanes.get_mut(place), self.model.receivers.get(place))
+        else {
+            return 0;
+        };
+        let cap = cap(self.model, receiver, self.works);
+        let mut count = lane.waits.min(free).min(cap.saturating_sub(lane.in_flight));
+        if let Some(rate) = receiver.rate_per_sec {
+            lane.fill(rate * self.works.share * float(self.step_ms) / 1_000.0);
+            count = count.min(lane.let_through());
+            lane.spend(count);
+        }
+        if count == 0 {
+            return 0;
+        }
+        let delays = &mut [&mut self.sums.delays, &mut self.sums.of_minute];
+        let ended = lane.send(step, count, &mut self.random, delays);
+        self.ended(ended);
+        count
+    }
+
+    /// Counts the requests that received so many.
+    fn received(&mut self, count: u64) {
+        let workers = u64::from(self.works.count);
+        if count == 0 {
+            self.sums.idle_secs += float(workers * self.step_ms) / 1_000.0;
+            return;
+        }
+        let (lines, bytes) = (self.model.lines_per_message, self.model.line_bytes);
+        let messages = count.div_ceil(u64::from(lines.max(1)));
+        let calls = messages.div_ceil(BATCH).max(messages.min(workers));
+        self.usage.queue_receives += requests(messages, calls, lines, bytes);
+        self.usage.bytes_out += count * u64::from(self.model.bytes_out);
+    }
+
+    fn count(&mut self, step: u64, ms: u64) {
+        let waits: u64 = self.lanes.iter().map(|lane| lane.waits).sum();
+        let in_flight: u64 = self.lanes.iter().map(|lane| lane.in_flight).sum();
+        let sums = &mut self.sums;
+        sums.in_flight += float(in_flight);
+        sums.waiting += float(waits);
+        sums.minute.waiting_max = sums.minute.waiting_max.max(waits);
+        sums.minute.notifiers += f64::from(self.works.count) * float(self.step_ms) / 60_000.0;
+        sums.notifiers_max = sums.notifiers_max.max(self.works.count);
+        let next = ms + self.step_ms;
+        if next / 1_000 != ms / 1_000 {
+            self.end_second();
+        }
+        if next / 60_000 != ms / 60_000 {
+            let oldest = self.oldest(step);
+            self.board.seen.lock().oldest_by_minute.push(oldest);
+            self.end_minute(ms / 60_000 * 60);
+        }
+    }
+
+    fn end_second(&mut self) {
+        let done = std::mem::take(&mut self.sums.done_in_second);
+        let workers = u64::from(self.works.count).max(1);
+        self.usage.result_objects += done.div_ceil(RESULTS_MAX).max(done.min(workers));
+        let mut seen = self.board.seen.lock();
+        seen.sent.push(self.sent);
+        seen.done.push(self.done);
+    }
+
+    fn end_minute(&mut self, at_secs: u64) {
+        let step = Duration::from_millis(self.step_ms);
+        let delay = Delay::of(&self.sums.of_minute, step, self.more_ms());
+        let is_any = !self.sums.of_minute.is_empty();
+        let minute = std::mem::take(&mut self.sums.minute);
+        self.sums.minutes.push(Minute {
+            at_secs,
+            delay_p99_ms: is_any.then_some(delay.p99_ms),
+            ..minute
+        });
+        self.sums.of_minute.clear();
+    }
+
+    /// What each delay has beyond its steps: half a step, since it came within one, and the pickup.
+    fn more_ms(&self) -> f64 {
+        float(self.step_ms) / 2.0 + self.model.notifier.pickup.as_secs_f64() * 1_000.0
+    }
+
+    fn finish(mut self, steps: u64, traffic: &Traffic, policy: String) -> Outcome {
+        let ms = steps * self.step_ms;
+        if ms % 60_000 > 0 {
+            self.end_minute(ms / 60_000 * 60);
+        }
+        self.end_second();
+        let notifier = &self.model.notifier;
+        let (started, minutes) = {
+            let fleet = &self.board.seen.lock().fleet;
+            (
+                fleet.started(),
+                fleet.minutes(at(ms), notifier.start_latency),
+            )
+        };
+        let step = Duration::from_millis(self.step_ms);
+        let delay = Delay::of(&self.sums.delays, step, self.more_ms());
+        let left = self.open();
+        let planner = self.planner.as_ref();
+        let plans = planner.map_or(0, |planner| planner.made);
+        self.usage.queue_receives += floor(self.sums.idle_secs / LONG_POLL_SECS);
+        if planner.is_some() {
+            self.usage.plan(plans);
+            self.usage.notifier_invocations = started;
+            self.usage.notifier_gb_seconds =
+                minutes * 60.0 * f64::from(notifier.memory_mb) / 1_024.0;
+        } else {
+            self.usage.server_minutes = minutes;
+        }
+        debug_assert!(left > 0 || self.done == traffic.count());
+        Outcome {
+            policy,
+            secs: float(ms) / 1_000.0,
+            sent: self.sent,
+            done: self.done,
+            left,
+            delay,
+            notifier_minutes: minutes,
+            notifiers_max: self.sums.notifiers_max,
+            in_flight_mean: self.sums.in_flight / float(steps.max(1)),
+            waiting_mean: self.sums.waiting / float(steps.max(1)),
+            plans,
+            usage: self.usage,
+            minutes: self.sums.minutes,
+            reasons: self
+                .planner
+                .map(|planner| planner.reasons)
+                .unwrap_or_default(),
+        }
+    }
+}
+
+/// Sends to a receiver at once, of all notifiers together.
+fn cap(model: &Model, receiver: &super::Receiver, works: Works) -> u64 {
+    let slots = f64::from(model.notifier.slots);
+    match receiver.in_flight_max {
+        Some(max) => whole((f64::from(max) * works.share).floor()),
+        None => {
+            let each = floor(slots * model.notifier.destination_share).max(1);
+            each * u64::from(works.count)
+        }
+    }
+}
