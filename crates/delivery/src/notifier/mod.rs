@@ -32,7 +32,7 @@ mod unit;
 mod units;
 
 pub use action::{Action, Counts, Directives, JobKey, MessageKey, Moment, Send};
-pub use dispatcher::{Dispatcher, Setup, UNKNOWN_DESTINATION};
+pub use dispatcher::{Dispatcher, Setup, UNKNOWN_DESTINATION, winds_down};
 pub use handle::Handle;
 pub use limits::{LimitState, Limits, TOLD_MAX as LIMITS_TOLD_MAX, summed};
 pub use quota::parts as turns;

@@ -268,7 +268,7 @@ fn receivers_use_what_their_limits_let_through() {
         ),
         (
             &[limited(Some(2_000.0), None), limited(None, Some(128))],
-            Some(4),
+            Some(6),
         ),
     ];
     for (receivers, most) in cases {

@@ -16,7 +16,9 @@ use tracing::{info, warn};
 use super::state::{Start, State};
 use super::{Inputs, Plan, RouteState, Scaler, usable};
 use crate::config::{self, Policy};
-use crate::port::{Error, Figures, Invoker, Memory, MetricSource, Saved, StartEvent, Version};
+use crate::port::{
+    Error, Figures, Invoker, Memory, MetricSource, Receiver, Saved, StartEvent, Version,
+};
 use crate::share::Share;
 
 /// How often a round is tried that somebody else overtakes. Chosen.
@@ -38,6 +40,8 @@ pub struct Rules {
     pub settings: config::Scaler,
     /// How long each notifier lives.
     pub life: Duration,
+    /// The last part of it, in which they take nothing new ([`winds_down`](crate::notifier::winds_down)).
+    pub winds_down: Duration,
     /// Sends of each at once.
     pub slots: u32,
     /// The routes.
@@ -147,7 +151,7 @@ impl Loop {
             };
             let route = state.route(&scale.route);
             let planned = route.planned_at.map_or(0, |_| route.running);
-            if route.hear(&running, self.clock.now()).0 < planned {
+            if route.hear(&running, self.clock.now(), Duration::ZERO).0 < planned {
                 left.push(scale.clone());
             }
         }
@@ -214,7 +218,7 @@ impl Loop {
         state.number += 1;
         let number = state.number;
         let of_route = state.route(route);
-        let (running, lost) = of_route.hear(&seen, now);
+        let (running, lost) = of_route.hear(&seen, now, ahead(rules, &figures));
         of_route.learn_from(&rules.settings, &figures, running, now);
         let mut inputs = inputs(rules, scale, &figures, of_route, now);
         inputs.running = running;
@@ -307,6 +311,18 @@ impl Loop {
     }
 }
 
+/// How long before its deadline one that cannot be seen counts no longer: where it takes nothing new any more by the next plan,
+/// its successor comes with this one. Those of one plan end together, and what waits until others come would start twice as
+/// many of them, as the simulator's day showed. Where receivers are limited, or not known, not before its deadline: until then it holds its share,
+/// and its successor would have none for all its life.
+fn ahead(rules: &Rules, figures: &Figures) -> Duration {
+    let is_free = |one: &Receiver| *one == Receiver::default();
+    match !figures.receivers.is_empty() && figures.receivers.iter().all(is_free) {
+        true => rules.winds_down + rules.settings.interval.get(),
+        false => Duration::ZERO,
+    }
+}
+
 fn tell(plan: &Plan) {
     if plan.start > 0 || plan.failure.is_some() {
         info!(
@@ -379,6 +395,10 @@ impl RouteState {
     ) {
         let prior = settings.notifier_per_minute;
         self.know(figures.sent.as_ref());
+        // The other law plans by the setting alone: nothing need be kept for it.
+        if settings.policy != Policy::Backlog {
+            return;
+        }
         let in_a_second = f64::from(running) * self.learned.per_minute(prior) / 60.0;
         let is_busy = figures
             .backlog

@@ -2,6 +2,9 @@
 
 use crate::port::Receiver;
 
+/// A receiver has no more of a notifier's slots than it leaves free: half, where it is alone.
+const LEFT_FREE: f64 = 2.0;
+
 /// The most notifiers that there is anything to do for: what the limits of each receiver let through, divided by what one
 /// notifier manages. None where a receiver is not limited, or none is known.
 ///
@@ -20,7 +23,7 @@ fn of_one(receiver: &Receiver, per_minute: f64, slots: u32) -> Option<f64> {
         .map(|rate| rate / per_minute.max(1.0));
     let by_places = receiver
         .in_flight_max
-        .map(|places| f64::from(places) / f64::from(slots.max(1)));
+        .map(|places| f64::from(places) * LEFT_FREE / f64::from(slots.max(1)));
     match (by_rate, by_places) {
         (Some(rate), Some(places)) => Some(rate.min(places)),
         (rate, places) => rate.or(places),

@@ -107,8 +107,9 @@ impl State {
 }
 
 impl RouteState {
-    /// Notes what was heard, and answers how many run and how many are newly taken for dead.
-    pub fn hear(&mut self, running: &Running, now: Timestamp) -> (u32, u32) {
+    /// Notes what was heard, and answers how many run and how many are newly taken for dead. Those that cannot be counted run
+    /// until `ahead` of their deadline.
+    pub fn hear(&mut self, running: &Running, now: Timestamp, ahead: Duration) -> (u32, u32) {
         self.starts.retain(|start| start.until > now);
         let before = self.count_gone();
         match running {
@@ -117,10 +118,8 @@ impl RouteState {
             Running::Reports(reports) => self.listen(reports, now),
         }
         let lost = self.count_gone().saturating_sub(before);
-        (
-            count(self.starts.iter().filter(|start| start.gone.is_none())),
-            lost,
-        )
+        let runs = |start: &&Start| start.gone.is_none() && start.until > now.plus(ahead);
+        (count(self.starts.iter().filter(runs)), lost)
     }
 
     fn count_gone(&self) -> u32 {

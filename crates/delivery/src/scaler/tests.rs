@@ -182,6 +182,7 @@ async fn each_interval_has_a_plan_that_is_kept() {
     let rules = Rules {
         settings,
         life: Duration::from_secs(300),
+        winds_down: Duration::from_secs(20),
         slots: 64,
         routes: vec![scale],
     };
@@ -241,6 +242,7 @@ pub(super) fn rules(notifiers_min: u32, routes: &[&str]) -> Rules {
             ..config::Scaler::default()
         },
         life: Duration::from_secs(300),
+        winds_down: Duration::from_secs(20),
         slots: 64,
         routes: routes.iter().map(scale).collect(),
     }

@@ -187,8 +187,13 @@ impl Invoker for Board {
     fn start(&self, event: StartEvent) -> BoxFuture<'_, Result<(), Error>> {
         let mut seen = self.seen.lock();
         let now = seen.now;
-        seen.fleet
-            .start(&event, now, &self.model.notifier, &mut self.random.lock());
+        seen.fleet.start(
+            &event,
+            now,
+            &self.model.notifier,
+            &mut self.random.lock(),
+            self.model.last_sends(),
+        );
         Box::pin(std::future::ready(Ok(())))
     }
 

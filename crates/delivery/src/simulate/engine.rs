@@ -36,6 +36,7 @@ pub(super) fn scaled(
     let rules = Rules {
         settings: settings.clone(),
         life: model.notifier.life,
+        winds_down: model.notifier.winds_down,
         slots: model.notifier.slots,
         routes: vec![RouteScale {
             route: ROUTE.to_owned(),
@@ -63,6 +64,7 @@ pub(super) fn fixed(traffic: &Traffic, model: &Model, count: u32, name: String) 
     let mut always = model.clone();
     always.notifier.start_latency = Duration::ZERO;
     always.notifier.deaths = 0.0;
+    always.notifier.winds_down = Duration::ZERO;
     for index in 0..count {
         let event = StartEvent {
             route: ROUTE.to_owned(),
@@ -77,7 +79,7 @@ pub(super) fn fixed(traffic: &Traffic, model: &Model, count: u32, name: String) 
             .seen
             .lock()
             .fleet
-            .start(&event, BEGIN, &always.notifier, random);
+            .start(&event, BEGIN, &always.notifier, random, Duration::ZERO);
     }
     Engine::new(traffic, &always, board, None).run(traffic, name)
 }
@@ -326,31 +328,37 @@ impl<'a> Engine<'a> {
         let slots = workers * u64::from(self.model.notifier.slots);
         let in_flight: u64 = self.lanes.iter().map(|lane| lane.in_flight).sum();
         let mut free = slots.saturating_sub(in_flight);
+        let mut budget = u64::MAX;
         if let Some(per_sec) = self.model.notifier.per_sec_max {
             let in_a_step = float(workers) * per_sec * float(self.step_ms) / 1_000.0;
             self.budget = (self.budget + in_a_step).min(in_a_step.max(1.0));
-            free = free.min(floor(self.budget));
+            budget = floor(self.budget);
         }
         let count = self.lanes.len().max(1);
         self.first = (self.first + 1) % count;
         let mut taken = 0;
         for place in 0..count {
             let place = (self.first + place) % count;
-            let sent = self.send_to(step, place, free - taken);
+            let sent = self.send_to(step, place, free, budget - taken);
+            free -= sent;
             taken += sent;
         }
         self.budget -= float(taken);
         self.received(taken);
     }
 
-    fn send_to(&mut self, step: u64, place: usize, free: u64) -> u64 {
+    /// `free`: slots of all notifiers; `budget`: sends that their processors still manage.
+    fn send_to(&mut self, step: u64, place: usize, free: u64, budget: u64) -> u64 {
         let (Some(lane), Some(receiver)) =
             (self.lanes.get_mut(place), self.model.receivers.get(place))
         else {
             return 0;
         };
         let cap = cap(self.model, receiver, self.works);
-        let mut count = lane.waits.min(free).min(cap.saturating_sub(lane.in_flight));
+        // As notifiers do: no receiver takes more than it leaves free.
+        let part = free.saturating_sub(lane.in_flight).div_ceil(2);
+        let own = cap.saturating_sub(lane.in_flight).min(part);
+        let mut count = lane.waits.min(own).min(budget);
         if let Some(rate) = receiver.rate_per_sec {
             lane.fill(rate * self.works.share * float(self.step_ms) / 1_000.0);
             count = count.min(lane.let_through());
@@ -428,7 +436,7 @@ impl<'a> Engine<'a> {
 
     fn finish(mut self, steps: u64, traffic: &Traffic, policy: String) -> Outcome {
         let ms = steps * self.step_ms;
-        if ms % 60_000 > 0 {
+        if !ms.is_multiple_of(60_000) {
             self.end_minute(ms / 60_000 * 60);
         }
         self.end_second();

@@ -17,6 +17,8 @@ struct One {
     share: Share,
     /// When it takes its first messages.
     works_at: Timestamp,
+    /// When it takes nothing new any more.
+    leaves_at: Timestamp,
     /// When it ends, by its deadline or before it.
     ends_at: Timestamp,
 }
@@ -59,43 +61,52 @@ impl Fleet {
         self.started
     }
 
+    /// `last_sends`: how long those take that are in flight when it takes nothing new any more.
     pub(super) fn start(
         &mut self,
         event: &StartEvent,
         now: Timestamp,
         model: &Notifier,
         random: &mut Random,
+        last_sends: Duration,
     ) {
         let deadline = Timestamp::from_millis(event.deadline_ms);
         let dies = random.next_unit() < model.deaths;
         let life = deadline.since(now);
+        let leaves_at = deadline.minus(model.winds_down);
+        // It has ended when its last sends are answered, and is not paid for longer.
+        let ends_at = match dies {
+            true => now.plus(random.span(life)),
+            false => leaves_at.plus(last_sends).min(deadline),
+        };
         self.started += 1;
         self.all.push(One {
             plan: event.plan,
             index: event.index,
             share: event.share,
             works_at: now.plus(model.start_latency),
-            ends_at: match dies {
-                true => now.plus(random.span(life)),
-                false => deadline,
-            },
+            leaves_at: leaves_at.min(ends_at),
+            ends_at,
         });
     }
 
-    /// Those that live, working or about to.
+    /// Those that take what comes, or are about to.
     pub(super) fn living(&self, now: Timestamp) -> u32 {
-        let living = self.all.iter().filter(|one| one.ends_at > now);
+        let living = self.all.iter().filter(|one| one.leaves_at > now);
         u32::try_from(living.count()).unwrap_or(u32::MAX)
     }
 
     pub(super) fn works(&self, now: Timestamp) -> Works {
-        let works = |one: &&One| one.works_at <= now && one.ends_at > now;
+        let works = |one: &&One| one.works_at <= now && one.leaves_at > now;
         let (mut count, mut share) = (0, 0.0);
         for one in self.all.iter().filter(works) {
             count += 1;
             share += one.share.size();
         }
-        let changes = self.all.iter().flat_map(|one| [one.works_at, one.ends_at]);
+        let changes = self
+            .all
+            .iter()
+            .flat_map(|one| [one.works_at, one.leaves_at, one.ends_at]);
         Works {
             count,
             share: match self.is_told && count > 0 {

@@ -158,6 +158,7 @@ impl Spread {
     }
 
     /// The mean, in steps.
+    #[cfg(test)]
     pub(super) fn mean(&self) -> f64 {
         self.0.iter().map(|up_to| 1.0 - up_to).sum()
     }

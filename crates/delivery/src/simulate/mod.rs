@@ -34,6 +34,8 @@ pub mod usage;
 use std::time::Duration;
 
 use crate::config;
+use crate::notifier::winds_down;
+use crate::port::RetryWait;
 
 pub use find::{Found, Kind, find};
 pub use latency::Latency;
@@ -78,6 +80,8 @@ pub struct Notifier {
     pub pickup: Duration,
     /// How long it lives.
     pub life: Duration,
+    /// The last part of it, in which it takes nothing new.
+    pub winds_down: Duration,
     /// The chance that it dies at some moment of its life, 0.0 to 1.0.
     pub deaths: f64,
     /// Its memory, for GB-seconds.
@@ -85,9 +89,9 @@ pub struct Notifier {
 }
 
 impl Notifier {
-    /// As the settings say.
+    /// As the settings say. `attempt`: how long a send may take.
     #[must_use]
-    pub fn of(settings: &config::Notifier) -> Self {
+    pub fn of(settings: &config::Notifier, attempt: Duration) -> Self {
         Self {
             slots: settings.slots,
             destination_share: settings.destination_share,
@@ -95,6 +99,7 @@ impl Notifier {
             start_latency: Duration::ZERO,
             pickup: Duration::from_millis(2),
             life: settings.life.get(),
+            winds_down: winds_down(settings.life.get(), attempt, RetryWait::Native),
             deaths: 0.0,
             memory_mb: 128,
         }
@@ -149,6 +154,12 @@ impl Model {
         Duration::from_millis(number::whole(least / 2.0).clamp(STEP_MIN_MS, STEP_MAX_MS))
     }
 
+    /// How long the sends take that are in flight when a notifier takes nothing new any more: 99 of 100 of the slowest receiver.
+    fn last_sends(&self) -> Duration {
+        let p99 = self.receivers.iter().map(|one| one.latency.p99);
+        p99.max().unwrap_or_default()
+    }
+
     /// Notifications that one notifier manages in a minute at these receivers, while all of them are sent to.
     #[must_use]
     pub fn per_minute(&self) -> f64 {
@@ -163,17 +174,12 @@ impl Model {
         };
         let mean_ms = parts(&|one| one.latency.mean_ms()).max(1.0);
         let slots = f64::from(self.notifier.slots);
-        let cap = |one: &Receiver| {
-            one.in_flight_max
-                .map_or(slots * self.notifier.destination_share, f64::from)
-        };
-        let reachable = self
-            .receivers
-            .iter()
-            .map(cap)
-            .sum::<f64>()
-            .max(1.0)
-            .min(slots);
+        // No receiver takes more than it leaves free: of so many that all want more, each has an equal part, and as much is free.
+        let count = u32::try_from(self.receivers.len()).unwrap_or(u32::MAX);
+        let part = slots / (f64::from(count) + 1.0);
+        let most = slots * self.notifier.destination_share;
+        let cap = |one: &Receiver| one.in_flight_max.map_or(most, f64::from).min(part);
+        let reachable = self.receivers.iter().map(cap).sum::<f64>().max(1.0);
         let by_slots = reachable * 1_000.0 / mean_ms;
         by_slots.min(self.notifier.per_sec_max.unwrap_or(f64::MAX)) * 60.0
     }

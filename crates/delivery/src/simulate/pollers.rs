@@ -259,7 +259,7 @@ impl<'a> Pollers<'a> {
 
     fn finish(mut self, steps: u64, policy: String) -> Outcome {
         let ms = steps * self.step_ms;
-        if ms % 60_000 > 0 {
+        if !ms.is_multiple_of(60_000) {
             self.end_minute(ms / 60_000 * 60);
         }
         let step = Duration::from_millis(self.step_ms);

@@ -195,7 +195,10 @@ impl Traffic {
     /// The table of it, `minute,count` and `second,count` by how long its rows are.
     #[must_use]
     pub fn table(&self) -> String {
-        let is_minutes = self.rows.iter().all(|row| row.from_ms % 60_000 == 0);
+        let is_minutes = self
+            .rows
+            .iter()
+            .all(|row| row.from_ms.is_multiple_of(60_000));
         let (head, unit) = if is_minutes {
             ("minute", 60_000)
         } else {

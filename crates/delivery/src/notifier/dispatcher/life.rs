@@ -98,11 +98,8 @@ impl Dispatcher {
     /// When sends that are still in flight are given up, so that their results can be stored in time.
     pub(super) fn cancel_at(&self) -> Duration {
         let life = self.deadline.saturating_sub(self.started_at);
-        let margin = match self.setup.traits.retry_wait {
-            RetryWait::Native => Duration::from_millis(500),
-            RetryWait::Resend => Duration::from_secs(5),
-        };
-        self.deadline.saturating_sub(margin.min(life / 10))
+        let margin = margin(life, self.setup.traits.retry_wait);
+        self.deadline.saturating_sub(margin)
     }
 
     /// From when on no send may start that takes `attempt` at most.
@@ -162,4 +159,20 @@ impl Dispatcher {
             }
         }
     }
+}
+
+/// How much of a life is kept for what must be settled after its last send.
+fn margin(life: Duration, retry_wait: RetryWait) -> Duration {
+    let margin = match retry_wait {
+        RetryWait::Native => Duration::from_millis(500),
+        RetryWait::Resend => Duration::from_secs(5),
+    };
+    margin.min(life / 10)
+}
+
+/// The last part of a notifier's life, in which it takes nothing new: sends may take `attempt`, and are settled on a queue with
+/// `retry_wait`.
+#[must_use]
+pub fn winds_down(life: Duration, attempt: Duration, retry_wait: RetryWait) -> Duration {
+    margin(life, retry_wait) + start::time_for(life, attempt)
 }

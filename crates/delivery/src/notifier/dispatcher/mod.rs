@@ -39,6 +39,8 @@ use crate::port::{
 use crate::random::Random;
 use crate::{allot, travel, verdict};
 
+pub use life::winds_down;
+
 /// What a dispatcher is made of.
 #[derive(Clone, Debug)]
 pub struct Setup {
