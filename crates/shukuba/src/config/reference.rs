@@ -283,7 +283,7 @@ fn kind_in_words(kind: &str) -> String {
         return format!("list of {}", kind_in_words(kind));
     }
     let word = match kind {
-        "String" => "text",
+        "String" | "Policy" => "text",
         "bool" => "true or false",
         "u32" | "u64" | "f64" => "number",
         "Span" => "span",

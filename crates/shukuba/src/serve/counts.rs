@@ -86,14 +86,9 @@ impl Counts {
         before.or_else(|| series.front()).copied()
     }
 
-    /// How long the first of the last `waiting` that were accepted has been there: that long has the oldest waited, as far as
-    /// they are taken in order. What waits to be tried again is older, and is not what a plan can help.
     fn oldest(&self, route: &str, waiting: u64, now: Timestamp) -> Option<Duration> {
         let samples = self.samples.lock();
-        let series = samples.get(route)?;
-        let before = series.back()?.accepted.checked_sub(waiting)?;
-        let came = series.iter().find(|sample| sample.accepted > before)?;
-        Some(now.since(came.at))
+        oldest(samples.get(route)?, waiting, now)
     }
 
     /// The rates in the span before `now`.
@@ -124,6 +119,14 @@ fn keep(series: &mut VecDeque<Sample>, sample: Sample) {
     while series.len() > SAMPLES_MAX || series.get(1).is_some_and(|second| second.at < oldest) {
         series.pop_front();
     }
+}
+
+/// How long the first of the last `waiting` that were accepted has been there: that long has the oldest waited, as far as
+/// they are taken in order. What waits to be tried again is older, and is not what a plan can help.
+fn oldest(series: &VecDeque<Sample>, waiting: u64, now: Timestamp) -> Option<Duration> {
+    let before = series.back()?.accepted.checked_sub(waiting)?;
+    let came = series.iter().find(|sample| sample.accepted > before)?;
+    Some(now.since(came.at))
 }
 
 impl MetricSource for Counts {
@@ -334,5 +337,19 @@ mod tests {
             .map(|sample| (sample.at.as_secs(), sample.accepted))
             .collect();
         assert_eq!(kept, [(1, 0), (3, 0), (4, 5), (7, 5), (8, 9)]);
+    }
+
+    #[test]
+    fn the_oldest_came_when_no_more_than_what_waits_has_come_since() {
+        let series: VecDeque<Sample> = [(1, 0), (2, 10), (3, 30), (4, 30)]
+            .map(|(at, accepted)| sample(at, accepted))
+            .into();
+        let age =
+            |waiting| oldest(&series, waiting, Timestamp::from_secs(5)).map(|age| age.as_secs());
+        assert_eq!(age(25), Some(3));
+        assert_eq!(age(20), Some(2));
+        assert_eq!(age(1), Some(2));
+        // Nothing came for it, or it came before anybody looked.
+        assert_eq!((age(0), age(31)), (None, None));
     }
 }

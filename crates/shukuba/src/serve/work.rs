@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base::{Clock, Timestamp};
+use delivery::notifier::winds_down;
+use delivery::port::RetryWait;
 use delivery::results::sealing::{Failing, Sealing};
 use delivery::results::set::Window;
 use delivery::results::{ResultLog, Results, Sealer};
@@ -183,9 +185,12 @@ pub(super) fn rules(now: &Now, routes: &Routes) -> Rules {
             route: route.name.to_string(),
             notifiers_max: route.rules.notifiers_max,
         });
+    let life = now.settings.notifier.life.get();
+    let attempt = now.destinations.default_attempt();
     Rules {
         settings: now.settings.scaler.clone(),
-        life: now.settings.notifier.life.get(),
+        life,
+        winds_down: winds_down(life, attempt, RetryWait::Native),
         slots: now.settings.notifier.slots,
         routes: scales.collect(),
     }

@@ -3,14 +3,21 @@
 use std::time::Duration;
 
 use delivery::config::{self, Span};
+use delivery::notifier::winds_down;
+use delivery::port::RetryWait;
 use delivery::simulate::{
     CONCURRENCY_MAX, FIXED_MAX, Latency, Model, Notifier, Place, Policy, Receiver,
 };
 
 use crate::app;
+use crate::config::Config;
 
+/// A receiver where none is named.
+const EXAMPLE: &str = "latency=100ms,p99=400ms";
 /// Receivers at most. Chosen.
 const RECEIVERS_MAX: usize = 100;
+/// How long an attempt may take by default.
+const ATTEMPT: Duration = Duration::from_secs(15);
 /// The longest latency of a receiver: the longest total time of an attempt by default.
 const LATENCY_MAX: Duration = Duration::from_secs(30);
 
@@ -30,11 +37,12 @@ pub(super) struct ModelArgs {
     #[arg(long, value_enum, default_value_t = PlaceName::Functions)]
     place: PlaceName,
     /// A receiver: `latency=100ms,p99=400ms,rate=50/s,in-flight=10,weight=1`; all but `latency` may be left out. Several share the
-    /// traffic by weight
+    /// traffic by weight [default: four alike, `latency=100ms,p99=400ms`]
     #[arg(
         long = "receiver",
         value_name = "RECEIVER",
-        default_value = "latency=100ms,p99=400ms"
+        default_values = [EXAMPLE; 4],
+        hide_default_value = true
     )]
     receivers: Vec<String>,
     /// Sends of a notifier at once [default: that of the settings, with functions 64]
@@ -83,7 +91,7 @@ pub(super) struct ModelArgs {
 
 impl ModelArgs {
     /// Everything but the traffic and the policy.
-    pub(super) fn model(&self, settings: &config::Notifier) -> anyhow::Result<Model> {
+    pub(super) fn model(&self, settings: &Config) -> anyhow::Result<Model> {
         if self.receivers.len() > RECEIVERS_MAX {
             return Err(app::usage(format!(
                 "there are more than {RECEIVERS_MAX} receivers"
@@ -101,7 +109,7 @@ impl ModelArgs {
         }
         if self
             .per_second_max
-            .is_some_and(|most| !(most >= 1.0 && most <= 1e9))
+            .is_some_and(|most| !(1.0..=1e9).contains(&most))
         {
             return Err(app::usage("--per-second-max is out of range: 1 to 10^9"));
         }
@@ -111,24 +119,24 @@ impl ModelArgs {
             let default = Duration::from_millis(if is_far { far } else { near });
             given.map_or(default, Span::get)
         };
-        let own = Notifier::of(settings);
+        let own = Notifier::of(&settings.notifier, attempt(settings));
         let life = self.life.map_or(own.life, Span::get);
         if !(Duration::from_secs(1)..=Duration::from_secs(900)).contains(&life) {
             return Err(app::usage("--life is out of range: 1s to 15m"));
         }
         let receivers: Vec<Receiver> = receivers.collect::<Result<_, _>>()?;
+        let retry_wait = match self.place {
+            PlaceName::Embedded => RetryWait::Native,
+            PlaceName::Functions => RetryWait::Resend,
+        };
         let notifier = Notifier {
             slots: self.slots.unwrap_or(if is_far { 64 } else { own.slots }),
-            // One receiver of few may take all: it is the only work there is.
-            destination_share: if receivers.len() < 4 {
-                1.0
-            } else {
-                own.destination_share
-            },
+            destination_share: own.destination_share,
             per_sec_max: self.per_second_max,
             start_latency: or(self.start_latency, 0, 1_000),
             pickup: or(self.pickup, 2, 20),
             life,
+            winds_down: winds_down(life, attempt(settings), retry_wait),
             deaths: self.deaths,
             memory_mb: self.memory,
         };
@@ -194,10 +202,17 @@ impl ModelArgs {
             scaler: scaler.clone(),
             ..config::Settings::default()
         };
-        let wrong = |problems: config::Problems| app::usage(format!("--set: {problems}"));
+        let wrong = |wrong: config::Invalid| app::usage(format!("--set: {wrong}"));
         settings.validate().map_err(wrong)?;
         Ok(scaler)
     }
+}
+
+/// How long an attempt may take where no rules name the receiver.
+fn attempt(settings: &Config) -> Duration {
+    let all = settings.destinations.get("*");
+    let said = all.and_then(|rules| rules.timeout_total);
+    said.map_or(ATTEMPT, Span::get)
 }
 
 /// A policy by its name.

@@ -65,7 +65,7 @@ pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     }
     let traffic = traffic(app, &args)?;
     let config = app.config()?.config;
-    let model = args.model.model(&config.notifier)?;
+    let model = args.model.model(&config)?;
     let settings = args.model.scaler(&config.scaler, &model)?;
     let policies = args
         .policies

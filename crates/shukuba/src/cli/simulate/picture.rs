@@ -146,7 +146,11 @@ fn chart(title: &str, series: Vec<Series>, range: Range) -> Chart {
         vertical: Vec::new(),
         is_full_precision: false,
         has_sparkline: false,
-        table: Table::default(),
+        table: Table {
+            is_vertical: false,
+            shows_series: false,
+            summaries: Vec::new(),
+        },
     }
 }
 
@@ -168,7 +172,10 @@ mod tests {
                 rate_per_sec: None,
                 in_flight_max: None,
             }],
-            notifier: Notifier::of(&config::Notifier::default()),
+            notifier: Notifier::of(
+                &config::Notifier::default(),
+                std::time::Duration::from_secs(15),
+            ),
             place: Place::Embedded,
             lines_per_message: 1,
             line_bytes: 300,
