@@ -1,0 +1,231 @@
+#!/usr/bin/env python3
+"""Compares the simulator with a live run: the same traffic, settings and receivers, minutes made of seconds.
+
+    .venv/bin/python scripts/simulate-check.py [--bin target/debug/shukuba] [--policy proportional|backlog] [--keep]
+
+A server of its own, a receiver that takes 100 ms, notifiers of four slots (of which one receiver has two), and two minutes of traffic with a push in it. Prints the
+delay's 99th percentile and the notifier-minutes of both, and ends with 1 where they are more than 10 % apart. The delay is from
+just before a notification is sent to the queue until the receiver has it. Needs boto3 (`make check` installs it).
+"""
+
+import argparse
+import concurrent.futures
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+
+SETTINGS = """
+[routes.live]
+queue = "live"
+
+[scaler]
+policy = "{policy}"
+interval = "5s"
+notifier_per_minute = 1200
+notifiers_max = 40
+target_age = "5s"
+drain_within = "20s"
+cool_down = "10s"
+
+[notifier]
+slots = 4
+destination_share = 1.0
+life = "30s"
+
+[destinations."*"]
+allow_cidrs = ["127.0.0.0/8"]
+timeout_total = "3s"
+"""
+
+# Notifications a second, each for so many seconds.
+TRAFFIC = [(20, 60), (20, 180), (10, 360), (20, 240), (20, 120), (10, 20), (20, 100)]
+RECEIVER_MS = 100
+WITHIN = 0.10
+
+
+def seconds():
+    return [rate for length, rate in TRAFFIC for _ in range(length)]
+
+
+class Live:
+    def __init__(self, binary, policy):
+        self.binary, self.policy = binary, policy
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="shukuba-simulate-"))
+        self.settings = self.dir / "shukuba.toml"
+        self.settings.write_text(SETTINGS.format(policy=policy))
+        taken = ("AWS_", "SHUKUBA_")
+        self.env = {name: value for name, value in os.environ.items() if not name.startswith(taken)}
+        self.env |= {"SHUKUBA_DATA": str(self.dir / "data"), "SHUKUBA_CONFIG": str(self.settings)}
+        self.processes = []
+
+    def start(self, *arguments, **options):
+        process = subprocess.Popen([self.binary, *arguments], env=self.env, text=True, **options)
+        self.processes.append(process)
+        return process
+
+    def run(self, *arguments):
+        done = subprocess.run([self.binary, *arguments], env=self.env, text=True, capture_output=True, check=True)
+        return done.stdout
+
+    def open(self):
+        self.log = self.dir / "sink.log"
+        self.sink = sink = self.start("sink", "--log", str(self.log), "--default", f"/slow?ms={RECEIVER_MS}", stdout=subprocess.PIPE)
+        self.receiver = re.search(r"127\.0\.0\.1:\d+", sink.stdout.readline())[0]
+        self.start("serve", "--listen", "127.0.0.1:0")
+        place = self.dir / "data" / "endpoint"
+        for _ in range(600):
+            if place.exists() and place.read_text().strip():
+                break
+            time.sleep(0.1)
+        self.endpoint = place.read_text().strip()
+        exports = dict(re.findall(r"export (\w+)='?([^'\n]*)'?", self.run("env")))
+        import boto3
+        from botocore.config import Config
+
+        self.sqs = boto3.client(
+            "sqs",
+            endpoint_url=self.endpoint,
+            region_name=exports.get("AWS_REGION") or exports.get("AWS_DEFAULT_REGION") or "ap-northeast-1",
+            aws_access_key_id=exports["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=exports["AWS_SECRET_ACCESS_KEY"],
+            config=Config(max_pool_connections=16, retries={"max_attempts": 0}),
+        )
+        self.url = self.sqs.create_queue(QueueName="live")["QueueUrl"]
+
+    def close(self, keep):
+        for process in reversed(self.processes):
+            process.terminate()
+        for process in self.processes:
+            process.wait(timeout=30)
+        if keep:
+            print(f"kept: {self.dir}")
+        else:
+            shutil.rmtree(self.dir, ignore_errors=True)
+
+    def send(self, number, count):
+        at = time.time_ns() // 1_000_000
+        line = f"http://{self.receiver}/?at={at}&n={number}"
+        entries = [{"Id": str(place), "MessageBody": f"{line}.{place}"} for place in range(count)]
+        self.sqs.send_message_batch(QueueUrl=self.url, Entries=entries)
+
+    def send_all(self):
+        """Open loop: what is due is sent ten at a time, whatever the answers."""
+        start, sent, late = time.monotonic(), 0, 0.0
+        with concurrent.futures.ThreadPoolExecutor(16) as pool:
+            jobs = []
+            for second, rate in enumerate(seconds()):
+                batches = rate // 10
+                for batch in range(batches):
+                    due = start + second + batch / batches
+                    wait = due - time.monotonic()
+                    if wait > 0:
+                        time.sleep(wait)
+                    late = max(late, -wait)
+                    jobs.append(pool.submit(self.send, sent, 10))
+                    sent += 10
+            for job in jobs:
+                job.result()
+        return sent, late
+
+    def drain(self):
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        for _ in range(600):
+            counts = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=names)["Attributes"]
+            if not any(map(int, counts.values())):
+                return
+            time.sleep(0.2)
+
+    def watch(self, stop, minutes):
+        """The time that notifiers ran: their number, four times a second."""
+        last = time.monotonic()
+        while not stop.is_set():
+            with urllib.request.urlopen(f"{self.endpoint}/_shukuba/metrics") as answer:
+                found = re.findall(r'^shukuba_notifiers\{[^}]*\} (\d+)', answer.read().decode(), re.M)
+            now = time.monotonic()
+            minutes[0] += sum(map(int, found)) * (now - last) / 60
+            last = now
+            time.sleep(0.25)
+
+    def delays(self):
+        delays = []
+        for line in self.log.read_text().splitlines():
+            received, at = line.split()[0], re.search(r"[?&]at=(\d+)", line)
+            if at:
+                delays.append(millis(received) - int(at[1]))
+        return sorted(delays)
+
+
+def millis(text):
+    """A time of the sink's log: RFC 3339."""
+    import datetime
+
+    return round(datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp() * 1000)
+
+
+def live(binary, policy, keep):
+    run = Live(binary, policy)
+    try:
+        run.open()
+        stop, minutes = threading.Event(), [0.0]
+        watcher = threading.Thread(target=run.watch, args=(stop, minutes))
+        watcher.start()
+        sent, late = run.send_all()
+        run.drain()
+        stop.set()
+        watcher.join()
+        # The receiver writes the rest of its log when it ends.
+        run.sink.terminate()
+        run.sink.wait(timeout=30)
+        delays = run.delays()
+        traffic = run.dir / "traffic.csv"
+        rows = "".join(f"{second},{rate}\n" for second, rate in enumerate(seconds()))
+        traffic.write_text("second,count\n" + rows)
+        simulated = json.loads(
+            run.run(
+                "simulate", "--traffic", str(traffic), "--place", "embedded", "--policy", policy,
+                "--receiver", f"latency={RECEIVER_MS}ms", "--output", "json",
+            )
+        )["simulations"][0]["outcome"]
+        return sent, late, delays, minutes[0], simulated
+    finally:
+        run.close(keep)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bin", default="target/debug/shukuba")
+    parser.add_argument("--policy", default="proportional", choices=["proportional", "backlog"])
+    parser.add_argument("--keep", action="store_true")
+    arguments = parser.parse_args()
+    binary = os.path.realpath(arguments.bin)
+    sent, late, delays, minutes, simulated = live(binary, arguments.policy, arguments.keep)
+    at = lambda part: delays[min(len(delays) - 1, int(len(delays) * part))]
+    rows = [
+        ("notifications", len(delays), simulated["done"]),
+        ("delay p50, ms", at(0.50), simulated["delay"]["p50_ms"]),
+        ("delay p90, ms", at(0.90), simulated["delay"]["p90_ms"]),
+        ("delay p99, ms", at(0.99), simulated["delay"]["p99_ms"]),
+        ("notifier-minutes", round(minutes, 2), round(simulated["notifier_minutes"], 2)),
+    ]
+    print(f"policy {arguments.policy}; the sender was {late * 1000:.0f} ms late at most")
+    print(f"{'':18}{'live':>12}{'simulated':>12}{'apart':>9}")
+    is_near = len(delays) >= sent
+    for name, real, model in rows:
+        apart = (model - real) / real if real else 0.0
+        print(f"{name:18}{real:>12}{model:>12}{apart:>9.1%}")
+        if name in ("delay p99, ms", "notifier-minutes") and abs(apart) > WITHIN:
+            is_near = False
+    print("within 10 %" if is_near else "NOT within 10 %")
+    return 0 if is_near else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
