@@ -9,12 +9,11 @@ use std::time::Duration;
 
 use base::Timestamp;
 use delivery::ledger::{Detail, Ledger};
-use delivery::port::{Error, Figure, Figures, MetricSource, Stretch};
+use delivery::port::{Error, Figure, Figures, MetricSource, Receiver, Stretch};
 use futures_util::future::BoxFuture;
 use parking_lot::{Mutex, RwLock};
 use sqs::Queues;
 
-use super::notifiers::Notifiers;
 use super::routes::Routes;
 
 /// How often sums are sampled. Chosen: a quarter of the shortest interval of plans.
@@ -41,14 +40,19 @@ pub(super) struct Rates {
     pub(super) delivered: f64,
 }
 
+/// Whoever knows what the receivers of a route let through.
+pub(super) trait Receivers: Send + Sync + std::fmt::Debug {
+    /// Those that `route` sends to; none where they are not known, or too many to tell.
+    fn receivers(&self, route: &str) -> Vec<Receiver>;
+}
+
 /// Sums by route over time.
 #[derive(Debug)]
 pub(super) struct Counts {
     pub(super) ledger: Arc<Ledger>,
     pub(super) queues: Arc<Queues>,
     pub(super) routes: Arc<RwLock<Routes>>,
-    /// They know the receivers.
-    pub(super) notifiers: Arc<Notifiers>,
+    pub(super) receivers: Arc<dyn Receivers>,
     pub(super) samples: Mutex<BTreeMap<String, VecDeque<Sample>>>,
 }
 
@@ -180,7 +184,7 @@ impl MetricSource for Counts {
                     at: to,
                 }),
                 oldest: oldest.map(|value| Figure { value, at: to }),
-                receivers: self.notifiers.receivers(route),
+                receivers: self.receivers.receivers(route),
             })
         })
     }
@@ -204,6 +208,15 @@ mod tests {
     use super::*;
 
     const SETTINGS: &str = "[routes.one]\nqueue = \"q1\"\n[routes.other]\nqueue = \"q2\"\n";
+
+    #[derive(Debug)]
+    struct Unknown;
+
+    impl Receivers for Unknown {
+        fn receivers(&self, _route: &str) -> Vec<Receiver> {
+            Vec::new()
+        }
+    }
 
     struct Harness {
         clock: Arc<ManualClock>,
@@ -244,6 +257,7 @@ mod tests {
                 ledger,
                 queues,
                 routes: Arc::new(RwLock::new(routes)),
+                receivers: Arc::new(Unknown),
                 samples: Mutex::default(),
             };
             counts.sample(clock.now());

@@ -115,7 +115,7 @@ impl House {
             ledger,
             queues: queues.clone(),
             routes: routes.clone(),
-            notifiers: notifiers.clone(),
+            receivers: notifiers.clone(),
             samples: Mutex::default(),
         });
         let plans = Loop::new(

@@ -22,6 +22,7 @@ use parking_lot::{Mutex, RwLock};
 use sqs::Queues;
 use tokio::task::JoinHandle;
 
+use super::counts::Receivers;
 use super::demand::Demand;
 use super::live::Live;
 use super::promises::{Promised, Promises};
@@ -85,6 +86,24 @@ impl Invoker for Notifiers {
     }
 }
 
+impl Receivers for Notifiers {
+    fn receivers(&self, route: &str) -> Vec<Receiver> {
+        let limits = self.limits(route);
+        if limits.len() >= LIMITS_TOLD_MAX {
+            return Vec::new();
+        }
+        let now = self.live.now();
+        let receiver = |state: &LimitState| {
+            let rules = now.destinations.find(&state.destination);
+            Receiver {
+                rate_per_minute: rules.rate_per_sec.map(|rate| rate * 60.0),
+                in_flight_max: rules.in_flight_max,
+            }
+        };
+        limits.iter().map(receiver).collect()
+    }
+}
+
 impl Running {
     /// Whether it takes what comes for `route`; one that leaves only ends what it has in flight.
     fn works_for(&self, route: &str) -> bool {
@@ -112,23 +131,6 @@ impl Notifiers {
         let running = self.running.lock();
         let of_route = running.values().filter(|one| one.works_for(route));
         summed(of_route.flat_map(|one| one.handle.limits().to_vec()))
-    }
-
-    /// The receivers that a route sends to and what their settings let through; none where they are more than are told of.
-    pub(super) fn receivers(&self, route: &str) -> Vec<Receiver> {
-        let limits = self.limits(route);
-        if limits.len() >= LIMITS_TOLD_MAX {
-            return Vec::new();
-        }
-        let now = self.live.now();
-        let receiver = |state: &LimitState| {
-            let rules = now.destinations.find(&state.destination);
-            Receiver {
-                rate_per_minute: rules.rate_per_sec.map(|rate| rate * 60.0),
-                in_flight_max: rules.in_flight_max,
-            }
-        };
-        limits.iter().map(receiver).collect()
     }
 
     fn start_one(&self, event: &StartEvent) -> Result<(), Error> {

@@ -7,7 +7,7 @@ use base::Timestamp;
 use cloudwatch::dashboard::layout::Area;
 use cloudwatch::dashboard::widget::{Axis, Legend, Table, View};
 use cloudwatch::dashboard::{Range, Side};
-use cloudwatch::picture::{self, Chart, Drawing, Series};
+use cloudwatch::picture::{self, Chart, Drawing, Language, Series};
 use delivery::simulate::{Minute, Traffic};
 
 use super::Shown;
@@ -137,6 +137,7 @@ fn chart(title: &str, series: Vec<Series>, range: Range) -> Chart {
         view: View::TimeSeries,
         is_stacked: false,
         series,
+        bands: Vec::new(),
         left: axis(),
         right: axis(),
         legend: Legend::Bottom,
@@ -151,6 +152,7 @@ fn chart(title: &str, series: Vec<Series>, range: Range) -> Chart {
             shows_series: false,
             summaries: Vec::new(),
         },
+        language: Language::default(),
     }
 }
 
