@@ -70,9 +70,11 @@ impl Collector {
             mut outcome,
         } = ran;
         self.measured(std::mem::take(&mut outcome.metrics), at);
-        self.graphs
-            .lock()
-            .insert(check.clone(), std::mem::take(&mut outcome.graphs));
+        // A run that measured nothing says nothing of its graphs either.
+        if !outcome.graphs.is_empty() {
+            let graphs = std::mem::take(&mut outcome.graphs);
+            self.graphs.lock().insert(check.clone(), graphs);
+        }
         self.result(check, id, at, took_ms, outcome).await;
     }
 

@@ -118,8 +118,9 @@ pub struct SyncRequest {
     pub checks_hash: String,
     /// What it checks, by which rules; given where the server asked for it.
     pub checks: Option<BTreeMap<String, Rules>>,
-    /// What its plugins say of their graphs; given with `checks`.
-    pub graphs: BTreeMap<String, Vec<Graph>>,
+    /// The graphs of its checks, all of them; given when they are others than those that were told.
+    #[serde(default)]
+    pub graphs: Option<BTreeMap<String, Vec<Graph>>>,
     /// Results, oldest first, at most [`RESULTS_MAX`]; they are sent again until they are answered.
     pub results: Vec<Report>,
     /// The processes that it keeps alive.

@@ -21,6 +21,7 @@ use super::run::{Agent, Config, End, Error, Graphs, KeptStates};
 use super::state::StateDir;
 use crate::check::board::Report;
 use crate::check::config::Settings;
+use crate::check::plugin::Graph;
 use crate::check::state::Rules;
 use crate::datum::Datum;
 use crate::keep::{Order, check_name};
@@ -29,6 +30,8 @@ use crate::keep::{Order, check_name};
 const EVERY_MAX: Duration = Duration::from_secs(3600);
 /// The shortest wait after news: what comes together is told together.
 const NEWS_WAIT: Duration = Duration::from_millis(200);
+/// Bytes of graphs that the server is told of. Chosen: a host with all plugins of Munin has a tenth of it.
+const GRAPHS_BYTES_MAX: usize = 1 << 20;
 /// Commands whose ids are remembered.
 const COMMANDS_MAX: usize = 1_000;
 
@@ -61,6 +64,8 @@ pub(super) struct Talker {
     has_told_facts: bool,
     /// The hash of the rules that the server knows.
     told_hash: Option<String>,
+    /// The hash of the graphs that the server knows.
+    told_graphs: Option<String>,
     done: Vec<Done>,
     commands: VecDeque<String>,
     metrics_refused: u64,
@@ -90,6 +95,7 @@ impl Talker {
             heard: None,
             has_told_facts: false,
             told_hash: None,
+            told_graphs: None,
             done: Vec::new(),
             commands: VecDeque::new(),
             metrics_refused: 0,
@@ -160,12 +166,14 @@ impl Talker {
             let results = self.results().await;
             let (numbers, reports): (Vec<u64>, Vec<Report>) = results.into_iter().unzip();
             let count = reports.len();
-            let (request, hash) = self.request(reports);
+            let (request, hash, graphs_hash) = self.request(reports);
             let told = self.server.sync(&self.who, request).await;
             let wants_more = match told {
                 Ok(answer) => {
                     self.has_told_facts = true;
                     self.told_hash = Some(hash).filter(|_| !answer.wants_checks);
+                    // A server that does not know the checks does not know their graphs.
+                    self.told_graphs = Some(graphs_hash).filter(|_| !answer.wants_checks);
                     self.done.clear();
                     self.sent(Sent::Results, numbers).await;
                     let wants_more = answer.wants_checks;
@@ -207,16 +215,17 @@ impl Talker {
         Ok(())
     }
 
-    fn request(&self, results: Vec<Report>) -> (SyncRequest, String) {
+    fn request(&self, results: Vec<Report>) -> (SyncRequest, String, String) {
         let rules = self.rules();
         let hash = hash_of(&rules);
         let is_told = self.told_hash.as_ref() == Some(&hash);
         let heard = self.heard.as_ref();
         let lost =
             |buffer: Option<&Arc<Mutex<Buffer>>>| buffer.map_or(0, |buffer| buffer.lock().lost());
-        let graphs = heard
-            .filter(|_| !is_told)
-            .map(|heard| heard.graphs.lock().clone());
+        let graphs = heard.map(|heard| within(&heard.graphs.lock(), GRAPHS_BYTES_MAX));
+        let graphs = graphs.unwrap_or_default();
+        let graphs_hash = hash_of(&graphs);
+        let is_drawn = self.told_graphs.as_ref() == Some(&graphs_hash);
         let request = SyncRequest {
             version: VERSION,
             instance: self.who.instance_id.clone(),
@@ -226,7 +235,7 @@ impl Talker {
             definitions: self.definitions.hash.clone(),
             checks_hash: hash.clone(),
             checks: (!is_told).then_some(rules),
-            graphs: graphs.unwrap_or_default(),
+            graphs: (!is_drawn).then_some(graphs),
             results,
             kept: heard
                 .map(|heard| heard.kept.lock().values().cloned().collect())
@@ -241,7 +250,7 @@ impl Talker {
                 .cloned()
                 .collect(),
         };
-        (request, hash)
+        (request, hash, graphs_hash)
     }
 
     async fn hear(&mut self, answer: SyncAnswer) {
@@ -328,7 +337,7 @@ impl Talker {
             }
             What::Reboot => {
                 self.has_told_facts = false;
-                self.told_hash = None;
+                (self.told_hash, self.told_graphs) = (None, None);
                 let mut names = settings.checks.keys();
                 names.try_for_each(|name| heard.now.try_send(name.clone()).map_err(busy))
             }
@@ -437,8 +446,23 @@ enum Sent {
     Metrics,
 }
 
-fn hash_of(rules: &BTreeMap<String, Rules>) -> String {
-    let text = serde_json::to_vec(rules).unwrap_or_default();
+/// The graphs that the server is told of: those of the first checks that fit into `bytes_max`.
+fn within(graphs: &BTreeMap<String, Vec<Graph>>, bytes_max: usize) -> BTreeMap<String, Vec<Graph>> {
+    let mut left = bytes_max;
+    let mut told = BTreeMap::new();
+    for (check, graphs) in graphs {
+        let bytes = serde_json::to_vec(graphs).map_or(usize::MAX, |text| text.len());
+        let Some(rest) = left.checked_sub(bytes) else {
+            continue;
+        };
+        left = rest;
+        told.insert(check.clone(), graphs.clone());
+    }
+    told
+}
+
+fn hash_of(what: &impl serde::Serialize) -> String {
+    let text = serde_json::to_vec(what).unwrap_or_default();
     hex::encode(sha2::Sha256::digest(&text))
 }
 

@@ -43,6 +43,13 @@ impl Range {
         }
     }
 
+    /// The values between which it alerts and does not.
+    #[must_use]
+    pub fn edges(self) -> Vec<f64> {
+        let ends = [self.low, self.high].into_iter();
+        ends.filter(|end| end.is_finite()).collect()
+    }
+
     /// Whether `value` alerts. What is no number does.
     #[must_use]
     pub fn alerts(self, value: f64) -> bool {

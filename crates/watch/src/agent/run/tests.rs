@@ -220,6 +220,15 @@ async fn an_agent_joins_once_tells_what_it_finds_and_says_goodbye() {
         .await;
     assert_eq!(bench.status("passwd"), Some(Status::Ok));
     assert_eq!(bench.status("db"), None, "it has another role");
+    let has_graphs = |inner: &Inner| {
+        let last = inner
+            .requests
+            .iter()
+            .rev()
+            .find_map(|it| it.graphs.as_ref());
+        last.is_some_and(|graphs| graphs.contains_key("passwd"))
+    };
+    bench.server.until("graphs", has_graphs).await;
     assert_eq!(running.stop().await, End::Stopped);
     let running = bench.start();
     bench
@@ -233,6 +242,13 @@ async fn an_agent_joins_once_tells_what_it_finds_and_says_goodbye() {
                 == 2
         })
         .await;
+    let is_drawn = |it: &&SyncRequest| it.graphs.as_ref().is_some_and(|it| !it.is_empty());
+    bench
+        .server
+        .until("graphs again", |inner| {
+            inner.requests.iter().filter(is_drawn).count() == 2
+        })
+        .await;
     running.stop().await;
     let inner = bench.server.inner.lock();
     assert_eq!(
@@ -240,6 +256,10 @@ async fn an_agent_joins_once_tells_what_it_finds_and_says_goodbye() {
         (1, 2, 0)
     );
     assert!(inner.unknown.is_empty());
+    let drawn = inner.requests.iter().filter_map(|it| it.graphs.as_ref());
+    let drawn: Vec<_> = drawn.filter_map(|it| it.get("passwd")).collect();
+    assert_eq!(drawn.len(), 2, "graphs are told once of each start");
+    assert_eq!(drawn[0][0].title, "passwd");
     let names: BTreeSet<_> = inner
         .batches
         .iter()

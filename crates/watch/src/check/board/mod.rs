@@ -12,6 +12,7 @@
 //! | `watch-results` | host, 0, check, 0, number | a change of state |
 //! | `watch-due` | time, host, 0, check | when it is missed |
 //! | `watch-outbox` | number | an event that waits to be told |
+//! | `watch-graphs` | host, 0, check | the graphs of what it measures |
 //!
 //! INVARIANT: a result, the state that it makes and the events that are told of it are one change: after a crash all are there or none.
 //! INVARIANT: a result that comes twice counts once: by its id, and by its number where it has one.
@@ -31,6 +32,7 @@ use serde::{Deserialize, Serialize};
 use store::Poisoned;
 use store::tables::{Changes, Table, Tables, View};
 
+use super::plugin::Graph;
 use super::state::{Acknowledged, Kind, Rules, State};
 use super::{Outcome, Status, TEXT_MAX, cut};
 use crate::datum::{CHECK, CHECKS, Datum, Measured, Unit};
@@ -41,9 +43,10 @@ const STATES: Table = "watch-checks";
 const HISTORY: Table = "watch-results";
 const DUE: Table = "watch-due";
 const OUTBOX: Table = "watch-outbox";
+const GRAPHS: Table = "watch-graphs";
 
 /// The tables of the board.
-pub const TABLES: &[Table] = &[HOSTS, STATES, HISTORY, DUE, OUTBOX];
+pub const TABLES: &[Table] = &[HOSTS, STATES, HISTORY, DUE, OUTBOX, GRAPHS];
 
 /// The check that a host is itself.
 pub const HOST: &str = "@host";
@@ -299,6 +302,29 @@ impl Board {
             Ok(std::mem::take(&mut session.events))
         })
         .await
+    }
+
+    /// The graphs of the host's checks are these from now on. What is said of checks that it does not make is not kept.
+    ///
+    /// # Errors
+    /// [`Error::TooMany`], [`Error::Tables`], [`Error::Poisoned`].
+    pub async fn draw(
+        &self,
+        host: &str,
+        graphs: BTreeMap<String, Vec<Graph>>,
+    ) -> Result<(), Error> {
+        within("checks with graphs", graphs.len(), CHECKS_MAX)?;
+        let host = host.to_owned();
+        self.change(move |session| session.draw(&host, graphs))
+            .await
+    }
+
+    /// The graphs of a host's checks, by check: at most `max` checks.
+    ///
+    /// # Errors
+    /// [`Error::Tables`], [`Error::Unreadable`].
+    pub fn graphs(&self, host: &str, max: usize) -> Result<BTreeMap<String, Vec<Graph>>, Error> {
+        session::graphs_of(&self.tables.view(), host, max)
     }
 
     /// Takes results in, in their order. What comes for the second time counts once.

@@ -10,10 +10,12 @@ use serde::de::DeserializeOwned;
 use store::tables::{Changes, View};
 
 use super::{
-    DUE, Entry, Error, Event, HISTORY, HISTORY_MAX, HOST, HOSTS, Host, Known, OUTBOX, Report,
-    Reported, STATES, metrics,
+    DUE, Entry, Error, Event, GRAPHS, HISTORY, HISTORY_MAX, HOST, HOSTS, Host, Known, OUTBOX,
+    Report, Reported, STATES, metrics,
 };
 use crate::check::Status;
+use crate::check::plugin::Graph;
+use crate::check::plugin::graph::GRAPHS_MAX;
 use crate::check::state::{Acknowledged, Answer, Change, Kind, Rules, State};
 
 /// A host and a check.
@@ -62,6 +64,22 @@ pub(super) fn host_of(view: &View, host: &str) -> Result<Option<Host>, Error> {
 pub(super) fn known_of(view: &View, key: &[u8]) -> Result<Option<Known>, Error> {
     let found = view.get(STATES, key)?;
     found.map(|bytes| decode("a check", &bytes)).transpose()
+}
+
+pub(super) fn graphs_of(
+    view: &View,
+    host: &str,
+    max: usize,
+) -> Result<BTreeMap<String, Vec<Graph>>, Error> {
+    let mut graphs = BTreeMap::new();
+    for entry in view.prefix(GRAPHS, &key(host, "")).take(max) {
+        let (key, value) = entry?;
+        if let Some((_, check)) = names(&key) {
+            let drawn = decode(&check, &value)?;
+            graphs.insert(check, drawn);
+        }
+    }
+    Ok(graphs)
 }
 
 /// The checks whose results were due before `at`, at most `max`.
@@ -121,6 +139,28 @@ impl<'a> Session<'a> {
             }
             known.rules = rules;
             self.touched.insert(key, Some(known));
+        }
+        Ok(())
+    }
+
+    pub(super) fn draw(
+        &mut self,
+        host: &str,
+        graphs: BTreeMap<String, Vec<Graph>>,
+    ) -> Result<(), Error> {
+        for check in graphs_of(self.view, host, usize::MAX)?.into_keys() {
+            if !graphs.contains_key(&check) {
+                self.changes.remove(GRAPHS, key(host, &check));
+            }
+        }
+        for (check, graphs) in graphs {
+            if self.known(&(host.to_owned(), check.clone()))?.is_none() {
+                continue;
+            }
+            let drawn = graphs.into_iter().take(GRAPHS_MAX).map(Graph::bounded);
+            let drawn: Vec<Graph> = drawn.filter(Graph::is_shown).collect();
+            let value = encode(&check, &drawn)?;
+            self.changes.put(GRAPHS, key(host, &check), value);
         }
         Ok(())
     }
@@ -453,6 +493,7 @@ impl<'a> Session<'a> {
         for entry in self.view.prefix(HISTORY, &key_in(host, check)) {
             self.changes.remove(HISTORY, entry?.0.as_ref());
         }
+        self.changes.remove(GRAPHS, self::key(host, check));
         self.touched.insert(key, None);
         Ok(())
     }

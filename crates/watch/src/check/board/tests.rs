@@ -435,3 +435,41 @@ async fn history_is_bounded_and_flapping_is_an_event() {
         Err(Error::TooMany { .. })
     ));
 }
+
+#[tokio::test]
+async fn graphs_are_kept_with_their_checks_and_go_with_them() {
+    let bench = Bench::new();
+    let graph = |title: &str| Graph {
+        name: "g".to_owned(),
+        title: title.to_owned(),
+        series: vec![super::super::plugin::Series::default()],
+        ..Graph::default()
+    };
+    let graphs = |said: &[(&str, &str)]| -> BTreeMap<String, Vec<Graph>> {
+        said.iter()
+            .map(|(check, title)| ((*check).to_owned(), vec![graph(title)]))
+            .collect()
+    };
+    let two = [("disk", rules(1, 0)), ("load", rules(1, 0))];
+    bench.assign("i-1", "web-1", &two).await;
+    let said = graphs(&[("disk", "Disk"), ("load", "Load"), ("nobody's", "X")]);
+    bench.board.draw("i-1", said).await.unwrap();
+    let bench = bench.restart();
+    let expected = graphs(&[("disk", "Disk"), ("load", "Load")]);
+    assert_eq!(bench.board.graphs("i-1", 10).unwrap(), expected);
+    assert_eq!(bench.board.graphs("i-1", 1).unwrap().len(), 1);
+    assert!(bench.board.graphs("i-10", 10).unwrap().is_empty());
+    // What is said later holds; what is not said any more is gone.
+    let said = graphs(&[("load", "Load average")]);
+    bench.board.draw("i-1", said.clone()).await.unwrap();
+    assert_eq!(bench.board.graphs("i-1", 10).unwrap(), said);
+    bench.assign("i-1", "web-1", &two[..1]).await;
+    assert!(bench.board.graphs("i-1", 10).unwrap().is_empty());
+    bench
+        .board
+        .draw("i-1", graphs(&[("disk", "Disk")]))
+        .await
+        .unwrap();
+    bench.board.on_host_left("i-1", at(9)).await.unwrap();
+    assert!(bench.board.graphs("i-1", 10).unwrap().is_empty());
+}

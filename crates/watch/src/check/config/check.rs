@@ -1,16 +1,15 @@
 //! One check: what it looks at, how often, and when it alerts.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::marker::PhantomData;
-use std::path::PathBuf;
 
-use serde::de::value::MapAccessDeserializer;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use base::setting::Problems;
 
-use super::{Flapping, Names, Pattern, Ranges, Size, Span, check_command};
+use super::look::{is_address, is_default, or_text};
+use super::{
+    Dns, File, Flapping, Http, Log, Names, Ping, Process, Ranges, Span, Tcp, Tls, check_command,
+};
 use crate::check::Status;
 use crate::check::range::Range;
 use crate::check::state::Rules;
@@ -43,6 +42,15 @@ pub struct Check {
     /// A port that must take connections: `"host:port"` or a table.
     #[serde(deserialize_with = "or_text", skip_serializing_if = "Option::is_none")]
     pub tcp: Option<Tcp>,
+    /// A certificate that must be right and not end soon: `"host:port"` or a table.
+    #[serde(deserialize_with = "or_text", skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
+    /// A host that must answer echo requests: its name or address, or a table.
+    #[serde(deserialize_with = "or_text", skip_serializing_if = "Option::is_none")]
+    pub ping: Option<Ping>,
+    /// A name that must have addresses: the name or a table.
+    #[serde(deserialize_with = "or_text", skip_serializing_if = "Option::is_none")]
+    pub dns: Option<Dns>,
     /// Processes that must run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub process: Option<Process>,
@@ -112,191 +120,13 @@ pub enum Kind<'a> {
     Munin(&'a str),
     Http(&'a Http),
     Tcp(&'a Tcp),
+    Tls(&'a Tls),
+    Ping(&'a Ping),
+    Dns(&'a Dns),
     Process(&'a Process),
     File(&'a File),
     Log(&'a Log),
     Expect(Span),
-}
-
-/// A page that must answer.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Http {
-    /// `http://` or `https://`.
-    pub url: String,
-    /// `GET` where it is not said; or `HEAD`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub method: Option<String>,
-    /// The statuses that are well; 200 to 399 where none is given.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub status: Vec<u16>,
-    /// What the body must hold.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub contains: Option<Pattern>,
-    /// Headers of the request.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub headers: BTreeMap<String, String>,
-}
-
-/// A port that must take connections.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Tcp {
-    /// `host:port`.
-    pub address: String,
-    /// What is sent after connecting.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub send: Option<String>,
-    /// What the first 4 KiB of the answer must hold.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub contains: Option<Pattern>,
-}
-
-/// Which processes. Exactly one of the two.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Process {
-    /// Those whose command line matches.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub matching: Option<Pattern>,
-    /// The one whose id is in this file.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub pidfile: Option<PathBuf>,
-}
-
-/// A file and what must hold of it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct File {
-    /// Which.
-    pub path: PathBuf,
-    /// Whether it must be there (the default) or must not.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub exists: Option<bool>,
-    /// It must have changed within this time.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_age: Option<Span>,
-    /// It must not be larger.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_bytes: Option<Size>,
-    /// It must not be smaller.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub min_bytes: Option<Size>,
-    /// Its SHA-256, in hexadecimal.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub checksum: Option<String>,
-    /// What its first 1 MiB must hold.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub contains: Option<Pattern>,
-}
-
-/// Lines of a log that must not be written.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Log {
-    /// The log. Rotated ones are looked for beside it.
-    pub path: PathBuf,
-    /// Lines that match alert.
-    pub pattern: Pattern,
-    /// As what.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub level: Level,
-    /// Lines that match this one, and not `pattern`, are a warning.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub warning_pattern: Option<Pattern>,
-    /// Lines that match are passed over.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ignore: Option<Pattern>,
-    /// Whether the first run reads what is already there.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub from_start: bool,
-}
-
-/// How bad a line is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Level {
-    /// [`Status::Warning`].
-    Warning,
-    /// [`Status::Critical`].
-    #[default]
-    Critical,
-}
-
-impl Level {
-    /// The status that it makes.
-    #[must_use]
-    pub const fn status(self) -> Status {
-        match self {
-            Self::Warning => Status::Warning,
-            Self::Critical => Status::Critical,
-        }
-    }
-}
-
-/// A table that may be written as its most important value alone.
-trait OrText: for<'de> Deserialize<'de> {
-    const EXPECTED: &'static str;
-
-    fn of_text(text: &str) -> Self;
-}
-
-impl OrText for Http {
-    const EXPECTED: &'static str = "a URL such as `\"http://127.0.0.1/\"` or a table with `url`";
-
-    fn of_text(text: &str) -> Self {
-        Self {
-            url: text.to_owned(),
-            ..Self::default()
-        }
-    }
-}
-
-impl OrText for Tcp {
-    const EXPECTED: &'static str =
-        "an address such as `\"127.0.0.1:25\"` or a table with `address`";
-
-    fn of_text(text: &str) -> Self {
-        Self {
-            address: text.to_owned(),
-            ..Self::default()
-        }
-    }
-}
-
-impl OrText for File {
-    const EXPECTED: &'static str = "a path such as `\"/etc/hosts\"` or a table with `path`";
-
-    fn of_text(text: &str) -> Self {
-        Self {
-            path: text.into(),
-            ..Self::default()
-        }
-    }
-}
-
-fn or_text<'de, D: Deserializer<'de>, T: OrText>(from: D) -> Result<Option<T>, D::Error> {
-    struct Visitor<T>(PhantomData<T>);
-    impl<'de, T: OrText> serde::de::Visitor<'de> for Visitor<T> {
-        type Value = T;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str(T::EXPECTED)
-        }
-
-        fn visit_str<E>(self, text: &str) -> Result<T, E> {
-            Ok(T::of_text(text))
-        }
-
-        fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
-            T::deserialize(MapAccessDeserializer::new(map))
-        }
-    }
-    from.deserialize_any(Visitor(PhantomData)).map(Some)
-}
-
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
 }
 
 impl Check {
@@ -316,6 +146,9 @@ impl Check {
             ("munin", self.munin.as_deref().map(Kind::Munin)),
             ("http", self.http.as_ref().map(Kind::Http)),
             ("tcp", self.tcp.as_ref().map(Kind::Tcp)),
+            ("tls", self.tls.as_ref().map(Kind::Tls)),
+            ("ping", self.ping.as_ref().map(Kind::Ping)),
+            ("dns", self.dns.as_ref().map(Kind::Dns)),
             ("process", self.process.as_ref().map(Kind::Process)),
             ("file", self.file.as_ref().map(Kind::File)),
             ("log", self.log.as_ref().map(Kind::Log)),
@@ -472,6 +305,15 @@ impl Check {
         if let Some(tcp) = self.tcp.as_ref().filter(|tcp| !is_address(&tcp.address)) {
             problems.push(&at("tcp"), format!("`{}` is not `host:port`", tcp.address));
         }
+        if let Some(tls) = &self.tls {
+            tls.check(&at("tls"), problems);
+        }
+        if let Some(ping) = &self.ping {
+            ping.check(&at("ping"), self.timeout().get(), problems);
+        }
+        if let Some(dns) = &self.dns {
+            dns.check(&at("dns"), problems);
+        }
         if let Some(process) = &self.process {
             process.check(&at("process"), problems);
         }
@@ -491,7 +333,8 @@ impl Check {
     }
 }
 
-const KINDS: &str = "plugin, mackerel, munin, http, tcp, process, file, log, expect";
+const KINDS: &str =
+    "plugin, mackerel, munin, http, tcp, tls, ping, dns, process, file, log, expect";
 
 fn judge(critical: Option<Range>, warning: Option<Range>, value: f64) -> Status {
     let alerts = |range: Option<Range>| range.is_some_and(|range| range.alerts(value));
@@ -499,66 +342,5 @@ fn judge(critical: Option<Range>, warning: Option<Range>, value: f64) -> Status 
         (true, _) => Status::Critical,
         (false, true) => Status::Warning,
         (false, false) => Status::Ok,
-    }
-}
-
-/// Whether a text is `host:port`.
-pub(super) fn is_address(text: &str) -> bool {
-    text.rsplit_once(':').is_some_and(|(host, port)| {
-        !host.is_empty() && port.parse().is_ok_and(|port: u16| port > 0)
-    })
-}
-
-impl Http {
-    fn check(&self, key: &str, problems: &mut Problems) {
-        let url = url::Url::parse(&self.url);
-        let is_right =
-            url.is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-        if !is_right {
-            problems.push(
-                key,
-                format!(
-                    "`{}` is not a URL that begins with `http://` or `https://`",
-                    self.url
-                ),
-            );
-        }
-        let has_password = url::Url::parse(&self.url)
-            .is_ok_and(|url| !url.username().is_empty() || url.password().is_some());
-        if has_password {
-            problems.push(
-                key,
-                "holds a name or a password; give them in `headers`, as `Authorization`",
-            );
-        }
-        let method = self.method.as_deref();
-        if method.is_some_and(|method| !matches!(method, "GET" | "HEAD")) {
-            problems.push(&format!("{key}.method"), "is `GET` or `HEAD`");
-        }
-        if self
-            .status
-            .iter()
-            .any(|status| !(100..=599).contains(status))
-        {
-            problems.push(&format!("{key}.status"), "statuses are 100 to 599");
-        }
-        for (name, value) in &self.headers {
-            let is_header = http::HeaderName::try_from(name).is_ok()
-                && http::HeaderValue::try_from(value).is_ok();
-            if !is_header {
-                problems.push(
-                    &format!("{key}.headers"),
-                    format!("`{name}` cannot be sent as a header"),
-                );
-            }
-        }
-    }
-}
-
-impl Process {
-    pub(super) fn check(&self, key: &str, problems: &mut Problems) {
-        if self.matching.is_some() == self.pidfile.is_some() {
-            problems.push(key, "give `matching` or `pidfile`, one of them");
-        }
     }
 }

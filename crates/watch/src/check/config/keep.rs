@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use base::setting::Problems;
 use serde::{Deserialize, Serialize};
 
-use super::check::is_address;
+use super::look::is_address;
 use super::{Names, Often, Process, Share, Size, Span, check_command};
 
 /// A cycle where it is not said. Chosen: a dead process is back within 5 seconds.

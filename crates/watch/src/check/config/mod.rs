@@ -28,6 +28,7 @@ mod alert;
 mod check;
 mod keep;
 mod load;
+mod look;
 mod names;
 mod tree;
 mod value;
@@ -40,9 +41,10 @@ use sha2::Digest as _;
 
 pub use alert::{Flapping, Ranges};
 pub use base::setting::{Invalid, NotValue, Size, Span};
-pub use check::{Check, File, Http, Kind, Level, Log, Process, Tcp};
+pub use check::{Check, Kind};
 pub use keep::Keep;
 pub use load::{Form, Wrong};
+pub use look::{Dns, File, Http, Level, Log, Ping, Process, Tcp, Tls};
 pub use names::Names;
 pub use value::{NotPattern, Often, Pattern, Share, words};
 

@@ -31,6 +31,23 @@ labels = { team = "web" }
 tcp = "127.0.0.1:80"
 flapping = false
 
+[checks.cert]
+tls = "www.example.com:443"
+
+[checks.mail_cert]
+tls = { address = "192.0.2.1:465", name = "mail.example.com" }
+warning = "30:"
+
+[checks.router]
+ping = "192.0.2.1"
+
+[checks.far]
+ping = { host = "far.example.com", count = 20 }
+critical = { loss = "50", time = "800" }
+
+[checks.name]
+dns = "www.example.com"
+
 [checks.cron]
 process = { matching = "cron" }
 critical = "1:"
@@ -74,7 +91,7 @@ depends_on = "db"
 #[test]
 fn a_file_says_everything_and_goes_to_json_and_back() {
     let settings = read(WHOLE).unwrap();
-    assert_eq!(settings.checks.len(), 9);
+    assert_eq!(settings.checks.len(), 14);
     assert_eq!(settings.checks["load"].every(), Span::secs(60));
     assert_eq!(settings.checks["web"].rules().attempts, 4);
     assert_eq!(settings.checks["errors"].rules().attempts, 1);
@@ -114,6 +131,9 @@ fn every_problem_is_told_with_its_file_line_and_key() {
         "[checks.none]\nevery = \"5\"\n",
         "[checks.log]\nlog = { path = \"x\", pattern = \"(\" }\n",
         "[checks.\"a b\"]\nfile = \"/x\"\nuser = \"y\"\n",
+        "[checks.cert]\ntls = \"www\"\n[checks.cert2]\ntls = { address = \"a:1\", name = \"a b\" }\n",
+        "[checks.ping]\nping = { host = \"a b\", count = 0 }\n[checks.slow]\nping = { host = \"a\", count = 50 }\ntimeout = \"10s\"\n",
+        "[checks.name]\ndns = \"http://a/\"\n[checks.name2]\ndns = { name = \"a\", address = \"b\" }\n",
         "[keep.a]\nprocess = { matching = \"a\" }\nstart = \"a\"\ndepends_on = \"b\"\n",
         "[keep.b]\nprocess = {}\nstart = \"'b\"\ndepends_on = \"a\"\ncpu_max = \"90\"\n",
     ))
@@ -129,6 +149,13 @@ fn every_problem_is_told_with_its_file_line_and_key() {
         "checks.log.log.pattern: is no regular expression: unclosed group",
         "checks.\"a b\": a name is 1 to 80 of",
         ":15:1: checks.\"a b\".user: is for commands",
+        "checks.cert.tls: `www` is not `host:port`",
+        "checks.cert2.tls: `a b` is no name of a host",
+        "checks.ping.ping: `a b` is no name or address of a host",
+        "checks.ping.ping.count: 0 is out of range: 1 to 100",
+        "checks.slow.ping: 50 requests take up to 11.5 s, and `timeout` is shorter",
+        "checks.name.dns: `http://a/` is no name or address",
+        "checks.name2.dns.address: invalid IP address",
         "keep.a.depends_on: depends on itself",
         "keep.b.process: give `matching` or `pidfile`",
         "keep.b.start: `'b` is not a command line",

@@ -102,13 +102,15 @@ pub fn graphs(output: &str) -> Vec<Graph> {
             name: format!("{name}.{}", metric.name),
             label: metric.label,
             is_stacked: metric.stacked,
+            ..Series::default()
         });
         Graph {
             title: graph.label,
             unit: graph.unit,
             series: series.take(VALUES_MAX).collect(),
-            ignored: Vec::new(),
+            namespace: MACKEREL.to_owned(),
             name,
+            ..Graph::default()
         }
     };
     meta.graphs
@@ -116,6 +118,47 @@ pub fn graphs(output: &str) -> Vec<Graph> {
         .take(VALUES_MAX)
         .map(graph)
         .collect()
+}
+
+/// The graphs of these values: where a name has parts that stand for any, one graph for each that `#` stood for and a line for each
+/// value. `%1` in a label is what the first of those parts stood for.
+#[must_use]
+pub fn drawn(graphs: &[Graph], values: &[Measured]) -> Vec<Graph> {
+    let mut drawn: BTreeMap<String, Graph> = BTreeMap::new();
+    for graph in graphs {
+        for series in &graph.series {
+            for value in values {
+                let Some(stood) = stood_for(&value.name, &series.name) else {
+                    continue;
+                };
+                let depth = graph.name.split('.').count();
+                let parts: Vec<&str> = value.name.split('.').take(depth).collect();
+                let name = parts.join(".");
+                let into = drawn.entry(name.clone()).or_insert_with(|| Graph {
+                    title: filled(&graph.title, &stood),
+                    series: Vec::new(),
+                    name,
+                    ..graph.clone()
+                });
+                if into.series.iter().all(|known| known.name != value.name) {
+                    into.series.push(Series {
+                        name: value.name.clone(),
+                        label: filled(&series.label, &stood),
+                        ..series.clone()
+                    });
+                }
+            }
+        }
+    }
+    drawn.into_values().collect()
+}
+
+fn filled(label: &str, stood: &[&str]) -> String {
+    let numbered = (1..).zip(stood);
+    numbered.fold(label.to_owned(), |label, (number, part)| {
+        let number: usize = number;
+        label.replace(&format!("%{number}"), part)
+    })
 }
 
 fn unit_of(name: &str, graphs: &[Graph]) -> Unit {
@@ -138,13 +181,19 @@ fn unit_of(name: &str, graphs: &[Graph]) -> Unit {
 }
 
 fn is_named(name: &str, pattern: &str) -> bool {
+    stood_for(name, pattern).is_some()
+}
+
+/// What the parts of `pattern` that stand for any stand for in `name`; none where it is another name.
+fn stood_for<'a>(name: &'a str, pattern: &str) -> Option<Vec<&'a str>> {
     let (mut names, mut patterns) = (name.split('.'), pattern.split('.'));
+    let mut stood = Vec::new();
     loop {
         match (names.next(), patterns.next()) {
-            (None, None) => return true,
-            (Some(_), Some("#" | "*")) => {}
+            (None, None) => return Some(stood),
+            (Some(part), Some("#" | "*")) => stood.push(part),
             (Some(part), Some(wanted)) if part == wanted => {}
-            _ => return false,
+            _ => return None,
         }
     }
 }
@@ -182,6 +231,29 @@ mod tests {
     }
 
     #[test]
+    fn parts_that_stand_for_any_become_graphs_and_lines() {
+        let (values, _) = values(
+            "disk.sda.read\t1\t1790000000\ndisk.sda.write\t2\t1790000000\ndisk.sdb.read\t3\t1790000000\nmemcached.cmd.cmd_get\t1\t1790000000\nother\t1\t1790000000\n",
+            &[],
+        );
+        let shown: Vec<_> = drawn(&graphs(META), &values)
+            .into_iter()
+            .map(|graph| {
+                let lines = graph.series.iter();
+                let lines = lines.map(|line| format!("{}={}", line.name, line.label));
+                (graph.name, graph.title, lines.collect::<Vec<_>>().join(" "))
+            })
+            .collect();
+        let expected = [
+            ("disk.sda", "Disk", "disk.sda.read=sda disk.sda.write=sda"),
+            ("disk.sdb", "Disk", "disk.sdb.read=sdb"),
+            ("memcached.cmd", "Command", "memcached.cmd.cmd_get=Get"),
+        ];
+        let expected = expected.map(|(a, b, c)| (a.to_owned(), b.to_owned(), c.to_owned()));
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
     fn a_plugin_without_meta_has_no_graphs() {
         assert_eq!(graphs("a\t1\t2"), []);
         assert_eq!(graphs("# mackerel-agent-plugin\nnonsense"), []);
@@ -191,7 +263,8 @@ mod tests {
         #[test]
         fn no_output_makes_it_panic(text in "[ -~\\t\\n]{0,300}") {
             let known = graphs(&format!("{HEAD}\n{text}"));
-            let _ = values(&text, &known);
+            let (read, _) = values(&text, &known);
+            let _ = drawn(&known, &read);
         }
     }
 }

@@ -13,6 +13,9 @@
 //! load.critical 120
 //! ```
 //!
+//! What is said of graphs becomes [`Graph`]s. Of `cdef`s only `field,NUMBER,*` and `field,NUMBER,/` are done; a field that is another's
+//! `negative` is shown beside it, not below the axis.
+//!
 //! `multigraph NAME` begins another graph. A GAUGE is what it is; DERIVE, COUNTER and ABSOLUTE become a rate a second. `warning`
 //! and `critical` are `max`, `min:`, `:max` or `min:max`. Source: Munin documentation, "Plugin reference", "Advanced plugin".
 
@@ -20,6 +23,7 @@ use std::collections::BTreeMap;
 
 use base::Timestamp;
 
+use super::graph::is_color;
 use super::{Graph, Series, VALUES_MAX};
 use crate::check::Status;
 use crate::check::range::Range;
@@ -33,6 +37,8 @@ pub const GRAPH: &str = "Graph";
 pub struct Config {
     graphs: BTreeMap<String, Graph>,
     fields: BTreeMap<(String, String), Field>,
+    /// Which field is drawn below the axis for which other, by graph.
+    negatives: BTreeMap<(String, String), String>,
 }
 
 /// One field of a graph.
@@ -89,7 +95,31 @@ impl Config {
     /// What is known of the graphs.
     #[must_use]
     pub fn graphs(&self) -> Vec<Graph> {
-        self.graphs.values().cloned().collect()
+        let mut graphs: Vec<Graph> = self.graphs.values().cloned().collect();
+        for graph in &mut graphs {
+            self.show_negatives(graph);
+        }
+        graphs
+    }
+
+    /// Fields that are drawn below the axis there are shown as any other here; their labels alone do not tell them apart.
+    fn show_negatives(&self, graph: &mut Graph) {
+        let pairs: Vec<(&String, &String)> = self
+            .negatives
+            .iter()
+            .filter(|((name, _), _)| *name == graph.name)
+            .map(|((_, above), below)| (above, below))
+            .collect();
+        for series in &mut graph.series {
+            let is_below = pairs.iter().any(|(_, below)| **below == series.name);
+            let is_above = pairs.iter().any(|(above, _)| **above == series.name);
+            if is_below {
+                series.is_hidden = false;
+            }
+            if is_below || is_above {
+                series.label = format!("{}: {}", series.name, series.label);
+            }
+        }
     }
 
     /// Reads what `plugin` wrote at `at`, after the fetch whose raw values are in `last`.
@@ -118,13 +148,19 @@ impl Config {
             return;
         }
         let known = self.graphs.entry(graph.to_owned()).or_default();
-        graph.clone_into(&mut known.name);
+        if known.name.is_empty() {
+            graph.clone_into(&mut known.name);
+            MUNIN.clone_into(&mut known.namespace);
+            known.dimensions.insert(GRAPH.to_owned(), graph.to_owned());
+        }
         let Some((name, attribute)) = key.rsplit_once('.') else {
             match key {
                 "graph_title" => value.clone_into(&mut known.title),
-                "graph_vlabel" => value.clone_into(&mut known.unit),
+                // What is counted is a rate a second here, whatever the plugin asks for.
+                "graph_vlabel" => known.unit = value.replace("${graph_period}", "second"),
+                "graph_args" => known.low = lower_limit(value),
                 // How it is drawn and where it stands is the dashboard's.
-                "graph_args" | "graph_category" | "graph_info" | "graph_scale" | "graph_order"
+                "graph_category" | "graph_info" | "graph_scale" | "graph_order"
                 | "graph_printf" | "graph_width" | "graph_height" | "host_name" | "update" => {}
                 other => known.ignored.push(other.to_owned()),
             }
@@ -136,14 +172,37 @@ impl Config {
             .or_default();
         match attribute {
             "label" => series(known, name).label = value.to_owned(),
-            "draw" => series(known, name).is_stacked = matches!(value, "STACK" | "AREASTACK"),
+            "draw" => {
+                let stands = matches!(
+                    value,
+                    "STACK" | "AREASTACK" | "LINESTACK1" | "LINESTACK2" | "LINESTACK3"
+                );
+                series(known, name).is_stacked = stands;
+            }
+            "colour" => {
+                series(known, name).color = Some(format!("#{value}")).filter(|it| is_color(it))
+            }
+            "graph" => series(known, name).is_hidden = value == "no",
+            "negative" => {
+                let pair = (graph.to_owned(), name.to_owned());
+                self.negatives.insert(pair, value.to_owned());
+            }
+            "cdef" => match factor(name, value) {
+                Some(factor) => series(known, name).factor = Some(factor),
+                None => known.ignored.push(key.to_owned()),
+            },
             "type" => field.kind = Kind::of(value),
             "min" => field.min = value.parse().ok(),
             "max" => field.max = value.parse().ok(),
-            "warning" => field.warning = limits(value),
-            "critical" => field.critical = limits(value),
-            "colour" | "info" | "extinfo" | "graph" | "skipdraw" | "line" | "value"
-            | "negative" => {}
+            "warning" => {
+                field.warning = limits(value);
+                series(known, name).warning = edges(field.warning);
+            }
+            "critical" => {
+                field.critical = limits(value);
+                series(known, name).critical = edges(field.critical);
+            }
+            "info" | "extinfo" | "skipdraw" | "line" | "value" => {}
             _ => known.ignored.push(key.to_owned()),
         }
     }
@@ -224,6 +283,42 @@ fn limits(text: &str) -> Option<Range> {
     says_something.then(|| Range::outside(low, high))
 }
 
+fn edges(range: Option<Range>) -> Vec<f64> {
+    range.map(Range::edges).unwrap_or_default()
+}
+
+/// What the values of `name` are multiplied with by `name,NUMBER,*` or `name,NUMBER,/`. Source: RRDtool, rrdgraph_rpn.
+fn factor(name: &str, cdef: &str) -> Option<f64> {
+    let parts: Vec<&str> = cdef.split(',').map(str::trim).collect();
+    let (number, operator) = match parts[..] {
+        [of, number, operator] | [number, of, operator @ "*"] if of == name => (number, operator),
+        _ => return None,
+    };
+    let number = number.parse::<f64>().ok()?;
+    let factor = match operator {
+        "*" => number,
+        "/" => 1.0 / number,
+        _ => return None,
+    };
+    factor.is_finite().then_some(factor)
+}
+
+/// The `-l NUMBER` of `graph_args`. Source: RRDtool, rrdgraph, `--lower-limit`.
+fn lower_limit(args: &str) -> Option<f64> {
+    let mut words = args.split_whitespace();
+    while let Some(word) = words.next() {
+        let value = match word.split_once('=') {
+            Some(("--lower-limit", value)) => Some(value),
+            None if matches!(word, "-l" | "--lower-limit") => words.next(),
+            _ => None,
+        };
+        if let Some(value) = value {
+            return value.parse::<f64>().ok().filter(|low| low.is_finite());
+        }
+    }
+    None
+}
+
 impl Kind {
     fn of(text: &str) -> Self {
         match text.to_ascii_uppercase().as_str() {
@@ -281,7 +376,7 @@ fn around(raw: f64, last: f64) -> f64 {
 mod tests {
     use super::*;
 
-    const CONFIG: &str = "graph_title eth0 traffic\ngraph_vlabel bits per second\ngraph_args --base 1000\ndown.label received\ndown.type DERIVE\ndown.min 0\ndown.graph no\ndown.cdef down,8,*\nup.label bps\nup.type COUNTER\nup.negative down\nreset.type ABSOLUTE\nload.label load\nload.draw AREASTACK\nload.warning 5\nload.critical 1:10\nmultigraph other.sub\ngraph_title Other\nx.label x\n";
+    const CONFIG: &str = "graph_title eth0 traffic\ngraph_vlabel bits per second\ngraph_args --base 1000 -l 0\ndown.label received\ndown.type DERIVE\ndown.min 0\ndown.graph no\ndown.cdef down,8,*\nup.label bps\nup.type COUNTER\nup.negative down\nup.sum a b\nup.colour 00cc00\nreset.type ABSOLUTE\nload.label load\nload.draw AREASTACK\nload.warning 5\nload.critical 1:10\nmultigraph other.sub\ngraph_title Other\nx.label x\n";
 
     fn fetch(config: &Config, last: &mut Last, secs: u64, text: &str) -> Vec<(String, f64)> {
         let fetched = config.fetch("if", text, Timestamp::from_secs(secs), last);
@@ -302,7 +397,26 @@ mod tests {
             ),
             ("if", "eth0 traffic", "bits per second")
         );
-        assert_eq!(first.ignored, ["down.cdef"]);
+        assert_eq!(first.ignored, ["up.sum"]);
+        assert_eq!(first.low, Some(0.0));
+        let line = |name: &str| first.series.iter().find(|it| it.name == name).unwrap();
+        let (down, up, load) = (line("down"), line("up"), line("load"));
+        assert_eq!(
+            (down.label.as_str(), down.factor),
+            ("down: received", Some(8.0))
+        );
+        assert!(
+            !down.is_hidden,
+            "it is shown beside the field that it is below"
+        );
+        assert_eq!(
+            (up.label.as_str(), up.color.as_deref()),
+            ("up: bps", Some("#00cc00"))
+        );
+        assert_eq!(
+            (&load.warning[..], &load.critical[..]),
+            (&[5.0][..], &[1.0, 10.0][..])
+        );
         assert!(
             first
                 .series
@@ -370,6 +484,20 @@ mod tests {
             assert_eq!(alerts, expected, "{value}");
         }
         assert_eq!(limits(":"), None);
+        assert_eq!(factor("a", "a,8,*"), Some(8.0));
+        assert_eq!(factor("a", "8,a,*"), Some(8.0));
+        assert_eq!(factor("a", "a,4,/"), Some(0.25));
+        for cdef in ["a,0,/", "4,a,/", "b,8,*", "a,b,+", "a,8,*,2,+", ""] {
+            assert_eq!(factor("a", cdef), None, "{cdef}");
+        }
+        for (args, low) in [
+            ("--base 1000 -l 0", Some(0.0)),
+            ("--lower-limit=5 -r", Some(5.0)),
+            ("--base 1000", None),
+            ("-l", None),
+        ] {
+            assert_eq!(lower_limit(args), low, "{args}");
+        }
         assert!(limits("5:").unwrap().alerts(4.0));
     }
 

@@ -1,19 +1,15 @@
 //! The built-in checks of a page and of a port.
 
-use std::sync::Arc;
-
 use base::Clock;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::sync::OnceCell;
-use tokio_rustls::TlsConnector;
 use url::Url;
 
+use super::tls::Tls;
 use crate::check::config::{Check, Http, Tcp};
 use crate::check::{Outcome, Status};
 use crate::datum::{Measured, PLUGINS, Unit};
@@ -22,47 +18,6 @@ use crate::datum::{Measured, PLUGINS, Unit};
 const BODY_MAX: usize = 1 << 20;
 /// Bytes of a port's answer that are read.
 const ANSWER_MAX: usize = 4096;
-
-/// TLS with the host's own authorities, read when it is first needed.
-#[derive(Debug, Default)]
-pub struct Tls {
-    config: OnceCell<Arc<ClientConfig>>,
-}
-
-impl Tls {
-    /// TLS that trusts these authorities.
-    #[must_use]
-    pub fn trusting(roots: RootCertStore) -> Self {
-        Self {
-            config: OnceCell::new_with(build(roots).ok()),
-        }
-    }
-
-    async fn connector(&self) -> Result<TlsConnector, String> {
-        let read = || async {
-            let roots = tokio::task::spawn_blocking(system_roots).await;
-            build(roots.map_err(|error| error.to_string())?)
-        };
-        let config = self.config.get_or_try_init(read).await?;
-        Ok(TlsConnector::from(Arc::clone(config)))
-    }
-}
-
-fn system_roots() -> RootCertStore {
-    let mut roots = RootCertStore::empty();
-    // What cannot be read is not trusted; the check says so of the page.
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    roots
-}
-
-fn build(roots: RootCertStore) -> Result<Arc<ClientConfig>, String> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder =
-        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let builder = builder.map_err(|error| error.to_string())?;
-    let config = builder.with_root_certificates(roots).with_no_client_auth();
-    Ok(Arc::new(config))
-}
 
 /// Asks for a page.
 pub(super) async fn http(check: &Check, http: &Http, tls: &Tls, clock: &dyn Clock) -> Outcome {

@@ -1,18 +1,21 @@
 //! Running the checks of a host.
 //!
 //! - commands: [`spawn`], whose output is read as a plugin's in `plugins`
-//! - checks that need no command: `http`, `local`, `log`
+//! - checks that need no command: `http`, `tls`, `ping`, `dns`, `local`, `log`
 //! - when each is due: `schedule`
 //!
 //! At most [`JOBS_MAX`] run at once, and they begin spread over their interval. A bad answer is asked again after `retry_every` while
 //! its state is soft, by the same rules as the server's.
 
+mod dns;
 mod http;
 mod local;
 mod log;
+mod ping;
 mod plugins;
 mod schedule;
 pub mod spawn;
+mod tls;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,11 +27,12 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
-pub use http::Tls;
 pub use log::Found;
+pub use tls::Tls;
 
 use super::Outcome;
 use super::config::{Check, Kind, Settings};
+use super::plugin::Graph;
 use super::state::{Answer, State};
 use crate::datum::CHECK;
 use crate::procfs::Proc;
@@ -97,6 +101,9 @@ impl Tools {
         for metric in &mut outcome.metrics {
             metric.dimensions.insert(CHECK.to_owned(), name.to_owned());
         }
+        if outcome.graphs.is_empty() {
+            outcome.graphs = Graph::of_metrics(name, &outcome.metrics);
+        }
         let took = self.clock.monotonic().saturating_sub(began);
         Ran {
             check: name.to_owned(),
@@ -114,6 +121,9 @@ impl Tools {
             Some(Kind::Munin(line)) => self.munin(name, check, line, at).await,
             Some(Kind::Http(page)) => http::http(check, page, &self.tls, &*self.clock).await,
             Some(Kind::Tcp(port)) => http::tcp(check, port, &*self.clock).await,
+            Some(Kind::Tls(port)) => tls::check(check, port, &self.tls, &*self.clock).await,
+            Some(Kind::Ping(host)) => ping::check(check, host, &*self.clock).await,
+            Some(Kind::Dns(name)) => dns::check(check, name, &*self.clock).await,
             Some(Kind::Process(wanted)) => {
                 let (tools, check, wanted) = (Arc::clone(self), check.clone(), wanted.clone());
                 blocking(move || local::process(&check, &wanted, &tools.proc)).await

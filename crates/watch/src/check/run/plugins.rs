@@ -80,8 +80,8 @@ impl Tools {
         });
         let alerts: Vec<_> = alerts.filter(|(status, _)| *status != Status::Ok).collect();
         let mut outcome = judged(&ended, metrics.len(), unread, alerts);
+        outcome.graphs = mackerel::drawn(&graphs, &metrics);
         outcome.metrics = metrics;
-        outcome.graphs = graphs;
         outcome
     }
 
