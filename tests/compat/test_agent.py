@@ -4,11 +4,13 @@ kept alive, and a mail for one that is overloaded.
 """
 
 import concurrent.futures
+import json
 import os
 import pathlib
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -95,6 +97,50 @@ plugin = "{plugins}/check_no_such_thing"
 every = "5s"
 attempts = 1
 roles = ["web"]
+"""
+
+# What needs no plugin of Debian's, and two plugins that describe their graphs.
+BUILT_IN = """
+[checks.answers]
+ping = "127.0.0.1"
+
+[checks.name]
+dns = "localhost"
+
+[checks.cert]
+tls = {{ address = "127.0.0.1:{tls}", name = "a.example" }}
+
+[checks.traffic]
+munin = "{directory}/if_eth0"
+every = "5s"
+
+[checks.cache]
+mackerel = "{directory}/mackerel-plugin-cache"
+every = "5s"
+"""
+
+MUNIN = """#!/bin/sh
+if [ "$1" = config ]; then
+    echo "graph_title eth0 traffic"
+    echo "graph_vlabel bits per \\${graph_period}"
+    echo "graph_args --base 1000 -l 0"
+    echo "down.label received"
+    echo "down.cdef down,8,*"
+    echo "up.label sent"
+    echo "up.warning 100"
+else
+    echo "down.value 12"
+    echo "up.value 500"
+fi
+"""
+
+MACKEREL = """#!/bin/sh
+if [ -n "$MACKEREL_AGENT_PLUGIN_META" ]; then
+    echo "# mackerel-agent-plugin"
+    echo '{"graphs":{"cache.#":{"label":"Cache","unit":"percentage","metrics":[{"name":"*","label":"%2 of %1"}]}}}'
+else
+    printf 'cache.a.hits\\t97\\t%s\\ncache.b.hits\\t12\\t%s\\n' "$(date +%s)" "$(date +%s)"
+fi
 """
 
 # Busy while a file is there.
@@ -505,3 +551,71 @@ def away(_, tmp_path):
             agent.stop()
         front.stop()
         server.stop()
+
+
+def self_signed(directory, days):
+    """A server with a certificate of its own for `a.example`, and its port."""
+    key, certificate = directory / "key.pem", directory / "certificate.pem"
+    subject = ["-subj", "/CN=a.example", "-addext", "subjectAltName=DNS:a.example"]
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate, "-days", str(days), *subject], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        while True:
+            try:
+                stream, _ = listener.accept()
+            except OSError:
+                return
+            try:
+                context.wrap_socket(stream, server_side=True).close()
+            except OSError:
+                stream.close()
+
+    threading.Thread(target=serve, daemon=True).start()
+    return listener
+
+
+def test_pings_names_and_certificates_are_checked_and_plugins_make_graphs(watched, tmp_path):
+    listener = self_signed(tmp_path, 10)
+    for name, text in (("if_eth0", MUNIN), ("mackerel-plugin-cache", MACKEREL)):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    file = tmp_path / "checks.toml"
+    file.write_text(BUILT_IN.format(tls=listener.getsockname()[1], directory=tmp_path))
+    ran = watched.server.run("check", "run", "--file", str(file), "--output", "json")
+    said = {check["check"]: check for check in json.loads(ran.stdout)["checks"]}
+    assert said["name"]["status"] == "OK" and "127.0.0.1" in said["name"]["text"], said["name"]
+    ping = said["answers"]
+    assert ping["status"] == "OK" and "0 % lost" in ping["text"] or "ping_group_range" in ping["text"], ping
+    # It is nobody's that this host trusts, and its end is said all the same.
+    assert said["cert"]["status"] == "CRITICAL" and "self-signed" in said["cert"]["text"] and "valid for 9 days" in said["cert"]["text"], said["cert"]
+    assert said["traffic"]["status"] == "WARNING" and "if_eth0.up is 500" in said["traffic"]["text"], said["traffic"]
+
+    agent = watched.join("drawn-1", "--checks", str(file))
+    try:
+        instance = watched.running("drawn-1")["InstanceId"]
+
+        def widgets():
+            made = watched.server.run("dashboard", "generate", "drawn-*", "--plugins")
+            found = json.loads(made.stdout)["widgets"] if made.returncode == 0 else []
+            return found if {"drawn-1 eth0 traffic", "drawn-1 Cache"} <= {it["properties"]["title"] for it in found} else None
+
+        drawn = until("the graphs", widgets, 40)
+        by_title = {widget["properties"]["title"]: widget["properties"] for widget in drawn}
+        traffic = by_title["drawn-1 eth0 traffic"]
+        assert traffic["yAxis"]["left"] == {"label": "bits per second", "min": 0, "showUnits": False}
+        assert traffic["annotations"]["horizontal"] == [{"label": "warning", "value": 100, "color": traffic["annotations"]["horizontal"][0]["color"]}]
+        labels = {row[-1]["label"] for title in by_title if title == "drawn-1 Cache" for row in by_title[title]["metrics"]}
+        assert labels <= {"hits of a", "hits of b"} and labels, labels
+        body = json.dumps({"widgets": drawn})
+        assert watched.cloudwatch.put_dashboard(DashboardName="drawn", DashboardBody=body)["DashboardValidationMessages"] == []
+        until("what it measures", lambda: set(watched.points("Shukuba/Munin", "up", 60, InstanceId=instance, Check="traffic", Graph="if_eth0").values()) == {500}, 40)
+        # A picture of it, by the server.
+        picture = json.dumps({**traffic, "width": 600, "height": 300})
+        assert watched.cloudwatch.get_metric_widget_image(MetricWidget=picture)["MetricWidgetImage"].startswith(b"\x89PNG")
+    finally:
+        watched.cloudwatch.delete_dashboards(DashboardNames=["drawn"])
+        agent.stop()
+        listener.close()

@@ -4,16 +4,17 @@
 
 use std::time::Duration;
 
+use agent::call::Endpoint;
 use anyhow::Context;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
 
-use super::endpoint::Endpoint;
+use super::endpoint as find;
 use super::http::{Answer, Http};
 use crate::access::answer::Node;
 use crate::access::calls::{self, Calls, Failure, Form};
 use crate::access::remote::{AWS, fault};
-use crate::app::App;
+use crate::app::{self, App};
 use crate::data;
 
 /// How often a call is made that is turned away for coming too fast. Chosen: AWS takes three PutMetricAlarm a second, and its
@@ -37,6 +38,21 @@ pub(crate) struct Where {
     /// AWS itself: the same as --endpoint aws
     #[arg(long, conflicts_with = "endpoint")]
     aws: bool,
+}
+
+impl Where {
+    /// The same server, for operators' calls. AWS has none.
+    pub(crate) fn for_operator(&self, app: &App) -> anyhow::Result<Endpoint> {
+        if self.aws || self.endpoint.as_deref() == Some(AWS) {
+            return Err(app::usage(
+                "AWS has no such call; this asks a Shukuba server",
+            ));
+        }
+        match find::of_service(app, self.endpoint.as_deref(), "CLOUDWATCH")? {
+            Some(endpoint) => Ok(endpoint),
+            None => find::for_operator(app, None),
+        }
+    }
 }
 
 /// The services that are called so.
@@ -110,9 +126,9 @@ fn endpoint(app: &App, of: &Where, name: Name) -> anyhow::Result<Endpoint> {
     let is_aws_by_default = of.endpoint.is_none()
         && std::env::var_os("SHUKUBA_ENDPOINT").is_some_and(|named| named == AWS);
     if is_aws || is_aws_by_default {
-        return Endpoint::of_aws(name.host());
+        return find::of_aws(name.host());
     }
-    if let Some(endpoint) = Endpoint::of_service(app, of.endpoint.as_deref(), name.variable())? {
+    if let Some(endpoint) = find::of_service(app, of.endpoint.as_deref(), name.variable())? {
         return Ok(endpoint);
     }
     anyhow::ensure!(
@@ -120,7 +136,7 @@ fn endpoint(app: &App, of: &Where, name: Name) -> anyhow::Result<Endpoint> {
         "no server runs on `{}`; this needs one: shukuba serve, or --endpoint URL, or --aws",
         app.data_dir().display()
     );
-    Endpoint::for_operator(app, None)
+    find::for_operator(app, None)
 }
 
 /// Calls again, each time later, what is turned away for coming too fast.

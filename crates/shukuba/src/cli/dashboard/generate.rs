@@ -8,6 +8,7 @@ use cloudwatch::dashboard::{Host, HostMetric, Sizes, generate};
 use cloudwatch::metric::Statistic;
 
 use super::apply::applied;
+use super::plugins;
 use crate::alarms::condition;
 use crate::app::{self, App};
 use crate::boards::source;
@@ -18,14 +19,23 @@ use crate::output;
 
 /// Make a dashboard of the instances whose Name matches: a widget for each instance and metric
 ///
-/// Prints its body; --apply puts it, and shows what changes. In a row stand the metrics of one instance.
+/// Prints its body; --apply puts it, and shows what changes. In a row stand the metrics of one instance. --plugins adds
+/// a widget for each graph of their checks, with the titles, labels and limits that plugins of Munin and Mackerel give.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The tag Name of the instances: `*` stands for any text, `?` for one character
     pattern: String,
     /// Metrics, such as CPUUtilization,NetworkIn
-    #[arg(long, value_name = "METRIC", required = true, value_delimiter = ',')]
+    #[arg(
+        long,
+        value_name = "METRIC",
+        required_unless_present = "plugins",
+        value_delimiter = ','
+    )]
     metric: Vec<String>,
+    /// The graphs of their checks, which this server knows, as well
+    #[arg(long)]
+    plugins: bool,
     /// Where the metrics are [default: those of well-known metrics, such as AWS/EC2 or CWAgent]
     #[arg(long, value_name = "NAME")]
     namespace: Option<String>,
@@ -51,7 +61,7 @@ pub(crate) struct Args {
     #[arg(long, requires = "apply")]
     dry_run: bool,
     #[command(flatten)]
-    at: Where,
+    pub(super) at: Where,
 }
 
 pub(super) fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
@@ -64,19 +74,24 @@ pub(super) fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
         "no instance has a Name like `{}`",
         args.pattern
     );
-    let count = instances.len() * metrics.len();
+    let region = cloudwatch.0.region();
+    let graphs = match args.plugins {
+        true => plugins::widgets(app, args, &instances, region)?,
+        false => Vec::new(),
+    };
+    let count = instances.len() * metrics.len() + graphs.len();
     anyhow::ensure!(
         count <= WIDGETS_MAX,
-        "{} with {} each are {count} widgets, and a dashboard has at most {WIDGETS_MAX}",
+        "{} with {} each, and {} of checks, are {count} widgets, and a dashboard has at most {WIDGETS_MAX}",
         output::of(instances.len() as u64, "instance"),
         output::of(metrics.len() as u64, "metric"),
+        output::of(graphs.len() as u64, "graph"),
     );
-    let body = generate(
-        &hosts(&instances),
-        &metrics,
-        cloudwatch.0.region(),
-        sizes(args),
-    );
+    let body = generate(&hosts(&instances), &metrics, region, sizes(args));
+    let body = match args.plugins {
+        true => plugins::beside(&body, graphs)?,
+        false => body,
+    };
     match &args.apply {
         Some(name) => {
             let source = source::unchecked(&body)?;
@@ -118,7 +133,7 @@ fn hosts(instances: &[Instance]) -> Vec<Host> {
     instances.iter().map(host).collect()
 }
 
-fn sizes(args: &Args) -> Sizes {
+pub(super) fn sizes(args: &Args) -> Sizes {
     let of_columns = args.columns.map(|columns| COLUMNS / columns.max(1));
     Sizes {
         width: args.width.or(of_columns).unwrap_or(COLUMNS / 2),
@@ -173,6 +188,12 @@ mod tests {
                 "{line}"
             );
         }
+    }
+
+    #[test]
+    fn metrics_or_plugins_are_asked_for() {
+        assert!(parsed("web-*").is_err());
+        assert!(parsed("web-* --plugins").is_ok_and(|args| args.metric.is_empty()));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::app::App;
 mod apply;
 mod generate;
 mod kept;
+mod plugins;
 mod render;
 
 #[derive(Debug, clap::Args)]

@@ -63,6 +63,10 @@ pub(super) async fn sync(desk: &Desk, ctx: &Ctx, input: Bytes) -> Answer {
     let host = host_of(desk.watching()?, &id, &input);
     let wants_checks = take_checks(desk, &id, host, &input).await?;
     let name = id.to_string();
+    if let Some(graphs) = input.graphs {
+        let drawn = desk.watching()?.board.draw(&name, graphs).await;
+        drawn.map_err(board_fault)?;
+    }
     let reported = desk.watching()?.board.report(&name, input.results).await;
     let reported = reported.map_err(board_fault)?;
     desk.watching()?.put_measured(&reported.metrics).await;

@@ -4,7 +4,7 @@ use api::Ctx;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use watch::check::board::{Error, Listed};
+use watch::check::board::{CHECKS_MAX, Error, Listed};
 use watch::check::state::Acknowledged;
 
 use super::Desk;
@@ -36,6 +36,14 @@ struct One {
     /// Why, or what is being done.
     #[serde(default)]
     comment: String,
+}
+
+/// Which host.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OfHost {
+    /// By id or name.
+    host: String,
 }
 
 /// The checks of a host, or of all.
@@ -77,6 +85,27 @@ pub(super) async fn history(desk: &Desk, input: Bytes) -> Answer {
         })
         .collect();
     write(&json!({ "history": entries }))
+}
+
+/// The graphs of what a host's checks measure, each as the properties of a dashboard's widget without a region.
+pub(super) async fn graphs(desk: &Desk, input: Bytes) -> Answer {
+    let input: OfHost = read(&input)?;
+    let host = host_id(desk, &input.host)?;
+    let board = &desk.watching()?.board;
+    let drawn = board.graphs(&host, CHECKS_MAX).map_err(fault)?;
+    let all = drawn
+        .iter()
+        .flat_map(|(check, graphs)| graphs.iter().map(move |graph| (check, graph)));
+    let all = all.map(|(check, graph)| {
+        json!({
+            "check": check,
+            "name": graph.name,
+            "title": graph.shown_title(),
+            "ignored": graph.ignored,
+            "properties": graph.properties(&host, check),
+        })
+    });
+    write(&json!({ "host": host, "graphs": all.collect::<Vec<Value>>() }))
 }
 
 /// The caller takes a check's problem on.

@@ -282,6 +282,12 @@ static CALLS: &[Call] = &[
         run: call!(check::history),
     },
     Call {
+        name: "check-graphs",
+        action: "shukuba:ListChecks",
+        is_offline: false,
+        run: call!(check::graphs),
+    },
+    Call {
         name: "check-acknowledge",
         action: "shukuba:AcknowledgeCheck",
         is_offline: false,

@@ -35,7 +35,7 @@ impl Admin for Desk {
     fn action(&self, name: &str) -> Option<&'static str> {
         Some(match name {
             "status" => "shukuba:GetStatus",
-            "check-list" => "shukuba:ListChecks",
+            "check-list" | "check-graphs" => "shukuba:ListChecks",
             "check-history" => "shukuba:GetCheck",
             "check-acknowledge" => "shukuba:AcknowledgeCheck",
             "notice-list" => "shukuba:ListNotices",

@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 use base::Timestamp;
 use serde::Deserialize;
 
+use super::graph::{GRAPHS_MAX, SERIES_MAX};
 use super::{Graph, Series, VALUES_MAX};
 use crate::datum::{MACKEREL, Measured, Unit};
 
@@ -121,7 +122,7 @@ pub fn graphs(output: &str) -> Vec<Graph> {
 }
 
 /// The graphs of these values: where a name has parts that stand for any, one graph for each that `#` stood for and a line for each
-/// value. `%1` in a label is what the first of those parts stood for.
+/// value, at most [`GRAPHS_MAX`] of [`SERIES_MAX`]. `%1` in a label is what the first of those parts stood for.
 #[must_use]
 pub fn drawn(graphs: &[Graph], values: &[Measured]) -> Vec<Graph> {
     let mut drawn: BTreeMap<String, Graph> = BTreeMap::new();
@@ -134,13 +135,17 @@ pub fn drawn(graphs: &[Graph], values: &[Measured]) -> Vec<Graph> {
                 let depth = graph.name.split('.').count();
                 let parts: Vec<&str> = value.name.split('.').take(depth).collect();
                 let name = parts.join(".");
+                if drawn.len() >= GRAPHS_MAX && !drawn.contains_key(&name) {
+                    continue;
+                }
                 let into = drawn.entry(name.clone()).or_insert_with(|| Graph {
                     title: filled(&graph.title, &stood),
                     series: Vec::new(),
                     name,
                     ..graph.clone()
                 });
-                if into.series.iter().all(|known| known.name != value.name) {
+                let is_new = || into.series.iter().all(|known| known.name != value.name);
+                if into.series.len() < SERIES_MAX && is_new() {
                     into.series.push(Series {
                         name: value.name.clone(),
                         label: filled(&series.label, &stood),

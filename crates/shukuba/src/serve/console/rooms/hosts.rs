@@ -7,7 +7,7 @@ use cloudwatch::metric::{Dimension, Identity, Read, Statistic, Wanted};
 use ec2::engine::state::{Instance, State};
 use ec2::{InstanceId, Instances};
 use serde_json::json;
-use watch::check::board::Listed;
+use watch::check::board::{CHECKS_MAX, Listed};
 
 use super::{checks, link, pictures};
 use crate::serve::console::html::{Look, badge, data, facts, number, segment, sparkline};
@@ -17,6 +17,8 @@ use crate::serve::console::words::{frame, hosts};
 
 const HOUR_SECS: u64 = 3600;
 const PERIOD_SECS: u32 = 60;
+/// Graphs of checks on a page. Chosen: all plugins that Munin installs by itself make fifty.
+const PICTURES_MAX: usize = 100;
 
 /// A row of the list.
 #[derive(Debug)]
@@ -168,6 +170,7 @@ pub(super) async fn one(room: &Room<'_>, id: &str) -> Result<Page, Trouble> {
     let mut body = about(room, &instance);
     body.push_str(&graphs(room, &id));
     body.push_str(&its_checks(room, &id).await?);
+    body.push_str(&measured(room, &id).await?);
     let title = match instance.name() {
         "" => id.to_string(),
         name => name.to_owned(),
@@ -263,6 +266,43 @@ fn graphs(room: &Room<'_>, id: &InstanceId) -> String {
         room.say(hosts::GRAPHS),
         range.links(room, &path, "")
     )
+}
+
+/// The graphs of what its checks measure, as their plugins describe them.
+async fn measured(room: &Room<'_>, id: &InstanceId) -> Result<String, Trouble> {
+    if !room.may_see_metrics() || !room.may(Api::Operator, "check-graphs", &json!({})) {
+        return Ok(String::new());
+    }
+    let (board, host) = (room.parts.watching.board.clone(), id.to_string());
+    let drawn = room
+        .read(move || Ok(board.graphs(&host, CHECKS_MAX)?))
+        .await?;
+    let all = || {
+        drawn
+            .iter()
+            .flat_map(|(check, graphs)| graphs.iter().map(move |graph| (check, graph)))
+    };
+    if all().next().is_none() {
+        return Ok(String::new());
+    }
+    let range = pictures::Range::asked(room);
+    let pictures: String = all()
+        .take(PICTURES_MAX)
+        .map(|(check, graph)| {
+            let (check, name) = (segment(check), segment(&graph.name));
+            let picture = format!("picture/host/{id}/{check}/{name}");
+            pictures::image(room, &picture, "", (graph.shown_title(), range), (720, 320))
+        })
+        .collect();
+    let cut = match all().nth(PICTURES_MAX) {
+        Some(_) => format!("<p>{}</p>", room.say(hosts::GRAPHS_CUT)),
+        None => String::new(),
+    };
+    Ok(format!(
+        "<h2>{}</h2>{}<div class=\"pair\">{pictures}</div>{cut}",
+        room.say(hosts::MEASURED),
+        range.links(room, &format!("hosts/{id}"), "")
+    ))
 }
 
 async fn its_checks(room: &Room<'_>, id: &InstanceId) -> Result<String, Trouble> {

@@ -70,7 +70,7 @@ async fn look(room: &Room<'_>, parts: &[&str]) -> Result<Answer, Trouble> {
         ["dashboards", name, "delete"] => editor::ask_to_delete(room, name).await?,
         ["silences"] => silences::list(room, None).await?,
         ["picture", kind, name, rest @ ..] => {
-            let svg = pictures::draw(room, kind, name, rest.first().copied()).await?;
+            let svg = pictures::draw(room, kind, name, rest).await?;
             return Ok(Answer::Picture(svg));
         }
         _ => return Err(Trouble::NotFound),

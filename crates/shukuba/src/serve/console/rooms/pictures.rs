@@ -8,6 +8,7 @@ use cloudwatch::dashboard::widget::Graph;
 use cloudwatch::dashboard::{self, Body};
 use cloudwatch::picture::{self, Around, Drawing, Size};
 use serde_json::{Value, json};
+use watch::check::board::CHECKS_MAX;
 
 use super::boards;
 use crate::serve::console::html::escaped;
@@ -41,6 +42,8 @@ const RANGES: &[(&str, u64, Word)] = &[
     ("12h", 12 * 3600, frame::LAST_12H),
     ("1d", 86_400, frame::LAST_1D),
     ("1w", 7 * 86_400, frame::LAST_1W),
+    ("30d", 30 * 86_400, frame::LAST_30D),
+    ("1y", 365 * 86_400, frame::LAST_1Y),
 ];
 
 impl Range {
@@ -141,12 +144,13 @@ pub(super) async fn draw(
     room: &Room<'_>,
     kind: &str,
     name: &str,
-    rest: Option<&str>,
+    rest: &[&str],
 ) -> Result<String, Trouble> {
     let wanted = match (kind, rest) {
-        ("alarm", None) => alarm(room, name)?,
-        ("host", Some(graph)) => host(room, name, graph)?,
-        ("dashboard", Some(index)) => widget(room, name, index).await?,
+        ("alarm", []) => alarm(room, name)?,
+        ("host", [graph]) => host(room, name, graph)?,
+        ("host", [check, graph]) => measured(room, name, check, graph).await?,
+        ("dashboard", [index]) => widget(room, name, index).await?,
         _ => return Err(Trouble::NotFound),
     };
     room.demand_metrics()?;
@@ -208,6 +212,25 @@ fn host(room: &Room<'_>, id: &str, kind: &str) -> Result<Wanted, Trouble> {
     let title = HOST_GRAPHS.iter().find(|(known, _)| *known == kind);
     let (_, title) = title.ok_or(Trouble::NotFound)?;
     let graph = Graph::of(&host_graph(&id.to_string(), kind, room.say(*title)));
+    Ok(Wanted::Graph(Box::new(graph), (720, 320)))
+}
+
+/// A graph of what a check measures.
+async fn measured(room: &Room<'_>, id: &str, check: &str, name: &str) -> Result<Wanted, Trouble> {
+    room.demand(Api::Hosts, "DescribeInstances", &json!({}))?;
+    room.demand(Api::Operator, "check-graphs", &json!({}))?;
+    let (board, host) = (room.parts.watching.board.clone(), id.to_owned());
+    let drawn = room
+        .read(move || Ok(board.graphs(&host, CHECKS_MAX)?))
+        .await?;
+    let graphs = drawn.get(check).ok_or(Trouble::NotFound)?;
+    let graph = graphs.iter().find(|graph| graph.name == name);
+    let mut properties = graph.ok_or(Trouble::NotFound)?.properties(id, check);
+    if let Some(properties) = properties.as_object_mut() {
+        // As fine as it is measured; longer times have longer periods by themselves.
+        properties.insert("period".to_owned(), json!(60));
+    }
+    let graph = Graph::of(&properties);
     Ok(Wanted::Graph(Box::new(graph), (720, 320)))
 }
 

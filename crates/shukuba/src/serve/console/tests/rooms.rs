@@ -8,6 +8,7 @@ use cloudwatch::alarm::State;
 use cloudwatch::alarm::engine::settings::{Comparison, Kind, Metric, StatText, Watched};
 use iam::engine::login::Reset;
 use watch::check::board::{self, Report};
+use watch::check::plugin::{Graph, Series};
 use watch::check::state::Rules;
 use watch::check::{Outcome, Status};
 use watch::notice::{Event, Kind as EventKind, Severity};
@@ -108,6 +109,22 @@ impl Bench {
             .assign("i-0123456789abcdef0", host, checks, now)
             .await
             .unwrap();
+        let line = Series {
+            name: "up".to_owned(),
+            label: HOSTILE.to_owned(),
+            warning: vec![100.0],
+            ..Series::default()
+        };
+        let graph = Graph {
+            name: "if_eth0".to_owned(),
+            title: HOSTILE.to_owned(),
+            unit: HOSTILE.to_owned(),
+            namespace: "Shukuba/Munin".to_owned(),
+            series: vec![line],
+            ..Graph::default()
+        };
+        let graphs = BTreeMap::from([("http".to_owned(), vec![graph])]);
+        board.draw("i-0123456789abcdef0", graphs).await.unwrap();
         let result = |check: &str, status, text: &str| {
             let outcome = Outcome::of(status, text);
             Report::of(check, format!("{check}-1"), 1, now, 12, &outcome)
@@ -474,6 +491,7 @@ async fn pictures_are_svg_in_two_sizes_and_files_are_kept() {
         alarm.as_str(),
         "picture/dashboard/web/0",
         "picture/dashboard/platform/0",
+        "picture/host/i-0123456789abcdef0/http/if_eth0",
     ] {
         for (size, width) in [("?size=narrow", "width=\"358\""), ("?range=1w", "viewBox")] {
             let answer = bench.ask(&mut jar, &format!("{path}{size}"), None).await;
@@ -493,6 +511,8 @@ async fn pictures_are_svg_in_two_sizes_and_files_are_kept() {
     for path in [
         "picture/dashboard/web/1",
         "picture/host/i-1/cpu",
+        "picture/host/i-0123456789abcdef0/http/none",
+        "picture/host/i-0123456789abcdef0/none/if_eth0",
         "picture/x/y",
         "picture/alarm/none",
     ] {

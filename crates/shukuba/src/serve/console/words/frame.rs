@@ -55,6 +55,8 @@ super::words! {
     LAST_12H: "12 hours", "12時間";
     LAST_1D: "1 day", "1日";
     LAST_1W: "1 week", "1週間";
+    LAST_30D: "1 month", "1か月";
+    LAST_1Y: "1 year", "1年";
     GRAPH_OF: "Graph: {}. Time shown: {}.", "グラフ: {}。表示期間: {}。";
     SECS: "{} s", "{}秒";
     MINS: "{} min", "{}分";

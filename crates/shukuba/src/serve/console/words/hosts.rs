@@ -31,6 +31,8 @@ super::words! {
     GRAPH_NETWORK: "Network (bytes a minute)", "ネットワーク (1分あたりのバイト数)";
     GRAPH_MEMORY: "Memory in use (%)", "メモリー使用率 (%)";
     GRAPH_DISK: "Disk in use (%)", "ディスク使用率 (%)";
+    MEASURED: "What its checks measure", "チェックの計測値";
+    GRAPHS_CUT: "There are more graphs than are shown here: shukuba dashboard generate NAME --plugins makes a dashboard of them.", "表示しきれないグラフがあります。shukuba dashboard generate NAME --plugins でダッシュボードにできます。";
     NO_CHECKS: "There are no checks here.", "チェックはありません。";
     NO_PROBLEMS: "No check has a problem.", "問題のあるチェックはありません。";
     ONLY_PROBLEMS: "Problems only", "問題のみ";
