@@ -5,8 +5,9 @@
 help: ## Say what there is
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
-build: ## Build the binary with optimisation: target/release/shukuba
+build: ## Build with optimisation: target/release/shukuba, and the agent alone: shukuba-agent
 	cargo build --release -p shukuba
+	cargo build --release -p shukuba-agent
 
 demo: ## Watch 20,000 postbacks go through the whole flow; ends by itself
 	@scripts/demo.sh

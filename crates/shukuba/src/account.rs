@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use agent::call::Credentials;
 use anyhow::Context;
 use base::SystemClock;
 use gateway::SecretStore;
@@ -15,7 +16,6 @@ use store::seal::{MasterKey, MasterKeySource};
 use store::{DataDir, Use};
 
 use crate::app::{self, App};
-use crate::client::endpoint::Credentials;
 use crate::config::Server;
 use crate::data;
 

@@ -57,7 +57,8 @@ pub(crate) fn usage(text: impl Into<String>) -> anyhow::Error {
 
 /// 2 for wrong arguments or settings, else 1.
 pub(crate) fn exit_code_of(error: &anyhow::Error) -> u8 {
-    if error.downcast_ref::<Usage>().is_some() {
+    let is_agents = error.downcast_ref::<agent::command::Usage>().is_some();
+    if error.downcast_ref::<Usage>().is_some() || is_agents {
         2
     } else {
         1

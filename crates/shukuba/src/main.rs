@@ -9,7 +9,6 @@ use clap::Parser;
 
 mod access;
 mod account;
-mod agent;
 mod alarms;
 mod answers;
 mod app;

@@ -28,6 +28,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("watch", 3),
     ("gateway", 4),
     ("aws", 4),
+    ("agent", 4),
     ("shukuba", 5),
     ("xtask", 5),
 ];

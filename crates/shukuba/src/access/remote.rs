@@ -1,5 +1,6 @@
 //! Calls of a server elsewhere, or of AWS, signed with a key of the environment or of the data directory.
 
+use agent::call::Endpoint;
 use anyhow::Context;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, header};
@@ -11,7 +12,7 @@ use super::answer::Node;
 use super::calls::{self, Calls, Failure, Form, VERSION};
 use crate::app::App;
 use crate::client::admin::{Admin, SERVICE};
-use crate::client::endpoint::{Endpoint, GLOBAL_REGION};
+use crate::client::endpoint::{self, GLOBAL_REGION};
 use crate::client::http::{Answer, Call, Http};
 
 /// What stands for AWS itself in `--endpoint`.
@@ -36,13 +37,13 @@ impl Remote {
     pub(crate) fn open(app: &App, given: &str) -> anyhow::Result<Self> {
         match given {
             AWS => Self::new(None),
-            url => Self::new(Some(Endpoint::for_operator(app, Some(url))?)),
+            url => Self::new(Some(endpoint::for_operator(app, Some(url))?)),
         }
     }
 
     /// The server of the data directory.
     pub(crate) fn of_data_dir(app: &App) -> anyhow::Result<Self> {
-        Self::new(Some(Endpoint::for_operator(app, None)?))
+        Self::new(Some(endpoint::for_operator(app, None)?))
     }
 
     fn new(endpoint: Option<Endpoint>) -> anyhow::Result<Self> {
@@ -173,7 +174,7 @@ fn http(endpoint: Option<&Endpoint>, service: &'static str) -> anyhow::Result<Ht
 
 fn endpoint_of(endpoint: Option<&Endpoint>, service: &str) -> anyhow::Result<Endpoint> {
     let Some(endpoint) = endpoint else {
-        return Endpoint::of_aws(service);
+        return endpoint::of_aws(service);
     };
     let mut endpoint = endpoint.clone();
     if service == "iam" {

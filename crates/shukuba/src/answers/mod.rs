@@ -75,7 +75,7 @@ pub(crate) fn at_most(asked: Option<usize>, usual: usize) -> Result<usize, Fault
 }
 
 /// The code of what is wrong with a call itself.
-pub(crate) const INVALID: &str = "InvalidRequest";
+pub(crate) const INVALID: &str = agent::door::INVALID;
 
 /// The call asks for what cannot be: a slip in its arguments.
 pub(crate) fn refuse(message: impl Into<String>) -> Fault {

@@ -8,7 +8,6 @@ use crate::app::{self, App, Global};
 use crate::output::Format;
 
 mod access;
-mod agent;
 mod alarm;
 mod api;
 mod audit;
@@ -76,7 +75,7 @@ pub(crate) enum Command {
     Ship(ship::Args),
     Send(send::Args),
     Notifier(notifier::Args),
-    Agent(agent::Args),
+    Agent(agent::command::Args),
     Sink(sink::Args),
     Status(status::Args),
     Ledger(ledger::Args),
@@ -161,7 +160,7 @@ impl Command {
             Self::Ship(args) => ship::run(app, args),
             Self::Send(args) => send::run(app, args),
             Self::Notifier(args) => notifier::run(app, args),
-            Self::Agent(args) => agent::run(app, args),
+            Self::Agent(args) => agent::command::run(args),
             Self::Api(args) => api::run(app, args),
             Self::Access(args) => access::run(app, args),
             Self::Check(args) => check::run(app, args),

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::app::{self, App};
 use crate::client::admin::{Admin, SERVICE};
-use crate::client::endpoint::Endpoint;
+use crate::client::endpoint;
 use crate::client::http::Http;
 use crate::{data, output, place, serve};
 
@@ -31,7 +31,7 @@ impl At {
                 app.data_dir().display()
             );
         }
-        let endpoint = Endpoint::for_operator(app, self.endpoint.as_deref())?;
+        let endpoint = endpoint::for_operator(app, self.endpoint.as_deref())?;
         Ok(Admin::new(Http::new(endpoint, SERVICE)?))
     }
 

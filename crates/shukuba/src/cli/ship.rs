@@ -10,7 +10,7 @@ use delivery::config::{FormatKind, RouteFormat, Span};
 
 use crate::app::{self, App};
 use crate::client;
-use crate::client::endpoint::Endpoint;
+use crate::client::endpoint;
 use crate::client::http::Http;
 use crate::client::sqs::SqsQueue;
 use crate::output;
@@ -126,7 +126,7 @@ pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
 impl Sending {
     /// Opens the queue.
     pub(crate) async fn open(&self, app: &App) -> anyhow::Result<SqsQueue> {
-        let endpoint = Endpoint::for_queue(app, self.endpoint.as_deref(), &self.queue)?;
+        let endpoint = endpoint::for_queue(app, self.endpoint.as_deref(), &self.queue)?;
         let http = Http::new(endpoint, "sqs")?;
         Ok(SqsQueue::open(http, &self.queue).await?)
     }

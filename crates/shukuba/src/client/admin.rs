@@ -16,7 +16,7 @@ use crate::app;
 const COPY_TIME: Duration = Duration::from_secs(12 * 3600);
 
 /// What its calls are signed for.
-pub(crate) const SERVICE: &str = "shukuba";
+pub(crate) const SERVICE: &str = agent::door::SERVICE;
 
 /// Calls a server's admin API.
 #[derive(Debug)]

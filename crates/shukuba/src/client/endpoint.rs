@@ -9,6 +9,9 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use agent::call::{Chain, Credentials, Endpoint, Keys};
+use async_trait::async_trait;
+use base::Timestamp;
 use wire::sigv4::SecretKey;
 
 use crate::app::{self, App};
@@ -16,146 +19,131 @@ use crate::app::{self, App};
 /// The region of services that have none, and of those that are asked for without one.
 pub(crate) const GLOBAL_REGION: &str = "us-east-1";
 
-/// A key to sign with.
-#[derive(Clone, Debug)]
-pub(crate) struct Credentials {
-    pub(crate) key_id: String,
-    pub(crate) secret: Arc<SecretKey>,
-    pub(crate) token: Option<String>,
+/// The keys of the SDK's chain; temporary ones are fetched again before they end.
+fn chain() -> Keys {
+    Keys::Chain(Arc::new(Sdk))
 }
 
-/// Where keys come from.
-#[derive(Clone, Debug)]
-pub(crate) enum Keys {
-    /// One key.
-    Fixed(Credentials),
-    /// The chain of the SDK; temporary keys are fetched again before they end.
-    Chain,
+#[derive(Debug)]
+struct Sdk;
+
+#[async_trait]
+impl Chain for Sdk {
+    async fn fetch(&self) -> Result<(Credentials, Option<Timestamp>), String> {
+        let failed = |error: aws::account::Error| error.to_string();
+        let account = aws::Account::load().await.map_err(failed)?;
+        let found = account.key().await.map_err(failed)?;
+        let key = Credentials {
+            key_id: found.key_id,
+            secret: Arc::new(SecretKey::new(&found.secret)),
+            token: found.token,
+        };
+        Ok((key, found.ends_at))
+    }
 }
 
-/// Everything that a signed call needs.
-#[derive(Clone, Debug)]
-pub(crate) struct Endpoint {
-    /// `scheme://host[:port]`.
-    pub(crate) url: url::Url,
-    pub(crate) keys: Keys,
-    pub(crate) region: String,
-    /// The certificate in our settings, which is trusted by itself.
-    pub(crate) own_certificate: Option<PathBuf>,
+/// The endpoint for the queue `queue`, a name or a URL.
+pub(crate) fn for_queue(app: &App, given: Option<&str>, queue: &str) -> anyhow::Result<Endpoint> {
+    let from_queue = queue.contains("://").then(|| queue.to_owned());
+    match given
+        .map(str::to_owned)
+        .or_else(endpoint_variable)
+        .or(from_queue)
+    {
+        Some(url) => elsewhere(app, &url),
+        None => of_data_dir(app),
+    }
 }
 
-impl Endpoint {
-    /// The endpoint for the queue `queue`, a name or a URL.
-    pub(crate) fn for_queue(app: &App, given: Option<&str>, queue: &str) -> anyhow::Result<Self> {
-        let from_queue = queue.contains("://").then(|| queue.to_owned());
-        match given
-            .map(str::to_owned)
-            .or_else(endpoint_variable)
-            .or(from_queue)
-        {
-            Some(url) => Self::elsewhere(app, &url),
-            None => Self::of_data_dir(app),
-        }
+/// The endpoint for operators' calls: `--endpoint`, `SHUKUBA_ENDPOINT`, else the data directory's server.
+pub(crate) fn for_operator(app: &App, given: Option<&str>) -> anyhow::Result<Endpoint> {
+    match given
+        .map(str::to_owned)
+        .or_else(|| variable("SHUKUBA_ENDPOINT"))
+    {
+        Some(url) => elsewhere(app, &url),
+        None => of_data_dir(app),
     }
+}
 
-    /// The endpoint for operators' calls: `--endpoint`, `SHUKUBA_ENDPOINT`, else the data directory's server.
-    pub(crate) fn for_operator(app: &App, given: Option<&str>) -> anyhow::Result<Self> {
-        match given
-            .map(str::to_owned)
-            .or_else(|| variable("SHUKUBA_ENDPOINT"))
-        {
-            Some(url) => Self::elsewhere(app, &url),
-            None => Self::of_data_dir(app),
-        }
-    }
+/// The endpoint for calls of the service that AWS's variables call `variable_name` (`CLOUDWATCH`): what was given,
+/// `SHUKUBA_ENDPOINT`, `AWS_ENDPOINT_URL_CLOUDWATCH`, `AWS_ENDPOINT_URL`; `None` where none of these is.
+pub(crate) fn of_service(
+    app: &App,
+    given: Option<&str>,
+    variable_name: &str,
+) -> anyhow::Result<Option<Endpoint>> {
+    let found = given
+        .map(str::to_owned)
+        .or_else(|| variable("SHUKUBA_ENDPOINT"))
+        .or_else(|| variable(&format!("AWS_ENDPOINT_URL_{variable_name}")))
+        .or_else(|| variable("AWS_ENDPOINT_URL"));
+    found.map(|url| elsewhere(app, &url)).transpose()
+}
 
-    /// The endpoint for calls of the service that AWS's variables call `variable_name` (`CLOUDWATCH`): what was given,
-    /// `SHUKUBA_ENDPOINT`, `AWS_ENDPOINT_URL_CLOUDWATCH`, `AWS_ENDPOINT_URL`; `None` where none of these is.
-    pub(crate) fn of_service(
-        app: &App,
-        given: Option<&str>,
-        variable_name: &str,
-    ) -> anyhow::Result<Option<Self>> {
-        let found = given
-            .map(str::to_owned)
-            .or_else(|| variable("SHUKUBA_ENDPOINT"))
-            .or_else(|| variable(&format!("AWS_ENDPOINT_URL_{variable_name}")))
-            .or_else(|| variable("AWS_ENDPOINT_URL"));
-        found.map(|url| Self::elsewhere(app, &url)).transpose()
-    }
+/// The endpoint for `service` of AWS itself, with the keys and the region of the environment.
+pub(crate) fn of_aws(service: &str) -> anyhow::Result<Endpoint> {
+    let region = region_variable().unwrap_or_else(|| GLOBAL_REGION.to_owned());
+    let (url, region) = match service {
+        // It has no region, and is signed for as in the first one.
+        "iam" => (
+            "https://iam.amazonaws.com".to_owned(),
+            GLOBAL_REGION.to_owned(),
+        ),
+        _ => (format!("https://{service}.{region}.amazonaws.com"), region),
+    };
+    Ok(Endpoint {
+        url: base_url(&url)?,
+        keys: credentials_of_environment().map_or_else(chain, Keys::Fixed),
+        region,
+        own_certificate: None,
+    })
+}
 
-    /// The endpoint for `service` of AWS itself, with the keys and the region of the environment.
-    pub(crate) fn of_aws(service: &str) -> anyhow::Result<Self> {
-        let region = region_variable().unwrap_or_else(|| GLOBAL_REGION.to_owned());
-        let (url, region) = match service {
-            // It has no region, and is signed for as in the first one.
-            "iam" => (
-                "https://iam.amazonaws.com".to_owned(),
-                GLOBAL_REGION.to_owned(),
-            ),
-            _ => (format!("https://{service}.{region}.amazonaws.com"), region),
-        };
-        Ok(Self {
-            url: base_url(&url)?,
-            keys: credentials_of_environment().map_or(Keys::Chain, Keys::Fixed),
-            region,
-            own_certificate: None,
-        })
-    }
+fn elsewhere(app: &App, url: &str) -> anyhow::Result<Endpoint> {
+    let url = base_url(url)?;
+    let is_of_aws = region_of(&url).is_some();
+    let administrator = || match is_of_aws {
+        true => Ok(None),
+        false => crate::account::administrator(app),
+    };
+    let fixed = match credentials_of_environment() {
+        Some(credentials) => Some(credentials),
+        None => administrator()?,
+    };
+    let keys = fixed.map_or_else(chain, Keys::Fixed);
+    let region = region_of(&url)
+        .or_else(region_variable)
+        .unwrap_or_else(|| app.server().region);
+    let server = app.server();
+    Ok(Endpoint {
+        url,
+        keys,
+        region,
+        own_certificate: server.tls_certificate,
+    })
+}
 
-    fn elsewhere(app: &App, url: &str) -> anyhow::Result<Self> {
-        let url = base_url(url)?;
-        let is_of_aws = region_of(&url).is_some();
-        let of_data_dir = || match is_of_aws {
-            true => Ok(None),
-            false => crate::account::administrator(app),
-        };
-        let fixed = match credentials_of_environment() {
-            Some(credentials) => Some(credentials),
-            None => of_data_dir()?,
-        };
-        let keys = fixed.map_or(Keys::Chain, Keys::Fixed);
-        let region = region_of(&url)
-            .or_else(region_variable)
-            .unwrap_or_else(|| app.server().region);
-        let server = app.server();
-        Ok(Self {
-            url,
-            keys,
-            region,
-            own_certificate: server.tls_certificate,
-        })
-    }
-
-    fn of_data_dir(app: &App) -> anyhow::Result<Self> {
-        let server = app.server();
-        let Some(credentials) = crate::account::administrator(app)? else {
-            return Err(app::usage(format!(
-                "no server's data in `{}`: give --data DIR, or --endpoint URL with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
-                app.data_dir().display()
-            )));
-        };
-        let url = crate::data::local_url(app, &server);
-        Ok(Self {
-            url: base_url(&url)?,
-            keys: Keys::Fixed(credentials),
-            region: server.region,
-            own_certificate: server.tls_certificate,
-        })
-    }
+fn of_data_dir(app: &App) -> anyhow::Result<Endpoint> {
+    let server = app.server();
+    let Some(credentials) = crate::account::administrator(app)? else {
+        return Err(app::usage(format!(
+            "no server's data in `{}`: give --data DIR, or --endpoint URL with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+            app.data_dir().display()
+        )));
+    };
+    let url = crate::data::local_url(app, &server);
+    Ok(Endpoint {
+        url: base_url(&url)?,
+        keys: Keys::Fixed(credentials),
+        region: server.region,
+        own_certificate: server.tls_certificate,
+    })
 }
 
 /// `scheme://host[:port]` of a URL.
 pub(crate) fn base_url(text: &str) -> anyhow::Result<url::Url> {
-    let mut url = url::Url::parse(text)
-        .map_err(|error| app::usage(format!("`{text}` is not a URL: {error}")))?;
-    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-        return Err(app::usage(format!("`{text}` is not an http or https URL")));
-    }
-    url.set_path("/");
-    url.set_query(None);
-    url.set_fragment(None);
-    Ok(url)
+    agent::call::base_url(text).map_err(app::usage)
 }
 
 fn variable(name: &str) -> Option<String> {
@@ -259,15 +247,5 @@ mod tests {
         let values = profile_values(text, "other");
         assert_eq!(values["aws_access_key_id"], "B");
         assert_eq!(values["aws_secret_access_key"], "s=1");
-    }
-
-    #[test]
-    fn only_the_host_of_a_url_is_the_endpoint() {
-        assert_eq!(
-            base_url("http://h:1/a/b?c#d").unwrap().as_str(),
-            "http://h:1/"
-        );
-        assert!(base_url("ftp://h/").is_err());
-        assert!(base_url("queue").is_err());
     }
 }

@@ -5,7 +5,7 @@
 //! data directory (instance roles, web identity) come through the crate `aws`.
 //!
 //! - [`endpoint`]: where to, as which key, in which region
-//! - `http`: connections; [`tls`]: whom they trust
+//! - [`http`]: connections; [`tls`]: whom they trust; both are the crate `agent`'s, which makes the same calls
 //! - [`sqs`]: the calls of a sender
 //! - [`admin`]: the operator's calls
 //! - [`service`]: any other service, one call after the other; [`cloudwatch`] and [`ec2`] are two
@@ -14,10 +14,10 @@ pub(crate) mod admin;
 pub(crate) mod cloudwatch;
 pub(crate) mod ec2;
 pub(crate) mod endpoint;
-pub(crate) mod http;
 pub(crate) mod service;
 pub(crate) mod sqs;
-pub(crate) mod tls;
+
+pub(crate) use agent::call::{Error, http, tls};
 
 use futures_util::future::BoxFuture;
 
@@ -53,21 +53,6 @@ pub(crate) enum Answer {
     Later { code: String, detail: String },
     /// It never will be.
     Refused { code: String, detail: String },
-}
-
-/// Why a call failed as a whole.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Error {
-    /// The other side is away, overloaded or full: the same call may succeed later.
-    #[error("{url} is not available: {detail}")]
-    Unavailable { url: String, detail: String },
-    /// The call is wrong or not allowed.
-    #[error("{url} refused the call: {code}: {detail}")]
-    Refused {
-        url: String,
-        code: String,
-        detail: String,
-    },
 }
 
 /// A queue that messages are sent to.

@@ -1,6 +1,5 @@
 //! HTTP/1.1 connections to one endpoint: signed, kept, as many as calls are under way at once.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -15,10 +14,9 @@ use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use wire::sigv4::{PathStyle, SecretKey, Signer};
+use wire::sigv4::{PathStyle, Signer};
 
-use super::Error;
-use super::endpoint::{Credentials, Endpoint, Keys};
+use super::{Credentials, Endpoint, Error, Keys};
 
 /// Longest time to connect, TLS included. Chosen.
 const CONNECT_TIME: Duration = Duration::from_secs(10);
@@ -33,24 +31,30 @@ const IDLE_CONNECTIONS: usize = 64;
 
 /// An answer with any status.
 #[derive(Clone, Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) body: Bytes,
+pub struct Answer {
+    /// Its status.
+    pub status: u16,
+    /// Its body, at most 32 MiB.
+    pub body: Bytes,
 }
 
 /// What is asked of an endpoint.
 #[derive(Clone, Debug)]
-pub(crate) struct Call<'a> {
-    pub(crate) method: Method,
-    pub(crate) path: &'a str,
+pub struct Call<'a> {
+    /// The method.
+    pub method: Method,
+    /// The path.
+    pub path: &'a str,
     /// What stands behind the `?`, or nothing.
-    pub(crate) query: &'a str,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
+    pub query: &'a str,
+    /// Headers beside those of the signature.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
 }
 
 /// Calls one endpoint.
-pub(crate) struct Http {
+pub struct Http {
     endpoint: Endpoint,
     service: &'static str,
     host: HeaderValue,
@@ -60,7 +64,7 @@ pub(crate) struct Http {
     fetched: tokio::sync::Mutex<Option<(Credentials, Option<Timestamp>)>>,
     clock: SystemClock,
     /// Longest time for an answer.
-    pub(super) answer_time: Duration,
+    pub answer_time: Duration,
 }
 
 impl std::fmt::Debug for Http {
@@ -73,7 +77,10 @@ impl std::fmt::Debug for Http {
 
 impl Http {
     /// Calls `endpoint`, signing for `service`.
-    pub(crate) fn new(endpoint: Endpoint, service: &'static str) -> anyhow::Result<Self> {
+    ///
+    /// # Errors
+    /// Where the endpoint's host or its trust cannot be used.
+    pub fn new(endpoint: Endpoint, service: &'static str) -> anyhow::Result<Self> {
         let url = &endpoint.url;
         let host = url.host_str().context("the endpoint has no host")?;
         let authority = url
@@ -97,17 +104,16 @@ impl Http {
     }
 
     /// The endpoint's URL.
-    pub(crate) fn url(&self) -> &str {
+    #[must_use]
+    pub fn url(&self) -> &str {
         self.endpoint.url.as_str()
     }
 
     /// Posts `body` to `path` with `headers`, signed.
-    pub(crate) async fn post(
-        &self,
-        path: &str,
-        headers: HeaderMap,
-        body: Bytes,
-    ) -> Result<Answer, Error> {
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]. An answer of any status is none.
+    pub async fn post(&self, path: &str, headers: HeaderMap, body: Bytes) -> Result<Answer, Error> {
         self.send(&Call {
             method: Method::POST,
             path,
@@ -119,7 +125,10 @@ impl Http {
     }
 
     /// Does `call`, signed.
-    pub(crate) async fn send(&self, call: &Call<'_>) -> Result<Answer, Error> {
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]. An answer of any status is none.
+    pub async fn send(&self, call: &Call<'_>) -> Result<Answer, Error> {
         let kept = self.take_idle();
         let was_kept = kept.is_some();
         match self.send_over(kept, call).await {
@@ -159,9 +168,10 @@ impl Http {
 
     /// The key to sign with now.
     async fn key(&self) -> Result<Credentials, Failure> {
-        if let Keys::Fixed(key) = &self.endpoint.keys {
-            return Ok(key.clone());
-        }
+        let chain = match &self.endpoint.keys {
+            Keys::Fixed(key) => return Ok(key.clone()),
+            Keys::Chain(chain) => chain,
+        };
         let mut fetched = self.fetched.lock().await;
         let is_good = |ends_at: Option<Timestamp>| {
             ends_at.is_none_or(|end| end.since(self.clock.now()) > FETCH_BEFORE_END)
@@ -171,15 +181,8 @@ impl Http {
         {
             return Ok(key.clone());
         }
-        let failed = |error: aws::account::Error| Failure::Other(error.to_string());
-        let account = aws::Account::load().await.map_err(failed)?;
-        let found = account.key().await.map_err(failed)?;
-        let key = Credentials {
-            key_id: found.key_id,
-            secret: Arc::new(SecretKey::new(&found.secret)),
-            token: found.token,
-        };
-        *fetched = Some((key.clone(), found.ends_at));
+        let (key, ends_at) = chain.fetch().await.map_err(Failure::Other)?;
+        *fetched = Some((key.clone(), ends_at));
         Ok(key)
     }
 

@@ -1,6 +1,4 @@
-//! What the host agent needs of the binary: its signed calls to the server, and what it says of its host.
-
-mod facts;
+//! The server, as the agent reaches it: signed calls to the operators' part of its door.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -16,16 +14,17 @@ use watch::agent::protocol::{
 };
 use wire::sigv4::SecretKey;
 
-use crate::app;
-use crate::client::Error;
-use crate::client::admin::SERVICE;
-use crate::client::endpoint::{Credentials, Endpoint, Keys, base_url};
-use crate::client::http::Http;
+use crate::call::http::Http;
+use crate::call::{Credentials, Endpoint, Keys, base_url, fault_of};
+use crate::command::{Usage, usage};
 
-pub(crate) use facts::host_facts;
+/// What calls are signed for.
+pub const SERVICE: &str = "shukuba";
+/// The code of a call that is wrong in itself.
+pub const INVALID: &str = "InvalidRequest";
 
 /// The server, as the agent reaches it.
-pub(crate) struct Door {
+pub struct Door {
     url: url::Url,
     region: String,
     ca_file: Option<PathBuf>,
@@ -45,7 +44,10 @@ impl fmt::Debug for Door {
 
 impl Door {
     /// The way to the server at `url`.
-    pub(crate) fn open(
+    ///
+    /// # Errors
+    /// [`Usage`] for a token or a URL that is none.
+    pub fn open(
         url: &str,
         token: Option<&str>,
         region: &str,
@@ -53,7 +55,7 @@ impl Door {
     ) -> anyhow::Result<Self> {
         let token = match token.map(ec2::Token::parse) {
             Some(None) => {
-                return Err(app::usage(
+                return Err(usage(
                     "this is no token; they begin with `sj_`: shukuba host token",
                 ));
             }
@@ -65,7 +67,7 @@ impl Door {
             None => None,
         };
         Ok(Self {
-            url: base_url(url)?,
+            url: base_url(url).map_err(Usage)?,
             region: region.to_owned(),
             ca_file,
             token,
@@ -117,28 +119,18 @@ async fn call<I: Serialize, O: DeserializeOwned>(
         let read = serde_json::from_slice(&answer.body);
         return read.map_err(|error| Failed::Away(format!("the answer is not in form: {error}")));
     }
-    Err(failed(crate::client::sqs::fault(
-        http.url(),
-        answer.status,
-        &answer.body,
-    )))
+    Err(failed(answer.status, &answer.body))
 }
 
 /// What a fault means to an agent. That it may not do something may change; that a call is wrong does not.
-fn failed(error: Error) -> Failed {
-    match error {
-        Error::Refused { code, .. } if code == "UnknownHost" => Failed::Unknown,
+fn failed(status: u16, body: &[u8]) -> Failed {
+    let (code, detail) = fault_of(status, body);
+    match code.as_str() {
         // The key of a host that was terminated is gone.
-        Error::Refused { code, .. }
-            if code.starts_with("InvalidClientTokenId")
-                || code == "UnrecognizedClientException" =>
-        {
-            Failed::Unknown
-        }
-        Error::Refused { code, detail, .. } if code == crate::answers::INVALID => {
-            Failed::Refused(detail)
-        }
-        other => Failed::Away(other.to_string()),
+        "UnknownHost" | "UnrecognizedClientException" if status < 500 => Failed::Unknown,
+        code if status < 500 && code.starts_with("InvalidClientTokenId") => Failed::Unknown,
+        INVALID if status < 500 => Failed::Refused(detail),
+        code => Failed::Away(format!("{code}: {detail}")),
     }
 }
 
@@ -173,5 +165,45 @@ impl Server for Door {
         let done: Result<serde_json::Value, Failed> =
             call(&*self.of(who)?, "agent-goodbye", &request).await;
         done.map(|_| ())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_change_is_away_and_what_is_wrong_is_refused() {
+        let said = |code: &str| format!(r#"{{"__type": "{code}", "message": "why"}}"#);
+        let refused = Failed::Refused("why".to_owned());
+        for (status, code, expected) in [
+            (400, "UnknownHost", Failed::Unknown),
+            (403, "InvalidClientTokenId", Failed::Unknown),
+            (403, "UnrecognizedClientException", Failed::Unknown),
+            (400, INVALID, refused),
+            (
+                403,
+                "AccessDenied",
+                Failed::Away("AccessDenied: why".to_owned()),
+            ),
+            (
+                503,
+                "InvalidRequest",
+                Failed::Away("InvalidRequest: why".to_owned()),
+            ),
+        ] {
+            assert_eq!(failed(status, said(code).as_bytes()), expected, "{code}");
+        }
+        assert_eq!(
+            failed(502, b"<html>"),
+            Failed::Away("status 502: ".to_owned())
+        );
+    }
+
+    #[test]
+    fn a_text_that_is_no_token_is_said_to_be_none() {
+        let opened = Door::open("http://h:1", Some("x"), "r", None);
+        let error = opened.unwrap_err();
+        assert!(error.downcast_ref::<Usage>().is_some(), "{error}");
     }
 }

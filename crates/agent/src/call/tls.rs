@@ -18,7 +18,10 @@ use rustls::{
 use tokio_rustls::TlsConnector;
 
 /// TLS that trusts the authorities, and the first certificate in the file `own`, if it can be read.
-pub(crate) fn connector(own: Option<&Path>) -> anyhow::Result<TlsConnector> {
+///
+/// # Errors
+/// Where `AWS_CA_BUNDLE` cannot be read.
+pub fn connector(own: Option<&Path>) -> anyhow::Result<TlsConnector> {
     let mut roots = system_roots();
     if let Ok(path) = std::env::var("AWS_CA_BUNDLE") {
         let extra = certificates(Path::new(&path))
@@ -107,7 +110,7 @@ impl ServerCertVerifier for Verifier {
 
 /// Whom a client must trust to take a chain of certificates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Root {
+pub enum Root {
     /// One of the system's authorities.
     OfTheSystem,
     /// The chain's own last certificate.
@@ -117,7 +120,8 @@ pub(crate) enum Root {
 }
 
 /// Who issued the chain in the file `path`; `None` when it cannot be read.
-pub(crate) fn root_of(path: &Path) -> Option<Root> {
+#[must_use]
+pub fn root_of(path: &Path) -> Option<Root> {
     let chain = certificates(path).ok()?;
     let (issuer, subject) = names(chain.last()?)?;
     if issuer == subject {

@@ -7,17 +7,20 @@ use anyhow::Context;
 use sha2::{Digest, Sha256};
 use watch::agent::protocol::Facts;
 
-use crate::data;
-
 /// Where machines have their ids. Source: machine-id(5); the second is that of D-Bus, for systems without systemd.
 const MACHINE_IDS: [&str; 2] = ["/etc/machine-id", "/var/lib/dbus/machine-id"];
 
 /// What this host is. A machine is known by its id and the agent's folder, so that several agents may run on one.
-pub(crate) fn host_facts(state: &Path) -> anyhow::Result<Facts> {
+///
+/// # Errors
+/// Where the folder cannot be made.
+pub fn host_facts(state: &Path) -> anyhow::Result<Facts> {
     std::fs::create_dir_all(state)
         .with_context(|| format!("cannot make the folder `{}`", state.display()))?;
     let state = state.canonicalize()?;
-    let hostname = data::host();
+    let uname = rustix::system::uname();
+    let text = |part: &std::ffi::CStr| part.to_string_lossy().into_owned();
+    let hostname = text(uname.nodename());
     let id = MACHINE_IDS
         .iter()
         .find_map(|path| std::fs::read_to_string(path).ok());
@@ -25,8 +28,6 @@ pub(crate) fn host_facts(state: &Path) -> anyhow::Result<Facts> {
     let mut digest = Sha256::new();
     digest.update(id.trim().as_bytes());
     digest.update(state.as_os_str().as_encoded_bytes());
-    let uname = rustix::system::uname();
-    let text = |part: &std::ffi::CStr| part.to_string_lossy().into_owned();
     Ok(Facts {
         name: hostname.clone(),
         hostname,

@@ -1,4 +1,4 @@
-//! `shukuba agent`: watches the host that it runs on.
+//! The command: watches the host that it runs on.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -8,12 +8,20 @@ use std::time::Duration;
 use anyhow::Context;
 use base::SystemClock;
 use base::setting::Span;
+use tokio::signal::unix::{SignalKind, signal};
 use watch::agent::{Agent, Config, End};
 
-use crate::agent::{Door, host_facts};
-use crate::app::{self, App};
-use crate::output;
-use crate::signal::Stop;
+use crate::door::Door;
+use crate::facts::host_facts;
+
+/// The arguments are wrong: exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Usage(pub String);
+
+pub(crate) fn usage(text: impl Into<String>) -> anyhow::Error {
+    anyhow::Error::new(Usage(text.into()))
+}
 
 /// Watch this host: measure it, run its checks, keep its processes alive, and tell the server
 ///
@@ -23,7 +31,7 @@ use crate::signal::Stop;
 ///   shukuba agent --join http://server:5310 --token TOKEN --name web-1 --role web
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
-pub(crate) struct Args {
+pub struct Args {
     /// The server
     #[arg(long, env = "SHUKUBA_JOIN", value_name = "URL")]
     join: String,
@@ -92,10 +100,14 @@ pub(crate) struct Args {
     new: bool,
 }
 
-pub(super) fn run(_: &App, args: Args) -> anyhow::Result<ExitCode> {
+/// Watches the host until SIGTERM, SIGINT or the server ends it.
+///
+/// # Errors
+/// [`Usage`] for arguments that are wrong; anything that keeps the agent from its work.
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let every = args.every.get();
     let right = [Duration::from_secs(10), Duration::from_secs(60)];
-    anyhow::ensure!(right.contains(&every), app::usage("--every is 60s or 10s"));
+    anyhow::ensure!(right.contains(&every), usage("--every is 60s or 10s"));
     let door = Door::open(
         &args.join,
         args.token.as_deref(),
@@ -111,7 +123,7 @@ pub(super) fn run(_: &App, args: Args) -> anyhow::Result<ExitCode> {
     for tag in &args.tags {
         let (key, value) = tag
             .split_once('=')
-            .ok_or_else(|| app::usage(format!("`{tag}` is no tag; give KEY=VALUE")))?;
+            .ok_or_else(|| usage(format!("`{tag}` is no tag; give KEY=VALUE")))?;
         facts.tags.insert(key.to_owned(), value.to_owned());
     }
     let config = Config {
@@ -127,27 +139,28 @@ pub(super) fn run(_: &App, args: Args) -> anyhow::Result<ExitCode> {
         .context("cannot start the runtime")?;
     let end = runtime.block_on(work(config, door))?;
     match end {
-        End::Stopped => {}
-        End::Terminated => output::complain("this host was terminated; its agent ends"),
-        End::Unknown => {
-            output::complain(
-                "the server does not know this host any more: remove the state folder and join again",
-            );
-            return Ok(ExitCode::FAILURE);
+        End::Stopped => Ok(ExitCode::SUCCESS),
+        End::Terminated => {
+            tracing::info!("this host was terminated; its agent ends");
+            Ok(ExitCode::SUCCESS)
         }
+        End::Unknown => anyhow::bail!(
+            "the server does not know this host any more: remove the state folder and join again"
+        ),
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 async fn work(config: Config, door: Door) -> anyhow::Result<End> {
-    let mut signals = Stop::new()?;
+    let mut terminate = signal(SignalKind::terminate()).context("cannot take SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot take SIGINT")?;
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let agent = Agent::open(config, Arc::new(door), Arc::new(SystemClock::new()))?;
     let running = agent.run(stopped);
     tokio::pin!(running);
     tokio::select! {
         end = &mut running => return Ok(end?),
-        () = signals.wait() => {}
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
     }
     stop.send_replace(true);
     Ok(running.await?)
