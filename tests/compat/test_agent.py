@@ -588,7 +588,7 @@ def test_pings_names_and_certificates_are_checked_and_plugins_make_graphs(watche
     said = {check["check"]: check for check in json.loads(ran.stdout)["checks"]}
     assert said["name"]["status"] == "OK" and "127.0.0.1" in said["name"]["text"], said["name"]
     ping = said["answers"]
-    assert ping["status"] == "OK" and "0 % lost" in ping["text"] or "ping_group_range" in ping["text"], ping
+    assert (ping["status"] == "OK" and "0 % lost" in ping["text"]) or "ping_group_range" in ping["text"], ping
     # It is nobody's that this host trusts, and its end is said all the same.
     assert said["cert"]["status"] == "CRITICAL" and "self-signed" in said["cert"]["text"] and "valid for 9 days" in said["cert"]["text"], said["cert"]
     assert said["traffic"]["status"] == "WARNING" and "if_eth0.up is 500" in said["traffic"]["text"], said["traffic"]

@@ -237,6 +237,12 @@ fn distrusted(error: &Error, is_alone: bool) -> String {
             "the certificate is not trusted: its chain ends at none of this host's authorities"
                 .to_owned()
         }
+        // As `openssl req -x509` makes them. No variant of rustls says it.
+        Error::InvalidCertificate(CertificateError::Other(why))
+            if why.to_string().contains("CaUsedAsEndEntity") =>
+        {
+            "the certificate is not trusted: it is an authority's own (self-signed), not one that an authority issued to a server".to_owned()
+        }
         Error::InvalidCertificate(CertificateError::NotValidYetContext { not_before, .. }) => {
             let begins = Timestamp::from_secs(not_before.as_secs());
             format!("the certificate is not valid before {}", begins.rfc3339_secs())
@@ -322,12 +328,20 @@ mod tests {
         }
     }
 
-    /// A server with a certificate for `a.example` of the year 2026, by `issuer` or by itself.
     async fn serve(issuer: Option<&CertifiedIssuer<'static, KeyPair>>) -> String {
+        serve_as(issuer, rcgen::IsCa::NoCa).await
+    }
+
+    /// A server with a certificate for `a.example` of the year 2026, by `issuer` or by itself.
+    async fn serve_as(
+        issuer: Option<&CertifiedIssuer<'static, KeyPair>>,
+        is_ca: rcgen::IsCa,
+    ) -> String {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(vec!["a.example".to_owned()]).unwrap();
         params.not_before = date_time_ymd(2026, 1, 1);
         params.not_after = date_time_ymd(2026, 4, 11);
+        params.is_ca = is_ca;
         let own = match issuer {
             Some(issuer) => params.signed_by(&key, issuer).unwrap(),
             None => params.self_signed(&key).unwrap(),
@@ -409,6 +423,8 @@ mod tests {
     async fn another_name_and_an_issuer_that_nobody_knows_are_said() {
         let house = house();
         let (trusted, alone) = (serve(Some(&house.issuer)).await, serve(None).await);
+        let authority = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let authority = serve_as(None, authority).await;
         let other =
             format!("[checks.cert]\ntls = {{ address = \"{trusted}\", name = \"b.example\" }}\n");
         let outcome = look_for(&house, &other, 0).await;
@@ -419,10 +435,12 @@ mod tests {
             "{}",
             outcome.text
         );
-        let outcome = look_at(&house, &alone, "", 0).await;
-        assert_eq!(outcome.status, Status::Critical);
-        assert!(outcome.text.contains("self-signed"), "{}", outcome.text);
-        assert!(outcome.text.contains("100 days"), "its end is said as well");
+        for address in [alone, authority] {
+            let outcome = look_at(&house, &address, "", 0).await;
+            assert_eq!(outcome.status, Status::Critical);
+            assert!(outcome.text.contains("self-signed"), "{}", outcome.text);
+            assert!(outcome.text.contains("100 days"), "its end is said as well");
+        }
         let outcome = look_at(&house, &trusted, "", 0).await;
         assert_eq!(outcome.status, Status::Ok, "{}", outcome.text);
     }
