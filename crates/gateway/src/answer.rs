@@ -6,11 +6,11 @@ use std::task::{Context, Poll};
 
 use api::{Answered, BodyError, Fault, RequestId, RestBody, ServiceFacts, Side};
 use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::{Frame, SizeHint};
 use wire::sigv4::{Dialect, Refusal};
-use wire::{DecodeError, ErrorForm, Problem, Protocol};
+use wire::{DecodeError, Detail, ErrorForm, Problem, Protocol};
 
 use crate::peers::Peer;
 use crate::rest::Streamed;
@@ -150,6 +150,7 @@ pub(crate) fn fault(tongue: Tongue, request_id: RequestId, fault: &Fault) -> Ans
         && let Ok(name) = HeaderValue::from_str(fault.code)
     {
         answer.headers_mut().insert("x-amzn-errortype", name);
+        answer.headers_mut().extend(detail_headers(fault));
     }
     let is_told_twice =
         !is_query(tongue.protocol) && tongue.facts.is_some_and(|facts| facts.is_query_compatible);
@@ -157,6 +158,17 @@ pub(crate) fn fault(tongue: Tongue, request_id: RequestId, fault: &Fault) -> Ans
         answer.headers_mut().insert("x-amzn-query-error", value);
     }
     answer
+}
+
+/// What a fault says in headers.
+fn detail_headers(fault: &Fault) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+    fault
+        .details
+        .iter()
+        .filter_map(|(name, detail)| match detail {
+            Detail::Header(text) => Some((name.parse().ok()?, text.parse().ok()?)),
+            Detail::Text(_) | Detail::List(_) => None,
+        })
 }
 
 /// An answer of the gateway's own pages.

@@ -137,6 +137,8 @@ pub enum Detail {
     Text(String),
     /// A list of structures, whose members are strings.
     List(Vec<Vec<(&'static str, String)>>),
+    /// A string that travels in the header of that name, over REST; no body has it.
+    Header(String),
 }
 
 /// A fault, in the words that the wire has for it.
@@ -217,10 +219,16 @@ fn named_error(form: &ErrorForm<'_>, sink: &mut dyn Sink) {
 
 fn details(form: &ErrorForm<'_>, sink: &mut dyn Sink) {
     for (name, detail) in form.details {
-        sink.key(name);
         match detail {
-            Detail::Text(text) => sink.string(text),
-            Detail::List(structures) => list(structures, sink),
+            Detail::Text(text) => {
+                sink.key(name);
+                sink.string(text);
+            }
+            Detail::List(structures) => {
+                sink.key(name);
+                list(structures, sink);
+            }
+            Detail::Header(_) => {}
         }
     }
 }
@@ -287,6 +295,7 @@ fn query_detail(name: &str, detail: &Detail, out: &mut Vec<u8>) {
     let structures = match detail {
         Detail::Text(text) => return xml::element(name, text, out),
         Detail::List(structures) => structures,
+        Detail::Header(_) => return,
     };
     tag("<", name, out);
     for structure in structures {

@@ -9,7 +9,7 @@ use api::{
 use base::{Arn, ByteCount};
 use gateway::Limits;
 use wire::rest::Http;
-use wire::{Blob, Protocol, Shape};
+use wire::{Blob, Detail, Protocol, Shape};
 
 use crate::harness::{Got, House, Role, Toy};
 
@@ -134,7 +134,10 @@ operation!(
     Http::get("/2015-03-31/functions/{FunctionName}/policy"),
     |given| {
         let message = format!("Function not found: {}", given.function_name);
-        Err(Fault::sender("ResourceNotFoundException", message).with_status(404))
+        let later = Detail::Header("7".to_owned());
+        Err(Fault::sender("ResourceNotFoundException", message)
+            .with_status(404)
+            .with_detail("Retry-After", later))
     }
 );
 operation!(
@@ -290,6 +293,10 @@ async fn faults_have_their_name_in_a_header() {
         assert_eq!(body["Type"], "User");
         assert!(body["Message"].as_str().unwrap().contains(text), "{got:?}");
         assert_eq!(body["Message"], body["message"]);
+        // Only that of the service says when to come again.
+        let later = got.headers.get("retry-after").map(String::as_str);
+        assert_eq!(later, (code == "ResourceNotFoundException").then_some("7"));
+        assert!(!got.body.contains("Retry-After"), "{got:?}");
     }
     let kept = house.kept.take();
     assert!(kept[0].starts_with("Decided lambda GetPolicy "), "{kept:?}");

@@ -10,7 +10,7 @@ use wire::rest::{
     Answer, Http, Request, Routes, Unsendable, decode_answer, decode_request, encode_answer,
     encode_request,
 };
-use wire::{Blob, ErrorForm, Protocol, Shape, encode_error, encode_masked};
+use wire::{Blob, Detail, ErrorForm, Protocol, Shape, encode_error, encode_masked};
 
 use crate::golden::{Row, rows};
 
@@ -363,7 +363,6 @@ fn a_fault_has_a_type_and_a_message_under_both_names() {
         message: "Function not found",
         details: &[],
         request_id: "r",
-        list: None,
     };
     assert_eq!(
         encode_error(Protocol::RestJson, &form),
@@ -374,4 +373,16 @@ fn a_fault_has_a_type_and_a_message_under_both_names() {
         ..form
     };
     assert!(encode_error(Protocol::RestJson, &ours).starts_with(br#"{"Type":"Server","#));
+    let throttled = ErrorForm {
+        message: "m",
+        details: &[
+            ("Reason", Detail::Text("CallerRateLimitExceeded".into())),
+            ("Retry-After", Detail::Header("1".into())),
+        ],
+        ..form
+    };
+    assert_eq!(
+        encode_error(Protocol::RestJson, &throttled),
+        br#"{"Type":"User","Message":"m","message":"m","Reason":"CallerRateLimitExceeded"}"#
+    );
 }
