@@ -1,14 +1,20 @@
 //! Functions on custom runtimes, run as processes of this machine, and what starts them.
 //!
 //! - [`function`]: what a function is: its name, its settings, one version of it that can run
+//! - [`engine`]: all functions with versions, aliases, policies; pure
+//! - [`code`]: their packages
+//! - [`functions`]: both on disk
 //! - [`sandbox`]: one execution environment: one process that speaks the runtime API
 //! - [`fleet`]: all environments, and which of them runs an invocation
 //! - [`events`]: asynchronous invocations, kept until they have run
 //! - [`port`]: what the binary gives: credentials of roles, queues, a place for what functions print
 
+pub mod code;
+pub mod engine;
 pub mod events;
 pub mod fleet;
 pub mod function;
+pub mod functions;
 pub mod port;
 pub mod sandbox;
 
@@ -16,7 +22,13 @@ use store::tables::Table;
 
 pub use fleet::Fleet;
 pub use function::{FunctionName, Qualifier, Runnable, Settings};
+pub use functions::{Functions, Place};
 pub use sandbox::{Call, Outcome};
 
 /// The tables of this crate, which whoever opens the tables opens too.
-pub const TABLES: &[Table] = &[events::EVENTS, events::PAYLOADS];
+pub const TABLES: &[Table] = &[
+    events::EVENTS,
+    events::PAYLOADS,
+    functions::FUNCTIONS,
+    functions::VERSIONS,
+];

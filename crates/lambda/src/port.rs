@@ -144,6 +144,30 @@ pub struct QueueFacts {
     pub is_fifo: bool,
 }
 
+/// Objects that hold packages.
+#[async_trait]
+pub trait Objects: Send + Sync + fmt::Debug {
+    /// The bytes of an object, or of one version of it.
+    ///
+    /// `bytes_max`: a larger one is not read.
+    ///
+    /// # Errors
+    /// [`Trouble::Lasting`] where there is no such object, or it is larger.
+    async fn read(
+        &self,
+        bucket: &str,
+        key: &str,
+        version: Option<&str>,
+        bytes_max: u64,
+    ) -> Result<Bytes, Trouble>;
+
+    /// The policy of the bucket, which bears on whether a caller may read the object.
+    fn policy(&self, bucket: &str) -> Option<Arc<policy::Document>> {
+        let _ = bucket;
+        None
+    }
+}
+
 /// Takes what functions print. Calls are cheap and never block; a line that finds no room is counted and left out.
 pub trait Lines: Send + Sync + fmt::Debug {
     /// One line of a stream (`2026/11/29/[$LATEST]0123456789abcdef0123456789abcdef`) of a group (`/aws/lambda/NAME`).

@@ -10,6 +10,12 @@ pub const MEMORY_MIB: std::ops::RangeInclusive<u32> = 128..=10_240;
 pub const TIMEOUT_SECS: std::ops::RangeInclusive<u32> = 1..=900;
 /// Space under `/tmp` in MiB.
 pub const STORAGE_MIB: std::ops::RangeInclusive<u32> = 512..=10_240;
+/// The runtimes of functions: programs that speak the runtime API.
+pub const RUNTIMES: &[&str] = &["provided.al2023", "provided.al2"];
+/// Longest description, in characters.
+pub const DESCRIPTION_CHARS_MAX: usize = 256;
+/// Longest handler, in characters.
+pub const HANDLER_CHARS_MAX: usize = 128;
 /// Most bytes of all environment variables together, names and values.
 pub const ENVIRONMENT_BYTES_MAX: usize = 4096;
 
