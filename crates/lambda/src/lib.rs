@@ -4,6 +4,7 @@
 //! - [`engine`]: all functions with versions, aliases, policies; pure
 //! - [`code`]: their packages
 //! - [`functions`]: both on disk
+//! - [`ops`]: the operations of Lambda on the wire
 //! - [`sandbox`]: one execution environment: one process that speaks the runtime API
 //! - [`fleet`]: all environments, and which of them runs an invocation
 //! - [`events`]: asynchronous invocations, kept until they have run
@@ -15,6 +16,7 @@ pub mod events;
 pub mod fleet;
 pub mod function;
 pub mod functions;
+pub mod ops;
 pub mod port;
 pub mod sandbox;
 
@@ -23,6 +25,7 @@ use store::tables::Table;
 pub use fleet::Fleet;
 pub use function::{FunctionName, Qualifier, Runnable, Settings};
 pub use functions::{Functions, Place};
+pub use ops::Lambda;
 pub use sandbox::{Call, Outcome};
 
 /// The tables of this crate, which whoever opens the tables opens too.
