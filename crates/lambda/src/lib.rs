@@ -8,6 +8,7 @@
 //! - [`sandbox`]: one execution environment: one process that speaks the runtime API
 //! - [`fleet`]: all environments, and which of them runs an invocation
 //! - [`events`]: asynchronous invocations, kept until they have run
+//! - [`schedule`]: when `rate(…)` and `cron(…)` fire
 //! - [`port`]: what the binary gives: credentials of roles, queues, a place for what functions print
 
 pub mod code;
@@ -19,6 +20,7 @@ pub mod functions;
 pub mod ops;
 pub mod port;
 pub mod sandbox;
+pub mod schedule;
 
 use store::tables::Table;
 
