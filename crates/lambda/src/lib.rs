@@ -8,6 +8,7 @@
 //! - [`sandbox`]: one execution environment: one process that speaks the runtime API
 //! - [`fleet`]: all environments, and which of them runs an invocation
 //! - [`events`]: asynchronous invocations, kept until they have run
+//! - [`mapping`]: queues as sources of events
 //! - [`rules`]: EventBridge: what is started at certain times and by events
 //! - [`schedule`]: when `rate(…)` and `cron(…)` fire
 //! - [`port`]: what the binary gives: credentials of roles, queues, a place for what functions print
@@ -19,6 +20,7 @@ pub mod fleet;
 pub mod function;
 pub mod functions;
 pub mod ops;
+pub mod mapping;
 pub mod port;
 pub mod rules;
 pub mod sandbox;
@@ -40,4 +42,5 @@ pub const TABLES: &[Table] = &[
     functions::VERSIONS,
     rules::RULES,
     rules::DELIVERIES,
+    mapping::MAPPINGS,
 ];

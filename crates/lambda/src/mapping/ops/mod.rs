@@ -1,0 +1,383 @@
+//! The operations of event source mappings, for the service of Lambda.
+//!
+//! Each is an [`Operation`] of whatever has [`Mappings`]: the service lists them in its own table.
+//!
+//! ```text
+//! impl HasMappings for Lambda { … }
+//! static OPERATIONS: &[&dyn AnyOperation<Lambda>] = &[…, &mapping::ops::CreateEventSourceMapping, …];
+//! ```
+//!
+//! Texts are AWS's where Terraform issues and moto's tests show them.
+
+mod check;
+mod shapes;
+
+use std::sync::Arc;
+
+use api::{Access, Audit, Caller, Ctx, Fault, Operation};
+use base::Arn;
+use wire::rest::Http;
+
+use super::engine::{Mapping, Refusal, State};
+use super::{Error, Mappings};
+use shapes::{
+    CreateEventSourceMappingRequest, DeleteEventSourceMappingRequest,
+    EventSourceMappingConfiguration, Filter, FilterCriteria, GetEventSourceMappingRequest,
+    ListEventSourceMappingsRequest, ListEventSourceMappingsResponse, ScalingConfig,
+    UpdateEventSourceMappingRequest,
+};
+
+/// A service that has mappings.
+pub trait HasMappings: Send + Sync + 'static {
+    /// Them.
+    fn mappings(&self) -> &Arc<Mappings>;
+}
+
+/// Mappings of a page, at most and where nothing is said. Source: Lambda API Reference, ListEventSourceMappings: each page has at most
+/// 100, whatever is asked for.
+const PAGE_MAX: usize = 100;
+
+/// `CreateEventSourceMapping`.
+#[derive(Clone, Copy, Debug)]
+pub struct CreateEventSourceMapping;
+/// `GetEventSourceMapping`.
+#[derive(Clone, Copy, Debug)]
+pub struct GetEventSourceMapping;
+/// `ListEventSourceMappings`.
+#[derive(Clone, Copy, Debug)]
+pub struct ListEventSourceMappings;
+/// `UpdateEventSourceMapping`.
+#[derive(Clone, Copy, Debug)]
+pub struct UpdateEventSourceMapping;
+/// `DeleteEventSourceMapping`.
+#[derive(Clone, Copy, Debug)]
+pub struct DeleteEventSourceMapping;
+
+impl Mappings {
+    fn arn(&self, resource: &str) -> Arn {
+        Arn::new("lambda", &self.place.region, &self.place.account, resource)
+    }
+
+    /// The ARN of a mapping.
+    #[must_use]
+    pub fn mapping_arn(&self, uuid: &str) -> Arn {
+        self.arn(&format!("event-source-mapping:{uuid}"))
+    }
+
+    fn function_arn(&self, function: &str, qualifier: Option<&str>) -> String {
+        let arn = self.arn(&format!("function:{function}")).text();
+        qualifier.map_or_else(|| arn.clone(), |qualifier| format!("{arn}:{qualifier}"))
+    }
+
+    /// `action` on a mapping, with its function in the context.
+    fn on_mapping(&self, action: &'static str, uuid: &str) -> Vec<Access> {
+        let access = Access::new(action, self.mapping_arn(uuid));
+        let book = self.book();
+        let Ok(mapping) = book.get(uuid) else {
+            return vec![access];
+        };
+        let function = self.function_arn(mapping.wanted.function.as_str(), None);
+        let access = access.with("lambda:FunctionArn", function);
+        vec![mapping.tags.iter().fold(access, |access, (key, value)| {
+            access.with(&format!("aws:ResourceTag/{key}"), value.clone())
+        })]
+    }
+
+    fn shown(&self, mapping: &Mapping) -> EventSourceMappingConfiguration {
+        let wanted = &mapping.wanted;
+        let number = |number: u32| i32::try_from(number).ok();
+        let filters = wanted.filters.iter().map(|filter| Filter {
+            pattern: Some(filter.to_string()),
+        });
+        let types = wanted.reports_items.then(|| check::REPORTS.to_owned());
+        EventSourceMappingConfiguration {
+            uuid: Some(mapping.uuid.clone()),
+            batch_size: number(wanted.batch_size),
+            maximum_batching_window_in_seconds: number(wanted.window_secs),
+            event_source_arn: Some(mapping.queue.clone()),
+            filter_criteria: (!wanted.filters.is_empty()).then(|| FilterCriteria {
+                filters: Some(filters.collect()),
+            }),
+            scaling_config: wanted.concurrency.map(|most| ScalingConfig {
+                maximum_concurrency: number(most),
+            }),
+            function_arn: Some(
+                self.function_arn(wanted.function.as_str(), wanted.qualifier.as_deref()),
+            ),
+            last_modified: Some(mapping.modified),
+            last_processing_result: Some(self.result(&mapping.uuid)),
+            state: Some(mapping.state.name().to_owned()),
+            state_transition_reason: Some("USER_INITIATED".to_owned()),
+            function_response_types: Some(types.into_iter().collect()),
+            event_source_mapping_arn: Some(self.mapping_arn(&mapping.uuid).text()),
+            ..EventSourceMappingConfiguration::default()
+        }
+    }
+
+    fn found(&self, uuid: &str) -> Result<Arc<Mapping>, Fault> {
+        let book = self.book();
+        book.get(uuid)
+            .cloned()
+            .map_err(|refusal| fault(refusal.into(), "", ""))
+    }
+}
+
+/// An error on the wire.
+fn fault(error: Error, queue: &str, function: &str) -> Fault {
+    let refusal = match error {
+        Error::Kept(error) => {
+            tracing::error!(%error, "mappings cannot be kept");
+            return Fault::internal();
+        }
+        Error::Refused(refusal) => refusal,
+    };
+    match refusal {
+        Refusal::NotFound => Fault::sender("ResourceNotFoundException", "The resource you requested does not exist.").with_status(404),
+        Refusal::Exists { uuid } => Fault::sender(
+            "ResourceConflictException",
+            format!(
+                "An event source mapping with SQS arn (\" {queue} \") and function (\" {function} \") already exists. Please update or \
+                 delete the existing mapping with UUID {uuid}"
+            ),
+        )
+        .with_status(409),
+        Refusal::InUse => Fault::sender(
+            "ResourceInUseException",
+            "Cannot update the event source mapping because it is in use.",
+        ),
+        Refusal::TooManyTags => check::invalid(refusal.to_string()),
+        Refusal::TooMany => Fault::sender("TooManyRequestsException", refusal.to_string()).with_status(429),
+    }
+}
+
+impl<S: HasMappings> Operation<S> for CreateEventSourceMapping {
+    type Input = CreateEventSourceMappingRequest;
+    type Output = EventSourceMappingConfiguration;
+    const NAME: &'static str = "CreateEventSourceMapping";
+    const HTTP: Option<Http> =
+        Some(Http::post("/2015-03-31/event-source-mappings").with_status(202));
+
+    fn access(&self, service: &S, _: &Caller, input: &Self::Input) -> Vec<Access> {
+        let mappings = service.mappings();
+        let access = Access::new("lambda:CreateEventSourceMapping", mappings.arn("*"));
+        let named = check::function(&input.function_name, mappings.place()).ok();
+        let function = named.map(|(name, _)| mappings.function_arn(name.as_str(), None));
+        let access = match function {
+            Some(function) => access.with("lambda:FunctionArn", function),
+            None => access,
+        };
+        let tagged = input.tags.iter().fold(access, |access, (key, value)| {
+            access.with(&format!("aws:RequestTag/{key}"), value.clone())
+        });
+        vec![tagged.with_many("aws:TagKeys", input.tags.keys().cloned())]
+    }
+
+    fn audit(&self) -> Audit {
+        Audit::Management
+    }
+
+    async fn call(
+        &self,
+        service: &Arc<S>,
+        ctx: Ctx,
+        input: Self::Input,
+    ) -> Result<Self::Output, Fault> {
+        let mappings = service.mappings();
+        let queue = check::queue(input.event_source_arn.as_deref(), mappings.place())?;
+        let (function, qualifier) = check::function(&input.function_name, mappings.place())?;
+        let given = check::Given {
+            is_enabled: input.enabled,
+            batch_size: input.batch_size,
+            window_secs: input.maximum_batching_window_in_seconds,
+            scaling: input.scaling_config,
+            types: input.function_response_types,
+            filters: input.filter_criteria,
+        };
+        let wanted = given.over(check::unsaid(function, qualifier))?;
+        mappings.check(&queue, &wanted).await?;
+        let mapping = Mapping {
+            uuid: base::id::uuid(),
+            queue: queue.clone(),
+            wanted,
+            state: State::Creating,
+            modified: ctx.at,
+            revision: 1,
+            tags: check::tags(input.tags)?,
+        };
+        let function = mapping.wanted.function.to_string();
+        let made = mappings.change(move |book| book.create(mapping)).await;
+        let made = made.map_err(|error| fault(error, &queue, &function))?;
+        Ok(mappings.shown(&made))
+    }
+}
+
+impl<S: HasMappings> Operation<S> for GetEventSourceMapping {
+    type Input = GetEventSourceMappingRequest;
+    type Output = EventSourceMappingConfiguration;
+    const NAME: &'static str = "GetEventSourceMapping";
+    const HTTP: Option<Http> = Some(Http::get("/2015-03-31/event-source-mappings/{UUID}"));
+
+    fn access(&self, service: &S, _: &Caller, input: &Self::Input) -> Vec<Access> {
+        service
+            .mappings()
+            .on_mapping("lambda:GetEventSourceMapping", &input.uuid)
+    }
+
+    fn audit(&self) -> Audit {
+        Audit::Management
+    }
+
+    async fn call(
+        &self,
+        service: &Arc<S>,
+        _: Ctx,
+        input: Self::Input,
+    ) -> Result<Self::Output, Fault> {
+        let mappings = service.mappings();
+        Ok(mappings.shown(&*mappings.found(&input.uuid)?))
+    }
+}
+
+impl<S: HasMappings> Operation<S> for ListEventSourceMappings {
+    type Input = ListEventSourceMappingsRequest;
+    type Output = ListEventSourceMappingsResponse;
+    const NAME: &'static str = "ListEventSourceMappings";
+    const HTTP: Option<Http> = Some(Http::get("/2015-03-31/event-source-mappings"));
+
+    fn access(&self, service: &S, _: &Caller, _: &Self::Input) -> Vec<Access> {
+        vec![Access::new(
+            "lambda:ListEventSourceMappings",
+            service.mappings().arn("*"),
+        )]
+    }
+
+    fn audit(&self) -> Audit {
+        Audit::Management
+    }
+
+    async fn call(
+        &self,
+        service: &Arc<S>,
+        _: Ctx,
+        input: Self::Input,
+    ) -> Result<Self::Output, Fault> {
+        let mappings = service.mappings();
+        let function = input
+            .function_name
+            .map(|name| check::function(&name, mappings.place()))
+            .transpose()?;
+        let max = check::number("maxItems", input.max_items, 1..=10_000)?;
+        let max = max
+            .and_then(|max| usize::try_from(max).ok())
+            .unwrap_or(PAGE_MAX)
+            .min(PAGE_MAX);
+        let book = mappings.book();
+        let mut rest = book.all().filter(|mapping| {
+            let is_of = |(name, qualifier): &(crate::FunctionName, Option<String>)| {
+                mapping.wanted.function == *name && mapping.wanted.qualifier == *qualifier
+            };
+            input
+                .event_source_arn
+                .as_ref()
+                .is_none_or(|arn| mapping.queue == *arn)
+                && function.as_ref().is_none_or(is_of)
+                && input
+                    .marker
+                    .as_ref()
+                    .is_none_or(|marker| mapping.uuid > *marker)
+        });
+        let page: Vec<_> = rest.by_ref().take(max).collect();
+        let is_more = rest.next().is_some();
+        Ok(ListEventSourceMappingsResponse {
+            next_marker: page
+                .last()
+                .filter(|_| is_more)
+                .map(|last| last.uuid.clone()),
+            event_source_mappings: Some(
+                page.into_iter()
+                    .map(|mapping| mappings.shown(mapping))
+                    .collect(),
+            ),
+        })
+    }
+}
+
+impl<S: HasMappings> Operation<S> for UpdateEventSourceMapping {
+    type Input = UpdateEventSourceMappingRequest;
+    type Output = EventSourceMappingConfiguration;
+    const NAME: &'static str = "UpdateEventSourceMapping";
+    const HTTP: Option<Http> =
+        Some(Http::put("/2015-03-31/event-source-mappings/{UUID}").with_status(202));
+
+    fn access(&self, service: &S, _: &Caller, input: &Self::Input) -> Vec<Access> {
+        service
+            .mappings()
+            .on_mapping("lambda:UpdateEventSourceMapping", &input.uuid)
+    }
+
+    fn audit(&self) -> Audit {
+        Audit::Management
+    }
+
+    async fn call(
+        &self,
+        service: &Arc<S>,
+        ctx: Ctx,
+        input: Self::Input,
+    ) -> Result<Self::Output, Fault> {
+        let mappings = service.mappings();
+        let before = mappings.found(&input.uuid)?;
+        let mut base = before.wanted.clone();
+        if let Some(name) = &input.function_name {
+            (base.function, base.qualifier) = check::function(name, mappings.place())?;
+        }
+        let given = check::Given {
+            is_enabled: input.enabled,
+            batch_size: input.batch_size,
+            window_secs: input.maximum_batching_window_in_seconds,
+            scaling: input.scaling_config,
+            types: input.function_response_types,
+            filters: input.filter_criteria,
+        };
+        let wanted = given.over(base)?;
+        mappings.check(&before.queue, &wanted).await?;
+        let (uuid, function) = (input.uuid, wanted.function.to_string());
+        let made = mappings
+            .change(move |book| book.update(ctx.at, &uuid, wanted))
+            .await;
+        let made = made.map_err(|error| fault(error, &before.queue, &function))?;
+        Ok(mappings.shown(&made))
+    }
+}
+
+impl<S: HasMappings> Operation<S> for DeleteEventSourceMapping {
+    type Input = DeleteEventSourceMappingRequest;
+    type Output = EventSourceMappingConfiguration;
+    const NAME: &'static str = "DeleteEventSourceMapping";
+    const HTTP: Option<Http> =
+        Some(Http::delete("/2015-03-31/event-source-mappings/{UUID}").with_status(202));
+
+    fn access(&self, service: &S, _: &Caller, input: &Self::Input) -> Vec<Access> {
+        service
+            .mappings()
+            .on_mapping("lambda:DeleteEventSourceMapping", &input.uuid)
+    }
+
+    fn audit(&self) -> Audit {
+        Audit::Management
+    }
+
+    async fn call(
+        &self,
+        service: &Arc<S>,
+        ctx: Ctx,
+        input: Self::Input,
+    ) -> Result<Self::Output, Fault> {
+        let mappings = service.mappings();
+        let uuid = input.uuid;
+        let gone = mappings
+            .change(move |book| book.delete(ctx.at, &uuid))
+            .await;
+        Ok(mappings.shown(&*gone.map_err(|error| fault(error, "", ""))?))
+    }
+}
