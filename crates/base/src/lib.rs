@@ -20,6 +20,6 @@ pub mod unit;
 
 pub use metric::{HISTOGRAM_BOUNDS, MetricSink, NoMetrics};
 pub use name::{AccountId, Arn, Region};
-pub use nearest::nearest;
+pub use nearest::{nearest, nearest_within};
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};
 pub use unit::ByteCount;

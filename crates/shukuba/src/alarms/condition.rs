@@ -181,7 +181,8 @@ pub(crate) fn namespace(metric: &str) -> Result<&'static str, String> {
     let found = KNOWN.iter().find(|(_, metrics)| metrics.contains(&metric));
     found.map(|(namespace, _)| *namespace).ok_or_else(|| {
         let all = KNOWN.iter().flat_map(|(_, metrics)| metrics.iter());
-        let meant = base::nearest(metric, all.copied())
+        // A metric may be anybody's own.
+        let meant = base::nearest_within(metric, all.copied(), 2)
             .map_or_else(String::new, |known| format!(", or did you mean `{known}`?"));
         format!("`{metric}` stands in no namespace that is known here: give --namespace{meant}")
     })
