@@ -13,12 +13,14 @@ pub mod memory;
 mod metric_source;
 mod queue;
 mod result_store;
+mod scaler_memory;
 mod sender;
 
 pub use memory::{MemoryQueue, MemoryStore};
 pub use metric_source::{MetricHarness, metric_source};
 pub use queue::{QueueHarness, outcome, queue};
 pub use result_store::result_store;
+pub use scaler_memory::scaler_memory;
 pub use sender::{SenderHarness, sender};
 
 #[cfg(test)]

@@ -63,3 +63,10 @@ async fn the_store_in_memory_keeps_the_contract() {
     let clock = Arc::new(ManualClock::at(Timestamp::from_secs(1)));
     result_store(&MemoryStore::new(clock)).await;
 }
+
+#[tokio::test]
+async fn the_memories_of_scalers_keep_the_contract() {
+    scaler_memory(&crate::scaler::InMemory::default()).await;
+    let store = Arc::new(object_store::memory::InMemory::new());
+    scaler_memory(&crate::scaler::Stored::new(store, "scaler").unwrap()).await;
+}

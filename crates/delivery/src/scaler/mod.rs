@@ -15,7 +15,8 @@
 //!
 //! - [`Scaler::plan`]: the laws, pure; every [`Plan`] says its inputs and its reason
 //! - [`State`]: what is kept between plans, and its laws: who lives, what one manages
-//! - [`Loop`]: plans each interval for every route, and keeps the last plans; [`InMemory`]: its state in this process
+//! - [`Loop`]: plans each interval for every route, and keeps the last plans; [`InMemory`]: its state in this process;
+//!   [`Stored`]: in an object store, for scalers that are another process each time
 
 mod backlog;
 mod learned;
@@ -25,6 +26,7 @@ mod plan;
 mod proportional;
 mod receivers;
 mod state;
+mod stored;
 
 use std::time::Duration;
 
@@ -34,6 +36,7 @@ pub use memory::InMemory;
 pub use plan::{Inputs, Plan, Scaler};
 pub use receivers::usable;
 pub use state::{RAN_MAX, RouteState, SILENT_MAX, Start, State};
+pub use stored::{STATE_OBJECT, Stored};
 
 /// How long what was last known of the rate stands for what is not: as late as figures may come, "a delay of up to 15 minutes
 /// occurs in CloudWatch metrics when a queue is activated from an inactive state" (SQS Developer Guide, "Available CloudWatch
