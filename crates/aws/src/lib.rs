@@ -6,8 +6,9 @@
 //! - `sources` and `leases`: which queue a message came from, and until when it is held
 //! - [`batch`]: what a call takes; [`failure`]: which errors pass
 //! - [`outbox`]: [`Outbox`], what replays and retries of dead ones send to
-//! - [`objects`]: [`results_at`], the port `ResultStore` over `s3://` and folders
+//! - [`objects`]: [`results_at`], the port `ResultStore` over `s3://` and folders; [`memory_at`], the port `Memory` over `s3://`
 //! - [`metrics`]: [`QueueMetrics`], the port `MetricSource` over CloudWatch
+//! - [`functions`]: [`Functions`], the port `Invoker` over Lambda
 //! - [`http`]: one pooled HTTP client for the SDK and the object store
 //!
 //! Leaves to others: the server (`sqs`), what a notification is (`delivery`), and the sender's own client in `shukuba`,
@@ -17,6 +18,7 @@ pub mod account;
 pub mod batch;
 pub mod failure;
 pub mod find;
+pub mod functions;
 pub mod http;
 mod leases;
 pub mod metrics;
@@ -26,7 +28,8 @@ pub mod queue;
 mod sources;
 
 pub use account::Account;
+pub use functions::Functions;
 pub use metrics::QueueMetrics;
-pub use objects::{Place, open_results, results_at};
+pub use objects::{Place, memory_at, open_results, read_object, results_at};
 pub use outbox::Outbox;
 pub use queue::SqsQueue;

@@ -4,6 +4,9 @@
 //! nothing is told yet is not one in which nothing was sent: it counts as the newest minute that is told of, for at most
 //! [`LATE_MAX`]. Before the newest, nothing told is nothing sent: of a queue that is not active nothing is told.
 //!
+//! What waits in a route's retry queue waits for a notifier as well: it counts as backlog. What goes there was sent before, and
+//! counts as sent no more.
+//!
 //! A message counts as one notification, since SQS knows of no lines in it. Figures of SQS are approximate.
 //!
 //! Source: SQS Developer Guide, "Available CloudWatch metrics for Amazon SQS".
@@ -14,10 +17,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_cloudwatch::Client;
-use aws_sdk_cloudwatch::types::{Dimension, Statistic};
+use aws_sdk_cloudwatch::types::{Datapoint, Dimension, Statistic};
 use aws_smithy_types::DateTime;
 use base::Timestamp;
-use delivery::port::{Error, MetricSource};
+use delivery::port::{Error, Figure, Figures, MetricSource, Stretch};
 use futures_util::future::BoxFuture;
 
 use crate::account::{self, Account};
@@ -41,12 +44,15 @@ pub struct QueueMetrics {
     account: Account,
     routes: BTreeMap<String, Route>,
     is_paused: IsPaused,
+    asks_oldest: bool,
 }
 
 struct Route {
     cloudwatch: Client,
     url: String,
     queue: String,
+    /// The URL of the queue in which its retries wait, where that is another one.
+    retry_url: Option<String>,
 }
 
 impl fmt::Debug for QueueMetrics {
@@ -80,6 +86,7 @@ impl QueueMetrics {
                     cloudwatch,
                     url,
                     queue,
+                    retry_url: None,
                 },
             ))
         };
@@ -88,7 +95,32 @@ impl QueueMetrics {
             account: account.clone(),
             routes: routes.collect::<Result<_, _>>()?,
             is_paused,
+            asks_oldest: false,
         })
+    }
+
+    /// Asks for the age of the oldest message too, one call more for each plan of a route: for laws that go by it.
+    #[must_use]
+    pub fn with_oldest(mut self) -> Self {
+        self.asks_oldest = true;
+        self
+    }
+
+    /// The retries of `route` wait in the queue at `url`, and count as its backlog.
+    #[must_use]
+    pub fn with_retries(mut self, route: &str, url: &str) -> Self {
+        if let Some(route) = self.routes.get_mut(route) {
+            route.retry_url = Some(url.to_owned()).filter(|url| *url != route.url);
+        }
+        self
+    }
+
+    async fn visible(&self, url: &str) -> Result<u64, Error> {
+        match self.account.counts(url).await {
+            Ok(counts) => Ok(counts.visible),
+            Err(FindError::Refused(error)) => Err(error),
+            Err(error) => Err(Error::refused(&format!("queue `{url}`"), error.to_string())),
+        }
     }
 
     fn route(&self, name: &str) -> Result<&Route, Error> {
@@ -126,12 +158,39 @@ impl MetricSource for QueueMetrics {
 
     fn backlog<'a>(&'a self, route: &'a str) -> BoxFuture<'a, Result<u64, Error>> {
         Box::pin(async move {
-            let url = &self.route(route)?.url;
-            match self.account.counts(url).await {
-                Ok(counts) => Ok(counts.visible),
-                Err(FindError::Refused(error)) => Err(error),
-                Err(error) => Err(Error::refused(&format!("queue `{url}`"), error.to_string())),
-            }
+            let route = self.route(route)?;
+            let retries = match &route.retry_url {
+                Some(url) => self.visible(url).await?,
+                None => 0,
+            };
+            Ok(self.visible(&route.url).await? + retries)
+        })
+    }
+
+    /// What is told of as it is, with its time: nothing here stands for a minute that is late. Where CloudWatch does not answer
+    /// now, what waits is told of alone.
+    fn figures<'a>(
+        &'a self,
+        route: &'a str,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> BoxFuture<'a, Result<Figures, Error>> {
+        Box::pin(async move {
+            let value = self.backlog(route).await?;
+            let route = self.route(route)?;
+            let from = from.max(to.minus(SPAN_MAX));
+            let minutes = route.minutes(from.min(to.minus(LATE_MAX)), to);
+            let minutes = unless_away(minutes.await)?;
+            let oldest = match self.asks_oldest {
+                true => unless_away(route.oldest(to).await)?.flatten(),
+                false => None,
+            };
+            Ok(Figures {
+                sent: minutes.and_then(|minutes| newest(&minutes, from, to)),
+                backlog: Some(Figure { value, at: to }),
+                oldest,
+                ..Figures::default()
+            })
         })
     }
 
@@ -147,28 +206,81 @@ impl Route {
         from: Timestamp,
         to: Timestamp,
     ) -> Result<BTreeMap<Timestamp, f64>, Error> {
-        let name = Dimension::builder().name("QueueName").value(&self.queue);
-        let asked = self
-            .cloudwatch
-            .get_metric_statistics()
-            .namespace("AWS/SQS")
-            .metric_name("NumberOfMessagesSent")
-            .dimensions(name.build())
-            .statistics(Statistic::Sum)
-            .period(60)
-            .start_time(moment(start_of_minute(from)))
-            .end_time(moment(to))
-            .send();
-        let what = format!("figures of queue `{}`", self.queue);
-        let answer = asked.await.map_err(|error| failure::of(&what, &error))?;
-        let points = answer.datapoints().iter();
-        let told = points.filter_map(|point| Some((timestamp(point.timestamp?)?, point.sum?)));
+        let sum = (Statistic::Sum, "NumberOfMessagesSent");
+        let points = self.points(sum, from, to).await?;
+        let told = points
+            .iter()
+            .filter_map(|point| Some((timestamp(point.timestamp?)?, point.sum?)));
         // Where there are several units, each has a datapoint of its own.
         Ok(told.fold(BTreeMap::new(), |mut minutes, (start, sum)| {
             *minutes.entry(start).or_default() += sum;
             minutes
         }))
     }
+
+    /// How old the oldest message was in the newest minute that is told of.
+    async fn oldest(&self, to: Timestamp) -> Result<Option<Figure<Duration>>, Error> {
+        let most = (Statistic::Maximum, "ApproximateAgeOfOldestMessage");
+        let points = self.points(most, to.minus(LATE_MAX), to).await?;
+        let told = points
+            .iter()
+            .filter_map(|point| Some((timestamp(point.timestamp?)?, point.maximum?)));
+        let newest = told.max_by_key(|(start, _)| *start);
+        Ok(newest.map(|(start, secs)| Figure {
+            value: Duration::from_secs(whole(secs)),
+            at: start.plus(MINUTE).min(to),
+        }))
+    }
+
+    async fn points(
+        &self,
+        (statistic, metric): (Statistic, &str),
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<Datapoint>, Error> {
+        let name = Dimension::builder().name("QueueName").value(&self.queue);
+        let asked = self
+            .cloudwatch
+            .get_metric_statistics()
+            .namespace("AWS/SQS")
+            .metric_name(metric)
+            .dimensions(name.build())
+            .statistics(statistic)
+            .period(60)
+            .start_time(moment(start_of_minute(from)))
+            .end_time(moment(to))
+            .send();
+        let what = format!("figures of queue `{}`", self.queue);
+        let answer = asked.await.map_err(|error| failure::of(&what, &error))?;
+        Ok(answer.datapoints.unwrap_or_default())
+    }
+}
+
+/// None where CloudWatch does not answer now: what the queue itself says is enough for a plan.
+fn unless_away<T>(asked: Result<T, Error>) -> Result<Option<T>, Error> {
+    match asked {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.is_passing() => {
+            tracing::warn!(%error, "what was sent is not known");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// What was sent since `from` as far as minutes tell, else in the newest of them; none where none is told of.
+fn newest(minutes: &BTreeMap<Timestamp, f64>, from: Timestamp, to: Timestamp) -> Option<Stretch> {
+    let (newest, _) = minutes.last_key_value()?;
+    let until = newest.plus(MINUTE).min(to);
+    let from = match until > from {
+        true => from,
+        false => *newest,
+    };
+    (until > from).then(|| Stretch {
+        count: whole(sent(minutes, from, until)),
+        from,
+        to: until,
+    })
 }
 
 /// What was sent at or after `from` and before `to`, by minutes that are told of: of a minute that is not wholly within, its
@@ -279,6 +391,40 @@ mod tests {
         check(&[Some(60)], 60 + late, 120 + late, 0.0);
         check(&[Some(60)], 0, 6000, 960.0);
         check(&[], 0, 60, 0.0);
+    }
+
+    #[test]
+    fn what_is_told_of_is_a_stretch_with_its_time() {
+        let start = |minute: u64| Timestamp::from_secs((100 + minute) * 60);
+        let told = |sums: &[u32]| {
+            let sums = (0..).map(start).zip(sums);
+            sums.map(|(start, sum)| (start, f64::from(*sum))).collect()
+        };
+        for (sums, from, to, expected) in [
+            // All that was sent since the last plan is told of.
+            (&[6, 12][..], start(0), start(2), Some((18, 0, 120))),
+            // The newest minute goes on.
+            (
+                &[6, 12],
+                start(1),
+                start(1).plus(Duration::from_secs(30)),
+                Some((12, 60, 90)),
+            ),
+            // The last minute is late: what came before it stands for itself, with its time.
+            (&[6, 12], start(1), start(3), Some((12, 60, 120))),
+            // Nothing new is told of since.
+            (&[6, 12], start(3), start(4), Some((12, 60, 120))),
+            (&[6, 0], start(3), start(4), Some((0, 60, 120))),
+            (&[], start(0), start(4), None),
+        ] {
+            let found = newest(&told(sums), from, to);
+            let expected = expected.map(|(count, from, to)| Stretch {
+                count,
+                from: start(0).plus(Duration::from_secs(from)),
+                to: start(0).plus(Duration::from_secs(to)),
+            });
+            assert_eq!(found, expected, "{sums:?}");
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Results in a bucket or a folder.
+//! Results in a bucket or a folder; the scaler's state and the settings of functions in a bucket.
 //!
 //! `s3://bucket/prefix` takes credentials and region from the [`Account`], and the endpoint from `AWS_ENDPOINT_URL_S3` or
 //! `AWS_ENDPOINT_URL` (path style, as servers other than Amazon's want it). Everything else is a folder, `file:///path` or a
@@ -8,18 +8,25 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use bytes::Bytes;
 use delivery::port::Error;
 use delivery::results::ObjectResults;
+use delivery::scaler::Stored;
 use http_body_util::BodyExt;
 use object_store::aws::{AmazonS3Builder, AwsCredential};
 use object_store::client::{
     ClientOptions, CredentialProvider, HttpClient, HttpConnector, HttpError, HttpErrorKind,
     HttpRequest, HttpResponse, HttpResponseBody, HttpService,
 };
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt as _};
 use url::Url;
 
 use crate::account::Account;
 use crate::http::{self, Client};
+
+/// The largest object that [`read_object`] reads: settings with 10,000 destinations are 4 MiB. Chosen.
+const OBJECT_BYTES_MAX: u64 = 16 << 20;
 
 /// Where objects are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,7 +87,58 @@ pub async fn results_at(place: &str) -> Result<ObjectResults, Error> {
     }
 }
 
+/// Opens the scaler's state at `place`, an `s3://bucket/prefix`: a folder cannot keep two scalers apart.
+///
+/// # Errors
+/// [`Error::Refused`] when that is no such place.
+pub fn memory_at(account: &Account, place: &str) -> Result<Stored, Error> {
+    let what = format!("the scaler's state at `{place}`");
+    let (store, prefix) = of_bucket(account, place, &what)?;
+    Stored::new(store, &prefix)
+}
+
+/// The bytes of the object at `place`, an `s3://bucket/key`.
+///
+/// # Errors
+/// [`Error::Refused`] when that is no such place or nothing is there, [`Error::Unavailable`] when it cannot be read now.
+pub async fn read_object(account: &Account, place: &str) -> Result<Bytes, Error> {
+    let what = format!("the object `{place}`");
+    let refused = |error: &dyn std::fmt::Display| Error::refused(&what, error);
+    let (store, key) = of_bucket(account, place, &what)?;
+    let path = Path::from_url_path(&key).map_err(|error| refused(&error))?;
+    let failed = |error: object_store::Error| match error {
+        object_store::Error::NotFound { .. } => refused(&"it is not there"),
+        object_store::Error::PermissionDenied { .. }
+        | object_store::Error::Unauthenticated { .. } => refused(&error),
+        _ => Error::unavailable(&what, error),
+    };
+    let found = store.get(&path).await.map_err(failed)?;
+    if found.meta.size > OBJECT_BYTES_MAX {
+        return Err(refused(&format_args!(
+            "{} bytes, at most {OBJECT_BYTES_MAX} are read",
+            found.meta.size
+        )));
+    }
+    found.bytes().await.map_err(failed)
+}
+
+/// A bucket, and the path in it.
+fn of_bucket(
+    account: &Account,
+    place: &str,
+    what: &str,
+) -> Result<(Arc<dyn ObjectStore>, String), Error> {
+    match Place::parse(place)? {
+        Place::Bucket(url) => Ok((store(account, &url, what)?, url.path().to_owned())),
+        Place::Folder(_) => Err(Error::refused(what, "give `s3://bucket/…`")),
+    }
+}
+
 fn bucket(account: &Account, url: &Url, what: &str) -> Result<ObjectResults, Error> {
+    Ok(ObjectResults::new(store(account, url, what)?, url.path()))
+}
+
+fn store(account: &Account, url: &Url, what: &str) -> Result<Arc<dyn ObjectStore>, Error> {
     let bucket = url
         .host_str()
         .ok_or_else(|| Error::refused(what, "no bucket; give `s3://bucket/prefix`"))?;
@@ -105,7 +163,7 @@ fn bucket(account: &Account, url: &Url, what: &str) -> Result<ObjectResults, Err
     let store = builder
         .build()
         .map_err(|error| Error::refused(what, error))?;
-    Ok(ObjectResults::new(Arc::new(store), url.path()))
+    Ok(Arc::new(store))
 }
 
 /// The account's credentials for the object store.

@@ -11,6 +11,8 @@
 extern crate shukuba_aws as aws;
 
 mod cloudwatch;
+mod functions;
+mod memory;
 mod metrics;
 mod queue;
 mod results;

@@ -5,6 +5,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use aws::Account;
+use aws_credential_types::Credentials;
+use aws_sigv4::http_request::{
+    PayloadChecksumKind, SignableBody, SignableRequest, SigningSettings, sign,
+};
+use aws_sigv4::sign::v4::SigningParams;
+use base::{Clock, SystemClock};
 
 /// A running server; killed and forgotten when dropped.
 pub(crate) struct Server {
@@ -96,6 +102,41 @@ impl Server {
         let client = self.account().sqs(&self.endpoint).unwrap();
         let made = client.create_queue().queue_name(name).send().await.unwrap();
         made.queue_url.unwrap()
+    }
+}
+
+impl Server {
+    /// Makes a bucket, as the administrator of the server.
+    pub(crate) async fn bucket(&self, name: &str) {
+        let url = format!("{}/{name}", self.endpoint);
+        let identity = Credentials::new(&self.key_id, &self.secret, None, None, "test").into();
+        let now = SystemClock::new().now();
+        let mut settings = SigningSettings::default();
+        settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
+        let parameters = SigningParams::builder()
+            .identity(&identity)
+            .region(&self.region)
+            .name("s3")
+            .time(std::time::UNIX_EPOCH + Duration::from_millis(now.as_millis()))
+            .settings(settings)
+            .build()
+            .unwrap()
+            .into();
+        let host = self.endpoint.trim_start_matches("http://");
+        let signable = SignableRequest::new(
+            "PUT",
+            &url,
+            [("host", host)].into_iter(),
+            SignableBody::Bytes(b""),
+        );
+        let (signed, _) = sign(signable.unwrap(), &parameters).unwrap().into_parts();
+        let mut request = ::http::Request::put(&url).header("host", host);
+        for (name, value) in signed.headers() {
+            request = request.header(name, value);
+        }
+        let client = aws::http::Client::new().unwrap();
+        let answer = client.call(request.body(bytes::Bytes::new()).unwrap());
+        assert_eq!(answer.await.unwrap().status(), 200);
     }
 }
 
