@@ -192,7 +192,9 @@ pub(crate) fn start_log(default_level: &str) {
     let filter = wanted
         .and_then(|text| EnvFilter::try_new(text).ok())
         .unwrap_or_else(|| EnvFilter::new(default_level));
-    let is_json = std::env::var("SHUKUBA_LOG_FORMAT").is_ok_and(|form| form == "json");
+    let is_json = ["SHUKUBA_LOG_FORMAT", "AWS_LAMBDA_LOG_FORMAT"]
+        .iter()
+        .any(|name| std::env::var(name).is_ok_and(|form| form.eq_ignore_ascii_case("json")));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

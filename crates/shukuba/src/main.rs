@@ -2,6 +2,8 @@
 //!
 //! Exit codes: 0 done; 1 failed, or found what somebody must look at; 2 the arguments or the settings are wrong, with what
 //! they name: a directory that is none, a route that the settings do not have.
+//!
+//! Where Lambda starts it, it has no arguments and is a function instead, see [`function`].
 
 use std::process::ExitCode;
 
@@ -18,6 +20,7 @@ mod cli;
 mod client;
 mod config;
 mod data;
+mod function;
 mod import;
 mod keep;
 mod keys;
@@ -45,6 +48,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     // Bodies, results and keys are for the owner alone, wherever they are put: files 0600, folders 0700.
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
+    if let Some(api) = function::called() {
+        return function::run(&api);
+    }
     let cli = cli::Cli::parse();
     let app = app::App::new(cli.global);
     app::start_log(cli.command.log_level());

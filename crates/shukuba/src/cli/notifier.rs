@@ -59,7 +59,7 @@ pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         metrics: args.metrics,
     };
     let summary = app::block_on(lone::run(app, &order))??;
-    output::show(app.output(), &json(&summary), |_| table(&summary));
+    output::show(app.output(), &lone::json(&summary), |_| table(&summary));
     Ok(ExitCode::from(u8::from(summary.unsettled > 0)))
 }
 
@@ -82,15 +82,6 @@ fn share(text: &str) -> Result<Share, String> {
             "`{text}` is not a place and a count, such as 2/4 for the second of four"
         )),
     }
-}
-
-fn json(summary: &Summary) -> serde_json::Value {
-    let counts = &summary.counts;
-    serde_json::json!({
-        "received": summary.received, "attempts": counts.attempts, "delivered": counts.delivered,
-        "retried": counts.retried, "dead": counts.dead, "unresolved": counts.unresolved, "expired": counts.expired, "later": counts.later,
-        "unsettled": summary.unsettled,
-    })
 }
 
 fn table(summary: &Summary) -> String {

@@ -40,7 +40,7 @@ impl fmt::Display for Wrong {
 }
 
 /// Variables that are read elsewhere.
-const OTHER_VARIABLES: [&str; 9] = [
+const OTHER_VARIABLES: [&str; 12] = [
     "SHUKUBA_DATA",
     "SHUKUBA_CONFIG",
     "SHUKUBA_LISTEN",
@@ -50,6 +50,9 @@ const OTHER_VARIABLES: [&str; 9] = [
     "SHUKUBA_MASTER_KEY",
     "SHUKUBA_MASTER_KEY_FILE",
     "SHUKUBA_BIN",
+    "SHUKUBA_RESULTS",
+    "SHUKUBA_NOTIFIER",
+    "SHUKUBA_MEMORY",
 ];
 const SECTIONS: [&str; 9] = [
     "server", "store", "s3", "trail", "metrics", "watch", "notifier", "scaler", "results",

@@ -3,6 +3,8 @@
 //! Credentials and endpoint, first found: the usual variables; the data directory, where the queue is a bare name or
 //! lies on that directory's server; the rest of the usual chain (profile, web identity, container, instance).
 //!
+//! A function is the same ([`prepare`]), with what it stands on given ([`Ground`]) and no signals.
+//!
 //! A pause of a route or a destination is known to the server alone: pause a lone notifier by not starting it.
 
 mod metrics;
@@ -19,7 +21,7 @@ use delivery::config::{OnFailure, Route, Secrets, Settings};
 use delivery::destinations::Destinations;
 use delivery::format::Format;
 use delivery::making;
-use delivery::notifier::{Directives, Notifier, Parts, Summary};
+use delivery::notifier::{Directives, Handle, Notifier, Parts, Summary};
 use delivery::result::{Salt, SentBy, Writer};
 use delivery::results::direct::DirectResults;
 use delivery::results::{ObjectResults, Results};
@@ -51,6 +53,30 @@ pub(crate) struct Order {
     pub(crate) share: Share,
 }
 
+/// What a notifier stands on.
+pub(crate) struct Ground<'a> {
+    pub(crate) settings: &'a Settings,
+    /// Whose queues.
+    pub(crate) account: &'a Account,
+    /// Where results go.
+    pub(crate) objects: ObjectResults,
+    /// That of the results.
+    pub(crate) salt: Salt,
+    pub(crate) secrets: &'a dyn Secrets,
+    pub(crate) counts: Arc<dyn MetricSink>,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// As its results name it.
+    pub(crate) sent_by: SentBy,
+}
+
+/// A notifier that has not begun.
+#[derive(Debug)]
+pub(crate) struct Ready {
+    notifier: Notifier,
+    handle: Handle,
+    longest_attempt: Duration,
+}
+
 /// Works until the life is over or a signal ends it; everything is then settled or handed back.
 pub(crate) async fn run(app: &App, order: &Order) -> anyhow::Result<Summary> {
     let mut stop = crate::signal::Stop::new()?;
@@ -61,44 +87,27 @@ pub(crate) async fn run(app: &App, order: &Order) -> anyhow::Result<Summary> {
     let config = loaded.config;
     let settings = config.delivery();
     let route = route_of(&settings, &order.route)?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let account = account(
-        app,
-        &config.server,
-        order.queue.as_deref().unwrap_or(&route.queue),
-    )
-    .await?;
-    let queue = queue(app, order, route, &settings, &account, &clock).await?;
-    let counts: Arc<dyn MetricSink> = match order.metrics {
-        Some(address) => metrics::show(address).await?,
-        None => Arc::new(NoMetrics),
-    };
-    let secrets = app.secrets();
-    let destinations = Arc::new(destinations(&settings, &secrets)?);
-    let format = reader(order, route, &settings, &secrets)?;
-    let parts = parts(
-        order,
-        route,
-        &settings,
-        queue,
-        clock,
-        counts,
-        (format, destinations),
-    );
-    let life = order.life.unwrap_or_else(|| settings.notifier.life.get());
-    let longest = parts.destinations.longest_attempt();
-    if longest * 2 > life {
-        tracing::warn!(?life, timeout_total = ?longest, "it works for less than two timeouts: sends near its end are cut off early");
-    }
-    let (notifier, handle) = Notifier::new(
-        parts,
-        Directives {
-            share: order.share,
-            ..Directives::default()
+    let queue = order.queue.as_deref().unwrap_or(&route.queue);
+    let account = account(app, &config.server, queue).await?;
+    let objects = results(order, route, &settings).await?;
+    let ground = Ground {
+        settings: &settings,
+        account: &account,
+        salt: salt(app, &objects).await?,
+        objects,
+        secrets: &app.secrets(),
+        counts: match order.metrics {
+            Some(address) => metrics::show(address).await?,
+            None => Arc::new(NoMetrics),
         },
-    );
-    tracing::info!(route = %order.route, life = ?life, "notifying");
-    let work = notifier.run(life);
+        clock: Arc::new(SystemClock::new()),
+        sent_by: sent_by(order),
+    };
+    let ready = prepare(&ground, order).await?;
+    let life = order.life.unwrap_or_else(|| settings.notifier.life.get());
+    tracing::info!(route = %order.route, ?life, "notifying");
+    let handle = ready.handle.clone();
+    let work = ready.run(life);
     tokio::pin!(work);
     tokio::select! {
         summary = &mut work => return Ok(summary),
@@ -110,6 +119,45 @@ pub(crate) async fn run(app: &App, order: &Order) -> anyhow::Result<Summary> {
         summary = &mut work => Ok(summary),
         () = stop.wait() => anyhow::bail!("asked twice to end: what was held comes back when its leases end"),
     }
+}
+
+/// Makes the notifier of `order`: asks for its queues, and receives nothing yet.
+pub(crate) async fn prepare(ground: &Ground<'_>, order: &Order) -> anyhow::Result<Ready> {
+    let route = route_of(ground.settings, &order.route)?;
+    let queue = queue(ground, order, route).await?;
+    let parts = parts(ground, order, route, queue)?;
+    let longest_attempt = parts.destinations.longest_attempt();
+    let directives = Directives {
+        share: order.share,
+        ..Directives::default()
+    };
+    let (notifier, handle) = Notifier::new(parts, directives);
+    Ok(Ready {
+        notifier,
+        handle,
+        longest_attempt,
+    })
+}
+
+impl Ready {
+    /// Works for `life`, unless its handle stops it; everything is then settled or handed back.
+    pub(crate) async fn run(self, life: Duration) -> Summary {
+        let longest = self.longest_attempt;
+        if longest * 2 > life {
+            tracing::warn!(?life, timeout_total = ?longest, "it works for less than two timeouts: sends near its end are cut off early");
+        }
+        self.notifier.run(life).await
+    }
+}
+
+/// What a notifier did, in JSON.
+pub(crate) fn json(summary: &Summary) -> serde_json::Value {
+    let counts = &summary.counts;
+    serde_json::json!({
+        "received": summary.received, "attempts": counts.attempts, "delivered": counts.delivered,
+        "retried": counts.retried, "dead": counts.dead, "unresolved": counts.unresolved, "expired": counts.expired, "later": counts.later,
+        "unsettled": summary.unsettled,
+    })
 }
 
 fn route_of<'a>(settings: &'a Settings, name: &str) -> anyhow::Result<&'a Route> {
@@ -155,14 +203,39 @@ fn is_same_origin(one: &str, other: &str) -> bool {
     origin(one).is_some_and(|one| Some(one) == origin(other))
 }
 
-async fn queue(
-    app: &App,
+/// Where results go; a folder is kept up from now on.
+async fn results(
     order: &Order,
     route: &Route,
     settings: &Settings,
-    account: &Account,
-    clock: &Arc<dyn Clock>,
-) -> anyhow::Result<SqsQueue> {
+) -> anyhow::Result<ObjectResults> {
+    let place = order.results.as_deref().or(settings.results.url.as_deref()).ok_or_else(|| {
+        usage("nothing says where results go: give --results s3://bucket/prefix or file:///folder, or set results.url")
+    })?;
+    let objects = aws::results_at(place)
+        .await
+        .map_err(|error| usage(error.to_string()))?;
+    if let Ok(aws::Place::Folder(_)) = aws::Place::parse(place) {
+        let name = results_name(order, route);
+        let upkeep = Upkeep {
+            results: Results::new(Arc::new(objects.clone())),
+            route: name.to_owned(),
+            every: settings.results.compact_interval.get(),
+            keep: settings.retention_of(name),
+        };
+        upkeep
+            .start()
+            .context("cannot start the upkeep of the results")?;
+    }
+    Ok(objects)
+}
+
+fn results_name<'a>(order: &'a Order, route: &'a Route) -> &'a str {
+    route.results.as_deref().unwrap_or(&order.route)
+}
+
+async fn queue(ground: &Ground<'_>, order: &Order, route: &Route) -> anyhow::Result<SqsQueue> {
+    let account = ground.account;
     let url = account
         .queue_url(order.queue.as_deref().unwrap_or(&route.queue))
         .await?;
@@ -174,34 +247,15 @@ async fn queue(
         None => url.clone(),
     };
     check_order(route, &url, &retry_url)?;
-    let place = order.results.as_deref().or(settings.results.url.as_deref()).ok_or_else(|| {
-        usage("nothing says where results go: give --results s3://bucket/prefix or file:///folder, or set results.url")
-    })?;
-    let objects = aws::results_at(place)
-        .await
-        .map_err(|error| usage(error.to_string()))?;
-    let salt = salt(app, &objects).await?;
-    let writer = writer(order, route, settings, salt, &app.secrets())?;
-    let name = route.results.as_deref().unwrap_or(&order.route);
-    let results = Results::new(Arc::new(objects));
-    if let Ok(aws::Place::Folder(_)) = aws::Place::parse(place) {
-        let upkeep = Upkeep {
-            results: results.clone(),
-            route: name.to_owned(),
-            every: settings.results.compact_interval.get(),
-            keep: settings.retention_of(name),
-        };
-        upkeep
-            .start()
-            .context("cannot start the upkeep of the results")?;
-    }
-    let results = DirectResults::new(results, name, writer);
+    let writer = writer(ground, order, route)?;
+    let results = Results::new(Arc::new(ground.objects.clone()));
+    let results = DirectResults::new(results, results_name(order, route), writer);
     Ok(SqsQueue::new(
         account,
         &url,
         &retry_url,
         Arc::new(results),
-        clock.clone(),
+        ground.clock.clone(),
     )?)
 }
 
@@ -229,63 +283,53 @@ async fn salt(app: &App, results: &ObjectResults) -> anyhow::Result<Salt> {
         .context("the results cannot be used")
 }
 
-fn writer(
-    order: &Order,
-    route: &Route,
-    settings: &Settings,
-    salt: Salt,
-    secrets: &dyn Secrets,
-) -> anyhow::Result<Writer> {
+fn sent_by(order: &Order) -> SentBy {
     let host = data::host();
-    let notifier = format!("{host}-{}-{}", order.route, std::process::id());
-    let sent_by = SentBy {
-        notifier,
+    SentBy {
+        notifier: format!("{host}-{}-{}", order.route, std::process::id()),
         host,
         ..SentBy::default()
-    };
-    let name = route.results.as_deref().unwrap_or(&order.route);
-    let format = reader(order, route, settings, secrets)?;
-    let hidden = making::secrets(&format, &destinations(settings, secrets)?);
-    Ok(Writer::new(name, &sent_by, route.masking(), salt).hiding(hidden))
+    }
 }
 
-fn reader(
-    order: &Order,
-    route: &Route,
-    settings: &Settings,
-    secrets: &dyn Secrets,
-) -> anyhow::Result<Format> {
+fn writer(ground: &Ground<'_>, order: &Order, route: &Route) -> anyhow::Result<Writer> {
+    let format = reader(ground, order, route)?;
+    let hidden = making::secrets(&format, &destinations(ground)?);
+    let name = results_name(order, route);
+    Ok(Writer::new(name, &ground.sent_by, route.masking(), ground.salt).hiding(hidden))
+}
+
+fn reader(ground: &Ground<'_>, order: &Order, route: &Route) -> anyhow::Result<Format> {
     route
-        .reader(&order.route, &settings.secrets, secrets)
+        .reader(&order.route, &ground.settings.secrets, ground.secrets)
         .map_err(|error| usage(error.to_string()))
 }
 
-fn destinations(settings: &Settings, secrets: &dyn Secrets) -> anyhow::Result<Destinations> {
-    Destinations::new(settings, secrets).map_err(|error| usage(error.to_string()))
+fn destinations(ground: &Ground<'_>) -> anyhow::Result<Destinations> {
+    Destinations::new(ground.settings, ground.secrets).map_err(|error| usage(error.to_string()))
 }
 
 fn parts(
+    ground: &Ground<'_>,
     order: &Order,
     route: &Route,
-    settings: &Settings,
     queue: SqsQueue,
-    clock: Arc<dyn Clock>,
-    metrics: Arc<dyn MetricSink>,
-    (format, destinations): (Format, Arc<Destinations>),
-) -> Parts {
-    Parts {
+) -> anyhow::Result<Parts> {
+    let settings = ground.settings;
+    let tools = Tools::of(ground.clock.clone(), &settings.dns);
+    Ok(Parts {
         route: Arc::from(order.route.as_str()),
         queue: Arc::new(queue),
-        sender: Arc::new(Senders::new(Tools::of(clock.clone(), &settings.dns))),
-        clock,
-        metrics,
-        format,
+        sender: Arc::new(Senders::new(tools)),
+        clock: ground.clock.clone(),
+        metrics: ground.counts.clone(),
+        format: reader(ground, order, route)?,
         retry_for: route.retry_for.get(),
         on_failure: route.on_failure.unwrap_or_default(),
         notifier: settings.notifier.clone(),
-        destinations,
+        destinations: Arc::new(destinations(ground)?),
         seed: u64::from_le_bytes(base::id::random_bytes()),
-    }
+    })
 }
 
 #[cfg(test)]
