@@ -1,6 +1,6 @@
 # What people and CI run. `make` alone says what there is.
 
-.PHONY: help build demo run check test bench fmt lint examples reference
+.PHONY: help build lambda demo run check test bench fmt lint examples reference
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -8,6 +8,10 @@ help: ## Say what there is
 build: ## Build with optimisation: target/release/shukuba, and the agent alone: shukuba-agent
 	cargo build --release -p shukuba
 	cargo build --release -p shukuba-agent
+
+lambda: build ## Zip it for AWS Lambda: target/lambda/shukuba-lambda.zip; prints its size and how fast it starts
+	@scripts/lambda-package.sh target/release/shukuba target/lambda/shukuba-lambda.zip
+	@scripts/lambda-start.py target/lambda/shukuba-lambda.zip
 
 demo: ## Watch 20,000 postbacks go through the whole flow; ends by itself
 	@scripts/demo.sh
