@@ -43,6 +43,21 @@ plugin = "/bin/sh -c 'echo DISK CRITICAL - 3% free; exit 2'"
 attempts = 1
 [checks.load]
 plugin = "/bin/sh -c 'echo LOAD OK; exit 0'"
+[checks.traffic]
+munin = "{folder}/if_eth0"
+every = "5s"
+"""
+# What describes its graphs: the host's page draws them.
+MUNIN = """#!/bin/sh
+if [ "$1" = config ]; then
+    echo "graph_title 通信量 eth0"
+    echo "graph_vlabel bytes"
+    echo "down.label received"
+    echo "up.label sent"
+else
+    echo "down.value 12"
+    echo "up.value 500"
+fi
 """
 WAIT_SECS_MAX = 90
 
@@ -52,7 +67,9 @@ def server(tmp_path_factory):
     """A server with a host that really runs, an alarm with a problem, and a dashboard."""
     folder = tmp_path_factory.mktemp("console")
     (folder / "config.toml").write_text(CONFIG)
-    (folder / "checks.toml").write_text(CHECKS)
+    (folder / "checks.toml").write_text(CHECKS.format(folder=folder))
+    (folder / "if_eth0").write_text(MUNIN)
+    (folder / "if_eth0").chmod(0o755)
     running = Server(folder, config=folder / "config.toml")
     agent = None
     try:
@@ -88,6 +105,7 @@ def furnish(server):
     iam = person(server, "operator", reset=False)
     iam.attach_user_policy(UserName="operator", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
     until(lambda: any(it["status"] == "CRITICAL" for it in server.json("check", "list")["checks"]), "a check with a problem")
+    until(lambda: "通信量" in json.dumps(server.json("dashboard", "generate", "web-*", "--plugins"), ensure_ascii=False), "a graph of a plugin")
     until(lambda: any("alarm" in it["source"] for it in server.json("notice", "list")["problems"]), "a problem of an alarm")
 
 
