@@ -81,6 +81,16 @@ impl Keys {
         Some(caller)
     }
 
+    /// The identities as they are now.
+    pub(super) fn state(&self) -> Arc<State> {
+        self.ground.state()
+    }
+
+    /// What a role may do.
+    pub(super) fn grants_of_role(&self, state: &State, role: &Role) -> Grants {
+        self.kept.write().compiler.role(state, role)
+    }
+
     /// How many sessions are kept open.
     #[cfg(test)]
     pub(super) fn sessions(&self) -> usize {

@@ -5,11 +5,13 @@
 //! time, with their principal, or all at once for one principal by an "issued before" ([`engine::User::sessions_from`]).
 //!
 //! - [`token`]: what a token holds
+//! - [`service`]: roles as services assume them
 //! - [`keys`]: [`Keys`], which finds the key that signed a request, long-lived or of a session
 //!
 //! [`engine::User::sessions_from`]: crate::engine::User
 
 pub mod keys;
+pub mod service;
 pub mod token;
 
 pub use keys::Keys;

@@ -240,14 +240,15 @@ fn lasts(role: &Role, caller: &Caller, secs: Option<i32>) -> Result<std::time::D
     Ok(lasts)
 }
 
-fn role<'a>(state: &'a State, arn: &str) -> Option<&'a Arc<Role>> {
+/// The role with an ARN.
+pub(crate) fn role<'a>(state: &'a State, arn: &str) -> Option<&'a Arc<Role>> {
     let (_, name) = arn.rsplit_once('/')?;
     let role = state.role(name).ok()?;
     (state.arn(engine::Kind::Role, &role.path, &role.name) == arn).then_some(role)
 }
 
 /// Whom a role lets in; `None` where its policy cannot be read.
-fn trust(role: &Role) -> Option<Arc<Document>> {
+pub(crate) fn trust(role: &Role) -> Option<Arc<Document>> {
     let read = Document::parse(&role.trust, Kind::Trust);
     let read = read.inspect_err(|_| {
         error!(

@@ -7,7 +7,7 @@
 //! - [`session_token`]: GetSessionToken; [`assume_role`]: AssumeRole; [`federation`]: GetFederationToken
 //! - [`give`]: what they have in common
 
-mod assume_role;
+pub(crate) mod assume_role;
 mod federation;
 mod give;
 mod identity;
