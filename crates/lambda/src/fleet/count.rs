@@ -1,6 +1,7 @@
 //! What is counted of invocations: `AWS/Lambda`, by function, by function and resource, and of all together.
 //!
-//! Source: Lambda Developer Guide, "Types of metrics for Lambda functions". `Duration` and `AsyncEventAge` are in milliseconds.
+//! Source: Lambda Developer Guide, "Types of metrics for Lambda functions". `Duration` and `AsyncEventAge` are counted
+//! in seconds, as all measurements of the process are; whoever shows them under AWS's names shows milliseconds.
 
 use std::fmt;
 use std::sync::Arc;
@@ -57,11 +58,11 @@ impl Counts {
     /// An invocation has ended.
     pub(super) fn ended(&self, runnable: &Runnable, outcome: &Outcome) {
         let errors = f64::from(u8::from(outcome.error.is_some()));
-        let millis = outcome.report.duration.as_secs_f64() * 1000.0;
+        let seconds = outcome.report.duration.as_secs_f64();
         let count = |dimensions: &[(&'static str, &str)]| {
             self.0.add(NAMESPACE, "Invocations", dimensions, 1.0);
             self.0.add(NAMESPACE, "Errors", dimensions, errors);
-            self.0.record(NAMESPACE, "Duration", dimensions, millis);
+            self.0.record(NAMESPACE, "Duration", dimensions, seconds);
         };
         self.each(runnable, count);
         count(&[]);
@@ -77,9 +78,9 @@ impl Counts {
     /// How old an event was when it was tried.
     pub(crate) fn age(&self, name: &FunctionName, age: std::time::Duration) {
         let dimensions = [("FunctionName", name.as_str())];
-        let millis = age.as_secs_f64() * 1000.0;
+        let seconds = age.as_secs_f64();
         self.0
-            .record(NAMESPACE, "AsyncEventAge", &dimensions, millis);
+            .record(NAMESPACE, "AsyncEventAge", &dimensions, seconds);
     }
 
     fn each(&self, runnable: &Runnable, count: impl Fn(&[(&'static str, &str)])) {

@@ -38,6 +38,8 @@ use wire::Protocol;
 use crate::events::Events;
 use crate::fleet::Fleet;
 use crate::functions::{Functions, Named};
+use crate::mapping::ops::HasMappings;
+use crate::mapping::{self, Mappings};
 
 /// What the gateway routes to Lambda by.
 pub static FACTS: ServiceFacts = ServiceFacts {
@@ -58,13 +60,16 @@ pub static FACTS: ServiceFacts = ServiceFacts {
 static OPERATIONS: &[&dyn AnyOperation<Lambda>] = &[
     &Op::<permission::AddPermissionRequest>::NEW,
     &Op::<alias::CreateAliasRequest>::NEW,
+    &mapping::ops::CreateEventSourceMapping,
     &Op::<create::CreateFunctionRequest>::NEW,
     &Op::<alias::DeleteAliasRequest>::NEW,
+    &mapping::ops::DeleteEventSourceMapping,
     &Op::<function::DeleteFunctionRequest>::NEW,
     &Op::<concurrency::DeleteFunctionConcurrencyRequest>::NEW,
     &Op::<event::DeleteFunctionEventInvokeConfigRequest>::NEW,
     &Op::<account::GetAccountSettingsRequest>::NEW,
     &Op::<alias::GetAliasRequest>::NEW,
+    &mapping::ops::GetEventSourceMapping,
     &Op::<function::GetFunctionRequest>::NEW,
     &Op::<account::GetFunctionCodeSigningConfigRequest>::NEW,
     &Op::<concurrency::GetFunctionConcurrencyRequest>::NEW,
@@ -73,6 +78,7 @@ static OPERATIONS: &[&dyn AnyOperation<Lambda>] = &[
     &Op::<permission::GetPolicyRequest>::NEW,
     &Op::<invoke::InvocationRequest>::NEW,
     &Op::<alias::ListAliasesRequest>::NEW,
+    &mapping::ops::ListEventSourceMappings,
     &Op::<event::ListFunctionEventInvokeConfigsRequest>::NEW,
     &Op::<function::ListFunctionsRequest>::NEW,
     &Op::<tag::ListTagsRequest>::NEW,
@@ -84,6 +90,7 @@ static OPERATIONS: &[&dyn AnyOperation<Lambda>] = &[
     &Op::<tag::TagResourceRequest>::NEW,
     &Op::<tag::UntagResourceRequest>::NEW,
     &Op::<alias::UpdateAliasRequest>::NEW,
+    &mapping::ops::UpdateEventSourceMapping,
     &Op::<update::UpdateFunctionCodeRequest>::NEW,
     &Op::<update::UpdateFunctionConfigurationRequest>::NEW,
     &Op::<event::UpdateFunctionEventInvokeConfigRequest>::NEW,
@@ -95,18 +102,25 @@ pub struct Lambda {
     functions: Arc<Functions>,
     fleet: Arc<Fleet>,
     events: Arc<Events>,
+    mappings: Arc<Mappings>,
     /// Held while the fleet is told what is reserved, so that the last one tells the last.
     telling: Mutex<()>,
 }
 
 impl Lambda {
-    /// `functions`, run by `fleet`, those that nobody waits for through `events`.
+    /// `functions`, run by `fleet`, those that nobody waits for through `events`, those for queues through `mappings`.
     #[must_use]
-    pub fn new(functions: Arc<Functions>, fleet: Arc<Fleet>, events: Arc<Events>) -> Arc<Self> {
+    pub fn new(
+        functions: Arc<Functions>,
+        fleet: Arc<Fleet>,
+        events: Arc<Events>,
+        mappings: Arc<Mappings>,
+    ) -> Arc<Self> {
         let lambda = Self {
             functions,
             fleet,
             events,
+            mappings,
             telling: Mutex::new(()),
         };
         lambda.tell_reserved();
@@ -163,6 +177,12 @@ impl Lambda {
     }
 }
 
+impl HasMappings for Lambda {
+    fn mappings(&self) -> &Arc<Mappings> {
+        &self.mappings
+    }
+}
+
 /// As whom roles are assumed.
 const SERVICE: &str = "lambda.amazonaws.com";
 
@@ -170,4 +190,9 @@ const SERVICE: &str = "lambda.amazonaws.com";
 #[must_use]
 pub fn service(lambda: Arc<Lambda>) -> Arc<dyn Service> {
     Arc::new(Catalogue::new(&FACTS, lambda, OPERATIONS))
+}
+
+/// What the operations take and answer, in the order of names.
+pub fn schemas() -> impl Iterator<Item = api::Shapes> {
+    api::operation::shapes(OPERATIONS)
 }

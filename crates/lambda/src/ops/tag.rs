@@ -1,4 +1,4 @@
-//! Tags of functions.
+//! Tags of functions and of event source mappings.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,6 +12,14 @@ use crate::engine::tag::{Tag, Untag};
 use crate::function::FunctionName;
 
 impl Lambda {
+    /// `action` on what an ARN names: a function or a mapping.
+    fn touched(&self, action: &'static str, arn: &str) -> Access {
+        match self.mappings.named(arn) {
+            Some(uuid) => self.mappings.touched(action, &uuid),
+            None => self.on(action, arn, None),
+        }
+    }
+
     /// The function with an ARN: tags are a function's, not a version's.
     fn tagged(&self, arn: &str) -> Result<FunctionName, Fault> {
         match arn.starts_with("arn:") {
@@ -56,10 +64,14 @@ impl Act<Lambda> for ListTagsRequest {
     const HTTP: Option<Http> = Some(Http::get("/2017-03-31/tags/{Resource}"));
 
     fn touches(&self, lambda: &Lambda, _: &Caller) -> Vec<Access> {
-        vec![lambda.on(Self::ACTION, &self.resource, None)]
+        vec![lambda.touched(Self::ACTION, &self.resource)]
     }
 
     async fn act(self, lambda: &Arc<Lambda>, _: &Ctx) -> Result<ListTagsResponse, Fault> {
+        if let Some(uuid) = lambda.mappings.named(&self.resource) {
+            let tags = Tags(lambda.mappings.tags(&uuid)?);
+            return Ok(ListTagsResponse { tags });
+        }
         let name = lambda.tagged(&self.resource)?;
         let (_, function, _) = lambda.find(name.as_str(), None)?;
         Ok(ListTagsResponse {
@@ -82,7 +94,7 @@ impl Act<Lambda> for TagResourceRequest {
     const HTTP: Option<Http> = Some(Http::post("/2017-03-31/tags/{Resource}").with_status(204));
 
     fn touches(&self, lambda: &Lambda, _: &Caller) -> Vec<Access> {
-        let access = lambda.on(Self::ACTION, &self.resource, None);
+        let access = lambda.touched(Self::ACTION, &self.resource);
         let access = access.with_many("aws:TagKeys", self.tags.keys().cloned());
         let tags = self.tags.iter();
         vec![tags.fold(access, |access, (key, value)| {
@@ -91,6 +103,10 @@ impl Act<Lambda> for TagResourceRequest {
     }
 
     async fn act(self, lambda: &Arc<Lambda>, _: &Ctx) -> Result<Nothing, Fault> {
+        if let Some(uuid) = lambda.mappings.named(&self.resource) {
+            lambda.mappings.tag(uuid, self.tags).await?;
+            return Ok(Nothing {});
+        }
         let tag = Tag {
             name: lambda.tagged(&self.resource)?,
             tags: self.tags,
@@ -115,11 +131,15 @@ impl Act<Lambda> for UntagResourceRequest {
     const HTTP: Option<Http> = Some(Http::delete("/2017-03-31/tags/{Resource}").with_status(204));
 
     fn touches(&self, lambda: &Lambda, _: &Caller) -> Vec<Access> {
-        let access = lambda.on(Self::ACTION, &self.resource, None);
+        let access = lambda.touched(Self::ACTION, &self.resource);
         vec![access.with_many("aws:TagKeys", self.tag_keys.iter().cloned())]
     }
 
     async fn act(self, lambda: &Arc<Lambda>, _: &Ctx) -> Result<Nothing, Fault> {
+        if let Some(uuid) = lambda.mappings.named(&self.resource) {
+            lambda.mappings.untag(uuid, self.tag_keys).await?;
+            return Ok(Nothing {});
+        }
         let untag = Untag {
             name: lambda.tagged(&self.resource)?,
             keys: self.tag_keys,

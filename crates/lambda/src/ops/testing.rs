@@ -24,10 +24,12 @@ use crate::TABLES;
 use crate::events::{self, Events};
 use crate::fleet::{self, Fleet};
 use crate::functions::{self, Functions, Place, Ports};
+use crate::mapping::{self, Mappings};
 use crate::port::{
     Lines, NoMeter, Objects, QueueAttribute, QueueFacts, QueueMessage, QueuePort, RoleKeys, Roles,
     Trouble,
 };
+use crate::rules;
 
 /// The role that can be assumed.
 pub(super) const ROLE: &str = "arn:aws:iam::123456789012:role/notifier";
@@ -113,8 +115,11 @@ impl QueuePort for World {
         Ok(())
     }
 
-    async fn facts(&self, _: &str) -> Option<QueueFacts> {
-        None
+    async fn facts(&self, arn: &str) -> Option<QueueFacts> {
+        arn.ends_with(":jobs").then_some(QueueFacts {
+            visibility_secs: 30,
+            is_fifo: false,
+        })
     }
 }
 
@@ -190,6 +195,19 @@ impl Bench {
             meter: Arc::new(NoMeter),
         };
         let fleet = Arc::new(Fleet::start(config, ports).await.unwrap());
+        let place = functions.place();
+        let place = rules::Place {
+            account: place.account.clone(),
+            region: place.region.clone(),
+        };
+        let ports = mapping::Ports {
+            clock: Arc::clone(&clock),
+            catalog: functions.clone(),
+            functions: fleet.clone(),
+            queues: world.clone(),
+            roles: world.clone(),
+        };
+        let mappings = Mappings::open(Arc::clone(&tables), place, ports).unwrap();
         let ports = events::Ports {
             clock,
             catalog: functions.clone(),
@@ -197,7 +215,7 @@ impl Bench {
             roles: world.clone(),
         };
         let events = Arc::new(Events::open(tables, Arc::clone(&fleet), ports).unwrap());
-        let lambda = Lambda::new(functions, fleet, events);
+        let lambda = Lambda::new(functions, fleet, events, Arc::new(mappings));
         Self {
             service: service(Arc::clone(&lambda)),
             lambda,

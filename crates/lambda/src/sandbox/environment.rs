@@ -1,5 +1,6 @@
 //! The life of one environment: starts, calls, its end.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -250,9 +251,10 @@ impl Environment {
         let (tmp, account) = (tmp.to_owned(), self.house.account);
         let making = tokio::task::spawn_blocking(move || {
             let mut folder = std::fs::DirBuilder::new();
-            folder
-                .recursive(true)
-                .create(tmp.parent().unwrap_or(&tmp))?;
+            let whole = tmp.parent().unwrap_or(&tmp);
+            folder.recursive(true).create(whole)?;
+            // Whatever the process masks: the function's user passes through.
+            std::fs::set_permissions(whole, PermissionsExt::from_mode(0o711))?;
             // What the function keeps there is nobody else's to read.
             std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700).create(&tmp)?;
             match account {

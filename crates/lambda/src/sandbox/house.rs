@@ -1,5 +1,6 @@
 //! What all environments share, and the folder in which they live.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +43,8 @@ impl House {
     pub(crate) fn open(work: PathBuf, house: Furniture) -> std::io::Result<Self> {
         std::fs::create_dir_all(&work)?;
         let work = work.canonicalize()?;
+        // Whatever the process masks: functions may run as another user.
+        std::fs::set_permissions(&work, std::fs::Permissions::from_mode(0o755))?;
         let house = Self {
             work,
             region: house.region,

@@ -12,6 +12,7 @@
 mod check;
 mod shapes;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use api::{Access, Audit, Caller, Ctx, Fault, Operation};
@@ -119,6 +120,43 @@ impl Mappings {
         book.get(uuid)
             .cloned()
             .map_err(|refusal| fault(refusal.into(), "", ""))
+    }
+}
+
+/// Tags, whose operations functions have too.
+impl Mappings {
+    /// The id in an ARN of a mapping, `arn:…:event-source-mapping:UUID`; none in any other.
+    pub(crate) fn named(&self, arn: &str) -> Option<String> {
+        let (_, uuid) = arn.rsplit_once(':')?;
+        (self.mapping_arn(uuid).text() == arn).then(|| uuid.to_owned())
+    }
+
+    /// `action` on a mapping, with what it has for conditions.
+    pub(crate) fn touched(&self, action: &'static str, uuid: &str) -> Access {
+        let first = self.on_mapping(action, uuid).pop();
+        first.unwrap_or_else(|| Access::new(action, self.mapping_arn(uuid)))
+    }
+
+    /// Its tags.
+    pub(crate) fn tags(&self, uuid: &str) -> Result<BTreeMap<String, String>, Fault> {
+        Ok(self.found(uuid)?.tags.clone())
+    }
+
+    /// Adds tags to it.
+    pub(crate) async fn tag(
+        &self,
+        uuid: String,
+        tags: BTreeMap<String, String>,
+    ) -> Result<(), Fault> {
+        let tags = check::tags(tags)?;
+        let tagged = self.change(move |book| book.tag(&uuid, tags)).await;
+        tagged.map_err(|error| fault(error, "", ""))
+    }
+
+    /// Takes tags away from it.
+    pub(crate) async fn untag(&self, uuid: String, keys: Vec<String>) -> Result<(), Fault> {
+        let untagged = self.change(move |book| book.untag(&uuid, &keys)).await;
+        untagged.map_err(|error| fault(error, "", ""))
     }
 }
 

@@ -66,3 +66,8 @@ static OPERATIONS: &[&dyn AnyOperation<Rules>] = &[
 pub fn service(rules: Arc<Rules>) -> Arc<dyn Service> {
     Arc::new(Catalogue::new(&FACTS, rules, OPERATIONS))
 }
+
+/// What the operations take and answer, in the order of names.
+pub fn schemas() -> impl Iterator<Item = api::Shapes> {
+    api::operation::shapes(OPERATIONS)
+}
