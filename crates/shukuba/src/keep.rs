@@ -1,12 +1,12 @@
 //! Copies of a data directory, and what is checked in it.
 //!
 //! A backup is a directory of the same layout: the journal and the objects (copied while serving), the results where they are local,
-//! keys and secrets as they are sealed, the trail of calls, the secret of the results, and the format version. The master key
+//! keys and secrets as they are sealed, packages of functions, the trail of calls, the secret of the results, and the format version. The master key
 //! stays out unless it is asked for.
 
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use gateway::secrets::SECRETS_FILE;
@@ -20,6 +20,7 @@ use store::disk::RealDisk;
 use crate::check::{self, Place};
 use crate::serve::TRAIL_DIR as TRAIL;
 use crate::serve::buckets::{self, Buckets};
+use crate::serve::functions;
 use crate::serve::watching::{self, Watching};
 use crate::{account, app, data};
 
@@ -67,6 +68,7 @@ pub(crate) fn backup(
     journal: &store::Journal,
     buckets: &Buckets,
     watching: &Watching,
+    packages: Option<PathBuf>,
     with_master_key: bool,
 ) -> anyhow::Result<Report> {
     copy(from, to, with_master_key, |target| {
@@ -74,6 +76,7 @@ pub(crate) fn backup(
             journal: journal.backup(target).context("cannot copy the journal")?,
             objects: Some(Box::new(|to| buckets.backup(to))),
             watch: Some(Box::new(|to| watching.backup(to))),
+            packages,
         })
     })
 }
@@ -90,6 +93,8 @@ struct Parts<'a> {
     objects: Option<CopyObjects<'a>>,
     /// Copies the watch, likewise.
     watch: Option<CopyWatch<'a>>,
+    /// Where the packages of functions lie, if elsewhere than they do at rest.
+    packages: Option<PathBuf>,
 }
 
 impl From<Copied> for Parts<'_> {
@@ -98,6 +103,7 @@ impl From<Copied> for Parts<'_> {
             journal,
             objects: None,
             watch: None,
+            packages: None,
         }
     }
 }
@@ -178,6 +184,7 @@ fn copy_all<'a>(
         journal: copied,
         objects,
         watch,
+        packages,
     } = copy_parts(&target)?;
     // Every byte of the copy is read: what nobody looked at for months shows here, not when the copy is needed.
     let found = store::check::check(&target).context("cannot read the copy of the journal")?;
@@ -205,7 +212,11 @@ fn copy_all<'a>(
     }
     let copied = copy_objects(from, to, objects)?;
     (report.object_files, report.object_bytes) = (copied.files, copied.bytes);
+    // Twice: those that functions had before their tables are copied, and those that they have got meanwhile.
+    let packages = packages.unwrap_or_else(|| from.join(functions::DIR).join(functions::PACKAGES));
+    copy_packages(&packages, to)?;
     copy_watch(from, to, watch)?;
+    copy_packages(&packages, to)?;
     copy_small(from, to, with_master_key, &mut report)?;
     sync_dir(to)?;
     Ok(report)
@@ -214,10 +225,15 @@ fn copy_all<'a>(
 /// Removes what [`copy_all`] makes, and nothing else.
 fn remove_copy(to: &Path, is_new: bool) -> std::io::Result<()> {
     let there = |name: &&str| to.join(name).exists();
-    for name in ["journal", "results", TRAIL, buckets::DIR, watching::DIR]
-        .iter()
-        .filter(|name| there(name))
-    {
+    let dirs = [
+        "journal",
+        "results",
+        TRAIL,
+        buckets::DIR,
+        watching::DIR,
+        functions::DIR,
+    ];
+    for name in dirs.iter().filter(|name| there(name)) {
         fs::remove_dir_all(to.join(name))?;
     }
     let files = FILES.iter().chain([&store::seal::MASTER_KEY_FILE]);
@@ -325,6 +341,14 @@ fn copy_watch(from: &Path, to: &Path, open: Option<CopyWatch<'_>>) -> anyhow::Re
         Some(copy) => copy(&to),
         None if from.is_dir() => copy_tree(&from, &to, &mut Counts::default()).map(|_| ()),
         None => Ok(()),
+    }
+}
+
+/// Copies the packages of functions.
+fn copy_packages(from: &Path, to: &Path) -> anyhow::Result<()> {
+    match from.is_dir() {
+        true => copy_files(from, &to.join(functions::DIR).join(functions::PACKAGES)),
+        false => Ok(()),
     }
 }
 

@@ -19,7 +19,7 @@ pub(crate) struct Args {
 enum What {
     /// Every operation with the members of its request and its answer, as JSON
     Schema {
-        /// The service: `cloudwatch`, `iam` or `sqs`
+        /// The service: `cloudwatch`, `events`, `iam`, `lambda` or `sqs`
         service: String,
     },
 }
@@ -28,7 +28,7 @@ pub(super) fn run(_app: &App, args: Args) -> anyhow::Result<ExitCode> {
     let What::Schema { service } = args.what;
     let operations = operations(&service).ok_or_else(|| {
         app::usage(format!(
-            "no service is called `{service}`; there are: cloudwatch, iam, sqs"
+            "no service is called `{service}`; there are: cloudwatch, events, iam, lambda, sqs"
         ))
     })?;
     output::print(&output::json(
@@ -41,7 +41,9 @@ fn operations(service: &str) -> Option<Vec<Value>> {
     let operation = |(name, input, output, _): api::Shapes| json!({ "name": name, "input": members(input), "output": members(output) });
     match service {
         "cloudwatch" => Some(cloudwatch::ops::schemas().map(operation).collect()),
+        "events" => Some(lambda::rules::ops::schemas().map(operation).collect()),
         "iam" => Some(iam::ops::schemas().map(operation).collect()),
+        "lambda" => Some(lambda::ops::schemas().map(operation).collect()),
         "sqs" => Some(sqs::ops::schemas().map(operation).collect()),
         _ => None,
     }

@@ -5,10 +5,12 @@
 //! - [`server`]: `[server]` and `[store]`
 //! - [`s3`] has `[s3]`, objects in buckets
 //! - [`trail`] has `[trail]`, the record of calls
+//! - [`functions`] has `[functions]`
 //! - [`metrics`] has `[metrics]` and `[watch]`
 //! - [`mod@load`]: reading, the environment, what is wrong and where
 //! - [`reference`]: the reference page, made from the settings' own documentation
 
+pub(crate) mod functions;
 pub(crate) mod load;
 pub(crate) mod metrics;
 pub(crate) mod reference;
@@ -57,6 +59,8 @@ pub(crate) struct Config {
     pub(crate) metrics: metrics::Metrics,
     /// What the server gives agents.
     pub(crate) watch: metrics::Watch,
+    /// Functions and schedules.
+    pub(crate) functions: functions::Functions,
     /// Who is told of alarms and checks, and how.
     pub(crate) notices: watch::notice::Settings,
     /// Where secrets lie: `NAME = "env:VARIABLE"` or `"file:/path"`.

@@ -13,6 +13,7 @@ const SOURCES: &[&str] = &[
     include_str!("s3.rs"),
     include_str!("trail.rs"),
     include_str!("metrics.rs"),
+    include_str!("functions.rs"),
     include_str!("../../../delivery/src/config/route.rs"),
     include_str!("../../../delivery/src/config/destination.rs"),
     include_str!("../../../delivery/src/config/success.rs"),
@@ -62,6 +63,10 @@ const SECTIONS: &[Section] = &[
     Section {
         head: "watch",
         of: "Watch",
+    },
+    Section {
+        head: "functions",
+        of: "Functions",
     },
     Section {
         head: "routes.NAME",
@@ -156,12 +161,12 @@ const HEAD: &str = "# Settings
 One file, `shukuba.toml`: `--config FILE`, else `./shukuba.toml`, else `$XDG_CONFIG_HOME/shukuba/shukuba.toml`, else
 `/etc/shukuba/shukuba.toml`. Without any file there is one route, `s2s`, whose lines are URLs in the queue `s2s`.
 Over the file stands the environment, over that the arguments. `SHUKUBA_<SECTION>_<KEY>` sets a key of `server`,
-`store`, `s3`, `trail`, `metrics`, `watch`, `notifier`, `scaler` and `results`, such as `SHUKUBA_SCALER_INTERVAL=5s`.
+`store`, `s3`, `trail`, `metrics`, `watch`, `functions`, `notifier`, `scaler` and `results`, such as `SHUKUBA_SCALER_INTERVAL=5s`.
 Unknown keys are refused with the nearest known name; `shukuba config check` says all that is wrong, with its line.
 What a line may hold, and which rules a receiver has: [lines.md](../lines.md).
 
 `systemctl reload` (SIGHUP) reads the file again: routes, destinations, notices, secrets, the notifier's and the scaler's settings
-change at once; `[server]`, `[store]`, `[s3]` (but `lifecycle_interval`), `[trail]`, `[metrics]` and `results.url` need a restart, and a reload that changes them says so.
+change at once; `[server]`, `[store]`, `[s3]` (but `lifecycle_interval`), `[trail]`, `[metrics]`, `[functions]` and `results.url` need a restart, and a reload that changes them says so.
 
 Spans are `250ms`, `10s`, `5m`, `24h`, `15d`; sizes `512`, `64KiB`, `1MiB`; rates `1000/s`, `60/m`, `5/h`.
 ";
@@ -338,7 +343,16 @@ mod tests {
         let config = crate::config::Config::without_file();
         let written = toml::Table::try_from(&config).unwrap();
         for section in [
-            "server", "store", "s3", "trail", "metrics", "watch", "notifier", "scaler", "results",
+            "server",
+            "store",
+            "s3",
+            "trail",
+            "metrics",
+            "watch",
+            "functions",
+            "notifier",
+            "scaler",
+            "results",
         ] {
             let names: Vec<_> = variables().into_iter().map(|(_, path)| path).collect();
             for key in written[section]

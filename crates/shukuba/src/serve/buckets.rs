@@ -12,6 +12,7 @@ use store::Use;
 use tokio::sync::watch;
 use tracing::{error, info};
 
+use super::functions::objects::OwnObjects;
 use super::live::Live;
 use super::trail_buckets::TrailBuckets;
 use crate::config::Config;
@@ -52,6 +53,11 @@ impl Buckets {
             Some(objects) => Arc::new(TrailBuckets(objects.clone())),
             None => Arc::new(cloudtrail::bucket::Nowhere),
         }
+    }
+
+    /// As functions read their packages from them.
+    pub(super) fn of_functions(&self) -> Arc<dyn lambda::port::Objects> {
+        Arc::new(OwnObjects(self.0.clone()))
     }
 
     /// The policy of a bucket; `None` where it has none or is not there.

@@ -26,6 +26,7 @@ use super::buckets::Buckets;
 use super::console::Closed;
 use super::counts::Counts;
 use super::demand::Demand;
+use super::functions::{Parts, Workshop};
 use super::gauges;
 use super::identities::Identities;
 use super::live::{Live, Now};
@@ -55,6 +56,7 @@ pub(super) struct House {
     work: Work,
     trail: Trail,
     watching: Option<Watching>,
+    workshop: Option<Workshop>,
     registry: Arc<Registry>,
     stop: watch::Sender<bool>,
     tasks: Mutex<JoinSet<()>>,
@@ -165,8 +167,28 @@ impl House {
                 &identities.iam,
             )?),
         };
+        let workshop = match &watching {
+            Some(watching) if now.config.functions.enabled => {
+                let parts = Parts {
+                    data: path,
+                    settings: &now.config.functions,
+                    account: &account,
+                    region: &region,
+                    endpoint: url_of(&now.config.server, address),
+                    clock: &clock,
+                    metrics: metrics.clone(),
+                    watching,
+                    identities: &identities,
+                    queues: &queues,
+                    buckets: &buckets,
+                };
+                Some(Workshop::open(parts).await?)
+            }
+            _ => None,
+        };
         let desk = Desk {
             watching: watching.clone(),
+            packages: workshop.as_ref().map(Workshop::packages),
             dir: path.to_owned(),
             trail: trail.clone(),
             iam: identities.iam.clone(),
@@ -188,6 +210,7 @@ impl House {
         ));
         services.push(trail.service());
         services.extend(watching.iter().flat_map(Watching::services));
+        services.extend(workshop.iter().flat_map(Workshop::services));
         let pages: Arc<dyn Pages> = match &watching {
             Some(watching) => {
                 let desk = Arc::new(desk.clone());
@@ -234,6 +257,7 @@ impl House {
             work,
             trail,
             watching,
+            workshop,
             registry,
             stop,
             tasks: Mutex::new(JoinSet::new()),
@@ -252,13 +276,7 @@ impl House {
 
     /// How clients on this machine reach it.
     pub(super) fn url(&self) -> String {
-        let server = &self.live.now().config.server;
-        let scheme = if server.tls_certificate.is_some() {
-            "https"
-        } else {
-            "http"
-        };
-        format!("{scheme}://{}", data::reachable(self.address))
+        url_of(&self.live.now().config.server, self.address)
     }
 
     /// How people reach a page.
@@ -295,9 +313,13 @@ impl House {
                 live: self.live.clone(),
                 queues: self.queues.clone(),
                 registry: self.registry.clone(),
+                workshop: self.workshop.clone(),
                 url: self.pages_url("alarms"),
             };
             watching.begin(&mut tasks, around, &self.work.stop);
+        }
+        if let Some(workshop) = &self.workshop {
+            workshop.begin(&mut tasks, &self.work.stop);
         }
     }
 
@@ -357,13 +379,18 @@ impl House {
         self.queues.journal().poisoned().await.to_string()
     }
 
-    /// Stops notifying; what is in flight comes to its end.
+    /// Stops notifying and running functions; what is in flight comes to its end.
     pub(super) async fn stop_work(&self) {
         let grace = self.live.now().config.server.drain_within.get();
         // Nobody plans new ones from here on.
         self.stop.send_replace(true);
         self.desk.replays.end().await;
-        self.notifiers.stop(grace).await;
+        let functions = async {
+            if let Some(workshop) = &self.workshop {
+                workshop.stop(grace).await;
+            }
+        };
+        tokio::join!(self.notifiers.stop(grace), functions);
     }
 
     /// Answers those that wait for messages.
@@ -379,11 +406,23 @@ impl House {
                 tracing::error!(%error, "a task failed");
             }
         }
+        if let Some(workshop) = &self.workshop {
+            workshop.end().await;
+        }
         self.trail.end().await;
         if let Some(watching) = &self.watching {
             watching.end().await;
         }
     }
+}
+
+/// How clients on this machine reach a server that listens at `address`.
+fn url_of(server: &Server, address: SocketAddr) -> String {
+    let scheme = match server.tls_certificate {
+        Some(_) => "https",
+        None => "http",
+    };
+    format!("{scheme}://{}", data::reachable(address))
 }
 
 /// Runs `work` until `stop` says so.

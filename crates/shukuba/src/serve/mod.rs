@@ -8,6 +8,7 @@
 //! - [`trail`]: the record of every call; [`trail_buckets`]: where its trails deliver
 //! - [`buckets`]: objects, at the door and kept in order beside it
 //! - [`promises`]: room for results while the disk is full; [`recalls`]: who is called back when a receiver answers again
+//! - [`functions`]: functions and rules
 //! - [`watching`]: hosts, metrics, alarms, dashboards, checks and notices
 //! - [`work`]: what runs beside the door; [`gauges`]: what the metrics show of it
 //! - [`admin`]: the operator's API
@@ -19,6 +20,7 @@ mod console;
 mod counts;
 mod demand;
 mod drift;
+pub(crate) mod functions;
 mod gauges;
 mod house;
 mod identities;

@@ -29,6 +29,7 @@ pub(super) async fn backup(desk: &Desk, input: Bytes) -> Answer {
     }
     let (dir, queues, buckets) = (desk.dir.clone(), desk.queues.clone(), desk.buckets.clone());
     let watching = desk.watching()?.clone();
+    let packages = desk.packages.clone();
     // Nothing may be sealed and dropped from the journal between the copy of the journal and that of the results; what is
     // in both is found twice and counted once.
     let copied = tokio::task::spawn_blocking(move || {
@@ -38,6 +39,7 @@ pub(super) async fn backup(desk: &Desk, input: Bytes) -> Answer {
             queues.journal(),
             &buckets,
             &watching,
+            packages,
             with_master_key,
         )
     })

@@ -360,6 +360,8 @@ pub(super) struct Desk {
     pub(super) trail: Trail,
     /// Without a server there is none.
     pub(super) watching: Option<Watching>,
+    /// Where the packages of functions lie; none where there are no functions.
+    pub(super) packages: Option<std::path::PathBuf>,
 }
 
 pub(super) use replay::Runs;

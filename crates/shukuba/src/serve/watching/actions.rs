@@ -1,4 +1,4 @@
-//! What alarms do when they change: people are told, instances are stopped, started again or taken away.
+//! What alarms do when they change: people are told, functions are started, instances are stopped, started again or taken away.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,8 +8,11 @@ use cloudwatch::alarm::{self, ActionCall, Outcome};
 use ec2::Instances;
 use ec2::engine::command::{Reboot, Stop, Terminate};
 use futures_util::future::BoxFuture;
+use lambda::port::Trouble;
 use watch::notice::event::{Event, Kind, Severity};
 use watch::notice::router::{Error, Router};
+
+use crate::serve::functions::Workshop;
 
 /// The target that each change of each alarm is told to, so that routes by label hear of it.
 pub(super) const ROUTES: &str = "shukuba:notices";
@@ -19,6 +22,8 @@ pub(super) const ROUTES: &str = "shukuba:notices";
 pub(super) struct Actions {
     pub(super) router: Arc<Router>,
     pub(super) instances: Arc<Instances>,
+    /// Without functions there is none.
+    pub(super) workshop: Option<Workshop>,
 }
 
 impl alarm::Act for Actions {
@@ -28,8 +33,9 @@ impl alarm::Act for Actions {
                 Target::Routes => self.tell(&call, Vec::new()).await,
                 Target::Receiver(name) => self.tell_receiver(&call, name).await,
                 Target::Instance(what) => self.instance(&call, what).await,
+                Target::Function => self.function(&call).await,
                 Target::Unknown => Outcome::Failed(format!(
-                    "`{}` cannot be acted on here: topics of SNS name receivers of [notices], and EC2's actions act on hosts",
+                    "`{}` cannot be acted on here: topics of SNS name receivers of [notices], functions are started, and EC2's actions act on hosts",
                     call.target
                 )),
             }
@@ -43,6 +49,7 @@ enum Target<'a> {
     Routes,
     Receiver(&'a str),
     Instance(&'a str),
+    Function,
     Unknown,
 }
 
@@ -54,6 +61,7 @@ impl<'a> Target<'a> {
         let parts: Vec<&str> = arn.splitn(6, ':').collect();
         match parts.as_slice() {
             ["arn", _, "sns", _, _, topic] => Self::Receiver(topic),
+            ["arn", _, "lambda", _, _, _] => Self::Function,
             ["arn", _, "automate", _, "ec2", what] => Self::Instance(what),
             _ => Self::Unknown,
         }
@@ -74,6 +82,22 @@ impl Actions {
             Err(Error::Refused(refused)) => Outcome::Failed(refused.to_string()),
             Err(error) => {
                 tracing::error!(alarm = %call.alarm, %error, "an alarm could not be told");
+                Outcome::Later
+            }
+        }
+    }
+
+    async fn function(&self, call: &ActionCall) -> Outcome {
+        let Some(workshop) = &self.workshop else {
+            return Outcome::Failed("functions are switched off".to_owned());
+        };
+        let body = call.lambda_body.clone();
+        let started = workshop.start_for_alarm(&call.target, &call.alarm_arn, body);
+        match started.await {
+            Ok(()) => Outcome::Done,
+            Err(Trouble::Lasting(why)) => Outcome::Failed(why),
+            Err(Trouble::Passing(why)) => {
+                tracing::error!(alarm = %call.alarm, why, "a function could not be started");
                 Outcome::Later
             }
         }
@@ -150,6 +174,10 @@ mod tests {
             (ROUTES, Target::Routes),
             (
                 "arn:aws:lambda:ap-northeast-1:123456789012:function:f",
+                Target::Function,
+            ),
+            (
+                "arn:aws:ssm:ap-northeast-1:123456789012:opsitem:1",
                 Target::Unknown,
             ),
             ("ops", Target::Unknown),

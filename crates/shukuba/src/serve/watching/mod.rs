@@ -56,7 +56,7 @@ const REPORTS: ec2::engine::state::Rules = ec2::engine::state::Rules {
     missed: 4,
 };
 
-/// All tables.
+/// All tables, with those of functions, which lie in the same.
 fn all_tables() -> Vec<Table> {
     let all = [
         series::TABLES,
@@ -66,6 +66,7 @@ fn all_tables() -> Vec<Table> {
         ec2::TABLES,
         board::TABLES,
         router::TABLES,
+        lambda::TABLES,
     ];
     all.concat()
 }
@@ -74,7 +75,7 @@ fn all_tables() -> Vec<Table> {
 #[derive(Clone, Debug)]
 pub(crate) struct Watching {
     dir: PathBuf,
-    tables: Arc<Tables>,
+    pub(super) tables: Arc<Tables>,
     pub(super) metrics: Arc<series::Store>,
     /// The metrics, with how bands over them are learned.
     trained: Arc<dyn Read>,

@@ -5,6 +5,8 @@
 //! | `AWS/SQS` | `NumberOfMessagesSent`, `…Received`, `…Deleted`, `NumberOfEmptyReceives`, `SentMessageSize`; `ApproximateNumberOfMessagesVisible`, `…NotVisible`, `…Delayed`, `ApproximateAgeOfOldestMessage` | `QueueName` |
 //! | `Shukuba/Delivery` | `Delivered`, `Failed`, `Retried`, `Expired`, `Attempts`, `DeliveryLatency` (seconds) | `Route`; `Route` and `Destination` |
 //! | `Shukuba/Delivery` | `Notifiers`, `Balanced` | `Route`; none |
+//! | `AWS/Lambda` | `Invocations`, `Errors`, `Throttles`, `Duration` (milliseconds), `ConcurrentExecutions`, `UnreservedConcurrentExecutions`, `AsyncEventsReceived`, `AsyncEventAge` (milliseconds), `AsyncEventsDropped`, `DeadLetterErrors`, `DestinationDeliveryFailures` | `FunctionName`; `FunctionName` and `Resource`; none |
+//! | `AWS/Events` | `Invocations`, `FailedInvocations`, `TriggeredRules` and others | `RuleName` |
 //! | `Shukuba/Platform` | `Calls`, `Faults` | `Service`; none |
 //!
 //! What a counter shows is put as the difference to the minute before. A series that did not move is put as zero for a
@@ -77,7 +79,7 @@ impl Own {
             let before = self.before.entry(identity.clone()).or_default();
             let moved = before.total != total;
             before.rested = if moved { 0 } else { before.rested + 1 };
-            let sample = difference(&before.total, &total);
+            let sample = difference(&before.total, &total).map(|it| in_unit(it, unit));
             before.total = total;
             let is_shown = before.rested <= REST_MINUTES;
             let sample = sample.filter(|_| is_shown)?;
@@ -118,6 +120,19 @@ fn difference(before: &Total, now: &Total) -> Option<Sample> {
     Some(Sample::Values(stretched.collect()))
 }
 
+/// Measurements of the process are in seconds; some metrics of AWS are in milliseconds.
+fn in_unit(sample: Sample, unit: Unit) -> Sample {
+    match sample {
+        Sample::Values(values) if unit == Unit::Milliseconds => {
+            let millis = values
+                .into_iter()
+                .map(|(value, count)| (value * 1000.0, count));
+            Sample::Values(millis.collect())
+        }
+        sample => sample,
+    }
+}
+
 /// The value that stands for a bucket: the geometric middle of its bounds.
 fn middle(index: usize) -> f64 {
     let bound = |index: usize| HISTOGRAM_BOUNDS.get(index).copied();
@@ -156,6 +171,15 @@ fn named(reading: &Reading) -> Vec<(Identity, Unit)> {
                 dimension("QueueName").into_iter().collect(),
             );
             vec![(identity, unit)]
+        }
+        (namespace @ ("AWS/Lambda" | "AWS/Events"), name) => {
+            let unit = match name {
+                "Duration" | "AsyncEventAge" => Unit::Milliseconds,
+                _ => Unit::Count,
+            };
+            let dimensions = reading.dimensions.iter();
+            let dimensions = dimensions.map(|(name, value)| Dimension::new(name, value));
+            vec![(Identity::new(namespace, name, dimensions.collect()), unit)]
         }
         ("Shukuba", name) => {
             let Some((_, name, unit)) = DELIVERY.iter().find(|(own, ..)| *own == name) else {
@@ -282,5 +306,26 @@ mod tests {
         let sum: f64 = values.iter().map(|(value, count)| value * count).sum();
         assert!((count - 3.0).abs() < 1e-9 && (sum - 200.0).abs() < 1e-9);
         assert_eq!(own.data(&now, Timestamp::from_secs(120)), []);
+    }
+
+    #[test]
+    fn durations_of_functions_are_shown_in_milliseconds() {
+        let mut own = Own::default();
+        let mut buckets = vec![0; HISTOGRAM_BOUNDS.len() + 1];
+        buckets[8] = 2;
+        let now = [Reading {
+            namespace: "AWS/Lambda",
+            name: "Duration",
+            dimensions: vec![("FunctionName", "f".to_owned())],
+            sum: 0.08,
+            buckets: Some(buckets),
+        }];
+        let data = own.data(&now, Timestamp::from_secs(60));
+        assert_eq!(data[0].unit, Unit::Milliseconds);
+        let data = shown(&data);
+        let Sample::Values(values) = &data["AWS/Lambda/Duration{FunctionName=f}"] else {
+            panic!("{data:?}");
+        };
+        assert!((values[0].0 - 40.0).abs() < 1e-9 && (values[0].1 - 2.0).abs() < 1e-9);
     }
 }

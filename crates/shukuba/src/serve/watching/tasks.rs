@@ -20,6 +20,7 @@ use super::actions::Actions;
 use super::measured;
 use super::own::{self, Own};
 use super::telling::Telling;
+use crate::serve::functions::Workshop;
 use crate::serve::live::Live;
 
 /// How often alarms and notices are looked at: the grain of ten-second periods and of group waits.
@@ -37,6 +38,8 @@ pub(in crate::serve) struct Around {
     pub(in crate::serve) live: Arc<Live>,
     pub(in crate::serve) queues: Arc<Queues>,
     pub(in crate::serve) registry: Arc<Registry>,
+    /// What alarms start; without functions there is none.
+    pub(in crate::serve) workshop: Option<Workshop>,
     /// The page that notices lead to.
     pub(in crate::serve) url: String,
 }
@@ -59,7 +62,7 @@ impl Watching {
             let watching = watching.clone();
             async move { watching.keep_up().await }
         }));
-        tasks.spawn(self.clone().evaluate(stop.clone()));
+        tasks.spawn(self.clone().evaluate(around.workshop.clone(), stop.clone()));
         let watching = self.clone();
         tasks.spawn(every(HOSTS_EVERY, stop.clone(), move || {
             let watching = watching.clone();
@@ -95,10 +98,11 @@ impl Watching {
     }
 
     /// Evaluates alarms each second, and runs what they ask for.
-    async fn evaluate(self, mut stop: watch::Receiver<bool>) {
+    async fn evaluate(self, workshop: Option<Workshop>, mut stop: watch::Receiver<bool>) {
         let actions = Actions {
             router: self.router.clone(),
             instances: self.instances.clone(),
+            workshop,
         };
         let mut ticks = ticks(SECOND);
         while tick(&mut ticks, &mut stop).await {
