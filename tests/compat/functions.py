@@ -6,6 +6,9 @@ import pathlib
 import sys
 import zipfile
 
+import pytest
+from conftest import Server
+
 BOOTSTRAP = '''#!%s
 import http.client, json, os, sys, time
 
@@ -83,6 +86,27 @@ def trusting(*services):
 
 def allowing(*actions, resource="*"):
     return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": list(actions), "Resource": resource}]})
+
+
+# They are off by default.
+ON = {"SHUKUBA_FUNCTIONS_ENABLED": "true"}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    yield from serving_functions(tmp_path_factory.mktemp("server"))
+
+
+@pytest.fixture
+def own_server(tmp_path):
+    """A server that the test may kill."""
+    yield from serving_functions(tmp_path)
+
+
+def serving_functions(directory):
+    running = Server(directory, surroundings=ON)
+    yield running
+    running.stop()
 
 
 def make_role(server, name, *actions, resource="*"):

@@ -13,7 +13,7 @@ import tempfile
 import pytest
 from botocore.exceptions import ClientError
 from conftest import Server, drain
-from functions import SHELL, Function, allowing, make_role, package
+from functions import ON, SHELL, Function, allowing, make_role, own_server, package, server  # noqa: F401 (fixtures)
 from watching import refused, unique, until
 
 AWS = str(pathlib.Path(sys.executable).parent / "aws")
@@ -292,7 +292,7 @@ def test_functions_run_as_the_user_that_they_are_given(tmp_path, account):
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
         config = tmp_path / "shukuba.toml"
-        config.write_text(f'[functions]\ndir = "{folder}/functions"\n' + (f'account = "{account}"\n' if account else ""))
+        config.write_text(f'[functions]\nenabled = true\ndir = "{folder}/functions"\n' + (f'account = "{account}"\n' if account else ""))
         server = Server(tmp_path, config=config)
         try:
             functions, secret = server.client("lambda"), str(server.data / "iam.log")
@@ -308,7 +308,7 @@ def test_functions_run_as_the_user_that_they_are_given(tmp_path, account):
 
 def test_a_data_directory_may_be_named_from_here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    server = Server(".")
+    server = Server(".", surroundings=ON)
     try:
         function = Function(server, tmp_path, "here", make_role(server, "runner"))
         assert function.invoke({"n": 1})[1]["echo"] == {"n": 1}
@@ -316,8 +316,8 @@ def test_a_data_directory_may_be_named_from_here(tmp_path, monkeypatch):
         server.stop()
 
 
-def test_functions_can_be_switched_off(tmp_path):
-    server = Server(tmp_path, surroundings={"SHUKUBA_FUNCTIONS_ENABLED": "false"})
+def test_functions_are_off_by_default(tmp_path):
+    server = Server(tmp_path)
     with pytest.raises(ClientError):
         server.client("lambda").list_functions()
     server.stop()

@@ -3,7 +3,7 @@
 import json
 
 import test_s3_terraform
-from functions import package
+from functions import own_server, package  # noqa: F401 (a fixture)
 from test_s3_terraform import Terraform, pytestmark  # noqa: F401 (skips where terraform is not on the machine)
 
 ESTATE = """

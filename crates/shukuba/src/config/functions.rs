@@ -13,7 +13,7 @@ use super::server::out_of_time;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Functions {
-    /// Whether there are functions and rules at all; what was made stays where it is. Default true.
+    /// Whether there are functions and rules at all; what was made stays where it is. Whoever may change a function's code has a program run as `account`, by default as the server itself. Default false.
     pub(crate) enabled: bool,
     /// The user that functions run as: `name`, or `uid:gid`. Needs a server that runs as root, and a `dir` that this user can reach. Default none: the server's own user, who can read all that the server can.
     pub(crate) account: Option<String>,
@@ -32,7 +32,7 @@ pub(crate) struct Functions {
 impl Default for Functions {
     fn default() -> Self {
         Self {
-            enabled: true,
+            enabled: false,
             account: None,
             dir: None,
             concurrency: fleet::CONCURRENCY,
