@@ -268,7 +268,7 @@ fn graphs(room: &Room<'_>, id: &InstanceId) -> String {
     )
 }
 
-/// The graphs of what its checks measure, as their plugins describe them.
+/// The graphs of what its checks measure, as their plugins describe them, of the time that is chosen over those of the host.
 async fn measured(room: &Room<'_>, id: &InstanceId) -> Result<String, Trouble> {
     if !room.may_see_metrics() || !room.may(Api::Operator, "check-graphs", &json!({})) {
         return Ok(String::new());
@@ -299,9 +299,8 @@ async fn measured(room: &Room<'_>, id: &InstanceId) -> Result<String, Trouble> {
         None => String::new(),
     };
     Ok(format!(
-        "<h2>{}</h2>{}<div class=\"pair\">{pictures}</div>{cut}",
-        room.say(hosts::MEASURED),
-        range.links(room, &format!("hosts/{id}"), "")
+        "<h2>{}</h2><div class=\"pair\">{pictures}</div>{cut}",
+        room.say(hosts::MEASURED)
     ))
 }
 
