@@ -6,7 +6,7 @@ import time
 import pytest
 from conftest import code_of, serving
 from selenium import webdriver
-from selenium.common.exceptions import StaleElementReferenceException
+from selenium.common.exceptions import StaleElementReferenceException, WebDriverException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -85,6 +85,11 @@ def is_gone(element):
     try:
         element.is_enabled()
     except StaleElementReferenceException:
+        return True
+    except WebDriverException as error:
+        # What the driver says where it looks just while the page is replaced.
+        if "does not belong to the document" not in str(error):
+            raise
         return True
     return False
 
