@@ -54,11 +54,11 @@ impl HasMappings for Desk {
 }
 
 pub(super) static OPERATIONS: &[&dyn AnyOperation<Desk>] = &[
-    &CreateEventSourceMapping,
-    &DeleteEventSourceMapping,
-    &GetEventSourceMapping,
-    &ListEventSourceMappings,
-    &UpdateEventSourceMapping,
+    &CreateEventSourceMapping::NEW,
+    &DeleteEventSourceMapping::NEW,
+    &GetEventSourceMapping::NEW,
+    &ListEventSourceMappings::NEW,
+    &UpdateEventSourceMapping::NEW,
 ];
 
 /// Body, group, from when it is visible, how often it was received.

@@ -1,10 +1,10 @@
 //! The operations of event source mappings, for the service of Lambda.
 //!
-//! Each is an [`Operation`] of whatever has [`Mappings`]: the service lists them in its own table.
+//! Each is an operation (`api::Op`) of whatever has [`Mappings`]: the service lists them in its own table.
 //!
 //! ```text
 //! impl HasMappings for Lambda { … }
-//! static OPERATIONS: &[&dyn AnyOperation<Lambda>] = &[…, &mapping::ops::CreateEventSourceMapping, …];
+//! static OPERATIONS: &[&dyn AnyOperation<Lambda>] = &[…, &mapping::ops::CreateEventSourceMapping::NEW, …];
 //! ```
 //!
 //! Texts are AWS's where Terraform issues and moto's tests show them.
@@ -15,7 +15,7 @@ mod shapes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use api::{Access, Audit, Caller, Ctx, Fault, Operation};
+use api::{Access, Act, Caller, Ctx, Fault, Op};
 use base::Arn;
 use wire::rest::Http;
 
@@ -39,20 +39,15 @@ pub trait HasMappings: Send + Sync + 'static {
 const PAGE_MAX: usize = 100;
 
 /// `CreateEventSourceMapping`.
-#[derive(Clone, Copy, Debug)]
-pub struct CreateEventSourceMapping;
+pub type CreateEventSourceMapping = Op<CreateEventSourceMappingRequest>;
 /// `GetEventSourceMapping`.
-#[derive(Clone, Copy, Debug)]
-pub struct GetEventSourceMapping;
+pub type GetEventSourceMapping = Op<GetEventSourceMappingRequest>;
 /// `ListEventSourceMappings`.
-#[derive(Clone, Copy, Debug)]
-pub struct ListEventSourceMappings;
+pub type ListEventSourceMappings = Op<ListEventSourceMappingsRequest>;
 /// `UpdateEventSourceMapping`.
-#[derive(Clone, Copy, Debug)]
-pub struct UpdateEventSourceMapping;
+pub type UpdateEventSourceMapping = Op<UpdateEventSourceMappingRequest>;
 /// `DeleteEventSourceMapping`.
-#[derive(Clone, Copy, Debug)]
-pub struct DeleteEventSourceMapping;
+pub type DeleteEventSourceMapping = Op<DeleteEventSourceMappingRequest>;
 
 impl Mappings {
     fn arn(&self, resource: &str) -> Arn {
@@ -188,48 +183,38 @@ fn fault(error: Error, queue: &str, function: &str) -> Fault {
     }
 }
 
-impl<S: HasMappings> Operation<S> for CreateEventSourceMapping {
-    type Input = CreateEventSourceMappingRequest;
+impl<S: HasMappings> Act<S> for CreateEventSourceMappingRequest {
     type Output = EventSourceMappingConfiguration;
-    const NAME: &'static str = "CreateEventSourceMapping";
+    const ACTION: &'static str = "lambda:CreateEventSourceMapping";
     const HTTP: Option<Http> =
         Some(Http::post("/2015-03-31/event-source-mappings").with_status(202));
 
-    fn access(&self, service: &S, _: &Caller, input: &Self::Input) -> Vec<Access> {
+    fn touches(&self, service: &S, _: &Caller) -> Vec<Access> {
         let mappings = service.mappings();
         let access = Access::new("lambda:CreateEventSourceMapping", mappings.arn("*"));
-        let named = check::function(&input.function_name, mappings.place()).ok();
+        let named = check::function(&self.function_name, mappings.place()).ok();
         let function = named.map(|(name, _)| mappings.function_arn(name.as_str(), None));
         let access = match function {
             Some(function) => access.with("lambda:FunctionArn", function),
             None => access,
         };
-        let tagged = input.tags.iter().fold(access, |access, (key, value)| {
+        let tagged = self.tags.iter().fold(access, |access, (key, value)| {
             access.with(&format!("aws:RequestTag/{key}"), value.clone())
         });
-        vec![tagged.with_many("aws:TagKeys", input.tags.keys().cloned())]
+        vec![tagged.with_many("aws:TagKeys", self.tags.keys().cloned())]
     }
 
-    fn audit(&self) -> Audit {
-        Audit::Management
-    }
-
-    async fn call(
-        &self,
-        service: &Arc<S>,
-        ctx: Ctx,
-        input: Self::Input,
-    ) -> Result<Self::Output, Fault> {
+    async fn act(self, service: &Arc<S>, ctx: &Ctx) -> Result<Self::Output, Fault> {
         let mappings = service.mappings();
-        let queue = check::queue(input.event_source_arn.as_deref(), mappings.place())?;
-        let (function, qualifier) = check::function(&input.function_name, mappings.place())?;
+        let queue = check::queue(self.event_source_arn.as_deref(), mappings.place())?;
+        let (function, qualifier) = check::function(&self.function_name, mappings.place())?;
         let given = check::Given {
-            is_enabled: input.enabled,
-            batch_size: input.batch_size,
-            window_secs: input.maximum_batching_window_in_seconds,
-            scaling: input.scaling_config,
-            types: input.function_response_types,
-            filters: input.filter_criteria,
+            is_enabled: self.enabled,
+            batch_size: self.batch_size,
+            window_secs: self.maximum_batching_window_in_seconds,
+            scaling: self.scaling_config,
+            types: self.function_response_types,
+            filters: self.filter_criteria,
         };
         let wanted = given.over(check::unsaid(function, qualifier))?;
         mappings.check(&queue, &wanted).await?;
@@ -240,7 +225,7 @@ impl<S: HasMappings> Operation<S> for CreateEventSourceMapping {
             state: State::Creating,
             modified: ctx.at,
             revision: 1,
-            tags: check::tags(input.tags)?,
+            tags: check::tags(self.tags)?,
         };
         let function = mapping.wanted.function.to_string();
         let made = mappings.change(move |book| book.create(mapping)).await;
@@ -249,62 +234,42 @@ impl<S: HasMappings> Operation<S> for CreateEventSourceMapping {
     }
 }
 
-impl<S: HasMappings> Operation<S> for GetEventSourceMapping {
-    type Input = GetEventSourceMappingRequest;
+impl<S: HasMappings> Act<S> for GetEventSourceMappingRequest {
     type Output = EventSourceMappingConfiguration;
-    const NAME: &'static str = "GetEventSourceMapping";
+    const ACTION: &'static str = "lambda:GetEventSourceMapping";
     const HTTP: Option<Http> = Some(Http::get("/2015-03-31/event-source-mappings/{UUID}"));
 
-    fn access(&self, service: &S, _: &Caller, input: &Self::Input) -> Vec<Access> {
+    fn touches(&self, service: &S, _: &Caller) -> Vec<Access> {
         service
             .mappings()
-            .on_mapping("lambda:GetEventSourceMapping", &input.uuid)
+            .on_mapping("lambda:GetEventSourceMapping", &self.uuid)
     }
 
-    fn audit(&self) -> Audit {
-        Audit::Management
-    }
-
-    async fn call(
-        &self,
-        service: &Arc<S>,
-        _: Ctx,
-        input: Self::Input,
-    ) -> Result<Self::Output, Fault> {
+    async fn act(self, service: &Arc<S>, _: &Ctx) -> Result<Self::Output, Fault> {
         let mappings = service.mappings();
-        Ok(mappings.shown(&*mappings.found(&input.uuid)?))
+        Ok(mappings.shown(&*mappings.found(&self.uuid)?))
     }
 }
 
-impl<S: HasMappings> Operation<S> for ListEventSourceMappings {
-    type Input = ListEventSourceMappingsRequest;
+impl<S: HasMappings> Act<S> for ListEventSourceMappingsRequest {
     type Output = ListEventSourceMappingsResponse;
-    const NAME: &'static str = "ListEventSourceMappings";
+    const ACTION: &'static str = "lambda:ListEventSourceMappings";
     const HTTP: Option<Http> = Some(Http::get("/2015-03-31/event-source-mappings"));
 
-    fn access(&self, service: &S, _: &Caller, _: &Self::Input) -> Vec<Access> {
+    fn touches(&self, service: &S, _: &Caller) -> Vec<Access> {
         vec![Access::new(
             "lambda:ListEventSourceMappings",
             service.mappings().arn("*"),
         )]
     }
 
-    fn audit(&self) -> Audit {
-        Audit::Management
-    }
-
-    async fn call(
-        &self,
-        service: &Arc<S>,
-        _: Ctx,
-        input: Self::Input,
-    ) -> Result<Self::Output, Fault> {
+    async fn act(self, service: &Arc<S>, _: &Ctx) -> Result<Self::Output, Fault> {
         let mappings = service.mappings();
-        let function = input
+        let function = self
             .function_name
             .map(|name| check::function(&name, mappings.place()))
             .transpose()?;
-        let max = check::number("maxItems", input.max_items, 1..=10_000)?;
+        let max = check::number("maxItems", self.max_items, 1..=10_000)?;
         let max = max
             .and_then(|max| usize::try_from(max).ok())
             .unwrap_or(PAGE_MAX)
@@ -314,12 +279,11 @@ impl<S: HasMappings> Operation<S> for ListEventSourceMappings {
             let is_of = |(name, qualifier): &(crate::FunctionName, Option<String>)| {
                 mapping.wanted.function == *name && mapping.wanted.qualifier == *qualifier
             };
-            input
-                .event_source_arn
+            self.event_source_arn
                 .as_ref()
                 .is_none_or(|arn| mapping.queue == *arn)
                 && function.as_ref().is_none_or(is_of)
-                && input
+                && self
                     .marker
                     .as_ref()
                     .is_none_or(|marker| mapping.uuid > *marker)
@@ -340,82 +304,60 @@ impl<S: HasMappings> Operation<S> for ListEventSourceMappings {
     }
 }
 
-impl<S: HasMappings> Operation<S> for UpdateEventSourceMapping {
-    type Input = UpdateEventSourceMappingRequest;
+impl<S: HasMappings> Act<S> for UpdateEventSourceMappingRequest {
     type Output = EventSourceMappingConfiguration;
-    const NAME: &'static str = "UpdateEventSourceMapping";
+    const ACTION: &'static str = "lambda:UpdateEventSourceMapping";
     const HTTP: Option<Http> =
         Some(Http::put("/2015-03-31/event-source-mappings/{UUID}").with_status(202));
 
-    fn access(&self, service: &S, _: &Caller, input: &Self::Input) -> Vec<Access> {
+    fn touches(&self, service: &S, _: &Caller) -> Vec<Access> {
         service
             .mappings()
-            .on_mapping("lambda:UpdateEventSourceMapping", &input.uuid)
+            .on_mapping("lambda:UpdateEventSourceMapping", &self.uuid)
     }
 
-    fn audit(&self) -> Audit {
-        Audit::Management
-    }
-
-    async fn call(
-        &self,
-        service: &Arc<S>,
-        ctx: Ctx,
-        input: Self::Input,
-    ) -> Result<Self::Output, Fault> {
+    async fn act(self, service: &Arc<S>, ctx: &Ctx) -> Result<Self::Output, Fault> {
         let mappings = service.mappings();
-        let before = mappings.found(&input.uuid)?;
+        let before = mappings.found(&self.uuid)?;
         let mut base = before.wanted.clone();
-        if let Some(name) = &input.function_name {
+        if let Some(name) = &self.function_name {
             (base.function, base.qualifier) = check::function(name, mappings.place())?;
         }
         let given = check::Given {
-            is_enabled: input.enabled,
-            batch_size: input.batch_size,
-            window_secs: input.maximum_batching_window_in_seconds,
-            scaling: input.scaling_config,
-            types: input.function_response_types,
-            filters: input.filter_criteria,
+            is_enabled: self.enabled,
+            batch_size: self.batch_size,
+            window_secs: self.maximum_batching_window_in_seconds,
+            scaling: self.scaling_config,
+            types: self.function_response_types,
+            filters: self.filter_criteria,
         };
         let wanted = given.over(base)?;
         mappings.check(&before.queue, &wanted).await?;
-        let (uuid, function) = (input.uuid, wanted.function.to_string());
+        let (at, uuid, function) = (ctx.at, self.uuid, wanted.function.to_string());
         let made = mappings
-            .change(move |book| book.update(ctx.at, &uuid, wanted))
+            .change(move |book| book.update(at, &uuid, wanted))
             .await;
         let made = made.map_err(|error| fault(error, &before.queue, &function))?;
         Ok(mappings.shown(&made))
     }
 }
 
-impl<S: HasMappings> Operation<S> for DeleteEventSourceMapping {
-    type Input = DeleteEventSourceMappingRequest;
+impl<S: HasMappings> Act<S> for DeleteEventSourceMappingRequest {
     type Output = EventSourceMappingConfiguration;
-    const NAME: &'static str = "DeleteEventSourceMapping";
+    const ACTION: &'static str = "lambda:DeleteEventSourceMapping";
     const HTTP: Option<Http> =
         Some(Http::delete("/2015-03-31/event-source-mappings/{UUID}").with_status(202));
 
-    fn access(&self, service: &S, _: &Caller, input: &Self::Input) -> Vec<Access> {
+    fn touches(&self, service: &S, _: &Caller) -> Vec<Access> {
         service
             .mappings()
-            .on_mapping("lambda:DeleteEventSourceMapping", &input.uuid)
+            .on_mapping("lambda:DeleteEventSourceMapping", &self.uuid)
     }
 
-    fn audit(&self) -> Audit {
-        Audit::Management
-    }
-
-    async fn call(
-        &self,
-        service: &Arc<S>,
-        ctx: Ctx,
-        input: Self::Input,
-    ) -> Result<Self::Output, Fault> {
+    async fn act(self, service: &Arc<S>, ctx: &Ctx) -> Result<Self::Output, Fault> {
         let mappings = service.mappings();
-        let uuid = input.uuid;
-        let gone = mappings
-            .change(move |book| book.delete(ctx.at, &uuid))
-            .await;
+        let (at, uuid) = (ctx.at, self.uuid);
+        let gone = mappings.change(move |book| book.delete(at, &uuid)).await;
         Ok(mappings.shown(&*gone.map_err(|error| fault(error, "", ""))?))
     }
 }
