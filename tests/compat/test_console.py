@@ -17,6 +17,7 @@ import pytest
 from conftest import BIN, ROOT, Server
 from selenium.webdriver.common.by import By
 from test_browser import FIRST, PHONE, Page, person, start_browser
+from test_sign_in import Browser
 
 WEB = {"widgets": [
     {"type": "metric", "x": 0, "y": 0, "width": 12, "height": 6, "properties": {
@@ -25,6 +26,9 @@ WEB = {"widgets": [
     {"type": "metric", "x": 12, "y": 0, "width": 12, "height": 6, "properties": {
         "title": "Now", "view": "singleValue", "region": "ap-northeast-1",
         "metrics": [["Test", "Load", "Host", "web-1"]]}},
+    {"type": "explorer", "x": 0, "y": 8, "width": 24, "height": 8, "properties": {
+        "title": "ウェブのホスト", "labels": [{"key": "Role", "value": "web"}], "period": 60,
+        "metrics": [{"metricName": name, "resourceType": "AWS::EC2::Instance", "stat": "Average"} for name in ("CPUUtilization", "mem_used_percent")]}},
     {"type": "text", "x": 0, "y": 6, "width": 24, "height": 2, "properties": {"markdown": "# 手順\nSee the wiki."}},
 ]}
 CONFIG = """
@@ -252,6 +256,20 @@ def test_a_dashboard_is_edited_with_a_slip_then_right(server, browser):
 
 def type_into(driver, area, text):
     driver.execute_script("arguments[0].value = arguments[1]", area, text)
+
+
+def test_hosts_by_their_tags_are_drawn_for_those_who_may_see_hosts(server):
+    iam = person(server, "viewer", reset=False)
+    policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "cloudwatch:*", "Resource": "*"}]}
+    iam.put_user_policy(UserName="viewer", PolicyName="watch", PolicyDocument=json.dumps(policy))
+    seen = {}
+    for name in ("operator", "viewer"):
+        client = Browser(server)
+        client.sign_in(user=name, password=FIRST)
+        answer, seen[name] = client.ask("picture/dashboard/web/2?size=1200x400")
+        assert answer.status == 200 and "ウェブのホスト" in seen[name], seen[name]
+    assert all(words in seen["operator"] for words in (">web-1<", "CPUUtilization (Average)", "mem_used_percent (Average)"))
+    assert "web-1" not in seen["viewer"] and "ec2:DescribeInstances" in seen["viewer"], seen["viewer"]
 
 
 def test_a_dashboard_of_a_million_bytes_is_saved(server, browser):

@@ -83,6 +83,34 @@ def test_a_server_of_the_environment_is_called_with_its_keys(server, ec2, tmp_pa
     done("alarm", "delete", f"{stem}-*", "--yes")
 
 
+def test_hosts_by_their_tags_are_drawn_from_what_instances_are(server, ec2, cloudwatch, tmp_path):
+    stem = unique("tags")
+    ids = {name: run(ec2, f"{stem}-{name}")[0] for name in ("a", "b", "other")}
+    ec2.create_tags(Resources=[ids["a"], ids["b"]], Tags=[{"Key": "Team", "Value": stem}])
+    for name, value in (("a", 20.0), ("b", 60.0), ("other", 90.0)):
+        cloudwatch.put_metric_data(Namespace="CWAgent", MetricData=[
+            {"MetricName": "mem_used_percent", "Dimensions": [{"Name": "InstanceId", "Value": ids[name]}], "Timestamp": now() - datetime.timedelta(minutes=10), "Value": value}])
+    properties = {
+        "title": "Team", "labels": [{"key": "Team", "value": stem}], "period": 60,
+        "metrics": [{"metricName": "mem_used_percent", "resourceType": "AWS::EC2::Instance", "stat": "Average"}], "widgetOptions": {"view": "bar"},
+    }
+    together = {**properties, "aggregateBy": {"key": "Team", "func": "AVG"}}
+
+    def drawn(properties):
+        body, picture = tmp_path / "board.json", tmp_path / "board.svg"
+        body.write_text(json.dumps({"widgets": [{"type": "explorer", "width": 24, "height": 8, "properties": properties}]}))
+        done = server.run("dashboard", "render", str(body), "--widget", "1", "-o", str(picture))
+        assert done.returncode == 0, done.stderr
+        return picture.read_text()
+
+    apart = drawn(properties)
+    assert f"{stem}-a: 20" in apart and f"{stem}-b: 60" in apart and f"{stem}-other" not in apart, apart
+    assert f"{stem}: 40" in drawn(together)
+    assert "`AWS::RDS::DBInstance` is not known here" in drawn({**properties, "metrics": [{"metricName": "CPUUtilization", "resourceType": "AWS::RDS::DBInstance"}]})
+    ec2.terminate_instances(InstanceIds=list(ids.values()))
+    assert "No host has these tags." in drawn(properties)
+
+
 def told(command, environment):
     answer = subprocess.run([BIN, *command, "--output", "json"], env=environment, capture_output=True, text=True, timeout=60)
     assert answer.returncode == 0, (command, answer.stdout, answer.stderr)

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use base::Timestamp;
 
+use crate::dashboard::widget::Host;
 use crate::math::{self, Answer, Options, Plan, Window};
 use crate::metric::{Query, Read, Stat, Statistic, Unit, Unreadable, Wanted};
 use crate::ops::Place;
@@ -27,6 +28,12 @@ pub trait Data: Send + Sync + fmt::Debug {
     /// # Errors
     /// [`Failed::Unreadable`].
     fn alarms(&self, arns: &[String]) -> Result<Vec<Alarm>, Failed>;
+
+    /// All hosts that were not terminated, by id.
+    ///
+    /// # Errors
+    /// Where they cannot be had.
+    fn hosts(&self) -> Result<Vec<Host>, Failed>;
 }
 
 /// What is asked.
@@ -127,6 +134,12 @@ impl Alarms for NoAlarms {
     }
 }
 
+/// Where hosts come from.
+pub trait Hosts: Send + Sync + fmt::Debug {
+    /// As [`Data::hosts`].
+    fn all(&self) -> Vec<Host>;
+}
+
 /// Metrics and expressions as metric math computes them.
 #[derive(Clone, Debug)]
 pub struct Computed {
@@ -134,6 +147,8 @@ pub struct Computed {
     pub read: Arc<dyn Read>,
     /// The alarms.
     pub alarms: Arc<dyn Alarms>,
+    /// The hosts.
+    pub hosts: Arc<dyn Hosts>,
     /// Where they are, for labels.
     pub place: Place,
 }
@@ -169,6 +184,10 @@ impl Data for Computed {
             [] => Ok(Vec::new()),
             arns => self.alarms.find(arns),
         }
+    }
+
+    fn hosts(&self) -> Result<Vec<Host>, Failed> {
+        Ok(self.hosts.all())
     }
 }
 

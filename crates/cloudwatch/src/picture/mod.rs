@@ -14,6 +14,7 @@
 mod board;
 mod canvas;
 pub mod data;
+mod explored;
 mod hours;
 mod markdown;
 mod palette;
@@ -32,7 +33,7 @@ use crate::dashboard::widget::{Axis, Horizontal, Legend, Table, Vertical, View};
 use crate::metric::Unit;
 pub use board::board;
 use canvas::{Canvas, Rect};
-pub use data::{Alarm, AlarmState, Alarms, Asked, Computed, Data, Failed, Line, NoAlarms};
+pub use data::{Alarm, AlarmState, Alarms, Asked, Computed, Data, Failed, Hosts, Line, NoAlarms};
 pub use raster::{Unpaintable, png};
 pub use resolve::{Around, chart, dashboard, draw};
 pub use says::Language;
@@ -78,6 +79,17 @@ pub enum Drawing {
         /// Minutes east of Greenwich of the times.
         zone_minutes: i32,
         /// Of the states.
+        language: Language,
+    },
+    /// Graphs beside one another.
+    Grid {
+        /// What stands over them.
+        title: String,
+        /// How many stand beside one another, where there is room.
+        columns: u32,
+        /// They.
+        charts: Vec<Chart>,
+        /// Of what is left out.
         language: Language,
     },
     /// A widget that cannot be drawn, and why.
@@ -176,7 +188,9 @@ impl Drawing {
     pub fn title(&self) -> &str {
         match self {
             Self::Chart(chart) => &chart.title,
-            Self::Alarms { title, .. } | Self::Note { title, .. } => title,
+            Self::Alarms { title, .. } | Self::Grid { title, .. } | Self::Note { title, .. } => {
+                title
+            }
             Self::Text(_) => "",
         }
     }

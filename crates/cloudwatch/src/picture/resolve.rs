@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use base::Timestamp;
 
 use super::data::{Alarm, Asked, Data, Failed, Line};
+use super::explored::explored;
 use super::{Band, Chart, Drawing, Language, Series, palette};
 use crate::dashboard::body::Body;
 use crate::dashboard::layout::Area;
@@ -84,6 +85,7 @@ pub fn draw(content: &Content, data: &dyn Data, around: Around) -> Drawing {
         }
         Content::Text(text) => Ok(Drawing::Text(text.markdown.clone())),
         Content::Alarms(alarms) => states(alarms, data, around),
+        Content::Explorer(explorer) => explored(explorer, data, around),
         Content::Other {
             kind,
             title,

@@ -29,6 +29,13 @@ impl Language {
         self.either("No alarms.", "アラームがありません。")
     }
 
+    pub(super) const fn no_hosts(self) -> &'static str {
+        self.either(
+            "No host has these tags.",
+            "これらのタグを持つホストはありません。",
+        )
+    }
+
     pub(super) const fn various_units(self) -> &'static str {
         self.either("Various units", "さまざまな単位")
     }
@@ -64,10 +71,6 @@ impl Language {
             "log" => self.either(
                 "A query of logs. It is kept, but not drawn: there are no logs here to ask.",
                 "ログのクエリです。保存されていますが、ここには問い合わせるログがないため描けません。",
-            ),
-            "explorer" => self.either(
-                "An explorer of metrics by tags. It is kept, but not drawn; a metric widget with SEARCH is.",
-                "タグによるメトリクスエクスプローラーです。保存されていますが、描けません。SEARCH を使うメトリクスウィジェットなら描けます。",
             ),
             "custom" => self.either(
                 "The answer of a function. It is kept, but not drawn: pictures call no functions.",

@@ -7,7 +7,7 @@ use resvg::tiny_skia::Pixmap;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::dashboard::widget::{Content, Graph};
+use crate::dashboard::widget::{Content, Graph, Host, INSTANCES};
 use crate::dashboard::{Body, tests::any_json};
 use crate::metric::{
     Found, Identity, Listing, Point, Query, Read, Source, Stat, Statistic, Summaries, Unreadable,
@@ -92,10 +92,30 @@ impl Alarms for States {
     }
 }
 
+/// Five web servers in two zones.
+#[derive(Debug)]
+struct Servers;
+
+impl Hosts for Servers {
+    fn all(&self) -> Vec<Host> {
+        let tag = |name: &str, value: String| (name.to_owned(), value);
+        let host = |n: usize| Host {
+            id: format!("i-0{n}"),
+            tags: [
+                tag("Name", format!("web-{n}")),
+                tag("Zone", format!("1{}", if n < 3 { 'a' } else { 'c' })),
+            ]
+            .into(),
+        };
+        (1..=5).map(host).collect()
+    }
+}
+
 pub(crate) fn data() -> Computed {
     Computed {
         read: Arc::new(Waves),
         alarms: Arc::new(States),
+        hosts: Arc::new(Servers),
         place: Place {
             region: "ap-northeast-1".parse().unwrap(),
             account: "123456789012".parse().unwrap(),
@@ -203,6 +223,92 @@ fn samples() -> Vec<(&'static str, Value)> {
 
 const MARKDOWN: &str = "# 運用\nThis is **all** and `code`; see the [runbook](https://example.com/runbook). 日本語の長い文章。\n\n- a\n  - b\n1. c\n\n---\n| Host | Role |\n|---|---|\n| web-1 | **front** |\n";
 
+/// Two metrics of hosts by their tags, and more.
+fn explorer(more: &Value) -> Value {
+    let metric =
+        |name: &str| json!({"metricName": name, "resourceType": INSTANCES, "stat": "Average"});
+    let mut all = json!({"metrics": [metric("CPUUtilization"), metric("mem_used_percent")],
+        "labels": [{"key": "Zone", "value": "1a"}, {"key": "Zone", "value": "1c"}],
+        "region": "ap-northeast-1"});
+    let more = more.as_object().unwrap().clone();
+    all.as_object_mut().unwrap().extend(more);
+    all
+}
+
+fn explored(properties: &Value, around: Around) -> Drawing {
+    let body = json!({"widgets": [{"type": "explorer", "properties": properties}]});
+    let body = Body::read(&body.to_string()).unwrap().0;
+    dashboard(&body, &data(), around).remove(0).1
+}
+
+#[test]
+fn hosts_by_tags_are_graphs_beside_one_another() {
+    let Drawing::Grid {
+        charts, columns, ..
+    } = explored(&explorer(&json!({"splitBy": "Zone"})), Around::at(now()))
+    else {
+        panic!("no graphs");
+    };
+    let shown: Vec<_> = charts
+        .iter()
+        .map(|chart| (chart.title.as_str(), chart.series.len()))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            ("1a: CPUUtilization (Average)", 2),
+            ("1a: mem_used_percent (Average)", 2),
+            ("1c: CPUUtilization (Average)", 3),
+            ("1c: mem_used_percent (Average)", 3),
+        ]
+    );
+    assert_eq!((columns, charts[0].series[0].label.as_str()), (2, "web-1"));
+}
+
+#[test]
+fn hosts_that_are_put_together_have_the_value_of_their_lines() {
+    let of = |more: Value| match explored(&explorer(&more), Around::at(now())) {
+        Drawing::Grid { mut charts, .. } => charts.remove(0).series,
+        other => panic!("{other:?}"),
+    };
+    let single = of(json!({}));
+    let together = of(json!({"aggregateBy": {"key": "Zone", "func": "MAX"}}));
+    let greatest = |of: &[Series]| {
+        let values = of.iter().filter_map(|series| series.value);
+        values.fold(f64::MIN, f64::max)
+    };
+    let labels: Vec<_> = together.iter().map(|it| it.label.as_str()).collect();
+    assert_eq!(labels, ["1a", "1c"]);
+    assert_eq!(together[0].value, Some(greatest(&single[..2])));
+    assert_eq!(together[1].value, Some(greatest(&single[2..])));
+}
+
+#[test]
+fn graphs_without_room_are_counted_and_none_is_said() {
+    let drawing = explored(&explorer(&json!({"splitBy": "Name"})), Around::at(now()));
+    let size = |width, height| Size { width, height };
+    let small = svg(&drawing, size(358, 330));
+    assert!(small.contains("+6 more"), "{small}");
+    assert!(!svg(&drawing, size(1200, 900)).contains("more"));
+    let japanese = Around {
+        language: Language::Japanese,
+        ..Around::at(now())
+    };
+    let none = explorer(&json!({"labels": [{"key": "Zone", "value": "9z"}], "title": "T"}));
+    let Drawing::Note { text, .. } = explored(&none, japanese) else {
+        panic!("no note");
+    };
+    assert_eq!(text, "これらのタグを持つホストはありません。");
+    let other = json!({"metrics": [{"metricName": "M", "resourceType": "AWS::RDS::DBInstance"}], "labels": []});
+    let Drawing::Note { text, .. } = explored(&other, Around::at(now())) else {
+        panic!("no note");
+    };
+    assert!(
+        text.contains("`AWS::RDS::DBInstance` is not known"),
+        "{text}"
+    );
+}
+
 /// A dashboard of all views and kinds.
 fn whole() -> Body {
     let mut all: Vec<(Value, &str)> = samples()
@@ -218,6 +324,7 @@ fn whole() -> Body {
         json!({"title": "Logs", "query": "x", "region": "eu-west-1"}),
         "log",
     ));
+    all.push((explorer(&json!({"title": "チームのホスト"})), "explorer"));
     let widget = |(properties, kind)| json!({"type": kind, "width": 8, "properties": properties});
     let widgets: Vec<_> = all.into_iter().map(widget).collect();
     Body::read(&json!({"widgets": widgets}).to_string())
@@ -251,7 +358,7 @@ fn every_view_shows_the_colours_of_its_lines() {
 #[test]
 fn a_dashboard_is_one_picture() {
     let widgets = dashboard(&whole(), &data(), Around::at(now()));
-    assert_eq!(widgets.len(), 14);
+    assert_eq!(widgets.len(), 15);
     let svg = board("本番", &widgets);
     let pixels = pixels(&svg);
     assert_eq!(pixels.width(), 1450);
@@ -481,6 +588,10 @@ impl Data for Two {
     fn alarms(&self, _: &[String]) -> Result<Vec<Alarm>, Failed> {
         Ok(Vec::new())
     }
+
+    fn hosts(&self) -> Result<Vec<Host>, Failed> {
+        Ok(Vec::new())
+    }
 }
 
 #[test]
@@ -643,8 +754,8 @@ fn words_that_are_ours_are_in_the_language_of_whoever_looks() {
         (
             "explorer",
             &json!({"metrics": [], "labels": [], "title": "E"}),
-            vec!["explorer", ">E<"],
-            vec!["エクスプローラー", ">E<"],
+            vec!["No host has these tags.", ">E<"],
+            vec!["これらのタグを持つホスト", ">E<"],
         ),
         (
             "alarm",

@@ -1,16 +1,20 @@
 //! The lines and alarms of widgets, over CloudWatch's calls: so boards are drawn here of any server's data, and of AWS's.
 //!
+//! Hosts come from EC2's DescribeInstances, asked only where a widget chooses them by tags.
+//!
 //! One region is asked, the client's; units are known only where a query names one, because GetMetricData answers none.
 
 use std::sync::Arc;
 
 use base::Timestamp;
+use cloudwatch::dashboard::widget::Host;
 use cloudwatch::metric::{Dimension, Identity, Query, Source, Stat};
 use cloudwatch::picture::{Alarm, AlarmState, Asked, Data, Failed, Line};
 use serde_json::{Value, json};
 
 use crate::alarms::apply::{NAMES_MAX, is_composite, of_page, text};
 use crate::client::cloudwatch::{CloudWatch, set};
+use crate::client::ec2::Inventory;
 
 /// Queries of a call. Source: GetMetricData.
 const QUERIES_MAX: usize = 500;
@@ -19,7 +23,12 @@ const PERIOD_SECS: u32 = 300;
 
 /// CloudWatch as the port of pictures.
 #[derive(Clone, Debug)]
-pub(crate) struct Lines(pub(crate) Arc<dyn CloudWatch>);
+pub(crate) struct Lines {
+    /// Of metrics and alarms.
+    pub(crate) cloudwatch: Arc<dyn CloudWatch>,
+    /// Of hosts.
+    pub(crate) inventory: Arc<dyn Inventory>,
+}
 
 impl Data for Lines {
     fn answer(&self, asked: &Asked<'_>) -> Result<Vec<Line>, Failed> {
@@ -49,13 +58,17 @@ impl Data for Lines {
                 "AlarmNames": names, "AlarmTypes": ["MetricAlarm", "CompositeAlarm"], "MaxRecords": NAMES_MAX,
             });
             let pages = self
-                .0
+                .cloudwatch
                 .pages("DescribeAlarms", &input)
                 .map_err(|it| failed(&it))?;
             found.extend(pages.iter().flat_map(of_page));
         }
         let of = |arn: &String| found.iter().find(|alarm| text(alarm, "AlarmArn") == arn);
         Ok(arns.iter().filter_map(of).map(alarm).collect())
+    }
+
+    fn hosts(&self) -> Result<Vec<Host>, Failed> {
+        self.inventory.hosts().map_err(|it| failed(&it))
     }
 }
 
@@ -84,7 +97,7 @@ impl Lines {
             );
         }
         let pages = self
-            .0
+            .cloudwatch
             .pages("GetMetricData", &input)
             .map_err(|it| failed(&it))?;
         let mut lines: Vec<Line> = Vec::new();
@@ -298,6 +311,7 @@ fn identity(metric: &Value) -> Identity {
 mod tests {
     use super::*;
     use crate::client::cloudwatch::tests::Told;
+    use crate::client::ec2::tests::NoHosts;
 
     fn metric(id: &str, is_returned: bool) -> Query {
         Query {
@@ -317,6 +331,13 @@ mod tests {
         }
     }
 
+    fn lines(told: Arc<Told>) -> Lines {
+        Lines {
+            cloudwatch: told,
+            inventory: Arc::new(NoHosts),
+        }
+    }
+
     fn expression(id: &str) -> Query {
         Query {
             id: id.to_owned(),
@@ -330,7 +351,7 @@ mod tests {
     }
 
     fn answered(told: &Arc<Told>, queries: &[Query]) -> Result<Vec<Line>, Failed> {
-        let lines = Lines(Arc::<Told>::clone(told));
+        let lines = lines(Arc::<Told>::clone(told));
         lines.answer(&Asked {
             queries,
             from: Timestamp::from_secs(600),
@@ -435,7 +456,7 @@ mod tests {
                 "CompositeAlarms": [{"AlarmName": "c", "AlarmArn": arn("c"), "StateValue": "ALARM", "AlarmRule": "ALARM(a)"}],
             }),
         )]));
-        let lines = Lines(Arc::<Told>::clone(&told));
+        let lines = lines(Arc::<Told>::clone(&told));
         let found = lines
             .alarms(&[arn("c"), arn("gone"), arn("a"), arn("m")])
             .unwrap();

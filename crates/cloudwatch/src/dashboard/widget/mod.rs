@@ -16,6 +16,7 @@ use super::check::{Fields, Is, Report};
 pub use alarm::Alarms;
 pub use annotation::{Fill, Horizontal, Level, Mark, Vertical};
 pub use axis::Axis;
+pub use explorer::{Explorer, Host, INSTANCES};
 pub use metric::{Graph, Legend, METRICS_MAX, Summary, Table, View};
 pub(crate) use metric::{TIME, check_graph};
 pub use text::Text;
@@ -50,6 +51,8 @@ pub enum Content {
     Text(Text),
     /// The states of alarms.
     Alarms(Alarms),
+    /// Metrics of hosts by their tags.
+    Explorer(Box<Explorer>),
     /// What is kept but not drawn here.
     Other {
         /// Its kind, such as `log`.
@@ -68,6 +71,7 @@ impl Content {
         match self {
             Self::Graph(graph) => &graph.title,
             Self::Alarms(alarms) => &alarms.title,
+            Self::Explorer(explorer) => &explorer.title,
             Self::Other { title, .. } => title,
             Self::Text(_) => "",
         }
@@ -79,6 +83,7 @@ impl Content {
         match self {
             Self::Graph(_) => "metric",
             Self::Alarms(_) => "alarm",
+            Self::Explorer(_) => "explorer",
             Self::Other { kind, .. } => kind,
             Self::Text(_) => "text",
         }

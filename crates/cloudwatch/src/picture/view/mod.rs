@@ -3,6 +3,7 @@
 mod alarms;
 mod bars;
 mod gauge;
+mod grid;
 mod legend;
 mod lines;
 mod numbers;
@@ -41,6 +42,12 @@ pub(super) fn draw(canvas: &mut Canvas, drawing: &Drawing, area: Rect) {
             language,
             ..
         } => alarms::draw(canvas, alarms, (*zone_minutes, *language), inner),
+        Drawing::Grid {
+            columns,
+            charts,
+            language,
+            ..
+        } => grid::draw(canvas, charts, *columns, *language, inner),
         Drawing::Note { text, .. } => note(canvas, text, inner),
     }
 }
@@ -107,12 +114,13 @@ const DESCRIBED_MAX: usize = 20;
 /// For those who do not see the picture.
 pub(super) fn described(drawing: &Drawing) -> String {
     match drawing {
-        Drawing::Chart(chart) => {
-            let lines = chart.series.iter().take(DESCRIBED_MAX);
-            let lines: Vec<_> = lines
-                .map(|series| format!("{}: {}", series.label, told(series, chart)))
+        Drawing::Chart(chart) => described_chart(chart),
+        Drawing::Grid { charts, .. } => {
+            let charts = charts.iter().take(DESCRIBED_MAX);
+            let charts: Vec<_> = charts
+                .map(|chart| format!("{}: {}", chart.title, described_chart(chart)))
                 .collect();
-            lines.join("; ")
+            charts.join(". ")
         }
         Drawing::Alarms { alarms, .. } => {
             let alarms = alarms.iter().take(DESCRIBED_MAX);
@@ -123,4 +131,12 @@ pub(super) fn described(drawing: &Drawing) -> String {
         }
         Drawing::Text(text) | Drawing::Note { text, .. } => text.chars().take(1000).collect(),
     }
+}
+
+fn described_chart(chart: &Chart) -> String {
+    let lines = chart.series.iter().take(DESCRIBED_MAX);
+    let lines: Vec<_> = lines
+        .map(|series| format!("{}: {}", series.label, told(series, chart)))
+        .collect();
+    lines.join("; ")
 }

@@ -21,7 +21,8 @@ use crate::boards::lines::Lines;
 use crate::boards::source::{self, Source};
 use crate::cli::alarm::cloudwatch;
 use crate::client::cloudwatch::{CloudWatch, Wire, set};
-use crate::client::service::Where;
+use crate::client::ec2;
+use crate::client::service::{Forms, Name, Service, Where};
 use crate::output;
 
 /// Pixels of a column and of a row, as boards have them.
@@ -72,6 +73,7 @@ pub(super) fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
     let now = SystemClock::new().now();
     let wanted = wanted(args.start.as_deref(), args.end.as_deref(), now)?;
     let cloudwatch = cloudwatch(app, &args.at)?;
+    let inventory = Forms::new(Service::open(app, &args.at, Name::Ec2)?, ec2::VERSION);
     let source = source(&cloudwatch, &args.what)?;
     for region in elsewhere(&source.value, cloudwatch.0.region()) {
         output::complain(&format!(
@@ -90,12 +92,22 @@ pub(super) fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
         (Some(widget), false) => {
             let (_, widget) = found(&source, widget)?;
             written(
-                drawn(cloudwatch, &source, widget, around(now, wanted)),
+                drawn(
+                    &lines(cloudwatch, inventory),
+                    &source,
+                    widget,
+                    around(now, wanted),
+                ),
                 form,
             )?
         }
         (None, _) => written(
-            board(cloudwatch, &args.what, &source, around(now, wanted)),
+            board(
+                &lines(cloudwatch, inventory),
+                &args.what,
+                &source,
+                around(now, wanted),
+            ),
             form,
         )?,
     };
@@ -205,17 +217,22 @@ fn found<'a>(source: &'a Source, wanted: &str) -> anyhow::Result<(usize, &'a Wid
     })
 }
 
-fn board(cloudwatch: Wire, name: &str, source: &Source, around: Around) -> String {
-    let data = Lines(Arc::new(cloudwatch));
+fn lines(cloudwatch: Wire, inventory: Forms) -> Lines {
+    Lines {
+        cloudwatch: Arc::new(cloudwatch),
+        inventory: Arc::new(inventory),
+    }
+}
+
+fn board(data: &Lines, name: &str, source: &Source, around: Around) -> String {
     let name = Path::new(name)
         .file_stem()
         .and_then(|it| it.to_str())
         .unwrap_or(name);
-    picture::board(name, &picture::dashboard(&source.body, &data, around))
+    picture::board(name, &picture::dashboard(&source.body, data, around))
 }
 
-fn drawn(cloudwatch: Wire, source: &Source, widget: &Widget, around: Around) -> String {
-    let data = Lines(Arc::new(cloudwatch));
+fn drawn(data: &Lines, source: &Source, widget: &Widget, around: Around) -> String {
     let of_body = range(
         source.body.start.as_deref(),
         source.body.end.as_deref(),
@@ -225,7 +242,7 @@ fn drawn(cloudwatch: Wire, source: &Source, widget: &Widget, around: Around) -> 
         range: around.range.or(of_body),
         ..around
     };
-    picture::svg(&picture::draw(&widget.content, &data, around), size(widget))
+    picture::svg(&picture::draw(&widget.content, data, around), size(widget))
 }
 
 fn size(widget: &Widget) -> Size {
@@ -292,6 +309,7 @@ fn image(source: &Source, index: usize, wanted: Option<Range>) -> anyhow::Result
 mod tests {
     use super::*;
     use crate::client::cloudwatch::tests::Told;
+    use crate::client::ec2::tests::NoHosts;
 
     const BODY: &str = r#"{"start": "-PT6H", "widgets": [
         {"type": "text", "x": 0, "y": 0, "width": 6, "height": 2, "properties": {"markdown": "a"}},
@@ -392,7 +410,10 @@ mod tests {
             "Timestamps": [1_795_424_400.0, 1_795_424_700.0], "Values": [20.0, 40.0]});
         let told = Told::new([("GetMetricData", json!({"MetricDataResults": [result]}))]);
         let now = Timestamp::from_secs(1_795_428_000);
-        let data = Lines(Arc::new(told));
+        let data = Lines {
+            cloudwatch: Arc::new(told),
+            inventory: Arc::new(NoHosts),
+        };
         let svg = picture::board(
             "web",
             &picture::dashboard(&body().body, &data, around(now, None)),

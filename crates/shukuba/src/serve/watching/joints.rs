@@ -1,4 +1,4 @@
-//! Where the parts of the watch meet: alarms for pictures, tags of dashboards.
+//! Where the parts of the watch meet: alarms and hosts for pictures, tags of dashboards.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,10 +8,13 @@ use base::Arn;
 use cloudwatch::alarm::engine::book::Entry;
 use cloudwatch::alarm::engine::data::Watched;
 use cloudwatch::alarm::{self, Alarms};
+use cloudwatch::dashboard::widget::Host;
 use cloudwatch::dashboard::{self, Dashboards};
 use cloudwatch::metric::{Query, Source};
 use cloudwatch::ops::alarms::Tagged;
 use cloudwatch::picture::{self, AlarmState, Failed};
+use ec2::Instances;
+use ec2::engine::state::Instance;
 
 /// Alarms, for pictures.
 #[derive(Debug)]
@@ -26,6 +29,35 @@ impl picture::Alarms for Shown {
             Some(shown(entry))
         });
         Ok(found.collect())
+    }
+}
+
+/// Hosts, for pictures: what DescribeInstances tells of them, without those that are leaving.
+#[derive(Debug)]
+pub(super) struct Chosen(pub(super) Arc<Instances>);
+
+impl picture::Hosts for Chosen {
+    fn all(&self) -> Vec<Host> {
+        let mut all = self.0.all();
+        all.retain(|it| !it.state.is_leaving());
+        all.sort_by(|a, b| a.id.cmp(&b.id));
+        let zone = self.0.place().zone();
+        all.iter().map(|it| host(it, &zone)).collect()
+    }
+}
+
+fn host(instance: &Instance, zone: &str) -> Host {
+    let mut tags = BTreeMap::from([
+        ("InstanceType".to_owned(), instance.type_name()),
+        ("AvailabilityZone".to_owned(), zone.to_owned()),
+    ]);
+    let image = instance.wish.image_id.clone();
+    tags.extend(image.map(|image| ("ImageId".to_owned(), image)));
+    let own = instance.tags.iter();
+    tags.extend(own.map(|(key, value)| (key.to_owned(), value.to_owned())));
+    Host {
+        id: instance.id.to_string(),
+        tags,
     }
 }
 

@@ -128,11 +128,6 @@ impl Watching {
         let alarms = Alarms::open(tables.clone(), place.clone(), clock.clone(), Arc::new(data))
             .context("the alarms cannot be opened")?;
         let alarms = Arc::new(alarms.telling(actions::ROUTES));
-        let lines = picture::Computed {
-            read: read.clone(),
-            alarms: Arc::new(joints::Shown(alarms.clone())),
-            place: place.clone(),
-        };
         let instances = Instances::open_with(
             tables.clone(),
             ec2::Place {
@@ -144,6 +139,12 @@ impl Watching {
             REPORTS,
         )
         .context("the inventory cannot be opened")?;
+        let lines = picture::Computed {
+            read: read.clone(),
+            alarms: Arc::new(joints::Shown(alarms.clone())),
+            hosts: Arc::new(joints::Chosen(instances.clone())),
+            place: place.clone(),
+        };
         let router = Router::open(tables.clone(), config.notices.clone(), clock.clone())
             .context("the notices cannot be opened")?;
         Ok(Self {

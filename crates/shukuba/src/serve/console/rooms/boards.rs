@@ -225,6 +225,7 @@ fn title(room: &Room<'_>, content: &Content) -> String {
             return format!("{}: {text}", room.say(boards::WIDGET_TEXT));
         }
         Content::Alarms(_) => boards::WIDGET_ALARM,
+        Content::Explorer(_) => boards::WIDGET_EXPLORER,
         Content::Other { .. } => boards::WIDGET_OTHER,
     };
     match content.title() {

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use cloudwatch::dashboard::widget::Graph;
+use cloudwatch::dashboard::widget::{Content, Graph};
 use cloudwatch::dashboard::{self, Body};
 use cloudwatch::picture::{self, Around, Drawing, Size};
 use serde_json::{Value, json};
@@ -137,6 +137,8 @@ pub(super) const fn widget_size(area: dashboard::Area) -> (u32, u32) {
 enum Wanted {
     Graph(Box<Graph>, (u32, u32)),
     Widget(Box<dashboard::Widget>),
+    /// What the caller may not see: its title, and why.
+    Note(String, String, (u32, u32)),
 }
 
 /// A picture as SVG, where the caller may see what is on it.
@@ -169,6 +171,7 @@ pub(super) async fn draw(
     let size = match &wanted {
         Wanted::Graph(_, whole) => size(room, *whole),
         Wanted::Widget(widget) => size(room, widget_size(widget.area)),
+        Wanted::Note(.., whole) => size(room, *whole),
     };
     let read = move || {
         let drawing = match wanted {
@@ -176,6 +179,7 @@ pub(super) async fn draw(
                 Drawing::Chart(Box::new(picture::chart(&graph, pictures.as_ref(), around)?))
             }
             Wanted::Widget(widget) => picture::draw(&widget.content, pictures.as_ref(), around),
+            Wanted::Note(title, text, _) => Drawing::Note { title, text },
         };
         Ok(picture::svg(&drawing, size))
     };
@@ -276,6 +280,12 @@ async fn widget(room: &Room<'_>, name: &str, index: &str) -> Result<Wanted, Trou
         .into_iter()
         .nth(index)
         .ok_or(Trouble::NotFound)?;
+    let tells_hosts = matches!(widget.content, Content::Explorer(_));
+    if tells_hosts && !room.may(Api::Hosts, "DescribeInstances", &json!({})) {
+        let title = widget.content.title().to_owned();
+        let why = room.with(frame::DENIED, &["ec2:DescribeInstances"]);
+        return Ok(Wanted::Note(title, why, widget_size(widget.area)));
+    }
     Ok(Wanted::Widget(Box::new(widget)))
 }
 

@@ -27,6 +27,7 @@ super::words! {
     WIDGET_METRIC: "metrics", "メトリクス";
     WIDGET_TEXT: "text", "テキスト";
     WIDGET_ALARM: "alarms", "アラーム";
+    WIDGET_EXPLORER: "hosts by tags", "タグで選んだホスト";
     WIDGET_OTHER: "not drawn here", "表示対象外";
     NO_PICTURES: "You may see that this dashboard is there, but not the metrics on it (cloudwatch:GetMetricData).", "ダッシュボードは表示できますが、メトリクス (cloudwatch:GetMetricData) は許可されていません。";
     PLATFORM_SENT: "Queues: messages sent", "キュー: 送信されたメッセージ";
