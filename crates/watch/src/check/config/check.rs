@@ -333,7 +333,7 @@ impl Check {
     }
 }
 
-const KINDS: &str =
+pub(super) const KINDS: &str =
     "plugin, mackerel, munin, http, tcp, tls, ping, dns, process, file, log, expect";
 
 fn judge(critical: Option<Range>, warning: Option<Range>, value: f64) -> Status {

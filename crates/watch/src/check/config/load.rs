@@ -8,6 +8,7 @@ use serde::Deserialize as _;
 use toml::Spanned;
 use toml::de::DeTable;
 
+use super::check::KINDS;
 use super::tree::{self, Broken};
 use super::{FILE_BYTES_MAX, Settings};
 
@@ -78,10 +79,25 @@ impl Settings {
         let root = tree.map_err(|(at, why): Broken| Wrong {
             problems: vec![reading.line(Some(at), &why)],
         })?;
-        let (settings, mut problems) = reading.settings(&root);
+        let (settings, unfit) = reading.settings(&root);
+        let mut problems: Vec<_> = unfit
+            .iter()
+            .map(|it| reading.line(it.at, &it.detail))
+            .collect();
+        // A check whose kind could not be read has one.
+        let is_told = |key: &str| {
+            let kinds = KINDS.split(", ").map(|kind| format!("{key}.{kind}"));
+            let mut kinds = kinds.filter(|kind| {
+                let told = unfit.iter().filter_map(|it| it.detail.strip_prefix(kind));
+                told.into_iter().any(|rest| rest.starts_with([':', '.']))
+            });
+            kinds.next().is_some()
+        };
         for invalid in settings.as_ref().map(Self::problems).unwrap_or_default() {
-            let at = place::of_key(root.get_ref(), &invalid.key);
-            problems.push(reading.line(at, &invalid.to_string()));
+            if !is_told(&invalid.key) {
+                let at = place::of_key(root.get_ref(), &invalid.key);
+                problems.push(reading.line(at, &invalid.to_string()));
+            }
         }
         match settings {
             Some(settings) if problems.is_empty() => Ok(settings),
@@ -96,8 +112,8 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// What can be read, and a line for each value that cannot: it is left out and the rest is read again.
-    fn settings(&self, root: &Spanned<DeTable<'_>>) -> (Option<Settings>, Vec<String>) {
+    /// What can be read, and each value that cannot: it is left out and the rest is read again.
+    fn settings(&self, root: &Spanned<DeTable<'_>>) -> (Option<Settings>, Vec<Unfit>) {
         let mut root = root.clone();
         let mut problems = Vec::new();
         while problems.len() < PROBLEMS_MAX {
@@ -106,11 +122,12 @@ impl Reading<'_> {
                 Err(error) => error,
             };
             let unfit = Unfit::new(root.get_ref(), &error);
-            problems.push(self.line(unfit.at, &unfit.detail));
-            if unfit.path.is_empty() {
+            let path = unfit.path.clone();
+            problems.push(unfit);
+            if path.is_empty() {
                 return (None, problems);
             }
-            place::remove(root.get_mut(), &unfit.path);
+            place::remove(root.get_mut(), &path);
         }
         (None, problems)
     }

@@ -84,7 +84,11 @@ pub struct Dns {
 
 /// Which processes. Exactly one of the two.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(
+    deny_unknown_fields,
+    default,
+    expecting = "a table: { matching = \"nginx\" } or { pidfile = \"/run/nginx.pid\" }"
+)]
 pub struct Process {
     /// Those whose command line matches.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -96,7 +100,10 @@ pub struct Process {
 
 /// A file and what must hold of it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a table such as { path = \"/var/run/backup\", max_age = \"1d\" }"
+)]
 pub struct File {
     /// Which.
     pub path: PathBuf,
@@ -122,7 +129,10 @@ pub struct File {
 
 /// Lines of a log that must not be written.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a table such as { path = \"/var/log/app.log\", critical = \"ERROR\" }"
+)]
 pub struct Log {
     /// The log. Rotated ones are looked for beside it.
     pub path: PathBuf,

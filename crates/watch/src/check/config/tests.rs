@@ -124,6 +124,18 @@ fn two_lines_watch_one_host() {
 }
 
 #[test]
+fn a_kind_of_another_shape_is_told_once_with_what_would_be_right() {
+    for (text, right) in [
+        ("process = \"nginx\"", "{ matching = \"nginx\" }"),
+        ("log = \"/x\"", "critical = \"ERROR\""),
+    ] {
+        let error = read(&format!("[checks.a]\n{text}\n")).unwrap_err();
+        assert!(error.contains(right), "{error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
+}
+
+#[test]
 fn every_problem_is_told_with_its_file_line_and_key() {
     let error = read(concat!(
         "[checks.load]\nplugin = \"check_load\"\nevry = \"5s\"\n",
