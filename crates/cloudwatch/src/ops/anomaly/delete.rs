@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use api::{Access, Audit, Caller, Ctx, Fault, Operation};
+use api::{Access, Act, Caller, Ctx, Fault};
 use wire::Shape;
 
 use super::shape::{About, MetricMathAnomalyDetector, SingleMetricAnomalyDetector};
 use super::{Desk, fault};
 use crate::ops::alarms::Dimension;
 
+/// Takes a detector away. Bands go on, learned as without one.
 #[derive(Debug, Clone, Default, PartialEq, Shape)]
-#[shape(name = "DeleteAnomalyDetectorInput")]
-pub(super) struct Input {
+pub(super) struct DeleteAnomalyDetectorInput {
     anomaly_detector_id: Option<String>,
     namespace: Option<String>,
     metric_name: Option<String>,
@@ -22,51 +22,41 @@ pub(super) struct Input {
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Shape)]
-#[shape(name = "DeleteAnomalyDetectorOutput")]
-pub(super) struct Output {}
+pub(super) struct DeleteAnomalyDetectorOutput {}
 
-/// Takes a detector away. Bands go on, learned as without one.
-#[derive(Debug)]
-pub(super) struct DeleteAnomalyDetector;
+impl Act<Desk> for DeleteAnomalyDetectorInput {
+    type Output = DeleteAnomalyDetectorOutput;
+    const ACTION: &'static str = "cloudwatch:DeleteAnomalyDetector";
 
-impl Operation<Desk> for DeleteAnomalyDetector {
-    type Input = Input;
-    type Output = Output;
-    const NAME: &'static str = "DeleteAnomalyDetector";
-
-    fn access(&self, desk: &Desk, _: &Caller, _: &Input) -> Vec<Access> {
-        desk.everything("cloudwatch:DeleteAnomalyDetector")
+    fn touches(&self, desk: &Desk, _: &Caller) -> Vec<Access> {
+        desk.everything()
     }
 
-    fn audit(&self) -> Audit {
-        Audit::Management
-    }
-
-    async fn call(&self, desk: &Arc<Desk>, _: Ctx, input: Input) -> Result<Output, Fault> {
-        let is_named = input.namespace.is_some()
-            || input.metric_name.is_some()
-            || input.stat.is_some()
-            || input.single_metric_anomaly_detector.is_some()
-            || input.metric_math_anomaly_detector.is_some();
-        if let Some(id) = input.anomaly_detector_id {
+    async fn act(self, desk: &Arc<Desk>, _: &Ctx) -> Result<DeleteAnomalyDetectorOutput, Fault> {
+        let is_named = self.namespace.is_some()
+            || self.metric_name.is_some()
+            || self.stat.is_some()
+            || self.single_metric_anomaly_detector.is_some()
+            || self.metric_math_anomaly_detector.is_some();
+        if let Some(id) = self.anomaly_detector_id {
             if is_named {
                 return Err(fault::both("AnomalyDetectorId", "a metric"));
             }
             desk.blocking(move |desk| desk.detectors.delete_by_id(&id))
                 .await?;
-            return Ok(Output {});
+            return Ok(DeleteAnomalyDetectorOutput {});
         }
         let about = About {
-            namespace: input.namespace,
-            metric_name: input.metric_name,
-            dimensions: input.dimensions,
-            stat: input.stat,
-            single: input.single_metric_anomaly_detector,
-            math: input.metric_math_anomaly_detector,
+            namespace: self.namespace,
+            metric_name: self.metric_name,
+            dimensions: self.dimensions,
+            stat: self.stat,
+            single: self.single_metric_anomaly_detector,
+            math: self.metric_math_anomaly_detector,
         };
         let of = about.of(desk.place.account.as_str())?;
         desk.blocking(move |desk| desk.detectors.delete(&of))
             .await?;
-        Ok(Output {})
+        Ok(DeleteAnomalyDetectorOutput {})
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::{Access, Audit, Caller, Ctx, Fault, Operation};
+use api::{Access, Act, Caller, Ctx, Fault};
 use wire::Shape;
 
 use super::shape::{
@@ -22,9 +22,9 @@ const IDS_MAX: usize = 50;
 /// What tokens begin with; behind it is the id of the last that was given.
 const TOKEN: &str = "after-";
 
+/// Lists detectors.
 #[derive(Debug, Clone, Default, PartialEq, Shape)]
-#[shape(name = "DescribeAnomalyDetectorsInput")]
-pub(super) struct Input {
+pub(super) struct DescribeAnomalyDetectorsInput {
     anomaly_detector_ids: Vec<String>,
     next_token: Option<String>,
     max_results: Option<i32>,
@@ -35,8 +35,7 @@ pub(super) struct Input {
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Shape)]
-#[shape(name = "DescribeAnomalyDetectorsOutput")]
-pub(super) struct Output {
+pub(super) struct DescribeAnomalyDetectorsOutput {
     anomaly_detectors: Option<Vec<AnomalyDetector>>,
     next_token: Option<String>,
 }
@@ -55,30 +54,17 @@ pub(super) struct AnomalyDetector {
     metric_math_anomaly_detector: Option<MetricMathAnomalyDetector>,
 }
 
-/// Lists detectors.
-#[derive(Debug)]
-pub(super) struct DescribeAnomalyDetectors;
+impl Act<Desk> for DescribeAnomalyDetectorsInput {
+    type Output = DescribeAnomalyDetectorsOutput;
+    const ACTION: &'static str = "cloudwatch:DescribeAnomalyDetectors";
 
-impl Operation<Desk> for DescribeAnomalyDetectors {
-    type Input = Input;
-    type Output = Output;
-    const NAME: &'static str = "DescribeAnomalyDetectors";
-
-    fn access(&self, desk: &Desk, _: &Caller, _: &Input) -> Vec<Access> {
-        desk.everything("cloudwatch:DescribeAnomalyDetectors")
+    fn touches(&self, desk: &Desk, _: &Caller) -> Vec<Access> {
+        desk.everything()
     }
 
-    fn audit(&self) -> Audit {
-        Audit::Management
-    }
-
-    async fn call(&self, desk: &Arc<Desk>, _: Ctx, input: Input) -> Result<Output, Fault> {
-        let most = input.check()?;
-        let after = match input
-            .next_token
-            .as_deref()
-            .filter(|token| !token.is_empty())
-        {
+    async fn act(self, desk: &Arc<Desk>, _: &Ctx) -> Result<DescribeAnomalyDetectorsOutput, Fault> {
+        let most = self.check()?;
+        let after = match self.next_token.as_deref().filter(|token| !token.is_empty()) {
             None => String::new(),
             Some(token) => token
                 .strip_prefix(TOKEN)
@@ -87,12 +73,12 @@ impl Operation<Desk> for DescribeAnomalyDetectors {
         };
         let described = desk.blocking(move |desk| {
             let found = desk.detectors.list().into_iter();
-            let found = found.filter(|it| it.id > after && input.wants(it));
+            let found = found.filter(|it| it.id > after && self.wants(it));
             let mut found: Vec<Detector> = found.take(most + 1).collect();
             let is_more = found.len() > most;
             found.truncate(most);
             let next = found.last().filter(|_| is_more);
-            Ok(Output {
+            Ok(DescribeAnomalyDetectorsOutput {
                 next_token: next.map(|it| format!("{TOKEN}{}", it.id)),
                 anomaly_detectors: Some(
                     found
@@ -106,7 +92,7 @@ impl Operation<Desk> for DescribeAnomalyDetectors {
     }
 }
 
-impl Input {
+impl DescribeAnomalyDetectorsInput {
     /// Checks members against each other; gives how many are asked for.
     fn check(&self) -> Result<usize, Fault> {
         let filters = [

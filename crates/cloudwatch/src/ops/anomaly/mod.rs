@@ -16,7 +16,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use api::{Access, AnyOperation, Catalogue, Fault, Service};
+use api::{Access, AnyOperation, Catalogue, Fault, Op, Service};
 use base::Clock;
 
 use super::{FACTS, Place};
@@ -34,9 +34,9 @@ pub struct Desk {
 
 /// All operations, in the order of names.
 pub(super) static OPERATIONS: &[&dyn AnyOperation<Desk>] = &[
-    &delete::DeleteAnomalyDetector,
-    &describe::DescribeAnomalyDetectors,
-    &put::PutAnomalyDetector,
+    &Op::<delete::DeleteAnomalyDetectorInput>::NEW,
+    &Op::<describe::DescribeAnomalyDetectorsInput>::NEW,
+    &Op::<put::PutAnomalyDetectorInput>::NEW,
 ];
 
 /// This table as a part of the service; see [`super::joined`]. `read`: the metrics with the same detectors
@@ -58,8 +58,8 @@ pub fn service(
 }
 
 impl Desk {
-    fn everything(&self, action: &'static str) -> Vec<Access> {
-        vec![Access::new(action, self.place.all())]
+    fn everything(&self) -> Vec<Access> {
+        vec![Access::on(self.place.all())]
     }
 
     /// Does what waits for the disk beside the threads that answer calls.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use api::{Access, Audit, Caller, Ctx, Fault, Operation};
+use api::{Access, Act, Caller, Ctx, Fault};
 use wire::Shape;
 
 use super::Desk;
@@ -12,9 +12,9 @@ use super::shape::{
 };
 use crate::ops::alarms::Dimension;
 
+/// Says how bands over something are learned.
 #[derive(Debug, Clone, Default, PartialEq, Shape)]
-#[shape(name = "PutAnomalyDetectorInput")]
-pub(super) struct Input {
+pub(super) struct PutAnomalyDetectorInput {
     namespace: Option<String>,
     metric_name: Option<String>,
     dimensions: Vec<Dimension>,
@@ -26,43 +26,33 @@ pub(super) struct Input {
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Shape)]
-#[shape(name = "PutAnomalyDetectorOutput")]
-pub(super) struct Output {
+pub(super) struct PutAnomalyDetectorOutput {
     anomaly_detector_id: Option<String>,
 }
 
-/// Says how bands over something are learned.
-#[derive(Debug)]
-pub(super) struct PutAnomalyDetector;
+impl Act<Desk> for PutAnomalyDetectorInput {
+    type Output = PutAnomalyDetectorOutput;
+    const ACTION: &'static str = "cloudwatch:PutAnomalyDetector";
 
-impl Operation<Desk> for PutAnomalyDetector {
-    type Input = Input;
-    type Output = Output;
-    const NAME: &'static str = "PutAnomalyDetector";
-
-    fn access(&self, desk: &Desk, _: &Caller, _: &Input) -> Vec<Access> {
-        desk.everything("cloudwatch:PutAnomalyDetector")
+    fn touches(&self, desk: &Desk, _: &Caller) -> Vec<Access> {
+        desk.everything()
     }
 
-    fn audit(&self) -> Audit {
-        Audit::Management
-    }
-
-    async fn call(&self, desk: &Arc<Desk>, _: Ctx, input: Input) -> Result<Output, Fault> {
+    async fn act(self, desk: &Arc<Desk>, _: &Ctx) -> Result<PutAnomalyDetectorOutput, Fault> {
         let about = About {
-            namespace: input.namespace,
-            metric_name: input.metric_name,
-            dimensions: input.dimensions,
-            stat: input.stat,
-            single: input.single_metric_anomaly_detector,
-            math: input.metric_math_anomaly_detector,
+            namespace: self.namespace,
+            metric_name: self.metric_name,
+            dimensions: self.dimensions,
+            stat: self.stat,
+            single: self.single_metric_anomaly_detector,
+            math: self.metric_math_anomaly_detector,
         };
         let of = about.of(desk.place.account.as_str())?;
-        let configuration = input.configuration.map(Configuration::kept);
-        let characteristics = input.metric_characteristics;
+        let configuration = self.configuration.map(Configuration::kept);
+        let characteristics = self.metric_characteristics;
         let has_spikes = characteristics.and_then(|it| it.periodic_spikes);
         let put = desk.blocking(move |desk| desk.detectors.put(of, configuration, has_spikes));
-        Ok(Output {
+        Ok(PutAnomalyDetectorOutput {
             anomaly_detector_id: Some(put.await?),
         })
     }

@@ -2,50 +2,41 @@
 
 use std::sync::Arc;
 
-use api::{Access, Audit, Caller, Ctx, Fault, Operation};
+use api::{Access, Act, Caller, Ctx, Fault};
 use wire::Shape;
 
 use super::Desk;
 
+/// Gives a dashboard as it was put.
 #[derive(Clone, Debug, Default, PartialEq, Shape)]
-#[shape(name = "GetDashboardInput")]
-pub(super) struct Input {
+pub(super) struct GetDashboardInput {
     #[shape(required)]
     dashboard_name: String,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Shape)]
-#[shape(name = "GetDashboardOutput")]
-pub(super) struct Output {
+pub(super) struct GetDashboardOutput {
     dashboard_arn: Option<String>,
     dashboard_body: Option<String>,
     dashboard_name: Option<String>,
 }
 
-/// Gives a dashboard as it was put.
-pub(super) struct GetDashboard;
+impl Act<Desk> for GetDashboardInput {
+    type Output = GetDashboardOutput;
+    const ACTION: &'static str = "cloudwatch:GetDashboard";
 
-impl Operation<Desk> for GetDashboard {
-    type Input = Input;
-    type Output = Output;
-    const NAME: &'static str = "GetDashboard";
-
-    fn access(&self, desk: &Desk, _caller: &Caller, input: &Input) -> Vec<Access> {
-        vec![desk.on("cloudwatch:GetDashboard", &input.dashboard_name)]
+    fn touches(&self, desk: &Desk, _: &Caller) -> Vec<Access> {
+        vec![desk.on(&self.dashboard_name)]
     }
 
-    fn audit(&self) -> Audit {
-        Audit::Management
-    }
-
-    async fn call(&self, desk: &Arc<Desk>, _ctx: Ctx, input: Input) -> Result<Output, Fault> {
-        let name = input.dashboard_name;
+    async fn act(self, desk: &Arc<Desk>, _: &Ctx) -> Result<GetDashboardOutput, Fault> {
+        let name = self.dashboard_name;
         let arn = desk.dashboards.arn(&name).to_string();
         let wanted = name.clone();
         let kept = desk
             .reading(move |dashboards| dashboards.get(&wanted))
             .await?;
-        Ok(Output {
+        Ok(GetDashboardOutput {
             dashboard_arn: Some(arn),
             dashboard_body: Some(kept.body),
             dashboard_name: Some(name),

@@ -40,7 +40,10 @@ impl Operation<Desk> for GetMetricWidgetImage {
     const NAME: &'static str = "GetMetricWidgetImage";
 
     fn access(&self, desk: &Desk, _caller: &Caller, _input: &Input) -> Vec<Access> {
-        desk.on_all("cloudwatch:GetMetricWidgetImage")
+        vec![Access::new(
+            "cloudwatch:GetMetricWidgetImage",
+            desk.dashboards.place().all(),
+        )]
     }
 
     fn audit(&self) -> Audit {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use api::{Access, Audit, Caller, Ctx, Fault, Operation};
+use api::{Access, Act, Caller, Ctx, Fault};
 use base::Timestamp;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,16 +11,15 @@ use wire::Shape;
 use super::{Desk, fault};
 use crate::dashboard::kept::{Listed, More};
 
+/// Lists dashboards by the beginning of their names.
 #[derive(Clone, Debug, Default, PartialEq, Shape)]
-#[shape(name = "ListDashboardsInput")]
-pub(super) struct Input {
+pub(super) struct ListDashboardsInput {
     dashboard_name_prefix: Option<String>,
     next_token: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Shape)]
-#[shape(name = "ListDashboardsOutput")]
-pub(super) struct Output {
+pub(super) struct ListDashboardsOutput {
     dashboard_entries: Option<Vec<DashboardEntry>>,
     next_token: Option<String>,
 }
@@ -33,31 +32,23 @@ struct DashboardEntry {
     size: Option<i64>,
 }
 
-/// Lists dashboards by the beginning of their names.
-pub(super) struct ListDashboards;
+impl Act<Desk> for ListDashboardsInput {
+    type Output = ListDashboardsOutput;
+    const ACTION: &'static str = "cloudwatch:ListDashboards";
 
-impl Operation<Desk> for ListDashboards {
-    type Input = Input;
-    type Output = Output;
-    const NAME: &'static str = "ListDashboards";
-
-    fn access(&self, desk: &Desk, _caller: &Caller, _input: &Input) -> Vec<Access> {
-        desk.on_all("cloudwatch:ListDashboards")
+    fn touches(&self, desk: &Desk, _: &Caller) -> Vec<Access> {
+        desk.on_all()
     }
 
-    fn audit(&self) -> Audit {
-        Audit::Management
-    }
-
-    async fn call(&self, desk: &Arc<Desk>, _ctx: Ctx, input: Input) -> Result<Output, Fault> {
-        let prefix = input.dashboard_name_prefix.unwrap_or_default();
-        let token = input.next_token.filter(|token| !token.is_empty());
+    async fn act(self, desk: &Arc<Desk>, _: &Ctx) -> Result<ListDashboardsOutput, Fault> {
+        let prefix = self.dashboard_name_prefix.unwrap_or_default();
+        let token = self.next_token.filter(|token| !token.is_empty());
         let after = token.map(|token| after(&token)).transpose()?;
         let (listed, more) = desk
             .reading(move |dashboards| dashboards.list(&prefix, after.as_deref()))
             .await?;
         let last = listed.last().filter(|_| more == More::Yes);
-        Ok(Output {
+        Ok(ListDashboardsOutput {
             next_token: last.map(|listed| URL_SAFE_NO_PAD.encode(&listed.name)),
             dashboard_entries: Some(listed.into_iter().map(|it| entry(desk, it)).collect()),
         })

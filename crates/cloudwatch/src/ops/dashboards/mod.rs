@@ -14,7 +14,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use api::{Access, AnyOperation, Catalogue, Fault, Service};
+use api::{Access, AnyOperation, Catalogue, Fault, Op, Service};
 use base::Clock;
 use tokio::sync::Semaphore;
 
@@ -36,11 +36,11 @@ pub struct Desk {
 
 /// All operations, in the order of names.
 pub static OPERATIONS: &[&dyn AnyOperation<Desk>] = &[
-    &delete::DeleteDashboards,
-    &get::GetDashboard,
+    &Op::<delete::DeleteDashboardsInput>::NEW,
+    &Op::<get::GetDashboardInput>::NEW,
     &image::GetMetricWidgetImage,
-    &list::ListDashboards,
-    &put::PutDashboard,
+    &Op::<list::ListDashboardsInput>::NEW,
+    &Op::<put::PutDashboardInput>::NEW,
 ];
 
 /// The service of this table of operations. `data` answers what widgets show.
@@ -60,18 +60,13 @@ pub fn service(
 }
 
 impl Desk {
-    fn on(&self, action: &'static str, name: &str) -> Access {
-        let access = Access::new(action, self.dashboards.arn(name));
-        let tags = self.dashboards.tags(name);
-        tags.into_iter()
-            .flatten()
-            .fold(access, |access, (key, value)| {
-                access.with(&format!("aws:ResourceTag/{key}"), value)
-            })
+    fn on(&self, name: &str) -> Access {
+        let tags = self.dashboards.tags(name).into_iter().flatten();
+        Access::on(self.dashboards.arn(name)).with_tags("aws:ResourceTag", tags)
     }
 
-    fn on_all(&self, action: &'static str) -> Vec<Access> {
-        vec![Access::new(action, self.dashboards.place().all())]
+    fn on_all(&self) -> Vec<Access> {
+        vec![Access::on(self.dashboards.place().all())]
     }
 
     /// Reads beside the threads that answer calls.

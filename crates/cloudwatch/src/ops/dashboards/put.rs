@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use api::{Access, Audit, Caller, Ctx, Fault, Operation};
+use api::{Access, Act, Caller, Ctx, Fault};
 use wire::Shape;
 
 use super::{Desk, fault};
 use crate::dashboard::Message;
 
+/// Keeps a dashboard.
 #[derive(Clone, Debug, Default, PartialEq, Shape)]
-#[shape(name = "PutDashboardInput")]
-pub(super) struct Input {
+pub(super) struct PutDashboardInput {
     #[shape(required)]
     dashboard_name: String,
     #[shape(required)]
@@ -28,8 +28,7 @@ struct Tag {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Shape)]
-#[shape(name = "PutDashboardOutput")]
-pub(super) struct Output {
+pub(super) struct PutDashboardOutput {
     dashboard_validation_messages: Option<Vec<DashboardValidationMessage>>,
 }
 
@@ -48,33 +47,27 @@ impl From<Message> for DashboardValidationMessage {
     }
 }
 
-/// Keeps a dashboard.
-pub(super) struct PutDashboard;
+impl Act<Desk> for PutDashboardInput {
+    type Output = PutDashboardOutput;
+    const ACTION: &'static str = "cloudwatch:PutDashboard";
 
-impl Operation<Desk> for PutDashboard {
-    type Input = Input;
-    type Output = Output;
-    const NAME: &'static str = "PutDashboard";
-
-    fn access(&self, desk: &Desk, _caller: &Caller, input: &Input) -> Vec<Access> {
-        let access = desk.on("cloudwatch:PutDashboard", &input.dashboard_name);
-        let access = input.tags.iter().fold(access, |access, tag| {
-            access.with(&format!("aws:RequestTag/{}", tag.key), tag.value.clone())
-        });
-        vec![access.with_many("aws:TagKeys", input.tags.iter().map(|tag| tag.key.clone()))]
+    fn touches(&self, desk: &Desk, _: &Caller) -> Vec<Access> {
+        let access = desk.on(&self.dashboard_name);
+        let tags = self.tags.iter();
+        let access = access.with_tags(
+            "aws:RequestTag",
+            tags.map(|tag| (&tag.key, tag.value.clone())),
+        );
+        vec![access.with_many("aws:TagKeys", self.tags.iter().map(|tag| tag.key.clone()))]
     }
 
-    fn audit(&self) -> Audit {
-        Audit::Management
-    }
-
-    async fn call(&self, desk: &Arc<Desk>, _ctx: Ctx, input: Input) -> Result<Output, Fault> {
-        let tags = input.tags.into_iter().map(|tag| (tag.key, tag.value));
+    async fn act(self, desk: &Arc<Desk>, _: &Ctx) -> Result<PutDashboardOutput, Fault> {
+        let tags = self.tags.into_iter().map(|tag| (tag.key, tag.value));
         let put = desk
             .dashboards
-            .put(&input.dashboard_name, input.dashboard_body, tags.collect());
+            .put(&self.dashboard_name, self.dashboard_body, tags.collect());
         let warnings = put.await.map_err(fault::of)?;
-        Ok(Output {
+        Ok(PutDashboardOutput {
             dashboard_validation_messages: Some(warnings.into_iter().map(Into::into).collect()),
         })
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use api::{Access, Audit, Caller, Ctx, Fault, Operation};
+use api::{Access, Act, Audit, Caller, Ctx, Fault};
 use base::Timestamp;
 use wire::Shape;
 
@@ -11,9 +11,6 @@ use super::page::{self, Cursor, POINTS_MAX};
 use super::{Desk, MetricDataQuery};
 use crate::math::{self, Options, Plan, Window};
 use crate::metric::{Query, Source};
-
-#[derive(Debug)]
-pub(super) struct GetMetricData;
 
 #[derive(Debug, Clone, Default, PartialEq, Shape)]
 pub(super) struct GetMetricDataInput {
@@ -75,28 +72,19 @@ impl From<math::Message> for MessageData {
     }
 }
 
-impl Operation<Desk> for GetMetricData {
-    type Input = GetMetricDataInput;
+impl Act<Desk> for GetMetricDataInput {
     type Output = GetMetricDataOutput;
-    const NAME: &'static str = "GetMetricData";
+    const ACTION: &'static str = "cloudwatch:GetMetricData";
+    const AUDIT: Audit = Audit::Data;
 
-    fn access(&self, desk: &Desk, _caller: &Caller, _: &GetMetricDataInput) -> Vec<Access> {
-        vec![Access::new("cloudwatch:GetMetricData", desk.place.all())]
+    fn touches(&self, desk: &Desk, _: &Caller) -> Vec<Access> {
+        vec![Access::on(desk.place.all())]
     }
 
-    fn audit(&self) -> Audit {
-        Audit::Data
-    }
-
-    async fn call(
-        &self,
-        desk: &Arc<Desk>,
-        _: Ctx,
-        input: GetMetricDataInput,
-    ) -> Result<GetMetricDataOutput, Fault> {
+    async fn act(self, desk: &Arc<Desk>, _: &Ctx) -> Result<GetMetricDataOutput, Fault> {
         let desk = Arc::clone(desk);
         // Reads the disk, and up to a megabyte of expressions.
-        let done = tokio::task::spawn_blocking(move || input.answer(&desk)).await;
+        let done = tokio::task::spawn_blocking(move || self.answer(&desk)).await;
         done.unwrap_or_else(|error| {
             tracing::error!(%error, "a request for data was not finished");
             Err(Fault::internal())

@@ -15,7 +15,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use api::{AnyOperation, Catalogue, Service};
+use api::{AnyOperation, Catalogue, Op, Service};
 use base::Clock;
 
 use super::{FACTS, Place};
@@ -32,7 +32,7 @@ pub struct Desk {
 }
 
 /// All operations of this table.
-pub(super) static OPERATIONS: &[&dyn AnyOperation<Desk>] = &[&get::GetMetricData];
+pub(super) static OPERATIONS: &[&dyn AnyOperation<Desk>] = &[&Op::<get::GetMetricDataInput>::NEW];
 
 /// This table as a part of the service; see [`super::joined`].
 #[must_use]
