@@ -7,26 +7,21 @@ use crate::rules::Rules;
 use crate::rules::engine::Refusal;
 
 impl Rules {
-    /// `action` on a rule, whether it exists or not.
-    pub(super) fn on_rule(&self, action: &'static str, name: &str) -> Access {
-        let access = Access::new(action, self.arn(name));
-        let bus = self.bus();
-        let tags = bus.rule(name).map(|rule| rule.tags.clone());
-        tags.into_iter()
-            .flatten()
-            .fold(access, |access, (key, value)| {
-                access.with(&format!("aws:ResourceTag/{key}"), value)
-            })
+    /// A rule, whether it exists or not.
+    pub(super) fn on_rule(&self, name: &str) -> Access {
+        let tags = self.bus().rule(name).map(|rule| rule.tags.clone());
+        let tags = tags.into_iter().flatten();
+        Access::on(self.arn(name)).with_tags("aws:ResourceTag", tags)
     }
 
-    /// `action` on nothing in particular: all that is the account's.
-    pub(super) fn on_all(&self, action: &'static str) -> Access {
-        Access::new(action, self.arn_of("*"))
+    /// Nothing in particular: all that is the account's.
+    pub(super) fn on_all(&self) -> Access {
+        Access::on(self.arn_of("*"))
     }
 
-    /// `action` on the bus.
-    pub(super) fn on_bus(&self, action: &'static str) -> Access {
-        Access::new(action, self.bus_arn())
+    /// The bus.
+    pub(super) fn on_bus(&self) -> Access {
+        Access::on(self.bus_arn())
     }
 
     pub(super) fn bus_arn(&self) -> Arn {

@@ -64,7 +64,7 @@ impl Act<Rules> for DescribeEventBusRequest {
     const ACTION: &'static str = "events:DescribeEventBus";
 
     fn touches(&self, rules: &Rules, _caller: &Caller) -> Vec<Access> {
-        vec![rules.on_bus(Self::ACTION)]
+        vec![rules.on_bus()]
     }
 
     async fn act(self, rules: &Arc<Rules>, _ctx: &Ctx) -> Result<DescribeEventBusResponse, Fault> {
@@ -82,7 +82,7 @@ impl Act<Rules> for ListEventBusesRequest {
     const ACTION: &'static str = "events:ListEventBuses";
 
     fn touches(&self, rules: &Rules, _caller: &Caller) -> Vec<Access> {
-        vec![rules.on_all(Self::ACTION)]
+        vec![rules.on_all()]
     }
 
     async fn act(self, rules: &Arc<Rules>, _ctx: &Ctx) -> Result<ListEventBusesResponse, Fault> {

@@ -121,7 +121,7 @@ impl Act<Rules> for PutEventsRequest {
             .entries
             .iter()
             .filter_map(|entry| entry.detail_type.clone());
-        let access = rules.on_bus(Self::ACTION);
+        let access = rules.on_bus();
         vec![
             access
                 .with_many("events:source", sources)
@@ -184,7 +184,7 @@ impl Act<Rules> for TestEventPatternRequest {
     const ACTION: &'static str = "events:TestEventPattern";
 
     fn touches(&self, rules: &Rules, _caller: &Caller) -> Vec<Access> {
-        vec![rules.on_all(Self::ACTION)]
+        vec![rules.on_all()]
     }
 
     async fn act(self, _rules: &Arc<Rules>, _ctx: &Ctx) -> Result<TestEventPatternResponse, Fault> {

@@ -163,11 +163,13 @@ impl Act<Rules> for PutRuleRequest {
     const ACTION: &'static str = "events:PutRule";
 
     fn touches(&self, rules: &Rules, _caller: &Caller) -> Vec<Access> {
-        let on = |action| with_request_tags(rules.on_rule(action, &self.name), &self.tags);
-        let mut access = vec![on(Self::ACTION)];
-        if !self.tags.is_empty() {
-            access.push(on("events:TagResource"));
-        }
+        let on = with_request_tags(rules.on_rule(&self.name), &self.tags);
+        let tagging = (!self.tags.is_empty()).then(|| Access {
+            action: "events:TagResource",
+            ..on.clone()
+        });
+        let mut access = vec![on];
+        access.extend(tagging);
         access.extend(pass(self.role_arn.as_deref()));
         access
     }
@@ -187,7 +189,7 @@ impl Act<Rules> for DescribeRuleRequest {
     const ACTION: &'static str = "events:DescribeRule";
 
     fn touches(&self, rules: &Rules, _caller: &Caller) -> Vec<Access> {
-        vec![rules.on_rule(Self::ACTION, &self.name)]
+        vec![rules.on_rule(&self.name)]
     }
 
     async fn act(self, rules: &Arc<Rules>, _ctx: &Ctx) -> Result<DescribeRuleResponse, Fault> {
@@ -214,7 +216,7 @@ impl Act<Rules> for ListRulesRequest {
     const ACTION: &'static str = "events:ListRules";
 
     fn touches(&self, rules: &Rules, _caller: &Caller) -> Vec<Access> {
-        vec![rules.on_all(Self::ACTION)]
+        vec![rules.on_all()]
     }
 
     async fn act(self, rules: &Arc<Rules>, _ctx: &Ctx) -> Result<ListRulesResponse, Fault> {
@@ -250,7 +252,7 @@ impl Act<Rules> for EnableRuleRequest {
     const ACTION: &'static str = "events:EnableRule";
 
     fn touches(&self, rules: &Rules, _caller: &Caller) -> Vec<Access> {
-        vec![rules.on_rule(Self::ACTION, &self.name)]
+        vec![rules.on_rule(&self.name)]
     }
 
     async fn act(self, rules: &Arc<Rules>, ctx: &Ctx) -> Result<Nothing, Fault> {
@@ -268,7 +270,7 @@ impl Act<Rules> for DisableRuleRequest {
     const ACTION: &'static str = "events:DisableRule";
 
     fn touches(&self, rules: &Rules, _caller: &Caller) -> Vec<Access> {
-        vec![rules.on_rule(Self::ACTION, &self.name)]
+        vec![rules.on_rule(&self.name)]
     }
 
     async fn act(self, rules: &Arc<Rules>, ctx: &Ctx) -> Result<Nothing, Fault> {
@@ -286,7 +288,7 @@ impl Act<Rules> for DeleteRuleRequest {
     const ACTION: &'static str = "events:DeleteRule";
 
     fn touches(&self, rules: &Rules, _caller: &Caller) -> Vec<Access> {
-        vec![rules.on_rule(Self::ACTION, &self.name)]
+        vec![rules.on_rule(&self.name)]
     }
 
     async fn act(self, rules: &Arc<Rules>, _ctx: &Ctx) -> Result<Nothing, Fault> {

@@ -60,18 +60,14 @@ pub(super) fn checked(tags: Vec<Tag>) -> Result<Vec<(String, String)>, Fault> {
 /// The context of a request that gives tags.
 pub(super) fn with_request_tags(access: Access, tags: &[Tag]) -> Access {
     let access = access.with_many("aws:TagKeys", tags.iter().map(|tag| tag.key.clone()));
-    tags.iter().fold(access, |access, tag| {
-        access.with(&format!("aws:RequestTag/{}", tag.key), tag.value.clone())
-    })
+    let tags = tags.iter().map(|tag| (&tag.key, tag.value.clone()));
+    access.with_tags("aws:RequestTag", tags)
 }
 
-/// `action` on the rule that `arn` names, or on all where it names none.
-fn on_resource(rules: &Rules, action: &'static str, arn: &str) -> Access {
+/// The rule that `arn` names, or all where it names none.
+fn on_resource(rules: &Rules, arn: &str) -> Access {
     let name = rules.rule_of(arn);
-    name.map_or_else(
-        |_| rules.on_all(action),
-        |name| rules.on_rule(action, &name),
-    )
+    name.map_or_else(|_| rules.on_all(), |name| rules.on_rule(&name))
 }
 
 impl Act<Rules> for TagResourceRequest {
@@ -79,7 +75,7 @@ impl Act<Rules> for TagResourceRequest {
     const ACTION: &'static str = "events:TagResource";
 
     fn touches(&self, rules: &Rules, _caller: &Caller) -> Vec<Access> {
-        let access = on_resource(rules, Self::ACTION, &self.resource);
+        let access = on_resource(rules, &self.resource);
         vec![with_request_tags(access, &self.tags)]
     }
 
@@ -96,7 +92,7 @@ impl Act<Rules> for UntagResourceRequest {
     const ACTION: &'static str = "events:UntagResource";
 
     fn touches(&self, rules: &Rules, _caller: &Caller) -> Vec<Access> {
-        let access = on_resource(rules, Self::ACTION, &self.resource);
+        let access = on_resource(rules, &self.resource);
         vec![access.with_many("aws:TagKeys", self.tag_keys.iter().cloned())]
     }
 
@@ -113,7 +109,7 @@ impl Act<Rules> for ListTagsForResourceRequest {
     const ACTION: &'static str = "events:ListTagsForResource";
 
     fn touches(&self, rules: &Rules, _caller: &Caller) -> Vec<Access> {
-        vec![on_resource(rules, Self::ACTION, &self.resource)]
+        vec![on_resource(rules, &self.resource)]
     }
 
     async fn act(

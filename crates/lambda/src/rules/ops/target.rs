@@ -301,7 +301,7 @@ impl Act<Rules> for PutTargetsRequest {
     fn touches(&self, rules: &Rules, _caller: &Caller) -> Vec<Access> {
         let arns = self.targets.iter().map(|target| target.arn.clone());
         let access = rules
-            .on_rule(Self::ACTION, &self.rule)
+            .on_rule(&self.rule)
             .with_many("events:TargetArn", arns);
         let passed = self
             .targets
@@ -345,7 +345,7 @@ impl Act<Rules> for RemoveTargetsRequest {
     const ACTION: &'static str = "events:RemoveTargets";
 
     fn touches(&self, rules: &Rules, _caller: &Caller) -> Vec<Access> {
-        vec![rules.on_rule(Self::ACTION, &self.rule)]
+        vec![rules.on_rule(&self.rule)]
     }
 
     async fn act(self, rules: &Arc<Rules>, _ctx: &Ctx) -> Result<RemoveTargetsResponse, Fault> {
@@ -373,7 +373,7 @@ impl Act<Rules> for ListTargetsByRuleRequest {
     const ACTION: &'static str = "events:ListTargetsByRule";
 
     fn touches(&self, rules: &Rules, _caller: &Caller) -> Vec<Access> {
-        vec![rules.on_rule(Self::ACTION, &self.rule)]
+        vec![rules.on_rule(&self.rule)]
     }
 
     async fn act(self, rules: &Arc<Rules>, _ctx: &Ctx) -> Result<ListTargetsByRuleResponse, Fault> {
@@ -398,7 +398,7 @@ impl Act<Rules> for ListRuleNamesByTargetRequest {
     const ACTION: &'static str = "events:ListRuleNamesByTarget";
 
     fn touches(&self, rules: &Rules, _caller: &Caller) -> Vec<Access> {
-        vec![rules.on_all(Self::ACTION)]
+        vec![rules.on_all()]
     }
 
     async fn act(
