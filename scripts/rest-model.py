@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the model that `api::model::check_shapes` compares a service over REST with JSON with, from botocore's service model.
+"""Writes the model that `api::model::check_shapes` compares a service that speaks JSON with, over REST or not, from botocore's service model.
 
 With the service's name in botocore and the operations that are spoken; all of them where none is named:
 
@@ -58,13 +58,14 @@ def main():
     version = botocore.__version__
     print(f"# The operations of {service.service_name} that are spoken here, and their members, from the service model that botocore {version}")
     print("# carries (Apache-2.0). Written by scripts/rest-model.py.")
-    print("# Operation Input Output Method Path Status; then Shape.Member kind [required] [where it travels].")
+    is_rest = service.metadata["protocol"] == "rest-json"
+    print(f"# Operation Input Output{' Method Path Status' if is_rest else ''}; then Shape.Member kind [required]{' [where it travels]' if is_rest else ''}.")
     lines = []
     for name in sorted(sys.argv[2:] or service.operation_names):
         operation = service.operation_model(name)
         output = operation.output_shape
-        http = operation.http
-        print(name, operation.input_shape.name, output.name if output else "-", http["method"], http["requestUri"], http["responseCode"])
+        http = [operation.http[part] for part in ("method", "requestUri", "responseCode")] if is_rest else []
+        print(name, operation.input_shape.name, output.name if output else "-", *http)
         members(operation.input_shape, lines)
         if output:
             members(output, lines)

@@ -25,6 +25,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("lambda", 3),
     ("cloudwatch", 3),
     ("ec2", 3),
+    ("logs", 3),
     ("watch", 3),
     ("gateway", 4),
     ("aws", 4),
