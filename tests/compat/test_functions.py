@@ -69,10 +69,15 @@ def test_a_function_answers_and_its_log_ends_in_a_report(echo):
     assert any(line.startswith("REPORT RequestId: ") and "Billed Duration: " in line for line in lines)
 
 
-def test_what_functions_print_is_kept_in_files(server, echo):
+def test_what_functions_print_is_found_in_their_group(server, echo):
     echo.invoke({"printed": "by it"})
-    log = server.data / "functions-logs" / echo.name / "current.log"
-    until("the line", lambda: log.exists() and '{"printed": "by it"}' in log.read_text())
+    logs = server.client("logs")
+
+    def lines():
+        answer = logs.filter_log_events(logGroupName=f"/aws/lambda/{echo.name}", filterPattern='"by it"')
+        return [event["message"] for event in answer["events"]]
+
+    until("the line", lambda: 'event {"printed": "by it"}\n' in lines())
 
 
 def test_errors_ends_and_timeouts_are_told_apart(server, folder, role, echo):

@@ -18,6 +18,8 @@ pub(crate) struct Open<'a> {
     pub(crate) group: Group,
     /// The group's bytes before the change.
     bytes_before: u64,
+    /// The earliest event that comes with the change, which the view does not know; behind all where none does.
+    added_from: u64,
     /// Streams that are touched, by number; none where there is no such stream.
     streams: HashMap<u64, Option<(String, Stream)>>,
     /// Streams that are new, which the view does not know.
@@ -53,6 +55,7 @@ impl<'a> Open<'a> {
             changes,
             name: name.to_owned(),
             bytes_before: group.bytes,
+            added_from: u64::MAX,
             group,
             streams: HashMap::new(),
             new: BTreeMap::new(),
@@ -154,6 +157,7 @@ impl<'a> Open<'a> {
             stream.bytes += event.cost();
             self.group.bytes += event.cost();
             self.group.oldest = self.group.oldest.min(new.at);
+            self.added_from = self.added_from.min(new.at);
             let key = keys::event(self.group.number, event.spot);
             self.changes.put(EVENTS, key, event.row());
         }
@@ -181,7 +185,7 @@ impl<'a> Open<'a> {
                 self.changes.remove(EVENTS, key.to_vec());
                 continue;
             };
-            self.group.oldest = event.spot.millis();
+            self.group.oldest = event.spot.millis().min(self.added_from);
             if self.group.bytes <= trim.bytes_max && event.spot.millis() >= trim.before {
                 return Ok(true);
             }
@@ -197,7 +201,7 @@ impl<'a> Open<'a> {
             }
         }
         // What is left came with this change.
-        self.group.oldest = self.group.oldest.max(trim.before);
+        self.group.oldest = self.added_from;
         Ok(true)
     }
 

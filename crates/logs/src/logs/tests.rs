@@ -146,6 +146,32 @@ async fn a_group_that_is_full_loses_its_oldest() {
 }
 
 #[tokio::test]
+async fn an_event_of_the_past_goes_first_even_if_it_came_when_the_group_was_full() {
+    let bench = Bench::with(Bounds {
+        group: ByteCount::new(90),
+        ..Bounds::default()
+    });
+    bench.group("g", &["s"]).await;
+    // 30 bytes each.
+    bench.put("g", "s", &["new1", "new2", "new3"]).await;
+    let late = json!([{"timestamp": START - 60_000, "message": "late"}]);
+    let input = json!({"logGroupName": "g", "logStreamName": "s", "logEvents": late});
+    bench.ok("PutLogEvents", input).await;
+    let all = json!({"logGroupName": "g"});
+    assert_eq!(bench.found(all.clone()).await, ["late", "new2", "new3"]);
+    bench.pass(1);
+    bench.put("g", "s", &["new4"]).await;
+    assert_eq!(bench.found(all.clone()).await, ["new2", "new3", "new4"]);
+    // One put with more than there is room for stays until the next.
+    bench.pass(1);
+    bench.put("g", "s", &["big1", "big2", "big3", "big4"]).await;
+    assert_eq!(bench.found(all.clone()).await.len(), 4);
+    bench.pass(1);
+    bench.put("g", "s", &["new5"]).await;
+    assert_eq!(bench.found(all).await, ["big3", "big4", "new5"]);
+}
+
+#[tokio::test]
 async fn where_all_is_full_a_group_keeps_what_it_has_and_the_least() {
     let bench = Bench::with(Bounds {
         group: ByteCount::new(900),

@@ -28,7 +28,7 @@ pub(super) fn run(_app: &App, args: Args) -> anyhow::Result<ExitCode> {
     let What::Schema { service } = args.what;
     let operations = operations(&service).ok_or_else(|| {
         app::usage(format!(
-            "no service is called `{service}`; there are: cloudwatch, events, iam, lambda, sqs"
+            "no service is called `{service}`; there are: cloudwatch, events, iam, lambda, logs, sqs"
         ))
     })?;
     output::print(&output::json(
@@ -42,6 +42,7 @@ fn operations(service: &str) -> Option<Vec<Value>> {
     match service {
         "cloudwatch" => Some(cloudwatch::ops::schemas().map(operation).collect()),
         "events" => Some(lambda::rules::ops::schemas().map(operation).collect()),
+        "logs" => Some(logs::ops::schemas().map(operation).collect()),
         "iam" => Some(iam::ops::schemas().map(operation).collect()),
         "lambda" => Some(lambda::ops::schemas().map(operation).collect()),
         "sqs" => Some(sqs::ops::schemas().map(operation).collect()),

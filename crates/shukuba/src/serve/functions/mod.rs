@@ -4,7 +4,7 @@
 //! - [`queues`]: queues as sources, targets and destinations
 //! - [`objects`]: packages in buckets
 //! - [`doors`]: whom functions and queues let in
-//! - [`lines`]: what functions print, in files
+//! - [`lines`]: what functions print, in the logs
 //! - [`account`]: the user that they run as
 
 mod account;
@@ -38,7 +38,7 @@ use super::identities::Identities;
 use super::watching::Watching;
 use crate::config;
 use doors::Doors;
-use lines::Files;
+use lines::Lines;
 
 /// The folder in the data directory.
 pub(crate) const DIR: &str = "functions";
@@ -46,8 +46,6 @@ pub(crate) const DIR: &str = "functions";
 pub(crate) const PACKAGES: &str = "packages";
 /// Where functions run, in there.
 const WORK: &str = "work";
-/// The folder in the data directory with what functions print.
-const LOGS: &str = "functions-logs";
 
 /// As whom alarms start functions. Source: CloudWatch User Guide, "Invoke a Lambda function from an alarm".
 const ALARMS: &str = "lambda.alarms.cloudwatch.amazonaws.com";
@@ -78,7 +76,7 @@ pub(super) struct Workshop {
     events: Arc<Events>,
     rules: Arc<Rules>,
     mappings: Arc<Mappings>,
-    lines: Arc<Files>,
+    lines: Arc<Lines>,
 }
 
 impl Workshop {
@@ -107,9 +105,9 @@ impl Workshop {
         };
         let functions = Functions::open(tables.clone(), config, ports)
             .context("the functions cannot be opened")?;
-        let lines = Arc::new(
-            Files::open(&parts.data.join(LOGS)).context("the logs of functions cannot be kept")?,
-        );
+        let lines = Lines::into(parts.watching.logs.clone())
+            .context("what functions print cannot be kept")?;
+        let lines = Arc::new(lines);
         let fleet = start(&parts, dir.join(WORK), user, &functions, &roles, &lines).await?;
         let place = rules::Place {
             account: parts.account.clone(),
@@ -221,7 +219,7 @@ async fn start(
     account: Option<sandbox::Account>,
     functions: &Arc<Functions>,
     roles: &Arc<dyn Roles>,
-    lines: &Arc<Files>,
+    lines: &Arc<Lines>,
 ) -> anyhow::Result<Arc<Fleet>> {
     let settings = parts.settings;
     let config = fleet::Config {

@@ -1,4 +1,4 @@
-//! The watch: hosts, metrics, alarms, dashboards, checks and notices, over one set of tables of the data directory.
+//! The watch: hosts, metrics, logs, alarms, dashboards, checks and notices, over one set of tables of the data directory.
 //!
 //! - [`own`]: the platform's own metrics
 //! - [`joints`]: alarms for pictures, tags of dashboards
@@ -35,6 +35,7 @@ use cloudwatch::{ops, picture, series};
 use ec2::Instances;
 use gateway::Registry;
 use iam::Iam;
+use logs::Logs;
 use store::disk::RealDisk;
 use store::tables::{self, Table, Tables};
 use watch::check::board::{self, Board};
@@ -66,6 +67,7 @@ fn all_tables() -> Vec<Table> {
         ec2::TABLES,
         board::TABLES,
         router::TABLES,
+        logs::TABLES,
         lambda::TABLES,
     ];
     all.concat()
@@ -77,6 +79,7 @@ pub(crate) struct Watching {
     dir: PathBuf,
     pub(super) tables: Arc<Tables>,
     pub(super) metrics: Arc<series::Store>,
+    pub(super) logs: Arc<Logs>,
     /// The metrics, with how bands over them are learned.
     trained: Arc<dyn Read>,
     detectors: Arc<Detectors>,
@@ -145,6 +148,13 @@ impl Watching {
             hosts: Arc::new(joints::Chosen(instances.clone())),
             place: place.clone(),
         };
+        let logs_place = logs::Place {
+            account: account.clone(),
+            region: region.clone(),
+        };
+        let bounds = logs::Bounds::default();
+        let logs = Logs::open(tables.clone(), logs_place, clock.clone(), bounds)
+            .context("the logs cannot be opened")?;
         let router = Router::open(tables.clone(), config.notices.clone(), clock.clone())
             .context("the notices cannot be opened")?;
         Ok(Self {
@@ -154,6 +164,7 @@ impl Watching {
                 clock.clone(),
             )),
             metrics,
+            logs: Arc::new(logs),
             trained: read,
             detectors,
             alarms,
@@ -206,7 +217,8 @@ impl Watching {
 
     /// What the door offers of it.
     pub(super) fn services(&self) -> Vec<Arc<dyn Service>> {
-        vec![self.of_metrics(), self.of_hosts()]
+        let logs = logs::ops::service(self.logs.clone());
+        vec![self.of_metrics(), logs, self.of_hosts()]
     }
 
     /// CloudWatch's operations.

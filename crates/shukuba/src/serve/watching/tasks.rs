@@ -62,6 +62,7 @@ impl Watching {
             let watching = watching.clone();
             async move { watching.keep_up().await }
         }));
+        tasks.spawn(self.logs.clone().keep(stop.clone()));
         tasks.spawn(self.clone().evaluate(around.workshop.clone(), stop.clone()));
         let watching = self.clone();
         tasks.spawn(every(HOSTS_EVERY, stop.clone(), move || {
