@@ -18,6 +18,7 @@ mod config;
 mod dashboard;
 mod dead;
 pub(crate) mod env;
+mod function;
 mod host;
 mod import;
 mod key;
@@ -99,6 +100,8 @@ pub(crate) enum Command {
     Alarm(alarm::Args),
     /// Get, compare, apply, generate and draw dashboards; here and on AWS
     Dashboard(dashboard::Args),
+    /// Read what functions print; here and on AWS
+    Function(function::Args),
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
     CheckData(check_data::Args),
@@ -188,6 +191,7 @@ impl Command {
             Self::Results(args) => results::run(app, args),
             Self::Alarm(args) => alarm::run(app, args),
             Self::Dashboard(args) => dashboard::run(app, args),
+            Self::Function(args) => function::run(app, args),
             Self::Backup(args) => backup::backup(app, &args),
             Self::Restore(args) => backup::restore(app, &args),
             Self::CheckData(args) => check_data::run(app, &args),

@@ -4,10 +4,10 @@
 
 use std::fmt;
 
-use http::{HeaderMap, HeaderValue, header};
 use serde_json::{Map, Value, json};
 
-use super::service::{Service, patiently};
+use super::json::Json;
+use super::service::Service;
 use crate::access::calls::Failure;
 
 /// What stands before the operation in `X-Amz-Target`.
@@ -81,52 +81,23 @@ fn members(page: &Value, list: &str) -> Vec<Value> {
 
 /// CloudWatch over the wire.
 #[derive(Debug)]
-pub(crate) struct Wire(pub(crate) Service);
+pub(crate) struct Wire(Json);
 
 impl Wire {
-    fn once(&self, operation: &str, body: &str) -> Result<Value, Failure> {
-        let mut headers = HeaderMap::new();
-        let json = HeaderValue::from_static("application/x-amz-json-1.0");
-        headers.insert(header::CONTENT_TYPE, json);
-        if let Ok(target) = HeaderValue::from_str(&format!("{TARGET}.{operation}")) {
-            headers.insert("x-amz-target", target);
-        }
-        let answer = self.0.post(headers, body.to_owned())?;
-        read(operation, answer.status, &answer.body)
+    pub(crate) fn new(service: Service) -> Self {
+        Self(Json::new(service, "1.0", TARGET))
+    }
+
+    /// The region that it is called in.
+    pub(crate) fn region(&self) -> &str {
+        self.0.region()
     }
 }
 
 impl CloudWatch for Wire {
     fn call(&self, operation: &str, input: &Value) -> Result<Value, Failure> {
-        let body = input.to_string();
-        patiently(|| self.once(operation, &body), std::thread::sleep)
+        self.0.call(operation, input)
     }
-}
-
-fn read(operation: &str, status: u16, body: &[u8]) -> Result<Value, Failure> {
-    if status == 200 {
-        // Operations without an output answer nothing, or an empty object.
-        let is_empty = body.iter().all(u8::is_ascii_whitespace);
-        let value = if is_empty {
-            Ok(json!({}))
-        } else {
-            serde_json::from_slice(body)
-        };
-        return value
-            .map_err(|_| Failure::Failed(anyhow::anyhow!("{operation}: the answer is no JSON")));
-    }
-    let fault: Value = serde_json::from_slice(body).unwrap_or_default();
-    let text = |name: &str| fault.get(name).and_then(Value::as_str).unwrap_or_default();
-    let code = text("__type").rsplit('#').next().unwrap_or_default();
-    Err(Failure::Refused {
-        operation: operation.to_owned(),
-        code: if code.is_empty() {
-            format!("status {status}")
-        } else {
-            code.to_owned()
-        },
-        message: format!("{}{}", text("message"), text("Message")),
-    })
 }
 
 #[cfg(test)]
@@ -134,6 +105,7 @@ pub(crate) mod tests {
     use parking_lot::Mutex;
 
     use super::*;
+    use crate::client::json::read;
 
     /// Answers what it was told to, in order, and keeps what it was asked.
     #[derive(Debug, Default)]
@@ -192,16 +164,5 @@ pub(crate) mod tests {
             .list("DescribeAlarms", &json!({}), "MetricAlarms")
             .unwrap();
         assert_eq!(all, [json!(1), json!(2), json!(3)]);
-    }
-
-    #[test]
-    fn a_refusal_has_its_code_and_text() {
-        let body = br#"{"__type":"com.amazonaws.cloudwatch#ResourceNotFound","message":"no"}"#;
-        let failure = read("SetAlarmState", 404, body).unwrap_err();
-        assert_eq!(failure.to_string(), "SetAlarmState: ResourceNotFound: no");
-        let failure = read("SetAlarmState", 502, b"<html>").unwrap_err();
-        assert!(failure.is("status 502"));
-        assert_eq!(read("DeleteAlarms", 200, b"").unwrap(), json!({}));
-        assert!(read("DeleteAlarms", 200, b"x").is_err());
     }
 }

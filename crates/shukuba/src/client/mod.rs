@@ -8,12 +8,13 @@
 //! - [`http`]: connections; [`tls`]: whom they trust; both are the crate `agent`'s, which makes the same calls
 //! - [`sqs`]: the calls of a sender
 //! - [`admin`]: the operator's calls
-//! - [`service`]: any other service, one call after the other; [`cloudwatch`] and [`ec2`] are two
+//! - [`service`]: any other service, one call after the other, [`json`] of one that takes JSON; [`cloudwatch`] and [`ec2`] are two
 
 pub(crate) mod admin;
 pub(crate) mod cloudwatch;
 pub(crate) mod ec2;
 pub(crate) mod endpoint;
+pub(crate) mod json;
 pub(crate) mod service;
 pub(crate) mod sqs;
 

@@ -32,7 +32,7 @@ const TOO_FAST: [&str; 4] = [
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Where {
     /// The server's URL, or `aws` for AWS with the keys and region of the environment [default: $SHUKUBA_ENDPOINT, else
-    /// $AWS_ENDPOINT_URL_CLOUDWATCH (_EC2, _STS), $AWS_ENDPOINT_URL, else the server of the data directory]
+    /// $AWS_ENDPOINT_URL_CLOUDWATCH (_CLOUDWATCH_LOGS, _EC2, _STS), $AWS_ENDPOINT_URL, else the server of the data directory]
     #[arg(long, value_name = "URL|aws")]
     endpoint: Option<String>,
     /// AWS itself: the same as --endpoint aws
@@ -62,6 +62,8 @@ pub(crate) enum Name {
     CloudWatch,
     /// Instances.
     Ec2,
+    /// What functions print.
+    Logs,
     /// Who calls.
     Sts,
 }
@@ -72,6 +74,7 @@ impl Name {
         match self {
             Self::CloudWatch => "monitoring",
             Self::Ec2 => "ec2",
+            Self::Logs => "logs",
             Self::Sts => "sts",
         }
     }
@@ -81,6 +84,7 @@ impl Name {
         match self {
             Self::CloudWatch => "CLOUDWATCH",
             Self::Ec2 => "EC2",
+            Self::Logs => "CLOUDWATCH_LOGS",
             Self::Sts => "STS",
         }
     }

@@ -57,7 +57,7 @@ pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
 
 /// CloudWatch, where the command says.
 pub(in crate::cli) fn cloudwatch(app: &App, at: &Where) -> anyhow::Result<Wire> {
-    Ok(Wire(Service::open(app, at, Name::CloudWatch)?))
+    Ok(Wire::new(Service::open(app, at, Name::CloudWatch)?))
 }
 
 /// An answer with its moments as people and programs read them, RFC 3339, in place of seconds since the epoch.

@@ -133,7 +133,7 @@ struct Outcome<'a> {
 
 pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     let cloudwatch = cloudwatch(app, &args.at)?;
-    let rule = rule(app, &args, cloudwatch.0.region())?;
+    let rule = rule(app, &args, cloudwatch.region())?;
     let prune = if args.prune { Prune::Yes } else { Prune::No };
     let (wanted, (existing, gone)) = match (&args.pattern, &args.alarm_name) {
         (Some(pattern), _) => of_instances(app, &args, pattern, &rule, &cloudwatch)?,

@@ -74,7 +74,7 @@ pub(super) fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
         "no instance has a Name like `{}`",
         args.pattern
     );
-    let region = cloudwatch.0.region();
+    let region = cloudwatch.region();
     let graphs = match args.plugins {
         true => plugins::widgets(app, args, &instances, region)?,
         false => Vec::new(),

@@ -75,10 +75,10 @@ pub(super) fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
     let cloudwatch = cloudwatch(app, &args.at)?;
     let inventory = Forms::new(Service::open(app, &args.at, Name::Ec2)?, ec2::VERSION);
     let source = source(&cloudwatch, &args.what)?;
-    for region in elsewhere(&source.value, cloudwatch.0.region()) {
+    for region in elsewhere(&source.value, cloudwatch.region()) {
         output::complain(&format!(
             "warning: widgets of region `{region}` are drawn with data of `{}`",
-            cloudwatch.0.region()
+            cloudwatch.region()
         ));
     }
     let bytes = match (&args.widget, args.by_server) {
