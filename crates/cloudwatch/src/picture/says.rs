@@ -69,8 +69,8 @@ impl Language {
     pub(super) fn not_drawn(self, kind: &str, region: Option<&str>) -> String {
         let why = match kind {
             "log" => self.either(
-                "A query of logs. It is kept, but not drawn: there are no logs here to ask.",
-                "ログのクエリです。保存されていますが、ここには問い合わせるログがないため描けません。",
+                "A query of logs. It is kept, but not drawn: queries of Logs Insights are not evaluated here.",
+                "ログのクエリです。保存されていますが、ここでは Logs Insights のクエリを評価しないため描けません。",
             ),
             "custom" => self.either(
                 "The answer of a function. It is kept, but not drawn: pictures call no functions.",
