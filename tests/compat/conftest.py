@@ -27,7 +27,7 @@ BIN = os.environ.get("SHUKUBA_BIN", str(ROOT / "target/debug/shukuba"))
 START_SECS_MAX = 30
 # Files that take longest, longest first: they begin first, so that no process is left with one of them when the others are done.
 LONGEST = (
-    "test_agent.py", "test_functions.py", "test_console.py", "test_cloudtrail.py", "test_iam_terraform.py", "test_iam.py", "test_s3.py", "test_watch_terraform.py", "test_alarms.py",
+    "test_module_terraform.py", "test_agent.py", "test_functions.py", "test_console.py", "test_cloudtrail.py", "test_iam_terraform.py", "test_iam.py", "test_s3.py", "test_watch_terraform.py", "test_alarms.py",
     "test_s3_terraform.py", "test_cloudtrail_terraform.py", "test_presets.py", "test_notices.py", "test_functions_terraform.py",
 )
 
