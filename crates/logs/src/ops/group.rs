@@ -138,8 +138,10 @@ impl Act<Logs> for CreateLogGroupRequest {
     fn touches(&self, logs: &Logs, _caller: &Caller) -> Vec<Access> {
         let created = with_tags(logs.on(&self.name, ""), &self.tags);
         // Whoever makes a group with tags must be allowed to tag it.
-        let tagged = (!self.tags.is_empty())
-            .then(|| with_tags(logs.on_tags("logs:TagResource", &self.name), &self.tags));
+        let tagged = (!self.tags.is_empty()).then(|| Access {
+            action: "logs:TagResource",
+            ..with_tags(logs.on_tags(&self.name), &self.tags)
+        });
         std::iter::once(created).chain(tagged).collect()
     }
 

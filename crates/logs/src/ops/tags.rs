@@ -114,7 +114,7 @@ impl Act<Logs> for TagResourceRequest {
     const ACTION: &'static str = "logs:TagResource";
 
     fn touches(&self, logs: &Logs, _caller: &Caller) -> Vec<Access> {
-        let access = logs.on_tags(Self::ACTION, name(&self.arn));
+        let access = logs.on_tags(name(&self.arn));
         vec![with_tags(access, &self.tags)]
     }
 
@@ -128,7 +128,7 @@ impl Act<Logs> for UntagResourceRequest {
     const ACTION: &'static str = "logs:UntagResource";
 
     fn touches(&self, logs: &Logs, _caller: &Caller) -> Vec<Access> {
-        let access = logs.on_tags(Self::ACTION, name(&self.arn));
+        let access = logs.on_tags(name(&self.arn));
         vec![access.with_many("aws:TagKeys", self.keys.iter().cloned())]
     }
 
@@ -142,7 +142,7 @@ impl Act<Logs> for ListTagsForResourceRequest {
     const ACTION: &'static str = "logs:ListTagsForResource";
 
     fn touches(&self, logs: &Logs, _caller: &Caller) -> Vec<Access> {
-        vec![logs.on_tags(Self::ACTION, name(&self.arn))]
+        vec![logs.on_tags(name(&self.arn))]
     }
 
     async fn act(self, logs: &Arc<Logs>, _ctx: &Ctx) -> Result<ListTagsForResourceResponse, Fault> {

@@ -18,8 +18,8 @@ impl Logs {
     }
 
     /// A group's tags.
-    pub(super) fn on_tags(&self, action: &'static str, group: &str) -> Access {
-        self.tagged(Access::new(action, self.arn(group)), group)
+    pub(super) fn on_tags(&self, group: &str) -> Access {
+        self.tagged(Access::on(self.arn(group)), group)
     }
 
     fn tagged(&self, access: Access, group: &str) -> Access {
