@@ -1,7 +1,8 @@
 //! Lines of programs on their way into streams.
 //!
 //! They go through one thread that puts what has come into the tables at once, so that who prints never waits and a line costs no sync of
-//! its own. Groups and streams are made as they are needed, as Lambda makes them. What finds no room on its way is counted and left out.
+//! its own. Groups and streams are made as they are needed, as Lambda makes them. What finds no room on its way is
+//! left out, and its stream says how much that was.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,13 +25,25 @@ const GATHERED: Duration = Duration::from_millis(100);
 /// Bytes that are put at once, at most. Chosen.
 const BATCH_MAX: usize = 1 << 20;
 
+/// Streams of which it is told that lines were left out; of further ones it is only counted. Chosen.
+const MARKED_MAX: usize = 1000;
+
 /// Takes lines and has them put.
 #[derive(Debug)]
 pub struct Printed {
     lines: Mutex<Option<Sender<Line>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
-    waiting: Arc<AtomicUsize>,
-    lost: Arc<AtomicUsize>,
+    room: Arc<Room>,
+}
+
+/// What waits, and what found no room.
+#[derive(Debug)]
+struct Room {
+    bytes_max: usize,
+    waiting: AtomicUsize,
+    lost: AtomicUsize,
+    /// How many lines of a group's stream were left out since that was told in it.
+    untold: Mutex<BTreeMap<(String, String), usize>>,
 }
 
 /// A line on its way.
@@ -56,16 +69,25 @@ impl Printed {
     /// # Errors
     /// When there is no thread for it.
     pub fn into(logs: Arc<Logs>) -> std::io::Result<Self> {
+        Self::bounded(logs, WAITING_MAX)
+    }
+
+    /// Into `logs`, where less than `bytes_max` waits.
+    pub(crate) fn bounded(logs: Arc<Logs>, bytes_max: usize) -> std::io::Result<Self> {
         let (lines, taken) = channel();
-        let (waiting, lost) = (Arc::new(AtomicUsize::new(0)), Arc::default());
-        let counted = (waiting.clone(), Arc::clone(&lost));
+        let room = Arc::new(Room {
+            bytes_max,
+            waiting: AtomicUsize::new(0),
+            lost: AtomicUsize::new(0),
+            untold: Mutex::default(),
+        });
+        let of_thread = room.clone();
         let thread = std::thread::Builder::new().name("printed".to_owned());
-        let thread = thread.spawn(move || put_all(&logs, &taken, &counted.0, &counted.1))?;
+        let thread = thread.spawn(move || put_all(&logs, &taken, &of_thread))?;
         Ok(Self {
             lines: Mutex::new(Some(lines)),
             thread: Mutex::new(Some(thread)),
-            waiting,
-            lost,
+            room,
         })
     }
 
@@ -81,22 +103,21 @@ impl Printed {
             },
         };
         let cost = line.cost();
-        let is_taken = self.waiting.fetch_add(cost, Ordering::Relaxed) < WAITING_MAX
-            && self
-                .lines
-                .lock()
-                .as_ref()
-                .is_some_and(|lines| lines.send(line).is_ok());
-        if !is_taken {
-            self.waiting.fetch_sub(cost, Ordering::Relaxed);
-            self.lost.fetch_add(1, Ordering::Relaxed);
+        let has_room = self.room.waiting.fetch_add(cost, Ordering::Relaxed) < self.room.bytes_max;
+        let left_out = match self.lines.lock().as_ref().filter(|_| has_room) {
+            Some(lines) => lines.send(line).err().map(|unsent| unsent.0),
+            None => Some(line),
+        };
+        if let Some(line) = left_out {
+            self.room.waiting.fetch_sub(cost, Ordering::Relaxed);
+            self.room.leave_out(line);
         }
     }
 
     /// Lines that found no room.
     #[must_use]
     pub fn lost(&self) -> usize {
-        self.lost.load(Ordering::Relaxed)
+        self.room.lost.load(Ordering::Relaxed)
     }
 
     /// Puts what waits, and takes no more. Blocks.
@@ -115,19 +136,50 @@ impl Printed {
     }
 }
 
-fn put_all(logs: &Logs, lines: &Receiver<Line>, waiting: &AtomicUsize, lost: &AtomicUsize) {
+impl Room {
+    fn leave_out(&self, line: Line) {
+        self.lost.fetch_add(1, Ordering::Relaxed);
+        let mut untold = self.untold.lock();
+        let of = (line.group, line.stream);
+        if untold.len() < MARKED_MAX || untold.contains_key(&of) {
+            *untold.entry(of).or_default() += 1;
+        }
+    }
+
+    /// Says in each stream how many of its lines were left out since it was said last.
+    fn tell(&self, batch: &mut Batch, now: u64) {
+        for ((group, stream), count) in std::mem::take(&mut *self.untold.lock()) {
+            let message =
+                format!("{count} lines were left out here: more was printed than could be kept\n");
+            let streams = batch.entry(group).or_default();
+            let events = streams.entry(stream).or_default();
+            events.push(New { at: now, message });
+        }
+    }
+}
+
+fn put_all(logs: &Logs, lines: &Receiver<Line>, room: &Room) {
     let mut is_failing = false;
-    while let Ok(first) = lines.recv() {
-        let (batch, cost, count) = gathered(first, lines, logs.clock());
+    let mut put_and_say = |batch: Batch, count: usize| {
         let put = put(logs, batch);
-        waiting.fetch_sub(cost, Ordering::Relaxed);
         if let Err(error) = &put {
-            lost.fetch_add(count, Ordering::Relaxed);
+            room.lost.fetch_add(count, Ordering::Relaxed);
             if !is_failing {
                 tracing::error!(%error, "what functions print is not kept");
             }
         }
         is_failing = put.is_err();
+    };
+    while let Ok(first) = lines.recv() {
+        let (mut batch, cost, count) = gathered(first, lines, logs.clock());
+        room.tell(&mut batch, logs.now().as_millis());
+        put_and_say(batch, count);
+        room.waiting.fetch_sub(cost, Ordering::Relaxed);
+    }
+    let mut last = Batch::new();
+    room.tell(&mut last, logs.now().as_millis());
+    if !last.is_empty() {
+        put_and_say(last, 0);
     }
 }
 

@@ -241,6 +241,39 @@ async fn printed_lines_make_their_group_and_stream() {
 }
 
 #[tokio::test]
+async fn a_stream_says_how_many_lines_found_no_room() {
+    let bench = Bench::new();
+    let printed = Printed::bounded(Arc::clone(&bench.logs), 1).unwrap();
+    let (go_on, held) = std::sync::mpsc::channel::<()>();
+    let (begun, is_held) = std::sync::mpsc::channel();
+    let logs = Arc::clone(&bench.logs);
+    // Nothing is put while this change is under way, and so what was taken first waits.
+    let holding = std::thread::spawn(move || {
+        logs.change_blocking(move |_, _| {
+            begun.send(()).unwrap();
+            let _ = held.recv();
+            Ok(())
+        })
+    });
+    is_held.recv().unwrap();
+    let at = Timestamp::from_millis(START);
+    for line in ["first", "second", "third"] {
+        printed.line("g", "s", at, line);
+    }
+    drop(go_on);
+    holding.join().unwrap().unwrap();
+    tokio::task::spawn_blocking(move || {
+        printed.close();
+        assert_eq!(printed.lost(), 2);
+    })
+    .await
+    .unwrap();
+    let expected = "2 lines were left out here: more was printed than could be kept\n";
+    let found = bench.found(json!({"logGroupName": "g"})).await;
+    assert_eq!(found, ["first\n", expected]);
+}
+
+#[tokio::test]
 async fn printed_lines_take_the_place_of_the_oldest_stream() {
     let bench = Bench::with(Bounds {
         streams: 2,
