@@ -81,7 +81,8 @@ fn copy_segment(from: &dyn Disk, to: &dyn Disk, span: Span, durable: u64) -> io:
     let target = to.create(&span.name())?;
     let end = durable.min(span.end()) - span.base;
     let bytes = copy(source.as_ref(), 0, end, target.as_ref(), 0)?;
-    target.allocate(span.capacity)?;
+    // A segment that holds nothing but its seal is shorter than it says.
+    target.allocate(span.capacity.min(source.size()?))?;
     target.sync()?;
     Ok(bytes)
 }

@@ -7,6 +7,7 @@
 //! - [`disk`]: [`disk::Disk`], the operating system's or one that fails from a seed
 //! - [`segment`]: segment files
 //! - [`check`], [`backup`]: verifying, quarantine, copies
+//! - [`archive`]: the log in an object store, continuously, and back
 //! - [`dir`]: [`DataDir`], the lock and the version of the data directory
 //! - [`recovery`]: how a journal opens, what it refuses
 //! - [`record`]: what the records of the queues are, as typed facts in a compact form
@@ -17,6 +18,7 @@
 //! - [`tables`]: [`Tables`], ordered keys by name beside the journal
 //! - [`poison`]: [`Poisoned`], what happens when the disk fails
 
+pub mod archive;
 pub mod backup;
 pub mod changes;
 pub mod check;

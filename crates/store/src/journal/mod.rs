@@ -26,7 +26,7 @@ use bytes::Bytes;
 use self::core::Core;
 use self::tail::{Spare, Tail};
 use self::wait::Waiters;
-use crate::disk::{Disk, RealDisk};
+use crate::disk::{Disk, FileRef, RealDisk};
 use crate::recovery::{self, Found, OpenError, Recovery};
 use crate::segment::{self, Span};
 use crate::shelf::Shelf;
@@ -401,6 +401,16 @@ impl Journal {
     ) -> io::Result<T> {
         let _held = self.core.snapshots.lock();
         copy(self.core.disk.as_ref())
+    }
+
+    /// The newest snapshot's position and file. Open, it stays readable when it makes way for another.
+    pub(crate) fn newest_snapshot(&self) -> io::Result<Option<(u64, FileRef)>> {
+        let snapshots = self.core.snapshots.lock();
+        let newest = snapshots.kept.last();
+        let open = |position: u64| self.core.disk.open(&snapshot::name(position));
+        newest
+            .map(|(position, _)| Ok((*position, open(*position)?)))
+            .transpose()
     }
 
     pub(crate) fn spans(&self) -> Vec<Span> {

@@ -11,6 +11,7 @@
 
 extern crate shukuba_store as store;
 
+mod archive;
 mod damage;
 mod model;
 mod real;
