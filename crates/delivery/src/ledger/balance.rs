@@ -110,12 +110,15 @@ pub enum Drift {
         /// How many.
         notifications: u64,
     },
-    /// A damaged stretch of the journal was cut out: what it held is not known.
+    /// A stretch of the journal is lost: what it held is not known.
     Stretch {
         /// Where it began.
         from: String,
         /// Where it ended.
         to: String,
+        /// Whether an archive did not hold it, from which the journal was restored; else it was damaged and cut out.
+        #[serde(default)]
+        is_restored: bool,
     },
 }
 
@@ -179,9 +182,15 @@ impl fmt::Display for Drift {
                 f,
                 "queue `{queue}`: {notifications} were accepted and have not ended, and the queue is empty"
             ),
-            Self::Stretch { from, to } => {
-                write!(f, "the journal from {from} to {to} was damaged and cut out")
-            }
+            Self::Stretch {
+                from,
+                to,
+                is_restored: false,
+            } => write!(f, "the journal from {from} to {to} was damaged and cut out"),
+            Self::Stretch { from, .. } => write!(
+                f,
+                "the journal was restored from an archive that ended at {from}: what was accepted, and what became of it, behind that is not known"
+            ),
         }
     }
 }
@@ -342,6 +351,7 @@ pub(super) fn sums(report: &Report) -> Vec<Drift> {
     drifts.extend(stretches.map(|(from, to)| Drift::Stretch {
         from: from.to_string(),
         to: to.to_string(),
+        is_restored: store::archive::is_restored_gap(*from, *to),
     }));
     drifts
 }
@@ -607,6 +617,17 @@ mod tests {
         });
         let balance = place.balance(2).await;
         let is_named = |drift: &Drift| drift.to_string().contains("was damaged and cut out");
+        assert!(!balance.balanced && balance.drifts.iter().any(is_named));
+        place.record(&Record::Lost {
+            from: Position::new(9),
+            to: Position::new(9).plus(store::archive::RESTORE_GAP),
+        });
+        let balance = place.balance(2).await;
+        let is_named = |drift: &Drift| {
+            drift
+                .to_string()
+                .contains("archive that ended at 0000000000000009")
+        };
         assert!(!balance.balanced && balance.drifts.iter().any(is_named));
     }
 

@@ -3,7 +3,8 @@
 //! A pass reads the settled results behind `sealed_up_to`, writes one object for each route and hour, and journals that they
 //! are sealed. The journal keeps a result until then, so a crash at any point costs nothing: objects that were written
 //! and not marked begin at or after `sealed_up_to`; readers ignore them and the next pass after a start or an
-//! error removes them.
+//! error removes them. Those that begin in a stretch which the journal has lost are kept: after a restore they are all that
+//! is known of what the lost server sent. One that begins before it is removed and made anew without what went beyond.
 //!
 //! Bounds: a pass holds at most [`PASS_BYTES_MAX`] of results and one record more. What settles later than a pass
 //! began waits for the next one, so results lag by the interval plus one pass; a pass that was full is followed at once.
@@ -39,6 +40,9 @@ pub type Scanned = Result<store::journal::Record, ReadError>;
 pub trait ResultLog: Send + Sync + std::fmt::Debug {
     /// Results before this are durable elsewhere.
     fn sealed_up_to(&self) -> Position;
+
+    /// The stretches of the journal that are lost: what was in them is known from objects alone.
+    fn lost(&self) -> Vec<(Position, Position)>;
 
     /// The durable records from `from` on, in order.
     fn scan(&self, from: Position) -> Box<dyn Iterator<Item = Scanned> + Send>;
@@ -190,13 +194,18 @@ impl Sealer {
 
     /// Removes objects that a crash or an error left behind before they were marked.
     async fn remove_leftovers(&self, sealed: Position) -> Result<(), Error> {
+        let lost = self.log.lost();
+        let is_lost = |first: u64| {
+            let mut stretches = lost.iter();
+            stretches.any(|(from, to)| (from.get()..to.get()).contains(&first))
+        };
         for object in self.results.store.list("route=").await? {
             let name = ObjectName::parse(&object.name).filter(|_| object.name.ends_with(DATA));
             if let Some(name) = name
                 && name
                     .range
                     .first()
-                    .is_some_and(|first| first >= sealed.get())
+                    .is_some_and(|first| first >= sealed.get() && !is_lost(first))
             {
                 tracing::info!(object = %name, "removing an object that was not sealed");
                 self.results.remove(&name).await?;

@@ -26,6 +26,7 @@ use crate::result::{Decision, Head, Packed};
 pub(crate) struct FakeLog {
     records: Mutex<Vec<(Timestamp, Bytes)>>,
     sealed: AtomicU64,
+    lost: Mutex<Vec<(Position, Position)>>,
     pub(crate) fails_to_mark: AtomicU64,
 }
 
@@ -71,6 +72,10 @@ impl FakeLog {
 impl ResultLog for FakeLog {
     fn sealed_up_to(&self) -> Position {
         Position::new(self.sealed.load(Ordering::SeqCst))
+    }
+
+    fn lost(&self) -> Vec<(Position, Position)> {
+        self.lost.lock().clone()
     }
 
     fn scan(&self, from: Position) -> Box<dyn Iterator<Item = sealer::Scanned> + Send> {
@@ -422,6 +427,37 @@ async fn a_crash_at_any_point_of_sealing_loses_and_doubles_nothing() {
         is_through
     })
     .await;
+}
+
+/// A journal that was restored from an archive goes on behind what the archive did not hold, and the lost server had stored
+/// results of that.
+#[tokio::test]
+async fn results_of_what_the_journal_has_lost_are_kept() {
+    let (store, lost) = (Arc::new(FaultyStore::new()), Arc::new(FakeLog::default()));
+    let results = Results::new(store.clone());
+    filled(&lost, 0..20, 600_000);
+    let all_of = |log: &FakeLog| Window::sealed(Some(log.sealed_up_to()));
+    let end = log_end(&lost);
+    let mut sealer = Sealer::new(lost.clone(), results.clone());
+    sealer.all().await.unwrap();
+    filled(&lost, 20..30, 600_000);
+    sealer.all().await.unwrap();
+    // The archive held the first twenty, and not that they were sealed.
+    let log = Arc::new(FakeLog::default());
+    filled(&log, 0..20, 600_000);
+    *log.lost.lock() = vec![(end, Position::new(100_000))];
+    Sealer::new(log.clone(), results.clone())
+        .all()
+        .await
+        .unwrap();
+    assert_eq!(all(&results, &all_of(&log)).await, expected(0..20));
+    log.mark_sealed(Position::new(100_000)).await.unwrap();
+    assert_eq!(all(&results, &all_of(&log)).await, expected(0..30));
+}
+
+/// Where the next record comes to lie.
+fn log_end(log: &FakeLog) -> Position {
+    Position::new(log.records.lock().len() as u64 * 1000)
 }
 
 #[tokio::test]

@@ -29,6 +29,10 @@ impl ResultLog for Log {
         self.ledger.sealed_up_to()
     }
 
+    fn lost(&self) -> Vec<(Position, Position)> {
+        self.queues.lost()
+    }
+
     fn scan(&self, from: Position) -> Box<dyn Iterator<Item = Scanned> + Send> {
         Box::new(self.queues.journal().scan(from))
     }
