@@ -255,7 +255,7 @@ fn write_pending(path: &Path, stretches: &[Stretch]) -> anyhow::Result<()> {
 }
 
 /// Appends a record for each stretch. The journal is opened without its state, which takes no snapshot and needs none.
-fn book(journal: &Path, store: &Store, stretches: &[Stretch]) -> anyhow::Result<()> {
+pub(crate) fn book(journal: &Path, store: &Store, stretches: &[Stretch]) -> anyhow::Result<()> {
     let options = store::Options {
         segment: store.segment_bytes.0,
         reserve: store.reserve_bytes.0,

@@ -22,10 +22,10 @@ use crate::serve::TRAIL_DIR as TRAIL;
 use crate::serve::buckets::{self, Buckets};
 use crate::serve::functions;
 use crate::serve::watching::{self, Watching};
-use crate::{account, app, data};
+use crate::{account, app, archive, data};
 
 /// Small files that belong to the data.
-const FILES: [&str; 7] = [
+pub(crate) const FILES: [&str; 7] = [
     LOG_FILE,
     ACCESSES_FILE,
     KEYS_FILE,
@@ -160,10 +160,11 @@ fn copy<'a>(
     account::ensure_not_lost(from)?;
     check::ensure_booked(from)?;
     let is_new = !to.exists();
-    make_empty(from, to)?;
+    ensure_beside(from, to)?;
+    make_empty(to)?;
     let copied = copy_all(from, to, with_master_key, copy_parts);
     if copied.is_err()
-        && let Err(error) = remove_copy(to, is_new)
+        && let Err(error) = remove_made(to, is_new)
     {
         tracing::warn!(to = %to.display(), %error, "the unfinished copy was not removed");
     }
@@ -222,8 +223,8 @@ fn copy_all<'a>(
     Ok(report)
 }
 
-/// Removes what [`copy_all`] makes, and nothing else.
-fn remove_copy(to: &Path, is_new: bool) -> std::io::Result<()> {
+/// Removes what is made of a data directory, and nothing else.
+pub(crate) fn remove_made(to: &Path, is_new: bool) -> std::io::Result<()> {
     let there = |name: &&str| to.join(name).exists();
     let dirs = [
         "journal",
@@ -236,7 +237,8 @@ fn remove_copy(to: &Path, is_new: bool) -> std::io::Result<()> {
     for name in dirs.iter().filter(|name| there(name)) {
         fs::remove_dir_all(to.join(name))?;
     }
-    let files = FILES.iter().chain([&store::seal::MASTER_KEY_FILE]);
+    let others = [store::seal::MASTER_KEY_FILE, archive::memory::FILE];
+    let files = FILES.iter().chain(&others);
     for name in files.filter(|name| there(name)) {
         fs::remove_file(to.join(name))?;
     }
@@ -246,8 +248,8 @@ fn remove_copy(to: &Path, is_new: bool) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Makes a place for the copy of `from`. What is wrong with it is the caller's slip.
-fn make_empty(from: &Path, dir: &Path) -> anyhow::Result<()> {
+/// Makes an empty place for a data directory. What is wrong with it is the caller's slip.
+pub(crate) fn make_empty(dir: &Path) -> anyhow::Result<()> {
     let is_taken = fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some());
     if is_taken {
         return Err(app::usage(format!(
@@ -255,6 +257,15 @@ fn make_empty(from: &Path, dir: &Path) -> anyhow::Result<()> {
             dir.display()
         )));
     }
+    let made = fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir);
+    made.map_err(|error| app::usage(format!("cannot make `{}`: {error}", dir.display())))
+}
+
+/// Refuses a place for a copy of `from` that lies in it.
+fn ensure_beside(from: &Path, dir: &Path) -> anyhow::Result<()> {
     if is_inside(from, dir) {
         return Err(app::usage(format!(
             "`{}` lies in what is copied, `{}`; give a directory elsewhere",
@@ -262,11 +273,7 @@ fn make_empty(from: &Path, dir: &Path) -> anyhow::Result<()> {
             from.display()
         )));
     }
-    let made = fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir);
-    made.map_err(|error| app::usage(format!("cannot make `{}`: {error}", dir.display())))
+    Ok(())
 }
 
 /// Whether `dir`, which may not be there yet, lies in `from`.

@@ -14,6 +14,7 @@ mod account;
 mod alarms;
 mod answers;
 mod app;
+mod archive;
 mod boards;
 mod check;
 mod cli;

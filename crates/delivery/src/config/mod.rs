@@ -65,7 +65,7 @@ pub use sign::{Sign, SignKind};
 pub use success::{BodyRule, HeaderRule, HeaderTest, Success, SuccessRules};
 pub use transport::Transport;
 pub use value::{Rate, Schedule, Statuses};
-pub use work::{Notifier, Policy, Results, Scaler};
+pub use work::{Notifier, Policy, Results, Scaler, wrong_place};
 
 /// What a lease must outlast beyond the longest attempt: the flush and then some (contract 7).
 const LEASE_MARGIN: Duration = Duration::from_secs(30);

@@ -236,20 +236,19 @@ impl Results {
             second * 60,
             day,
         );
-        if let Some(url) = self.url.as_deref().filter(|url| !is_place(url)) {
-            problems.push(
-                "results.url",
-                format!("`{url}` is not `file:///path` or `s3://bucket/prefix`"),
-            );
+        if let Some(wrong) = self.url.as_deref().and_then(wrong_place) {
+            problems.push("results.url", wrong);
         }
     }
 }
 
-/// Whether objects can be there: a folder, or a bucket with a name.
-fn is_place(text: &str) -> bool {
-    url::Url::parse(text).is_ok_and(|url| match url.scheme() {
+/// What is wrong with a place for objects, which is a folder or a bucket with a name; `None` when nothing is.
+#[must_use]
+pub fn wrong_place(text: &str) -> Option<String> {
+    let is_place = url::Url::parse(text).is_ok_and(|url| match url.scheme() {
         "file" => text.starts_with("file:///"),
         "s3" => url.host_str().is_some_and(|bucket| !bucket.is_empty()),
         _ => false,
-    })
+    });
+    (!is_place).then(|| format!("`{text}` is not `file:///path` or `s3://bucket/prefix`"))
 }

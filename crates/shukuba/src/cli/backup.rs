@@ -3,12 +3,16 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use base::Timestamp;
 use serde_json::json;
 use store::DataDir;
+use store::archive::{Generation, Wanted};
 use store::dir::DirError;
 
 use super::operator::At;
 use crate::app::{self, App};
+use crate::archive::Place;
+use crate::archive::restore::{self, Which};
 use crate::{keep, output};
 
 /// Copy the data into an empty directory, also while the server runs
@@ -28,12 +32,26 @@ pub(crate) struct BackupArgs {
     to: PathBuf,
 }
 
-/// Copy a backup into the data directory, which must be empty or new, after checking every byte of its journal.
+/// Make the data directory, which must be empty or new, of a backup or of an archive, after checking every byte
+///
+/// Of an archive it makes what was stored there until the disk was lost. What was acknowledged later is lost; what was delivered later is sent again, with the same ids. The ledger says from where on nothing is known.
 #[derive(Debug, clap::Args)]
 pub(crate) struct RestoreArgs {
-    /// The backup
-    #[arg(value_name = "DIR")]
-    from: PathBuf,
+    /// A backup, or the `archive.url` of the server that was lost: `s3://bucket/prefix` or a folder
+    #[arg(value_name = "DIR|URL")]
+    from: String,
+
+    /// Of an archive: leave out what was appended later
+    #[arg(long, value_name = "TIME", value_parser = super::operator::time)]
+    at: Option<u64>,
+
+    /// Of an archive: this generation [default: the newest that can be restored]
+    #[arg(long, value_name = "GENERATION")]
+    generation: Option<Generation>,
+
+    /// Of an archive: where an object is damaged or missing, restore what is before it
+    #[arg(long)]
+    partial: bool,
 }
 
 pub(super) fn backup(app: &App, args: &BackupArgs) -> anyhow::Result<ExitCode> {
@@ -74,11 +92,85 @@ fn at_rest(app: &App, args: &BackupArgs) -> anyhow::Result<Option<DataDir>> {
 
 pub(super) fn restore(app: &App, args: &RestoreArgs) -> anyhow::Result<ExitCode> {
     let to = app.data_dir();
-    let report = keep::restore(&args.from, &to)?;
+    let place = aws::Place::parse(&args.from).map_err(|error| app::usage(error.to_string()))?;
+    let from = match place {
+        aws::Place::Folder(folder) if !restore::is_archive(&folder) => folder,
+        _ => return from_archive(app, args),
+    };
+    if args.at.is_some() || args.generation.is_some() || args.partial {
+        return Err(app::usage(format!(
+            "`{}` is no archive: `--at`, `--generation` and `--partial` are for archives",
+            from.display()
+        )));
+    }
+    let report = keep::restore(&from, &to)?;
     output::show(app.output(), &report, |report| {
         table("restored to", &to.display().to_string(), report)
     });
     Ok(ExitCode::SUCCESS)
+}
+
+fn from_archive(app: &App, args: &RestoreArgs) -> anyhow::Result<ExitCode> {
+    let to = app.data_dir();
+    let store = app.config_to_read()?.config.store;
+    let which = Which {
+        generation: args.generation,
+        wanted: Wanted {
+            until: args.at.map(Timestamp::from_millis),
+            is_partial: args.partial,
+        },
+    };
+    let url = args.from.clone();
+    let report = app::block_on(async {
+        let place = Place::open(&url).await?;
+        let to = to.clone();
+        let made = move || restore::restore(&place, which, &to, &store);
+        tokio::task::spawn_blocking(made).await?
+    })??;
+    output::show(app.output(), &report, |report| {
+        restored(&to.display().to_string(), report)
+    });
+    if let Some(left_out) = &report.left_out {
+        output::complain(&format!("warning: left out: {left_out}"));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn restored(to: &str, report: &restore::Report) -> String {
+    output::pairs(&[
+        ("restored to", to.to_owned()),
+        ("generation", report.generation.clone()),
+        (
+            "of account",
+            format!("{}, host {}", report.account, report.host),
+        ),
+        ("snapshot of", report.base_at.clone()),
+        ("last record of", report.last_record_at.clone()),
+        ("keys of", report.files_of.clone()),
+        (
+            "read",
+            format!(
+                "{} in {} objects",
+                output::bytes(report.bytes),
+                report.objects
+            ),
+        ),
+        (
+            "lost",
+            format!(
+                "what was acknowledged after the last record; the ledger says so from {} on",
+                report.end
+            ),
+        ),
+        (
+            "sent again",
+            "what was delivered after it: at least once, with the same ids".to_owned(),
+        ),
+        (
+            "master key",
+            "not in an archive: put it where the server reads it, before it starts".to_owned(),
+        ),
+    ])
 }
 
 fn table(verb: &str, to: &str, report: &keep::Report) -> String {

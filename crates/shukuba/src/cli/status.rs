@@ -219,6 +219,7 @@ fn table(status: &Value) -> String {
                 text(results, "error")
             ));
         }
+        parts.extend(status.get("archive").and_then(archive));
         let unreadable = number(disk, "unreadable");
         if unreadable != "0" {
             parts.push(format!(
@@ -227,6 +228,33 @@ fn table(status: &Value) -> String {
         }
     }
     parts.join("\n\n")
+}
+
+/// How far the archive is, where there is one.
+fn archive(archive: &Value) -> Option<String> {
+    let lag = archive.get("lag_bytes")?.as_u64()?;
+    let lag = match lag {
+        0 => "all is there".to_owned(),
+        lag => format!(
+            "{} of the last {}s are not there",
+            output::bytes(lag),
+            number(archive, "lag_secs")
+        ),
+    };
+    let snapshot = match archive.get("snapshot_at").and_then(Value::as_str) {
+        Some(at) => format!("snapshot of {at}"),
+        None => "NO SNAPSHOT YET: nothing can be restored from it".to_owned(),
+    };
+    let url = text(archive, "url");
+    let told = format!("archive {url}: {lag}, {snapshot}");
+    let error = archive.get("error").and_then(Value::as_str);
+    Some(match error {
+        Some(error) => format!(
+            "{told}\nNOT ARCHIVED for {}s, it is tried again: {error}",
+            number(archive, "failing_secs")
+        ),
+        None => told,
+    })
 }
 
 /// What each destination may be sent now, where that is not all that it could be.

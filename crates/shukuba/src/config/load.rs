@@ -54,9 +54,10 @@ const OTHER_VARIABLES: [&str; 12] = [
     "SHUKUBA_NOTIFIER",
     "SHUKUBA_MEMORY",
 ];
-const SECTIONS: [&str; 10] = [
+const SECTIONS: [&str; 11] = [
     "server",
     "store",
+    "archive",
     "s3",
     "trail",
     "metrics",
@@ -179,6 +180,7 @@ pub(crate) fn server_of(file: &Path) -> Server {
 fn found(config: &Config) -> Vec<Invalid> {
     let mut found = config.server.problems();
     found.extend(config.store.problems());
+    found.extend(config.archive.problems());
     found.extend(config.s3.problems());
     found.extend(config.trail.problems());
     found.extend(config.metrics.problems());

@@ -6,10 +6,12 @@
 //! - [`s3`] has `[s3]`, objects in buckets
 //! - [`trail`] has `[trail]`, the record of calls
 //! - [`functions`] has `[functions]`
+//! - [`archive`] has `[archive]`
 //! - [`metrics`] has `[metrics]` and `[watch]`
 //! - [`mod@load`]: reading, the environment, what is wrong and where
 //! - [`reference`]: the reference page, made from the settings' own documentation
 
+pub(crate) mod archive;
 pub(crate) mod functions;
 pub(crate) mod load;
 pub(crate) mod metrics;
@@ -38,6 +40,8 @@ pub(crate) struct Config {
     pub(crate) server: Server,
     /// How the data directory is used.
     pub(crate) store: Store,
+    /// The journal in an object store, continuously.
+    pub(crate) archive: archive::Archive,
     /// Objects in buckets.
     pub(crate) s3: s3::S3,
     /// What is kept of calls, and how often trails deliver.

@@ -10,6 +10,7 @@ use std::fmt::Write;
 const SOURCES: &[&str] = &[
     include_str!("mod.rs"),
     include_str!("server.rs"),
+    include_str!("archive.rs"),
     include_str!("s3.rs"),
     include_str!("trail.rs"),
     include_str!("metrics.rs"),
@@ -47,6 +48,10 @@ const SECTIONS: &[Section] = &[
     Section {
         head: "store",
         of: "Store",
+    },
+    Section {
+        head: "archive",
+        of: "Archive",
     },
     Section {
         head: "s3",
@@ -161,12 +166,12 @@ const HEAD: &str = "# Settings
 One file, `shukuba.toml`: `--config FILE`, else `./shukuba.toml`, else `$XDG_CONFIG_HOME/shukuba/shukuba.toml`, else
 `/etc/shukuba/shukuba.toml`. Without any file there is one route, `s2s`, whose lines are URLs in the queue `s2s`.
 Over the file stands the environment, over that the arguments. `SHUKUBA_<SECTION>_<KEY>` sets a key of `server`,
-`store`, `s3`, `trail`, `metrics`, `watch`, `functions`, `notifier`, `scaler` and `results`, such as `SHUKUBA_SCALER_INTERVAL=5s`.
+`store`, `archive`, `s3`, `trail`, `metrics`, `watch`, `functions`, `notifier`, `scaler` and `results`, such as `SHUKUBA_SCALER_INTERVAL=5s`.
 Unknown keys are refused with the nearest known name; `shukuba config check` says all that is wrong, with its line.
 What a line may hold, and which rules a receiver has: [lines.md](../lines.md).
 
 `systemctl reload` (SIGHUP) reads the file again: routes, destinations, notices, secrets, the notifier's and the scaler's settings
-change at once; `[server]`, `[store]`, `[s3]` (but `lifecycle_interval`), `[trail]`, `[metrics]`, `[functions]` and `results.url` need a restart, and a reload that changes them says so.
+change at once; `[server]`, `[store]`, `[archive]`, `[s3]` (but `lifecycle_interval`), `[trail]`, `[metrics]`, `[functions]` and `results.url` need a restart, and a reload that changes them says so.
 
 Spans are `250ms`, `10s`, `5m`, `24h`, `15d`; sizes `512`, `64KiB`, `1MiB`; rates `1000/s`, `60/m`, `5/h`.
 ";
@@ -345,6 +350,7 @@ mod tests {
         for section in [
             "server",
             "store",
+            "archive",
             "s3",
             "trail",
             "metrics",

@@ -11,6 +11,7 @@ use gateway::metrics::{GaugeWriter, Help};
 use sqs::Queues;
 use store::Room;
 
+use super::archiving::Archiving;
 use super::drift::Drifts;
 use super::notifiers::Notifiers;
 
@@ -187,6 +188,18 @@ pub(crate) static HELP: &[Help] = &[
         "shukuba_results_not_stored_seconds",
         "For how long results could not be stored; 0 while they can. They wait in the journal",
     ),
+    (
+        "shukuba_archive_lag_bytes",
+        "Bytes of the journal that are durable here and not in the archive",
+    ),
+    (
+        "shukuba_archive_lag_seconds",
+        "For how long the oldest of them has been durable here: what a lost disk would lose",
+    ),
+    (
+        "shukuba_archive_failing_seconds",
+        "For how long nothing could be archived; 0 while it can",
+    ),
 ];
 
 /// Shows the gauges of this process in `registry`.
@@ -201,6 +214,7 @@ pub(super) fn show(
     ledger: &Arc<Ledger>,
     sealing: &Arc<Sealing>,
     drifts: &Arc<Drifts>,
+    archiving: Option<&Arc<Archiving>>,
 ) {
     registry.describe(HELP);
     // The registry must not keep alive what is to be closed.
@@ -210,12 +224,16 @@ pub(super) fn show(
         Arc::downgrade(ledger),
     );
     let (sealing, drifts) = (sealing.clone(), drifts.clone());
+    let archiving = archiving.map(Arc::downgrade);
     registry.gauges(move |out| {
         let (notifiers, queues, ledger) = &parts;
         write(out, notifiers, queues, ledger);
         let failing = sealing.failing().map_or(Duration::ZERO, |it| it.lasts);
         let seconds = failing.as_secs_f64();
         out.gauge("shukuba_results_not_stored_seconds", &[], seconds);
+        if let Some(archiving) = archiving.as_ref().and_then(Weak::upgrade) {
+            archiving.show(out);
+        }
         if let Some(count) = drifts.known() {
             let is_balanced = f64::from(u8::from(count == 0));
             out.gauge("shukuba_ledger_balanced", &[], is_balanced);

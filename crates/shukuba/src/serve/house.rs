@@ -22,6 +22,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::admin::{Desk, Runs};
+use super::archiving::Archiving;
 use super::buckets::Buckets;
 use super::console::Closed;
 use super::counts::Counts;
@@ -55,6 +56,7 @@ pub(super) struct House {
     desk: Desk,
     work: Work,
     trail: Trail,
+    archiving: Option<Arc<Archiving>>,
     watching: Option<Watching>,
     workshop: Option<Workshop>,
     registry: Arc<Registry>,
@@ -140,6 +142,11 @@ impl House {
             clock: clock.clone(),
             stop: stopped,
         };
+        let archive = &now.config.archive;
+        let archiving = match to {
+            Use::Read => None,
+            _ => Archiving::of(archive, path, &account, &queues, &clock),
+        };
         gauges::show(
             &metrics,
             &notifiers,
@@ -147,6 +154,7 @@ impl House {
             &ledger_of_gauges,
             &work.sealing,
             &work.drifts,
+            archiving.as_ref(),
         );
         let trail = Trail::open(
             (path, to),
@@ -187,6 +195,7 @@ impl House {
             _ => None,
         };
         let desk = Desk {
+            archiving: archiving.clone(),
             watching: watching.clone(),
             packages: workshop.as_ref().map(Workshop::packages),
             dir: path.to_owned(),
@@ -256,6 +265,7 @@ impl House {
             desk,
             work,
             trail,
+            archiving,
             watching,
             workshop,
             registry,
@@ -308,12 +318,16 @@ impl House {
         tasks.spawn(work().upkeep());
         tasks.spawn(work().balance());
         self.trail.begin(&mut tasks, &self.work.stop);
+        if let Some(archiving) = &self.archiving {
+            tasks.spawn(archiving.clone().run(self.work.stop.clone()));
+        }
         if let Some(watching) = &self.watching {
             let around = Around {
                 live: self.live.clone(),
                 queues: self.queues.clone(),
                 registry: self.registry.clone(),
                 workshop: self.workshop.clone(),
+                archiving: self.archiving.clone(),
                 url: self.pages_url("alarms"),
             };
             watching.begin(&mut tasks, around, &self.work.stop);
@@ -412,6 +426,9 @@ impl House {
         self.trail.end().await;
         if let Some(watching) = &self.watching {
             watching.end().await;
+        }
+        if let Some(archiving) = &self.archiving {
+            archiving.finish().await;
         }
     }
 }

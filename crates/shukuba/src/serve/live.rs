@@ -49,6 +49,7 @@ impl Live {
         let needing = needs_restart(&old.config, &config);
         config.server = old.config.server.clone();
         config.store = old.config.store.clone();
+        config.archive = old.config.archive.clone();
         config.s3.reserve_bytes = old.config.s3.reserve_bytes;
         config.s3.writes = old.config.s3.writes;
         config.trail = old.config.trail.clone();
@@ -90,6 +91,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     let changes = [
         ("[server]", old.server != new.server),
         ("[store]", old.store != new.store),
+        ("[archive]", old.archive != new.archive),
         ("[s3]", of_start(&old.s3) != of_start(&new.s3)),
         ("[trail]", old.trail != new.trail),
         ("[metrics]", old.metrics != new.metrics),

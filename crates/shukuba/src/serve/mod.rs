@@ -15,6 +15,7 @@
 //! - [`notify`]: what the service manager is told
 
 mod admin;
+mod archiving;
 pub(crate) mod buckets;
 mod console;
 mod counts;

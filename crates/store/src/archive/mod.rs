@@ -31,7 +31,7 @@ pub use restore::{
     RESTORE_GAP, RestoreError, Restored, Wanted, bases, files, generations, is_restored_gap,
     restore,
 };
-pub use ship::{Shipped, Shipper};
+pub use ship::{Shipped, Shipper, lag_bytes};
 
 use crate::{Position, ReadError};
 

@@ -119,16 +119,10 @@ impl Shipper {
         self.bases.last()
     }
 
-    /// Bytes of the log that are durable here and not stored yet.
+    /// Where the next piece begins, for [`lag_bytes`].
     #[must_use]
-    pub fn lag_bytes(&self, journal: &Journal) -> u64 {
-        let durable = journal.durable().get();
-        let segments = journal.segments().into_iter();
-        let unstored = segments.map(|segment| {
-            let from = self.next.max(first(segment));
-            segment.end.get().min(durable).saturating_sub(from)
-        });
-        unstored.sum()
+    pub const fn next(&self) -> u64 {
+        self.next
     }
 
     /// Stores the next piece of the log; `None` when all that is durable is stored.
@@ -319,6 +313,19 @@ impl Shipper {
         }
         Ok(removed)
     }
+}
+
+/// Bytes of the log that are durable here and not stored, of a shipper that goes on at `next`.
+#[must_use]
+pub fn lag_bytes(journal: &Journal, next: u64) -> u64 {
+    let durable = journal.durable().get();
+    let segments = journal.segments().into_iter();
+    let unstored = segments.map(|segment| {
+        let from = next.max(first(segment));
+        let bytes = segment.end.get().min(durable).saturating_sub(from);
+        bytes.min(segment.bytes())
+    });
+    unstored.sum()
 }
 
 fn first(segment: SegmentInfo) -> u64 {

@@ -26,6 +26,7 @@ use bytes::Bytes;
 use self::core::Core;
 use self::tail::{Spare, Tail};
 use self::wait::Waiters;
+use crate::archive::RESTORE_GAP;
 use crate::disk::{Disk, FileRef, RealDisk};
 use crate::recovery::{self, Found, OpenError, Recovery};
 use crate::segment::{self, Span};
@@ -119,6 +120,15 @@ pub struct SegmentInfo {
     pub base: Position,
     /// One past its last position (its capacity, filled or not); where the next begins.
     pub end: Position,
+}
+
+impl SegmentInfo {
+    /// The room that it takes: none where it stands for what a restore left out.
+    #[must_use]
+    pub const fn bytes(&self) -> u64 {
+        let bytes = self.end.get().saturating_sub(self.base.get());
+        if bytes >= RESTORE_GAP { 0 } else { bytes }
+    }
 }
 
 impl From<Span> for SegmentInfo {

@@ -269,9 +269,9 @@ fn what_is_stored_comes_back_and_what_is_not_does_not() {
     house.append_many(50);
     house.ship().unwrap();
     let end = house.journal.end();
-    assert_eq!(house.shipper.lag_bytes(&house.journal), 0);
+    assert_eq!(archive::lag_bytes(&house.journal, house.shipper.next()), 0);
     house.append_many(3);
-    assert!(house.shipper.lag_bytes(&house.journal) > 900);
+    assert!(archive::lag_bytes(&house.journal, house.shipper.next()) > 900);
     let (_, restored) = house.comes_back(Wanted::default());
     assert_eq!((restored.end, restored.left_out), (end, None));
     assert!(!house.shipper.needs_base());
@@ -330,7 +330,7 @@ fn a_store_that_is_away_holds_up_nothing_and_is_caught_up_with() {
     house.store.away(true);
     house.append_many(100);
     assert!(house.ship().is_err());
-    assert!(house.shipper.lag_bytes(&house.journal) > 30_000);
+    assert!(archive::lag_bytes(&house.journal, house.shipper.next()) > 30_000);
     house.store.away(false);
     house.ship().unwrap();
     let (_, restored) = house.comes_back(Wanted::default());
@@ -530,6 +530,8 @@ fn a_copy_of_a_restored_journal_takes_no_room_for_the_gap() {
     house.base().unwrap();
     let (disk, _) = house.comes_back(Wanted::default());
     let (journal, model) = open(&disk);
+    let bytes: u64 = journal.segments().iter().map(|it| it.bytes()).sum();
+    assert!(bytes < 20 * SEGMENT, "{bytes}");
     let copy = SimDisk::new(4, 1 << 20);
     journal.backup(&copy).unwrap();
     assert_eq!(open(&copy).1, model);
@@ -658,6 +660,25 @@ fn damage_in_the_journal_ends_the_archive_there() {
     assert!(matches!(error, Error::Damaged { .. }), "{error}");
     let (_, restored) = house.comes_back(Wanted::default());
     assert!(restored.end < house.journal.end());
+}
+
+#[test]
+fn a_full_disk_ends_a_restore_and_not_the_archive() {
+    let mut house = House::new(&Store::default());
+    house.append_many(60);
+    house.base().unwrap();
+    house.append_many(20);
+    house.disk.set_size(0);
+    let position = house.journal.end();
+    let refused = house.journal.snapshot(position, house.model.capture());
+    assert!(refused.is_err(), "a full disk takes no snapshot");
+    house.ship().unwrap();
+    let (_, restored) = house.comes_back(Wanted::default());
+    assert_eq!(restored.end, house.journal.end());
+    let small = SimDisk::new(2, 2 * SEGMENT);
+    let generation = house.shipper.generation();
+    let error = archive::restore(&house.store, generation, Wanted::default(), &small).unwrap_err();
+    assert!(matches!(error, RestoreError::Disk(_)), "{error}");
 }
 
 struct Random(u64);

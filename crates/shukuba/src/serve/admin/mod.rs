@@ -34,6 +34,7 @@ use gateway::Admin;
 use iam::Iam;
 use sqs::Queues;
 
+use super::archiving::Archiving;
 use super::buckets::Buckets;
 use super::live::Live;
 use super::log::Log;
@@ -346,6 +347,7 @@ static CALLS: &[Call] = &[
 /// What the calls work with. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) struct Desk {
+    pub(super) archiving: Option<Arc<Archiving>>,
     pub(super) dir: PathBuf,
     pub(super) live: Arc<Live>,
     pub(super) iam: Arc<Iam>,

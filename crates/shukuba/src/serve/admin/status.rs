@@ -136,6 +136,7 @@ pub(super) async fn status(desk: &Desk, input: Bytes) -> Answer {
         "pauses": desk.ledger.pauses(),
         "disk": disk(desk),
         "results": results(desk),
+        "archive": desk.archiving.as_ref().map(|archiving| archiving.standing()),
     }))
 }
 
@@ -239,10 +240,7 @@ fn disk(desk: &Desk) -> Disk {
         .map(|stat| stat.f_bavail.saturating_mul(stat.f_frsize));
     Disk {
         room,
-        journal_bytes: segments
-            .iter()
-            .map(|segment| segment.end.since(segment.base))
-            .sum(),
+        journal_bytes: segments.iter().map(store::SegmentInfo::bytes).sum(),
         journal_segments: segments.len(),
         free_bytes: free,
         unreadable: journal.unreadable().len(),

@@ -16,7 +16,7 @@ mod batches;
 mod definitions;
 mod joints;
 pub(super) mod measured;
-mod own;
+pub(super) mod own;
 pub(super) mod tasks;
 mod telling;
 

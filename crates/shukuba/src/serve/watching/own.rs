@@ -7,6 +7,7 @@
 //! | `Shukuba/Delivery` | `Notifiers`, `Balanced` | `Route`; none |
 //! | `AWS/Lambda` | `Invocations`, `Errors`, `Throttles`, `Duration` (milliseconds), `ConcurrentExecutions`, `UnreservedConcurrentExecutions`, `AsyncEventsReceived`, `AsyncEventAge` (milliseconds), `AsyncEventsDropped`, `DeadLetterErrors`, `DestinationDeliveryFailures` | `FunctionName`; `FunctionName` and `Resource`; none |
 //! | `AWS/Events` | `Invocations`, `FailedInvocations`, `TriggeredRules` and others | `RuleName` |
+//! | `Shukuba/Archive` | `LagBytes`, `Lag` (seconds), `Failing` (seconds) | none |
 //! | `Shukuba/Platform` | `Calls`, `Faults` | `Service`; none |
 //!
 //! What a counter shows is put as the difference to the minute before. A series that did not move is put as zero for a
@@ -218,7 +219,7 @@ fn named(reading: &Reading) -> Vec<(Identity, Unit)> {
 }
 
 /// What stands at a moment, as data.
-pub(super) fn standing(
+pub(in crate::serve) fn standing(
     namespace: &str,
     name: &str,
     dimension: Option<(&str, &str)>,

@@ -20,6 +20,7 @@ use super::actions::Actions;
 use super::measured;
 use super::own::{self, Own};
 use super::telling::Telling;
+use crate::serve::archiving::Archiving;
 use crate::serve::functions::Workshop;
 use crate::serve::live::Live;
 
@@ -40,6 +41,8 @@ pub(in crate::serve) struct Around {
     pub(in crate::serve) registry: Arc<Registry>,
     /// What alarms start; without functions there is none.
     pub(in crate::serve) workshop: Option<Workshop>,
+    /// How far the archive is; none without one.
+    pub(in crate::serve) archiving: Option<Arc<Archiving>>,
     /// The page that notices lead to.
     pub(in crate::serve) url: String,
 }
@@ -241,6 +244,12 @@ impl Watching {
             let mut data = own.data(&around.registry.readings(), at);
             data.extend(standing(&around.queues, self.clock.now(), at));
             data.extend(self.host_states(at));
+            data.extend(
+                around
+                    .archiving
+                    .iter()
+                    .flat_map(|archiving| archiving.data(at)),
+            );
             self.put(data).await;
         }
     }
