@@ -4,7 +4,9 @@
 //! before ended. Every object is checked. The restored log goes on [`RESTORE_GAP`] behind its end: what the lost server
 //! appended there and nobody stored has positions, and so message ids and names of results, that are never used again.
 
+use std::collections::VecDeque;
 use std::io;
+use std::thread;
 
 use base::{ByteCount, Timestamp};
 use bytes::Bytes;
@@ -21,6 +23,10 @@ use crate::{Position, snapshot};
 /// How far behind its end a restored log goes on. Chosen: more than a server can have appended while its archive was away;
 /// as a segment without content it takes no room.
 pub const RESTORE_GAP: u64 = 1 << 40;
+
+/// Pieces that are read at once, and lie in memory. Chosen: a quiet server's archive is tens of thousands of small objects, and
+/// each takes a round trip.
+const AHEAD: usize = 16;
 
 /// Why a journal was not restored.
 #[derive(Debug, thiserror::Error)]
@@ -177,6 +183,12 @@ pub fn restore(
     let mut builder = Builder {
         objects,
         generation,
+        pieces: Pieces {
+            objects,
+            generation,
+            wanted: Vec::new(),
+            read: VecDeque::new(),
+        },
         disk,
         file: None,
         from: base.position,
@@ -204,12 +216,22 @@ fn get(
     kind: Kind,
     end: Option<Position>,
 ) -> Result<(Head, Bytes), RestoreError> {
+    let object = objects.get(name).map_err(Error::store("read", name))?;
+    checked(object, generation, name, kind, end)
+}
+
+fn checked(
+    object: Option<Bytes>,
+    generation: Generation,
+    name: &str,
+    kind: Kind,
+    end: Option<Position>,
+) -> Result<(Head, Bytes), RestoreError> {
     let broken = |broken| RestoreError::Broken {
         object: name.to_owned(),
         broken,
         end,
     };
-    let object = objects.get(name).map_err(Error::store("read", name))?;
     let missing = Broken::Length {
         found: 0,
         wanted: object::HEAD_BYTES as u64,
@@ -218,9 +240,52 @@ fn get(
     Head::read(&object, generation, kind).map_err(broken)
 }
 
+/// What reading an object gives.
+type Found = io::Result<Option<Bytes>>;
+
+/// The pieces that are wanted, of which some are read ahead.
+struct Pieces<'a> {
+    objects: &'a dyn Objects,
+    generation: Generation,
+    /// Segment and beginning, in order.
+    wanted: Vec<(u64, u64)>,
+    read: VecDeque<((u64, u64), Found)>,
+}
+
+impl Pieces<'_> {
+    fn get(&mut self, piece: (u64, u64)) -> Found {
+        if self.read.front().is_none_or(|(next, _)| *next != piece) {
+            self.read_ahead(piece);
+        }
+        self.read.pop_front().map_or(Ok(None), |(_, found)| found)
+    }
+
+    fn read_ahead(&mut self, piece: (u64, u64)) {
+        let at = self.wanted.partition_point(|wanted| *wanted < piece);
+        let ahead = self.wanted.get(at..).unwrap_or_default();
+        let (objects, generation) = (self.objects, self.generation);
+        let get = |(segment, from): (u64, u64)| {
+            move || objects.get(&object::piece(&generation, segment, from))
+        };
+        self.read = thread::scope(|scope| {
+            let ahead = ahead.iter().take(AHEAD);
+            let reading: Vec<_> = ahead.map(|it| (*it, scope.spawn(get(*it)))).collect();
+            let found = reading.into_iter().map(|(piece, reading)| {
+                let found = reading.join();
+                (
+                    piece,
+                    found.unwrap_or_else(|_| Err(io::Error::other("the read panicked"))),
+                )
+            });
+            found.collect()
+        });
+    }
+}
+
 struct Builder<'a> {
     objects: &'a dyn Objects,
     generation: Generation,
+    pieces: Pieces<'a>,
     disk: &'a dyn Disk,
     /// The segment that is being written, and how far it goes.
     file: Option<(Span, FileRef, u64)>,
@@ -243,12 +308,18 @@ impl Builder<'_> {
         let segments = self.restored.base.segments.clone();
         let (old, growing) = segments
             .split_at(segments.partition_point(|(base, capacity)| base + capacity <= self.from));
-        for (base, capacity) in old {
-            self.whole_segment(*base, base + capacity, &pieces)?;
-        }
         // What is not listed held nothing yet: the snapshot stands at its beginning.
         let fresh = self.from.saturating_sub(SEGMENT_HEADER_BYTES);
         let first = growing.first().map_or(fresh, |(base, _)| *base);
+        let is_wanted =
+            |segment: u64| segment >= first || old.iter().any(|(base, _)| *base == segment);
+        self.pieces.wanted = pieces.clone();
+        self.pieces
+            .wanted
+            .retain(|(segment, _)| is_wanted(*segment));
+        for (base, capacity) in old {
+            self.whole_segment(*base, base + capacity, &pieces)?;
+        }
         let behind = pieces.iter().filter(|(segment, _)| *segment >= first);
         match self.follow(first, behind.copied(), wanted.until) {
             Ok(()) => {}
@@ -288,7 +359,9 @@ impl Builder<'_> {
     fn piece(&mut self, segment: u64, from: u64) -> Result<(Head, Bytes), RestoreError> {
         let name = object::piece(&self.generation, segment, from);
         let end = self.whole();
-        let (head, bytes) = get(self.objects, self.generation, &name, Kind::Log, end)?;
+        let found = self.pieces.get((segment, from));
+        let object = found.map_err(Error::store("read", &name))?;
+        let (head, bytes) = checked(object, self.generation, &name, Kind::Log, end)?;
         if head.span.base != segment || head.from != from {
             let broken = Broken::Misplaced;
             return Err(RestoreError::Broken {
