@@ -223,11 +223,11 @@ def test_a_bucket_that_is_away_delays_nothing_and_what_was_delivered_meanwhile_c
     with urllib.request.urlopen(server.endpoint + "/_shukuba/metrics", timeout=10) as answer:
         gauges = dict(line.rsplit(" ", 1) for line in answer.read().decode().splitlines() if line.startswith("shukuba_archive"))
     assert float(gauges["shukuba_archive_lag_bytes"]) > 0 and float(gauges["shukuba_archive_failing_seconds"]) > 0, gauges
-    # The other server comes back where it was.
+    # Lost before it could catch up. The other server comes back where it was.
+    key = lose(server)
     command = [BIN, "serve", *elsewhere.common(), "--listen", listen]
     elsewhere.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     until("the other answers", elsewhere.is_healthy)
-    key = lose(server)
     come_back(server, key, "s3://archive/here", env=server.surroundings)
     # The pause was archived, what came after was not: the forty go out again, with the same ids.
     assert server.run("resume", "route", "r").returncode == 0
