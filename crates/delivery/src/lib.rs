@@ -4,6 +4,7 @@
 //! - [`config`]: the settings of routes, destinations, notifier, scaler and results
 //! - [`format`](mod@format): from a line to a request; [`travel`]: what travels with a message
 //! - [`notifier`]: receives, sends in parallel, settles
+//! - [`cost`]: what it costs, and what a fixed server would
 //! - `contract` (feature `contract`): what every implementation of a port must do
 //! - [`destinations`]: which rules apply; [`verdict`]: when to try again; [`deadline`]: when no more; [`limit`]: rates; [`random`]: jitter
 //! - [`ledger`]: where every accepted notification is, and whether that adds up
@@ -24,6 +25,7 @@ pub mod apportion;
 pub mod config;
 #[cfg(any(test, feature = "contract"))]
 pub mod contract;
+pub mod cost;
 pub mod dead;
 pub mod deadline;
 pub mod destinations;
