@@ -8,7 +8,11 @@ use store::record::codec::{Malformed, Reader, put_bytes, put_signed, put_varint}
 use super::cell::{Cell, Outcomes, Tally};
 use super::failures::{FailureDays, Failures};
 use super::history::History;
-use super::{CarryKind, LineState, Next, QueueId, Settlement, VERSION_WITHOUT_FAILURES, minute_of};
+use super::requests::Requests;
+use super::{
+    CarryKind, LineState, Next, QueueId, Settlement, VERSION_WITHOUT_FAILURES,
+    VERSION_WITHOUT_REQUESTS, minute_of,
+};
 use store::record::Cause;
 
 /// Destinations with a line of their own; the rest share [`OTHER`].
@@ -27,6 +31,8 @@ pub struct Book {
     pub total: Cell,
     /// The same by time of acceptance.
     pub history: History<Cell>,
+    /// What was asked of it, by the time of asking.
+    pub requests: History<Requests>,
     /// What the destinations' notifications came to.
     pub destinations: BTreeMap<String, Destination>,
     /// Messages in the queue, whatever they wait for; to be compared with the engine.
@@ -57,6 +63,7 @@ impl Book {
         }
         self.rolled_to = now;
         self.history.roll(now);
+        self.requests.roll(now);
         let minutes_each = DESTINATION_MINUTES / self.destinations.len().max(1);
         for destination in self.destinations.values_mut() {
             destination.history.roll(now);
@@ -67,6 +74,12 @@ impl Book {
     fn change(&mut self, minute: u32, change: impl Fn(&mut Cell)) {
         change(&mut self.total);
         change(self.history.at(minute));
+    }
+
+    /// Counts what is asked now.
+    pub(super) fn asked(&mut self, now: u32, count: impl FnOnce(&mut Requests)) {
+        self.roll(now);
+        count(self.requests.at(now));
     }
 
     /// A message enters.
@@ -221,6 +234,7 @@ impl Book {
         put_varint(out, self.late);
         put_varint(out, self.closed_at.map_or(0, |at| at.as_millis() + 1));
         put_varint(out, u64::from(self.rolled_to));
+        self.requests.put(out);
     }
 
     pub(super) fn take(reader: &mut Reader<'_>, version: u64) -> Result<Self, Malformed> {
@@ -248,6 +262,9 @@ impl Book {
         book.late = reader.varint()?;
         book.closed_at = reader.varint()?.checked_sub(1).map(Timestamp::from_millis);
         book.rolled_to = reader.varint_u32()?;
+        if version > VERSION_WITHOUT_REQUESTS {
+            book.requests = History::take(reader)?;
+        }
         Ok(book)
     }
 }

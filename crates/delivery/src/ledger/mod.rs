@@ -27,6 +27,7 @@
 //!
 //! - [`cell`]: the counts; [`history`]: by minute, hour and day; [`book`]: one queue
 //! - [`failures`]: why they failed; [`period`]: the sums of some days
+//! - [`requests`]: what the same work is in requests of SQS, for its cost
 //! - [`report`]: for showing; [`balance`](mod@balance): does it hold, and if not, where
 //! - [`manifest`]: what `ship` had accepted by a queue elsewhere; [`elsewhere`]: that against the stored results
 
@@ -40,6 +41,7 @@ pub mod manifest;
 mod pauses;
 pub mod period;
 pub mod report;
+pub mod requests;
 #[cfg(test)]
 mod simulation;
 
@@ -61,13 +63,15 @@ pub use cell::{Cell, Outcomes};
 pub use pauses::Pause;
 use pauses::Pauses;
 pub use report::{Detail, QueueReport, Report};
+pub use requests::Requests;
 
 /// Books of deleted queues that are kept; the one deleted first goes first.
 pub const CLOSED_BOOKS_MAX: usize = 1000;
 
-const VERSION: u64 = 2;
+const VERSION: u64 = 3;
 
 /// What older builds wrote; still read.
+const VERSION_WITHOUT_REQUESTS: u64 = 2;
 const VERSION_WITHOUT_FAILURES: u64 = 1;
 
 /// The ledger of one data directory.
@@ -192,10 +196,25 @@ impl State {
                     for message in messages {
                         book.accept(now, minute_of(message.sent_at), *cause, message.lines);
                     }
+                    if *cause != Cause::MovedIn {
+                        book.asked(now, |requests| requests.sent(messages));
+                    }
                 }
             }
             Record::Deleted { queue, messages } => {
                 self.each(*queue, messages, |cell, lines| cell.taken += lines);
+                self.asked(*queue, |requests| requests.deleted(messages.len()));
+            }
+            Record::Received {
+                queue, messages, ..
+            } if !messages.is_empty() => {
+                self.asked(*queue, |requests| requests.received(messages.len()));
+            }
+            Record::VisibilityChanged { queue, changes } => {
+                self.asked(*queue, |requests| requests.changed(changes.len()));
+            }
+            Record::Released { queue, messages } => {
+                self.asked(*queue, |requests| requests.changed(messages.len()));
             }
             Record::Expired { queue, messages } => {
                 self.each(*queue, messages, |cell, lines| cell.expired += lines);
@@ -217,6 +236,7 @@ impl State {
                 for settlement in settlements {
                     self.settle(*queue, settlement);
                 }
+                self.asked(*queue, |requests| requests.settled(settlements));
             }
             Record::Sealed { up_to } => self.sealed_up_to = self.sealed_up_to.max(*up_to),
             Record::Paused { subject } => self.pauses.pause(subject, at),
@@ -226,8 +246,6 @@ impl State {
             | Record::SenderNamed { .. }
             | Record::QueueChanged { .. }
             | Record::Received { .. }
-            | Record::VisibilityChanged { .. }
-            | Record::Released { .. }
             | Record::TaskChanged { .. }
             | Record::Relocated { .. } => {}
         }
@@ -258,6 +276,14 @@ impl State {
 
     fn book(&mut self, queue: QueueId) -> Option<&mut Book> {
         self.books.get_mut(self.names.get(&queue)?)
+    }
+
+    /// Counts what is asked of a queue now.
+    fn asked(&mut self, queue: QueueId, count: impl FnOnce(&mut Requests)) {
+        let now = minute_of(self.at);
+        if let Some(book) = self.book(queue) {
+            book.asked(now, count);
+        }
     }
 
     /// Messages that leave a queue for a state.

@@ -204,20 +204,25 @@ mod tests {
     fn a_ledger_without_classes_is_read_and_says_from_when_it_knows_them() {
         let ledger = settled(&[(LineState::Delivered, b"".as_slice()); 3]);
         let mut bytes = bytes_of(&ledger);
-        let mut destination = Vec::new();
+        let (mut destination, mut requests) = (Vec::new(), Vec::new());
         {
             let state = ledger.state.lock();
-            let of = &state.books["q"].destinations["d"];
+            let book = &state.books["q"];
+            let of = &book.destinations["d"];
             of.total.put(&mut destination);
             of.history.put(&mut destination);
+            book.requests.put(&mut requests);
         }
-        let at = bytes
-            .windows(destination.len())
-            .position(|part| part == destination)
-            .unwrap();
+        let place = |bytes: &[u8], part: &[u8]| {
+            let mut all = bytes.windows(part.len());
+            all.position(|found| found == part).unwrap()
+        };
+        let at = place(&bytes, &requests);
+        bytes.drain(at..at + requests.len());
+        let at = place(&bytes, &destination);
         assert_eq!(
             (bytes[0], bytes.remove(at + destination.len()), bytes.pop()),
-            (2, 0, Some(0))
+            (3, 0, Some(0))
         );
         bytes[0] = 1;
         let older = Ledger::new();
@@ -228,7 +233,7 @@ mod tests {
         let again = Ledger::new();
         again.restore(&mut bytes_of(&older).as_slice()).unwrap();
         assert_eq!(of_day(&again), period);
-        bytes[0] = 3;
+        bytes[0] = 4;
         assert!(Ledger::new().restore(&mut bytes.as_slice()).is_err());
     }
 
