@@ -146,6 +146,8 @@ impl Default for Directives {
 pub struct Counts {
     /// Sends that ended.
     pub attempts: u64,
+    /// Bytes of the requests that were sent.
+    pub bytes_out: u64,
     /// Notifications delivered.
     pub delivered: u64,
     /// Attempts that will be followed by another.
@@ -230,6 +232,7 @@ impl Counts {
     /// Adds another's counts.
     pub fn add(&mut self, other: &Self) {
         self.attempts += other.attempts;
+        self.bytes_out += other.bytes_out;
         self.delivered += other.delivered;
         self.retried += other.retried;
         self.dead += other.dead;

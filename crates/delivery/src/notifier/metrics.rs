@@ -22,6 +22,7 @@ pub(super) fn emit(metrics: &dyn MetricSink, route: &str, destination: &str, cou
         ("BreakersOpened", counts.opened),
         ("Probes", counts.probes),
         ("Attempts", counts.attempts),
+        ("BytesOut", counts.bytes_out),
     ] {
         if count > 0 {
             metrics.add("Shukuba", name, &dimensions, count as f64);

@@ -368,6 +368,20 @@ pub struct Request {
     pub body: Bytes,
 }
 
+impl Request {
+    /// Its size as HTTP/1.1 writes it, without what is added in sending: a signature, a token, TLS.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        const LINE: usize = " HTTP/1.1\r\nhost: \r\n\r\n".len();
+        let headers = self.headers.iter();
+        let headers: usize = headers
+            .map(|(name, value)| name.len() + value.len() + 4)
+            .sum();
+        let first = self.method.as_str().len() + self.url.as_str().len();
+        (first + LINE + headers + self.body.len()) as u64
+    }
+}
+
 /// One line that is ready to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notification {

@@ -306,7 +306,12 @@ impl Dispatcher {
             .get_mut(job.message)
             .and_then(|message| message.line_mut(job))
         {
+            let request = line.outcome.request.as_ref().filter(|_| attempt.sent);
+            let bytes = request.map_or(0, |notification| notification.request.bytes());
             line.outcome.attempt = Some(Box::new(attempt));
+            if let Some(unit) = self.units.get_mut(unit_id) {
+                unit.counts.bytes_out += bytes;
+            }
         }
         self.decide(at, job, verdict);
         self.wake(unit_id);
