@@ -43,7 +43,8 @@ impl Line {
             true => String::new(),
             false => format!(" × {}", plain(self.rate)),
         };
-        let many = if self.unit == "GB" { "" } else { "s" };
+        let is_plain = self.unit == "GB" || self.quantity == 1.0;
+        let many = if is_plain { "" } else { "s" };
         format!(
             "{} {}{many} × {}{per}{rate} = {}",
             quantity(self.quantity),

@@ -5,6 +5,8 @@
 //! - [`bill`]: usage by prices
 //! - [`fixed`]: servers that always run, and from which volume on they are cheaper
 //! - [`deployment`]: what runs beside the notifications and is paid by time
+//! - [`meter`]: what a server did that its ledger does not know, kept by the hour
+//! - [`report`](mod@report): what was measured, priced by route, destination and part
 //!
 //! All amounts are list prices without free tiers, discounts and taxes. They are sums of floating point: exact to a
 //! millionth of their own size, which no list price is.
@@ -13,14 +15,18 @@ pub mod bill;
 pub mod deployment;
 pub mod fact;
 pub mod fixed;
+pub mod meter;
 pub mod prices;
+pub mod report;
 pub mod usage;
 
 pub use bill::{Bill, Line};
 pub use deployment::Deployment;
 pub use fact::Fact;
 pub use fixed::{BreakEven, Fixed, Fleet};
+pub use meter::{Meter, Who};
 pub use prices::{Currency, List, Prices};
+pub use report::Report;
 pub use usage::{Part, Usage, Use};
 
 #[cfg(test)]

@@ -173,6 +173,18 @@ impl Tally for Requests {
 }
 
 impl Ledger {
+    /// The first minute from `from` on in which anything was asked of a queue; as far as minutes are kept apart, else the first
+    /// of the hour or day.
+    #[must_use]
+    pub fn first_asked(&self, from: Timestamp) -> Option<Timestamp> {
+        let state = self.state.lock();
+        let spans = state.books.values().flat_map(|book| book.requests.spans());
+        let begins = spans
+            .filter(|span| span.minutes > 0)
+            .map(|span| span.begins());
+        begins.filter(|begins| *begins >= from).min()
+    }
+
     /// The requests of each queue in the minutes from `from` on and before `to`; older than 48 hours, those of the hours and
     /// days that begin in between.
     #[must_use]

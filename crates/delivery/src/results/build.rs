@@ -30,6 +30,14 @@ pub struct Built {
     pub sources: Option<Bytes>,
 }
 
+impl Built {
+    /// All of it.
+    pub(super) fn bytes(&self) -> u64 {
+        let sources = self.sources.as_ref().map_or(0, Bytes::len);
+        (self.data.len() + self.sidecar.len() + sources) as u64
+    }
+}
+
 /// Builds one object in memory; it is as large as what was pushed, compressed.
 pub struct ObjectBuilder {
     compressor: Compressor<'static>,

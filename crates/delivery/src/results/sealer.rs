@@ -182,7 +182,10 @@ impl Sealer {
         };
         for ((route, hour), (builder, first, last)) in batch.objects {
             let name = ObjectName::new(&route, hour, Range::Journal { first, last });
-            self.results.put(&name, builder.finish()?).await?;
+            let built = builder.finish()?;
+            let bytes = built.bytes();
+            self.results.put(&name, built).await?;
+            self.sealing.wrote(&route, bytes);
             pass.objects += 1;
         }
         if pass.results > 0 || batch.up_to.since(sealed) >= EMPTY_STRETCH_BYTES {

@@ -1,5 +1,6 @@
 //! How sealing stands, for those who wait for it or are asked about it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -15,6 +16,17 @@ struct Stand {
     begun: u64,
     done: u64,
     failing: Option<Failing>,
+    /// What was written since somebody asked, by route.
+    written: BTreeMap<String, Written>,
+}
+
+/// Objects that were written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// How many, each with what belongs to it.
+    pub objects: u64,
+    /// Their bytes.
+    pub bytes: u64,
 }
 
 /// Results cannot be stored now; they wait in the journal.
@@ -41,6 +53,19 @@ impl Sealing {
         let mut stand = self.0.lock();
         stand.done = stand.begun;
         stand.failing = None;
+    }
+
+    pub(super) fn wrote(&self, route: &str, bytes: u64) {
+        let mut stand = self.0.lock();
+        let written = stand.written.entry(route.to_owned()).or_default();
+        written.objects += 1;
+        written.bytes += bytes;
+    }
+
+    /// What was written since the last call, by route as results name it.
+    #[must_use]
+    pub fn take_written(&self) -> BTreeMap<String, Written> {
+        std::mem::take(&mut self.0.lock().written)
     }
 
     pub(super) fn failed(&self, error: String) {

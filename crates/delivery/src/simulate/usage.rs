@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::number::float;
+use crate::cost::deployment::{gb, logs, plans};
+use crate::cost::report::WRITES_OF_RESULTS;
+use crate::cost::{self, Deployment, Use};
 
 /// Messages of one request of SQS.
 pub(super) const BATCH: u64 = 10;
@@ -36,7 +39,7 @@ pub struct Usage {
     pub state_reads: u64,
     /// See `state_reads`.
     pub state_writes: u64,
-    /// Result objects that were written.
+    /// Sets of results that were stored, each as some objects.
     pub result_objects: u64,
     /// Notifiers that were started, or with an event source batches.
     pub notifier_invocations: u64,
@@ -63,6 +66,30 @@ impl Usage {
             queue_deletes: messages.div_ceil(BATCH),
             ..Self::default()
         }
+    }
+
+    /// The same in the units of a price list, with what stands beside for so many `hours`. Servers hold their queue and their
+    /// results themselves: of them only what goes out is in it.
+    #[must_use]
+    pub fn priced(&self, hours: f64, deployment: &Deployment) -> cost::Usage {
+        let mut used = deployment.usage(hours, self.bytes_out);
+        used.add(Use::DataOut, gb(self.bytes_out));
+        if self.server_minutes > 0.0 {
+            return used.only(|what| matches!(what.part(), cost::Part::DataOut | cost::Part::Nat));
+        }
+        for (what, count) in [
+            (Use::Sends, self.queue_sends),
+            (Use::Receives, self.queue_receives),
+            (Use::Deletes, self.queue_deletes),
+            (Use::NotifierStarts, self.notifier_invocations),
+            (Use::ResultObjects, self.result_objects * WRITES_OF_RESULTS),
+        ] {
+            used.add(what, float(count));
+        }
+        used.add(Use::NotifierTime, self.notifier_gb_seconds);
+        used.merge(&plans(self.scaler_invocations));
+        used.merge(&logs(self.notifier_invocations + self.scaler_invocations));
+        used
     }
 
     /// Notes what plans of a scheduled function used.
