@@ -1147,6 +1147,14 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "results",
+        "gather",
+        Kind::Span,
+        "1s to 10s",
+        "1s",
+        "How long a lone notifier gathers results before it stores them",
+    ),
+    key(
+        "results",
         "compact_interval",
         Kind::Span,
         "1m to 24h",

@@ -199,6 +199,8 @@ pub struct Results {
     pub retention: Span,
     /// How often results are turned from the journal into objects. 100ms to 10m; default 5s.
     pub seal_interval: Span,
+    /// How long a lone notifier gathers results before it stores them, where they are fewer than a thousand messages'. Longer writes fewer objects, each of which costs; after a kill so much is sent again. 1s to 10s; default 1s.
+    pub gather: Span,
     /// How often local objects are made into large ones. 1m to 24h; default 1h.
     pub compact_interval: Span,
 }
@@ -209,6 +211,7 @@ impl Default for Results {
             url: None,
             retention: Span::secs(15 * 86_400),
             seal_interval: Span::secs(5),
+            gather: Span::secs(1),
             compact_interval: Span::secs(3600),
         }
     }
@@ -230,6 +233,7 @@ impl Results {
             Duration::from_millis(100),
             second * 600,
         );
+        problems.span("results.gather", Some(self.gather), second, second * 10);
         problems.span(
             "results.compact_interval",
             Some(self.compact_interval),

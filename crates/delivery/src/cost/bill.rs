@@ -85,23 +85,27 @@ impl Bill {
             }
         };
         let lines: Vec<Line> = usage.iter().map(line).collect();
-        let total = lines.iter().map(|line| line.amount).sum();
+        let total = sum(&lines, |_| true);
         Self { lines, total }
     }
 
     /// What a part comes to.
     #[must_use]
     pub fn part(&self, part: Part) -> f64 {
-        let of_part = self.lines.iter().filter(|line| line.part == part);
-        of_part.map(|line| line.amount).sum()
+        sum(&self.lines, |line| line.part == part)
     }
 
     /// Everything but what leaves for the internet.
     #[must_use]
     pub fn without_data_out(&self) -> f64 {
-        let rest = self.lines.iter().filter(|line| line.part != Part::DataOut);
-        rest.map(|line| line.amount).sum()
+        sum(&self.lines, |line| line.part != Part::DataOut)
     }
+}
+
+/// The sum of some lines; zero, not minus zero, where there are none.
+fn sum(lines: &[Line], of: impl Fn(&Line) -> bool) -> f64 {
+    let lines = lines.iter().filter(|line| of(line));
+    lines.fold(0.0, |sum, line| sum + line.amount)
 }
 
 /// An amount for each million of `count`; zero where nothing was sent.

@@ -14,8 +14,8 @@ use crate::ledger::Requests;
 
 /// Objects that are written for a set of results: themselves, their sidecar, their sources.
 pub const WRITES_OF_RESULTS: u64 = 3;
-/// Results of a set at most, and how long a lone notifier gathers them (contract 7).
-const RESULTS_MAX: u64 = 1_000;
+/// Messages whose results are a set at most (contract 7).
+const MESSAGES_MAX: f64 = 1_000.0;
 /// The longest long poll of SQS, and how many queues a lone notifier polls at once: its route's and that of its retries.
 const LONG_POLL_SECS: f64 = 20.0;
 const QUEUES_POLLED: f64 = 2.0;
@@ -29,6 +29,8 @@ pub struct Taken {
     pub memory_mib: u32,
     /// How long a notifier lives.
     pub life: Duration,
+    /// How long a lone notifier gathers results.
+    pub gather: Duration,
     /// How often the scaler plans.
     pub interval: Duration,
     /// What stands beside.
@@ -189,7 +191,7 @@ impl Work {
             .with(Use::NotifierStarts, starts)
             .with(
                 Use::ResultObjects,
-                self.sets(secs) * float(WRITES_OF_RESULTS),
+                self.sets(secs, taken) * float(WRITES_OF_RESULTS),
             )
             .with(Use::StoredResults, self.stored())
             .with(Use::DataOut, gb(bytes_out));
@@ -206,11 +208,18 @@ impl Work {
         usage
     }
 
-    /// Sets of results that notifiers would have stored: one a second, and one for each thousand.
-    fn sets(&self, secs: f64) -> f64 {
+    /// Sets of results that notifiers would have stored: one each time that they gather, and one for so many messages.
+    fn sets(&self, secs: f64, taken: &Taken) -> f64 {
         let results = float(self.requests.results);
-        let full = float(self.requests.results.div_ceil(RESULTS_MAX));
-        full.max(secs.min(results).ceil())
+        let full = results / self.packing() / MESSAGES_MAX;
+        let gathered = secs / taken.gather.as_secs_f64().max(1.0);
+        full.max(gathered.min(results)).ceil()
+    }
+
+    /// Notifications in a message, on the average.
+    fn packing(&self) -> f64 {
+        let requests = &self.requests;
+        (float(requests.notifications) / float(requests.messages.max(1))).max(1.0)
     }
 
     /// GB-months of results, for as long as they are kept.
@@ -228,7 +237,7 @@ impl Work {
         Measured {
             notifications: requests.notifications,
             messages: requests.messages,
-            packing: float(requests.notifications) / float(requests.messages.max(1)),
+            packing: self.packing(),
             attempts: sum(|done| done.attempts),
             retried: requests.retried,
             bytes_out: self.bytes_out(),
@@ -416,6 +425,7 @@ mod tests {
             hours: 1.0,
             memory_mib: 128,
             life: Duration::from_secs(300),
+            gather: Duration::from_secs(1),
             interval: Duration::from_secs(60),
             deployment: Deployment::default(),
             fleets: vec![Fleet {
@@ -490,6 +500,10 @@ mod tests {
             (200.0, 100.0)
         );
         assert!(close(route.per_million_inside, bill.total - 0.18));
+        // Who gathers for ten seconds stores a tenth of the sets.
+        let mut longer = taken();
+        longer.gather = Duration::from_secs(10);
+        assert!(close(work().usage(&longer).of(Use::ResultObjects), 300.0));
     }
 
     #[test]

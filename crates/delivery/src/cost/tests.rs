@@ -123,6 +123,9 @@ fn a_fleet_is_cheaper_from_where_both_cost_the_same() {
     );
     let nothing = Fixed::of(&fleet(1), 730.0, &Usage::default(), 0, &list).unwrap();
     assert_eq!(nothing.break_even, BreakEven::Never);
+    let empty = Bill::of(&Usage::default(), &list);
+    assert_eq!(list.shown.amount(empty.total), "$0");
+    assert_eq!(list.shown.amount(empty.part(Part::Nat)), "$0");
     let unknown = Fleet {
         server: "abacus".to_owned(),
         count: 1,

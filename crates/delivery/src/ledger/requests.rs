@@ -185,11 +185,12 @@ impl Ledger {
         begins.filter(|begins| *begins >= from).min()
     }
 
-    /// The requests of each queue in the minutes from `from` on and before `to`; older than 48 hours, those of the hours and
+    /// The requests of each queue in the minutes that begin at `from` or later, and before `to`; older than 48 hours, those of the hours and
     /// days that begin in between.
     #[must_use]
     pub fn requests(&self, from: Timestamp, to: Timestamp) -> BTreeMap<String, Requests> {
-        let wanted = minute_of(from)..minute_of(to);
+        let end = to.plus(std::time::Duration::from_millis(59_999));
+        let wanted = minute_of(from)..minute_of(end);
         let state = self.state.lock();
         let books = state.books.iter();
         let sum = |book: &super::book::Book| {
@@ -365,5 +366,8 @@ mod tests {
                 .is_empty()
         );
         assert!(ledger.requests(AT.minus(minute), AT).is_empty());
+        // The minute that is not over is counted.
+        let moment = std::time::Duration::from_millis(1);
+        assert_eq!(ledger.requests(AT, AT.plus(moment)).len(), 1);
     }
 }

@@ -143,7 +143,9 @@ struct Sums {
     of_minute: Tally,
     minutes: Vec<Minute>,
     minute: Minute,
-    done_in_second: u64,
+    /// Ended since results were stored, and how long that was ago.
+    done_unstored: u64,
+    gathered: Duration,
     /// Sums over steps.
     in_flight: f64,
     waiting: f64,
@@ -264,7 +266,7 @@ impl<'a> Engine<'a> {
     fn ended(&mut self, count: u64) {
         self.done += count;
         self.sums.minute.done += count;
-        self.sums.done_in_second += count;
+        self.sums.done_unstored += count;
     }
 
     /// Notifiers come and go, and plans are made.
@@ -407,10 +409,20 @@ impl<'a> Engine<'a> {
         }
     }
 
-    fn end_second(&mut self) {
-        let done = std::mem::take(&mut self.sums.done_in_second);
+    /// Each notifier stores what it has gathered, or more often where that is more than it may hold.
+    fn store_results(&mut self) {
+        self.sums.gathered = Duration::ZERO;
+        let done = std::mem::take(&mut self.sums.done_unstored);
         let workers = u64::from(self.works.count).max(1);
-        self.usage.result_objects += done.div_ceil(RESULTS_MAX).max(done.min(workers));
+        let most = RESULTS_MAX * u64::from(self.model.lines_per_message.max(1));
+        self.usage.result_objects += done.div_ceil(most).max(done.min(workers));
+    }
+
+    fn end_second(&mut self) {
+        self.sums.gathered += Duration::from_secs(1);
+        if self.sums.gathered >= self.model.notifier.gather {
+            self.store_results();
+        }
         let mut seen = self.board.seen.lock();
         seen.sent.push(self.sent);
         seen.done.push(self.done);
@@ -440,6 +452,7 @@ impl<'a> Engine<'a> {
             self.end_minute(ms / 60_000 * 60);
         }
         self.end_second();
+        self.store_results();
         let notifier = &self.model.notifier;
         let (started, minutes) = {
             let fleet = &self.board.seen.lock().fleet;

@@ -84,6 +84,8 @@ pub struct Notifier {
     pub winds_down: Duration,
     /// The chance that it dies at some moment of its life, 0.0 to 1.0.
     pub deaths: f64,
+    /// How long it gathers results before it stores them.
+    pub gather: Duration,
     /// Its memory, for GB-seconds.
     pub memory_mb: u32,
 }
@@ -101,6 +103,7 @@ impl Notifier {
             life: settings.life.get(),
             winds_down: winds_down(settings.life.get(), attempt, RetryWait::Native),
             deaths: 0.0,
+            gather: Duration::from_secs(1),
             memory_mb: 128,
         }
     }

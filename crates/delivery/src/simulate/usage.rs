@@ -14,7 +14,7 @@ pub(super) const BATCH: u64 = 10;
 const CHUNK_BYTES: u64 = 65_536;
 /// The longest long poll of SQS.
 pub(super) const LONG_POLL_SECS: f64 = 20.0;
-/// Results in an object at most, as notifiers flush (contract 7).
+/// Messages whose results are stored together at most (contract 7).
 pub(super) const RESULTS_MAX: u64 = 1_000;
 /// How long a plan of the scheduled function takes, and its memory. Chosen: three requests and their answers.
 const PLAN_SECS: f64 = 0.5;

@@ -256,7 +256,8 @@ async fn queue(ground: &Ground<'_>, order: &Order, route: &Route) -> anyhow::Res
         &retry_url,
         Arc::new(results),
         ground.clock.clone(),
-    )?)
+    )?
+    .gathering(ground.settings.results.gather.get()))
 }
 
 /// What the settings say of order, for the queues that are truly used.

@@ -138,6 +138,7 @@ impl ModelArgs {
             life,
             winds_down: winds_down(life, attempt(settings), retry_wait),
             deaths: self.deaths,
+            gather: settings.results.gather.get(),
             memory_mb: self.memory,
         };
         Ok(Model {
