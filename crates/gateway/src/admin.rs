@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use api::{Ctx, Fault};
+use api::{Access, Authorizer, Ctx, Decision, Fault};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
@@ -16,6 +16,12 @@ pub trait Admin: Send + Sync + fmt::Debug {
     /// Names that begin with `Get` or `List` are open to readers; the rest is for administrators.
     fn action(&self, name: &str) -> Option<&'static str>;
 
+    /// Another name of the same permission, which is enough as well: one that AWS has replaced.
+    fn also(&self, name: &str) -> Option<&'static str> {
+        let _ = name;
+        None
+    }
+
     /// Does it. `input`: JSON, or nothing.
     fn handle<'a>(
         &'a self,
@@ -23,6 +29,19 @@ pub trait Admin: Send + Sync + fmt::Debug {
         ctx: Ctx,
         input: Bytes,
     ) -> BoxFuture<'a, Result<Vec<u8>, Fault>>;
+}
+
+/// Whether `ctx.caller` may do one of `access`, which are names of one permission: the first one's refusal where none is allowed.
+pub fn decide_one(authorizer: &dyn Authorizer, ctx: &Ctx, access: &[Access]) -> Decision {
+    let mut refusal = Decision::Allow;
+    for one in access {
+        match authorizer.decide(ctx, std::slice::from_ref(one)) {
+            Decision::Allow => return Decision::Allow,
+            denied if refusal == Decision::Allow => refusal = denied,
+            _ => {}
+        }
+    }
+    refusal
 }
 
 /// Offers nothing.

@@ -354,8 +354,13 @@ impl Door {
             &ctx.caller.account,
             name,
         );
-        let access = [Access::new(action, resource)];
-        let body = match decide(&*self.parts.authorizer, &ctx, &access) {
+        let names = [Some(action), self.parts.admin.also(name)];
+        let names = names.into_iter().flatten();
+        let access: Vec<Access> = names
+            .map(|action| Access::new(action, resource.clone()))
+            .collect();
+        let decision = admin::decide_one(&*self.parts.authorizer, &ctx, &access);
+        let body = match allowed(&ctx, decision) {
             Err(denied) => Err(answer::denied(Tongue::ADMIN, denied)),
             Ok(()) => AssertUnwindSafe(self.parts.admin.handle(name, ctx.clone(), input))
                 .catch_unwind()
@@ -444,7 +449,11 @@ pub(crate) fn decide(
     ctx: &Ctx,
     access: &[Access],
 ) -> Result<(), Fault> {
-    match authorizer.decide(ctx, access) {
+    allowed(ctx, authorizer.decide(ctx, access))
+}
+
+fn allowed(ctx: &Ctx, decision: Decision) -> Result<(), Fault> {
+    match decision {
         Decision::Allow => Ok(()),
         Decision::Deny {
             action,

@@ -20,6 +20,7 @@ mod check;
 mod cli;
 mod client;
 mod config;
+mod cost;
 mod data;
 mod function;
 mod import;

@@ -31,7 +31,7 @@ pub use body::{Body, Refused, Widget};
 pub use check::{Message, Report};
 pub use difference::diff;
 pub use generate::{Host, HostMetric, Sizes, generate};
-pub use kept::{Dashboards, Error, TABLES};
+pub use kept::{Dashboards, Error, More, TABLES};
 pub use layout::Area;
 pub use platform::platform;
 pub use row::{Row, Side, Source};

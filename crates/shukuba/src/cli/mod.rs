@@ -15,6 +15,7 @@ mod backup;
 mod check;
 mod check_data;
 mod config;
+mod cost;
 mod dashboard;
 mod dead;
 pub(crate) mod env;
@@ -92,6 +93,7 @@ pub(crate) enum Command {
     /// Show what the scaler did and why
     Scaler(scaler::Args),
     Simulate(simulate::Args),
+    Cost(cost::Args),
     /// Try a line on a route without sending it
     Route(route::Args),
     /// List, remove or compact stored results
@@ -187,6 +189,7 @@ impl Command {
             Self::Resume(args) => pause::run(app, args, "resume"),
             Self::Scaler(args) => scaler::run(app, args),
             Self::Simulate(args) => simulate::run(app, args),
+            Self::Cost(args) => cost::run(app, &args),
             Self::Route(args) => route::run(app, args),
             Self::Results(args) => results::run(app, args),
             Self::Alarm(args) => alarm::run(app, args),

@@ -1,7 +1,7 @@
 //! Reading the settings, and saying what is wrong and where.
 //!
 //! A variable `SHUKUBA_<SECTION>_<KEY>` stands over the file for the sections `server`, `store`, `s3`, `trail`, `metrics`,
-//! `watch`, `functions`, `notifier`, `scaler` and `results`: `SHUKUBA_SCALER_INTERVAL=5s`. Keys of nested tables have `_` between the parts.
+//! `watch`, `functions`, `cost`, `notifier`, `scaler` and `results`: `SHUKUBA_SCALER_INTERVAL=5s`. Keys of nested tables have `_` between the parts.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -54,7 +54,7 @@ const OTHER_VARIABLES: [&str; 12] = [
     "SHUKUBA_NOTIFIER",
     "SHUKUBA_MEMORY",
 ];
-const SECTIONS: [&str; 11] = [
+const SECTIONS: [&str; 12] = [
     "server",
     "store",
     "archive",
@@ -63,15 +63,17 @@ const SECTIONS: [&str; 11] = [
     "metrics",
     "watch",
     "functions",
+    "cost",
     "notifier",
     "scaler",
     "results",
 ];
 
 /// What nobody needs who only reads the data.
-const UNREAD: [&[&str]; 14] = [
+const UNREAD: [&[&str]; 15] = [
     &["notices"],
     &["functions"],
+    &["cost"],
     &["s3"],
     &["destinations"],
     &["secrets"],
@@ -185,6 +187,7 @@ fn found(config: &Config) -> Vec<Invalid> {
     found.extend(config.trail.problems());
     found.extend(config.metrics.problems());
     found.extend(config.functions.problems());
+    found.extend(config.cost.problems());
     found.extend(config.notices.problems().0);
     found.extend(notices::taken(config.routes.keys(), "routes"));
     found.extend(notices::taken(config.destinations.keys(), "destinations"));

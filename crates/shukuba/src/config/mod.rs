@@ -5,13 +5,14 @@
 //! - [`server`]: `[server]` and `[store]`
 //! - [`s3`] has `[s3]`, objects in buckets
 //! - [`trail`] has `[trail]`, the record of calls
-//! - [`functions`] has `[functions]`
+//! - [`functions`] has `[functions]`; [`cost`] has `[cost]`
 //! - [`archive`] has `[archive]`
 //! - [`metrics`] has `[metrics]` and `[watch]`
 //! - [`mod@load`]: reading, the environment, what is wrong and where
 //! - [`reference`]: the reference page, made from the settings' own documentation
 
 pub(crate) mod archive;
+pub(crate) mod cost;
 pub(crate) mod functions;
 pub(crate) mod load;
 pub(crate) mod metrics;
@@ -65,6 +66,8 @@ pub(crate) struct Config {
     pub(crate) watch: metrics::Watch,
     /// Functions and schedules.
     pub(crate) functions: functions::Functions,
+    /// How what was used is priced.
+    pub(crate) cost: cost::Cost,
     /// Who is told of alarms and checks, and how.
     pub(crate) notices: watch::notice::Settings,
     /// Where secrets lie: `NAME = "env:VARIABLE"` or `"file:/path"`.

@@ -15,6 +15,7 @@ const SOURCES: &[&str] = &[
     include_str!("trail.rs"),
     include_str!("metrics.rs"),
     include_str!("functions.rs"),
+    include_str!("cost.rs"),
     include_str!("../../../delivery/src/config/route.rs"),
     include_str!("../../../delivery/src/config/destination.rs"),
     include_str!("../../../delivery/src/config/success.rs"),
@@ -72,6 +73,10 @@ const SECTIONS: &[Section] = &[
     Section {
         head: "functions",
         of: "Functions",
+    },
+    Section {
+        head: "cost",
+        of: "Cost",
     },
     Section {
         head: "routes.NAME",
@@ -166,7 +171,7 @@ const HEAD: &str = "# Settings
 One file, `shukuba.toml`: `--config FILE`, else `./shukuba.toml`, else `$XDG_CONFIG_HOME/shukuba/shukuba.toml`, else
 `/etc/shukuba/shukuba.toml`. Without any file there is one route, `s2s`, whose lines are URLs in the queue `s2s`.
 Over the file stands the environment, over that the arguments. `SHUKUBA_<SECTION>_<KEY>` sets a key of `server`,
-`store`, `archive`, `s3`, `trail`, `metrics`, `watch`, `functions`, `notifier`, `scaler` and `results`, such as `SHUKUBA_SCALER_INTERVAL=5s`.
+`store`, `archive`, `s3`, `trail`, `metrics`, `watch`, `functions`, `cost`, `notifier`, `scaler` and `results`, such as `SHUKUBA_SCALER_INTERVAL=5s`.
 Unknown keys are refused with the nearest known name; `shukuba config check` says all that is wrong, with its line.
 What a line may hold, and which rules a receiver has: [lines.md](../lines.md).
 

@@ -100,6 +100,10 @@ pub(crate) static HELP: &[Help] = &[
     ),
     ("shukuba_attempts_total", "Attempts to send"),
     (
+        "shukuba_bytes_out_total",
+        "Bytes of the requests that were sent, as HTTP/1.1 writes them",
+    ),
+    (
         "shukuba_shadow_agreed_total",
         "Copies that were answered as the receiver answered",
     ),

@@ -32,6 +32,7 @@ use super::gauges;
 use super::identities::Identities;
 use super::live::{Live, Now};
 use super::log::Log;
+use super::metering::Metering;
 use super::notifiers::Notifiers;
 use super::recalls::Recalls;
 use super::routes;
@@ -59,6 +60,7 @@ pub(super) struct House {
     archiving: Option<Arc<Archiving>>,
     watching: Option<Watching>,
     workshop: Option<Workshop>,
+    metering: Option<Metering>,
     registry: Arc<Registry>,
     stop: watch::Sender<bool>,
     tasks: Mutex<JoinSet<()>>,
@@ -189,13 +191,20 @@ impl House {
                     identities: &identities,
                     queues: &queues,
                     buckets: &buckets,
+                    meter: &watching.meter,
                 };
                 Some(Workshop::open(parts).await?)
             }
             _ => None,
         };
+        let metering = watching.as_ref().map(|watching| {
+            let meter = watching.meter.clone();
+            let sealing = work.sealing.clone();
+            Metering::new(meter, metrics.clone(), notifiers.clone(), sealing)
+        });
         let desk = Desk {
             archiving: archiving.clone(),
+            metering: metering.clone(),
             watching: watching.clone(),
             packages: workshop.as_ref().map(Workshop::packages),
             dir: path.to_owned(),
@@ -268,6 +277,7 @@ impl House {
             archiving,
             watching,
             workshop,
+            metering,
             registry,
             stop,
             tasks: Mutex::new(JoinSet::new()),
@@ -317,6 +327,9 @@ impl House {
         tasks.spawn(work().seal());
         tasks.spawn(work().upkeep());
         tasks.spawn(work().balance());
+        if let Some(metering) = &self.metering {
+            tasks.spawn(metering.clone().run(self.work.stop.clone()));
+        }
         self.trail.begin(&mut tasks, &self.work.stop);
         if let Some(archiving) = &self.archiving {
             tasks.spawn(archiving.clone().run(self.work.stop.clone()));
@@ -422,6 +435,9 @@ impl House {
         }
         if let Some(workshop) = &self.workshop {
             workshop.end().await;
+        }
+        if let Some(metering) = &self.metering {
+            metering.keep().await;
         }
         self.trail.end().await;
         if let Some(watching) = &self.watching {

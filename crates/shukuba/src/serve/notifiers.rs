@@ -126,6 +126,16 @@ impl Notifiers {
         u32::try_from(count).unwrap_or(u32::MAX)
     }
 
+    /// How many run for each route, with those that only end what they have in flight.
+    pub(super) fn alive(&self) -> BTreeMap<String, u64> {
+        let mut alive = BTreeMap::new();
+        let running = self.running.lock();
+        for one in running.values().filter(|one| !one.task.is_finished()) {
+            *alive.entry(one.route.clone()).or_default() += 1;
+        }
+        alive
+    }
+
     /// How the limits of a route's destinations stand, the worst first; those of notifiers that leave aside.
     pub(super) fn limits(&self, route: &str) -> Vec<LimitState> {
         let running = self.running.lock();

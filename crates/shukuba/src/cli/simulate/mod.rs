@@ -1,8 +1,9 @@
 //! `shukuba simulate`.
 //!
 //! - `args`: what is simulated; `metrics`: traffic as CloudWatch has seen it
-//! - `show`: tables and JSON; `picture`: SVG and PNG
+//! - `cost`: what it costs; `show`: tables and JSON; `picture`: SVG and PNG
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -10,14 +11,18 @@ use anyhow::Context;
 use delivery::config::Span;
 use delivery::simulate::{self, Found, Kind, Model, Outcome, Policy, Traffic};
 
+use super::cost::PriceArgs;
 use crate::app::{self, App};
 use crate::client::service::Where;
 use crate::output;
 
 mod args;
+mod cost;
 mod metrics;
 mod picture;
 mod show;
+
+use cost::{Priced, Pricing};
 
 /// Show what a day of traffic would be like: delays, notifiers and what they use, for several policies beside one another
 ///
@@ -46,6 +51,8 @@ pub(crate) struct Args {
     #[command(flatten)]
     model: args::ModelArgs,
     #[command(flatten)]
+    prices: PriceArgs,
+    #[command(flatten)]
     at: Where,
 }
 
@@ -54,6 +61,8 @@ pub(crate) struct Args {
 struct Shown {
     policy: Policy,
     outcome: Outcome,
+    /// What it costs.
+    cost: Priced,
     /// With a target: whether it is kept, and how many simulations that took.
     found: Option<(bool, u32)>,
 }
@@ -73,7 +82,19 @@ pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         .map(|name| args::policy(name, &settings));
     let policies: Vec<Policy> = policies.collect::<Result<_, _>>()?;
     let target = args.target_p99.map(Span::get);
-    let shown = simulated(&traffic, &model, policies, target)?;
+    let named = args.prices.named()?;
+    let prices = named.prices(&config.cost)?;
+    let list = named.list(&prices, &config.cost, &config.server.region)?;
+    let fleets = named.fleets(&list, &config.cost)?;
+    let pricing = Pricing {
+        list,
+        server: fleets
+            .into_iter()
+            .next()
+            .map_or_else(String::new, |fleet| fleet.server),
+        nat_gateways: config.cost.nat_gateways,
+    };
+    let shown = simulated(&traffic, &model, &pricing, policies, target)?;
     if let Some(file) = &args.picture {
         picture::write(file, &traffic, &shown)?;
     }
@@ -92,9 +113,14 @@ fn traffic(app: &App, args: &Args) -> anyhow::Result<Traffic> {
     if let Some(queue) = &args.from_metrics {
         return metrics::traffic(app, &args.at, queue);
     }
-    let Some(file) = &args.traffic else {
-        return Err(app::usage("there is no --traffic"));
-    };
+    match &args.traffic {
+        Some(file) => read(file),
+        None => Err(app::usage("there is no --traffic")),
+    }
+}
+
+/// Reads a table of traffic; `-` is standard input.
+pub(in crate::cli) fn read(file: &Path) -> anyhow::Result<Traffic> {
     let (name, text) = match file.as_os_str() == "-" {
         true => (
             "standard input".to_owned(),
@@ -110,11 +136,13 @@ fn traffic(app: &App, args: &Args) -> anyhow::Result<Traffic> {
 fn simulated(
     traffic: &Traffic,
     model: &Model,
+    pricing: &Pricing<'_>,
     policies: Vec<Policy>,
     target: Option<Duration>,
 ) -> anyhow::Result<Vec<Shown>> {
     std::thread::scope(|scope| {
-        let one = |policy: Policy| scope.spawn(move || one(traffic, model, policy, target));
+        let one =
+            |policy: Policy| scope.spawn(move || one(traffic, model, pricing, policy, target));
         let threads: Vec<_> = policies.into_iter().map(one).collect();
         let join = |thread: std::thread::ScopedJoinHandle<'_, Shown>| {
             thread
@@ -125,7 +153,13 @@ fn simulated(
     })
 }
 
-fn one(traffic: &Traffic, model: &Model, policy: Policy, target: Option<Duration>) -> Shown {
+fn one(
+    traffic: &Traffic,
+    model: &Model,
+    pricing: &Pricing<'_>,
+    policy: Policy,
+    target: Option<Duration>,
+) -> Shown {
     let kind = match &policy {
         Policy::Scaled(settings) => Some(Kind::Scaled(settings.clone())),
         Policy::Fixed(_) => Some(Kind::Fixed),
@@ -141,6 +175,7 @@ fn one(traffic: &Traffic, model: &Model, policy: Policy, target: Option<Duration
                 tried,
             } = simulate::find(traffic, model, &kind, target);
             Shown {
+                cost: pricing.of(model, &policy, &outcome),
                 policy,
                 outcome,
                 found: Some((is_kept, tried)),
@@ -151,6 +186,7 @@ fn one(traffic: &Traffic, model: &Model, policy: Policy, target: Option<Duration
             let kept = |target: Duration| u128::from(outcome.delay.p99_ms) <= target.as_millis();
             let found = target.map(|target| (kept(target) && outcome.left == 0, 1));
             Shown {
+                cost: pricing.of(model, &policy, &outcome),
                 policy,
                 outcome,
                 found,

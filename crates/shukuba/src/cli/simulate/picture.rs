@@ -77,6 +77,25 @@ fn draw(traffic: &Traffic, shown: &[Shown]) -> String {
             .map(line)
             .collect::<Vec<_>>()
     };
+    let spent = shown
+        .iter()
+        .zip(COLOURS.iter().cycle())
+        .map(|(one, colour)| {
+            let spent = one.cost.spent(&one.outcome.minutes);
+            let mut spent = spent.into_iter();
+            line(
+                &one.outcome.policy,
+                colour,
+                range,
+                &one.outcome.minutes,
+                |_| spent.next(),
+            )
+        });
+    let currency = shown
+        .first()
+        .map(|one| one.cost.currency)
+        .unwrap_or_default();
+    let spent_title = format!("Spent, {currency}");
     let charts = [
         ("Notifications a minute", sent.collect()),
         ("Notifiers", of_each(|minute| Some(minute.notifiers))),
@@ -84,6 +103,7 @@ fn draw(traffic: &Traffic, shown: &[Shown]) -> String {
             "Seconds until 99 of 100 were sent",
             of_each(|minute| minute.delay_p99_ms.map(|ms| float(ms) / 1_000.0)),
         ),
+        (spent_title.as_str(), spent.collect()),
     ];
     let widget = |(row, (title, series)): (u32, (&str, Vec<Series>))| {
         let area = Area {
@@ -108,7 +128,7 @@ fn line(
     colour: &str,
     range: Range,
     minutes: &[Minute],
-    value: impl Fn(&Minute) -> Option<f64>,
+    mut value: impl FnMut(&Minute) -> Option<f64>,
 ) -> Series {
     let point = |minute: &Minute| {
         let at = range
@@ -184,16 +204,26 @@ mod tests {
             bytes_out: 1_000,
             seed: 1,
         };
-        let shown =
-            [Policy::Fixed(1), Policy::EventSource { concurrency_max: 2 }].map(|policy| Shown {
-                outcome: simulate::run(&traffic, &model, &policy),
+        let prices = delivery::cost::Prices::built_in().unwrap();
+        let pricing = crate::cli::simulate::Pricing {
+            list: prices.list("us-east-1", None).unwrap(),
+            server: "t3.medium".to_owned(),
+            nat_gateways: 0,
+        };
+        let shown = [Policy::Fixed(1), Policy::EventSource { concurrency_max: 2 }].map(|policy| {
+            let outcome = simulate::run(&traffic, &model, &policy);
+            Shown {
+                cost: pricing.of(&model, &policy, &outcome),
+                outcome,
                 policy,
                 found: None,
-            });
+            }
+        });
         let svg = draw(&traffic, &shown);
         for words in [
             "Notifications a minute",
             "Notifiers",
+            "Spent, USD",
             "fixed:1",
             "sqs-event-source",
         ] {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use delivery::config;
+use delivery::cost::Part;
 use delivery::simulate::{Model, Policy, Traffic};
 use serde_json::{Value, json};
 
@@ -27,7 +28,7 @@ fn value(traffic: &Traffic, model: &Model, shown: &[Shown]) -> Value {
                 json!({ "concurrency_max": concurrency_max })
             }
         };
-        json!({ "settings": settings, "target": found, "outcome": one.outcome })
+        json!({ "settings": settings, "target": found, "outcome": one.outcome, "cost": one.cost })
     };
     json!({
         "traffic": {
@@ -87,7 +88,9 @@ fn table(traffic: &Traffic, model: &Model, shown: &[Shown]) -> String {
         ],
         shown.iter().map(used_row),
     );
-    let mut parts = vec![head, delays, used];
+    let costs = output::table(&COSTS, shown.iter().map(cost_row));
+    let mut parts = vec![head, delays, used, costs];
+    parts.extend(shown.iter().map(arithmetic));
     if shown.iter().any(|one| one.found.is_some()) {
         parts.push(output::table(
             &["policy", "target", "settings", "simulations"],
@@ -129,6 +132,60 @@ fn used_row(one: &Shown) -> [String; 8] {
         output::count(usage.result_objects),
         output::count(one.outcome.plans),
     ]
+}
+
+const COSTS: [&str; 10] = [
+    "policy",
+    "cost",
+    "a million",
+    "without data out",
+    "queue",
+    "functions",
+    "results",
+    "monitoring",
+    "data out",
+    "servers",
+];
+
+fn cost_row(one: &Shown) -> [String; 10] {
+    let cost = &one.cost;
+    let amount = |value| cost.currency.amount(value);
+    let part = |part| amount(cost.bill.part(part));
+    let servers = cost.servers.as_ref();
+    [
+        one.outcome.policy.clone(),
+        amount(cost.total),
+        amount(cost.per_million),
+        amount(cost.per_million_inside),
+        part(Part::Queue),
+        part(Part::Functions),
+        part(Part::Results),
+        part(Part::Monitoring),
+        part(Part::DataOut),
+        servers.map_or_else(|| "-".to_owned(), |servers| amount(servers.amount)),
+    ]
+}
+
+/// The bill of a policy, line by line.
+fn arithmetic(one: &Shown) -> String {
+    let cost = &one.cost;
+    let servers = cost.servers.iter().map(|servers| {
+        let sum = format!(
+            "{} {} × {:.2} hours × {} = {}",
+            servers.count,
+            servers.server,
+            servers.hours,
+            cost.currency.price(servers.per_hour),
+            cost.currency.amount(servers.amount)
+        );
+        ["servers".to_owned(), sum]
+    });
+    let lines = cost.bill.lines.iter();
+    let lines = lines.map(|line| [line.what.name().to_owned(), line.arithmetic()]);
+    output::table(
+        &[one.outcome.policy.as_str(), "quantity × price = amount"],
+        servers.chain(lines),
+    )
 }
 
 fn found_row(one: &Shown) -> [String; 4] {

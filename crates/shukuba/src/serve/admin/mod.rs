@@ -6,6 +6,7 @@
 mod access;
 mod agent;
 mod check;
+mod cost;
 mod dead;
 mod forget;
 mod host;
@@ -38,6 +39,7 @@ use super::archiving::Archiving;
 use super::buckets::Buckets;
 use super::live::Live;
 use super::log::Log;
+use super::metering::Metering;
 use super::notifiers::Notifiers;
 use super::routes::LiveRoute;
 use super::trail::Trail;
@@ -94,6 +96,12 @@ static CALLS: &[Call] = &[
         action: "shukuba:GetLedger",
         is_offline: true,
         run: call!(ledger::ledger),
+    },
+    Call {
+        name: "cost",
+        action: cost::ACTION,
+        is_offline: false,
+        run: call!(cost::cost),
     },
     Call {
         name: "statement",
@@ -362,10 +370,14 @@ pub(super) struct Desk {
     pub(super) trail: Trail,
     /// Without a server there is none.
     pub(super) watching: Option<Watching>,
+    /// What was done, for its cost; without a server there is none.
+    pub(super) metering: Option<Metering>,
     /// Where the packages of functions lie; none where there are no functions.
     pub(super) packages: Option<std::path::PathBuf>,
 }
 
+pub(super) use cost::{ACTION, ACTION_OF_BEFORE};
+pub(crate) use cost::{Coming, Input as CostInput};
 pub(super) use replay::Runs;
 pub(crate) use statement::Input as StatementInput;
 
@@ -389,6 +401,10 @@ impl Desk {
 impl Admin for Desk {
     fn action(&self, name: &str) -> Option<&'static str> {
         Call::of(name).map(|call| call.action)
+    }
+
+    fn also(&self, name: &str) -> Option<&'static str> {
+        (name == "cost").then_some(cost::ACTION_OF_BEFORE)
     }
 
     fn handle<'a>(&'a self, name: &'a str, ctx: Ctx, input: Bytes) -> BoxFuture<'a, Answer> {

@@ -3,12 +3,14 @@
 //! - [`layout`] has what stands around every page; [`html`] the elements that pages are made of
 //! - [`lang`] and [`words`]: everything is said in English and in Japanese
 //! - [`refusals`]: why somebody was not let in
+//! - [`bill`]: what sending costs
 //! - [`cookie`]: who is signed in, and that a form is of our page
 //! - [`room`] has what every room has; [`rooms`] are they, one file each
 //!
 //! INVARIANT: whoever must change a password gets no cookie before it is changed; nothing is done for a form that did not come
 //! from a page of ours: it brings the token of its cookie, and its `Origin` is ours. No page needs a script.
 
+mod bill;
 mod closed;
 mod cookie;
 mod html;
@@ -31,11 +33,12 @@ use api::{
 use base::{AccountId, Arn, ByteCount};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use gateway::Admin;
+use gateway::{Admin, admin};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use iam::signin::{Refused, Shown, SignIn, SignedIn, Who};
 use tokio::sync::Semaphore;
 
+use super::admin::{ACTION, ACTION_OF_BEFORE};
 use super::watching::Watching;
 pub(super) use closed::Closed;
 use cookie::Cookies;
@@ -457,9 +460,10 @@ impl Visit {
             account: parts.account.to_string(),
             resource: "*".to_owned(),
         };
-        let access = [Access::new("aws-portal:ViewBilling", resource)];
+        let access = [ACTION, ACTION_OF_BEFORE].map(|name| Access::new(name, resource.clone()));
         let operation = ("billing", "ViewBilling");
-        if let Decision::Deny { action, reason, .. } = parts.authorizer.decide(&ctx, &access) {
+        let decision = admin::decide_one(parts.authorizer.as_ref(), &ctx, &access);
+        if let Decision::Deny { action, reason, .. } = decision {
             let who = caller.arn.to_string();
             let text = format!("{who} may not see the bill: {action} is refused {reason}.");
             let shown = door::NO_BILL.with(self.language, &[&who, action]);
@@ -473,18 +477,22 @@ impl Visit {
             answer.event = Some(self.event(operation, &caller, Err(fault)));
             return answer;
         }
-        let counts = parts.desk.handle("ledger", ctx, Bytes::new()).await;
-        let text = match &counts {
-            Ok(counts) => String::from_utf8_lossy(counts).into_owned(),
-            Err(fault) => fault.message.to_string(),
+        let (shown, outcome) = match parts.desk.handle("cost", ctx, Bytes::new()).await {
+            Ok(answer) => match serde_json::from_slice::<bill::Answer>(&answer) {
+                Ok(answer) => (answer.html(self.language), Ok(())),
+                Err(error) => {
+                    tracing::error!(%error, "what is used cannot be shown");
+                    (String::new(), Err(Fault::internal()))
+                }
+            },
+            Err(fault) => (html::said(Some(&html::escaped(&fault.message))), Err(fault)),
         };
-        let shown = format!(
-            "<p>{}</p><pre class=\"data\" tabindex=\"0\">{}</pre>",
-            door::BILL_TEXT.said(self.language),
-            html::escaped(&text)
-        );
-        let mut answer = self.bill_page(StatusCode::OK, &shown);
-        answer.event = Some(self.event(operation, &caller, Ok(())));
+        let status = match &outcome {
+            Ok(()) => StatusCode::OK,
+            Err(_) => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        let mut answer = self.bill_page(status, &shown);
+        answer.event = Some(self.event(operation, &caller, outcome));
         answer
     }
 

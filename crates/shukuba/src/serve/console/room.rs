@@ -171,7 +171,7 @@ impl Room<'_> {
         input: &Value,
     ) -> Result<(), Trouble> {
         match self.service(api) {
-            None => self.decide(&[self.operators(name)?]),
+            None => self.decide_one(&self.operators(name)?),
             Some(service) => {
                 let call = decoded(service, name, input)?;
                 self.decide(&call.access(&self.ctx.caller))
@@ -262,22 +262,30 @@ impl Room<'_> {
         }
     }
 
-    fn operators(&self, name: &'static str) -> Result<Access, Trouble> {
-        let action = self.parts.desk.action(name).ok_or(Trouble::NotFound)?;
+    /// What an operator's call asks for: names of one permission.
+    fn operators(&self, name: &'static str) -> Result<Vec<Access>, Trouble> {
+        let desk = &self.parts.desk;
+        let action = desk.action(name).ok_or(Trouble::NotFound)?;
         let region = &self.parts.watching.place.region;
         let resource = Arn::new(admin::SERVICE, region, &self.ctx.caller.account, name);
-        Ok(Access::new(action, resource))
+        let names = [Some(action), desk.also(name)];
+        let names = names.into_iter().flatten();
+        Ok(names
+            .map(|action| Access::new(action, resource.clone()))
+            .collect())
     }
 
     fn decide(&self, access: &[Access]) -> Result<(), Trouble> {
-        match self.parts.authorizer.decide(&self.ctx, access) {
-            Decision::Allow => Ok(()),
-            Decision::Deny { action, reason, .. } => Err(Trouble::Denied { action, reason }),
-        }
+        allowed(self.parts.authorizer.decide(&self.ctx, access))
+    }
+
+    fn decide_one(&self, access: &[Access]) -> Result<(), Trouble> {
+        let authorizer = self.parts.authorizer.as_ref();
+        allowed(admin::decide_one(authorizer, &self.ctx, access))
     }
 
     async fn operate(&self, name: &'static str, input: &Value) -> Result<Vec<u8>, Trouble> {
-        self.decide(&[self.operators(name)?])?;
+        self.decide_one(&self.operators(name)?)?;
         let input = Bytes::from(input.to_string());
         Ok(self
             .parts
@@ -302,6 +310,13 @@ impl Room<'_> {
         }
         let done = call.run(self.ctx.clone(), Masked::Unwanted).await;
         (given, done.map(|_| ()).map_err(Trouble::Failed))
+    }
+}
+
+fn allowed(decision: Decision) -> Result<(), Trouble> {
+    match decision {
+        Decision::Allow => Ok(()),
+        Decision::Deny { action, reason, .. } => Err(Trouble::Denied { action, reason }),
     }
 }
 

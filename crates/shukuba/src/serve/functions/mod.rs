@@ -25,7 +25,7 @@ use lambda::events::{self, Events};
 use lambda::fleet::{self, Fleet};
 use lambda::functions;
 use lambda::mapping::{self, Mappings};
-use lambda::port::{NoMeter, QueuePort, Roles, Trouble};
+use lambda::port::{QueuePort, Roles, Trouble};
 use lambda::rules::port::Start;
 use lambda::rules::{self, Rules};
 use lambda::{Functions, Lambda, Place, ops, sandbox};
@@ -35,6 +35,7 @@ use tokio::task::JoinSet;
 
 use super::buckets::Buckets;
 use super::identities::Identities;
+use super::metering::Billed;
 use super::watching::Watching;
 use crate::config;
 use doors::Doors;
@@ -65,6 +66,8 @@ pub(super) struct Parts<'a> {
     pub(super) identities: &'a Identities,
     pub(super) queues: &'a Arc<Queues>,
     pub(super) buckets: &'a Buckets,
+    /// Who is told what functions use.
+    pub(super) meter: &'a Arc<delivery::cost::Meter>,
 }
 
 /// Functions and rules of a server. Cheap to clone.
@@ -239,7 +242,7 @@ async fn start(
         packages: functions.packages(),
         lines: lines.clone(),
         metrics: parts.metrics.clone(),
-        meter: Arc::new(NoMeter),
+        meter: Arc::new(Billed(parts.meter.clone())),
     };
     let fleet = Fleet::start(config, ports).await;
     Ok(Arc::new(fleet.context("functions cannot be run")?))

@@ -69,6 +69,7 @@ fn all_tables() -> Vec<Table> {
         router::TABLES,
         logs::TABLES,
         lambda::TABLES,
+        delivery::cost::meter::TABLES,
     ];
     all.concat()
 }
@@ -88,6 +89,8 @@ pub(crate) struct Watching {
     pub(super) instances: Arc<Instances>,
     pub(super) board: Board,
     pub(super) router: Arc<Router>,
+    /// What was done, for its cost.
+    pub(super) meter: Arc<delivery::cost::Meter>,
     pub(super) pictures: Arc<dyn picture::Data>,
     pub(super) definitions: Arc<Definitions>,
     pub(super) batches: Arc<Batches>,
@@ -170,6 +173,7 @@ impl Watching {
             alarms,
             instances,
             board: Board::new(tables.clone()),
+            meter: Arc::new(delivery::cost::Meter::new(tables.clone())),
             tables,
             dir,
             router: Arc::new(router),

@@ -8,11 +8,12 @@ use watch::notice::Severity;
 use watch::notice::router::Shown;
 
 use super::{Notices, boards, link};
+use crate::serve::console::bill;
 use crate::serve::console::html::{Look, Table, badge, data, escaped, figures, number, segment};
 use crate::serve::console::lang::Word;
 use crate::serve::console::layout::Place;
 use crate::serve::console::room::{Page, Room, Trouble};
-use crate::serve::console::words::{door, frame, overview};
+use crate::serve::console::words::{cost, door, frame, overview};
 
 /// Problems that are shown here. Chosen: the rest is on the pages of alarms and checks.
 const PROBLEMS: usize = 20;
@@ -65,12 +66,13 @@ pub(super) async fn show(room: &Room<'_>) -> Result<Page, Trouble> {
     let stands = standing(room).await?;
     let wrong = problems(room).await?;
     let board = platform(room);
-    if stands.is_none() && wrong.is_none() && board.is_none() {
+    let cost = cost(room).await?;
+    if stands.is_none() && wrong.is_none() && board.is_none() && cost.is_none() {
         body.push_str(&format!("<p>{}</p>", room.say(overview::NOTHING_TO_SEE)));
     } else {
         body.push_str(&line);
     }
-    for part in [wrong, stands, board].into_iter().flatten() {
+    for part in [wrong, stands, cost, board].into_iter().flatten() {
         body.push_str(&part);
     }
     body.push_str(&own(room));
@@ -334,6 +336,20 @@ fn page_of(source: &str) -> Option<String> {
     let (host, check) = source.strip_prefix("check:")?.split_once('/')?;
     let check = check.trim_end_matches("/flapping");
     Some(format!("checks/{}/{}", segment(host), segment(check)))
+}
+
+/// What sending costs, for those who may see the bill.
+async fn cost(room: &Room<'_>) -> Result<Option<String>, Trouble> {
+    let answer = room.ask::<bill::Answer>("cost", &json!({})).await;
+    let Some(answer) = allowed(answer)? else {
+        return Ok(None);
+    };
+    Ok(Some(format!(
+        "{}{}<p><a href=\"/_shukuba/billing\">{}</a></p>",
+        heading(room, cost::LAST_DAYS),
+        answer.figures(room.language),
+        room.say(cost::DETAILS),
+    )))
 }
 
 /// The dashboard of the platform itself.

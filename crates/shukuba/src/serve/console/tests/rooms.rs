@@ -6,6 +6,7 @@ use base::Timestamp;
 use cloudwatch::alarm::Settings;
 use cloudwatch::alarm::State;
 use cloudwatch::alarm::engine::settings::{Comparison, Kind, Metric, StatText, Watched};
+use iam::engine::account::{BillingIs, SetBilling};
 use iam::engine::login::Reset;
 use watch::check::board::{self, Report};
 use watch::check::plugin::{Graph, Series};
@@ -614,5 +615,33 @@ async fn what_is_no_page_is_none_for_strangers_too() {
     ] {
         let page = bench.ask(&mut Jar::default(), path, None).await;
         assert_eq!(status(&page), expected, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_first_page_shows_the_cost_to_those_who_may_see_the_bill() {
+    let bench = Bench::furnished().await;
+    let of = |action: &str| {
+        format!(
+            r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":"{action}","Resource":"*"}}}}"#
+        )
+    };
+    for (user, action, may) in [
+        ("new", "ce:GetCostAndUsage", true),
+        ("old", "aws-portal:ViewBilling", true),
+        ("other", "shukuba:*", false),
+    ] {
+        bench.iam.run(SetBilling(BillingIs::Open)).unwrap();
+        let mut jar = bench.guest(user, &of(action)).await;
+        for path in ["", "billing"] {
+            let page = bench.ask(&mut jar, path, None).await;
+            assert_eq!(text(&page).contains("$12.34"), may, "{user} {path}");
+            assert!(!text(&page).contains("<b>"), "{user} {path}");
+        }
+        let page = bench.ask(&mut jar, "billing?lang=ja", None).await;
+        assert_eq!(text(&page).contains("月2.5百万件以上"), may, "{user}");
+        bench.iam.run(SetBilling(BillingIs::Closed)).unwrap();
+        let page = bench.ask(&mut jar, "", None).await;
+        assert!(!text(&page).contains("$12.34"), "{user}");
     }
 }

@@ -16,7 +16,6 @@ super::words! {
     UNTIL: "until {}", "{} まで";
     CHANGE_OWN: "Change the password", "パスワードを変更する";
     BILL: "The bill", "請求";
-    BILL_TEXT: "What was accepted and what became of it, by route:", "受け付けた件数とその結果(ルート別):";
     NO_BILL: "{} may not see the bill: {} is refused.", "{}は請求を表示できません: {}が許可されていません。";
     FOREIGN_FORM: "This form did not come from a page of this server, or is too old. Open the page again.", "このフォームはこのサーバーのページから送られていないか、古すぎます。ページを開き直してください。";
     NOT_SAME: "The two new passwords are not the same.", "新しいパスワードが一致しません。";

@@ -2,6 +2,7 @@
 
 pub(super) mod alarms;
 pub(super) mod boards;
+pub(super) mod cost;
 pub(super) mod door;
 pub(super) mod frame;
 pub(super) mod hosts;
@@ -35,6 +36,7 @@ mod tests {
         let tables = [
             alarms::ALL,
             boards::ALL,
+            cost::ALL,
             door::ALL,
             frame::ALL,
             hosts::ALL,
