@@ -6,6 +6,7 @@ mod deadlines;
 mod fairness;
 mod limits;
 mod order;
+mod push;
 mod rates;
 mod receiver;
 mod routes;

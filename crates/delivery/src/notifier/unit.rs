@@ -1,9 +1,11 @@
 //! One receiver as the dispatcher sees it: what it may have in flight, when it may be sent to, and what waits.
 //!
 //! Four things hold a receiver back: its in-flight bound, its rate (configured, or learned from refusals: [`adaptive`]), the
-//! pause it asked for (429, `Retry-After`), and failing all the time ([`breaker`]). What cannot start within [`HOLD`] is put off to its turn on a virtual schedule, and who
-//! comes anew stands behind those whose turn was given, so that a limited receiver costs each message few trips. A
-//! receiver that would work off the whole prefetch within [`HOLD`] is busy, not slow: see [`super::probing`].
+//! pause it asked for (429, `Retry-After`), and failing all the time ([`breaker`]). What cannot start within [`HOLD`] is put off to its
+//! turn on a virtual schedule, and who comes anew stands behind those whose turn was given, so that a limited receiver costs each
+//! message few trips. Where only its latency holds it back, more notifiers bring more: there what is put off comes again before it
+//! is much older, and stands before what came later. A receiver that would work off the whole prefetch within [`HOLD`] is busy, not
+//! slow: see [`super::probing`].
 
 mod adaptive;
 mod breaker;
@@ -337,7 +339,11 @@ impl Unit {
     /// for behind others.
     pub(super) fn is_find(&self, mono: Duration) -> bool {
         let was_put_off = self.put_off_at.is_some_and(|at| at + HOLD > mono);
-        self.ready.is_empty()
+        // All receivers are new to a notifier that has just started: that says nothing, unless what has no place here may have one at
+        // another notifier.
+        let is_known = self.latency_secs.is_some() || self.rules.in_flight_max.is_some();
+        is_known
+            && self.ready.is_empty()
             && f64::from(self.in_flight) * 4.0 < self.window
             && !self.is_failing
             && !was_put_off

@@ -279,7 +279,7 @@ impl Dispatcher {
             return;
         };
         let unit_id = line.unit;
-        let ready = self.ready_of(job, line, message);
+        let ready = self.ready_of(at, job, line, message);
         let Some((unit, bucket)) = self.units.with_bucket(unit_id) else {
             return;
         };

@@ -46,7 +46,13 @@ impl Dispatcher {
     }
 
     /// A line as it waits for its receiver.
-    pub(super) fn ready_of(&self, job: JobKey, line: &Line, message: &Message) -> Ready {
+    pub(super) fn ready_of(
+        &self,
+        at: Moment,
+        job: JobKey,
+        line: &Line,
+        message: &Message,
+    ) -> Ready {
         let request = line.outcome.request.as_ref();
         let expires_at = request.and_then(|request| request.expires_at);
         Ready {
@@ -54,6 +60,10 @@ impl Dispatcher {
             is_parked: false,
             due: expires_at.unwrap_or_else(|| message.accepted_at.plus(self.setup.retry_for)),
             is_dated: expires_at.is_some(),
+            since: match message.attempts {
+                0 => message.accepted_at,
+                _ => at.wall,
+            },
         }
     }
 

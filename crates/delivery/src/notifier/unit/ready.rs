@@ -1,6 +1,8 @@
 //! The lines that wait for one receiver: the one with the earliest deadline starts first, and the latest is put off first.
 //!
-//! Those without a deadline stand in a queue of their own, by arrival, and cost what a queue costs. Against one with a
+//! Those without a deadline stand in a queue of their own, in the order in which they were accepted: what was put off and comes
+//! again stands before what came later, and that is put off in its place. One that was tried before stands behind all that are
+//! there, so that what fails again and again keeps nobody from its first try. They cost what a queue costs. Against one with a
 //! deadline the first of them counts as due when it would be given up (acceptance and `retry_for`), so that nothing starves.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -20,11 +22,24 @@ pub(in super::super) struct Ready {
     pub(in super::super) due: Timestamp,
     /// Whether it has a deadline.
     pub(in super::super) is_dated: bool,
+    /// Since when it has waited: its acceptance, or now where it was tried before.
+    pub(in super::super) since: Timestamp,
+}
+
+impl Ready {
+    /// Whether it is put off rather than another.
+    fn is_behind(&self, other: &Self) -> bool {
+        match self.is_dated || other.is_dated {
+            true => self.due > other.due,
+            false => self.since > other.since,
+        }
+    }
 }
 
 /// All that wait for one receiver.
 #[derive(Debug, Default)]
 pub(in super::super) struct ReadyLines {
+    /// By the time since when they have waited, then by arrival.
     undated: VecDeque<Ready>,
     /// By deadline, then by arrival.
     dated: BTreeMap<(Timestamp, u64), Ready>,
@@ -53,7 +68,10 @@ impl ReadyLines {
             self.arrivals += 1;
             self.dated.insert((ready.due, self.arrivals), ready);
         } else {
-            self.undated.push_back(ready);
+            let is_before = |one: &Ready| one.since <= ready.since;
+            let before = self.undated.iter().rposition(is_before);
+            self.undated
+                .insert(before.map_or(0, |place| place + 1), ready);
         }
     }
 
@@ -100,11 +118,8 @@ impl ReadyLines {
 
     /// Where there is no room: the one that is to be put off, `ready` or one in whose place it waits.
     pub(in super::super) fn displace(&mut self, ready: Ready) -> Ready {
-        if self.dated.is_empty() && !ready.is_dated {
-            return ready;
-        }
         match self.pop_latest() {
-            Some(latest) if latest.due > ready.due => {
+            Some(latest) if latest.is_behind(&ready) => {
                 let is_parked = latest.is_parked;
                 self.push_back(Ready { is_parked, ..ready });
                 latest
@@ -179,6 +194,7 @@ mod tests {
             is_parked: false,
             due: Timestamp::from_secs(due),
             is_dated,
+            since: Timestamp::from_secs(due),
         }
     }
 
@@ -196,15 +212,28 @@ mod tests {
     }
 
     #[test]
-    fn without_deadlines_arrival_decides() {
-        let mut all = filled(&[(9, false), (5, false), (7, false)]);
-        assert_eq!(numbers(all.displace(ready(9, 1, false)).into_one()), [9]);
-        assert_eq!(numbers(all.split_off(2)), [2]);
-        assert_eq!(numbers(all), [0, 1]);
+    fn without_deadlines_the_order_of_acceptance_decides() {
+        let mut all = filled(&[(5, false), (9, false), (7, false), (7, false)]);
+        assert_eq!(numbers(all.displace(ready(8, 9, false)).into_one()), [8]);
+        assert_eq!(numbers(all.displace(ready(9, 1, false)).into_one()), [1]);
+        assert_eq!(numbers(all.split_off(3)), [3]);
+        assert_eq!(numbers(all), [9, 0, 2]);
     }
 
     #[test]
-    fn the_earliest_starts_first_ties_by_arrival() {
+    fn one_that_was_tried_stands_behind_those_that_are_there() {
+        let mut all = filled(&[(5, false), (9, false)]);
+        let tried = Ready {
+            since: Timestamp::from_secs(20),
+            ..ready(7, 1, false)
+        };
+        assert_eq!(numbers(all.displace(tried).into_one()), [7]);
+        all.push_back(tried);
+        assert_eq!(numbers(all), [0, 1, 7]);
+    }
+
+    #[test]
+    fn the_earliest_starts_first_whether_dated_or_not() {
         let all = filled(&[
             (50, true),
             (20, true),
@@ -213,7 +242,7 @@ mod tests {
             (10, false),
             (60, true),
         ]);
-        assert_eq!(numbers(all), [1, 2, 3, 4, 0, 5]);
+        assert_eq!(numbers(all), [4, 1, 2, 3, 0, 5]);
     }
 
     #[test]
