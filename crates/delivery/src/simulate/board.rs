@@ -89,7 +89,7 @@ impl Board {
 impl Seen {
     fn at_now(&self, from: Timestamp) -> Figures {
         let stretch = |sums: &[u64], all: u64| Stretch {
-            count: all.saturating_sub(up_to(sums, from)),
+            count: all.saturating_sub(self.by(sums, all, from)),
             from,
             to: self.now,
         };
@@ -104,6 +104,22 @@ impl Seen {
             oldest: self.oldest.map(|value| Figure { value, at }),
             receivers: Vec::new(),
         }
+    }
+
+    /// The sum by a moment before now, at which `all` is it. Within a second it is taken to have grown evenly: a plan that follows
+    /// a notifier's end looks back to another moment than the end of a second.
+    fn by(&self, sums: &[u64], all: u64, at: Timestamp) -> u64 {
+        let ms = |at: Timestamp| u64::try_from(at.since(BEGIN).as_millis()).unwrap_or(u64::MAX);
+        let second = ms(at) / 1_000;
+        let passed = ms(at) % 1_000;
+        let before = second
+            .checked_sub(1)
+            .map_or(0, |last| sums.get(index(last)).copied().unwrap_or(all));
+        let (after, span) = match sums.get(index(second)) {
+            Some(sum) => (*sum, 1_000),
+            None => (all, ms(self.now).saturating_sub(second * 1_000).max(1)),
+        };
+        before + (after - before) * passed.min(span) / span
     }
 
     fn of_minute(&self, minute: u64) -> Figures {

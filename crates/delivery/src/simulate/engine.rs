@@ -25,12 +25,8 @@ use crate::share::Share;
 /// As the server does: the least time between a plan and one that is made early.
 const EARLY_PLANS_APART_MS: u64 = 1_000;
 
-pub(super) fn scaled(
-    traffic: &Traffic,
-    model: &Model,
-    settings: &config::Scaler,
-    name: String,
-) -> Outcome {
+/// With the scaler, by these settings.
+pub(super) fn scaled(traffic: &Traffic, model: &Model, settings: &config::Scaler) -> Engine {
     let board = Arc::new(Board::new(model));
     let clock = Arc::new(ManualClock::at(BEGIN));
     let rules = Rules {
@@ -54,10 +50,11 @@ pub(super) fn scaled(
         made: 0,
         reasons: Vec::new(),
     };
-    Engine::new(traffic, model, board, Some(planner)).run(traffic, name)
+    Engine::new(traffic, model.clone(), board, Some(planner))
 }
 
-pub(super) fn fixed(traffic: &Traffic, model: &Model, count: u32, name: String) -> Outcome {
+/// With so many notifiers, always.
+pub(super) fn fixed(traffic: &Traffic, model: &Model, count: u32) -> Engine {
     let board = Arc::new(Board::new(model));
     let count = count.clamp(1, FIXED_MAX);
     // Servers do not end, and are there from the first moment.
@@ -81,14 +78,14 @@ pub(super) fn fixed(traffic: &Traffic, model: &Model, count: u32, name: String) 
             .fleet
             .start(&event, BEGIN, &always.notifier, random, Duration::ZERO);
     }
-    Engine::new(traffic, &always, board, None).run(traffic, name)
+    Engine::new(traffic, always, board, None)
 }
 
-struct Planner {
+pub(super) struct Planner {
     plans: Loop,
     clock: Arc<ManualClock>,
     interval_ms: u64,
-    next_ms: u64,
+    pub(super) next_ms: u64,
     last_ms: u64,
     made: u64,
     reasons: Vec<Plan>,
@@ -132,54 +129,69 @@ impl Planner {
     }
 }
 
-fn at(ms: u64) -> Timestamp {
+pub(super) fn at(ms: u64) -> Timestamp {
     BEGIN.plus(Duration::from_millis(ms))
 }
 
 /// Counts of a second, a minute, and all.
 #[derive(Debug, Default)]
-struct Sums {
-    delays: Tally,
-    of_minute: Tally,
+pub(super) struct Sums {
+    pub(super) delays: Tally,
+    pub(super) of_minute: Tally,
     minutes: Vec<Minute>,
-    minute: Minute,
+    pub(super) minute: Minute,
     /// Ended since results were stored, and how long that was ago.
     done_unstored: u64,
     gathered: Duration,
     /// Sums over steps.
-    in_flight: f64,
+    pub(super) in_flight: f64,
     waiting: f64,
     /// Seconds that notifiers waited for a message.
     idle_secs: f64,
-    notifiers_max: u32,
+    pub(super) notifiers_max: u32,
 }
 
-struct Engine<'a> {
-    model: &'a Model,
-    board: Arc<Board>,
-    planner: Option<Planner>,
-    lanes: Vec<Lane>,
+/// When a simulation need not go on, since it is not the one that is looked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct GiveUp {
+    /// More than one of a hundred are later than this.
+    pub(super) p99_ms: u64,
+    /// Notifiers have run for longer.
+    pub(super) minutes: f64,
+}
+
+/// Why it did not go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum GivenUp {
+    Late,
+    Dear,
+}
+
+pub(super) struct Engine {
+    pub(super) model: Model,
+    pub(super) board: Arc<Board>,
+    pub(super) planner: Option<Planner>,
+    pub(super) lanes: Vec<Lane>,
     /// Parts of the traffic, rising to 1.0.
-    weights: Vec<f64>,
-    random: Random,
-    step_ms: u64,
-    works: Works,
-    sums: Sums,
+    pub(super) weights: Vec<f64>,
+    pub(super) random: Random,
+    pub(super) step_ms: u64,
+    pub(super) works: Works,
+    pub(super) sums: Sums,
     usage: Usage,
-    sent: u64,
-    done: u64,
+    pub(super) sent: u64,
+    /// Those that come in this step.
+    come_now: u64,
+    pub(super) done: u64,
     /// Sends that the processors still manage in this step.
     budget: f64,
     first: usize,
+    /// Whether stretches in which nothing waits are taken at once.
+    pub(super) takes_stretches: bool,
 }
 
-impl<'a> Engine<'a> {
-    fn new(
-        traffic: &Traffic,
-        model: &'a Model,
-        board: Arc<Board>,
-        planner: Option<Planner>,
-    ) -> Self {
+impl Engine {
+    fn new(traffic: &Traffic, model: Model, board: Arc<Board>, planner: Option<Planner>) -> Self {
         let step = model.step();
         let lane = |one: &super::Receiver| Lane::new(Spread::of(&[(1, one.latency)], step));
         let all: f64 = model
@@ -195,9 +207,6 @@ impl<'a> Engine<'a> {
         let (lines, bytes) = (model.lines_per_message, model.line_bytes);
         let works = board.seen.lock().fleet.works(BEGIN);
         Self {
-            model,
-            board,
-            planner,
             lanes: model.receivers.iter().map(lane).collect(),
             weights: weights.collect(),
             random: Random::of_seed(model.seed),
@@ -206,30 +215,80 @@ impl<'a> Engine<'a> {
             sums: Sums::default(),
             usage: Usage::of_sent(traffic.count(), lines, bytes),
             sent: 0,
+            come_now: 0,
             done: 0,
             budget: 0.0,
             first: 0,
+            takes_stretches: true,
+            model,
+            board,
+            planner,
         }
     }
 
-    fn run(mut self, traffic: &Traffic, name: String) -> Outcome {
+    /// Simulates it to its end.
+    pub(super) fn run(mut self, traffic: &Traffic, name: String) -> Outcome {
+        let (steps, _) = self.play(traffic, None);
+        self.finish(steps, traffic, name)
+    }
+
+    /// The same, unless it is given up.
+    pub(super) fn run_unless(
+        mut self,
+        traffic: &Traffic,
+        name: String,
+        give_up: GiveUp,
+    ) -> Result<Outcome, GivenUp> {
+        match self.play(traffic, Some(give_up)) {
+            (steps, None) => Ok(self.finish(steps, traffic, name)),
+            (_, Some(why)) => Err(why),
+        }
+    }
+
+    /// Plays the steps; how many there were.
+    fn play(&mut self, traffic: &Traffic, give_up: Option<GiveUp>) -> (u64, Option<GivenUp>) {
         let mut arrivals = traffic.arrivals();
         let end_ms = traffic.len_ms();
         let last_ms = end_ms + whole(DRAIN_MAX.as_secs_f64() * 1_000.0);
+        if let Some(give_up) = give_up {
+            let late_ms = (float(give_up.p99_ms) - self.more_ms()).max(0.0);
+            self.sums.delays.count_late(late_ms / float(self.step_ms));
+        }
+        let late_max = float(traffic.count()) / 100.0 + 1.0;
         let mut step = 0;
         loop {
             let ms = step * self.step_ms;
             if ms >= last_ms || (ms >= end_ms && self.open() == 0) {
-                break;
+                return (step, None);
             }
-            self.step(step, ms, &mut arrivals);
-            step += 1;
+            step += match self.stretch(step, ms, &mut arrivals) {
+                Some(steps) => steps,
+                None => {
+                    self.step(step, ms, &mut arrivals);
+                    1
+                }
+            };
+            let Some(give_up) = give_up else {
+                continue;
+            };
+            if float(self.sums.delays.late()) > late_max {
+                return (step, Some(GivenUp::Late));
+            }
+            let now = step * self.step_ms;
+            if now / 60_000 != ms / 60_000 && self.minutes(now) > give_up.minutes {
+                return (step, Some(GivenUp::Dear));
+            }
         }
-        self.finish(step, traffic, name)
+    }
+
+    /// The minutes that notifiers have run.
+    fn minutes(&self, ms: u64) -> f64 {
+        let fleet = &self.board.seen.lock().fleet;
+        fleet.minutes(at(ms), self.model.notifier.start_latency)
     }
 
     /// What has not ended.
-    fn open(&self) -> u64 {
+    pub(super) fn open(&self) -> u64 {
         self.lanes
             .iter()
             .map(|lane| lane.waits + lane.in_flight)
@@ -246,6 +305,7 @@ impl<'a> Engine<'a> {
     }
 
     fn come(&mut self, step: u64, count: u64) {
+        self.come_now = count;
         let unit = self.random.next_unit();
         for (lane, part) in self
             .lanes
@@ -263,7 +323,7 @@ impl<'a> Engine<'a> {
         self.ended(ended);
     }
 
-    fn ended(&mut self, count: u64) {
+    pub(super) fn ended(&mut self, count: u64) {
         self.done += count;
         self.sums.minute.done += count;
         self.sums.done_unstored += count;
@@ -313,7 +373,8 @@ impl<'a> Engine<'a> {
     fn tell(&self, step: u64, now: Timestamp) {
         let mut seen = self.board.seen.lock();
         seen.now = now;
-        seen.all_sent = self.sent;
+        // What comes in this step comes after its beginning.
+        seen.all_sent = self.sent - self.come_now;
         seen.all_done = self.done;
         seen.waits = self.lanes.iter().map(|lane| lane.waits).sum();
         seen.oldest = self.oldest(step);
@@ -356,7 +417,7 @@ impl<'a> Engine<'a> {
         else {
             return 0;
         };
-        let cap = cap(self.model, receiver, self.works);
+        let cap = cap(&self.model, receiver, self.works);
         // As notifiers do: no receiver takes more than it leaves free.
         let part = free.saturating_sub(lane.in_flight).div_ceil(2);
         let own = cap.saturating_sub(lane.in_flight).min(part);
@@ -375,18 +436,22 @@ impl<'a> Engine<'a> {
         count
     }
 
-    /// Counts the requests that received so many.
     fn received(&mut self, count: u64) {
+        self.received_in(count, 1);
+    }
+
+    /// Counts the requests that received so many in each of `steps` steps.
+    pub(super) fn received_in(&mut self, count: u64, steps: u64) {
         let workers = u64::from(self.works.count);
         if count == 0 {
-            self.sums.idle_secs += float(workers * self.step_ms) / 1_000.0;
+            self.sums.idle_secs += float(workers * steps * self.step_ms) / 1_000.0;
             return;
         }
         let (lines, bytes) = (self.model.lines_per_message, self.model.line_bytes);
         let messages = count.div_ceil(u64::from(lines.max(1)));
         let calls = messages.div_ceil(BATCH).max(messages.min(workers));
-        self.usage.queue_receives += requests(messages, calls, lines, bytes);
-        self.usage.bytes_out += count * u64::from(self.model.bytes_out);
+        self.usage.queue_receives += requests(messages, calls, lines, bytes) * steps;
+        self.usage.bytes_out += count * steps * u64::from(self.model.bytes_out);
     }
 
     fn count(&mut self, step: u64, ms: u64) {
@@ -396,17 +461,29 @@ impl<'a> Engine<'a> {
         sums.in_flight += float(in_flight);
         sums.waiting += float(waits);
         sums.minute.waiting_max = sums.minute.waiting_max.max(waits);
-        sums.minute.notifiers += f64::from(self.works.count) * float(self.step_ms) / 60_000.0;
-        sums.notifiers_max = sums.notifiers_max.max(self.works.count);
+        self.ran(1);
         let next = ms + self.step_ms;
         if next / 1_000 != ms / 1_000 {
             self.end_second();
         }
         if next / 60_000 != ms / 60_000 {
             let oldest = self.oldest(step);
-            self.board.seen.lock().oldest_by_minute.push(oldest);
-            self.end_minute(ms / 60_000 * 60);
+            self.end_minute_with(ms, oldest);
         }
+    }
+
+    /// Counts the time of those that worked for so many steps.
+    pub(super) fn ran(&mut self, steps: u64) {
+        let sums = &mut self.sums;
+        let ran_ms = float(steps * self.step_ms);
+        sums.minute.notifiers += f64::from(self.works.count) * ran_ms / 60_000.0;
+        sums.notifiers_max = sums.notifiers_max.max(self.works.count);
+    }
+
+    /// Ends the minute in which `ms` is.
+    pub(super) fn end_minute_with(&mut self, ms: u64, oldest: Option<Duration>) {
+        self.board.seen.lock().oldest_by_minute.push(oldest);
+        self.end_minute(ms / 60_000 * 60);
     }
 
     /// Each notifier stores what it has gathered, or more often where that is more than it may hold.
@@ -418,7 +495,7 @@ impl<'a> Engine<'a> {
         self.usage.result_objects += done.div_ceil(most).max(done.min(workers));
     }
 
-    fn end_second(&mut self) {
+    pub(super) fn end_second(&mut self) {
         self.sums.gathered += Duration::from_secs(1);
         if self.sums.gathered >= self.model.notifier.gather {
             self.store_results();
@@ -453,14 +530,9 @@ impl<'a> Engine<'a> {
         }
         self.end_second();
         self.store_results();
-        let notifier = &self.model.notifier;
-        let (started, minutes) = {
-            let fleet = &self.board.seen.lock().fleet;
-            (
-                fleet.started(),
-                fleet.minutes(at(ms), notifier.start_latency),
-            )
-        };
+        let notifier = self.model.notifier;
+        let started = self.board.seen.lock().fleet.started();
+        let minutes = self.minutes(ms);
         let step = Duration::from_millis(self.step_ms);
         let delay = Delay::of(&self.sums.delays, step, self.more_ms());
         let left = self.open();
@@ -499,7 +571,7 @@ impl<'a> Engine<'a> {
 }
 
 /// Sends to a receiver at once, of all notifiers together.
-fn cap(model: &Model, receiver: &super::Receiver, works: Works) -> u64 {
+pub(super) fn cap(model: &Model, receiver: &super::Receiver, works: Works) -> u64 {
     let slots = f64::from(model.notifier.slots);
     match receiver.in_flight_max {
         Some(max) => whole((f64::from(max) * works.share).floor()),

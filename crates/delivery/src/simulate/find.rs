@@ -3,11 +3,15 @@
 //! A ladder of `notifiers_min`, and on each rung the largest `notifier_per_minute` (with `proportional`) or the smallest
 //! `headroom` (with `backlog`) that keeps the target, found by halving: the tighter, the shorter the delay. A fixed fleet is
 //! found by halving alone.
+//!
+//! A simulation is given up as soon as more than one of a hundred were late, or its notifiers have run for longer than those of the
+//! best one: what is tighter costs still more, so the looser half is tried next.
 
 use std::time::Duration;
 
+use super::engine::{GiveUp, GivenUp};
 use super::number::{float, whole};
-use super::{FIXED_MAX, Model, Outcome, Policy, Traffic, run};
+use super::{FIXED_MAX, Model, Outcome, Policy, Traffic, run, run_unless};
 use crate::config;
 
 /// Least notifiers that are tried.
@@ -29,7 +33,7 @@ pub enum Kind {
 /// What was found.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Found {
-    /// The policy that keeps the target, or comes nearest to it.
+    /// The cheapest policy that keeps the target; where none does, the tightest that was tried.
     pub policy: Policy,
     /// What it comes to.
     pub outcome: Outcome,
@@ -47,26 +51,23 @@ pub fn find(traffic: &Traffic, model: &Model, kind: &Kind, p99: Duration) -> Fou
         model,
         target_ms: whole(p99.as_secs_f64() * 1_000.0),
         best: None,
+        tightest: Policy::Fixed(1),
         tried: 0,
     };
     match kind {
-        Kind::Fixed => {
-            search.halve(FIXED_MAX, |size| Policy::Fixed(size + 1));
-        }
+        Kind::Fixed => search.halve(FIXED_MAX, |size| Policy::Fixed(size + 1)),
         Kind::Scaled(settings) => search.climb(settings, p99),
     }
-    let tried = search.tried;
+    let is_kept = search.best.is_some();
     let (policy, outcome) = search.best.unwrap_or_else(|| {
-        let policy = Policy::Fixed(1);
-        let outcome = run(traffic, model, &policy);
-        (policy, outcome)
+        let outcome = run(traffic, model, &search.tightest);
+        (search.tightest, outcome)
     });
-    let is_kept = search.target_ms >= outcome.delay.p99_ms && outcome.left == 0;
     Found {
         policy,
         outcome,
         is_kept,
-        tried,
+        tried: search.tried,
     }
 }
 
@@ -74,7 +75,10 @@ struct Search<'a> {
     traffic: &'a Traffic,
     model: &'a Model,
     target_ms: u64,
+    /// The cheapest that keeps the target.
     best: Option<(Policy, Outcome)>,
+    /// The last that did not.
+    tightest: Policy,
     tried: u32,
 }
 
@@ -86,11 +90,7 @@ impl Search<'_> {
         {
             // Those that always run cost more than the best already.
             let least = f64::from(min) * float(self.traffic.len_ms()) / 60_000.0;
-            if self
-                .best
-                .as_ref()
-                .is_some_and(|(_, best)| self.is_kept(best) && best.notifier_minutes <= least)
-            {
+            if self.minutes_max() <= least {
                 return;
             }
             let rung = config::Scaler {
@@ -99,13 +99,14 @@ impl Search<'_> {
             };
             match settings.policy {
                 config::Policy::Proportional => {
-                    self.halve(FINE, |tight| proportional(&rung, self.model, tight))
+                    let model = self.model;
+                    self.halve(FINE, |tight| proportional(&rung, model, tight));
                 }
                 config::Policy::Backlog => {
                     let rungs = u32::try_from(HEADROOMS.len()).unwrap_or(1);
-                    self.halve(rungs, |tight| backlog(&rung, tight, p99))
+                    self.halve(rungs, |tight| backlog(&rung, tight, p99));
                 }
-            };
+            }
         }
     }
 
@@ -124,27 +125,35 @@ impl Search<'_> {
         }
     }
 
-    fn is_kept(&self, outcome: &Outcome) -> bool {
-        outcome.left == 0 && outcome.delay.p99_ms <= self.target_ms
+    /// What the best one runs for.
+    fn minutes_max(&self) -> f64 {
+        let best = self.best.as_ref();
+        best.map_or(f64::INFINITY, |(_, best)| best.notifier_minutes)
     }
 
+    /// Whether nothing tighter need be tried: it keeps the target, or costs more than one that does.
     fn try_out(&mut self, policy: Policy) -> bool {
         self.tried += 1;
-        let outcome = run(self.traffic, self.model, &policy);
-        let is_kept = self.is_kept(&outcome);
-        let is_better = match &self.best {
-            None => true,
-            Some((_, best)) if self.is_kept(best) => {
-                is_kept && outcome.notifier_minutes < best.notifier_minutes
-            }
-            Some((_, best)) => {
-                is_kept || (outcome.left, outcome.delay.p99_ms) < (best.left, best.delay.p99_ms)
+        let give_up = GiveUp {
+            p99_ms: self.target_ms,
+            minutes: self.minutes_max(),
+        };
+        let outcome = match run_unless(self.traffic, self.model, &policy, give_up) {
+            Ok(outcome) => outcome,
+            Err(GivenUp::Dear) => return true,
+            Err(GivenUp::Late) => {
+                self.tightest = policy;
+                return false;
             }
         };
-        if is_better {
+        if outcome.left > 0 || outcome.delay.p99_ms > self.target_ms {
+            self.tightest = policy;
+            return false;
+        }
+        if outcome.notifier_minutes < self.minutes_max() {
             self.best = Some((policy, outcome));
         }
-        is_kept
+        true
     }
 }
 

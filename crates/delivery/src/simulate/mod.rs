@@ -1,6 +1,6 @@
 //! What a day of traffic would have been like: the real scaler, and models of everything around it.
 //!
-//! Time goes in steps of [`Model::step`]. In each, notifications arrive as the [`Traffic`] says, slots that have become free take
+//! Time goes in steps of [`Model::step`], or in stretches of them in which nothing has to wait (`stretch`). In each, notifications arrive as the [`Traffic`] says, slots that have become free take
 //! from the queues in order, and what is sent ends after a latency drawn from its receiver's [`Latency`]. Each interval
 //! [`scaler::Loop`](crate::scaler::Loop) itself plans, through the ports by which it plans in earnest: what it is told is as late
 //! and as full of holes as its [`Place`] makes it.
@@ -27,6 +27,7 @@ pub mod latency;
 mod number;
 pub mod outcome;
 mod pollers;
+mod stretch;
 mod tally;
 pub mod traffic;
 pub mod usage;
@@ -220,11 +221,27 @@ impl Policy {
 /// Simulates a policy. The same arguments give the same outcome.
 #[must_use]
 pub fn run(traffic: &Traffic, model: &Model, policy: &Policy) -> Outcome {
+    let name = policy.name();
     match policy {
-        Policy::Scaled(settings) => engine::scaled(traffic, model, settings, policy.name()),
-        Policy::Fixed(count) => engine::fixed(traffic, model, *count, policy.name()),
+        Policy::Scaled(settings) => engine::scaled(traffic, model, settings).run(traffic, name),
+        Policy::Fixed(count) => engine::fixed(traffic, model, *count).run(traffic, name),
         Policy::EventSource { concurrency_max } => {
-            pollers::run(traffic, model, *concurrency_max, policy.name())
+            pollers::run(traffic, model, *concurrency_max, name)
         }
     }
+}
+
+/// The same, unless it is given up because it is not what is looked for.
+fn run_unless(
+    traffic: &Traffic,
+    model: &Model,
+    policy: &Policy,
+    give_up: engine::GiveUp,
+) -> Result<Outcome, engine::GivenUp> {
+    let engine = match policy {
+        Policy::Scaled(settings) => engine::scaled(traffic, model, settings),
+        Policy::Fixed(count) => engine::fixed(traffic, model, *count),
+        Policy::EventSource { .. } => return Ok(run(traffic, model, policy)),
+    };
+    engine.run_unless(traffic, policy.name(), give_up)
 }

@@ -1,6 +1,6 @@
 //! Delays, counted: within 0.1 % of what they were.
 
-use super::number::{float, index};
+use super::number::{float, floor, index};
 
 /// Delays below are counted exactly; above, a thousandth of their size is lost.
 const EXACT: u64 = 2_048;
@@ -12,9 +12,21 @@ pub(super) struct Tally {
     all: u64,
     sum: f64,
     most: u64,
+    /// Those of so many steps and more are counted as late.
+    late_from: Option<u64>,
+    late: u64,
 }
 
 impl Tally {
+    /// From now on counts those that are surely later than `steps`, however exactly that is kept.
+    pub(super) fn count_late(&mut self, steps: f64) {
+        self.late_from = Some(floor(steps * (1.0 + 1.0 / 512.0)) + 2);
+    }
+
+    pub(super) fn late(&self) -> u64 {
+        self.late
+    }
+
     pub(super) fn add(&mut self, steps: u64, count: u64) {
         if count == 0 {
             return;
@@ -29,6 +41,9 @@ impl Tally {
         self.all += count;
         self.sum += float(steps) * float(count);
         self.most = self.most.max(steps);
+        if self.late_from.is_some_and(|from| steps >= from) {
+            self.late += count;
+        }
     }
 
     /// The delay that `part` of all do not exceed.

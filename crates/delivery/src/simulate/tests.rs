@@ -337,6 +337,17 @@ fn any_traffic() -> impl Strategy<Value = Traffic> {
     })
 }
 
+/// The outcome without stretches.
+fn step_by_step(traffic: &Traffic, model: &Model, policy: &Policy) -> Outcome {
+    let mut engine = match policy {
+        Policy::Scaled(settings) => engine::scaled(traffic, model, settings),
+        Policy::Fixed(count) => engine::fixed(traffic, model, *count),
+        Policy::EventSource { .. } => return run(traffic, model, policy),
+    };
+    engine.takes_stretches = false;
+    engine.run(traffic, policy.name())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(6))]
 
@@ -353,6 +364,33 @@ proptest! {
             prop_assert_eq!(by_minute(|minute| minute.sent), outcome.sent);
             prop_assert_eq!(by_minute(|minute| minute.done), outcome.done);
             prop_assert_eq!(&run(&traffic, &model, &policy), &outcome);
+        }
+    }
+
+    #[test]
+    fn a_stretch_is_what_its_steps_come_to(traffic in any_traffic(), p99 in 100u64..800, is_far in any::<bool>()) {
+        let mut model = model(if is_far { FUNCTIONS } else { Place::Embedded });
+        model.receivers = vec![receiver(100, p99), Receiver { weight: 3, ..receiver(70, 90) }];
+        prop_assume!(traffic.count() > 5_000);
+        let both = |policy| (run(&traffic, &model, &policy), step_by_step(&traffic, &model, &policy));
+        let (quick, slow) = both(Policy::Fixed(7));
+        prop_assert_eq!((quick.sent, quick.done, quick.left), (slow.sent, slow.done, slow.left));
+        prop_assert_eq!(quick.minutes.len(), slow.minutes.len());
+        for (quick, slow) in quick.minutes.iter().zip(&slow.minutes) {
+            prop_assert_eq!(quick.sent, slow.sent);
+            prop_assert!(quick.done.abs_diff(slow.done) <= slow.done / 50 + 20, "{:?} {:?}", quick, slow);
+        }
+        let step_ms = u64::try_from(model.step().as_millis()).unwrap();
+        prop_assert!(quick.delay.p99_ms.abs_diff(slow.delay.p99_ms) <= step_ms + 1, "{:?} {:?}", quick.delay, slow.delay);
+        prop_assert!(within(quick.in_flight_mean, slow.in_flight_mean, 0.03));
+        let receives = |outcome: &Outcome| outcome.usage.queue_receives as f64;
+        prop_assert!(within(receives(&quick), receives(&slow), 0.05), "{} {}", receives(&quick), receives(&slow));
+        // Where it is planned, one that came a step sooner may start a notifier more.
+        for law in [Law::Proportional, Law::Backlog] {
+            let (quick, slow) = both(Policy::Scaled(scaler(law)));
+            prop_assert_eq!((quick.sent, quick.left), (slow.sent, slow.left));
+            let apart = (quick.notifier_minutes - slow.notifier_minutes).abs();
+            prop_assert!(apart <= slow.notifier_minutes * 0.05 + 2.0, "{} {}", quick.notifier_minutes, slow.notifier_minutes);
         }
     }
 

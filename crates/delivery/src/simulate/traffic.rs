@@ -12,6 +12,7 @@
 //! ```
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use base::Timestamp;
 
@@ -183,7 +184,39 @@ impl Traffic {
         self.rows.iter().zip(ends).map(rate).fold(0.0, f64::max)
     }
 
-    pub(super) fn arrivals(&self) -> Arrivals<'_> {
+    /// The same curve within another time, with `count` in all; the clock's time is left out.
+    #[must_use]
+    pub fn squeezed(&self, length: Duration, count: u64) -> Self {
+        let ms = u64::try_from(length.as_millis()).unwrap_or(u64::MAX);
+        let part = |of: u64, from: u64, to: u64| {
+            u64::try_from(u128::from(of) * u128::from(to) / u128::from(from.max(1)))
+                .unwrap_or(u64::MAX)
+        };
+        let (all, mut before, mut shared) = (self.count(), 0, 0);
+        let mut rows: Vec<Row> = Vec::new();
+        for row in &self.rows {
+            before += row.count;
+            let sum = part(count, all, before);
+            let more = sum - std::mem::replace(&mut shared, sum);
+            let from_ms = part(row.from_ms, self.end_ms, ms);
+            match rows.last_mut() {
+                Some(last) if last.from_ms == from_ms => last.count += more,
+                _ => rows.push(Row {
+                    from_ms,
+                    count: more,
+                }),
+            }
+        }
+        Self {
+            rows,
+            end_ms: ms,
+            start_ms: 0,
+        }
+    }
+
+    /// A cursor over what comes.
+    #[must_use]
+    pub fn arrivals(&self) -> Arrivals<'_> {
         Arrivals {
             traffic: self,
             row: 0,
@@ -213,8 +246,8 @@ impl Traffic {
 }
 
 /// A cursor over traffic that only goes forward.
-#[derive(Debug)]
-pub(super) struct Arrivals<'a> {
+#[derive(Clone, Debug)]
+pub struct Arrivals<'a> {
     traffic: &'a Traffic,
     row: usize,
     /// All of the rows before.
@@ -223,8 +256,18 @@ pub(super) struct Arrivals<'a> {
 }
 
 impl Arrivals<'_> {
+    /// Until when it goes on coming as it does; none after the end.
+    pub(super) fn even_until(&self) -> Option<u64> {
+        let rows = &self.traffic.rows;
+        rows.get(self.row)?;
+        Some(
+            rows.get(self.row + 1)
+                .map_or(self.traffic.end_ms, |next| next.from_ms),
+        )
+    }
+
     /// How many have come since it was last asked, up to `to_ms`.
-    pub(super) fn up_to(&mut self, to_ms: u64) -> u64 {
+    pub fn up_to(&mut self, to_ms: u64) -> u64 {
         let rows = &self.traffic.rows;
         let end = |row: usize| {
             rows.get(row + 1)
@@ -419,6 +462,26 @@ mod tests {
         let file = include_str!("../../../../examples/traffic/day.csv");
         assert_eq!(Traffic::parse(file).unwrap(), example());
         assert_eq!(Traffic::parse(&example().table()).unwrap(), example());
+    }
+
+    #[test]
+    fn a_squeezed_curve_has_its_shape_and_its_count() {
+        let day = example();
+        let minutes = day.squeezed(Duration::from_secs(180), 20_000);
+        assert_eq!((minutes.count(), minutes.len_ms()), (20_000, 180_000));
+        // At each quarter as much of it has come as of the day.
+        let (mut ahead, mut of_day) = (minutes.arrivals(), day.arrivals());
+        let (mut come, mut of_day_come) = (0, 0);
+        for quarter in 1..=4 {
+            come += ahead.up_to(quarter * 45_000);
+            of_day_come += of_day.up_to(quarter * 21_600_000);
+            let wanted = float(of_day_come) / float(day.count()) * 20_000.0;
+            assert!((float(come) - wanted).abs() <= 20.0, "{come} {wanted}");
+        }
+        // More rows than milliseconds are put together.
+        let short = day.squeezed(Duration::from_millis(100), 7);
+        assert_eq!((short.count(), short.len_ms()), (7, 100));
+        assert!(short.rows.len() <= 100);
     }
 
     proptest! {
