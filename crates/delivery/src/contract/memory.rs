@@ -118,6 +118,12 @@ impl Model {
         self.entries.is_empty()
     }
 
+    /// Messages that may be received now.
+    #[must_use]
+    pub fn visible(&self) -> usize {
+        self.entries.values().filter(|entry| entry.is_ready).count()
+    }
+
     /// The part of the in-flight cap that is used.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]

@@ -3,6 +3,7 @@
 
 mod checks;
 mod deadlines;
+mod elastic;
 mod fairness;
 mod limits;
 mod order;
@@ -435,7 +436,8 @@ impl World {
         if dispatcher.is_done() {
             self.running[n].dispatcher = None;
             self.running[n].life += 1;
-            if !self.is_over() {
+            // Where a scaler starts them, there are none in the beginning.
+            if !self.is_over() && self.scene.notifiers > 0 {
                 self.after(ms(500), Event::Start(n));
             }
         } else if wake < self.running[n].wake {
