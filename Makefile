@@ -1,9 +1,9 @@
 # What people and CI run. `make` alone says what there is.
 
-.PHONY: help build lambda demo run check test bench fmt lint examples reference
+.PHONY: help build lambda demo demo-elastic run check test bench fmt lint examples reference
 
 help: ## Say what there is
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 build: ## Build with optimisation: target/release/shukuba, and the agent alone: shukuba-agent
 	cargo build --release -p shukuba
@@ -15,6 +15,9 @@ lambda: build ## Zip it for AWS Lambda: target/lambda/shukuba-lambda.zip; prints
 
 demo: ## Watch 20,000 postbacks go through the whole flow; ends by itself
 	@scripts/demo.sh
+
+demo-elastic: ## Watch notifiers come and go with the curve of a day, in three minutes; draws it
+	@scripts/demo-elastic.sh
 
 run: ## Keep serving on 127.0.0.1:5310, data in ./data
 	cargo run -q -p shukuba -- serve --data ./data

@@ -30,6 +30,7 @@ mod operator;
 mod pause;
 mod postbacks;
 mod preset;
+mod rehearse;
 mod replay;
 mod results;
 mod root;
@@ -94,6 +95,7 @@ pub(crate) enum Command {
     Scaler(scaler::Args),
     Simulate(simulate::Args),
     Cost(cost::Args),
+    Rehearse(rehearse::Args),
     /// Try a line on a route without sending it
     Route(route::Args),
     /// List, remove or compact stored results
@@ -190,6 +192,7 @@ impl Command {
             Self::Scaler(args) => scaler::run(app, args),
             Self::Simulate(args) => simulate::run(app, args),
             Self::Cost(args) => cost::run(app, &args),
+            Self::Rehearse(args) => rehearse::run(app, &args),
             Self::Route(args) => route::run(app, args),
             Self::Results(args) => results::run(app, args),
             Self::Alarm(args) => alarm::run(app, args),

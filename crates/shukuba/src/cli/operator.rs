@@ -24,6 +24,11 @@ impl At {
             || std::env::var_os("SHUKUBA_ENDPOINT").is_some_and(|url| !url.is_empty())
     }
 
+    /// The server that was named.
+    pub(in crate::cli) fn endpoint(&self) -> Option<&str> {
+        self.endpoint.as_deref()
+    }
+
     pub(in crate::cli) fn admin(&self, app: &App) -> anyhow::Result<Admin> {
         if self.endpoint.is_none() && data::is_down(app) {
             anyhow::bail!(

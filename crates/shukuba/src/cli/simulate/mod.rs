@@ -16,10 +16,10 @@ use crate::app::{self, App};
 use crate::client::service::Where;
 use crate::output;
 
-mod args;
+pub(super) mod args;
 mod cost;
 mod metrics;
-mod picture;
+pub(super) mod picture;
 mod show;
 
 use cost::{Priced, Pricing};

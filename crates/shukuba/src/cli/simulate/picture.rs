@@ -24,14 +24,18 @@ const PERIOD_SECS: u32 = 60;
 
 /// Draws into a file, an SVG or a PNG by its name.
 pub(super) fn write(file: &Path, traffic: &Traffic, shown: &[Shown]) -> anyhow::Result<()> {
-    let svg = draw(traffic, shown);
+    store(file, &draw(traffic, shown))
+}
+
+/// Stores a picture, as an SVG or a PNG by the file's name.
+pub(in crate::cli) fn store(file: &Path, svg: &str) -> anyhow::Result<()> {
     let ending = file
         .extension()
         .and_then(|ending| ending.to_str())
         .unwrap_or_default();
     let bytes = match ending {
-        "svg" => svg.into_bytes(),
-        "png" => picture::png(&svg).context("cannot paint the picture")?,
+        "svg" => svg.as_bytes().to_vec(),
+        "png" => picture::png(svg).context("cannot paint the picture")?,
         _ => {
             return Err(app::usage(format!(
                 "--picture {}: it should end with .svg or .png",
@@ -43,79 +47,112 @@ pub(super) fn write(file: &Path, traffic: &Traffic, shown: &[Shown]) -> anyhow::
 }
 
 fn draw(traffic: &Traffic, shown: &[Shown]) -> String {
-    let start = traffic.start_ms() / 1_000;
-    let start = if start < DAY { DAY + start } else { start };
     let secs = shown.iter().map(|one| one.outcome.secs).fold(0.0, f64::max);
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "eight days at most"
-    )]
-    let range = Range {
-        from: Timestamp::from_secs(start),
-        to: Timestamp::from_secs(start + secs.ceil() as u64),
+    let curves = Curves {
+        title: "Simulated",
+        start_secs: traffic.start_ms() / 1_000,
+        secs,
+        period_secs: PERIOD_SECS,
     };
-    let first = shown.iter().take(1);
-    let sent = first.map(|one| {
-        line("sent", GREY, range, &one.outcome.minutes, |minute| {
-            Some(float(minute.sent))
-        })
-    });
-    let of_each = |value: fn(&Minute) -> Option<f64>| {
-        let line = |(one, colour): (&Shown, &&str)| {
-            line(
-                &one.outcome.policy,
-                colour,
-                range,
-                &one.outcome.minutes,
-                value,
-            )
-        };
-        shown
-            .iter()
-            .zip(COLOURS.iter().cycle())
-            .map(line)
-            .collect::<Vec<_>>()
-    };
-    let spent = shown
+    let lines = shown
         .iter()
-        .zip(COLOURS.iter().cycle())
-        .map(|(one, colour)| {
-            let spent = one.cost.spent(&one.outcome.minutes);
-            let mut spent = spent.into_iter();
-            line(
-                &one.outcome.policy,
-                colour,
-                range,
-                &one.outcome.minutes,
-                |_| spent.next(),
-            )
-        });
+        .map(|one| (one.outcome.policy.as_str(), one.outcome.minutes.as_slice()));
     let currency = shown
         .first()
         .map(|one| one.cost.currency)
         .unwrap_or_default();
-    let spent_title = format!("Spent, {currency}");
-    let charts = [
-        ("Notifications a minute", sent.collect()),
-        ("Notifiers", of_each(|minute| Some(minute.notifiers))),
-        (
-            "Seconds until 99 of 100 were sent",
-            of_each(|minute| minute.delay_p99_ms.map(|ms| float(ms) / 1_000.0)),
-        ),
-        (spent_title.as_str(), spent.collect()),
-    ];
-    let widget = |(row, (title, series)): (u32, (&str, Vec<Series>))| {
-        let area = Area {
-            x: 0,
-            y: row * 5,
-            width: 24,
-            height: 5,
-        };
-        (area, Drawing::Chart(Box::new(chart(title, series, range))))
+    let spent = shown.iter().map(|one| one.cost.spent(&one.outcome.minutes));
+    let spent = Spent {
+        title: format!("Spent, {currency}"),
+        of_each: spent.collect(),
     };
-    let widgets: Vec<_> = (0..).zip(charts).map(widget).collect();
-    picture::board("Simulated", &widgets)
+    curves.draw(&lines.collect::<Vec<_>>(), Some(spent))
+}
+
+/// What each spent.
+#[derive(Debug)]
+pub(in crate::cli) struct Spent {
+    /// What stands over it.
+    title: String,
+    /// By the name of each, a number for each minute.
+    of_each: Vec<Vec<f64>>,
+}
+
+/// What curves are of.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::cli) struct Curves<'a> {
+    /// What stands above.
+    pub(in crate::cli) title: &'a str,
+    /// The first moment: of a day, or since the epoch.
+    pub(in crate::cli) start_secs: u64,
+    /// How long it was.
+    pub(in crate::cli) secs: f64,
+    /// How long that is which stands in a [`Minute`].
+    pub(in crate::cli) period_secs: u32,
+}
+
+impl Curves<'_> {
+    /// An SVG of what was sent, who ran, how late it was and maybe what it cost, by each name.
+    pub(in crate::cli) fn draw(&self, lines: &[(&str, &[Minute])], spent: Option<Spent>) -> String {
+        let start = match self.start_secs {
+            start if start < DAY => DAY + start,
+            start => start,
+        };
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "eight days at most"
+        )]
+        let range = Range {
+            from: Timestamp::from_secs(start),
+            to: Timestamp::from_secs(start + self.secs.ceil() as u64),
+        };
+        let line =
+            |label: &str, colour: &str, minutes: &[Minute], value: fn(&Minute) -> Option<f64>| {
+                line_of(label, colour, (range, self.period_secs), minutes, value)
+            };
+        let sent = lines
+            .iter()
+            .take(1)
+            .map(|(_, minutes)| line("sent", GREY, minutes, |minute| Some(float(minute.sent))));
+        let of_each = |value: fn(&Minute) -> Option<f64>| {
+            let lines = lines.iter().zip(COLOURS.iter().cycle());
+            let series = lines.map(|((name, minutes), colour)| line(name, colour, minutes, value));
+            series.collect::<Vec<_>>()
+        };
+        let sent_in = match self.period_secs {
+            PERIOD_SECS => "Notifications a minute".to_owned(),
+            secs => format!("Notifications in {secs} s"),
+        };
+        let mut charts = vec![
+            (sent_in.as_str(), sent.collect()),
+            ("Notifiers", of_each(|minute| Some(minute.notifiers))),
+            (
+                "Seconds until 99 of 100 were sent",
+                of_each(|minute| minute.delay_p99_ms.map(|ms| float(ms) / 1_000.0)),
+            ),
+        ];
+        if let Some(Spent { title, of_each }) = &spent {
+            let lines = lines.iter().zip(of_each).zip(COLOURS.iter().cycle());
+            let series = lines.map(|(((name, minutes), spent), colour)| {
+                let mut spent = spent.iter().copied();
+                let ranged = (range, self.period_secs);
+                line_of(name, colour, ranged, minutes, |_| spent.next())
+            });
+            charts.push((title.as_str(), series.collect()));
+        }
+        let widget = |(row, (title, series)): (u32, (&str, Vec<Series>))| {
+            let area = Area {
+                x: 0,
+                y: row * 5,
+                width: 24,
+                height: 5,
+            };
+            (area, Drawing::Chart(Box::new(chart(title, series, range))))
+        };
+        let widgets: Vec<_> = (0..).zip(charts).map(widget).collect();
+        picture::board(self.title, &widgets)
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a pixel is wider")]
@@ -123,10 +160,10 @@ fn float(number: u64) -> f64 {
     number as f64
 }
 
-fn line(
+fn line_of(
     label: &str,
     colour: &str,
-    range: Range,
+    (range, period_secs): (Range, u32),
     minutes: &[Minute],
     mut value: impl FnMut(&Minute) -> Option<f64>,
 ) -> Series {
@@ -141,7 +178,7 @@ fn line(
         colour: colour.to_owned(),
         side: Side::Left,
         unit: None,
-        period_secs: PERIOD_SECS,
+        period_secs,
         points: minutes.iter().filter_map(point).collect(),
         value: None,
     }
