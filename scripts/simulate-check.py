@@ -136,7 +136,8 @@ class Live:
         return sent, late
 
     def drain(self):
-        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        # What waits to be tried again is delayed.
+        names = [f"ApproximateNumberOfMessages{which}" for which in ("", "NotVisible", "Delayed")]
         for _ in range(600):
             counts = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=names)["Attributes"]
             if not any(map(int, counts.values())):
