@@ -4,11 +4,14 @@
 //! the queue's host, else the chain's. Endpoint: `AWS_ENDPOINT_URL_SQS`, `AWS_ENDPOINT_URL`, the profile's `endpoint_url`,
 //! else the host of the queue's URL where it is not Amazon's.
 
+use std::sync::Arc;
+
 use aws_config::SdkConfig;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_sdk_sqs::config::{BehaviorVersion, Region, StalledStreamProtectionConfig};
 use url::Url;
 
+use crate::counting::Counts;
 use crate::http::{Client, sdk};
 
 /// Credentials, region and the HTTP client that all clients share.
@@ -101,6 +104,15 @@ impl Account {
             .endpoint_url(endpoint_url)
             .build();
         self
+    }
+
+    /// The same account, and every call that is made for it is counted.
+    #[must_use]
+    pub fn counted(self, counts: Arc<Counts>) -> Self {
+        let http = self.http.counting(counts);
+        let config = self.config.into_builder();
+        let config = config.http_client(sdk::client(http.clone())).build();
+        Self { config, http }
     }
 
     /// Fetches credentials once, so that a missing one shows at the start and not in the first call.

@@ -2,7 +2,8 @@
 //!
 //! Lambda answers 202 once the invocation is queued, so a start that is counted may still come to nothing: where the function's
 //! concurrency is used up the event waits, for as long as the function's `MaximumEventAgeInSeconds`. Nobody can be asked who
-//! runs ([`Running::Unknown`]): each that was started counts until its deadline.
+//! runs ([`Running::Unknown`]): who lives is known by what notifiers tell of themselves ([`delivery::scaler::Hearing`]), else each
+//! that was started counts until its deadline.
 //!
 //! The one call is signed here and goes through our own client: the SDK's crate for Lambda is some 70 operations, for which
 //! `aws-sigv4`, which the SDK has built anyway, and a POST stand in. Not retried: the next plan starts whom it still needs.
@@ -11,13 +12,10 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use ::http::{Request, StatusCode};
-use aws_credential_types::Credentials;
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
-use aws_sigv4::sign::v4::SigningParams;
-use base::{Clock, Timestamp};
+use base::Clock;
 use bytes::Bytes;
 use delivery::port::{Error, Invoker, Running, StartEvent};
 use futures_util::future::BoxFuture;
@@ -28,6 +26,7 @@ use url::Url;
 
 use crate::account::{Account, Key};
 use crate::failure;
+use crate::signing::{self, Scope};
 
 /// The longest name of a function, with an ARN's parts and a qualifier. Source: Lambda API Reference, Invoke.
 const NAME_BYTES_MAX: usize = 170;
@@ -152,43 +151,19 @@ impl Functions {
     }
 
     fn signed(&self, key: &Key, payload: Vec<u8>) -> Result<Request<Bytes>, Error> {
-        let failed =
-            |error: &dyn std::error::Error| Error::refused(&self.what(), error.to_string());
-        let identity =
-            Credentials::new(&key.key_id, &key.secret, key.token.clone(), None, "shukuba").into();
-        let parameters = SigningParams::builder()
-            .identity(&identity)
-            .region(&self.region)
-            .name("lambda")
-            .time(wall(self.clock.now()))
-            .settings(SigningSettings::default())
-            .build()
-            .map_err(|error| failed(&error))?
-            .into();
-        let authority = self.url.authority();
-        let mut request = Request::post(self.url.as_str())
-            .header("host", authority)
+        let refused = |error: &dyn fmt::Display| Error::refused(&self.what(), error);
+        let request = Request::post(self.url.as_str())
+            .header("host", self.url.authority())
             .header("content-type", "application/json")
-            .header("x-amz-invocation-type", "Event");
-        let headers = [
-            ("host", authority),
-            ("content-type", "application/json"),
-            ("x-amz-invocation-type", "Event"),
-        ];
-        let signable = SignableRequest::new(
-            "POST",
-            self.url.as_str(),
-            headers.into_iter(),
-            SignableBody::Bytes(&payload),
-        );
-        let signed = sign(signable.map_err(|error| failed(&error))?, &parameters);
-        let (instructions, _) = signed.map_err(|error| failed(&error))?.into_parts();
-        for (name, value) in instructions.headers() {
-            request = request.header(name, value);
-        }
-        request
+            .header("x-amz-invocation-type", "Event")
             .body(Bytes::from(payload))
-            .map_err(|error| failed(&error))
+            .map_err(|error| refused(&error))?;
+        let scope = Scope {
+            service: "lambda",
+            region: &self.region,
+            at: self.clock.now(),
+        };
+        signing::signed(request, key, scope).map_err(|error| refused(&error))
     }
 }
 
@@ -242,13 +217,10 @@ fn refused(what: &str, status: StatusCode, code: Option<&str>, body: &[u8]) -> E
     }
 }
 
-fn wall(at: Timestamp) -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_millis(at.as_millis())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base::Timestamp;
 
     fn account() -> Account {
         Account::with_key("AKID", "secret", "eu-west-1").unwrap()

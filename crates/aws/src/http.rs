@@ -27,6 +27,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::counting::Counts;
+
 /// Longest time to connect, TLS included. Chosen.
 const CONNECT_TIME: Duration = Duration::from_secs(5);
 
@@ -55,7 +57,10 @@ pub enum Error {
 
 /// The client. Cheap to clone; clones share their connections.
 #[derive(Clone)]
-pub struct Client(hyper_util::client::legacy::Client<Connector, Full<Bytes>>);
+pub struct Client {
+    inner: hyper_util::client::legacy::Client<Connector, Full<Bytes>>,
+    counts: Option<Arc<Counts>>,
+}
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -75,7 +80,17 @@ impl Client {
             .pool_idle_timeout(Duration::from_secs(30))
             .pool_max_idle_per_host(32)
             .build(Connector { tls });
-        Ok(Self(client))
+        Ok(Self {
+            inner: client,
+            counts: None,
+        })
+    }
+
+    /// The same, and every call is counted.
+    #[must_use]
+    pub fn counting(mut self, counts: Arc<Counts>) -> Self {
+        self.counts = Some(counts);
+        self
     }
 
     /// Calls and gives the head of the answer; its body is read by the caller.
@@ -83,7 +98,10 @@ impl Client {
     /// # Errors
     /// [`Error`] when there is no answer.
     pub async fn call(&self, request: Request<Bytes>) -> Result<Response<Incoming>, Error> {
-        match timeout(HEAD_TIME, self.0.request(request.map(Full::new))).await {
+        if let Some(counts) = &self.counts {
+            counts.add(&request);
+        }
+        match timeout(HEAD_TIME, self.inner.request(request.map(Full::new))).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) if error.is_connect() => Err(Error::Connect(error)),
             Ok(Err(error)) => Err(Error::Broken(error)),

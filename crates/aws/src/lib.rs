@@ -9,6 +9,7 @@
 //! - [`objects`]: [`results_at`], the port `ResultStore` over `s3://` and folders; [`memory_at`], the port `Memory` over `s3://`
 //! - [`metrics`]: [`QueueMetrics`], the port `MetricSource` over CloudWatch
 //! - [`functions`]: [`Functions`], the port `Invoker` over Lambda
+//! - [`trial`]: what a trial of an account makes, and takes away; [`counting`]: what is called, as AWS bills it
 //! - [`http`]: one pooled HTTP client for the SDK and the object store
 //!
 //! Leaves to others: the server (`sqs`), what a notification is (`delivery`), and the sender's own client in `shukuba`,
@@ -16,6 +17,7 @@
 
 pub mod account;
 pub mod batch;
+pub mod counting;
 pub mod failure;
 pub mod find;
 pub mod functions;
@@ -25,7 +27,9 @@ pub mod metrics;
 pub mod objects;
 pub mod outbox;
 pub mod queue;
+mod signing;
 mod sources;
+pub mod trial;
 
 pub use account::Account;
 pub use functions::Functions;

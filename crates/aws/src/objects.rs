@@ -134,6 +134,23 @@ fn of_bucket(
     }
 }
 
+/// A whole bucket by its name.
+pub(crate) fn open_bucket(
+    account: &Account,
+    name: &str,
+    what: &str,
+) -> Result<Arc<dyn ObjectStore>, Error> {
+    let (store, _) = of_bucket(account, &format!("s3://{name}"), what)?;
+    Ok(store)
+}
+
+/// Where S3 is, where it is not Amazon's.
+pub(crate) fn endpoint(account: &Account) -> Option<String> {
+    let endpoint = std::env::var("AWS_ENDPOINT_URL_S3").ok();
+    let endpoint = endpoint.filter(|url| !url.is_empty());
+    endpoint.or_else(|| account.config.endpoint_url().map(str::to_owned))
+}
+
 fn bucket(account: &Account, url: &Url, what: &str) -> Result<ObjectResults, Error> {
     Ok(ObjectResults::new(store(account, url, what)?, url.path()))
 }
@@ -153,9 +170,7 @@ fn store(account: &Account, url: &Url, what: &str) -> Result<Arc<dyn ObjectStore
     if let Some(provider) = account.config.credentials_provider() {
         builder = builder.with_credentials(Arc::new(Chain(provider)));
     }
-    let endpoint = std::env::var("AWS_ENDPOINT_URL_S3").ok();
-    let endpoint = endpoint.or_else(|| account.config.endpoint_url().map(str::to_owned));
-    if let Some(endpoint) = endpoint {
+    if let Some(endpoint) = endpoint(account) {
         builder = builder
             .with_allow_http(endpoint.starts_with("http://"))
             .with_endpoint(endpoint);
