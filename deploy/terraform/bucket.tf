@@ -16,6 +16,17 @@ resource "aws_s3_bucket_public_access_block" "this" {
 
 resource "aws_s3_bucket_lifecycle_configuration" "this" {
   bucket = aws_s3_bucket.this.id
+  # What notifiers told of themselves is of no use to anybody after their lives.
+  rule {
+    id     = "reports"
+    status = "Enabled"
+    filter {
+      prefix = "scaler/alive/"
+    }
+    expiration {
+      days = 1
+    }
+  }
   # By route: beside the results lie the key of `why`'s index and what operators decided on dead ones, which stay.
   dynamic "rule" {
     for_each = var.routes

@@ -4,6 +4,7 @@ locals {
   function_environment = merge(var.environment, {
     SHUKUBA_CONFIG  = "s3://${aws_s3_object.settings.bucket}/${aws_s3_object.settings.key}"
     SHUKUBA_RESULTS = "s3://${aws_s3_bucket.this.id}/results"
+    SHUKUBA_MEMORY  = "s3://${aws_s3_bucket.this.id}/scaler"
   })
   scaler   = "${var.name}-scaler"
   notifier = "${var.name}-notifier"
@@ -62,7 +63,6 @@ resource "aws_lambda_function" "scaler" {
   environment {
     variables = merge(local.function_environment, {
       SHUKUBA_NOTIFIER = aws_lambda_function.notifier.function_name
-      SHUKUBA_MEMORY   = "s3://${aws_s3_bucket.this.id}/scaler"
     })
   }
   tags       = local.tags

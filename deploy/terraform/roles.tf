@@ -30,6 +30,12 @@ data "aws_iam_policy_document" "notifier" {
     actions   = ["s3:PutObject", "s3:GetObject"]
     resources = ["${aws_s3_bucket.this.arn}/results/*"]
   }
+  # It tells that it lives.
+  statement {
+    sid       = "Life"
+    actions   = ["s3:PutObject"]
+    resources = ["${aws_s3_bucket.this.arn}/scaler/alive/*"]
+  }
   statement {
     sid       = "Settings"
     actions   = ["s3:GetObject"]

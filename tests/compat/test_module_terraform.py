@@ -242,7 +242,8 @@ def carries_ten_thousand(deployment, tools):
     assert story["state"] == "delivered" and len(story["attempts"]) > 1 and story["attempts"][-1]["status"] == 200
     assert deployment.json("dead", "list", "--results", PLACE) == []
 
-    assert len(deployment.printed(deployment.outputs["notifier"], "notified")) > 1, "several sent"
+    # Each says so when its life is over.
+    until("several to have ended", lambda: len(deployment.printed(deployment.outputs["notifier"], "notified")) > 1)
 
     # Each attempt names its function's request, by which its lines are found.
     by = story["attempts"][-1]

@@ -6,7 +6,8 @@
 //! - `sources` and `leases`: which queue a message came from, and until when it is held
 //! - [`batch`]: what a call takes; [`failure`]: which errors pass
 //! - [`outbox`]: [`Outbox`], what replays and retries of dead ones send to
-//! - [`objects`]: [`results_at`], the port `ResultStore` over `s3://` and folders; [`memory_at`], the port `Memory` over `s3://`
+//! - [`objects`]: [`results_at`], the port `ResultStore` over `s3://` and folders; [`memory_at`], the port `Memory` over `s3://`;
+//!   [`reports_at`], what notifiers tell of themselves there
 //! - [`metrics`]: [`QueueMetrics`], the port `MetricSource` over CloudWatch
 //! - [`functions`]: [`Functions`], the port `Invoker` over Lambda
 //! - [`trial`]: what a trial of an account makes, and takes away; [`counting`]: what is called, as AWS bills it
@@ -34,6 +35,6 @@ pub mod trial;
 pub use account::Account;
 pub use functions::Functions;
 pub use metrics::QueueMetrics;
-pub use objects::{Place, memory_at, open_results, read_object, results_at};
+pub use objects::{Place, memory_at, open_results, read_object, reports_at, results_at};
 pub use outbox::Outbox;
 pub use queue::SqsQueue;

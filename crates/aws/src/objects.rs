@@ -11,7 +11,7 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 use bytes::Bytes;
 use delivery::port::Error;
 use delivery::results::ObjectResults;
-use delivery::scaler::Stored;
+use delivery::scaler::{Reports, Stored};
 use http_body_util::BodyExt;
 use object_store::aws::{AmazonS3Builder, AwsCredential};
 use object_store::client::{
@@ -95,6 +95,16 @@ pub fn memory_at(account: &Account, place: &str) -> Result<Stored, Error> {
     let what = format!("the scaler's state at `{place}`");
     let (store, prefix) = of_bucket(account, place, &what)?;
     Stored::new(store, &prefix)
+}
+
+/// Opens what notifiers tell of themselves at `place`, an `s3://bucket/prefix`: that of the scaler's state.
+///
+/// # Errors
+/// [`Error::Refused`] when that is no such place.
+pub fn reports_at(account: &Account, place: &str) -> Result<Reports, Error> {
+    let what = format!("the notifiers' reports at `{place}`");
+    let (store, prefix) = of_bucket(account, place, &what)?;
+    Reports::new(store, &prefix)
 }
 
 /// The bytes of the object at `place`, an `s3://bucket/key`.

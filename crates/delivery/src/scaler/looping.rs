@@ -314,11 +314,11 @@ impl Loop {
 /// How long before its deadline one that cannot be seen counts no longer: where it takes nothing new any more by the next plan,
 /// its successor comes with this one. Those of one plan end together, and what waits until others come would start twice as
 /// many of them, as the simulator's day showed. Where receivers are limited, or not known, not before its deadline: until then it holds its share,
-/// and its successor would have none for all its life.
+/// and its successor would have none for all its life. At most half a life: those of lives shorter than an interval count too.
 fn ahead(rules: &Rules, figures: &Figures) -> Duration {
     let is_free = |one: &Receiver| *one == Receiver::default();
     match !figures.receivers.is_empty() && figures.receivers.iter().all(is_free) {
-        true => rules.winds_down + rules.settings.interval.get(),
+        true => (rules.winds_down + rules.settings.interval.get()).min(rules.life / 2),
         false => Duration::ZERO,
     }
 }

@@ -17,24 +17,29 @@
 //! - [`State`]: what is kept between plans, and its laws: who lives, what one manages
 //! - [`Loop`]: plans each interval for every route, and keeps the last plans; [`InMemory`]: its state in this process;
 //!   [`Stored`]: in an object store, for scalers that are another process each time
+//! - [`Reports`]: what notifiers that nobody can see tell of themselves there; [`Hearing`]: the ports of a scaler that listens
 
 mod backlog;
+mod hearing;
 mod learned;
 mod looping;
 mod memory;
 mod plan;
 mod proportional;
 mod receivers;
+mod reports;
 mod state;
 mod stored;
 
 use std::time::Duration;
 
+pub use hearing::Hearing;
 pub use learned::{LEARNED_FACTOR_MAX, Learned};
 pub use looping::{Loop, RouteScale, Rules};
 pub use memory::InMemory;
 pub use plan::{Inputs, Plan, Scaler};
 pub use receivers::usable;
+pub use reports::{ASKED_MAX, HEARD_MAX, Heard, REPORT_EVERY, Reports, TELL_AGAIN, TELL_MAX};
 pub use state::{RAN_MAX, RouteState, SILENT_MAX, Start, State};
 pub use stored::{STATE_OBJECT, Stored};
 
@@ -45,6 +50,8 @@ pub const KNOWN_FOR: Duration = Duration::from_secs(15 * 60);
 
 #[cfg(test)]
 mod laws;
+#[cfg(test)]
+mod losing;
 #[cfg(test)]
 mod remembering;
 #[cfg(test)]

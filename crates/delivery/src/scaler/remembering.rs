@@ -17,7 +17,7 @@ use crate::port::{
 
 /// Says what it is told to say.
 #[derive(Debug, Default)]
-struct Says(Mutex<Figures>);
+pub(super) struct Says(Mutex<Figures>);
 
 impl MetricSource for Says {
     fn sent_in<'a>(
@@ -47,7 +47,7 @@ impl MetricSource for Says {
 
 /// Notifiers that nobody can count, such as functions.
 #[derive(Debug, Default)]
-struct Functions {
+pub(super) struct Functions {
     started: Mutex<Vec<StartEvent>>,
     heard: Mutex<Option<Vec<Report>>>,
     /// How many may still be started.
@@ -222,7 +222,7 @@ async fn who_is_not_heard_of_or_says_that_it_ended_is_replaced() {
         (lost.inputs.lost, lost.inputs.running, lost.start),
         (1, 2, 1)
     );
-    // The silent one may live where nobody hears of it: its share is not given twice.
+    // The silent one was never heard of, and may live: its share is not given twice.
     assert!(
         (lost.inputs.granted - 1.0).abs() < 1e-9,
         "{}",
@@ -244,6 +244,40 @@ async fn who_is_not_heard_of_or_says_that_it_ended_is_replaced() {
         (back.inputs.lost, back.inputs.running, back.start),
         (0, 4, 0)
     );
+}
+
+#[tokio::test]
+async fn the_share_of_one_that_was_heard_before_it_fell_silent_is_its_successors() {
+    let bench = Bench::new(Policy::Backlog);
+    bench.say(3_000, 0, 0);
+    bench.hear(&[], Life::Lives);
+    assert_eq!(bench.plan().await.start, 3);
+    bench.wait(10);
+    bench.hear(&[(1, 0), (1, 1), (1, 2)], Life::Lives);
+    bench.plan().await;
+    bench.wait(50);
+    bench.hear(&[(1, 0), (1, 1)], Life::Lives);
+    bench.wait(11);
+    bench.say(3_000, 0, 0);
+    let lost = bench.plan().await;
+    assert_eq!((lost.inputs.lost, lost.start), (1, 1), "{}", lost.reason);
+    assert!((lost.share - 1.0 / 3.0).abs() < 1e-9, "{}", lost.share);
+}
+
+#[tokio::test]
+async fn who_lives_for_less_than_an_interval_counts_for_half_its_life() {
+    let mut bench = Bench::new(Policy::Proportional);
+    bench.rules.life = Duration::from_secs(30);
+    bench.say(3_000, 0, 0);
+    // Free receivers: successors come ahead of the end.
+    bench.says.0.lock().receivers = vec![Receiver::default()];
+    assert_eq!(bench.plan().await.start, 3);
+    bench.wait(14);
+    let early = bench.plan().await;
+    assert_eq!((early.inputs.running, early.start), (3, 0));
+    bench.wait(2);
+    let late = bench.plan().await;
+    assert_eq!((late.inputs.running, late.start), (0, 3));
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
 //! What a scaler keeps between plans, and what it makes of it: who lives, what one manages, what holds over.
 //!
-//! INVARIANT: the shares of the starts whose deadline has not come never overlap, so that no limit is given twice: one that is
-//! taken for dead keeps its share until then, since it may live where nobody hears of it.
+//! INVARIANT: the shares of the starts whose deadline has not come never overlap, so that no limit is given twice: one that was never
+//! heard of keeps its share until then, since it may live. One that was heard ends by itself before it is taken for dead
+//! ([`TELL_MAX`](super::TELL_MAX)), and its successor has its share.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -50,6 +51,8 @@ pub struct RouteState {
     pub held: Option<(Timestamp, u32)>,
     /// Who ran, the newest last; at most [`RAN_MAX`].
     pub ran: Vec<Ran>,
+    /// When any of its notifiers was last heard of.
+    pub heard_at: Option<Timestamp>,
 }
 
 /// A notifier that was started with a fixed share.
@@ -79,7 +82,7 @@ pub struct Start {
 pub enum Gone {
     /// It said so: its share is free.
     Ended,
-    /// Nothing is heard of it: its share is not.
+    /// Nothing is heard of it: its share is free where it was heard before.
     Silent,
 }
 
@@ -132,11 +135,16 @@ impl RouteState {
                 |start: &&mut Start| (start.plan, start.index) == (report.plan, report.index);
             if let Some(start) = self.starts.iter_mut().find(is_it) {
                 start.hear(report);
+                self.heard_at = self.heard_at.max(Some(report.at));
             }
         }
+        // Where no one is ever heard of, it is the ear that is deaf: functions that may not put reports, or of an older version,
+        // would else be replaced each minute.
+        let is_deaf = self.heard_at.is_none_or(|at| now.since(at) > KNOWN_FOR);
         for start in &mut self.starts {
             let heard_at = start.heard_at.unwrap_or(start.at);
-            if start.gone.is_none() && now.since(heard_at) > SILENT_MAX {
+            let could_be_heard = start.heard_at.is_some() || !is_deaf;
+            if start.gone.is_none() && could_be_heard && now.since(heard_at) > SILENT_MAX {
                 start.gone = Some(Gone::Silent);
             }
         }
@@ -145,7 +153,11 @@ impl RouteState {
     /// The shares that are given.
     #[must_use]
     pub fn shares(&self) -> Vec<Share> {
-        let holds = |start: &&Start| start.gone != Some(Gone::Ended);
+        let holds = |start: &&Start| match start.gone {
+            None => true,
+            Some(Gone::Ended) => false,
+            Some(Gone::Silent) => start.heard_at.is_none(),
+        };
         self.starts
             .iter()
             .filter(holds)

@@ -11,7 +11,7 @@
 //! | `SHUKUBA_CONFIG` | both | the settings: a path in the package, or `s3://bucket/key`, read once at the start |
 //! | `SHUKUBA_RESULTS` | notifier | `s3://bucket/prefix`; else `results.url` of the settings |
 //! | `SHUKUBA_NOTIFIER` | scaler | the notifiers' function, a name or an ARN |
-//! | `SHUKUBA_MEMORY` | scaler | `s3://bucket/prefix` of what it keeps between plans |
+//! | `SHUKUBA_MEMORY` | both | `s3://bucket/prefix` of what the scaler keeps between plans, and of what notifiers tell of themselves |
 //!
 //! Settings by variable (`SHUKUBA_SCALER_INTERVAL=1m`) and the secrets that the settings name (`${env:…}`) work as everywhere.
 //! There is no data directory, and so there are no sealed secrets. Lines go to standard error, as JSON where the function's log
@@ -23,10 +23,11 @@
 //! (tower, a second client, its own log set-up) for the same.
 //!
 //! - `ground`: the settings and who calls, loaded once
-//! - `scaler`, `notifier`: the two functions
+//! - `scaler`, `notifier`: the two functions; `met`: whom a notifier sends to
 //! - `runtime`: next, answer, error
 
 mod ground;
+mod met;
 mod notifier;
 mod runtime;
 mod scaler;

@@ -1,28 +1,36 @@
 //! The notifier as a function: the event says route, share and deadline; the answer is what it did.
 //!
 //! It works until the event's deadline, or until [`END_MARGIN`] before Lambda would kill it. Everything is settled or handed back
-//! before it answers. The connections to receivers are made anew in each invocation: those of the last were frozen, and what is
-//! sent on one that the receiver has closed meanwhile cannot be told from what arrived.
+//! before it answers. Meanwhile it tells that it lives, so that the scaler knows whom to replace.
+//!
+//! The connections to receivers are made anew in each invocation: those of the last were frozen, and what is sent on one that the
+//! receiver has closed meanwhile cannot be told from what arrived.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use base::{Clock, NoMetrics, SystemClock, Timestamp};
+use base::{Clock, SystemClock, Timestamp};
 use delivery::config::Settings;
 use delivery::notifier::Summary;
 use delivery::port::StartEvent;
 use delivery::result::{Salt, SentBy};
 use delivery::results::ObjectResults;
+use delivery::scaler::Reports;
 
 use super::ground::Ground;
+use super::met::Met;
 use super::runtime::Invocation;
 use super::variable;
 use crate::app::usage;
-use crate::lone::{self, Order};
+use crate::lone::{self, Order, Ready};
 
 /// How long before Lambda's deadline the life ends. Chosen: a life may be overrun by a second, and the answer must be out.
 const END_MARGIN: Duration = Duration::from_secs(5);
+
+/// What is in flight may take so long where the notifier ends because nobody hears of it: less than is left until another has its
+/// share of the limits. Chosen.
+const UNHEARD_GRACE: Duration = Duration::from_secs(10);
 
 /// A notifier that waits for its event.
 #[derive(Debug)]
@@ -32,6 +40,8 @@ pub(super) struct Notify {
     objects: ObjectResults,
     salt: Salt,
     function: String,
+    /// Where it tells of itself; a deployment without believes in each notifier until its deadline.
+    reports: Option<Reports>,
 }
 
 impl Notify {
@@ -51,30 +61,48 @@ impl Notify {
             .await
             .context("the results cannot be used")?;
         let function = variable("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|| "notifier".into());
+        let reports = match variable("SHUKUBA_MEMORY") {
+            Some(place) => Some(aws::reports_at(&ground.account, &place)?),
+            None => None,
+        };
         Ok(Self {
             ground,
             settings,
             objects,
             salt,
             function,
+            reports,
         })
     }
 
     pub(super) async fn call(&self, invocation: &Invocation) -> anyhow::Result<serde_json::Value> {
         let event: StartEvent = serde_json::from_slice(&invocation.payload)
             .context("the event is none that the scaler sends")?;
+        let answer = self.notify(&event, invocation).await;
+        if let Some(reports) = &self.reports {
+            reports.tell_end(&event).await;
+        }
+        answer
+    }
+
+    async fn notify(
+        &self,
+        event: &StartEvent,
+        invocation: &Invocation,
+    ) -> anyhow::Result<serde_json::Value> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-        let end = ends_at(&event, invocation.deadline);
+        let end = ends_at(event, invocation.deadline);
         let secrets = self.ground.secrets();
+        let met = Arc::new(Met::default());
         let ground = lone::Ground {
             settings: &self.settings,
             account: &self.ground.account,
             objects: self.objects.clone(),
             salt: self.salt,
             secrets: &secrets,
-            counts: Arc::new(NoMetrics),
+            counts: met.clone(),
             clock: clock.clone(),
-            sent_by: self.sent_by(&event, invocation),
+            sent_by: self.sent_by(event, invocation),
         };
         let order = Order {
             route: event.route.clone(),
@@ -96,11 +124,28 @@ impl Notify {
         );
         let summary = match life {
             Duration::ZERO => Summary::default(),
-            life => ready.run(life).await,
+            life => self.work(ready, event, &met, life).await,
         };
         let answer = lone::json(&summary);
         tracing::info!(request_id = invocation.request_id, %answer, "notified");
         Ok(answer)
+    }
+
+    /// Works, and tells of it meanwhile. One that cannot tell any more ends: it is about to be taken for dead.
+    async fn work(&self, ready: Ready, event: &StartEvent, met: &Met, life: Duration) -> Summary {
+        let Some(reports) = &self.reports else {
+            return ready.run(life).await;
+        };
+        let handle = ready.handle();
+        let work = ready.run(life);
+        tokio::pin!(work);
+        tokio::select! {
+            summary = &mut work => return summary,
+            () = reports.keep_telling(event, || met.names()) => {}
+        }
+        tracing::warn!("ending: nobody hears that this notifier lives");
+        handle.stop(UNHEARD_GRACE);
+        work.await
     }
 
     fn sent_by(&self, event: &StartEvent, invocation: &Invocation) -> SentBy {

@@ -1,6 +1,7 @@
 //! The scaler as a function: one round of plans for each invocation, whatever its event says.
 //!
-//! What it knows between rounds is in the bucket alone, so that any environment may make the next. Routes are paused by not
+//! What it knows between rounds is in the bucket alone, so that any environment may make the next. There it also hears of the
+//! notifiers: who lives, and whom they send to, whose limits are those of the settings. Routes are paused by not
 //! running it: disable the schedule.
 
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use delivery::config::{Policy, Route};
 use delivery::destinations::Destinations;
 use delivery::notifier::winds_down;
 use delivery::port::RetryWait;
-use delivery::scaler::{Loop, RouteScale, Rules};
+use delivery::scaler::{Hearing, Loop, RouteScale, Rules};
 
 use super::ground::Ground;
 use super::needed;
@@ -38,21 +39,24 @@ impl Planner {
             "`s3://bucket/prefix` of the scaler's state",
         )?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-        let rules = rules(&ground)?;
+        let destinations = Destinations::new(&ground.config.delivery(), &ground.secrets());
+        let destinations = destinations.map_err(|error| usage(error.to_string()))?;
+        let rules = rules(&ground, &destinations)?;
         let account = &ground.account;
         let metrics = metrics(account, &ground.config, &rules).await?;
         let functions = Functions::new(account, &notifier, clock.clone())?;
         let memory = aws::memory_at(account, &place)?;
+        let hearing = Arc::new(Hearing::new(
+            Arc::new(metrics),
+            Arc::new(functions),
+            aws::reports_at(account, &place)?,
+            Arc::new(destinations),
+            clock.clone(),
+        ));
         let routes = rules.routes.iter().map(|scale| scale.route.clone());
         Ok(Self {
             routes: routes.collect(),
-            plans: Loop::new(
-                rules,
-                Arc::new(metrics),
-                Arc::new(functions),
-                Arc::new(memory),
-                clock,
-            ),
+            plans: Loop::new(rules, hearing.clone(), hearing, Arc::new(memory), clock),
         })
     }
 
@@ -81,7 +85,7 @@ fn routes(config: &Config) -> impl Iterator<Item = (&String, &Route)> {
     config.routes.iter().filter(|(_, route)| route.notifier)
 }
 
-fn rules(ground: &Ground) -> anyhow::Result<Rules> {
+fn rules(ground: &Ground, destinations: &Destinations) -> anyhow::Result<Rules> {
     let config = &ground.config;
     let scales = routes(config).map(|(name, route)| RouteScale {
         route: name.clone(),
@@ -92,14 +96,10 @@ fn rules(ground: &Ground) -> anyhow::Result<Rules> {
         return Err(usage("the settings have no route that notifiers work for"));
     }
     let life = config.notifier.life.get();
-    let destinations = Destinations::new(&config.delivery(), &ground.secrets());
-    let attempt = destinations
-        .map_err(|error| usage(error.to_string()))?
-        .default_attempt();
     Ok(Rules {
         settings: config.scaler.clone(),
         life,
-        winds_down: winds_down(life, attempt, RetryWait::Resend),
+        winds_down: winds_down(life, destinations.default_attempt(), RetryWait::Resend),
         slots: config.notifier.slots,
         routes: scales,
     })

@@ -140,6 +140,11 @@ pub(crate) async fn prepare(ground: &Ground<'_>, order: &Order) -> anyhow::Resul
 }
 
 impl Ready {
+    /// To look at it and to end it while it works.
+    pub(crate) fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
     /// Works for `life`, unless its handle stops it; everything is then settled or handed back.
     pub(crate) async fn run(self, life: Duration) -> Summary {
         let longest = self.longest_attempt;
