@@ -1,13 +1,19 @@
-//! [`Functions`] against a server in this process that answers as Lambda does.
+//! [`Functions`] keeps the contract of invokers on real servers, and against one in this process that answers as Lambda does.
 
+use std::io::Write;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws::{Account, Functions};
-use base::SystemClock;
+use base::{Clock, SystemClock};
+use delivery::contract::{InvokerHarness, invoker};
 use delivery::port::{Invoker, Running, StartEvent};
 use delivery::share::Share;
+use futures_util::future::BoxFuture;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+
+use crate::server::{Kind, Server};
 
 fn event() -> StartEvent {
     StartEvent {
@@ -74,4 +80,131 @@ async fn a_start_that_lambda_does_not_take_is_an_error() {
         odd.is_err(),
         "an answer to a call that waits is none to an event"
     );
+}
+
+/// Writes each event that it is given to a file, in the shell of any Linux.
+const BOOTSTRAP: &str = r#"#!/bin/bash
+IFS=: read -r host port <<< "$AWS_LAMBDA_RUNTIME_API"
+while :; do
+  exec 3<>"/dev/tcp/$host/$port"
+  printf 'GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n' >&3
+  while IFS= read -r line <&3; do
+    line=${line%$'\r'}
+    [ -z "$line" ] && break
+    case "${line,,}" in lambda-runtime-aws-request-id:*) id=${line#*: };; esac
+  done
+  { cat <&3; echo; } >> "$EVENTS"
+  exec 3<>"/dev/tcp/$host/$port"
+  printf 'POST /2018-06-01/runtime/invocation/%s/response HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 4\r\n\r\nnull' "$id" >&3
+  cat <&3 >/dev/null
+done
+"#;
+
+struct Harness {
+    kind: Kind,
+    here: Functions,
+    absent: Functions,
+    events: std::path::PathBuf,
+}
+
+impl Harness {
+    /// Makes the function on a server.
+    async fn on(server: &Server, folder: &std::path::Path) -> Self {
+        let events = folder.join("events");
+        let role = "Action=CreateRole&Version=2010-05-08&RoleName=runner&AssumeRolePolicyDocument=%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%7B%22Effect%22%3A%22Allow%22%2C%22Principal%22%3A%7B%22Service%22%3A%22lambda.amazonaws.com%22%7D%2C%22Action%22%3A%22sts%3AAssumeRole%22%7D%5D%7D";
+        let form = "application/x-www-form-urlencoded";
+        let made = server.call("iam", "POST", "/", form, role.to_owned()).await;
+        let (_, rest) = made.split_once("<Arn>").unwrap();
+        let (arn, _) = rest.split_once('<').unwrap();
+        if server.kind == Kind::Moto {
+            // Without Docker it takes invocations and runs nothing.
+            let config = r#"{"lambda": {"use_docker": false}}"#.to_owned();
+            let json = "application/json";
+            server
+                .call("moto", "POST", "/moto-api/config", json, config)
+                .await;
+        }
+        let function = serde_json::json!({
+            "FunctionName": "notifier", "Role": arn, "Runtime": "provided.al2023", "Handler": "bootstrap", "Timeout": 60,
+            "Code": { "ZipFile": base64(&package()) },
+            "Environment": { "Variables": { "EVENTS": events } },
+        });
+        let (path, json) = ("/2015-03-31/functions", "application/json");
+        server
+            .call("lambda", "POST", path, json, function.to_string())
+            .await;
+        let account = server.account().at(&server.endpoint);
+        let clock = Arc::new(SystemClock::new());
+        let of = |name| Functions::new(&account, name, clock.clone()).unwrap();
+        Self {
+            kind: server.kind,
+            here: of("notifier"),
+            absent: of("nobody"),
+            events,
+        }
+    }
+}
+
+impl InvokerHarness for Harness {
+    fn invoker(&self) -> &dyn Invoker {
+        &self.here
+    }
+
+    fn route(&self) -> &str {
+        "s2s"
+    }
+
+    fn absent(&self) -> Option<(&dyn Invoker, &str)> {
+        // AWS: "ResourceNotFoundException: The resource specified in the request does not exist. HTTP Status Code: 404" (API
+        // Reference, Invoke). moto without Docker answers 202 for any name.
+        (self.kind == Kind::Ours).then_some((&self.absent as &dyn Invoker, "s2s"))
+    }
+
+    fn begun(&self, count: usize) -> BoxFuture<'_, Option<Vec<StartEvent>>> {
+        Box::pin(async move {
+            // AWS: "Lambda places the event in a queue and returns a success response without additional information. A separate
+            // process reads events from the queue and sends them to your function" (Developer Guide, "Invoking a Lambda function
+            // asynchronously"). moto, without Docker, runs no function: there is nobody to ask.
+            if self.kind == Kind::Moto {
+                return None;
+            }
+            for _ in 0..300 {
+                let text = std::fs::read_to_string(&self.events).unwrap_or_default();
+                let lines = text.lines().filter(|line| !line.is_empty());
+                let events: Vec<StartEvent> = lines
+                    .filter_map(|line| serde_json::from_str(line).ok())
+                    .collect();
+                if events.len() >= count {
+                    return Some(events);
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            panic!("{count} functions have not begun after 30 s");
+        })
+    }
+
+    fn now_ms(&self) -> u64 {
+        SystemClock::new().now().as_millis()
+    }
+}
+
+fn package() -> Vec<u8> {
+    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let options = zip::write::SimpleFileOptions::default().unix_permissions(0o755);
+    writer.start_file("bootstrap", options).unwrap();
+    writer.write_all(BOOTSTRAP.as_bytes()).unwrap();
+    writer.finish().unwrap().into_inner()
+}
+
+fn base64(bytes: &[u8]) -> String {
+    aws_smithy_types::base64::encode(bytes)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn functions_keep_the_contract_of_invokers() {
+    for kind in [Kind::Ours, Kind::Moto] {
+        let server = Server::of(kind).await;
+        let folder = tempfile::tempdir().unwrap();
+        invoker(&Harness::on(&server, folder.path()).await).await;
+    }
 }

@@ -1,4 +1,7 @@
-//! The ports of this crate, and the SDK, against a server that serves: ours, as built.
+//! The ports of this crate, and the SDK, against servers that serve: ours, as built, and moto's.
+//!
+//! Each port keeps its contract (`delivery::contract`) on both. Where moto does other than AWS documents, the harness says so
+//! beside its quotation, for moto alone.
 
 #![expect(
     clippy::unwrap_used,
@@ -11,6 +14,7 @@
 extern crate shukuba_aws as aws;
 
 mod cloudwatch;
+mod door;
 mod functions;
 mod memory;
 mod metrics;

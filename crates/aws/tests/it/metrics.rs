@@ -1,9 +1,9 @@
-//! [`QueueMetrics`] keeps the contract of sources of metrics against a real server.
+//! [`QueueMetrics`] keeps the contract of sources of metrics against real servers.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use aws::QueueMetrics;
+use aws::{Account, QueueMetrics};
 use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit};
 use aws_smithy_types::DateTime;
 use base::{Clock, SystemClock, Timestamp};
@@ -12,17 +12,24 @@ use delivery::port::MetricSource;
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 
-use crate::server::Server;
+use crate::door;
+use crate::server::{Kind, Server};
 
 struct Harness {
     server: Server,
+    account: Account,
     source: QueueMetrics,
     resting: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl Harness {
-    async fn new() -> Self {
-        let server = Server::start().await;
+    async fn new(kind: Kind) -> Self {
+        let server = Server::of(kind).await;
+        // moto speaks Query alone, and the SDK to CloudWatch CBOR alone.
+        let account = match kind {
+            Kind::Ours => server.account(),
+            Kind::Moto => server.account().at(&door::open(&server.endpoint).await),
+        };
         let mut routes = Vec::new();
         for route in ["one", "other"] {
             let url = server.queue(&format!("queue-of-{route}")).await;
@@ -32,8 +39,9 @@ impl Harness {
         let rests = Arc::clone(&resting);
         let is_paused = Arc::new(move |route: &str| rests.lock().contains(route));
         Self {
-            source: QueueMetrics::new(&server.account(), routes, is_paused).unwrap(),
+            source: QueueMetrics::new(&account, routes, is_paused).unwrap(),
             server,
+            account,
             resting,
         }
     }
@@ -51,8 +59,7 @@ impl MetricHarness for Harness {
     /// Tells the server what SQS would.
     fn send_at<'a>(&'a self, route: &'a str, at: Timestamp, count: u64) -> BoxFuture<'a, ()> {
         Box::pin(async move {
-            let account = self.server.account();
-            let cloudwatch = account.cloudwatch(&self.server.endpoint).unwrap();
+            let cloudwatch = self.account.cloudwatch(&self.server.endpoint).unwrap();
             let queue = Dimension::builder()
                 .name("QueueName")
                 .value(format!("queue-of-{route}"));
@@ -89,12 +96,17 @@ impl MetricHarness for Harness {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn cloudwatch_keeps_the_contract_of_sources_of_metrics() {
-    metric_source(&Harness::new().await).await;
+    metric_source(&Harness::new(Kind::Ours).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn motos_cloudwatch_keeps_the_contract_of_sources_of_metrics() {
+    metric_source(&Harness::new(Kind::Moto).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cloudwatch_does_not_answer_is_an_error_and_not_nothing_sent() {
-    let harness = Harness::new().await;
+    let harness = Harness::new(Kind::Ours).await;
     let now = harness.now();
     let (from, long_ago) = (now.minus(aws::metrics::SPAN_MAX), Timestamp::EPOCH);
     assert_eq!(harness.source.sent_in("one", from, now).await.unwrap(), 0);

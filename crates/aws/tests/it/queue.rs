@@ -1,4 +1,4 @@
-//! [`SqsQueue`] keeps the contract of queues against a real server, in real time (about 45 s, most of it waiting).
+//! [`SqsQueue`] keeps the contract of queues against real servers, in real time (about 45 s, most of it waiting).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use delivery::results::Results;
 use delivery::results::direct::DirectResults;
 use futures_util::future::BoxFuture;
 
-use crate::server::Server;
+use crate::server::{Kind, Server};
 
 struct Harness {
     queue: SqsQueue,
@@ -107,6 +107,12 @@ impl QueueHarness for Harness {
 #[tokio::test(flavor = "multi_thread")]
 async fn sqs_keeps_the_contract_of_queues() {
     let server = Server::start().await;
+    queue(&Harness::new(&server, "contract").await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn motos_sqs_keeps_the_contract_of_queues() {
+    let server = Server::of(Kind::Moto).await;
     queue(&Harness::new(&server, "contract").await).await;
 }
 

@@ -1,4 +1,4 @@
-//! [`open_results`] on folders, and on a bucket of a server in this process that keeps objects in memory.
+//! [`open_results`] on folders, on buckets of real servers, and on one of a server in this process that keeps objects in memory.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,6 +9,8 @@ use delivery::port::Error;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex;
+
+use crate::server::{Kind, Server};
 
 #[tokio::test]
 async fn a_folder_keeps_the_contract_of_result_stores() {
@@ -26,6 +28,18 @@ async fn a_bucket_keeps_the_contract_of_result_stores() {
         .unwrap()
         .at(&endpoint);
     result_store(&open_results(&account, "s3://bucket/prefix").unwrap()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_of_a_server_keeps_the_contract_of_result_stores() {
+    for kind in [Kind::Ours, Kind::Moto] {
+        let server = Server::of(kind).await;
+        let account = server.account().at(&server.endpoint);
+        server.bucket("contract-results").await;
+        for place in ["s3://contract-results/a/b", "s3://contract-results"] {
+            result_store(&open_results(&account, place).unwrap()).await;
+        }
+    }
 }
 
 #[test]

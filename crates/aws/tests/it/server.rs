@@ -1,5 +1,6 @@
-//! `shukuba serve` in a process and a directory of its own.
+//! A server in a process and a directory of its own: `shukuba serve`, or moto's (Python, as `scripts/venv.sh` installs it).
 
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -11,9 +12,18 @@ use aws_sigv4::http_request::{
 };
 use aws_sigv4::sign::v4::SigningParams;
 use base::{Clock, SystemClock};
+use http_body_util::BodyExt;
+
+/// Which server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Ours,
+    Moto,
+}
 
 /// A running server; killed and forgotten when dropped.
 pub(crate) struct Server {
+    pub(crate) kind: Kind,
     child: Child,
     folder: tempfile::TempDir,
     pub(crate) endpoint: String,
@@ -23,16 +33,55 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts one on a free port and waits until it serves.
+    /// Starts one of a kind on a free port and waits until it serves.
+    pub(crate) async fn of(kind: Kind) -> Self {
+        match kind {
+            Kind::Ours => Self::start().await,
+            Kind::Moto => Self::moto(),
+        }
+    }
+
+    /// It says itself where it listens.
+    fn moto() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut child = Command::new(moto_server())
+            .args(["-H", "127.0.0.1", "-p", "0"])
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+        let endpoint = said
+            .by_ref()
+            .map_while(Result::ok)
+            .find_map(|line| Some(line.split_once("Running on ")?.1.trim().to_owned()));
+        // It writes a line for each call: somebody must read them.
+        std::thread::spawn(move || said.for_each(drop));
+        Self {
+            kind: Kind::Moto,
+            child,
+            folder,
+            endpoint: endpoint.unwrap(),
+            key_id: "AKIDMOTO".to_owned(),
+            secret: "a-secret-that-moto-does-not-look-at".to_owned(),
+            region: "us-east-1".to_owned(),
+        }
+    }
+
+    /// Starts ours on a free port and waits until it serves.
     pub(crate) async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let child = command(&folder)
             .args(["serve", "--listen", "127.0.0.1:0"])
+            .env("SHUKUBA_FUNCTIONS_ENABLED", "true")
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
         let mut server = Self {
+            kind: Kind::Ours,
             child,
             folder,
             endpoint: String::new(),
@@ -106,9 +155,22 @@ impl Server {
 }
 
 impl Server {
-    /// Makes a bucket, as the administrator of the server.
+    /// Makes a bucket.
     pub(crate) async fn bucket(&self, name: &str) {
-        let url = format!("{}/{name}", self.endpoint);
+        self.call("s3", "PUT", &format!("/{name}"), "", String::new())
+            .await;
+    }
+
+    /// A signed call of the server's administrator that must be answered with success.
+    pub(crate) async fn call(
+        &self,
+        service: &str,
+        method: &str,
+        path: &str,
+        content_type: &str,
+        body: String,
+    ) -> String {
+        let url = format!("{}{path}", self.endpoint);
         let identity = Credentials::new(&self.key_id, &self.secret, None, None, "test").into();
         let now = SystemClock::new().now();
         let mut settings = SigningSettings::default();
@@ -116,7 +178,7 @@ impl Server {
         let parameters = SigningParams::builder()
             .identity(&identity)
             .region(&self.region)
-            .name("s3")
+            .name(service)
             .time(std::time::UNIX_EPOCH + Duration::from_millis(now.as_millis()))
             .settings(settings)
             .build()
@@ -124,19 +186,27 @@ impl Server {
             .into();
         let host = self.endpoint.trim_start_matches("http://");
         let signable = SignableRequest::new(
-            "PUT",
+            method,
             &url,
             [("host", host)].into_iter(),
-            SignableBody::Bytes(b""),
+            SignableBody::Bytes(body.as_bytes()),
         );
         let (signed, _) = sign(signable.unwrap(), &parameters).unwrap().into_parts();
-        let mut request = ::http::Request::put(&url).header("host", host);
+        let mut request = ::http::Request::builder()
+            .method(method)
+            .uri(&url)
+            .header("host", host)
+            .header("content-type", content_type);
         for (name, value) in signed.headers() {
             request = request.header(name, value);
         }
         let client = aws::http::Client::new().unwrap();
-        let answer = client.call(request.body(bytes::Bytes::new()).unwrap());
-        assert_eq!(answer.await.unwrap().status(), 200);
+        let answer = client.call(request.body(body.into()).unwrap()).await;
+        let (head, body) = answer.unwrap().into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        let text = String::from_utf8_lossy(&body).into_owned();
+        assert!(head.status.is_success(), "{service} {path}: {text}");
+        text
     }
 }
 
@@ -154,6 +224,18 @@ fn command(folder: &tempfile::TempDir) -> Command {
         .arg(folder.path())
         .stdin(Stdio::null());
     command
+}
+
+/// That of the tests' own Python environment.
+fn moto_server() -> PathBuf {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let program = root.join("../../.venv/bin/moto_server");
+    assert!(
+        program.exists(),
+        "`{}` is not there: run `scripts/venv.sh` first",
+        program.display()
+    );
+    program
 }
 
 /// `SHUKUBA_BIN`, else the binary that cargo built beside this test.

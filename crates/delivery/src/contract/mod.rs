@@ -9,6 +9,7 @@
     reason = "these functions are tests: they fail by panicking"
 )]
 
+mod invoker;
 pub mod memory;
 mod metric_source;
 mod queue;
@@ -16,6 +17,7 @@ mod result_store;
 mod scaler_memory;
 mod sender;
 
+pub use invoker::{InvokerHarness, invoker};
 pub use memory::{MemoryQueue, MemoryStore};
 pub use metric_source::{MetricHarness, metric_source};
 pub use queue::{QueueHarness, outcome, queue};

@@ -343,3 +343,119 @@ impl Notifiers {
         self.running.lock().retain(|_, one| !one.task.is_finished());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use base::{ByteCount, NoMetrics, SystemClock};
+    use delivery::contract::{InvokerHarness, invoker};
+    use delivery::sender::Tools;
+
+    use super::super::Over;
+    use super::*;
+    use crate::app::{App, Global};
+    use crate::config::Loaded;
+
+    struct Harness {
+        notifiers: Notifiers,
+        _dir: tempfile::TempDir,
+    }
+
+    impl Harness {
+        async fn new() -> Self {
+            let clock = Arc::new(SystemClock::new());
+            let dir = tempfile::tempdir().unwrap();
+            let app = App::new(Global {
+                data: Some(dir.path().into()),
+                config: None,
+                output: crate::output::Format::Json,
+            });
+            let loaded = Loaded {
+                config: toml::from_str("[routes.one]\nqueue = \"q1\"\n").unwrap(),
+                file: None,
+                warnings: Vec::new(),
+            };
+            let live = Live::new(
+                app,
+                Over {
+                    listen: None,
+                    insecure_http: false,
+                },
+                loaded,
+            )
+            .unwrap();
+            let ledger = Arc::new(Ledger::new());
+            let options = sqs::Options {
+                journal: store::Options {
+                    segment: ByteCount::mib(4),
+                    reserve: ByteCount::mib(4),
+                    ..store::Options::default()
+                },
+                account: "123456789012".parse().unwrap(),
+                region: "ap-northeast-1".parse().unwrap(),
+                are_results_sealed: true,
+                expire_interval: Duration::from_secs(10),
+            };
+            let metrics = Arc::new(NoMetrics);
+            let opened = Queues::open(
+                dir.path(),
+                options,
+                clock.clone(),
+                metrics.clone(),
+                ledger.clone(),
+            );
+            let (queues, _) = opened.unwrap();
+            let routes = routes::open(&queues, &live.now()).await.unwrap();
+            let tools = Tools::of(clock.clone(), &live.now().config.dns);
+            let notifiers = Notifiers {
+                routes: Arc::new(RwLock::new(routes)),
+                live,
+                queues,
+                ledger,
+                demand: Arc::new(Demand::new(metrics)),
+                clock,
+                runtimes: Runtimes::start(1, &tools).unwrap(),
+                salt: Salt::new([7; 32]),
+                host: "here".to_owned(),
+                started: AtomicU64::new(0),
+                promises: Arc::default(),
+                recalls: Recalls::default(),
+                running: Mutex::default(),
+                places: Mutex::default(),
+            };
+            Self {
+                notifiers,
+                _dir: dir,
+            }
+        }
+    }
+
+    impl InvokerHarness for Harness {
+        fn invoker(&self) -> &dyn Invoker {
+            &self.notifiers
+        }
+
+        fn route(&self) -> &str {
+            "one"
+        }
+
+        fn absent(&self) -> Option<(&dyn Invoker, &str)> {
+            Some((&self.notifiers, "none"))
+        }
+
+        /// They are made of the event, and keep nothing of it.
+        fn begun(&self, _: usize) -> BoxFuture<'_, Option<Vec<StartEvent>>> {
+            Box::pin(std::future::ready(None))
+        }
+
+        fn now_ms(&self) -> u64 {
+            self.notifiers.clock.now().as_millis()
+        }
+    }
+
+    #[tokio::test]
+    async fn notifiers_of_this_process_keep_the_contract_of_invokers() {
+        let harness = Harness::new().await;
+        invoker(&harness).await;
+        harness.notifiers.stop(Duration::ZERO).await;
+    }
+}

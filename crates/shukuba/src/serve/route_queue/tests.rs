@@ -1,11 +1,13 @@
 //! A notifier that loses its lease, seen from the ledger and the stored results.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use base::{ByteCount, Clock, ManualClock, NoMetrics, Timestamp};
 use bytes::Bytes;
 use delivery::config::{Settings, SystemSecrets};
+use delivery::contract::QueueHarness;
 use delivery::destinations::Destinations;
 use delivery::ledger::balance::StoredResults;
 use delivery::ledger::{Detail, Ledger, balance};
@@ -17,6 +19,7 @@ use delivery::port::{
 use delivery::result::{Salt, SentBy, Stored, Writer};
 use delivery::results::set::{Window, lines_of};
 use delivery::results::{ObjectResults, Results, Sealer};
+use futures_util::future::BoxFuture;
 use sqs::{Outgoing, Queues, Sender};
 use store::record::Cause;
 
@@ -249,6 +252,66 @@ fn answer(place: &Place) -> Option<Box<Attempt>> {
         sent: true,
         beside: None,
     }))
+}
+
+impl QueueHarness for Place {
+    fn queue(&self) -> &dyn delivery::port::Queue {
+        &self.route
+    }
+
+    fn send<'a>(
+        &'a self,
+        body: &'a str,
+        attributes: BTreeMap<String, String>,
+    ) -> BoxFuture<'a, ()> {
+        let text = |(name, value)| {
+            let attribute = sqs::attributes::Attribute {
+                data_type: "String".to_owned(),
+                value: sqs::attributes::Value::Text(value),
+            };
+            (name, attribute)
+        };
+        let message = Outgoing {
+            body: Bytes::from(body.to_owned()),
+            attributes: attributes.into_iter().map(text).collect(),
+            ..Outgoing::default()
+        };
+        let sender = Sender {
+            id: "AIDA",
+            cause: Cause::Sent,
+        };
+        Box::pin(async move {
+            let sending = self
+                .route
+                .queues
+                .send(&self.route.queue, sender, vec![message]);
+            assert!(sending.await.unwrap().iter().all(Result::is_ok));
+        })
+    }
+
+    fn pass(&self, span: Duration) -> BoxFuture<'_, ()> {
+        self.clock.advance(span);
+        Box::pin(std::future::ready(()))
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn results_of<'a>(&'a self, notification: &'a str) -> BoxFuture<'a, Option<usize>> {
+        Box::pin(async move {
+            let stored = self.stored().await;
+            let of_it = stored
+                .iter()
+                .filter(|result| result.notification_id == notification);
+            Some(of_it.count())
+        })
+    }
+}
+
+#[tokio::test]
+async fn the_queue_of_a_route_keeps_the_contract_of_queues() {
+    delivery::contract::queue(&Place::new().await).await;
 }
 
 #[tokio::test]
