@@ -41,6 +41,7 @@ mod signal;
 mod sink;
 mod statement;
 mod torture;
+mod verify;
 
 /// Messages are made on one thread and dropped on another, many times a message: measured, the C library's allocator
 /// took a fifth of a notifier's time.

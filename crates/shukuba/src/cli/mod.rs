@@ -45,6 +45,7 @@ mod sink;
 mod statement;
 mod status;
 mod torture;
+mod verify_aws;
 mod version;
 mod why;
 
@@ -96,6 +97,7 @@ pub(crate) enum Command {
     Simulate(simulate::Args),
     Cost(cost::Args),
     Rehearse(rehearse::Args),
+    VerifyAws(verify_aws::Args),
     /// Try a line on a route without sending it
     Route(route::Args),
     /// List, remove or compact stored results
@@ -193,6 +195,7 @@ impl Command {
             Self::Simulate(args) => simulate::run(app, args),
             Self::Cost(args) => cost::run(app, &args),
             Self::Rehearse(args) => rehearse::run(app, &args),
+            Self::VerifyAws(args) => verify_aws::run(app, args),
             Self::Route(args) => route::run(app, args),
             Self::Results(args) => results::run(app, args),
             Self::Alarm(args) => alarm::run(app, args),
