@@ -10,7 +10,16 @@ use super::unit::BreakerState;
 pub const TOLD_MAX: usize = 1000;
 
 /// What a notifier tells of its limits, each second anew.
-pub type Limits = Arc<Vec<LimitState>>;
+pub type Limits = Arc<Told>;
+
+/// How the limits of a notifier's destinations stand.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Told {
+    /// Of those that have something to tell.
+    pub states: Vec<LimitState>,
+    /// Whether there is one that nothing limits.
+    pub has_free: bool,
+}
 
 /// How the limits of a destination stand: at one notifier, or summed up over several.
 #[derive(Clone, Debug, PartialEq)]

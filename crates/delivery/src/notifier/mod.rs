@@ -34,7 +34,7 @@ mod units;
 pub use action::{Action, Counts, Directives, JobKey, MessageKey, Moment, Send};
 pub use dispatcher::{Dispatcher, Setup, UNKNOWN_DESTINATION, winds_down};
 pub use handle::Handle;
-pub use limits::{LimitState, Limits, TOLD_MAX as LIMITS_TOLD_MAX, summed};
+pub use limits::{LimitState, Limits, TOLD_MAX as LIMITS_TOLD_MAX, Told, summed};
 pub use quota::parts as turns;
 pub use run::{Notifier, Parts, Summary};
 pub use unit::BreakerState;

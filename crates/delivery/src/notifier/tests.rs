@@ -943,3 +943,24 @@ async fn cost_of_a_notification() {
         );
     }
 }
+
+#[test]
+fn whether_a_destination_without_limits_is_met_is_told() {
+    let settings: config::Settings = toml::from_str(concat!(
+        "[routes.r]\nqueue = \"q\"\nformat = { kind = \"url\" }\n",
+        "[destinations.\"limited.example\"]\nrate = \"60/min\"\n",
+    ))
+    .unwrap();
+    let met = |hosts: &[&str]| {
+        let mut dispatcher = dispatcher_for(&settings);
+        act(&mut dispatcher, 0);
+        let message = |(id, host): (u32, &&str)| received(id, "", &format!("http://{host}/"));
+        dispatcher.received(at(1), (1..).zip(hosts).map(message).collect(), 10);
+        act(&mut dispatcher, 1);
+        let told = dispatcher.limits();
+        (told.states.len(), told.has_free)
+    };
+    assert_eq!(met(&[]), (0, false));
+    assert_eq!(met(&["limited.example"]), (1, false));
+    assert_eq!(met(&["limited.example", "free.example"]), (1, true));
+}

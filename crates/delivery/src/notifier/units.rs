@@ -79,9 +79,9 @@ impl Units {
         self.units.iter().flatten()
     }
 
-    /// How the limits of each stand that has something to tell.
-    pub(super) fn limits(&self) -> impl Iterator<Item = LimitState> {
-        self.iter().filter_map(|unit| {
+    /// How the limits of each stand; `None` where there is nothing to tell.
+    pub(super) fn limits(&self) -> impl Iterator<Item = Option<LimitState>> {
+        self.iter().map(|unit| {
             let bucket = unit.bucket.and_then(|index| self.buckets.get(index));
             unit.limits(bucket.map(Bucket::per_sec))
         })

@@ -93,6 +93,8 @@ impl Receivers for Notifiers {
             return Vec::new();
         }
         let now = self.live.now();
+        // One that nothing limits has use for any number of notifiers.
+        let free = self.meets_free(route).then(Receiver::default);
         let receiver = |state: &LimitState| {
             let rules = now.destinations.find(&state.destination);
             Receiver {
@@ -100,7 +102,7 @@ impl Receivers for Notifiers {
                 in_flight_max: rules.in_flight_max,
             }
         };
-        limits.iter().map(receiver).collect()
+        limits.iter().map(receiver).chain(free).collect()
     }
 }
 
@@ -140,7 +142,14 @@ impl Notifiers {
     pub(super) fn limits(&self, route: &str) -> Vec<LimitState> {
         let running = self.running.lock();
         let of_route = running.values().filter(|one| one.works_for(route));
-        summed(of_route.flat_map(|one| one.handle.limits().to_vec()))
+        summed(of_route.flat_map(|one| one.handle.limits().states.clone()))
+    }
+
+    /// Whether a notifier of the route sends to a destination that nothing limits.
+    fn meets_free(&self, route: &str) -> bool {
+        let running = self.running.lock();
+        let mut of_route = running.values().filter(|one| one.works_for(route));
+        of_route.any(|one| one.handle.limits().has_free)
     }
 
     fn start_one(&self, event: &StartEvent) -> Result<(), Error> {

@@ -22,7 +22,7 @@ use foldhash::fast::FixedState;
 
 use super::action::{Action, Counts, Directives, JobKey, MessageKey, Moment, Send};
 use super::leases::Leases;
-use super::limits::{Limits, TOLD_MAX};
+use super::limits::{Limits, TOLD_MAX, Told};
 use super::message::{Conclusion, Line, LineState, Message, MessageState, Messages, Waiting};
 use super::parking;
 use super::probing::{Pace, Probing};
@@ -477,8 +477,11 @@ impl Dispatcher {
     /// How the limits of destinations stand, of those that have something to tell.
     #[must_use]
     pub fn limits(&self) -> Limits {
-        let told = self.units.limits().take(TOLD_MAX);
-        Arc::new(told.collect())
+        let told = self.units.limits().flatten().take(TOLD_MAX);
+        Arc::new(Told {
+            states: told.collect(),
+            has_free: self.units.limits().any(|told| told.is_none()),
+        })
     }
 
     /// How many lines wait for receivers whose rate other notifiers of its route share, or other routes.
