@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use base::Timestamp;
 use cloudwatch::dashboard::Body;
+use cloudwatch::dashboard::widget::Host;
 use cloudwatch::metric::{Found, Identity, Listing, Point, Read, Summaries, Unit, Unreadable, Wanted};
 use cloudwatch::ops::Place;
-use cloudwatch::picture::{Around, Computed, NoAlarms, board, dashboard};
+use cloudwatch::picture::{Around, Computed, Hosts, NoAlarms, board, dashboard};
 use libfuzzer_sys::fuzz_target;
 
 /// Each metric has three points, whatever it is.
@@ -33,6 +34,20 @@ impl Read for Three {
     }
 }
 
+/// Two hosts, whose tags are as short as those that a fuzzer finds.
+#[derive(Debug)]
+struct Two;
+
+impl Hosts for Two {
+    fn all(&self) -> Vec<Host> {
+        let host = |id: &str| Host {
+            id: id.to_owned(),
+            tags: [("a".to_owned(), id.to_owned()), (String::new(), String::new())].into(),
+        };
+        vec![host("b"), host("c")]
+    }
+}
+
 fuzz_target!(|body: &str| {
     let _ = Body::read(body);
     let Ok(value) = serde_json::from_str(body) else {
@@ -43,6 +58,7 @@ fuzz_target!(|body: &str| {
     let data = Computed {
         read: Arc::new(Three),
         alarms: Arc::new(NoAlarms),
+        hosts: Arc::new(Two),
         place: Place {
             region: "eu-west-1".parse().expect("a region"),
             account: "123456789012".parse().expect("an account"),
