@@ -15,6 +15,8 @@ use crate::{Class, Room};
 
 /// Buffers larger than this are not kept for the next group.
 const BUFFER_KEPT_BYTES: usize = 4 << 20;
+/// Spares beside the reserve. Chosen: sends fill one while the next is allocated, and one more where that takes long.
+const SPARES_FREE: usize = 2;
 /// Less than this in the reserve counts as nothing: the largest settle must fit.
 const RESERVE_LEAST_BYTES: u64 = 1 << 10;
 
@@ -111,7 +113,7 @@ impl Tail {
 
     /// How many spares there ought to be.
     pub(crate) const fn spares_wanted(&self) -> usize {
-        self.reserve + 1
+        self.reserve + SPARES_FREE
     }
 
     pub(crate) fn spare_name(&mut self) -> String {
@@ -162,8 +164,8 @@ impl Tail {
         if self.end + bytes + SEAL_BYTES <= self.span.end() {
             return Ok(false);
         }
-        let kept_back = if self.is_short { self.reserve } else { 0 };
-        if class == Class::Send && self.spares.len() <= kept_back {
+        // INVARIANT: no send takes from the reserve, not even while it is not known yet whether the disk has room for more.
+        if class == Class::Send && self.spares.len() <= self.reserve {
             self.sends_stopped = self.is_short;
             return Err(if self.is_short {
                 self.full()

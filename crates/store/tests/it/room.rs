@@ -73,6 +73,31 @@ fn a_full_disk_refuses_sends_then_settles_and_resumes_alone() {
     assert_eq!(recovered.count, sent + settled + 1);
 }
 
+/// Sends fill segment after segment before anybody has found out that there is no room for the next.
+#[test]
+fn sends_take_nothing_of_the_reserve_before_the_disk_is_known_to_be_full() {
+    let disk = SimDisk::new(1, 8 * SEGMENT);
+    let journal = open(&disk, &mut Model::default());
+    while journal.keep_now() {}
+    disk.set_size(0);
+    let refused = loop {
+        if let Err(error) = append(&journal, Class::Send) {
+            break error;
+        }
+    };
+    assert!(matches!(refused, AppendError::Busy { .. }), "{refused}");
+    assert!(!journal.keep_now());
+    assert!(matches!(
+        append(&journal, Class::Send),
+        Err(AppendError::Full { .. })
+    ));
+    let settled = append_all(&journal, Class::Settle);
+    assert!(
+        settled >= 2 * (SEGMENT / 500),
+        "the reserve takes {settled} settles"
+    );
+}
+
 /// A restart gives nobody what is left for settles.
 #[test]
 fn a_reserve_that_was_begun_takes_no_sends_after_a_restart() {
