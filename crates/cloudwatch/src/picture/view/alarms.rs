@@ -3,7 +3,7 @@
 use super::super::canvas::{Anchor, BASE, Canvas, INK, PALE, Rect, Style};
 use super::super::data::{Alarm, AlarmState};
 use super::super::{Language, hours, words};
-use super::SMALL;
+use super::{SMALL, left_out, tile};
 
 const CARD: f64 = 46.0;
 const WIDTH: f64 = 220.0;
@@ -36,26 +36,10 @@ pub(super) fn draw(
         .unwrap_or(0);
     let rest = alarms.len() - shown;
     for (index, alarm) in (0_u32..).zip(alarms.iter().take(shown)) {
-        let (row, column) = (
-            (f64::from(index) / across).floor(),
-            f64::from(index) % across,
-        );
-        let place = Rect::new(
-            area.x + column * (width + GAP),
-            area.y + row * (CARD + GAP),
-            width,
-            CARD,
-        );
+        let place = tile(area, index, across, (width, CARD), GAP);
         card(canvas, alarm, (zone_minutes, language), place);
     }
-    if rest > 0 {
-        let at = (area.right(), area.y - 8.0);
-        canvas.text(
-            at,
-            &language.more(rest),
-            Style::new(SMALL, PALE).at(Anchor::End),
-        );
-    }
+    left_out(canvas, rest, language, area);
 }
 
 fn card(canvas: &mut Canvas, alarm: &Alarm, (zone_minutes, language): (i32, Language), area: Rect) {

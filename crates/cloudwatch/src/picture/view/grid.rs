@@ -1,8 +1,8 @@
 //! Graphs beside one another, each with its title; those without room are counted.
 
-use super::super::canvas::{Anchor, Canvas, PALE, Rect, Style};
+use super::super::canvas::{Canvas, Rect};
 use super::super::{Chart, Language};
-use super::{SMALL, of_chart, titled};
+use super::{left_out, of_chart, tile, titled};
 
 /// The least width and height of a graph that can be read.
 const WIDTH_MIN: f64 = 150.0;
@@ -25,23 +25,9 @@ pub(super) fn draw(
     let height = (area.height - GAP * (down - 1.0)) / down;
     let shown = charts.len().min((across * down) as usize);
     for (index, chart) in (0_u32..).zip(charts.iter().take(shown)) {
-        let (row, column) = (
-            (f64::from(index) / across).floor(),
-            f64::from(index) % across,
-        );
-        let cell = Rect::new(
-            area.x + column * (width + GAP),
-            area.y + row * (height + GAP),
-            width,
-            height,
-        );
+        let cell = tile(area, index, across, (width, height), GAP);
         let inner = titled(canvas, &chart.title, cell);
         of_chart(canvas, chart, inner);
     }
-    let rest = charts.len() - shown;
-    if rest > 0 {
-        let at = (area.right(), area.y - 8.0);
-        let style = Style::new(SMALL, PALE).at(Anchor::End);
-        canvas.text(at, &language.more(rest), style);
-    }
+    left_out(canvas, charts.len() - shown, language, area);
 }

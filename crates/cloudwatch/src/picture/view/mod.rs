@@ -12,9 +12,9 @@ mod plot;
 mod table;
 mod text;
 
-use super::canvas::{Canvas, INK, PALE, Rect, Style};
+use super::canvas::{Anchor, Canvas, INK, PALE, Rect, Style};
 use super::scale::{Precision, number, sign};
-use super::{Chart, Drawing, Series, words};
+use super::{Chart, Drawing, Language, Series, words};
 use crate::dashboard::widget::View;
 
 /// Between the sides of a picture and what is drawn.
@@ -80,6 +80,29 @@ fn titled(canvas: &mut Canvas, title: &str, area: Rect) -> Rect {
         Style::new(TITLE_SIZE, INK).bold(),
     );
     area.without(0.0, TITLE, 0.0, 0.0)
+}
+
+/// The place of the one with this index among so many `across`, each of a size, with a gap between them.
+fn tile(area: Rect, index: u32, across: f64, (width, height): (f64, f64), gap: f64) -> Rect {
+    let (row, column) = (
+        (f64::from(index) / across).floor(),
+        f64::from(index) % across,
+    );
+    Rect::new(
+        area.x + column * (width + gap),
+        area.y + row * (height + gap),
+        width,
+        height,
+    )
+}
+
+/// Says beside the title how many had no room.
+fn left_out(canvas: &mut Canvas, rest: usize, language: Language, area: Rect) {
+    if rest > 0 {
+        let at = (area.right(), area.y - 8.0);
+        let style = Style::new(SMALL, PALE).at(Anchor::End);
+        canvas.text(at, &language.more(rest), style);
+    }
 }
 
 /// Words in the middle.
