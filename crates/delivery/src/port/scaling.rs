@@ -7,6 +7,7 @@ use base::Timestamp;
 use futures_util::future::BoxFuture;
 
 use super::Error;
+use crate::config::DestinationRules;
 use crate::scaler::State;
 use crate::share::Share;
 
@@ -52,6 +53,17 @@ pub struct Receiver {
     pub rate_per_minute: Option<f64>,
     /// Sends to it that may be in flight at once; none where its settings say nothing.
     pub in_flight_max: Option<u32>,
+}
+
+impl Receiver {
+    /// What the rules of a destination let through.
+    #[must_use]
+    pub fn of(rules: &DestinationRules) -> Self {
+        Self {
+            rate_per_minute: rules.rate_per_sec.map(|rate| rate * 60.0),
+            in_flight_max: rules.in_flight_max,
+        }
+    }
 }
 
 /// What is known of a route. **`None` is not zero**: it says that nobody knows.

@@ -70,14 +70,6 @@ impl Hearing {
             }
         }
     }
-
-    fn receiver(&self, name: &str) -> Receiver {
-        let rules = self.destinations.find(name);
-        Receiver {
-            rate_per_minute: rules.rate_per_sec.map(|rate| rate * 60.0),
-            in_flight_max: rules.in_flight_max,
-        }
-    }
 }
 
 impl MetricSource for Hearing {
@@ -105,7 +97,9 @@ impl MetricSource for Hearing {
             if figures.receivers.is_empty() {
                 let heard = self.heard(route).await.unwrap_or_default();
                 let met = heard.destinations.iter();
-                figures.receivers = met.map(|name| self.receiver(name)).collect();
+                figures.receivers = met
+                    .map(|name| Receiver::of(self.destinations.find(name)))
+                    .collect();
             }
             Ok(figures)
         })

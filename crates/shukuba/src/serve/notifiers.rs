@@ -95,13 +95,7 @@ impl Receivers for Notifiers {
         let now = self.live.now();
         // One that nothing limits has use for any number of notifiers.
         let free = self.meets_free(route).then(Receiver::default);
-        let receiver = |state: &LimitState| {
-            let rules = now.destinations.find(&state.destination);
-            Receiver {
-                rate_per_minute: rules.rate_per_sec.map(|rate| rate * 60.0),
-                in_flight_max: rules.in_flight_max,
-            }
-        };
+        let receiver = |state: &LimitState| Receiver::of(now.destinations.find(&state.destination));
         limits.iter().map(receiver).chain(free).collect()
     }
 }
