@@ -82,7 +82,7 @@ async fn a_start_that_lambda_does_not_take_is_an_error() {
     );
 }
 
-/// Writes each event that it is given to a file, in the shell of any Linux.
+/// Writes each event that it is given to a file, in the shell of any Linux. A line is one write: several run at once.
 const BOOTSTRAP: &str = r#"#!/bin/bash
 IFS=: read -r host port <<< "$AWS_LAMBDA_RUNTIME_API"
 while :; do
@@ -93,7 +93,7 @@ while :; do
     [ -z "$line" ] && break
     case "${line,,}" in lambda-runtime-aws-request-id:*) id=${line#*: };; esac
   done
-  { cat <&3; echo; } >> "$EVENTS"
+  printf '%s\n' "$(cat <&3)" >> "$EVENTS"
   exec 3<>"/dev/tcp/$host/$port"
   printf 'POST /2018-06-01/runtime/invocation/%s/response HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 4\r\n\r\nnull' "$id" >&3
   cat <&3 >/dev/null
