@@ -7,10 +7,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
+use net::HostPlan;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use watch::agent::protocol::{
-    Batch, Failed, Goodbye, JoinRequest, Joined, Server, SyncAnswer, SyncRequest,
+    Batch, Failed, Goodbye, JoinRequest, Joined, LinkAnswer, LinkRequest, Server, SyncAnswer,
+    SyncRequest,
 };
 use wire::sigv4::SecretKey;
 
@@ -31,8 +33,13 @@ pub struct Door {
     /// The key that may only join.
     token: Option<Credentials>,
     /// The connection of the key that the agent has.
-    own: parking_lot::Mutex<Option<(String, Arc<Http>)>>,
+    own: Kept,
+    /// Another one, for questions that wait for their answer.
+    waiting: Kept,
 }
+
+/// A connection with the id of its key.
+type Kept = parking_lot::Mutex<Option<(String, Arc<Http>)>>;
 
 impl fmt::Debug for Door {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -71,7 +78,8 @@ impl Door {
             region: region.to_owned(),
             ca_file,
             token,
-            own: parking_lot::Mutex::default(),
+            own: Kept::default(),
+            waiting: Kept::default(),
         })
     }
 
@@ -87,7 +95,11 @@ impl Door {
 
     /// The connection by the key of `who`, kept from call to call.
     fn of(&self, who: &Joined) -> Result<Arc<Http>, Failed> {
-        let mut own = self.own.lock();
+        self.kept(&self.own, who)
+    }
+
+    fn kept(&self, kept: &Kept, who: &Joined) -> Result<Arc<Http>, Failed> {
+        let mut own = kept.lock();
         if let Some((key, http)) = &*own
             && *key == who.access_key_id
         {
@@ -159,6 +171,12 @@ impl Server for Door {
         let done: Result<serde_json::Value, Failed> =
             call(&*self.of(who)?, "agent-put", &batch).await;
         done.map(|_| ())
+    }
+
+    async fn link(&self, who: &Joined, request: LinkRequest) -> Result<Option<HostPlan>, Failed> {
+        let http = self.kept(&self.waiting, who)?;
+        let answer: Result<LinkAnswer, Failed> = call(&http, "agent-link", &request).await;
+        answer.map(|answer| answer.plan)
     }
 
     async fn goodbye(&self, who: &Joined, request: Goodbye) -> Result<(), Failed> {

@@ -1,6 +1,7 @@
 //! What an agent says of its host.
 
-use std::net::IpAddr;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
 use anyhow::Context;
@@ -9,6 +10,9 @@ use watch::agent::protocol::Facts;
 
 /// Where machines have their ids. Source: machine-id(5); the second is that of D-Bus, for systems without systemd.
 const MACHINE_IDS: [&str; 2] = ["/etc/machine-id", "/var/lib/dbus/machine-id"];
+
+/// Addresses that are told. Chosen: as many as the inventory keeps of a host.
+const ADDRESSES_MAX: usize = 64;
 
 /// What this host is. A machine is known by its id and the agent's folder, so that several agents may run on one.
 ///
@@ -32,6 +36,7 @@ pub fn host_facts(state: &Path) -> anyhow::Result<Facts> {
         name: hostname.clone(),
         hostname,
         machine_id: hex::encode(digest.finalize()),
+        boot_id: boot_id(),
         architecture: text(uname.machine()),
         system: format!("{} {}", text(uname.sysname()), text(uname.release())),
         processors: std::thread::available_parallelism()
@@ -43,6 +48,12 @@ pub fn host_facts(state: &Path) -> anyhow::Result<Facts> {
     })
 }
 
+/// Of the system's run. Source: proc(5), `/proc/sys/kernel/random/boot_id`.
+fn boot_id() -> String {
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
+    text.unwrap_or_default().trim().to_owned()
+}
+
 /// Bytes of memory; 0 where nobody says.
 fn memory() -> u64 {
     let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
@@ -51,7 +62,8 @@ fn memory() -> u64 {
     kilobytes.unwrap_or(0) * 1024
 }
 
-/// The address that packets to others would leave from, in each family; nothing is sent for it.
+/// The address that packets to others would leave from, in each family, for which nothing is sent; then the host's other ones
+/// of IPv4, by which a network knows it.
 fn addresses() -> Vec<IpAddr> {
     let toward = |from: &str, to: &str| {
         let socket = std::net::UdpSocket::bind(from).ok()?;
@@ -64,5 +76,39 @@ fn addresses() -> Vec<IpAddr> {
         toward("[::]:0", "[2001:db8::1]:9"),
     ];
     let usable = found.into_iter().flatten();
-    usable.filter(|address| !address.is_unspecified()).collect()
+    let mut all: Vec<_> = usable.filter(|it| !it.is_unspecified()).collect();
+    let routes = std::fs::read_to_string("/proc/net/fib_trie").unwrap_or_default();
+    for address in own_addresses(&routes) {
+        if all.len() < ADDRESSES_MAX && !all.contains(&address) {
+            all.push(address);
+        }
+    }
+    all
+}
+
+/// The host's addresses in the kernel's own routes: lines `|-- ADDRESS`, each before one that says `/32 host LOCAL`.
+fn own_addresses(routes: &str) -> BTreeSet<IpAddr> {
+    let mut last = None;
+    let mut found = BTreeSet::new();
+    for line in routes.lines().map(str::trim) {
+        if let Some(address) = line.strip_prefix("|-- ") {
+            last = address.parse::<Ipv4Addr>().ok();
+        } else if line == "/32 host LOCAL" {
+            found.extend(last.filter(|it| !it.is_loopback() && !it.is_link_local()));
+        }
+    }
+    found.into_iter().map(IpAddr::V4).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_those_that_the_kernel_calls_local() {
+        let routes = "Main:\n  +-- 0.0.0.0/0 3 0 5\n     |-- 10.77.0.0\n        /24 link UNICAST\nLocal:\n     |-- 10.77.0.2\n        /32 host LOCAL\n     |-- 10.77.0.255\n        /32 link BROADCAST\n     |-- 127.0.0.1\n        /32 host LOCAL\n     |-- 169.254.1.1\n        /32 host LOCAL\n     |-- 10.77.0.2\n        /32 host LOCAL\n";
+        let expected = BTreeSet::from([IpAddr::V4(Ipv4Addr::new(10, 77, 0, 2))]);
+        assert_eq!(own_addresses(routes), expected);
+        assert!(own_addresses("").is_empty());
+    }
 }

@@ -4,6 +4,7 @@
 //! - [`sample`]: what is measured of the host itself
 //! - [`buffer`]: what waits until the server has it
 //! - [`state`]: what the agent knows across its own restarts
+//! - [`link`]: the host's part of private networks
 //! - [`run`]: the agent
 //!
 //! An agent joins once and keeps its id. What it measures and finds is on its disk before it is sent and until the server has
@@ -12,6 +13,7 @@
 pub mod buffer;
 mod collect;
 mod facts;
+pub mod link;
 pub mod protocol;
 pub mod run;
 pub mod sample;

@@ -1,7 +1,8 @@
 //! What an agent and the server say to each other, as JSON.
 //!
 //! The agent asks always: it joins once ([`Server::join`]), then tells what it found and hears what it is to do ([`Server::sync`]),
-//! sends its metrics ([`Server::put`]) and says goodbye when it is stopped ([`Server::goodbye`]).
+//! sends its metrics ([`Server::put`]) and says goodbye when it is stopped ([`Server::goodbye`]). Beside that it waits for news of
+//! private networks ([`Server::link`]).
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,6 +10,7 @@ use std::net::IpAddr;
 
 use async_trait::async_trait;
 use base::Timestamp;
+use net::{HostPlan, HostReport};
 use serde::{Deserialize, Serialize};
 
 use crate::check::board::Report;
@@ -50,6 +52,9 @@ pub struct Facts {
     pub addresses: Vec<IpAddr>,
     /// Of the machine: the same after a restart of the system, another on another machine.
     pub machine_id: String,
+    /// Of the system's run: another after a restart of it. Empty where the host does not say.
+    #[serde(default)]
+    pub boot_id: String,
     /// The agent's version.
     pub version: String,
 }
@@ -220,6 +225,26 @@ pub struct Batch {
     pub data: Vec<Datum>,
 }
 
+/// What a host's part of private networks is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkRequest {
+    /// [`VERSION`].
+    pub version: u32,
+    /// The host.
+    pub instance: String,
+    /// The agent's process.
+    pub run: String,
+    /// What it has.
+    pub report: HostReport,
+}
+
+/// What it is to be.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkAnswer {
+    /// A plan of another generation than the host has; none where there was none for as long as the server waits.
+    pub plan: Option<HostPlan>,
+}
+
 /// Why the server did not do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failed {
@@ -254,6 +279,12 @@ pub trait Server: Send + Sync + fmt::Debug {
     /// # Errors
     /// [`Failed`].
     async fn put(&self, who: &Joined, batch: Batch) -> Result<(), Failed>;
+
+    /// Tells what part the host has in private networks, and waits until it is to have another: for up to half a minute.
+    ///
+    /// # Errors
+    /// [`Failed`].
+    async fn link(&self, who: &Joined, request: LinkRequest) -> Result<Option<HostPlan>, Failed>;
 
     /// The host is being stopped, as people want it.
     ///

@@ -12,6 +12,7 @@ use tracing::{error, info, warn};
 
 use super::buffer::Buffer;
 use super::collect::Collector;
+use super::link::{LinkDriver, Linker};
 use super::protocol::{Facts, Failed, JoinRequest, Joined, Server, VERSION};
 use super::sample::Sampler;
 use super::state::{self, StateDir};
@@ -115,6 +116,7 @@ pub struct Agent {
     own: Settings,
     server: Arc<dyn Server>,
     clock: Arc<dyn Clock>,
+    link: Option<Arc<dyn LinkDriver>>,
 }
 
 impl Agent {
@@ -137,7 +139,15 @@ impl Agent {
             own,
             server,
             clock,
+            link: None,
         })
+    }
+
+    /// Lets `driver` carry the host's part of private networks. Without one the host has none.
+    #[must_use]
+    pub fn with_link(mut self, driver: Arc<dyn LinkDriver>) -> Self {
+        self.link = Some(driver);
+        self
     }
 
     /// Works until `stop` says that it is over, and says goodbye.
@@ -227,6 +237,7 @@ impl Agent {
             waiting: Vec::new(),
             last: BTreeMap::new(),
         };
+        let linker = self.linker(&who);
         let mut talker = Talker::new(self, who, definitions);
         talker.connect(Heard {
             settings,
@@ -247,11 +258,17 @@ impl Agent {
             over.send_replace(true);
             end
         };
-        let (end, (), (), ()) = tokio::join!(
+        let linking = async {
+            if let Some(linker) = linker {
+                linker.run(ending.clone()).await;
+            }
+        };
+        let (end, (), (), (), ()) = tokio::join!(
             talking,
             runner.run(ending.clone()),
             keeper.run(ending.clone()),
-            collector.run()
+            collector.run(),
+            linking
         );
         if matches!(end, End::Stopped | End::Terminated)
             && tokio::time::timeout(GOODBYE_WITHIN, talker.goodbye())
@@ -262,6 +279,17 @@ impl Agent {
         }
         talker.ended(end)?;
         Ok(end)
+    }
+
+    fn linker(&self, who: &Joined) -> Option<Linker> {
+        let driver = self.link.clone()?;
+        Some(Linker {
+            driver,
+            server: Arc::clone(&self.server),
+            who: who.clone(),
+            run: self.config.run.clone(),
+            kept: self.state.folder("link.json"),
+        })
     }
 
     fn buffer(&self, name: &str) -> Result<Arc<Mutex<Buffer>>, Error> {

@@ -6,6 +6,7 @@
 //! | `join` | the id of the attempt to join that is under way |
 //! | `definitions.json` | the server's checks, for starts while it is away |
 //! | `metrics/`, `results/` | what waits for the server |
+//! | `link.json` | what private networks the host has part in, for starts while the server is away |
 //! | `checks/` | how far logs were read, and the plugins' own states |
 //! | `lock` | held by the one agent that uses the folder |
 

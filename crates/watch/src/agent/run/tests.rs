@@ -3,7 +3,9 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use base::{ManualClock, Timestamp};
 
-use super::super::protocol::{Batch, Command, Definitions, Goodbye, SyncAnswer, SyncRequest, What};
+use super::super::protocol::{
+    Batch, Command, Definitions, Goodbye, LinkRequest, SyncAnswer, SyncRequest, What,
+};
 use super::*;
 use crate::check::Status;
 use crate::check::board::{Board, Host, TABLES};
@@ -125,6 +127,10 @@ impl Server for Fake {
             true => Err(Failed::Away("the answer is lost".to_owned())),
             false => Ok(()),
         }
+    }
+
+    async fn link(&self, _: &Joined, _: LinkRequest) -> Result<Option<net::HostPlan>, Failed> {
+        std::future::pending().await
     }
 
     async fn goodbye(&self, _: &Joined, _: Goodbye) -> Result<(), Failed> {
