@@ -3,8 +3,10 @@
 //!
 //! - [`packet`]: the way of a packet between a tunnel and what is behind it
 //! - [`guard`]: [`Guard`], what enforces a network's rules
+//! - [`filter`]: a guard that filters in this process
 #![forbid(unsafe_code)]
 
+pub mod filter;
 pub mod guard;
 pub mod packet;
 

@@ -1,0 +1,40 @@
+//! What lets packets through at a network's gateway: [`net::Filter`], enforced by a tracker in this process.
+//!
+//! It agrees with [`net::Filter::decide`] on what may be opened, and on the rest:
+//!
+//! - **Whose a packet is.** From the tunnel comes only what has a source outside (linked, or behind a peering); into it goes only
+//!   what has a destination outside and a source inside. This is asked of every packet, and so is the path from zone to zone.
+//! - **What is open goes on.** A packet of a tracked flow passes. As on AWS, changed rules do not interrupt tracked flows; a
+//!   flow ends with its path, that is, when an end is detached, deleted or no longer peered. Unlike there no flow is
+//!   untracked, so that none is cut by a rule's removal.
+//! - **What opens.** TCP (a SYN, or an ACK of a connection from before the gateway started, as conntrack's loose mode has it),
+//!   UDP, ICMP requests (echo, timestamp, information, address mask), and other protocols by their addresses. Errors of ICMP never open
+//!   anything: they pass with the flow that they are about. Redirects never pass.
+//!
+//! Source: EC2 User Guide, "Amazon EC2 security group connection tracking" (read 2026-11-30).
+//!
+//! - [`header`]: what a packet's headers say
+//! - [`places`]: whose an address is, by binary search
+//! - [`rules`]: a filter compiled for speed
+//! - [`tcp`]: the states of a connection
+//! - [`lists`], [`flows`]: the flows that are open, bounded, with a fair share for each host
+//! - [`fragments`]: pieces of packets follow their first one
+//! - [`tracker`]: all of these together, a function of state, time and packet
+//! - [`userspace`]: [`Userspace`], the tracker as a guard in this process
+
+pub mod flows;
+pub mod fragments;
+pub mod header;
+pub mod lists;
+pub mod places;
+pub mod rules;
+pub mod tcp;
+pub mod tracker;
+pub mod userspace;
+
+#[cfg(test)]
+mod samples;
+
+pub use flows::Limits;
+pub use tracker::{Refusal, Tracker};
+pub use userspace::Userspace;
