@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use api::{Access, Authorizer, Ctx, Decision, Fault};
+use api::{Access, Audit, Authorizer, Ctx, Decision, Fault};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
@@ -20,6 +20,12 @@ pub trait Admin: Send + Sync + fmt::Debug {
     fn also(&self, name: &str) -> Option<&'static str> {
         let _ = name;
         None
+    }
+
+    /// The class of calling `name` in the trail. One that is refused is of [`Audit::Management`] always.
+    fn audit(&self, name: &str) -> Audit {
+        let _ = name;
+        Audit::Management
     }
 
     /// Does it. `input`: JSON, or nothing.

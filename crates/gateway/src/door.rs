@@ -370,7 +370,10 @@ impl Door {
         let kept = self.parts.recorder.record(&CallRecord {
             service: admin::SERVICE,
             operation: action.split_once(':').map_or(action, |(_, name)| name),
-            audit: Audit::Management,
+            audit: match &body {
+                Ok(_) => self.parts.admin.audit(name),
+                Err(_) => Audit::Management,
+            },
             stage: Stage::Decided,
             ctx: &ctx,
             host: route::text(visit.head, header::HOST.as_str()),

@@ -162,6 +162,13 @@ impl Admin for ToyAdmin {
         }
     }
 
+    fn audit(&self, name: &str) -> Audit {
+        match name {
+            "ledger" => Audit::Data,
+            _ => Audit::Management,
+        }
+    }
+
     fn handle<'a>(
         &'a self,
         name: &'a str,

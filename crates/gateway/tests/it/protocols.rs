@@ -1,5 +1,6 @@
 //! What each protocol answers, to the right and to the wrong.
 
+use api::Audit;
 use gateway::Limits;
 
 use crate::harness::{Got, House, Role};
@@ -323,6 +324,19 @@ async fn a_role_does_its_work_and_no_more() {
         "{got:?}"
     );
     assert_eq!(header(&got, "x-amzn-query-error"), "AccessDenied;Sender");
+}
+
+#[tokio::test]
+async fn what_the_operators_api_calls_data_is_recorded_as_that_unless_it_is_refused() {
+    let house = House::open(Limits::default()).await;
+    let (reader, sender) = (house.key_of(Role::Reader), house.key_of(Role::Sender));
+    house.kept.take_classes();
+    for (key, expected) in [(&reader, Audit::Data), (&sender, Audit::Management)] {
+        let call = house.signed_by(key, "shukuba", "POST", "/_shukuba/api/ledger", &[], "{}");
+        let got = ask(&house, &call).await;
+        assert_eq!(got.status == 200, expected == Audit::Data, "{got:?}");
+        assert_eq!(house.kept.take_classes(), [expected]);
+    }
 }
 
 #[tokio::test]

@@ -9,19 +9,28 @@ use parking_lot::Mutex;
 #[derive(Debug)]
 pub(crate) struct Kept {
     lines: Mutex<Vec<String>>,
+    classes: Mutex<Vec<Audit>>,
     under: Arc<dyn Recorder>,
 }
 
 impl Kept {
     /// One that tells `under` too.
     pub(crate) fn over(under: Arc<dyn Recorder>) -> Self {
-        let lines = Mutex::default();
-        Self { lines, under }
+        Self {
+            lines: Mutex::default(),
+            classes: Mutex::default(),
+            under,
+        }
     }
 
     /// The lines since the last time.
     pub(crate) fn take(&self) -> Vec<String> {
         std::mem::take(&mut *self.lines.lock())
+    }
+
+    /// The classes since the last time.
+    pub(crate) fn take_classes(&self) -> Vec<Audit> {
+        std::mem::take(&mut *self.classes.lock())
     }
 }
 
@@ -36,6 +45,7 @@ impl Recorder for Kept {
 
     fn record(&self, record: &CallRecord<'_>) -> api::Kept {
         let kept = self.under.record(record);
+        self.classes.lock().push(record.audit);
         let caller = &record.ctx.caller;
         let who = match caller.is_anonymous() {
             true => "anonymous",

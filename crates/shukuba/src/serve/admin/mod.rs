@@ -25,7 +25,7 @@ mod why;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use api::{Ctx, Fault};
+use api::{Audit, Ctx, Fault};
 use bytes::Bytes;
 use delivery::ledger::Ledger;
 use delivery::result::Salt;
@@ -352,6 +352,9 @@ static CALLS: &[Call] = &[
     },
 ];
 
+/// Calls by which programs report what they found, over and over.
+const REPORTS: &[&str] = &["agent-sync", "agent-put"];
+
 /// What the calls work with. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) struct Desk {
@@ -401,6 +404,14 @@ impl Desk {
 impl Admin for Desk {
     fn action(&self, name: &str) -> Option<&'static str> {
         Call::of(name).map(|call| call.action)
+    }
+
+    /// What agents report, some times a minute each, would bury what people do.
+    fn audit(&self, name: &str) -> Audit {
+        match REPORTS.contains(&name) {
+            true => Audit::Data,
+            false => Audit::Management,
+        }
     }
 
     fn also(&self, name: &str) -> Option<&'static str> {
