@@ -4,11 +4,20 @@
 //! - [`packet`]: the way of a packet between a tunnel and what is behind it
 //! - [`guard`]: [`Guard`], what enforces a network's rules
 //! - [`filter`]: a guard that filters in this process
+//! - [`key`]: [`PrivateKey`], which stays on its host
+//! - [`io`]: a tunnel's socket and device
+//! - [`wire`]: [`Wire`], a tunnel of WireGuard
 #![forbid(unsafe_code)]
 
 pub mod filter;
 pub mod guard;
+pub mod io;
+pub mod key;
 pub mod packet;
+pub mod wire;
 
 pub use guard::{Guard, Refused};
+pub use io::{Device, Socket, Tun};
+pub use key::PrivateKey;
 pub use packet::{Direction, MTU, PacketFilter};
+pub use wire::{Peer, PeerState, Wire};

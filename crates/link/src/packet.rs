@@ -8,6 +8,8 @@
 //!
 //! A packet is one of IP, whole, from its first header on: never longer than [`MTU`] towards the tunnel.
 
+use std::net::Ipv4Addr;
+
 use bytes::BytesMut;
 use tokio::sync::mpsc;
 
@@ -78,4 +80,26 @@ pub fn channel() -> (TunnelEnd, StackEnd) {
         to_tunnel,
     };
     (tunnel, stack)
+}
+
+/// Where a packet of IPv4 comes from and goes to, and how long it is.
+pub(crate) struct Ends {
+    pub(crate) source: Ipv4Addr,
+    pub(crate) destination: Ipv4Addr,
+    pub(crate) length: usize,
+}
+
+impl Ends {
+    /// `None` for what is no whole packet of IPv4.
+    pub(crate) fn of(packet: &[u8]) -> Option<Self> {
+        let header: &[u8; 20] = packet.first_chunk()?;
+        let [version, _, long, short, .., s1, s2, s3, s4, d1, d2, d3, d4] = *header;
+        let length = usize::from(u16::from_be_bytes([long, short]));
+        let is_whole = version >> 4 == 4 && length >= header.len() && length <= packet.len();
+        is_whole.then_some(Self {
+            source: Ipv4Addr::new(s1, s2, s3, s4),
+            destination: Ipv4Addr::new(d1, d2, d3, d4),
+            length,
+        })
+    }
 }
