@@ -88,7 +88,179 @@ TYPE = {
     "HibernationSupported": False,
 }
 
+VPC = "vpc-0f1e2d3c4b5a69788"
+SUBNET = "subnet-0f1e2d3c4b5a69788"
+GROUP = "sg-0f1e2d3c4b5a69788"
+RULE = "sgr-0f1e2d3c4b5a69788"
+
+
+def tagged(kind):
+    """The tags that something new is given."""
+    return {"TagSpecifications": [{"ResourceType": kind, "Tags": TAGS}]}
+
+
+A_VPC = {
+    "OwnerId": "123456789012",
+    "InstanceTenancy": "default",
+    "CidrBlockAssociationSet": [
+        {"AssociationId": "vpc-cidr-assoc-1", "CidrBlock": "10.0.0.0/16", "CidrBlockState": {"State": "associated"}}
+    ],
+    "IsDefault": False,
+    "Tags": TAGS,
+    "VpcId": VPC,
+    "State": "available",
+    "CidrBlock": "10.0.0.0/16",
+    "DhcpOptionsId": "default",
+}
+A_SUBNET = {
+    "AvailabilityZoneId": "eu-west-1-az1",
+    "MapCustomerOwnedIpOnLaunch": False,
+    "OwnerId": "123456789012",
+    "AssignIpv6AddressOnCreation": False,
+    "Tags": TAGS,
+    "SubnetArn": f"arn:aws:ec2:eu-west-1:123456789012:subnet/{SUBNET}",
+    "EnableDns64": False,
+    "Ipv6Native": False,
+    "SubnetId": SUBNET,
+    "State": "available",
+    "VpcId": VPC,
+    "CidrBlock": "10.0.1.0/24",
+    "AvailableIpAddressCount": 250,
+    "AvailabilityZone": "eu-west-1a",
+    "DefaultForAz": False,
+    "MapPublicIpOnLaunch": False,
+}
+SSH = {
+    "IpProtocol": "tcp",
+    "FromPort": 22,
+    "ToPort": 22,
+    "UserIdGroupPairs": [{"Description": "from us", "UserId": "123456789012", "GroupId": GROUP}],
+    "IpRanges": [{"Description": "office", "CidrIp": "192.168.0.0/24"}, {"CidrIp": "10.0.0.0/8"}],
+    "Ipv6Ranges": [{"CidrIpv6": "::/0"}],
+}
+A_GROUP = {
+    "GroupId": GROUP,
+    "IpPermissionsEgress": [
+        {"IpProtocol": "-1", "UserIdGroupPairs": [], "IpRanges": [{"CidrIp": "0.0.0.0/0"}], "Ipv6Ranges": [], "PrefixListIds": []}
+    ],
+    "Tags": TAGS,
+    "VpcId": VPC,
+    "SecurityGroupArn": f"arn:aws:ec2:eu-west-1:123456789012:security-group/{GROUP}",
+    "OwnerId": "123456789012",
+    "GroupName": "web",
+    "Description": TEXT,
+    "IpPermissions": [{**SSH, "PrefixListIds": []}],
+}
+A_RULE = {
+    "SecurityGroupRuleId": RULE,
+    "GroupId": GROUP,
+    "GroupOwnerId": "123456789012",
+    "IsEgress": False,
+    "IpProtocol": "tcp",
+    "FromPort": 22,
+    "ToPort": 22,
+    "CidrIpv4": "192.168.0.0/24",
+    "Description": TEXT,
+    "Tags": TAGS,
+    "SecurityGroupRuleArn": f"arn:aws:ec2:eu-west-1:123456789012:security-group-rule/{RULE}",
+}
+A_RULE_OF_GROUP = {
+    **{key: value for key, value in A_RULE.items() if key not in ("CidrIpv4", "Description", "Tags")},
+    "ReferencedGroupInfo": {
+        "GroupId": GROUP,
+        "PeeringStatus": "active",
+        "UserId": "123456789012",
+        "VpcId": VPC,
+        "VpcPeeringConnectionId": "pcx-1",
+    },
+}
+RULES = {"Return": True, "SecurityGroupRules": [A_RULE, A_RULE_OF_GROUP]}
+REVOKED = {
+    "Return": True,
+    "RevokedSecurityGroupRules": [
+        {
+            "SecurityGroupRuleId": RULE,
+            "GroupId": GROUP,
+            "IsEgress": True,
+            "IpProtocol": "-1",
+            "FromPort": -1,
+            "ToPort": -1,
+            "CidrIpv6": "::/0",
+            "Description": TEXT,
+        }
+    ],
+}
+DESCRIPTIONS = {
+    "GroupId": GROUP,
+    "IpPermissions": [SSH],
+    "SecurityGroupRuleDescriptions": [{"SecurityGroupRuleId": RULE, "Description": TEXT}],
+}
+ONE = {"CidrIp": "10.0.0.0/8", "FromPort": 1, "ToPort": 2, "IpProtocol": "udp", "GroupId": GROUP}
+
 CALLS = {
+    "AuthorizeSecurityGroupEgress": (
+        {"GroupId": GROUP, "IpPermissions": [SSH], **tagged("security-group-rule")},
+        RULES,
+    ),
+    "AuthorizeSecurityGroupIngress": ({**ONE, "DryRun": True}, RULES),
+    "CreateSecurityGroup": (
+        {"GroupName": "web", "Description": TEXT, "VpcId": VPC, **tagged("security-group")},
+        {"GroupId": GROUP, "Tags": TAGS, "SecurityGroupArn": A_GROUP["SecurityGroupArn"]},
+    ),
+    "CreateSubnet": (
+        {"VpcId": VPC, "CidrBlock": "10.0.1.0/24", "AvailabilityZone": "eu-west-1a", **tagged("subnet")},
+        {"Subnet": A_SUBNET},
+    ),
+    "CreateVpc": (
+        {"CidrBlock": "10.0.0.0/16", "InstanceTenancy": "default", "AmazonProvidedIpv6CidrBlock": False, **tagged("vpc")},
+        {"Vpc": A_VPC},
+    ),
+    "DeleteSecurityGroup": ({"GroupId": GROUP}, {"Return": True, "GroupId": GROUP}),
+    "DeleteSubnet": ({"SubnetId": SUBNET}, None),
+    "DeleteVpc": ({"VpcId": VPC, "DryRun": False}, None),
+    "DescribeSecurityGroupRules": (
+        {"SecurityGroupRuleIds": [RULE], "Filters": FILTERS, **PAGE},
+        {"SecurityGroupRules": [A_RULE, A_RULE_OF_GROUP], "NextToken": TEXT},
+    ),
+    "DescribeSecurityGroups": (
+        {"GroupIds": [GROUP], "GroupNames": ["web"], "Filters": FILTERS, **PAGE},
+        {"SecurityGroups": [A_GROUP], "NextToken": TEXT},
+    ),
+    "DescribeSubnets": ({"SubnetIds": [SUBNET], "Filters": FILTERS, **PAGE}, {"Subnets": [A_SUBNET], "NextToken": TEXT}),
+    "DescribeVpcAttribute": (
+        {"VpcId": VPC, "Attribute": "enableDnsSupport"},
+        {
+            "VpcId": VPC,
+            "EnableDnsSupport": {"Value": True},
+            "EnableDnsHostnames": {"Value": False},
+            "EnableNetworkAddressUsageMetrics": {"Value": False},
+        },
+    ),
+    "DescribeVpcs": ({"VpcIds": [VPC], "Filters": FILTERS, **PAGE}, {"Vpcs": [A_VPC], "NextToken": TEXT}),
+    "ModifySecurityGroupRules": (
+        {
+            "GroupId": GROUP,
+            "SecurityGroupRules": [
+                {
+                    "SecurityGroupRuleId": RULE,
+                    "SecurityGroupRule": {
+                        "IpProtocol": "icmp",
+                        "FromPort": 8,
+                        "ToPort": -1,
+                        "ReferencedGroupId": GROUP,
+                        "Description": TEXT,
+                    },
+                }
+            ],
+        },
+        {"Return": True},
+    ),
+    "ModifySubnetAttribute": ({"SubnetId": SUBNET, "MapPublicIpOnLaunch": {"Value": False}}, None),
+    "ModifyVpcAttribute": ({"VpcId": VPC, "EnableDnsHostnames": {"Value": True}}, None),
+    "RevokeSecurityGroupEgress": ({"GroupId": GROUP, "SecurityGroupRuleIds": [RULE]}, REVOKED),
+    "RevokeSecurityGroupIngress": ({"GroupId": GROUP, "IpPermissions": [SSH]}, REVOKED),
+    "UpdateSecurityGroupRuleDescriptionsEgress": (DESCRIPTIONS, {"Return": True}),
+    "UpdateSecurityGroupRuleDescriptionsIngress": (DESCRIPTIONS, {"Return": True}),
     "CreateTags": ({"DryRun": True, "Resources": [ID, "i-1"], "Tags": TAGS}, None),
     "DeleteTags": ({"Resources": [ID], "Tags": [{"Key": "a"}, {"Key": "b", "Value": ""}]}, None),
     "DescribeAvailabilityZones": (
@@ -212,7 +384,7 @@ def answer(name, operation, given):
 
 def golden():
     """Five lines an operation."""
-    for name, (given, answered) in CALLS.items():
+    for name, (given, answered) in sorted(CALLS.items()):
         operation = SERVICE.operation_model(name)
         meant, sent = request(operation, given)
         yield from [name, json.dumps(plain(meant), ensure_ascii=False), sent]

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use base::Timestamp;
 
-use super::inventory::{Event, INSTANCES_MAX};
+use super::inventory::INSTANCES_MAX;
+use super::network::place::Place;
 use super::state::{Cause, Instance, State, Task, Wish};
 use super::{Command, Error, InstanceId, Inventory, Tags};
 
@@ -90,24 +91,6 @@ pub struct Protect {
     pub from_stop: Option<bool>,
 }
 
-/// Adds tags, which stand over those with the same keys.
-#[derive(Clone, Debug)]
-pub struct AddTags {
-    /// To which.
-    pub ids: Vec<InstanceId>,
-    /// Which tags.
-    pub tags: Vec<(String, String)>,
-}
-
-/// Takes tags away.
-#[derive(Clone, Debug)]
-pub struct RemoveTags {
-    /// From which.
-    pub ids: Vec<InstanceId>,
-    /// Which tags, with their value where it matters; `None` takes all.
-    pub tags: Option<Vec<(String, Option<String>)>>,
-}
-
 impl Command for Run {
     type Outcome = Vec<Arc<Instance>>;
 
@@ -187,6 +170,7 @@ impl Instance {
             is_detailed: false,
             is_termination_protected: false,
             is_stop_protected: false,
+            place: Place::default(),
         }
     }
 }
@@ -325,45 +309,6 @@ impl Command for Protect {
         }
         Ok(())
     }
-}
-
-impl Command for AddTags {
-    type Outcome = ();
-
-    fn run(self, inventory: &mut Inventory, _at: Timestamp) -> Result<(), Error> {
-        let all = inventory.all(&self.ids)?;
-        let tags: Vec<_> = all
-            .iter()
-            .map(|instance| instance.tags.with(self.tags.clone()))
-            .collect::<Result<_, _>>()?;
-        retag(inventory, &all, tags)
-    }
-}
-
-impl Command for RemoveTags {
-    type Outcome = ();
-
-    fn run(self, inventory: &mut Inventory, _at: Timestamp) -> Result<(), Error> {
-        let all = inventory.all(&self.ids)?;
-        let without = |instance: &Arc<Instance>| match &self.tags {
-            Some(tags) => instance.tags.without(tags),
-            None => Tags::default(),
-        };
-        let tags = all.iter().map(without).collect();
-        retag(inventory, &all, tags)
-    }
-}
-
-fn retag(inventory: &mut Inventory, all: &[Arc<Instance>], tags: Vec<Tags>) -> Result<(), Error> {
-    for (instance, tags) in all.iter().zip(tags) {
-        if instance.tags != tags {
-            inventory.edit(&instance.id)?.tags = tags;
-            inventory.tell(Event::Changed {
-                id: instance.id.clone(),
-            });
-        }
-    }
-    Ok(())
 }
 
 /// Whether all are in a state that allows it.

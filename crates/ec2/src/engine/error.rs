@@ -138,6 +138,9 @@ pub enum Error {
         /// The instance.
         id: InstanceId,
     },
+    /// It is about networks.
+    #[error(transparent)]
+    Network(#[from] super::network::Error),
 }
 
 fn list(ids: &[InstanceId]) -> String {

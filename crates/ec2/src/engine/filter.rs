@@ -44,11 +44,13 @@ pub struct Placed<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Status<'a>(pub Placed<'a>);
 
-/// A tag of an instance.
+/// A tag of a resource.
 #[derive(Clone, Copy, Debug)]
 pub struct Tagged<'a> {
-    /// The instance.
-    pub instance: &'a Instance,
+    /// The resource's id.
+    pub id: &'a str,
+    /// What it is, such as `instance`.
+    pub kind: &'a str,
     /// The key.
     pub key: &'a str,
     /// The value.
@@ -276,8 +278,8 @@ impl Subject for Tagged<'_> {
         match (name, name.strip_prefix("tag:")) {
             ("key", _) => one(self.key),
             ("value", _) => one(self.value),
-            ("resource-id", _) => one(self.instance.id.as_str()),
-            ("resource-type", _) => one("instance"),
+            ("resource-id", _) => one(self.id),
+            ("resource-type", _) => one(self.kind),
             (_, Some(key)) if key == self.key => one(self.value),
             _ => Vec::new(),
         }

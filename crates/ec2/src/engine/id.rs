@@ -41,13 +41,17 @@ pub fn digits(bytes: [u8; 9]) -> String {
     hex::encode(bytes).chars().take(17).collect()
 }
 
+/// Whether they are such digits.
+pub(super) fn is_digits(text: &str) -> bool {
+    let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    DIGITS.contains(&text.len()) && text.bytes().all(is_digit)
+}
+
 impl FromStr for InstanceId {
     type Err = Malformed;
 
     fn from_str(text: &str) -> Result<Self, Malformed> {
-        let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-        let is_id = |digits: &str| DIGITS.contains(&digits.len()) && digits.bytes().all(is_digit);
-        match text.strip_prefix("i-").is_some_and(is_id) {
+        match text.strip_prefix("i-").is_some_and(is_digits) {
             true => Ok(Self(text.to_owned())),
             false => Err(Malformed {
                 text: text.to_owned(),

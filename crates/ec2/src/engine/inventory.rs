@@ -7,6 +7,7 @@ use std::time::Duration;
 use base::Timestamp;
 
 use super::enrol::Enrolment;
+use super::network::{Networks, Row};
 use super::state::{Cause, Instance, Rules, State};
 use super::{Error, InstanceId};
 
@@ -102,6 +103,8 @@ pub struct Done<T> {
     pub instances: BTreeSet<InstanceId>,
     /// The enrolments that have changed or are gone.
     pub enrolments: BTreeSet<String>,
+    /// What of networks has changed, by id; `None` for what is gone.
+    pub networks: Vec<(String, Option<Row>)>,
 }
 
 /// All hosts. Cheap to read; whoever keeps an [`Arc`] of an instance has it as it was.
@@ -110,6 +113,7 @@ pub struct Inventory {
     pub(super) rules: Rules,
     pub(super) instances: BTreeMap<InstanceId, Arc<Instance>>,
     pub(super) enrolments: BTreeMap<String, Enrolment>,
+    pub(super) networks: Networks,
     /// When each was heard of last.
     pub(super) heard: BTreeMap<InstanceId, Timestamp>,
     /// Silence is counted from here at the earliest: nobody could be heard of before.
@@ -126,6 +130,7 @@ impl Inventory {
         rules: Rules,
         instances: Vec<Instance>,
         enrolments: Vec<Enrolment>,
+        networks: Networks,
         heard: BTreeMap<InstanceId, Timestamp>,
         at: Timestamp,
     ) -> Self {
@@ -135,6 +140,7 @@ impl Inventory {
             rules,
             instances: instances.into_iter().map(keyed).collect(),
             enrolments: enrolments.into_iter().map(by_key).collect(),
+            networks,
             heard,
             listening_since: at,
             events: Vec::new(),
@@ -169,15 +175,24 @@ impl Inventory {
         let events = std::mem::take(&mut self.events);
         let instances = std::mem::take(&mut self.touched);
         let enrolments = std::mem::take(&mut self.touched_enrolments);
+        let networks = self.networks.take();
         let outcome = outcome.inspect_err(|_| {
             debug_assert!(events.is_empty() && instances.is_empty() && enrolments.is_empty());
+            debug_assert!(networks.is_empty());
         })?;
         Ok(Done {
             outcome,
             events,
             instances,
             enrolments,
+            networks,
         })
+    }
+
+    /// Private networks.
+    #[must_use]
+    pub const fn networks(&self) -> &Networks {
+        &self.networks
     }
 
     /// All instances, by id.

@@ -15,6 +15,7 @@
 //! - [`sync`] is how it reports, and says goodbye
 //! - [`tick`] is what time does
 //! - [`status`] has status checks
+//! - [`network`] has private networks
 //! - [`filter`] and [`wildcard`] say which instances are meant
 //! - [`error`] is what may be wrong with a command
 
@@ -26,6 +27,7 @@ pub mod filter;
 pub mod id;
 pub mod inventory;
 pub mod join;
+pub mod network;
 #[cfg(test)]
 mod simulation;
 pub mod state;
@@ -42,6 +44,7 @@ pub use facts::Facts;
 pub use filter::Filter;
 pub use id::InstanceId;
 pub use inventory::{Command, Done, Event, Inventory};
+pub use network::Networks;
 pub use state::{Instance, Order, Rules, State, Task};
 pub use tags::Tags;
 pub use wildcard::Pattern;

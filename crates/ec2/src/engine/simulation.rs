@@ -73,6 +73,7 @@ impl Sim {
             Rules::default(),
             Vec::new(),
             Vec::new(),
+            Networks::default(),
             BTreeMap::new(),
             time(0),
         );
@@ -156,6 +157,7 @@ impl Sim {
             Rules::default(),
             rows,
             enrolments.collect(),
+            Networks::default(),
             heard,
             time(self.now),
         );

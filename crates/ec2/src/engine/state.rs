@@ -5,6 +5,7 @@ use std::time::Duration;
 use base::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::network::place::Place;
 use super::{Facts, InstanceId, Tags};
 
 /// How long a terminated instance is still shown. Source: EC2 User Guide, "Terminate instances": usually within an hour.
@@ -194,6 +195,9 @@ pub struct Instance {
     pub is_termination_protected: bool,
     /// Whether StopInstances is refused.
     pub is_stop_protected: bool,
+    /// Where it is: inside a private network, or outside.
+    #[serde(default)]
+    pub place: Place,
 }
 
 impl Instance {

@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use base::Timestamp;
 
-use super::command::{
-    AddTags, Monitor, Protect, Reboot, RemoveTags, Revoked, Run, Start, Step, Stop, Terminate,
-};
+use super::command::{Monitor, Protect, Reboot, Revoked, Run, Start, Step, Stop, Terminate};
 use super::enrol::{Cancel, Enrol, Withdrawn};
 use super::join::{Doubt, Given, Join, Joined};
+use super::network::tag::{AddTags, RemoveTags, Target};
 use super::state::{Cause, Wish};
 use super::status::Check;
 use super::sync::{Answer, Goodbye, Sync};
@@ -40,7 +39,14 @@ fn host(name: &str) -> Facts {
 impl World {
     fn new() -> Self {
         let rules = Rules::default();
-        let inventory = Inventory::new(rules, Vec::new(), Vec::new(), BTreeMap::new(), at(0));
+        let inventory = Inventory::new(
+            rules,
+            Vec::new(),
+            Vec::new(),
+            Networks::default(),
+            BTreeMap::new(),
+            at(0),
+        );
         let mut world = Self {
             inventory,
             at: at(0),
@@ -294,7 +300,14 @@ fn after_a_start_everybody_has_time_to_report() {
         .map(|it| Instance::clone(it))
         .collect();
     let heard = BTreeMap::from([(id.clone(), at(0))]);
-    world.inventory = Inventory::new(Rules::default(), instances, Vec::new(), heard, world.at);
+    world.inventory = Inventory::new(
+        Rules::default(),
+        instances,
+        Vec::new(),
+        Networks::default(),
+        heard,
+        world.at,
+    );
     assert_eq!(world.tick(), []);
     world.advance(180);
     assert_eq!(world.tick(), [Event::Unreachable { id }]);
@@ -795,7 +808,7 @@ fn new_facts_are_learned_with_the_tags_that_they_claim() {
     let mut world = World::new();
     let id = world.host("web-1");
     world.ok(AddTags {
-        ids: vec![id.clone()],
+        targets: vec![Target::Instance(id.clone())],
         tags: vec![("Name".to_owned(), "front".to_owned())],
     });
     let facts = Facts {
@@ -819,7 +832,7 @@ fn new_facts_are_learned_with_the_tags_that_they_claim() {
     );
     assert_eq!(world.get(&id).facts().unwrap().cores, 8);
     world.ok(RemoveTags {
-        ids: vec![id.clone()],
+        targets: vec![Target::Instance(id.clone())],
         tags: None,
     });
     assert_eq!(world.get(&id).tags, Tags::default());
@@ -862,11 +875,11 @@ fn tags_have_bounds_and_one_that_is_wrong_changes_none() {
             .collect()
     };
     world.ok(AddTags {
-        ids: vec![b.clone()],
+        targets: vec![Target::Instance(b.clone())],
         tags: many(49),
     });
     let more = AddTags {
-        ids: vec![a.clone(), b],
+        targets: vec![Target::Instance(a.clone()), Target::Instance(b)],
         tags: vec![("one".to_owned(), "more".to_owned())],
     };
     assert_eq!(world.apply(more).err(), Some(Error::TagLimit));

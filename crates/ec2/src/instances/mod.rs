@@ -28,9 +28,10 @@ use crate::credentials::{Credentials, Token};
 use crate::engine::command::{Revoked, Run};
 use crate::engine::enrol::{Cancel, Enrol, Withdrawn};
 use crate::engine::filter::Placed;
+use crate::engine::network::Draw;
 use crate::engine::tick::Tick;
 use crate::engine::{
-    Command, Event, Filter, Instance, InstanceId, Inventory, Pattern, Rules, State, id,
+    Command, Event, Filter, Instance, InstanceId, Inventory, Networks, Pattern, Rules, State, id,
 };
 pub use agents::{AgentAnswer, AgentOrder, JoinAnswer, JoinRequest, SyncRequest};
 pub use error::Error;
@@ -41,8 +42,10 @@ pub const INSTANCES: Table = "ec2-instances";
 pub const ENROLMENTS: Table = "ec2-enrolments";
 /// When each instance was heard of last, by id: milliseconds since 1970, 8 bytes, the most significant first.
 pub const HEARD: Table = "ec2-heard";
+/// What private networks are made of by id, as JSON: networks, subnets, security groups, route tables, peerings.
+pub const NETWORKS: Table = "ec2-networks";
 /// The tables of the inventory, to be opened with it.
-pub const TABLES: &[Table] = &[INSTANCES, ENROLMENTS, HEARD];
+pub const TABLES: &[Table] = &[INSTANCES, ENROLMENTS, HEARD, NETWORKS];
 
 /// How often [`Instances::tick`] is to be called. Chosen: a tenth of the shortest patience with a silent host.
 pub const TICK_EVERY: Duration = Duration::from_secs(3);
@@ -85,7 +88,9 @@ impl Place {
         format!("{}a", self.region)
     }
 
-    fn arn(&self, resource: &str) -> Arn {
+    /// The ARN of any resource, such as of `vpc/vpc-0f1e2d3c4b5a69788`.
+    #[must_use]
+    pub fn arn(&self, resource: &str) -> Arn {
         Arn::new("ec2", &self.region, &self.account, resource)
     }
 }
@@ -192,6 +197,16 @@ impl Instances {
         self.inventory.lock().heard(id)
     }
 
+    /// Reads what is known of networks.
+    pub fn networks<T>(&self, read: impl FnOnce(&Networks) -> T) -> T {
+        read(self.inventory.lock().networks())
+    }
+
+    /// Reads what is known.
+    pub(crate) fn inventory<T>(&self, read: impl FnOnce(&Inventory) -> T) -> T {
+        read(&self.inventory.lock())
+    }
+
     /// Those of `ids`, or of all where that is empty, that every one of `filters` admits, by id.
     ///
     /// # Errors
@@ -244,7 +259,7 @@ impl Instances {
         let decide = move |_: &_, changes: &mut Changes| {
             let mut inventory = inventory.lock();
             let done = inventory.apply(clock.now(), command)?;
-            rows::write(&inventory, &done.instances, &done.enrolments, changes)?;
+            rows::write(&inventory, &done, changes)?;
             Ok::<_, Error>((done.outcome, done.events))
         };
         let (outcome, events) = self.tables.change(decide).await??;
@@ -452,6 +467,11 @@ impl Instances {
 
 fn new_id() -> InstanceId {
     InstanceId::from_random(base::id::random_bytes())
+}
+
+/// What the ids of new resources are drawn from.
+pub(crate) fn new_draw() -> Draw {
+    Draw::new(base::id::random_bytes())
 }
 
 fn new_reservation() -> String {

@@ -1,14 +1,15 @@
 //! The inventory as rows of tables.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use base::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use store::tables::{Changes, Table, View};
 
-use super::{ENROLMENTS, Error, HEARD, INSTANCES};
-use crate::engine::{InstanceId, Inventory, Rules};
+use super::{ENROLMENTS, Error, HEARD, INSTANCES, NETWORKS};
+use crate::engine::network::Row;
+use crate::engine::{Done, InstanceId, Inventory, Networks, Rules};
 
 /// Reads all of it.
 pub(super) fn load(view: &View, rules: Rules, now: Timestamp) -> Result<Inventory, Error> {
@@ -26,7 +27,10 @@ pub(super) fn load(view: &View, rules: Rules, now: Timestamp) -> Result<Inventor
             heard.insert(id, Timestamp::from_millis(at));
         }
     }
-    Ok(Inventory::new(rules, instances, enrolments, heard, now))
+    let networks = Networks::of(read::<Row>(view, NETWORKS)?);
+    Ok(Inventory::new(
+        rules, instances, enrolments, networks, heard, now,
+    ))
 }
 
 fn read<T: DeserializeOwned>(view: &View, table: Table) -> Result<Vec<T>, Error> {
@@ -44,13 +48,12 @@ fn read<T: DeserializeOwned>(view: &View, table: Table) -> Result<Vec<T>, Error>
 }
 
 /// Writes what has changed.
-pub(super) fn write(
+pub(super) fn write<T>(
     inventory: &Inventory,
-    instances: &BTreeSet<InstanceId>,
-    enrolments: &BTreeSet<String>,
+    done: &Done<T>,
     changes: &mut Changes,
 ) -> Result<(), Error> {
-    for id in instances {
+    for id in &done.instances {
         let row = inventory.get(id).map(AsRef::as_ref);
         put(changes, INSTANCES, id.as_str(), row)?;
         match inventory.heard(id) {
@@ -58,8 +61,11 @@ pub(super) fn write(
             _ => changes.remove(HEARD, id.as_str()),
         }
     }
-    for key_id in enrolments {
+    for key_id in &done.enrolments {
         put(changes, ENROLMENTS, key_id, inventory.enrolment(key_id))?;
+    }
+    for (id, row) in &done.networks {
+        put(changes, NETWORKS, id, row.as_ref())?;
     }
     Ok(())
 }

@@ -7,8 +7,9 @@ use base::ManualClock;
 use super::*;
 use crate::credentials_testing::Keeper;
 use crate::engine::Facts;
-use crate::engine::command::{AddTags, Terminate};
+use crate::engine::command::Terminate;
 use crate::engine::join::Doubt;
+use crate::engine::network::tag::{AddTags, Target};
 use crate::engine::state::Wish;
 use crate::engine::{self, Tags};
 
@@ -130,7 +131,7 @@ async fn what_was_answered_is_there_after_a_restart() {
     world.report(&web, &[]).await.unwrap();
     let run = world.instances.run(wish(), 2).await.unwrap();
     let tag = AddTags {
-        ids: vec![web.instance.clone()],
+        targets: vec![Target::Instance(web.instance.clone())],
         tags: vec![("team".to_owned(), "広告".to_owned())],
     };
     world.instances.change(tag).await.unwrap();

@@ -12,8 +12,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use wire::{Blob, Shape};
 
-use super::instance::GroupIdentifier;
 use super::reach::on_instances;
+use super::shape::GroupIdentifier;
 use super::shape::{AttributeBooleanValue, AttributeValue, Unsupported};
 use super::{fault, page};
 use crate::Instances;

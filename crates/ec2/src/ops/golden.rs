@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use api::Act;
 use wire::{Envelope, Protocol, Shape};
 
-use super::{FACTS, attribute, instance, lifecycle, monitoring, place, run, status, tags, types};
+use super::{
+    FACTS, attribute, instance, lifecycle, monitoring, place, run, security_group,
+    security_group_rule, security_group_traffic, status, subnet, tags, types, vpc,
+};
 use crate::Instances;
 
 const TEXT: &str = include_str!("../../models/golden-ec2-2016-11-15.txt");
@@ -104,23 +107,43 @@ fn requests_and_answers_are_what_others_read_and_write() {
         ($($request:path),+ $(,)?) => { $(check::<$request>(&rows, &mut seen);)+ };
     }
     each!(
+        security_group_traffic::AuthorizeSecurityGroupEgressRequest,
+        security_group_traffic::AuthorizeSecurityGroupIngressRequest,
+        security_group::CreateSecurityGroupRequest,
+        subnet::CreateSubnetRequest,
         tags::CreateTagsRequest,
+        vpc::CreateVpcRequest,
+        security_group::DeleteSecurityGroupRequest,
+        subnet::DeleteSubnetRequest,
         tags::DeleteTagsRequest,
+        vpc::DeleteVpcRequest,
         place::DescribeAvailabilityZonesRequest,
         attribute::DescribeInstanceAttributeRequest,
         status::DescribeInstanceStatusRequest,
         types::DescribeInstanceTypesRequest,
         instance::DescribeInstancesRequest,
         place::DescribeRegionsRequest,
+        security_group_rule::DescribeSecurityGroupRulesRequest,
+        security_group::DescribeSecurityGroupsRequest,
+        subnet::DescribeSubnetsRequest,
         tags::DescribeTagsRequest,
+        vpc::DescribeVpcAttributeRequest,
+        vpc::DescribeVpcsRequest,
         attribute::ModifyInstanceAttributeRequest,
+        security_group_rule::ModifySecurityGroupRulesRequest,
+        subnet::ModifySubnetAttributeRequest,
+        vpc::ModifyVpcAttributeRequest,
         monitoring::MonitorInstancesRequest,
         lifecycle::RebootInstancesRequest,
+        security_group_traffic::RevokeSecurityGroupEgressRequest,
+        security_group_traffic::RevokeSecurityGroupIngressRequest,
         run::RunInstancesRequest,
         lifecycle::StartInstancesRequest,
         lifecycle::StopInstancesRequest,
         lifecycle::TerminateInstancesRequest,
         monitoring::UnmonitorInstancesRequest,
+        security_group_rule::UpdateSecurityGroupRuleDescriptionsEgressRequest,
+        security_group_rule::UpdateSecurityGroupRuleDescriptionsIngressRequest,
     );
     assert_eq!(seen.len(), super::OPERATIONS.len());
     assert_eq!(seen.len(), rows.len());

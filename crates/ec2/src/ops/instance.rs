@@ -9,7 +9,7 @@ use wire::{List, Shape};
 
 use super::fault;
 use super::page::{self, RESULTS_MAX, Wanted};
-use super::shape::{Filter, InstanceState, Monitoring, Tag, shown};
+use super::shape::{Filter, GroupIdentifier, InstanceState, Monitoring, Tag, shown};
 use crate::engine::filter::Placed;
 use crate::{Instances, Place, engine};
 
@@ -48,15 +48,6 @@ pub(super) struct Reservation {
     groups: List<GroupIdentifier>,
     #[shape(query = "instancesSet", item = "item")]
     instances: List<Instance>,
-}
-
-/// A security group; hosts have none.
-#[derive(Clone, Debug, Default, PartialEq, Shape)]
-pub(super) struct GroupIdentifier {
-    #[shape(query = "groupId")]
-    group_id: Option<String>,
-    #[shape(query = "groupName")]
-    group_name: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Shape)]
@@ -162,7 +153,7 @@ impl Instance {
                 code: Some(code.to_owned()),
                 message: Some(message.to_owned()),
             }),
-            tags: shown(it),
+            tags: shown(&it.tags),
             cpu_options: facts.and_then(cores),
             platform_details: Some("Linux/UNIX".to_owned()),
             ipv6_address: facts.and_then(|facts| Some(facts.ipv6()?.to_string())),

@@ -11,13 +11,19 @@ mod instance;
 mod lifecycle;
 mod monitoring;
 mod page;
+mod permission;
 mod place;
 mod reach;
 mod run;
+mod security_group;
+mod security_group_rule;
+mod security_group_traffic;
 mod shape;
 mod status;
+mod subnet;
 mod tags;
 mod types;
+mod vpc;
 
 #[cfg(test)]
 mod golden;
@@ -52,23 +58,43 @@ pub static FACTS: ServiceFacts = ServiceFacts {
 
 /// All operations that are spoken, in the order of names.
 static OPERATIONS: &[&dyn AnyOperation<Instances>] = &[
+    &Op::<security_group_traffic::AuthorizeSecurityGroupEgressRequest>::NEW,
+    &Op::<security_group_traffic::AuthorizeSecurityGroupIngressRequest>::NEW,
+    &Op::<security_group::CreateSecurityGroupRequest>::NEW,
+    &Op::<subnet::CreateSubnetRequest>::NEW,
     &Op::<tags::CreateTagsRequest>::NEW,
+    &Op::<vpc::CreateVpcRequest>::NEW,
+    &Op::<security_group::DeleteSecurityGroupRequest>::NEW,
+    &Op::<subnet::DeleteSubnetRequest>::NEW,
     &Op::<tags::DeleteTagsRequest>::NEW,
+    &Op::<vpc::DeleteVpcRequest>::NEW,
     &Op::<place::DescribeAvailabilityZonesRequest>::NEW,
     &Op::<attribute::DescribeInstanceAttributeRequest>::NEW,
     &Op::<status::DescribeInstanceStatusRequest>::NEW,
     &Op::<types::DescribeInstanceTypesRequest>::NEW,
     &Op::<instance::DescribeInstancesRequest>::NEW,
     &Op::<place::DescribeRegionsRequest>::NEW,
+    &Op::<security_group_rule::DescribeSecurityGroupRulesRequest>::NEW,
+    &Op::<security_group::DescribeSecurityGroupsRequest>::NEW,
+    &Op::<subnet::DescribeSubnetsRequest>::NEW,
     &Op::<tags::DescribeTagsRequest>::NEW,
+    &Op::<vpc::DescribeVpcAttributeRequest>::NEW,
+    &Op::<vpc::DescribeVpcsRequest>::NEW,
     &Op::<attribute::ModifyInstanceAttributeRequest>::NEW,
+    &Op::<security_group_rule::ModifySecurityGroupRulesRequest>::NEW,
+    &Op::<subnet::ModifySubnetAttributeRequest>::NEW,
+    &Op::<vpc::ModifyVpcAttributeRequest>::NEW,
     &Op::<monitoring::MonitorInstancesRequest>::NEW,
     &Op::<lifecycle::RebootInstancesRequest>::NEW,
+    &Op::<security_group_traffic::RevokeSecurityGroupEgressRequest>::NEW,
+    &Op::<security_group_traffic::RevokeSecurityGroupIngressRequest>::NEW,
     &Op::<run::RunInstancesRequest>::NEW,
     &Op::<lifecycle::StartInstancesRequest>::NEW,
     &Op::<lifecycle::StopInstancesRequest>::NEW,
     &Op::<lifecycle::TerminateInstancesRequest>::NEW,
     &Op::<monitoring::UnmonitorInstancesRequest>::NEW,
+    &Op::<security_group_rule::UpdateSecurityGroupRuleDescriptionsEgressRequest>::NEW,
+    &Op::<security_group_rule::UpdateSecurityGroupRuleDescriptionsIngressRequest>::NEW,
 ];
 
 /// The service for the gateway.

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::{fault, shape};
 use crate::engine::InstanceId;
 use crate::engine::filter::{FILTERS_MAX, Filter, Subject, VALUES_MAX};
+use crate::engine::network::ResourceId;
 
 /// The fewest results that a page may be asked to have.
 const RESULTS_MIN: i32 = 5;
@@ -20,15 +21,23 @@ pub(super) const IDS_MAX: usize = 1000;
 /// # Errors
 /// `InvalidInstanceID.Malformed` for the first that is none, `InvalidParameterValue` for too many.
 pub(super) fn ids(texts: &[String]) -> Result<Vec<InstanceId>, Fault> {
-    if texts.len() > IDS_MAX {
-        let text = format!(
-            "The request names {} ids, and at most {IDS_MAX} are taken.",
-            texts.len()
-        );
-        return Err(fault::invalid_value(text));
-    }
+    check_count(texts)?;
     let read = |text: &String| text.parse().map_err(|_| fault::malformed(text));
     texts.iter().map(read).collect()
+}
+
+/// Whether a request may name as many.
+///
+/// # Errors
+/// `InvalidParameterValue`.
+pub(super) fn check_count(texts: &[String]) -> Result<(), Fault> {
+    match texts.len() > IDS_MAX {
+        true => Err(fault::invalid_value(format!(
+            "The request names {} ids, and at most {IDS_MAX} are taken.",
+            texts.len()
+        ))),
+        false => Ok(()),
+    }
 }
 
 /// As [`ids`], where there must be some.
@@ -64,6 +73,52 @@ pub(super) fn filters<S: Subject>(given: &[shape::Filter]) -> Result<Vec<Filter>
         }
     };
     given.iter().map(read).collect()
+}
+
+/// What a Describe operation of networks is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked<'a> {
+    pub(super) ids: &'a [String],
+    pub(super) filters: &'a [shape::Filter],
+    pub(super) max: Option<i32>,
+    pub(super) token: Option<&'a String>,
+}
+
+/// What such an operation shows.
+pub(super) trait Listed: Subject {
+    /// Of what kind its id is.
+    type Id: ResourceId;
+
+    /// Its id.
+    fn id(&self) -> Option<&String>;
+}
+
+impl Asked<'_> {
+    /// What is meant of `all`, page by page, by id.
+    ///
+    /// # Errors
+    /// Where an id is out of form or of nothing, and as [`filters`] and [`Wanted::of`].
+    pub(super) fn of<T: Listed>(self, all: Vec<T>) -> Result<Page<T>, Fault> {
+        check_count(self.ids)?;
+        for text in self.ids {
+            fault::id::<T::Id>(text)?;
+            if !all.iter().any(|it| it.id() == Some(text)) {
+                return Err(fault::no_such(T::Id::KIND, text));
+            }
+        }
+        let filters = filters::<T>(self.filters)?;
+        let is_named =
+            |it: &T| self.ids.is_empty() || it.id().is_some_and(|id| self.ids.contains(id));
+        let is_meant = |it: &T| is_named(it) && filters.iter().all(|filter| filter.admits(it));
+        let mut found: Vec<T> = all.into_iter().filter(is_meant).collect();
+        found.sort_by(|a, b| a.id().cmp(&b.id()));
+        let wanted = Wanted {
+            max: self.max,
+            token: self.token,
+            limit: RESULTS_MAX,
+        };
+        wanted.of(found, |it| it.id().cloned().unwrap_or_default())
+    }
 }
 
 /// Part of a list.

@@ -80,6 +80,11 @@ pub(super) struct AvailabilityZone {
     state: Option<String>,
 }
 
+/// The id of the one zone.
+pub(super) fn zone_id(place: &Place) -> String {
+    format!("{}-az1", place.region)
+}
+
 const OPT_IN: &str = "opt-in-not-required";
 
 impl Subject for Region {
@@ -145,7 +150,7 @@ fn zone(place: &Place) -> AvailabilityZone {
         opt_in_status: Some(OPT_IN.to_owned()),
         region_name: Some(place.region.to_string()),
         zone_name: Some(place.zone()),
-        zone_id: Some(format!("{}-az1", place.region)),
+        zone_id: Some(zone_id(place)),
         group_name: Some(place.region.to_string()),
         network_border_group: Some(place.region.to_string()),
         zone_type: Some("availability-zone".to_owned()),

@@ -10,9 +10,8 @@ use wire::{Envelope, Protocol, Shape};
 
 use super::fault;
 use super::instance::Reservation;
-use super::shape::{Tag, Unsupported, owned, pairs};
+use super::shape::{TagSpecification, Unsupported, given, pairs, tags_for};
 use crate::Instances;
-use crate::engine::Tags;
 use crate::engine::command::Run;
 use crate::engine::state::Wish;
 
@@ -147,29 +146,9 @@ pub(super) struct Placement {
     availability_zone: Option<String>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Shape)]
-pub(super) struct TagSpecification {
-    #[shape(query = "resourceType")]
-    resource_type: Option<String>,
-    #[shape(query = "Tag", item = "item")]
-    tags: Vec<Tag>,
-}
-
 impl RunInstancesRequest {
-    fn tags(&self) -> Vec<Tag> {
-        let all = self.tag_specifications.iter();
-        all.flat_map(|of| of.tags.iter().cloned()).collect()
-    }
-
     fn check(&self, instances: &Instances) -> Result<(), Fault> {
         self.check_counts()?;
-        let types = self.tag_specifications.iter();
-        let mut types = types.map(|it| it.resource_type.as_deref().unwrap_or_default());
-        if let Some(other) = types.find(|it| *it != "instance") {
-            return Err(fault::invalid_value(format!(
-                "'{other}' is not a valid taggable resource type for this operation."
-            )));
-        }
         let zone = self.placement.as_ref();
         let zone = zone.and_then(|placement| placement.availability_zone.as_ref());
         if let Some(other) = zone.filter(|zone| **zone != instances.place().zone()) {
@@ -250,7 +229,7 @@ impl Act<Instances> for RunInstancesRequest {
     /// Tags that are given at once are allowed as CreateTags is, with `ec2:CreateAction`.
     fn touches(&self, instances: &Instances, _caller: &Caller) -> Vec<Access> {
         let all = instances.place().instance("*");
-        let tags = self.tags();
+        let tags = given(&self.tag_specifications);
         let mut run = Access::new(Self::ACTION, all.clone());
         if let Some(kind) = &self.instance_type {
             run = run.with("ec2:InstanceType", kind);
@@ -270,7 +249,7 @@ impl Act<Instances> for RunInstancesRequest {
 
     async fn act(self, instances: &Arc<Instances>, _ctx: &Ctx) -> Result<Reservation, Fault> {
         self.check(instances)?;
-        let tags = Tags::new(owned(&self.tags()))?;
+        let tags = tags_for("instance", &self.tag_specifications)?;
         let request_hash = self.hash();
         let run = Run {
             ids: Vec::new(),

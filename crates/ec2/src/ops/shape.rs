@@ -1,10 +1,12 @@
 //! Shapes that several operations share.
 
+use api::Fault;
 use wire::Shape;
 
+use super::fault;
 use crate::engine::command::Step;
 use crate::engine::filter::monitoring;
-use crate::engine::{Instance, State};
+use crate::engine::{Instance, State, Tags};
 
 #[derive(Clone, Debug, Default, PartialEq, Shape)]
 pub(super) struct Filter {
@@ -19,6 +21,23 @@ pub(super) struct Tag {
     pub(super) key: Option<String>,
     #[shape(query = "value")]
     pub(super) value: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Shape)]
+pub(super) struct TagSpecification {
+    #[shape(query = "resourceType")]
+    resource_type: Option<String>,
+    #[shape(query = "Tag", item = "item")]
+    tags: Vec<Tag>,
+}
+
+/// A security group, named.
+#[derive(Clone, Debug, Default, PartialEq, Shape)]
+pub(super) struct GroupIdentifier {
+    #[shape(query = "groupId")]
+    pub(super) group_id: Option<String>,
+    #[shape(query = "groupName")]
+    pub(super) group_name: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Shape)]
@@ -85,12 +104,52 @@ impl Monitoring {
 }
 
 /// Tags as they are shown.
-pub(super) fn shown(instance: &Instance) -> Vec<Tag> {
+pub(super) fn shown(tags: &Tags) -> Vec<Tag> {
     let tag = |(key, value): (&str, &str)| Tag {
         key: Some(key.to_owned()),
         value: Some(value.to_owned()),
     };
-    instance.tags.iter().map(tag).collect()
+    tags.iter().map(tag).collect()
+}
+
+/// The tags that a request gives to what it makes.
+pub(super) fn given(specifications: &[TagSpecification]) -> Vec<Tag> {
+    let all = specifications.iter();
+    all.flat_map(|of| of.tags.iter().cloned()).collect()
+}
+
+/// The same for resources of `kind`, which are all that it makes.
+///
+/// # Errors
+/// `InvalidParameterValue` for tags of another kind, and what is wrong with a tag.
+pub(super) fn tags_for(kind: &str, specifications: &[TagSpecification]) -> Result<Tags, Fault> {
+    let mut kinds = specifications
+        .iter()
+        .map(|it| it.resource_type.as_deref().unwrap_or_default());
+    match kinds.find(|own| *own != kind) {
+        Some(other) => Err(fault::invalid_value(format!(
+            "'{other}' is not a valid taggable resource type for this operation."
+        ))),
+        None => Ok(Tags::new(owned(&given(specifications)))?),
+    }
+}
+
+/// Whether a filter of networks is one: `own`, or that of others as it begins, or one of tags.
+pub(super) fn is_filter(name: &str, own: &[&str], others: &[&str]) -> bool {
+    own.contains(&name)
+        || others.iter().any(|other| name.starts_with(other))
+        || name == "tag-key"
+        || name.strip_prefix("tag:").is_some_and(|key| !key.is_empty())
+}
+
+/// What filters of tags find; `None` where the filter is of something else.
+pub(super) fn of_tags(tags: &[Tag], name: &str) -> Option<Vec<String>> {
+    if name == "tag-key" {
+        return Some(tags.iter().filter_map(|tag| tag.key.clone()).collect());
+    }
+    let key = name.strip_prefix("tag:")?;
+    let own = tags.iter().find(|tag| tag.key.as_deref() == Some(key));
+    Some(own.and_then(|tag| tag.value.clone()).into_iter().collect())
 }
 
 /// Tags as a request gives them; a value that is missing is empty.

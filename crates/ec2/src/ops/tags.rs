@@ -1,4 +1,4 @@
-//! CreateTags, DeleteTags, DescribeTags. Instances have tags; nothing else is here that could.
+//! CreateTags, DeleteTags, DescribeTags.
 
 use std::sync::Arc;
 
@@ -6,14 +6,14 @@ use api::{Access, Act, Caller, Ctx, Fault, Nothing};
 use wire::{List, Shape};
 
 use super::fault;
-use super::page::{self, RESULTS_MAX, Wanted};
-use super::reach::on_instances;
+use super::page::{self, IDS_MAX, RESULTS_MAX, Wanted};
+use super::reach::on_target;
 use super::shape::{self, Filter, owned, pairs};
 use crate::Instances;
-use crate::engine::command::{AddTags, RemoveTags};
+use crate::engine::Inventory;
 use crate::engine::filter::Tagged;
+use crate::engine::network::tag::{AddTags, RemoveTags, Target};
 use crate::engine::tags::TAGS_MAX;
-use crate::engine::{Instance, InstanceId};
 
 #[derive(Clone, Debug, Default, PartialEq, Shape)]
 pub(super) struct CreateTagsRequest {
@@ -67,19 +67,33 @@ pub(super) struct TagDescription {
     value: Option<String>,
 }
 
-/// The instances that a request names as resources.
-fn resources(texts: &[String]) -> Result<Vec<InstanceId>, Fault> {
+/// What a request names as resources.
+fn resources(texts: &[String]) -> Result<Vec<Target>, Fault> {
     if texts.is_empty() {
         return Err(fault::missing("resourceIdSet"));
     }
-    let is_id = |text: &&String| text.parse::<InstanceId>().is_err();
-    match texts.iter().find(is_id) {
-        Some(other) => Err(Fault::sender(
-            "InvalidID",
-            format!("The ID '{other}' is not valid"),
-        )),
-        None => page::ids(texts),
+    page::check_count(texts)?;
+    let read = |text: &String| {
+        text.parse::<Target>()
+            .map_err(|_| Fault::sender("InvalidID", format!("The ID '{text}' is not valid")))
+    };
+    texts.iter().map(read).collect()
+}
+
+/// What CreateTags and DeleteTags touch.
+fn touched(
+    instances: &Instances,
+    action: &'static str,
+    texts: &[String],
+    tags: &[shape::Tag],
+) -> Vec<Access> {
+    if texts.is_empty() {
+        return vec![Access::new(action, instances.place().arn("*/*"))];
     }
+    // A request with more is refused whole.
+    let all = texts.iter().take(IDS_MAX);
+    all.map(|text| on_target(instances, action, text).with_request_tags(pairs(tags)))
+        .collect()
 }
 
 /// The tags that a request gives; more than a resource may have are not even read.
@@ -95,9 +109,7 @@ impl Act<Instances> for CreateTagsRequest {
     const ACTION: &'static str = "ec2:CreateTags";
 
     fn touches(&self, instances: &Instances, _caller: &Caller) -> Vec<Access> {
-        let all = on_instances(instances, Self::ACTION, &self.resources).into_iter();
-        all.map(|access| access.with_request_tags(pairs(&self.tags)))
-            .collect()
+        touched(instances, Self::ACTION, &self.resources, &self.tags)
     }
 
     fn refusal(&self) -> Option<Fault> {
@@ -105,13 +117,13 @@ impl Act<Instances> for CreateTagsRequest {
     }
 
     async fn act(self, instances: &Arc<Instances>, _ctx: &Ctx) -> Result<Nothing, Fault> {
-        let ids = resources(&self.resources)?;
+        let targets = resources(&self.resources)?;
         if self.tags.is_empty() {
             return Err(fault::missing("tagSet"));
         }
         check_count(&self.tags)?;
         let tags = owned(&self.tags);
-        instances.change(AddTags { ids, tags }).await?;
+        instances.change(AddTags { targets, tags }).await?;
         Ok(Nothing {})
     }
 }
@@ -121,9 +133,7 @@ impl Act<Instances> for DeleteTagsRequest {
     const ACTION: &'static str = "ec2:DeleteTags";
 
     fn touches(&self, instances: &Instances, _caller: &Caller) -> Vec<Access> {
-        let all = on_instances(instances, Self::ACTION, &self.resources).into_iter();
-        all.map(|access| access.with_request_tags(pairs(&self.tags)))
-            .collect()
+        touched(instances, Self::ACTION, &self.resources, &self.tags)
     }
 
     fn refusal(&self) -> Option<Fault> {
@@ -131,7 +141,7 @@ impl Act<Instances> for DeleteTagsRequest {
     }
 
     async fn act(self, instances: &Arc<Instances>, _ctx: &Ctx) -> Result<Nothing, Fault> {
-        let ids = resources(&self.resources)?;
+        let targets = resources(&self.resources)?;
         check_count(&self.tags)?;
         let named = self.tags.into_iter();
         let named: Vec<_> = named
@@ -139,7 +149,7 @@ impl Act<Instances> for DeleteTagsRequest {
             .collect();
         // Without tags all of them are meant.
         let tags = (!named.is_empty()).then_some(named);
-        instances.change(RemoveTags { ids, tags }).await?;
+        instances.change(RemoveTags { targets, tags }).await?;
         Ok(Nothing {})
     }
 }
@@ -162,15 +172,17 @@ impl Act<Instances> for DescribeTagsRequest {
         _ctx: &Ctx,
     ) -> Result<DescribeTagsResult, Fault> {
         let filters = page::filters::<Tagged<'_>>(&self.filters)?;
+        let all = instances.inventory(Inventory::tagged);
         let mut found = Vec::new();
-        for instance in instances.all() {
-            let tags = instance.tags.iter().map(|(key, value)| Tagged {
-                instance: &instance,
+        for (target, tags) in &all {
+            let tags = tags.iter().map(|(key, value)| Tagged {
+                id: target.as_str(),
+                kind: target.kind(),
                 key,
                 value,
             });
             let admitted = tags.filter(|tag| filters.iter().all(|filter| filter.admits(tag)));
-            found.extend(admitted.map(|tag| description(&instance, tag.key, tag.value)));
+            found.extend(admitted.map(description));
         }
         let wanted = Wanted {
             max: self.max_results,
@@ -185,16 +197,16 @@ impl Act<Instances> for DescribeTagsRequest {
     }
 }
 
-fn description(instance: &Instance, key: &str, value: &str) -> TagDescription {
+fn description(tag: Tagged<'_>) -> TagDescription {
     TagDescription {
-        key: Some(key.to_owned()),
-        resource_id: Some(instance.id.to_string()),
-        resource_type: Some("instance".to_owned()),
-        value: Some(value.to_owned()),
+        key: Some(tag.key.to_owned()),
+        resource_id: Some(tag.id.to_owned()),
+        resource_type: Some(tag.kind.to_owned()),
+        value: Some(tag.value.to_owned()),
     }
 }
 
-/// By instance, then by key: the order in which they are found.
+/// By resource, then by key: the order in which they are found.
 fn place(tag: &TagDescription) -> String {
     let id = tag.resource_id.as_deref().unwrap_or_default();
     format!("{id} {}", tag.key.as_deref().unwrap_or_default())

@@ -886,7 +886,12 @@ async fn monitoring_in_detail_is_switched() {
 #[tokio::test]
 async fn every_operation_has_a_dry_run() {
     let bench = Bench::new().await;
+    // Those without in the service model.
+    let without = ["ModifySubnetAttribute", "ModifyVpcAttribute"];
     for [operation, request, ..] in super::golden::rows() {
+        if without.contains(&operation) {
+            continue;
+        }
         let mut input: Value = serde_json::from_str(request).unwrap();
         input["DryRun"] = json!(true);
         let fault = bench.call(operation, input).await.unwrap_err();
