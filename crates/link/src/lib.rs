@@ -3,7 +3,7 @@
 //!
 //! - [`packet`]: the way of a packet between a tunnel and what is behind it
 //! - [`guard`]: [`Guard`], what enforces a network's rules
-//! - [`filter`]: a guard that filters in this process
+//! - [`filter`]: the guards: nftables, and a filter in this process
 //! - [`key`]: [`PrivateKey`], which stays on its host
 //! - [`io`]: a tunnel's socket and device
 //! - [`wire`]: [`Wire`], a tunnel of WireGuard

@@ -1,6 +1,6 @@
-//! What lets packets through at a network's gateway: [`net::Filter`], enforced by a tracker in this process.
+//! What lets packets through at a network's gateway: [`net::Filter`], enforced by nftables or in this process.
 //!
-//! It agrees with [`net::Filter::decide`] on what may be opened, and on the rest:
+//! Both agree with [`net::Filter::decide`] on what may be opened, and on the rest:
 //!
 //! - **Whose a packet is.** From the tunnel comes only what has a source outside (linked, or behind a peering); into it goes only
 //!   what has a destination outside and a source inside. This is asked of every packet, and so is the path from zone to zone.
@@ -21,11 +21,13 @@
 //! - [`fragments`]: pieces of packets follow their first one
 //! - [`tracker`]: all of these together, a function of state, time and packet
 //! - [`userspace`]: [`Userspace`], the tracker as a guard in this process
+//! - [`nft`]: [`Nft`], the same by nftables in the kernel
 
 pub mod flows;
 pub mod fragments;
 pub mod header;
 pub mod lists;
+pub mod nft;
 pub mod places;
 pub mod rules;
 pub mod tcp;
@@ -36,5 +38,6 @@ pub mod userspace;
 mod samples;
 
 pub use flows::Limits;
+pub use nft::Nft;
 pub use tracker::{Refusal, Tracker};
 pub use userspace::Userspace;

@@ -232,6 +232,29 @@ pub(crate) fn set_total(packet: &mut [u8]) {
     set_checksums(packet);
 }
 
+/// Sets the name of a packet, for who must know it again.
+pub(crate) fn set_id(packet: &mut [u8], id: u16) {
+    packet[4..6].copy_from_slice(&id.to_be_bytes());
+    set_checksums(packet);
+}
+
+/// A packet back: addresses and ports the other way round, and the answer to a query.
+pub(crate) fn answer(packet: &[u8]) -> Vec<u8> {
+    let mut back = packet.to_vec();
+    back[12..16].copy_from_slice(&packet[16..20]);
+    back[16..20].copy_from_slice(&packet[12..16]);
+    match packet[9] {
+        6 | 17 => {
+            back[20..22].copy_from_slice(&packet[22..24]);
+            back[22..24].copy_from_slice(&packet[20..22]);
+        }
+        1 => back[20] = if packet[20] == 8 { 0 } else { packet[20] + 1 },
+        _ => {}
+    }
+    set_checksums(&mut back);
+    back
+}
+
 fn set_checksums(packet: &mut [u8]) {
     let header = usize::from(packet[0] & 0x0f) * 4;
     packet[10..12].fill(0);

@@ -221,7 +221,7 @@ impl Tracker {
     }
 
     /// An error of ICMP: it passes where the packet that it is about belongs to a flow and was on its way to where the error comes
-    /// from. Who says so may be any router there.
+    /// from. Who says so may be any router there, whose address is nobody's here.
     fn error(
         &mut self,
         now: Duration,
@@ -230,8 +230,8 @@ impl Tracker {
         about: &Tuple,
     ) -> Result<u32, Refusal> {
         let source = self.rules.places.find(packet.source);
-        let is_outside = source.is_some_and(|place| place.is_outside);
-        if is_outside != (direction == Direction::FromTunnel) {
+        let is_inside = source.is_some_and(|place| !place.is_outside);
+        if is_inside && direction == Direction::FromTunnel {
             return Err(Refusal::Misplaced);
         }
         if packet.destination != about.source {

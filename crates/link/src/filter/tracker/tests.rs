@@ -193,8 +193,11 @@ fn errors_pass_with_the_flow_that_they_are_about() {
     assert_eq!(test.check(ToTunnel, &narrow), Err(Refusal::Invalid));
     test.connect();
     assert_eq!(test.check(ToTunnel, &narrow), Ok(()));
-    let from_outside = samples::error(LINKED, LINKED, 3, &sent);
-    assert_eq!(test.check(ToTunnel, &from_outside), Err(Refusal::Misplaced));
+    let from_inside = samples::error(HOST, DB, 3, &samples::tcp(DB, LINKED, 6001, 4000, ACK));
+    assert_eq!(
+        test.check(FromTunnel, &from_inside),
+        Err(Refusal::Misplaced)
+    );
     let to_another = samples::error(DB, OTHER_LINKED, 3, &sent);
     assert_eq!(test.check(ToTunnel, &to_another), Err(Refusal::Invalid));
     // It says that the linked host's own packet was too large, but comes from the linked host's side.
@@ -277,6 +280,9 @@ fn from_outside_to_outside_a_packet_comes_by_twice() {
         assert_eq!(test.check(FromTunnel, &packet), Ok(()));
         assert_eq!(test.check(ToTunnel, &packet), Ok(()));
     }
+    let error = samples::error(REMOTE, LINKED, 3, &there(ACK));
+    assert_eq!(test.check(FromTunnel, &error), Ok(()));
+    assert_eq!(test.check(ToTunnel, &error), Ok(()));
     // One FIN, though it came by twice: the other end has all the time that it wants for its own.
     test.now += Duration::from_secs(119);
     assert_eq!(test.check(FromTunnel, &back(ACK)), Ok(()));

@@ -1,0 +1,470 @@
+//! The same packets through nftables and through the filter in this process, in a network namespace that the test makes for itself.
+//!
+//! Each ruleset has a namespace of its own, without privileges where user namespaces are allowed: the test runs itself under
+//! `unshare`. Two pairs of veth devices are the tunnel and the network; packets are sent at their far ends, and a table of the test
+//! notes what comes out. Where that cannot be (no `unshare`, no `nft`), the test says so and passes, unless
+//! `SHUKUBA_NAMESPACES=required`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::Write as _;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use net::{Filter, Flow, Verdict, Zone};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+
+use super::Nft;
+use crate::filter::samples::{self, ACK, FIN, RST, SYN};
+use crate::filter::{Limits, Tracker};
+use crate::guard::Guard as _;
+use crate::packet::Direction;
+
+/// Says to a test that it is in its namespace, and which seed it has.
+const INSIDE: &str = "SHUKUBA_TEST_NAMESPACE";
+const RULESETS: u64 = 16;
+const FLOWS: usize = 150;
+
+/// Runs `inside` with each seed in a namespace of its own.
+fn in_namespaces(test: &str, seeds: std::ops::Range<u64>, inside: impl Fn(u64)) {
+    if let Ok(seed) = std::env::var(INSIDE) {
+        inside(seed.parse().unwrap());
+        return;
+    }
+    let missing = || {
+        let tries: [&[&str]; 2] = [&["unshare", "-Urn", "nft", "list", "tables"], &["ip", "-V"]];
+        tries.into_iter().find(|words| {
+            let output = Command::new(words[0]).args(&words[1..]).output();
+            !output.is_ok_and(|output| output.status.success())
+        })
+    };
+    if let Some(words) = missing() {
+        let is_required =
+            std::env::var("SHUKUBA_NAMESPACES").is_ok_and(|value| value == "required");
+        assert!(!is_required, "`{}` does not work", words.join(" "));
+        eprintln!("skipped: `{}` does not work here", words.join(" "));
+        return;
+    }
+    for seed in seeds {
+        let output = Command::new("unshare")
+            .args(["-Urn", "--"])
+            .arg(std::env::current_exe().unwrap())
+            .args(["--exact", test, "--nocapture"])
+            .env(INSIDE, seed.to_string())
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "seed {seed}:\n{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+}
+
+fn feed(program: &str, arguments: &[&str], input: &str) -> String {
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(input.as_bytes())
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(
+        output.status.success(),
+        "{program} {arguments:?} with\n{input}"
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// A gateway between `skb0`, whose far end is `far0`, and `lan0`, whose far end is `near0`.
+struct Gateway {
+    far: Socket,
+    near: Socket,
+    nft: Nft,
+    runtime: tokio::runtime::Runtime,
+    /// Addresses that are reached through the tunnel.
+    outside: BTreeSet<Ipv4Addr>,
+}
+
+const PROBE: &str = r#"
+table inet probe {
+    set passed { typeof ip id; flags dynamic; size 65535; }
+    chain after { type filter hook postrouting priority 300; policy accept; oifname { "skb0", "lan0" } add @passed { ip id }; }
+    chain untracked { type filter hook output priority raw; policy accept; oifname { "far0", "near0" } notrack; }
+    chain ends { type filter hook prerouting priority raw; policy accept; iifname { "far0", "near0" } drop; }
+}
+"#;
+
+impl Gateway {
+    fn new(outside: BTreeSet<Ipv4Addr>, all: &BTreeSet<Ipv4Addr>) -> Self {
+        let set =
+            |path: &str, value: &str| fs::write(format!("/proc/sys/net/{path}"), value).unwrap();
+        set("ipv4/ip_forward", "1");
+        for kind in ["all", "default"] {
+            set(&format!("ipv4/conf/{kind}/rp_filter"), "0");
+            set(&format!("ipv4/conf/{kind}/send_redirects"), "0");
+        }
+        let mut links = String::new();
+        for (own, far) in [("skb0", "far0"), ("lan0", "near0")] {
+            let mac = "02:00:00:00:00:01";
+            links +=
+                &format!("link add {own} address {mac} type veth peer name {far} address {mac}\n");
+            for device in [own, far] {
+                links += &format!("link set {device} arp off up\n");
+            }
+        }
+        for address in all {
+            let device = if outside.contains(address) {
+                "skb0"
+            } else {
+                "lan0"
+            };
+            links += &format!("route add {address}/32 dev {device}\n");
+        }
+        feed("ip", &["-batch", "-"], &links);
+        feed("nft", &["-f", "-"], PROBE);
+        // What this crate's own filter does not look at either: numbers of TCP against windows.
+        set("netfilter/nf_conntrack_tcp_be_liberal", "1");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        Self {
+            far: raw("far0"),
+            near: raw("near0"),
+            nft: Nft::new("shukuba", "skb0").unwrap(),
+            runtime,
+            outside,
+        }
+    }
+
+    fn apply(&mut self, filter: &Filter) {
+        self.runtime.block_on(self.nft.apply(filter)).unwrap();
+    }
+
+    /// Sends a packet that is named `id`, and says from where it comes.
+    fn send(&self, id: u16, packet: &[u8]) -> Direction {
+        let mut packet = packet.to_vec();
+        samples::set_id(&mut packet, id);
+        let address = |at: usize| Ipv4Addr::from(<[u8; 4]>::try_from(&packet[at..at + 4]).unwrap());
+        let to = SockAddr::from(SocketAddr::from((address(16), 0)));
+        if self.outside.contains(&address(12)) {
+            self.far.send_to(&packet, &to).unwrap();
+            Direction::FromTunnel
+        } else {
+            self.near.send_to(&packet, &to).unwrap();
+            Direction::ToTunnel
+        }
+    }
+
+    fn counters(&self) -> BTreeMap<String, u64> {
+        let counters = self.runtime.block_on(self.nft.counters()).unwrap();
+        counters.into_iter().collect()
+    }
+
+    /// What has passed, once it or its refusal is known of all `sent` packets. What the kernel itself drops, a malformed packet
+    /// before any table, is `lost`.
+    fn passed(&self, sent: usize) -> BTreeSet<u16> {
+        for _ in 0..200 {
+            let said = feed("nft", &["-j", "list", "set", "inet", "probe", "passed"], "");
+            let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+            let elements = said["nftables"][1]["set"]["elem"].as_array();
+            let element = |one: &serde_json::Value| {
+                let one = one.get("elem").map_or(one, |elem| &elem["val"]);
+                u16::try_from(one.as_u64().unwrap()).unwrap()
+            };
+            let passed: BTreeSet<u16> = elements.into_iter().flatten().map(element).collect();
+            let refused: u64 = self.counters().values().sum();
+            if passed.len() + usize::try_from(refused).unwrap() >= sent {
+                return passed;
+            }
+        }
+        panic!(
+            "of {sent} packets some neither passed nor were refused: {:?}",
+            self.counters()
+        );
+    }
+}
+
+fn raw(device: &str) -> Socket {
+    let socket = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(255))).unwrap();
+    socket.set_header_included_v4(true).unwrap();
+    socket.bind_device(Some(device.as_bytes())).unwrap();
+    socket
+}
+
+fn addresses() -> BTreeSet<Ipv4Addr> {
+    let bytes = [0, 1, 2, 3, 255];
+    let nets = [[172, 16], [10, 64], [192, 168]];
+    let all = nets.into_iter().flat_map(|[a, b]| {
+        bytes
+            .into_iter()
+            .flat_map(move |c| bytes.map(|d| Ipv4Addr::new(a, b, c, d)))
+    });
+    all.collect()
+}
+
+/// Packets of a flow, in an order that nobody may count on: the first, answers, errors about it, and what does not belong there.
+fn packets(flow: Flow, port: u16, how: u8) -> Vec<Vec<u8>> {
+    let first = samples::opening(flow, port);
+    let back = samples::answer(&first);
+    let flags = |packet: &[u8], flags: u8| {
+        let mut packet = packet.to_vec();
+        if packet[9] == 6 {
+            packet[33] = flags;
+        }
+        packet
+    };
+    let error = samples::error(
+        &flow.destination.to_string(),
+        &flow.source.to_string(),
+        3,
+        &first,
+    );
+    match how % 8 {
+        0 | 1 => vec![first],
+        2 => vec![flags(&back, SYN | ACK), first],
+        3 => vec![first.clone(), flags(&back, SYN | ACK), flags(&first, ACK)],
+        4 => vec![first, error],
+        5 => vec![error, flags(&first, FIN | ACK)],
+        6 => vec![first.clone(), flags(&back, RST | ACK), first],
+        _ => vec![flags(&first, ACK), flags(&back, ACK), flags(&back, SYN)],
+    }
+}
+
+fn agrees(seed: u64) {
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    let random = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    let mut runner = TestRunner::new_with_rng(Config::default(), random);
+    // One by hand, then random ones.
+    let filter = match seed {
+        0 => samples::filter(),
+        _ => samples::any_filter()
+            .new_tree(&mut runner)
+            .unwrap()
+            .current(),
+    };
+    let flows = samples::any_flows(FLOWS)
+        .new_tree(&mut runner)
+        .unwrap()
+        .current();
+    let hows = proptest::collection::vec(any::<u8>(), FLOWS)
+        .new_tree(&mut runner)
+        .unwrap()
+        .current();
+    let is_outside = |address: Ipv4Addr| {
+        filter
+            .host(address)
+            .is_some_and(|host| host.zone != Zone::Inside)
+    };
+    let all = addresses();
+    let outside = all
+        .iter()
+        .copied()
+        .filter(|address| is_outside(*address))
+        .collect();
+    let mut gateway = Gateway::new(outside, &all);
+    gateway.apply(&filter);
+    let mut tracker = Tracker::new(Limits::default());
+    tracker.replace(&filter);
+
+    let mut expected = Vec::new();
+    let mut seen = BTreeSet::new();
+    for (number, (flow, how)) in (0..).zip(flows.into_iter().zip(hows)) {
+        let crosses = is_outside(flow.source) || is_outside(flow.destination);
+        if !crosses || flow.source == flow.destination {
+            continue;
+        }
+        for packet in packets(flow, 10_000 + number, how) {
+            let id = u16::try_from(expected.len()).unwrap() + 1;
+            let direction = gateway.send(id, &packet);
+            let result = tracker.check(Duration::from_secs(1), direction, &packet);
+            expected.push((id, flow, packet.clone(), result));
+        }
+        // Of the flow's first packet, where nothing of the kind has been there, the filter alone decides.
+        let ends = [flow.source, flow.destination];
+        let is_new = seen.insert((
+            ends.iter().min().copied(),
+            ends.iter().max().copied(),
+            flow.opening,
+        ));
+        let (id, _, packet, result) = &expected[expected.len() - packets(flow, 1, how).len()];
+        if is_new && packet == &samples::opening(flow, 10_000 + number) {
+            let is_allowed = filter.decide(flow) == Verdict::Allowed;
+            assert_eq!(result.is_ok(), is_allowed, "packet {id}: {flow:?}");
+        }
+    }
+    let passed = gateway.passed(expected.len());
+    for (id, flow, packet, result) in &expected {
+        let seen = passed.contains(id);
+        assert_eq!(
+            seen,
+            result.is_ok(),
+            "packet {id}: {flow:?} {packet:02x?} {result:?}\n{filter:?}"
+        );
+    }
+    let refused = expected
+        .iter()
+        .filter(|(.., result)| result.is_err())
+        .count();
+    println!("seed {seed}: {} packets, {refused} refused", expected.len());
+}
+
+#[test]
+fn nftables_lets_through_what_the_filter_does() {
+    let test = "filter::nft::agreement::nftables_lets_through_what_the_filter_does";
+    in_namespaces(test, 0..RULESETS, agrees);
+}
+
+/// A linked host has a connection to a database. Packets are numbered as they are sent.
+struct Linked {
+    gateway: Gateway,
+    sent: u16,
+}
+
+impl Linked {
+    const HOST: &str = "10.64.0.4";
+    const DB: &str = "172.16.0.10";
+
+    fn new() -> Self {
+        let [host, db] = [Self::HOST, Self::DB].map(|address| address.parse().unwrap());
+        let gateway = Gateway::new([host].into(), &[host, db].into());
+        Self { gateway, sent: 0 }
+    }
+
+    /// Whether a packet between the two passes.
+    fn passes(&mut self, packet: &[u8]) -> bool {
+        let (passed, refused) = self.seen();
+        self.sent += 1;
+        self.gateway.send(self.sent, packet);
+        for _ in 0..200 {
+            let now = self.seen();
+            if now != (passed, refused) {
+                return now.0 > passed;
+            }
+        }
+        panic!("packet {} neither passed nor was refused", self.sent);
+    }
+
+    fn seen(&self) -> (usize, u64) {
+        (
+            self.gateway.passed(0).len(),
+            self.gateway.counters().values().sum(),
+        )
+    }
+
+    fn there(&mut self, flags: u8) -> bool {
+        self.passes(&samples::tcp(Self::HOST, Self::DB, 4000, 6001, flags))
+    }
+
+    fn back(&mut self, flags: u8) -> bool {
+        self.passes(&samples::tcp(Self::DB, Self::HOST, 6001, 4000, flags))
+    }
+
+    fn refused(&mut self) -> u64 {
+        self.gateway.runtime.block_on(self.gateway.nft.refused())
+    }
+
+    fn opens(&mut self, port: u16) -> bool {
+        self.passes(&samples::tcp(Self::HOST, Self::DB, port, 6001, SYN))
+    }
+}
+
+#[test]
+fn changed_rules_leave_open_flows_and_a_detached_host_loses_them() {
+    let test =
+        "filter::nft::agreement::changed_rules_leave_open_flows_and_a_detached_host_loses_them";
+    in_namespaces(test, 0..1, |_| {
+        let mut linked = Linked::new();
+        let mut filter = samples::filter();
+        linked.gateway.apply(&filter);
+        assert!(linked.there(SYN) && linked.back(SYN | ACK) && linked.there(ACK));
+        filter.groups.get_mut("sg-db").unwrap().ingress.clear();
+        linked.gateway.apply(&filter);
+        assert!(linked.there(ACK) && linked.back(ACK) && !linked.opens(4001));
+        filter
+            .hosts
+            .remove(&Linked::HOST.parse::<Ipv4Addr>().unwrap());
+        linked.gateway.apply(&filter);
+        assert!(!linked.there(ACK) && !linked.back(ACK));
+        // Each was counted once, though the tables that counted are gone.
+        assert_eq!(linked.refused(), 3);
+        assert_eq!(linked.refused(), 0);
+    });
+}
+
+#[test]
+fn what_is_refused_changes_nothing_and_the_rules_outlive_the_guard() {
+    let test =
+        "filter::nft::agreement::what_is_refused_changes_nothing_and_the_rules_outlive_the_guard";
+    in_namespaces(test, 0..1, |_| {
+        let mut linked = Linked::new();
+        linked.gateway.apply(&samples::filter());
+        let broken =
+            "delete table inet shukuba\ntable inet shukuba { chain c { jump nowhere; } }\n";
+        let result = linked
+            .gateway
+            .runtime
+            .block_on(super::nft(&["-f", "-"], broken.to_owned()));
+        assert!(result.unwrap_err().reason.contains("refused"));
+        assert!(linked.opens(4001) && !linked.back(SYN));
+        linked.gateway.nft = Nft::new("shukuba", "skb0").unwrap();
+        assert!(linked.opens(4002) && !linked.back(SYN));
+        linked.gateway.apply(&Filter::default());
+        assert!(!linked.opens(4003));
+        linked
+            .gateway
+            .runtime
+            .block_on(linked.gateway.nft.remove())
+            .unwrap();
+        let tables = feed("nft", &["list", "tables"], "");
+        assert_eq!(
+            tables, "table inet probe\n",
+            "the tables of others are as they were"
+        );
+    });
+}
+
+#[test]
+fn a_thousand_hosts_of_twenty_kinds_are_put_in_place() {
+    let test = "filter::nft::agreement::a_thousand_hosts_of_twenty_kinds_are_put_in_place";
+    in_namespaces(test, 0..1, |_| {
+        let mut filter = samples::filter();
+        for at in 0..20u16 {
+            let rule = net::Rule {
+                traffic: net::Traffic::Tcp(samples::port(at + 1)),
+                peer: net::Peer::Range("172.16.0.0/16".parse().unwrap()),
+            };
+            let (ingress, egress) = (vec![rule.clone()], vec![rule]);
+            filter
+                .groups
+                .insert(format!("sg-{at}"), net::Group { ingress, egress });
+        }
+        for at in 0..1000u32 {
+            let groups = [format!("sg-{}", at % 20), "sg-app".to_owned()].into();
+            let address = Ipv4Addr::from(0x0a41_0000 + at * 2);
+            filter.hosts.insert(
+                address,
+                net::Host {
+                    zone: Zone::Linked,
+                    groups,
+                },
+            );
+        }
+        let mut linked = Linked::new();
+        linked.gateway.apply(&filter);
+        assert!(linked.opens(4001) && !linked.back(SYN));
+    });
+}
