@@ -101,14 +101,19 @@ pub(crate) enum Writer {
 }
 
 impl Device {
-    pub(crate) fn split(self) -> (Reader, Writer) {
+    /// The end that is read, and two that are written.
+    pub(crate) fn split(self) -> (Reader, Writer, Writer) {
         match self {
             Self::Tun(tun) => {
                 let reader = TunReader::new(Arc::clone(&tun.device));
-                let writer = TunWriter::new(tun.device);
-                (Reader::Tun(reader), Writer::Tun(Box::new(writer)))
+                let writer = || Writer::Tun(Box::new(TunWriter::new(Arc::clone(&tun.device))));
+                (Reader::Tun(reader), writer(), writer())
             }
-            Self::Stack(end) => (Reader::Stack(end.from_stack), Writer::Stack(end.to_stack)),
+            Self::Stack(end) => {
+                let writer = || Writer::Stack(end.to_stack.clone());
+                let writers = (writer(), writer());
+                (Reader::Stack(end.from_stack), writers.0, writers.1)
+            }
         }
     }
 }

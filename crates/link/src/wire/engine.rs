@@ -25,11 +25,15 @@ use gotatun::tun::MtuWatcher;
 use net::PublicKey;
 use parking_lot::{Mutex, RwLock};
 
-use super::keys::{Budget, Keys, ROTATION_GRACE, Ring};
+use super::keys::{Budget, INITIATIONS_PER_SECOND, Keys, ROTATION_GRACE, Ring};
 use super::peer::{Known, Peer, PeerState, Tunnel};
 use super::route::Routes;
 use crate::key::PrivateKey;
-use crate::packet::{Direction, Ends, MTU, PacketFilter};
+use crate::packet::{self, Direction, Ends, MTU, PacketFilter};
+
+/// Packets in a second that are answered by an error because nobody is there to take them; more are dropped in silence.
+/// The kernel's own bound for such errors is as large (`net.ipv4.icmp_msgs_per_sec`).
+pub(crate) const REFUSALS_PER_SECOND: u64 = 1000;
 
 /// How often [`Engine::tick`] wants to be called.
 pub(crate) const TICK: Duration = Duration::from_millis(250);
@@ -46,6 +50,7 @@ pub(crate) struct Engine {
     keys: RwLock<Keys>,
     sessions: RwLock<HashMap<u32, Session>>,
     initiations: Mutex<Budget>,
+    refusals: Mutex<Budget>,
     next_era: AtomicU64,
 }
 
@@ -86,7 +91,8 @@ impl Engine {
             table: RwLock::default(),
             keys: RwLock::new(keys),
             sessions: RwLock::default(),
-            initiations: Mutex::default(),
+            initiations: Mutex::new(Budget::new(INITIATIONS_PER_SECOND)),
+            refusals: Mutex::new(Budget::new(REFUSALS_PER_SECOND)),
             next_era: AtomicU64::new(1),
         }
     }
@@ -173,7 +179,7 @@ impl Engine {
         drop(keys);
         for peer in table.peers.values() {
             let mut state = peer.state.lock();
-            let mut next = Tunnel::new(peer.key, peer.keepalive, &ring, &self.indices);
+            let mut next = Tunnel::new(peer.key, &ring, &self.indices);
             let hello = next.noise.format_handshake_initiation(false);
             if state.tunnel.noise.time_since_last_handshake().is_none() {
                 state.take_over(next, now);
@@ -223,9 +229,15 @@ impl Engine {
         self.sessions.read().len()
     }
 
-    /// Takes packets from the device; what is to be sent for them goes to `out`. A packet that no peer is for, or that the
-    /// filter refuses, is dropped.
-    pub(crate) fn outgoing(&self, packets: &mut Vec<BytesMut>, out: &mut Outbox) {
+    /// Takes packets from the device. What is to be sent for them goes to `out`. Who sends to an address that no peer is
+    /// behind, or whose peer is silent, gets an error at once: it goes `back` to the device. What the filter refuses is dropped.
+    pub(crate) fn outgoing(
+        &self,
+        packets: &mut Vec<BytesMut>,
+        out: &mut Outbox,
+        back: &mut Vec<BytesMut>,
+    ) {
+        let now = self.clock.monotonic();
         let table = self.table.read();
         for packet in packets.drain(..) {
             let Some(ends) = Ends::of(&packet) else {
@@ -234,13 +246,17 @@ impl Engine {
             if !self.filter.pass(Direction::ToTunnel, &packet) {
                 continue;
             }
-            let Some(peer) = table.routes.find(ends.destination) else {
+            let peer = table.routes.find(ends.destination);
+            let Some(peer) = peer.filter(|peer| !peer.is_silent(now)) else {
+                back.extend(self.refuse(&packet, now));
                 continue;
             };
             let mut state = peer.state.lock();
             let Some(endpoint) = state.endpoint else {
+                back.extend(self.refuse(&packet, now));
                 continue;
             };
+            state.sent_at = now;
             let mut mtu = MtuWatcher::new(MTU);
             let tunnel = &mut state.tunnel;
             let packet = Packet::from_bytes(packet);
@@ -250,6 +266,11 @@ impl Engine {
             self.register(&kind, peer, tunnel.era);
             out.push((kind.into(), endpoint));
         }
+    }
+
+    fn refuse(&self, packet: &[u8], now: Duration) -> Option<BytesMut> {
+        let may = self.refusals.lock().take(now);
+        may.then(|| packet::unreachable(packet)).flatten()
     }
 
     /// Takes datagrams from the network. Packets that they carried go to `packets`, what is to be answered to `out`.
@@ -431,7 +452,7 @@ impl Engine {
                 state.take_over(next, now);
             }
             state.forget_previous(now);
-            let due = state.due(peer.keepalive.is_some(), now);
+            let due = state.due(peer.keepalive, peer.is_silent(now), now);
             let Some(endpoint) = state.endpoint else {
                 continue;
             };
@@ -486,7 +507,8 @@ impl Engine {
     fn make(&self, peer: &Peer) -> Option<Arc<Known>> {
         let keys = self.keys.read();
         let ring = keys.rings.first()?;
-        Some(Arc::new(Known::new(peer, ring, &self.indices)))
+        let now = self.clock.monotonic();
+        Some(Arc::new(Known::new(peer, ring, &self.indices, now)))
     }
 }
 

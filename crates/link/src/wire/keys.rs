@@ -34,11 +34,12 @@ pub(crate) struct Ring {
     pub(crate) limiter: Arc<RateLimiter>,
 }
 
-/// How many handshakes may still begin in this second.
-#[derive(Default)]
+/// How many of something may still happen in this second.
+#[derive(Debug)]
 pub(crate) struct Budget {
-    pub(crate) second: u64,
-    pub(crate) begun: u64,
+    per_second: u64,
+    second: u64,
+    taken: u64,
 }
 
 impl Ring {
@@ -54,11 +55,20 @@ impl Ring {
 }
 
 impl Budget {
-    pub(crate) fn take(&mut self, now: Duration) -> bool {
-        if self.second != now.as_secs() {
-            (self.second, self.begun) = (now.as_secs(), 0);
+    pub(crate) const fn new(per_second: u64) -> Self {
+        Self {
+            per_second,
+            second: 0,
+            taken: 0,
         }
-        self.begun += 1;
-        self.begun <= INITIATIONS_PER_SECOND
+    }
+
+    /// Whether one more may.
+    pub(crate) const fn take(&mut self, now: Duration) -> bool {
+        if self.second != now.as_secs() {
+            (self.second, self.taken) = (now.as_secs(), 0);
+        }
+        self.taken += 1;
+        self.taken <= self.per_second
     }
 }

@@ -17,12 +17,13 @@ use std::sync::Arc;
 
 use base::time::Clock;
 use net::PublicKey;
+use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use engine::{Engine, Outbox, TICK};
 pub use keys::{INITIATIONS_PER_SECOND, ROTATION_GRACE};
-pub use peer::{Peer, PeerState};
+pub use peer::{KEEPALIVE, Peer, PeerState, SILENCE};
 
 use crate::io::udp::Receiving;
 use crate::io::{BATCH, Device, Socket, device};
@@ -36,7 +37,7 @@ pub struct Wire {
     socket: Arc<Socket>,
     /// Why it has stopped by itself, if it has.
     failure: watch::Receiver<Option<String>>,
-    _tasks: JoinSet<()>,
+    tasks: Mutex<JoinSet<()>>,
 }
 
 impl Wire {
@@ -53,13 +54,13 @@ impl Wire {
     ) -> Self {
         let engine = Arc::new(Engine::new(key, filter, clock));
         let socket = Arc::new(socket);
-        let (reader, writer) = device.split();
+        let (reader, back, writer) = device.split();
         let (said, failure) = watch::channel(None);
         let said = Arc::new(said);
         let mut tasks = JoinSet::new();
         let both = || (Arc::clone(&engine), Arc::clone(&socket), Arc::clone(&said));
         let (own, via, say) = both();
-        tasks.spawn(async move { tell(&say, outgoing(own, via, reader).await) });
+        tasks.spawn(async move { tell(&say, outgoing(own, via, reader, back).await) });
         let (own, via, say) = both();
         tasks.spawn(async move { tell(&say, incoming(own, via, writer).await) });
         let (own, via, _) = both();
@@ -68,7 +69,7 @@ impl Wire {
             engine,
             socket,
             failure,
-            _tasks: tasks,
+            tasks: Mutex::new(tasks),
         }
     }
 
@@ -122,6 +123,12 @@ impl Wire {
         self.socket.send(&mut out).await;
     }
 
+    /// Stops it. When this comes back its device is gone.
+    pub async fn stop(&self) {
+        let mut tasks = std::mem::take(&mut *self.tasks.lock());
+        tasks.shutdown().await;
+    }
+
     /// Waits until it stops by itself, because its device or socket is gone, and says why.
     pub async fn failed(&self) -> String {
         let mut failure = self.failure.clone();
@@ -144,13 +151,18 @@ async fn outgoing(
     engine: Arc<Engine>,
     socket: Arc<Socket>,
     mut device: device::Reader,
+    mut refused: device::Writer,
 ) -> io::Result<()> {
     let mut packets = Vec::with_capacity(2 * BATCH);
+    let mut back = Vec::new();
     let mut out = Outbox::with_capacity(2 * BATCH);
     loop {
         device.read(&mut packets).await?;
-        engine.outgoing(&mut packets, &mut out);
+        engine.outgoing(&mut packets, &mut out, &mut back);
         socket.send(&mut out).await;
+        if !back.is_empty() {
+            refused.write(&mut back).await?;
+        }
         tokio::task::coop::consume_budget().await;
     }
 }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use bytes::BytesMut;
 use gotatun::noise::index_table::IndexTable;
 use gotatun::noise::{TimerParams, Tunn};
-use gotatun::packet::WgKind;
+use gotatun::packet::{Packet, WgKind};
 use gotatun::x25519;
 use ipnet::Ipv4Net;
 use net::PublicKey;
@@ -19,7 +20,14 @@ use super::keys::{ROTATION_GRACE, Ring};
 /// protocol's own value is 10 s.
 const ANSWER_WITHIN: Duration = Duration::from_secs(3);
 
-/// A handshake that is wanted and came to nothing begins again after this time (the noise protocol's REKEY_TIMEOUT).
+/// How long a peer that is to be kept up may say nothing before it counts as gone: two words of [`KEEPALIVE`] may be lost.
+pub const SILENCE: Duration = Duration::from_secs(13);
+
+/// What is said at least this often stays within 15 s of being noticed when it stops, and keeps the mappings of NATs (30 s with
+/// many) open.
+pub const KEEPALIVE: Duration = Duration::from_secs(5);
+
+/// A handshake with a silent peer begins again after this time (the noise protocol's REKEY_TIMEOUT).
 const RETRY: Duration = Duration::from_secs(5);
 
 /// How long a datagram may be under way that was sent by the key before. Chosen.
@@ -34,7 +42,8 @@ pub struct Peer {
     pub endpoint: Option<SocketAddr>,
     /// The addresses that are behind it. No two peers have the same range: the last that is given one has it.
     pub ranges: Vec<Ipv4Net>,
-    /// After how long without a word one is sent, and the handshake is kept up. `None`: only when there is traffic.
+    /// After how long without a word one is sent. Then [`SILENCE`] of the peer means that it is gone, and handshakes are tried
+    /// until it is back. `None`: only traffic is sent.
     pub keepalive: Option<Duration>,
 }
 
@@ -58,6 +67,7 @@ pub struct PeerState {
 pub(crate) struct Known {
     pub(crate) key: PublicKey,
     pub(crate) keepalive: Option<Duration>,
+    pub(crate) added: Duration,
     pub(crate) state: Mutex<State>,
     /// When it was last heard of, in milliseconds of the monotonic clock, plus one; 0 is never.
     pub(crate) heard_ms: AtomicU64,
@@ -77,6 +87,8 @@ pub(crate) struct State {
     /// Whose place it takes, and when that was said.
     pub(crate) replaces: Option<(PublicKey, Duration)>,
     pub(crate) retry_at: Duration,
+    /// When something was last sent to it, or was to be.
+    pub(crate) sent_at: Duration,
     /// Bytes that tunnels before the present one carried.
     pub(crate) received: u64,
     pub(crate) sent: u64,
@@ -94,21 +106,23 @@ impl std::fmt::Debug for Known {
 }
 
 impl Known {
-    pub(crate) fn new(peer: &Peer, ring: &Ring, indices: &IndexTable) -> Self {
+    pub(crate) fn new(peer: &Peer, ring: &Ring, indices: &IndexTable, now: Duration) -> Self {
         let state = State {
             endpoint: peer.endpoint,
             ranges: Vec::new(),
-            tunnel: Tunnel::new(peer.key, peer.keepalive, ring, indices),
+            tunnel: Tunnel::new(peer.key, ring, indices),
             next: None,
             previous: None,
             replaces: None,
             retry_at: Duration::ZERO,
+            sent_at: now,
             received: 0,
             sent: 0,
         };
         Self {
             key: peer.key,
             keepalive: peer.keepalive,
+            added: now,
             state: Mutex::new(state),
             heard_ms: AtomicU64::new(0),
             is_heir: AtomicBool::new(false),
@@ -133,6 +147,13 @@ impl Known {
             received: state.received + received,
             sent: state.sent + sent,
         }
+    }
+
+    /// Whether it keeps silent although it is to say something from time to time. One that was just added is given the time.
+    pub(crate) fn is_silent(&self, now: Duration) -> bool {
+        let heard = self.heard_ms.load(Ordering::Relaxed).checked_sub(1);
+        let last = heard.map_or(self.added, Duration::from_millis);
+        self.keepalive.is_some() && now.saturating_sub(last) >= SILENCE
     }
 
     /// Whether the peer that this one replaces has had its time.
@@ -174,37 +195,48 @@ impl State {
         self.previous.take_if(is_old);
     }
 
-    /// What is due by time.
-    pub(crate) fn due(&mut self, is_kept_up: bool, now: Duration) -> Vec<(u64, WgKind)> {
+    /// What is due by time: by the noise protocol's, and by ours if it is to be kept up.
+    pub(crate) fn due(
+        &mut self,
+        keepalive: Option<Duration>,
+        is_silent: bool,
+        now: Duration,
+    ) -> Vec<(u64, WgKind)> {
         let mut due = Vec::new();
         let tunnels = std::iter::once(&mut self.tunnel).chain(self.next.as_mut());
         for tunnel in tunnels {
             if let Ok(Some(kind)) = tunnel.noise.update_timers() {
                 due.push((tunnel.era, kind));
-            } else if is_kept_up && tunnel.noise.is_expired() && now >= self.retry_at {
-                // Left alone, a tunnel whose peer was away for 90 s would wait for traffic.
-                self.retry_at = now + RETRY;
-                let hello = tunnel.noise.format_handshake_initiation(false);
-                due.extend(hello.map(|hello| (tunnel.era, WgKind::HandshakeInit(hello))));
             }
+        }
+        let Some(keepalive) = keepalive else {
+            return due;
+        };
+        let tunnel = &mut self.tunnel;
+        if is_silent && now >= self.retry_at {
+            // It may have started anew and not know our session, or our handshakes may have come to nothing for so long that
+            // the noise protocol has given up.
+            self.retry_at = now + RETRY;
+            let hello = tunnel.noise.format_handshake_initiation(false);
+            due.extend(hello.map(|hello| (tunnel.era, WgKind::HandshakeInit(hello))));
+        } else if now.saturating_sub(self.sent_at) >= keepalive {
+            self.sent_at = now;
+            let nothing = Packet::from_bytes(BytesMut::new());
+            let kind = tunnel.noise.handle_outgoing_packet(nothing, None);
+            due.extend(kind.map(|kind| (tunnel.era, kind)));
         }
         due
     }
 }
 
 impl Tunnel {
-    pub(crate) fn new(
-        peer: PublicKey,
-        keepalive: Option<Duration>,
-        ring: &Ring,
-        indices: &IndexTable,
-    ) -> Self {
-        let keepalive = keepalive.map(|every| u16::try_from(every.as_secs()).unwrap_or(u16::MAX));
+    pub(crate) fn new(peer: PublicKey, ring: &Ring, indices: &IndexTable) -> Self {
         let mut noise = Tunn::new(
             ring.private.secret().clone(),
             x25519::PublicKey::from(peer.bytes()),
             None,
-            keepalive,
+            // Its own keepalives are put off by what is received, so that of two ends only one would say something.
+            None,
             indices.clone(),
             Arc::clone(&ring.limiter),
         );

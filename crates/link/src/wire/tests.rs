@@ -1,5 +1,6 @@
 //! Two or three tunnels without sockets: what one sends is handed to the other, or kept, changed and sent again.
 
+use std::cell::RefCell;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,8 +10,8 @@ use bytes::BytesMut;
 use net::PublicKey;
 use proptest::prelude::*;
 
-use super::engine::{Engine, Outbox};
-use super::{INITIATIONS_PER_SECOND, Peer, PeerState, ROTATION_GRACE};
+use super::engine::{Engine, Outbox, REFUSALS_PER_SECOND};
+use super::{INITIATIONS_PER_SECOND, KEEPALIVE, Peer, PeerState, ROTATION_GRACE, SILENCE};
 use crate::key::PrivateKey;
 use crate::packet::{Direction, Open, PacketFilter};
 
@@ -22,6 +23,8 @@ struct End {
     engine: Engine,
     at: SocketAddr,
     got: Vec<BytesMut>,
+    /// What its device got back.
+    refused: RefCell<Vec<BytesMut>>,
 }
 
 type Datagram = (Vec<u8>, SocketAddr, SocketAddr);
@@ -41,13 +44,16 @@ impl End {
             engine: Engine::new(key, filter, clock.clone()),
             at: at.parse().unwrap(),
             got: Vec::new(),
+            refused: RefCell::default(),
         }
     }
 
     /// What it sends for a packet of its device.
     fn send(&self, packet: BytesMut) -> Vec<Datagram> {
         let mut out = Outbox::new();
-        self.engine.outgoing(&mut vec![packet], &mut out);
+        let mut back = Vec::new();
+        self.engine.outgoing(&mut vec![packet], &mut out, &mut back);
+        self.refused.borrow_mut().append(&mut back);
         self.sent(out)
     }
 
@@ -136,6 +142,19 @@ impl World {
         world
     }
 
+    /// Lets time pass, and both do what is due by it.
+    fn pass(&mut self, span: Duration) {
+        self.clock.advance(span);
+        let mut out = Outbox::new();
+        self.host.engine.tick(&mut out);
+        let datagrams = self.host.sent(out);
+        self.carry(datagrams);
+        let mut out = Outbox::new();
+        self.gateway.engine.tick(&mut out);
+        let datagrams = self.gateway.sent(out);
+        self.carry(datagrams);
+    }
+
     fn known(&self) -> PeerState {
         self.gateway.peer(&self.host_key.public())
     }
@@ -146,7 +165,7 @@ fn peer(key: &PrivateKey, endpoint: Option<SocketAddr>, range: &str) -> Peer {
         key: key.public(),
         endpoint,
         ranges: vec![range.parse().unwrap()],
-        keepalive: None,
+        keepalive: Some(KEEPALIVE),
     }
 }
 
@@ -428,12 +447,10 @@ fn a_key_that_its_successor_does_not_take_over_ends_with_its_grace() {
         .gateway
         .engine
         .succeed(world.host_key.public(), successor);
-    world.clock.advance(ROTATION_GRACE - Duration::from_secs(1));
-    world.gateway.engine.tick(&mut Outbox::new());
+    world.pass(ROTATION_GRACE - Duration::from_secs(1));
     world.out("within");
     assert_eq!(texts(&mut world.gateway), ["within"]);
-    world.clock.advance(Duration::from_secs(1));
-    world.gateway.engine.tick(&mut Outbox::new());
+    world.pass(Duration::from_secs(1));
     world.out("after");
     assert!(world.gateway.got.is_empty());
 }
@@ -531,6 +548,69 @@ fn a_flood_takes_neither_memory_nor_more_than_its_share_of_handshakes() {
         .collect();
     assert!(cookies.len() >= 100 && cookies.iter().all(|(bytes, ..)| bytes[0] == 3));
     assert_eq!(world.gateway.engine.session_count(), 1);
+}
+
+#[test]
+fn both_ends_say_a_word_in_time_and_know_the_other_by_it() {
+    let mut world = World::joined();
+    for _ in 0..20 {
+        world.pass(KEEPALIVE);
+        let (host, gateway) = (world.known(), world.host.peer(&world.gateway_key.public()));
+        assert_eq!(
+            (host.heard, gateway.heard),
+            (Some(Duration::ZERO), Some(Duration::ZERO))
+        );
+    }
+    assert!(world.host.got.is_empty() && world.gateway.got.is_empty());
+}
+
+#[test]
+fn who_sends_to_a_silent_peer_or_to_nobody_is_told_at_once_until_it_is_back() {
+    let mut world = World::joined();
+    let back = |world: &mut World, to: &str| {
+        let sent = world.gateway.send(packet(INSIDE, to, "anybody?"));
+        let refused = std::mem::take(&mut *world.gateway.refused.borrow_mut());
+        (
+            sent.len(),
+            refused
+                .iter()
+                .map(|packet| (packet[20], packet[21]))
+                .collect::<Vec<_>>(),
+        )
+    };
+    assert_eq!(back(&mut world, LINKED), (1, vec![]));
+    assert_eq!(back(&mut world, "10.64.0.9"), (0, vec![(3, 1)]));
+    world.clock.advance(SILENCE - Duration::from_millis(1));
+    assert_eq!(back(&mut world, LINKED), (1, vec![]));
+    world.clock.advance(Duration::from_millis(1));
+    assert_eq!(back(&mut world, LINKED), (0, vec![(3, 1)]));
+    world.pass(Duration::ZERO);
+    assert_eq!(back(&mut world, LINKED), (1, vec![]));
+
+    for _ in 0..2 * REFUSALS_PER_SECOND {
+        back(&mut world, "10.64.0.9");
+    }
+    assert_eq!(
+        back(&mut world, "10.64.0.9"),
+        (0, vec![]),
+        "too many in a second"
+    );
+}
+
+#[test]
+fn a_host_finds_a_gateway_that_was_restarted_and_remembers_nothing() {
+    let mut world = World::joined();
+    world.gateway = End::new(&world.gateway_key, "203.0.113.2:2000", &world.clock);
+    world
+        .gateway
+        .engine
+        .set(peer(&world.host_key, None, "10.64.0.4/32"));
+    world.pass(KEEPALIVE);
+    assert_eq!(world.known().heard, None);
+    world.pass(SILENCE - KEEPALIVE);
+    world.pass(Duration::ZERO);
+    assert_eq!(world.known().endpoint, Some(world.host.at));
+    both_ways(&mut world, "again");
 }
 
 #[derive(Debug)]

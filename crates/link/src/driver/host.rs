@@ -1,0 +1,372 @@
+//! A host's part: its link if it is outside, its routes to hosts outside if it is inside.
+//!
+//! The link's device, address and routes are the process's: they go with it, however it ends.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use base::time::Clock;
+use net::plan::{Gateway, HostLink};
+use net::{HostPlan, PublicKey};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+
+use super::keys::Keys;
+use super::{Problem, Problems};
+use crate::kernel::{Kernel, Route, To};
+use crate::packet::Open;
+use crate::wire::{KEEPALIVE, Peer, SILENCE, Wire};
+use crate::{Device, Socket, Tun};
+
+/// The metric of routes by a gateway's address inside, which are bound to no device of ours: they are known by it. Above what a
+/// host's own routes have.
+const INSIDE_METRIC: u32 = 53_100;
+
+/// How often a silent gateway's name is looked up again, and a device that has gone is made anew.
+const AGAIN: Duration = Duration::from_secs(5);
+
+/// What a host's driver needs.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where the host's keys are kept.
+    pub folder: PathBuf,
+    /// The name of the link's device: at most 15 bytes.
+    pub device: String,
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Carries a host's part of private networks. Needs CAP_NET_ADMIN.
+#[derive(Debug)]
+pub struct HostDriver {
+    shared: Arc<Shared>,
+    /// Looks after the link from the first plan on.
+    keeper: Mutex<JoinSet<()>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    settings: Settings,
+    keys: Mutex<Keys>,
+    is_changed: Notify,
+    state: tokio::sync::Mutex<State>,
+    /// The link's tunnel, for who only looks.
+    wire: Mutex<Option<Arc<Wire>>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    plan: Option<HostPlan>,
+    link: Option<Up>,
+    kernel: Option<Kernel>,
+}
+
+/// A link that is up.
+#[derive(Debug)]
+struct Up {
+    wire: Arc<Wire>,
+    index: u32,
+    gateway: Gateway,
+    endpoint: SocketAddr,
+}
+
+impl HostDriver {
+    /// A driver that has carried out nothing yet.
+    ///
+    /// # Errors
+    /// [`Problem`] when the host's keys cannot be read or made.
+    pub fn new(settings: Settings) -> Result<Self, Problem> {
+        let keys = Keys::open(&settings.folder)?;
+        Ok(Self {
+            shared: Arc::new(Shared {
+                settings,
+                keys: Mutex::new(keys),
+                is_changed: Notify::new(),
+                state: tokio::sync::Mutex::default(),
+                wire: Mutex::default(),
+            }),
+            keeper: Mutex::default(),
+        })
+    }
+
+    /// The key that the host has, or wants to have from now on.
+    #[must_use]
+    pub fn key(&self) -> PublicKey {
+        self.shared.keys.lock().told()
+    }
+
+    /// Makes another key. The one before stays in use until a plan says that the gateway knows the new one.
+    ///
+    /// # Errors
+    /// [`Problem`] when it cannot be made or kept.
+    pub fn rotate(&self) -> Result<PublicKey, Problem> {
+        let key = self.shared.keys.lock().rotate()?;
+        self.shared.is_changed.notify_waiters();
+        Ok(key)
+    }
+
+    /// Comes back when there is another key to tell.
+    pub async fn changed(&self) {
+        self.shared.is_changed.notified().await;
+    }
+
+    /// Brings about what `plan` says and takes away what it does not.
+    ///
+    /// # Errors
+    /// [`Problems`]: all that is not as it says; the rest is.
+    pub async fn apply(&self, plan: &HostPlan) -> Result<(), Problems> {
+        self.look_after();
+        let mut state = self.shared.state.lock().await;
+        state.plan = Some(plan.clone());
+        self.shared.carry_out(&mut state, plan).await
+    }
+
+    fn look_after(&self) {
+        let mut keeper = self.keeper.lock();
+        if keeper.is_empty() {
+            keeper.spawn(keep(Arc::downgrade(&self.shared)));
+        }
+    }
+
+    /// How long ago the last handshake with the gateway was.
+    #[must_use]
+    pub fn handshake(&self) -> Option<Duration> {
+        let wire = self.shared.wire.lock().clone();
+        let peers = wire.map(|wire| wire.peers()).unwrap_or_default();
+        peers.first().and_then(|peer| peer.handshake)
+    }
+
+    /// Takes all away.
+    pub async fn stop(&self) {
+        let mut keeper = std::mem::take(&mut *self.keeper.lock());
+        keeper.shutdown().await;
+        let mut state = self.shared.state.lock().await;
+        state.plan = None;
+        let nothing = HostPlan::default();
+        if let Err(problems) = self.shared.carry_out(&mut state, &nothing).await {
+            tracing::warn!(%problems, "something of the link is left");
+        }
+    }
+}
+
+impl Shared {
+    async fn carry_out(&self, state: &mut State, plan: &HostPlan) -> Result<(), Problems> {
+        let mut problems = Problems::default();
+        let is_nothing = plan.link.is_none() && plan.routes.is_empty();
+        if is_nothing && state.kernel.is_none() {
+            // What an earlier process left may be there; where the kernel's tables are closed there is nothing to take away.
+            state.kernel = Kernel::open().ok();
+        } else if state.kernel.is_none() {
+            state.kernel = problems.note(Kernel::open().map_err(Problem::Netlink));
+        }
+        let mut routes = BTreeSet::new();
+        match plan.link.as_ref().map(|link| self.way(link)) {
+            None | Some(Ok(None)) => self.take_down(state).await,
+            Some(Err(problem)) => problems.0.push(problem),
+            Some(Ok(Some((link, gateway)))) => {
+                let up = self.bring_up(state, link, gateway).await;
+                routes.extend(problems.note(up).unwrap_or_default());
+            }
+        }
+        routes.extend(plan.routes.iter().map(|route| Route {
+            range: route.range,
+            to: To::Via(route.via),
+            metric: INSIDE_METRIC,
+        }));
+        if let Some(kernel) = &state.kernel {
+            let index = state.link.as_ref().map(|up| up.index);
+            let set = kernel.set_routes(index, INSIDE_METRIC, &routes).await;
+            if !(is_nothing && set.is_err()) {
+                problems.note(set);
+            }
+        }
+        problems.into_result()
+    }
+
+    /// The link and its gateway; `None` where the network has no gateway, or it does not know us by a key that we have: then
+    /// there is nothing to do but to wait for the next plan.
+    fn way<'a>(&self, link: &'a HostLink) -> Result<Option<(&'a HostLink, &'a Gateway)>, Problem> {
+        let (Some(gateway), Some(key)) = (&link.gateway, link.key) else {
+            return Ok(None);
+        };
+        let is_ours = self.keys.lock().take(key)?.is_some();
+        Ok(is_ours.then_some((link, gateway)))
+    }
+
+    /// Brings the link to what it is to be. Returns its routes.
+    async fn bring_up(
+        &self,
+        state: &mut State,
+        link: &HostLink,
+        gateway: &Gateway,
+    ) -> Result<Vec<Route>, Problem> {
+        let endpoint = resolve(&gateway.endpoint).await?;
+        refuse_circle(link, endpoint)?;
+        let Some(key) = link.key.and_then(|key| self.private(key)) else {
+            return Ok(Vec::new());
+        };
+        let State {
+            link: up, kernel, ..
+        } = state;
+        let Some(kernel) = kernel else {
+            return Ok(Vec::new());
+        };
+        refuse_overlap(kernel, link, up.as_ref().map(|up| up.index)).await?;
+        let up = match up {
+            Some(up) => up,
+            None => up.insert(self.make(&key, kernel, gateway, endpoint).await?),
+        };
+        up.wire.set_key(&key).await;
+        let is_moved = up.endpoint != endpoint || up.gateway != *gateway;
+        let is_new = up.wire.peers().iter().all(|peer| peer.key != gateway.key);
+        up.wire.set(Peer {
+            key: gateway.key,
+            endpoint: (is_moved || is_new).then_some(endpoint),
+            ranges: link.ranges.clone(),
+            keepalive: Some(KEEPALIVE),
+        });
+        for peer in up.wire.peers() {
+            if peer.key != gateway.key {
+                up.wire.remove(&peer.key);
+            }
+        }
+        (up.gateway, up.endpoint) = (gateway.clone(), endpoint);
+        kernel.set_address(up.index, link.address).await?;
+        up.wire.greet(&gateway.key).await;
+        let through = To::Device {
+            index: up.index,
+            source: Some(link.address),
+        };
+        let routes = link.ranges.iter().map(|&range| Route {
+            range,
+            to: through,
+            metric: 0,
+        });
+        Ok(routes.collect())
+    }
+
+    fn private(&self, key: PublicKey) -> Option<crate::PrivateKey> {
+        let mut keys = self.keys.lock();
+        keys.take(key).ok().flatten().cloned()
+    }
+
+    /// A link without a peer.
+    async fn make(
+        &self,
+        key: &crate::PrivateKey,
+        kernel: &Kernel,
+        gateway: &Gateway,
+        endpoint: SocketAddr,
+    ) -> Result<Up, Problem> {
+        let tun = Tun::make(&self.settings.device)?;
+        let at = SocketAddr::new(IpAddr::from([0; 16]), 0);
+        let socket = Socket::any(0).map_err(|source| Problem::Socket { at, source })?;
+        let index = kernel.index(&self.settings.device).await?;
+        let clock = Arc::clone(&self.settings.clock);
+        let wire = Wire::start(key, socket, Device::Tun(tun), Arc::new(Open), clock);
+        let wire = Arc::new(wire);
+        *self.wire.lock() = Some(Arc::clone(&wire));
+        Ok(Up {
+            wire,
+            index,
+            gateway: gateway.clone(),
+            endpoint,
+        })
+    }
+
+    async fn take_down(&self, state: &mut State) {
+        self.wire.lock().take();
+        if let Some(up) = state.link.take() {
+            up.wire.stop().await;
+        }
+    }
+
+    /// Makes anew what has gone, and finds a gateway that has moved.
+    async fn look_after(&self, is_gone: bool) {
+        let mut state = self.state.lock().await;
+        if is_gone {
+            self.take_down(&mut state).await;
+        }
+        let plan = state.plan.clone();
+        let Some(plan) = plan.filter(|plan| plan.link.is_some()) else {
+            return;
+        };
+        if let Err(problems) = self.carry_out(&mut state, &plan).await {
+            tracing::warn!(%problems, "the link is not as it should be");
+        }
+    }
+}
+
+/// Looks after the link as long as its driver is there.
+async fn keep(shared: Weak<Shared>) {
+    loop {
+        let wire = shared
+            .upgrade()
+            .and_then(|shared| shared.wire.lock().clone());
+        let why = tokio::select! {
+            why = failed(wire.as_deref()) => Some(why),
+            () = tokio::time::sleep(AGAIN) => None,
+        };
+        let Some(shared) = shared.upgrade() else {
+            return;
+        };
+        if let Some(why) = &why {
+            tracing::warn!(%why, "the link's device is made anew");
+        }
+        let is_silent = |wire: &Arc<Wire>| {
+            let peers = wire.peers();
+            let mut heard = peers.iter().map(|peer| peer.heard);
+            heard.all(|heard| heard.is_none_or(|ago| ago >= SILENCE))
+        };
+        if why.is_some() || wire.as_ref().is_none_or(is_silent) {
+            shared.look_after(why.is_some()).await;
+        }
+    }
+}
+
+async fn failed(wire: Option<&Wire>) -> String {
+    match wire {
+        Some(wire) => wire.failed().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn resolve(endpoint: &str) -> Result<SocketAddr, Problem> {
+    let unresolved = |source| Problem::Unresolved {
+        endpoint: endpoint.to_owned(),
+        source,
+    };
+    let mut found = tokio::net::lookup_host(endpoint)
+        .await
+        .map_err(unresolved)?;
+    let none = || unresolved(std::io::ErrorKind::NotFound.into());
+    found.next().ok_or_else(none)
+}
+
+fn refuse_circle(link: &HostLink, endpoint: SocketAddr) -> Result<(), Problem> {
+    let IpAddr::V4(ip) = endpoint.ip().to_canonical() else {
+        return Ok(());
+    };
+    match link.ranges.iter().find(|range| range.contains(&ip)) {
+        Some(&range) => Err(Problem::Circle { endpoint, range }),
+        None => Ok(()),
+    }
+}
+
+/// Refuses ranges in which the host has an address by something else: its routes there would go through the link.
+async fn refuse_overlap(kernel: &Kernel, link: &HostLink, own: Option<u32>) -> Result<(), Problem> {
+    for (index, address) in kernel.addresses().await? {
+        let within = |range: &&ipnet::Ipv4Net| range.contains(&address.addr());
+        if let Some(&range) = link.ranges.iter().find(within)
+            && Some(index) != own
+        {
+            let address = address.addr();
+            return Err(Problem::Overlap { range, address });
+        }
+    }
+    Ok(())
+}
