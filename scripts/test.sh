@@ -81,7 +81,7 @@ step "build";    cargo build --quiet -p shukuba
 SHUKUBA_BIN="$(realpath "${CARGO_TARGET_DIR:-target}")/debug/shukuba"
 export SHUKUBA_BIN
 # Before the crates' tests: the adapters to AWS keep their contracts on moto's server too, which is one of them.
-step "tools";    scripts/venv.sh; scripts/browser.sh; scripts/plugins.sh
+step "tools";    scripts/venv.sh; scripts/browser.sh; scripts/plugins.sh; scripts/netns.sh
 step "crates";   cargo test --quiet --workspace --test '*'
 failed=0
 step "clients"

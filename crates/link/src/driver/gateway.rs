@@ -187,14 +187,21 @@ impl GatewayDriver {
             .values()
             .filter_map(|member| member.key)
             .collect();
-        for peer in self.wire.peers() {
-            if !known.contains(&peer.key) && !used.contains(&peer.key) {
+        let peers = self.wire.peers();
+        let heirs = peers.iter().filter(|peer| known.contains(&peer.key));
+        let replaced: BTreeSet<_> = heirs.filter_map(|heir| heir.replaces).collect();
+        for peer in peers {
+            let is_needed = [&known, &used, &replaced].map(|keys| keys.contains(&peer.key));
+            if !is_needed.contains(&true) {
                 self.wire.remove(&peer.key);
             }
         }
     }
 
     async fn let_in(&self, state: &mut State, members: &BTreeMap<String, Member>) {
+        let peers = self.wire.peers().into_iter();
+        let heard = peers.filter(|peer| peer.heard.is_some());
+        let heard: BTreeSet<_> = heard.map(|peer| peer.key).collect();
         for (id, member) in members {
             let Some(key) = member.key else {
                 continue;
@@ -209,12 +216,8 @@ impl GatewayDriver {
             match before.and_then(|before| before.key) {
                 Some(old) if old != key => self.wire.succeed(old, peer),
                 Some(_) => {
-                    // It knows better than the plan where it is, unless it has never been heard of.
-                    let peers = self.wire.peers();
-                    let known = peers.iter().find(|state| state.key == key);
-                    if known.is_some_and(|known| known.heard.is_some()) {
-                        peer.endpoint = None;
-                    }
+                    // What it is heard from is newer than the plan.
+                    peer.endpoint = peer.endpoint.filter(|_| !heard.contains(&key));
                     self.wire.set(peer);
                 }
                 None => {

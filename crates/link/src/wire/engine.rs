@@ -54,6 +54,13 @@ pub(crate) struct Engine {
     next_era: AtomicU64,
 }
 
+/// By what a peer gets another's place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    Word,
+    Time,
+}
+
 #[derive(Default)]
 struct Table {
     peers: HashMap<PublicKey, Arc<Known>>,
@@ -103,7 +110,7 @@ impl Engine {
         keys.rings.first().map(|ring| ring.private.public())
     }
 
-    /// Adds a peer, or changes the one of this key; its sessions go on.
+    /// Adds a peer, or changes the one of this key; its sessions go on, and so does its waiting for another's place.
     pub(crate) fn set(&self, peer: Peer) {
         let mut table = self.table.write();
         let known = table.peers.get(&peer.key);
@@ -127,6 +134,9 @@ impl Engine {
             state.endpoint = peer.endpoint;
         }
         state.ranges.clone_from(&peer.ranges);
+        if state.replaces.is_some() {
+            return;
+        }
         drop(state);
         for range in peer.ranges {
             table.routes.insert(range, Arc::clone(&known));
@@ -280,21 +290,19 @@ impl Engine {
         packets: &mut Vec<BytesMut>,
         out: &mut Outbox,
     ) {
-        let mut heirs = Vec::new();
-        let table = self.table.read();
+        let mut table = self.table.read();
         for (datagram, from) in datagrams.drain(..) {
-            let Some(heir) = self.accept(&table, datagram, from, packets, out) else {
+            let Some((heir, packet)) = self.accept(&table, datagram, from, packets, out) else {
                 continue;
             };
-            heirs.push(heir);
-        }
-        drop(table);
-        for heir in heirs {
-            self.inherit(&heir);
+            drop(table);
+            self.inherit(&heir, By::Word);
+            table = self.table.read();
+            self.admit(&table, &heir, packet, packets);
         }
     }
 
-    /// Returns the peer if it is one that is to take another's place now.
+    /// Returns the peer if it is one that is to take another's place now, and its packet, which is to be admitted after that.
     fn accept(
         &self,
         table: &Table,
@@ -302,7 +310,7 @@ impl Engine {
         from: SocketAddr,
         packets: &mut Vec<BytesMut>,
         out: &mut Outbox,
-    ) -> Option<Arc<Known>> {
+    ) -> Option<(Arc<Known>, BytesMut)> {
         let (peer, era, kind) = match *datagram.first()? {
             DATA => self.of_session(datagram, DATA_RECEIVER)?,
             COOKIE => self.of_session(datagram, COOKIE_RECEIVER)?,
@@ -313,7 +321,7 @@ impl Engine {
         let tunnel = state.of_era(era)?;
         // The first message of a handshake may be an old one that somebody sends again, which shows only when what follows
         // does not come: it moves nothing. A response is to a message of ours, and is answered by a keepalive.
-        let is_live = match tunnel.noise.handle_incoming_packet(kind) {
+        let packet = match tunnel.noise.handle_incoming_packet(kind) {
             TunnResult::Done | TunnResult::Err(_) => return None,
             TunnResult::WriteToNetwork(answer) => {
                 let is_live = matches!(answer, WgKind::Data(_));
@@ -322,26 +330,24 @@ impl Engine {
                 let mut mtu = MtuWatcher::new(MTU);
                 let queued = tunnel.noise.get_queued_packets(&mut mtu);
                 out.extend(queued.map(|kind| (kind.into(), from)));
-                is_live
+                is_live.then(BytesMut::new)
             }
-            TunnResult::WriteToTunnel(mut packet) => {
-                let packet = std::mem::take(packet.buf_mut());
-                if !packet.is_empty() {
-                    self.admit(table, &peer, packet, packets);
-                }
-                true
-            }
+            TunnResult::WriteToTunnel(mut packet) => Some(std::mem::take(packet.buf_mut())),
         };
-        if !is_live {
+        let Some(packet) = packet else {
             state.endpoint.get_or_insert(from);
             return None;
-        }
+        };
         let now = self.clock.monotonic();
         state.settle(era, now);
         state.endpoint = Some(from);
         drop(state);
         peer.hear(now);
-        peer.is_heir.load(Ordering::Acquire).then_some(peer)
+        if peer.is_heir.load(Ordering::Acquire) {
+            return Some((peer, packet));
+        }
+        self.admit(table, &peer, packet, packets);
+        None
     }
 
     /// Whose session a datagram belongs to.
@@ -420,25 +426,45 @@ impl Engine {
         }
     }
 
-    /// Gives a peer the place of the one that it replaces.
-    fn inherit(&self, heir: &Arc<Known>) {
+    /// Gives a peer the place of the one that it replaces. If it has spoken, what is under way from that one is still taken for a
+    /// while.
+    fn inherit(&self, heir: &Arc<Known>, by: By) {
+        let now = self.clock.monotonic();
         let mut table = self.table.write();
         let mut state = heir.state.lock();
         heir.is_heir.store(false, Ordering::Release);
         let Some((old, _)) = state.replaces.take() else {
             return;
         };
-        let ranges = state.ranges.clone();
-        if let Some(old) = table.peers.get(&old) {
-            let old = old.state.lock();
-            state.received += old.received + old.tunnel.counts().0;
-            state.sent += old.sent + old.tunnel.counts().1;
-        }
-        drop(state);
-        self.forget(&mut table, &old);
-        for range in ranges {
+        for &range in &state.ranges {
             table.routes.insert(range, Arc::clone(heir));
         }
+        if by == By::Time {
+            return self.forget(&mut table, &old);
+        }
+        let Some(old) = table.peers.remove(&old) else {
+            return;
+        };
+        table.routes.retain(|to| !Arc::ptr_eq(to, &old));
+        // Its tunnel becomes one of the heir's, by a number that is no other's.
+        let era = self.next_era.fetch_add(1, Ordering::Relaxed);
+        let Some(empty) = self.empty(&old) else {
+            return;
+        };
+        state.adopt(&mut old.state.lock(), empty, era, now);
+        let mut sessions = self.sessions.write();
+        sessions.retain(|_, session| {
+            if Arc::ptr_eq(&session.peer, &old) {
+                (session.peer, session.era) = (Arc::clone(heir), era);
+            }
+            true
+        });
+    }
+
+    fn empty(&self, peer: &Known) -> Option<Tunnel> {
+        let keys = self.keys.read();
+        let ring = keys.rings.first()?;
+        Some(Tunnel::new(peer.key, ring, &self.indices))
     }
 
     /// Does what is due by time: keepalives, handshakes, what a change of keys has left behind. To be called each [`TICK`].
@@ -465,7 +491,7 @@ impl Engine {
         let expired: Vec<_> = expired.cloned().collect();
         drop(table);
         for heir in expired {
-            self.inherit(&heir);
+            self.inherit(&heir, By::Time);
         }
         let indices = &self.indices;
         let mut sessions = self.sessions.write();

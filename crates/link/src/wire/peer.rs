@@ -1,6 +1,7 @@
 //! One peer: what it is to be, what is known of it, and its tunnels, one for each key of ours that it may still know us by.
 
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -19,6 +20,10 @@ use super::keys::{ROTATION_GRACE, Ring};
 /// A peer answers what it got within this time even if it has nothing to say, so that silence means something. The noise
 /// protocol's own value is 10 s.
 const ANSWER_WITHIN: Duration = Duration::from_secs(3);
+
+/// When a handshake's first message is sent again: one that is lost must not cost five seconds, which is what the noise
+/// protocol's own value is. Spread, so that two ends do not begin at once forever.
+const HELLO_AGAIN: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_millis(1333);
 
 /// How long a peer that is to be kept up may say nothing before it counts as gone: two words of [`KEEPALIVE`] may be lost.
 pub const SILENCE: Duration = Duration::from_secs(13);
@@ -62,6 +67,8 @@ pub struct PeerState {
     pub received: u64,
     /// Bytes to it.
     pub sent: u64,
+    /// Whose place it will have as soon as it is heard of.
+    pub replaces: Option<PublicKey>,
 }
 
 pub(crate) struct Known {
@@ -146,6 +153,7 @@ impl Known {
             heard: heard.map(|at| now.saturating_sub(Duration::from_millis(at))),
             received: state.received + received,
             sent: state.sent + sent,
+            replaces: state.replaces.map(|(old, _)| old),
         }
     }
 
@@ -188,6 +196,16 @@ impl State {
         self.received += received;
         self.sent += sent;
         self.previous = Some((std::mem::replace(&mut self.tunnel, next), now));
+    }
+
+    /// Takes over the tunnel of the peer whose place this one has got, and leaves it an empty one.
+    pub(crate) fn adopt(&mut self, old: &mut Self, empty: Tunnel, era: u64, now: Duration) {
+        let mut tunnel = std::mem::replace(&mut old.tunnel, empty);
+        let (received, sent) = tunnel.counts();
+        self.received += old.received + received;
+        self.sent += old.sent + sent;
+        tunnel.era = era;
+        self.previous = Some((tunnel, now));
     }
 
     pub(crate) fn forget_previous(&mut self, now: Duration) {
@@ -242,6 +260,7 @@ impl Tunnel {
         );
         noise.dangerously_set_timer_params(TimerParams {
             keepalive_timeout: ANSWER_WITHIN..=ANSWER_WITHIN,
+            rekey_timeout: HELLO_AGAIN,
             ..TimerParams::default()
         });
         Self {

@@ -392,6 +392,9 @@ fn a_hosts_key_changes_without_a_lost_packet() {
         .engine
         .succeed(world.host_key.public(), successor);
     both_ways(&mut world, "the gateway knows");
+    let again = peer(&new, None, "10.64.0.4/32");
+    world.gateway.engine.set(again);
+    both_ways(&mut world, "the gateway is told again");
 
     let mut out = Outbox::new();
     world.host.engine.set_key(&new, &mut out);
@@ -407,8 +410,8 @@ fn a_hosts_key_changes_without_a_lost_packet() {
         responses.extend(world.gateway.take(bytes, *from));
     }
     both_ways(&mut world, "the gateway has answered");
-    world.carry(out);
     world.carry(responses);
+    world.carry(out);
     assert_eq!(texts(&mut world.gateway), ["late"]);
     world.carry(back);
     assert_eq!(texts(&mut world.host), ["late"]);
@@ -428,6 +431,37 @@ fn a_hosts_key_changes_without_a_lost_packet() {
     thief.engine.set(gateway);
     for (bytes, from, _) in thief.send(packet(LINKED, INSIDE, "old key")) {
         assert!(world.gateway.take(&bytes, from).is_empty());
+    }
+}
+
+/// What the host says by its new key may overtake the word that confirms it.
+#[test]
+fn the_first_packet_by_a_new_key_is_taken_even_if_it_comes_before_the_confirmation() {
+    for is_overtaken in [false, true] {
+        let mut world = World::joined();
+        let new = PrivateKey::generate().unwrap();
+        let successor = peer(&new, Some(world.host.at), "10.64.0.4/32");
+        world
+            .gateway
+            .engine
+            .succeed(world.host_key.public(), successor);
+        let mut out = Outbox::new();
+        world.host.engine.set_key(&new, &mut out);
+        let (hello, ..) = world.host.sent(out).remove(0);
+        let (response, ..) = world.gateway.take(&hello, world.host.at).remove(0);
+        let mut datagrams = world.host.take(&response, world.gateway.at);
+        datagrams.extend(world.host.send(packet(LINKED, INSIDE, "first")));
+        datagrams.extend(world.host.send(packet(LINKED, INSIDE, "second")));
+        if is_overtaken {
+            datagrams.rotate_left(1);
+        }
+        let bytes = datagrams
+            .iter()
+            .map(|(bytes, from, _)| (BytesMut::from(&bytes[..]), *from));
+        let (mut at_once, mut out) = (bytes.collect(), Outbox::new());
+        let End { engine, got, .. } = &mut world.gateway;
+        engine.incoming(&mut at_once, got, &mut out);
+        assert_eq!(texts(&mut world.gateway), ["first", "second"]);
     }
 }
 

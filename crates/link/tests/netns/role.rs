@@ -1,0 +1,214 @@
+//! What this binary does in a namespace: it is a host's driver, a gateway's, a service, or asks one.
+
+use std::io::{Read, Write};
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use base::time::SystemClock;
+use link::driver::{gateway, host};
+use link::filter::{Limits, Nft, Userspace};
+use link::{GatewayDriver, Guard, HostDriver, PacketFilter, PrivateKey, Refused};
+use net::{Filter, GatewayPlan, HostPlan};
+use tokio::io::{AsyncBufReadExt, BufReader};
+
+/// How long a question waits for its answer. Longer than the first wait of TCP (1 s) before it sends again.
+const PATIENCE: Duration = Duration::from_millis(1500);
+
+pub(crate) fn play(arguments: &[String]) -> ExitCode {
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = { runtime }.worker_threads(2).enable_all().build().unwrap();
+    match arguments.as_slice() {
+        ["host", device, folder] => runtime.block_on(host(device, folder)),
+        ["gateway", device, listen, key, guard] => {
+            runtime.block_on(gateway(device, listen, key, guard));
+        }
+        ["serve", at] => serve(at),
+        ["ask", to, from] => runtime.block_on(ask(to, from)),
+        ["pour", to, bytes] => pour(to, bytes.parse().unwrap()),
+        other => panic!("no such part: {other:?}"),
+    }
+    ExitCode::SUCCESS
+}
+
+fn say(words: &str) {
+    println!("{words}");
+    std::io::stdout().flush().unwrap();
+}
+
+fn said<E: std::fmt::Display>(done: Result<(), E>) -> String {
+    match done {
+        Ok(()) => "done".to_owned(),
+        Err(error) => format!("problem: {error}"),
+    }
+}
+
+async fn host(device: &str, folder: &str) {
+    let driver = HostDriver::new(host::Settings {
+        folder: PathBuf::from(folder),
+        device: device.to_owned(),
+        clock: Arc::new(SystemClock::new()),
+    });
+    let driver = driver.unwrap();
+    say("ready");
+    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    while let Some(line) = lines.next_line().await.unwrap() {
+        let (verb, rest) = line.split_once(' ').unwrap_or((&line, ""));
+        say(&match verb {
+            "key" => driver.key().to_string(),
+            "rotate" => driver.rotate().unwrap().to_string(),
+            "apply" => {
+                let plan: HostPlan = serde_json::from_str(rest).unwrap();
+                said(driver.apply(&plan).await)
+            }
+            "handshake" => format!("{:?}", driver.handshake()),
+            "stop" => {
+                driver.stop().await;
+                "done".to_owned()
+            }
+            other => panic!("{other}"),
+        });
+    }
+}
+
+async fn gateway(device: &str, listen: &str, key: &str, guard: &str) {
+    let key = gateway_key(Path::new(key));
+    let public = key.public();
+    let guard: Box<dyn Guard> = match guard {
+        "nft" => Box::new(Nft::new("shukuba-test", device).unwrap()),
+        "userspace" => Box::new(userspace()),
+        path => Box::new(Refusing {
+            path: PathBuf::from(path),
+            inner: userspace(),
+        }),
+    };
+    let driver = GatewayDriver::start(gateway::Settings {
+        key,
+        listen: listen.parse().unwrap(),
+        device: device.to_owned(),
+        inside: None,
+        guard,
+        clock: Arc::new(SystemClock::new()),
+    });
+    let driver = driver.await.unwrap();
+    say("ready");
+    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    while let Some(line) = lines.next_line().await.unwrap() {
+        let (verb, rest) = line.split_once(' ').unwrap_or((&line, ""));
+        say(&match verb {
+            "key" => public.to_string(),
+            "apply" => {
+                let plan: GatewayPlan = serde_json::from_str(rest).unwrap();
+                said(driver.apply(&plan).await)
+            }
+            "peers" => serde_json::to_string(&driver.peers()).unwrap(),
+            "refused" => driver.refused().await.to_string(),
+            "stop" => said(driver.stop().await),
+            other => panic!("{other}"),
+        });
+    }
+}
+
+fn userspace() -> Userspace {
+    Userspace::new(Arc::new(SystemClock::new()), Limits::default())
+}
+
+/// A gateway's key, the same each time.
+fn gateway_key(path: &Path) -> PrivateKey {
+    if let Ok(text) = std::fs::read_to_string(path) {
+        return PrivateKey::read(&text).unwrap();
+    }
+    let key = PrivateKey::generate().unwrap();
+    std::fs::write(path, key.reveal()).unwrap();
+    key
+}
+
+/// A guard that refuses every filter while there is a file.
+#[derive(Debug)]
+struct Refusing {
+    path: PathBuf,
+    inner: Userspace,
+}
+
+#[async_trait]
+impl Guard for Refusing {
+    async fn apply(&mut self, filter: &Filter) -> Result<(), Refused> {
+        if self.path.exists() {
+            let reason = "it was told to".to_owned();
+            return Err(Refused { reason });
+        }
+        self.inner.apply(filter).await
+    }
+
+    async fn refused(&mut self) -> u64 {
+        self.inner.refused().await
+    }
+
+    fn packets(&self) -> Option<Arc<dyn PacketFilter>> {
+        self.inner.packets()
+    }
+}
+
+/// Says to each who asks where it was asked from; counts what is sent, if it is not a question.
+fn serve(at: &str) {
+    let listener = std::net::TcpListener::bind(at).unwrap();
+    say("ready");
+    for stream in listener.incoming() {
+        std::thread::spawn(move || {
+            let mut stream = stream.unwrap();
+            let from = stream.peer_addr().unwrap().ip();
+            let mut bytes = vec![0; 1 << 16];
+            let mut count: u64 = 0;
+            loop {
+                match stream.read(&mut bytes) {
+                    Ok(0) | Err(_) => break,
+                    Ok(got) => count += got as u64,
+                }
+                if bytes.first() == Some(&b'?') {
+                    let _ = writeln!(stream, "{from}");
+                    return;
+                }
+            }
+            let _ = writeln!(stream, "{count}");
+        });
+    }
+}
+
+async fn ask(to: &str, from: &str) {
+    let question = async {
+        let socket = tokio::net::TcpSocket::new_v4()?;
+        let from: IpAddr = from.parse().unwrap();
+        socket.bind(SocketAddr::new(from, 0))?;
+        let mut stream = socket.connect(to.parse().unwrap()).await?;
+        tokio::io::AsyncWriteExt::write_all(&mut stream, b"?").await?;
+        let mut answer = String::new();
+        tokio::io::AsyncReadExt::read_to_string(&mut stream, &mut answer).await?;
+        std::io::Result::Ok(answer)
+    };
+    match tokio::time::timeout(PATIENCE, question).await {
+        Ok(Ok(answer)) => say(&format!("answered {}", answer.trim())),
+        Ok(Err(error)) => say(&format!("refused {:?}", error.kind())),
+        Err(_) => say("silence "),
+    }
+}
+
+fn pour(to: &str, bytes: u64) {
+    let mut stream = std::net::TcpStream::connect(to).unwrap();
+    let block = vec![b'x'; 1 << 16];
+    let mut left = bytes;
+    while left > 0 {
+        let now = left.min(block.len() as u64);
+        stream
+            .write_all(&block[..usize::try_from(now).unwrap()])
+            .unwrap();
+        left -= now;
+    }
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    say(answer.trim());
+}
