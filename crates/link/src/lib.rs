@@ -8,6 +8,7 @@
 //! - [`kernel`]: addresses, routes and proxy ARP
 //! - [`key`]: [`PrivateKey`], which stays on its host
 //! - [`io`]: a tunnel's socket and device
+//! - [`rootless`]: a host without privileges: a network stack in place of a device
 //! - [`wire`]: [`Wire`], a tunnel of WireGuard
 #![forbid(unsafe_code)]
 
@@ -18,6 +19,7 @@ pub mod io;
 pub mod kernel;
 pub mod key;
 pub mod packet;
+pub mod rootless;
 pub mod wire;
 
 pub use driver::gateway::GatewayDriver;

@@ -35,7 +35,7 @@ pub mod tracker;
 pub mod userspace;
 
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 
 pub use flows::Limits;
 pub use nft::Nft;
