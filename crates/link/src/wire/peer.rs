@@ -103,7 +103,8 @@ pub(crate) struct State {
 
 pub(crate) struct Tunnel {
     pub(crate) era: u64,
-    pub(crate) noise: Tunn,
+    /// 10 KB of sessions and their replay windows: boxed, since most peers have one tunnel of three.
+    pub(crate) noise: Box<Tunn>,
 }
 
 impl std::fmt::Debug for Known {
@@ -265,7 +266,7 @@ impl Tunnel {
         });
         Self {
             era: ring.era,
-            noise,
+            noise: Box::new(noise),
         }
     }
 

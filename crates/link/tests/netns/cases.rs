@@ -184,12 +184,24 @@ fn talk(guard: &'static str) -> Outcome {
 }
 
 fn proxied() -> Outcome {
-    let joined = Joined::new("nft", PROXIED);
+    let mut joined = Joined::new("nft", PROXIED);
     let _services = services(&joined.lab);
     let routes = joined.lab.ip("-n priv route");
     assert!(!routes.contains("via"), "{routes}");
     both_ways(&joined.lab, PROXIED);
-    good()
+
+    joined.host.end("-TERM");
+    joined.restart_host();
+    let began = SystemClock::new();
+    assert_eq!(joined.host.host(&joined.host_plan), "done");
+    assert_eq!(
+        joined.lab.ask("out", "10.77.0.10:8080"),
+        Answer::from(PROXIED)
+    );
+    Ok(format!(
+        "first answer {:.2?} after the plan",
+        began.monotonic()
+    ))
 }
 
 fn spoofed() -> Outcome {
@@ -682,7 +694,10 @@ fn thousand() -> Outcome {
     let routes = joined.lab.ip("-n gw route");
     assert!(!routes.contains("10.64.1."), "{routes}");
     both_ways(&joined.lab, LINKED);
-    Ok(format!("added in {all:.2?}, the same again in {again:.2?}"))
+    let memory = joined.gateway.memory_mib();
+    Ok(format!(
+        "added in {all:.2?}, the same again in {again:.2?}, {memory:.0} MB"
+    ))
 }
 
 fn fail_closed() -> Outcome {

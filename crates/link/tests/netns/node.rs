@@ -86,6 +86,18 @@ impl Node {
         peers.find(|peer| peer.key == key).unwrap()
     }
 
+    /// Its resident memory.
+    pub(crate) fn memory_mib(&self) -> f64 {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(path).unwrap();
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmRSS"))
+            .unwrap();
+        let kib: f64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+        kib / 1024.0
+    }
+
     /// Ends it by a signal, and waits until it is gone.
     pub(crate) fn end(&mut self, signal: &str) {
         let id = self.child.id().to_string();
