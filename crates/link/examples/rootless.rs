@@ -1,10 +1,14 @@
-//! Measures a host without privileges: Gbit/s of TCP from a program through a forward, two stacks back to back and a published port to
-//! a service, all in this process. No tunnel between: what WireGuard costs comes on top.
+//! Measures a host without privileges: Gbit/s of TCP from a program through a forward, two stacks and a published port to a service, all
+//! in this process.
 //!
 //! ```text
 //! cargo run --release -p shukuba-link --example rootless -- [SECONDS]
 //! ```
-//! Beside it stands the same over loopback alone, measured in turns. Every figure is the median of five turns.
+//! - `stacks`: the stacks back to back
+//! - `tunnel`: the same with WireGuard between them, over UDP on loopback: both of its ends work in this process too
+//! - `loopback`: program and service alone
+//!
+//! Measured in turns. Every figure is the median of five.
 
 #![allow(
     clippy::unwrap_used,
@@ -19,11 +23,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use base::SystemClock;
-use link::packet::{CHANNEL_PACKETS, StackEnd};
+use link::packet::{Open, StackEnd, back_to_back, channel};
 use link::rootless::{Forward, Limits, Publish, Rootless, Settings, SystemResolver};
+use link::{Device, Peer, PrivateKey, Socket, Wire};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
 
 const CHUNK: usize = 64 * 1024;
 
@@ -33,8 +37,30 @@ async fn main() {
     let seconds = seconds.map_or(2.0, |text| text.parse().unwrap());
     let service = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let service_at = service.local_addr().unwrap();
-    let (end_a, end_b) = ends();
-    let local: SocketAddr = "127.0.0.1:0".parse().unwrap();
+    let stacks = hosts(service_at, back_to_back()).await;
+    let (ends, _wires) = ends_of_tunnel();
+    let tunnel = hosts(service_at, ends).await;
+    let ways = [
+        ("stacks", stacks.0.forwards()[0]),
+        ("tunnel", tunnel.0.forwards()[0]),
+        ("loopback", service_at),
+    ];
+    let mut rates = [const { Vec::new() }; 3];
+    for _ in 0..5 {
+        for (rates, (_, to)) in rates.iter_mut().zip(ways) {
+            rates.push(turn(&service, to, seconds).await);
+        }
+    }
+    for (mut turns, (name, _)) in rates.into_iter().zip(ways) {
+        turns.sort_by(f64::total_cmp);
+        println!(
+            "{name:8}  {:6.2} Gbit/s   ({:.2} to {:.2})",
+            turns[2], turns[0], turns[4]
+        );
+    }
+}
+
+async fn hosts(service: SocketAddr, ends: (StackEnd, StackEnd)) -> (Rootless, Rootless) {
     let settings = |address: [u8; 4]| Settings {
         address: address.into(),
         ranges: vec!["172.16.0.0/16".parse().unwrap()],
@@ -45,36 +71,43 @@ async fn main() {
     };
     let mut a = settings([10, 64, 0, 4]);
     a.forwards.push(Forward {
-        listen: local,
+        listen: "127.0.0.1:0".parse().unwrap(),
         to: "172.16.0.10:6001".parse().unwrap(),
     });
     let mut b = settings([172, 16, 0, 10]);
     b.publishes.push(Publish {
         port: 6001,
-        to: service_at,
+        to: service,
     });
     let start = |settings, end| {
-        Rootless::start(
-            settings,
-            end,
-            Arc::new(SystemClock::new()),
-            Arc::new(SystemResolver),
-        )
+        let clock = Arc::new(SystemClock::new());
+        Rootless::start(settings, end, clock, Arc::new(SystemResolver))
     };
-    let a = start(a, end_a).await.unwrap();
-    let _b = start(b, end_b).await.unwrap();
-    let (mut through, mut bare) = (Vec::new(), Vec::new());
-    for _ in 0..5 {
-        through.push(turn(&service, a.forwards()[0], seconds).await);
-        bare.push(turn(&service, service_at, seconds).await);
-    }
-    for (name, mut turns) in [("rootless", through), ("loopback", bare)] {
-        turns.sort_by(f64::total_cmp);
-        println!(
-            "{name}  {:6.2} Gbit/s   ({:.2} to {:.2})",
-            turns[2], turns[0], turns[4]
-        );
-    }
+    let a = start(a, ends.0).await.unwrap();
+    (a, start(b, ends.1).await.unwrap())
+}
+
+/// The stacks' ends of two tunnels that are joined.
+fn ends_of_tunnel() -> ((StackEnd, StackEnd), [Wire; 2]) {
+    let keys = [(); 2].map(|()| PrivateKey::generate().unwrap());
+    let sockets = [(); 2].map(|()| Socket::bind("127.0.0.1:0".parse().unwrap()).unwrap());
+    let at = [0, 1].map(|own| sockets[own].local_address().unwrap());
+    let [(tunnel_a, a), (tunnel_b, b)] = [channel(), channel()];
+    let mut ends = sockets.into_iter().zip([tunnel_a, tunnel_b]);
+    let wires = [0, 1].map(|own: usize| {
+        let (socket, tunnel) = ends.next().unwrap();
+        let clock = Arc::new(SystemClock::new());
+        let device = Device::Stack(tunnel);
+        let wire = Wire::start(&keys[own], socket, device, Arc::new(Open), clock);
+        wire.set(Peer {
+            key: keys[1 - own].public(),
+            endpoint: Some(at[1 - own]),
+            ranges: vec!["0.0.0.0/0".parse().unwrap()],
+            keepalive: None,
+        });
+        wire
+    });
+    ((a, b), wires)
 }
 
 async fn turn(service: &TcpListener, to: SocketAddr, seconds: f64) -> f64 {
@@ -98,18 +131,4 @@ async fn turn(service: &TcpListener, to: SocketAddr, seconds: f64) -> f64 {
     }
     sender.await.unwrap();
     bytes as f64 * 8.0 / start.elapsed().as_secs_f64() / 1e9
-}
-
-fn ends() -> (StackEnd, StackEnd) {
-    let (to_b, from_a) = mpsc::channel(CHANNEL_PACKETS);
-    let (to_a, from_b) = mpsc::channel(CHANNEL_PACKETS);
-    let a = StackEnd {
-        from_tunnel: from_b,
-        to_tunnel: to_b,
-    };
-    let b = StackEnd {
-        from_tunnel: from_a,
-        to_tunnel: to_a,
-    };
-    (a, b)
 }

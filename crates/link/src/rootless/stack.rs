@@ -24,7 +24,7 @@ use super::device::Device;
 use super::ingress::{Listening, Unreachable};
 use super::settings::Limits;
 use super::stream::Stream;
-use crate::packet::StackEnd;
+use crate::packet::{CHANNEL_PACKETS, StackEnd};
 
 /// Packets that are taken in one turn. Chosen: a turn takes some 0.1 ms.
 const BATCH: usize = 64;
@@ -140,7 +140,9 @@ impl Driver {
         let mut packets = VecDeque::with_capacity(BATCH);
         let mut batch = Vec::with_capacity(BATCH);
         loop {
-            packets.extend(batch.drain(..));
+            // What a device has no room for is lost; waiting would stop two ends that wait for each other.
+            let room = CHANNEL_PACKETS.saturating_sub(packets.len());
+            packets.extend(batch.drain(..).take(room));
             let turn = self.turn(&mut packets);
             for (listener, handle) in turn.accepted {
                 let stream = Stream::new(Arc::clone(&self.shared), handle, true);
@@ -161,7 +163,7 @@ impl Driver {
                 }
             };
             let is_up = tokio::select! {
-                count = self.from_tunnel.recv_many(&mut batch, BATCH), if !turn.is_blocked => count > 0,
+                count = self.from_tunnel.recv_many(&mut batch, BATCH) => count > 0,
                 has_room = room => has_room,
                 () = self.shared.work.notified() => true,
                 () = timer => true,

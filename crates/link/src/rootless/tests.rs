@@ -8,11 +8,10 @@ use base::SystemClock;
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
 
 use super::*;
 use crate::filter::samples;
-use crate::packet::CHANNEL_PACKETS;
+use crate::packet::back_to_back;
 
 const A: &str = "10.64.0.4";
 const B: &str = "172.16.0.10";
@@ -37,24 +36,10 @@ impl Resolve for Names {
     }
 }
 
-fn ends() -> (StackEnd, StackEnd) {
-    let (to_b, from_a) = mpsc::channel(CHANNEL_PACKETS);
-    let (to_a, from_b) = mpsc::channel(CHANNEL_PACKETS);
-    let a = StackEnd {
-        from_tunnel: from_b,
-        to_tunnel: to_b,
-    };
-    let b = StackEnd {
-        from_tunnel: from_a,
-        to_tunnel: to_a,
-    };
-    (a, b)
-}
-
 /// Two ends between which every packet passes `passes` first.
 fn ends_by_way_of(mut passes: impl FnMut(&[u8]) -> bool + Send + 'static) -> (StackEnd, StackEnd) {
-    let (a, middle_a) = ends();
-    let (middle_b, b) = ends();
+    let (a, middle_a) = back_to_back();
+    let (middle_b, b) = back_to_back();
     let (mut from_a, to_a) = (middle_a.from_tunnel, middle_a.to_tunnel);
     let (mut from_b, to_b) = (middle_b.from_tunnel, middle_b.to_tunnel);
     tokio::spawn(async move {
@@ -123,7 +108,7 @@ fn data(bytes: usize) -> Vec<u8> {
 
 #[tokio::test]
 async fn bytes_go_both_ways_and_each_end_is_passed_on_alone() {
-    let (a, _b, service) = hosts(ends(), settings(A).limits).await;
+    let (a, _b, service) = hosts(back_to_back(), settings(A).limits).await;
     let mut client = connect(&a).await;
     let (mut server, _) = service.accept().await.unwrap();
     client.write_all(b"a question").await.unwrap();
@@ -168,7 +153,7 @@ async fn much_data_arrives_whole_where_packets_are_lost() {
 
 #[tokio::test]
 async fn what_breaks_on_one_side_breaks_on_the_other() {
-    let (a, _b, service) = hosts(ends(), settings(A).limits).await;
+    let (a, _b, service) = hosts(back_to_back(), settings(A).limits).await;
     let mut client = connect(&a).await;
     let (server, _) = service.accept().await.unwrap();
     pump::reset(&server);
@@ -179,7 +164,7 @@ async fn what_breaks_on_one_side_breaks_on_the_other() {
 
 #[tokio::test]
 async fn what_nobody_publishes_is_refused_at_once() {
-    let (a, b, service) = hosts(ends(), settings(A).limits).await;
+    let (a, b, service) = hosts(back_to_back(), settings(A).limits).await;
     let to = |port| SocketAddrV4::new(B.parse().unwrap(), port);
     let error = a.stack().connect(to(PORT + 1)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
@@ -195,7 +180,7 @@ async fn what_nobody_publishes_is_refused_at_once() {
 
 #[tokio::test]
 async fn a_router_that_knows_no_way_ends_the_attempt() {
-    let (a, mut far) = ends();
+    let (a, mut far) = back_to_back();
     let clock = Arc::new(SystemClock::new());
     let a = Rootless::start(settings(A), a, clock, Arc::new(Names))
         .await
@@ -216,12 +201,12 @@ async fn a_router_that_knows_no_way_ends_the_attempt() {
 }
 
 #[tokio::test]
-async fn an_idle_connection_ends() {
+async fn an_idle_connection_back_to_back() {
     let limits = Limits {
         idle: Duration::from_millis(50),
         ..settings(A).limits
     };
-    let (a, _b, service) = hosts(ends(), limits).await;
+    let (a, _b, service) = hosts(back_to_back(), limits).await;
     let mut client = connect(&a).await;
     let (_server, _) = service.accept().await.unwrap();
     let error = client.read_u8().await.unwrap_err();
@@ -234,7 +219,7 @@ async fn connections_have_a_bound_and_make_room_when_they_end() {
         connections: 2,
         ..settings(A).limits
     };
-    let (a, _b, service) = hosts(ends(), limits).await;
+    let (a, _b, service) = hosts(back_to_back(), limits).await;
     let to = SocketAddrV4::new(B.parse().unwrap(), PORT);
     let first = a.stack().connect(to).await.unwrap();
     let _second = a.stack().connect(to).await.unwrap();
@@ -249,7 +234,7 @@ async fn connections_have_a_bound_and_make_room_when_they_end() {
 
 #[tokio::test]
 async fn a_flood_of_syns_takes_its_part_and_no_more() {
-    let (far, b) = ends();
+    let (far, b) = back_to_back();
     let limits = Limits {
         connections: 8,
         inbound: 6,
@@ -314,7 +299,7 @@ fn by_name(name: &str, port: u16) -> Vec<u8> {
 
 #[tokio::test]
 async fn socks_leads_to_addresses_and_names_in_the_network() {
-    let (a, _b, service) = hosts(ends(), settings(A).limits).await;
+    let (a, _b, service) = hosts(back_to_back(), settings(A).limits).await;
     let by_address = [&[5, 1, 0, 1, 172, 16, 0, 10][..], &PORT.to_be_bytes()].concat();
     for request in [by_address, by_name("db", PORT), by_name(B, PORT)] {
         let (mut client, reply) = ask(&a, &request).await;
@@ -329,7 +314,7 @@ async fn socks_leads_to_addresses_and_names_in_the_network() {
 
 #[tokio::test]
 async fn socks_says_why_it_leads_nowhere() {
-    let (a, _b, _service) = hosts(ends(), settings(A).limits).await;
+    let (a, _b, _service) = hosts(back_to_back(), settings(A).limits).await;
     let v6 = [&[5, 1, 0, 4][..], &[0; 18]].concat();
     let cases = [
         (by_name("elsewhere", 80), 2),
@@ -348,8 +333,8 @@ async fn socks_says_why_it_leads_nowhere() {
 }
 
 #[tokio::test]
-async fn socks_without_a_method_or_of_another_version_ends() {
-    let (a, _b, _service) = hosts(ends(), settings(A).limits).await;
+async fn socks_without_a_method_or_of_another_version_back_to_back() {
+    let (a, _b, _service) = hosts(back_to_back(), settings(A).limits).await;
     for (greeting, said) in [(vec![5, 1, 2], vec![5, 0xff]), (vec![4, 1], vec![])] {
         let mut client = TcpStream::connect(a.socks().unwrap()).await.unwrap();
         client.write_all(&greeting).await.unwrap();
@@ -361,7 +346,7 @@ async fn socks_without_a_method_or_of_another_version_ends() {
 
 #[tokio::test]
 async fn a_ping_is_answered() {
-    let (mut far, b) = ends();
+    let (mut far, b) = back_to_back();
     let clock = Arc::new(SystemClock::new());
     let _b = Rootless::start(settings(B), b, clock, Arc::new(Names))
         .await

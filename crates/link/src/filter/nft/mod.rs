@@ -11,6 +11,7 @@
 //!
 //! - [`ruleset`]: the text of the table
 
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
@@ -172,7 +173,7 @@ fn refused(reason: &str) -> Refused {
 /// Runs `nft` with `arguments` and `input`, and gives what it printed.
 async fn nft(arguments: &[&str], input: String) -> Result<String, Refused> {
     let run = async {
-        let mut child = Command::new("nft")
+        let mut child = Command::new(program())
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -205,6 +206,16 @@ async fn nft(arguments: &[&str], input: String) -> Result<String, Refused> {
         "`nft` refused it: {}",
         said.get(..end).unwrap_or_default().trim()
     )))
+}
+
+/// Where Debian and others put it, which is not where all users' programs are looked for; else wherever it is found.
+fn program() -> &'static str {
+    let usual = "/usr/sbin/nft";
+    if Path::new(usual).exists() {
+        usual
+    } else {
+        "nft"
+    }
 }
 
 /// Packets by name of their counter, from what `nft -j list` says.
