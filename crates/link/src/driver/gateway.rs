@@ -18,7 +18,7 @@ use super::{Problem, Problems};
 use crate::guard::Guard;
 use crate::kernel::{Kernel, Route, To};
 use crate::key::PrivateKey;
-use crate::packet::Open;
+use crate::packet::{Open, TunnelEnd};
 use crate::wire::{KEEPALIVE, Peer, PeerState, SILENCE, Wire};
 use crate::{Device, Socket, Tun};
 
@@ -29,24 +29,44 @@ pub struct Settings {
     pub key: PrivateKey,
     /// Where it listens. `[::]` is all addresses of IPv6 and IPv4.
     pub listen: SocketAddr,
-    /// The name of the tunnel's device: at most 15 bytes.
-    pub device: String,
-    /// An address of this machine on the network's LAN; `None`: the first that is in the network's ranges.
-    pub inside: Option<Ipv4Addr>,
+    /// What is behind the tunnel.
+    pub behind: Behind,
     /// What enforces the rules.
     pub guard: Box<dyn Guard>,
     /// Where the time comes from.
     pub clock: Arc<dyn Clock>,
 }
 
-/// Carries a network's links and peerings. Needs CAP_NET_ADMIN, and a kernel that forwards.
+/// What is behind a gateway's tunnel.
+#[derive(Debug)]
+pub enum Behind {
+    /// A LAN that the kernel forwards to. Needs CAP_NET_ADMIN.
+    Lan {
+        /// The name of the tunnel's device: at most 15 bytes.
+        device: String,
+        /// An address of this machine on the LAN; `None`: the first that is in the network's ranges.
+        inside: Option<Ipv4Addr>,
+    },
+    /// A stack in this process, which needs no privilege.
+    Stack(TunnelEnd),
+}
+
+/// Carries a network's links and peerings.
 #[derive(Debug)]
 pub struct GatewayDriver {
     wire: Wire,
+    /// `None` where a stack is behind it.
+    lan: Option<Lan>,
+    state: tokio::sync::Mutex<State>,
+}
+
+/// The kernel, which forwards to a LAN.
+#[derive(Debug)]
+struct Lan {
     kernel: Kernel,
+    /// The tunnel's device.
     index: u32,
     inside: Option<Ipv4Addr>,
-    state: tokio::sync::Mutex<State>,
 }
 
 #[derive(Debug)]
@@ -81,16 +101,24 @@ impl GatewayDriver {
             _ => Socket::bind(at),
         };
         let socket = socket.map_err(|source| Problem::Socket { at, source })?;
-        let kernel = Kernel::open().map_err(Problem::Netlink)?;
-        let tun = Tun::make(&settings.device)?;
-        let index = kernel.index(&settings.device).await?;
+        let (device, lan) = match settings.behind {
+            Behind::Stack(end) => (Device::Stack(end), None),
+            Behind::Lan { device, inside } => {
+                let kernel = Kernel::open().map_err(Problem::Netlink)?;
+                let tun = Tun::make(&device)?;
+                let index = kernel.index(&device).await?;
+                let lan = Lan {
+                    kernel,
+                    index,
+                    inside,
+                };
+                (Device::Tun(tun), Some(lan))
+            }
+        };
         let filter = settings.guard.packets().unwrap_or_else(|| Arc::new(Open));
-        let device = Device::Tun(tun);
         Ok(Self {
             wire: Wire::start(&settings.key, socket, device, filter, settings.clock),
-            kernel,
-            index,
-            inside: settings.inside,
+            lan,
             state: tokio::sync::Mutex::new(State {
                 guard: settings.guard,
                 members: BTreeMap::new(),
@@ -126,14 +154,14 @@ impl GatewayDriver {
             return problems.into_result();
         }
         self.let_in(&mut state, &members).await;
-        let routes = self.routes(&members, state.owner);
-        let set = self
-            .kernel
-            .set_routes(Some(self.index), state.owner, &routes);
-        problems.note(set.await);
-        let proxied = self.answer_for(&mut state, plan).await;
-        problems.0.extend(proxied.err());
-        problems.note(is_forwarding());
+        if let Some(lan) = &self.lan {
+            let routes = lan.routes(&members, state.owner);
+            let set = lan.kernel.set_routes(Some(lan.index), state.owner, &routes);
+            problems.note(set.await);
+            let proxied = lan.answer_for(&mut state, plan).await;
+            problems.0.extend(proxied.err());
+            problems.note(is_forwarding());
+        }
         problems.into_result()
     }
 
@@ -160,13 +188,15 @@ impl GatewayDriver {
     pub async fn stop(&self) -> Result<(), Problems> {
         let mut problems = Problems::default();
         let mut state = self.state.lock().await;
-        let (owner, nothing) = (state.owner, BTreeSet::new());
-        let gone = self.kernel.set_routes(Some(self.index), owner, &nothing);
-        problems.note(gone.await);
-        if let Some((device, ranges)) = state.proxied.take() {
-            let none = BTreeSet::new();
-            let gone = self.kernel.set_proxies(device, &ranges, &none);
+        if let Some(lan) = &self.lan {
+            let (owner, nothing) = (state.owner, BTreeSet::new());
+            let gone = lan.kernel.set_routes(Some(lan.index), owner, &nothing);
             problems.note(gone.await);
+            if let Some((device, ranges)) = state.proxied.take() {
+                let none = BTreeSet::new();
+                let gone = lan.kernel.set_proxies(device, &ranges, &none);
+                problems.note(gone.await);
+            }
         }
         self.wire.stop().await;
         problems.into_result()
@@ -227,7 +257,9 @@ impl GatewayDriver {
             }
         }
     }
+}
 
+impl Lan {
     fn routes(&self, members: &BTreeMap<String, Member>, owner: u32) -> BTreeSet<Route> {
         let through = To::Device {
             index: self.index,

@@ -3,12 +3,13 @@
 //! The link's device, address and routes are the process's: they go with it, however it ends.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use base::time::Clock;
+use ipnet::Ipv4Net;
 use net::plan::{Gateway, HostLink};
 use net::{HostPlan, PublicKey};
 use parking_lot::Mutex;
@@ -18,9 +19,10 @@ use tokio::task::JoinSet;
 use super::keys::Keys;
 use super::{Problem, Problems};
 use crate::kernel::{Kernel, Route, To};
-use crate::packet::Open;
+use crate::packet::{Open, channel};
+use crate::rootless::{self, Forward, Publish, Rootless, SystemResolver};
 use crate::wire::{KEEPALIVE, Peer, SILENCE, Wire};
-use crate::{Device, Socket, Tun};
+use crate::{Device, PrivateKey, Socket, Tun};
 
 /// The metric of routes by a gateway's address inside, which are bound to no device of ours: they are known by it. Above what a
 /// host's own routes have.
@@ -34,13 +36,36 @@ const AGAIN: Duration = Duration::from_secs(5);
 pub struct Settings {
     /// Where the host's keys are kept.
     pub folder: PathBuf,
-    /// The name of the link's device: at most 15 bytes.
-    pub device: String,
+    /// What is behind the tunnel.
+    pub behind: Behind,
     /// Where the time comes from.
     pub clock: Arc<dyn Clock>,
 }
 
-/// Carries a host's part of private networks. Needs CAP_NET_ADMIN.
+/// What is behind a host's tunnel.
+#[derive(Clone, Debug)]
+pub enum Behind {
+    /// A device of the kernel, for all programs of the host. Needs CAP_NET_ADMIN.
+    Device {
+        /// Its name: at most 15 bytes.
+        name: String,
+    },
+    /// A stack in this process, which needs no privilege. Routes of a host inside are the kernel's, and so there are none.
+    Stack(Ways),
+}
+
+/// The ways in and out of a stack.
+#[derive(Clone, Debug, Default)]
+pub struct Ways {
+    /// Listeners on loopback that lead to one address each.
+    pub forwards: Vec<Forward>,
+    /// Ports of the private address that lead to services on loopback.
+    pub publishes: Vec<Publish>,
+    /// Where SOCKS5 listens on loopback, if it does.
+    pub socks: Option<SocketAddr>,
+}
+
+/// Carries a host's part of private networks.
 #[derive(Debug)]
 pub struct HostDriver {
     shared: Arc<Shared>,
@@ -69,9 +94,41 @@ struct State {
 #[derive(Debug)]
 struct Up {
     wire: Arc<Wire>,
-    index: u32,
+    seat: Seat,
     gateway: Gateway,
     endpoint: SocketAddr,
+}
+
+/// What was made behind a link's tunnel.
+#[derive(Debug)]
+enum Seat {
+    Device {
+        index: u32,
+    },
+    Stack {
+        stack: Rootless,
+        address: Ipv4Addr,
+        ranges: Vec<Ipv4Net>,
+    },
+}
+
+impl Seat {
+    const fn index(&self) -> Option<u32> {
+        match self {
+            Self::Device { index } => Some(*index),
+            Self::Stack { .. } => None,
+        }
+    }
+
+    /// Whether it is for this link. A stack's address and ranges stay as they are.
+    fn is_for(&self, link: &HostLink) -> bool {
+        match self {
+            Self::Device { .. } => true,
+            Self::Stack {
+                address, ranges, ..
+            } => *address == link.address && *ranges == link.ranges,
+        }
+    }
 }
 
 impl HostDriver {
@@ -105,7 +162,7 @@ impl HostDriver {
     /// [`Problem`] when it cannot be made or kept.
     pub fn rotate(&self) -> Result<PublicKey, Problem> {
         let key = self.shared.keys.lock().rotate()?;
-        self.shared.is_changed.notify_waiters();
+        self.shared.is_changed.notify_one();
         Ok(key)
     }
 
@@ -157,10 +214,11 @@ impl Shared {
     async fn carry_out(&self, state: &mut State, plan: &HostPlan) -> Result<(), Problems> {
         let mut problems = Problems::default();
         let is_nothing = plan.link.is_none() && plan.routes.is_empty();
-        if is_nothing && state.kernel.is_none() {
+        let is_device = matches!(self.settings.behind, Behind::Device { .. });
+        if is_device && is_nothing && state.kernel.is_none() {
             // What an earlier process left may be there; where the kernel's tables are closed there is nothing to take away.
             state.kernel = Kernel::open().ok();
-        } else if state.kernel.is_none() {
+        } else if is_device && state.kernel.is_none() {
             state.kernel = problems.note(Kernel::open().map_err(Problem::Netlink));
         }
         let mut routes = BTreeSet::new();
@@ -178,7 +236,7 @@ impl Shared {
             metric: INSIDE_METRIC,
         }));
         if let Some(kernel) = &state.kernel {
-            let index = state.link.as_ref().map(|up| up.index);
+            let index = state.link.as_ref().and_then(|up| up.seat.index());
             let set = kernel.set_routes(index, INSIDE_METRIC, &routes).await;
             if !(is_nothing && set.is_err()) {
                 problems.note(set);
@@ -209,16 +267,28 @@ impl Shared {
         let Some(key) = link.key.and_then(|key| self.private(key)) else {
             return Ok(Vec::new());
         };
+        if state.link.as_ref().is_some_and(|up| !up.seat.is_for(link)) {
+            self.take_down(state).await;
+        }
         let State {
             link: up, kernel, ..
         } = state;
-        let Some(kernel) = kernel else {
-            return Ok(Vec::new());
-        };
-        refuse_overlap(kernel, link, up.as_ref().map(|up| up.index)).await?;
+        if let Some(kernel) = kernel {
+            let own = up.as_ref().and_then(|up| up.seat.index());
+            refuse_overlap(kernel, link, own).await?;
+        }
         let up = match up {
             Some(up) => up,
-            None => up.insert(self.make(&key, kernel, gateway, endpoint).await?),
+            None => {
+                let (wire, seat) = self.make(&key, kernel.as_ref(), link).await?;
+                *self.wire.lock() = Some(Arc::clone(&wire));
+                up.insert(Up {
+                    wire,
+                    seat,
+                    gateway: gateway.clone(),
+                    endpoint,
+                })
+            }
         };
         up.wire.set_key(&key).await;
         let is_moved = up.endpoint != endpoint || up.gateway != *gateway;
@@ -235,10 +305,15 @@ impl Shared {
             }
         }
         (up.gateway, up.endpoint) = (gateway.clone(), endpoint);
-        kernel.set_address(up.index, link.address).await?;
+        if let (Some(kernel), Some(index)) = (kernel, up.seat.index()) {
+            kernel.set_address(index, link.address).await?;
+        }
         up.wire.greet(&gateway.key).await;
+        let Some(index) = up.seat.index() else {
+            return Ok(Vec::new());
+        };
         let through = To::Device {
-            index: up.index,
+            index,
             source: Some(link.address),
         };
         let routes = link.ranges.iter().map(|&range| Route {
@@ -254,34 +329,59 @@ impl Shared {
         keys.take(key).ok().flatten().cloned()
     }
 
-    /// A link without a peer.
+    /// A tunnel without a peer, and what is behind it.
     async fn make(
         &self,
-        key: &crate::PrivateKey,
-        kernel: &Kernel,
-        gateway: &Gateway,
-        endpoint: SocketAddr,
-    ) -> Result<Up, Problem> {
-        let tun = Tun::make(&self.settings.device)?;
+        key: &PrivateKey,
+        kernel: Option<&Kernel>,
+        link: &HostLink,
+    ) -> Result<(Arc<Wire>, Seat), Problem> {
         let at = SocketAddr::new(IpAddr::from([0; 16]), 0);
         let socket = Socket::any(0).map_err(|source| Problem::Socket { at, source })?;
-        let index = kernel.index(&self.settings.device).await?;
+        let (device, seat) = match (&self.settings.behind, kernel) {
+            (Behind::Device { name }, Some(kernel)) => {
+                let tun = Tun::make(name)?;
+                let index = kernel.index(name).await?;
+                (Device::Tun(tun), Seat::Device { index })
+            }
+            (Behind::Device { .. }, None) => {
+                let closed = std::io::ErrorKind::PermissionDenied.into();
+                return Err(Problem::Netlink(closed));
+            }
+            (Behind::Stack(ways), _) => self.stack(ways, link).await?,
+        };
         let clock = Arc::clone(&self.settings.clock);
-        let wire = Wire::start(key, socket, Device::Tun(tun), Arc::new(Open), clock);
-        let wire = Arc::new(wire);
-        *self.wire.lock() = Some(Arc::clone(&wire));
-        Ok(Up {
-            wire,
-            index,
-            gateway: gateway.clone(),
-            endpoint,
-        })
+        let wire = Wire::start(key, socket, device, Arc::new(Open), clock);
+        Ok((Arc::new(wire), seat))
+    }
+
+    async fn stack(&self, ways: &Ways, link: &HostLink) -> Result<(Device, Seat), Problem> {
+        let (tunnel, end) = channel();
+        let settings = rootless::Settings {
+            address: link.address,
+            ranges: link.ranges.clone(),
+            forwards: ways.forwards.clone(),
+            publishes: ways.publishes.clone(),
+            socks: ways.socks,
+            limits: rootless::Limits::default(),
+        };
+        let clock = Arc::clone(&self.settings.clock);
+        let stack = Rootless::start(settings, end, clock, Arc::new(SystemResolver)).await?;
+        let seat = Seat::Stack {
+            stack,
+            address: link.address,
+            ranges: link.ranges.clone(),
+        };
+        Ok((Device::Stack(tunnel), seat))
     }
 
     async fn take_down(&self, state: &mut State) {
         self.wire.lock().take();
         if let Some(up) = state.link.take() {
             up.wire.stop().await;
+            if let Seat::Stack { stack, .. } = up.seat {
+                stack.stop().await;
+            }
         }
     }
 

@@ -13,7 +13,7 @@ use super::Problem;
 use crate::key::PrivateKey;
 
 /// The file of the key in use.
-const CURRENT: &str = "link.key";
+pub const CURRENT: &str = "link.key";
 /// The file of the key that is to be.
 const NEXT: &str = "link.key.next";
 

@@ -10,6 +10,8 @@
 pub mod gateway;
 pub mod host;
 pub mod keys;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -18,7 +20,7 @@ use std::path::PathBuf;
 use ipnet::Ipv4Net;
 
 use crate::io::device::NoDevice;
-use crate::{guard, kernel, key};
+use crate::{guard, kernel, key, rootless};
 
 /// Something that a plan asks for and that is not so.
 #[derive(Debug, thiserror::Error)]
@@ -95,6 +97,9 @@ pub enum Problem {
         /// The host's other address.
         address: Ipv4Addr,
     },
+    /// A way in or out of a stack is not there.
+    #[error(transparent)]
+    Stack(#[from] rootless::Error),
     /// A key is not made, kept or read.
     #[error("the link's key in {path}: {source}")]
     KeyFile {

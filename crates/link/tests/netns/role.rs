@@ -50,7 +50,9 @@ fn said<E: std::fmt::Display>(done: Result<(), E>) -> String {
 async fn host(device: &str, folder: &str) {
     let driver = HostDriver::new(host::Settings {
         folder: PathBuf::from(folder),
-        device: device.to_owned(),
+        behind: host::Behind::Device {
+            name: device.to_owned(),
+        },
         clock: Arc::new(SystemClock::new()),
     });
     let driver = driver.unwrap();
@@ -89,8 +91,10 @@ async fn gateway(device: &str, listen: &str, key: &str, guard: &str) {
     let driver = GatewayDriver::start(gateway::Settings {
         key,
         listen: listen.parse().unwrap(),
-        device: device.to_owned(),
-        inside: None,
+        behind: gateway::Behind::Lan {
+            device: device.to_owned(),
+            inside: None,
+        },
         guard,
         clock: Arc::new(SystemClock::new()),
     });
