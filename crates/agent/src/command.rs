@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use base::SystemClock;
 use base::setting::Span;
+use base::{Clock, SystemClock};
 use tokio::signal::unix::{SignalKind, signal};
 use watch::agent::{Agent, Config, End};
 
 use crate::door::Door;
 use crate::facts::host_facts;
+use crate::link;
 
 /// The arguments are wrong: exit code 2.
 #[derive(Debug, thiserror::Error)]
@@ -95,6 +96,9 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
 
+    #[command(flatten)]
+    link: link::Args,
+
     /// Become a new host where another one with this machine's id is alive
     #[arg(long)]
     new: bool,
@@ -137,7 +141,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let end = runtime.block_on(work(config, door))?;
+    let end = runtime.block_on(work(config, door, args.link))?;
     match end {
         End::Stopped => Ok(ExitCode::SUCCESS),
         End::Terminated => {
@@ -150,11 +154,16 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
 }
 
-async fn work(config: Config, door: Door) -> anyhow::Result<End> {
+async fn work(config: Config, door: Door, link: link::Args) -> anyhow::Result<End> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot take SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot take SIGINT")?;
     let (stop, stopped) = tokio::sync::watch::channel(false);
-    let agent = Agent::open(config, Arc::new(door), Arc::new(SystemClock::new()))?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let link = link.open(&config.state, &clock)?;
+    let mut agent = Agent::open(config, Arc::new(door), clock)?;
+    if let Some(link) = link {
+        agent = agent.with_link(link);
+    }
     let running = agent.run(stopped);
     tokio::pin!(running);
     tokio::select! {

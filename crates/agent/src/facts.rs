@@ -77,8 +77,7 @@ fn addresses() -> Vec<IpAddr> {
     ];
     let usable = found.into_iter().flatten();
     let mut all: Vec<_> = usable.filter(|it| !it.is_unspecified()).collect();
-    let routes = std::fs::read_to_string("/proc/net/fib_trie").unwrap_or_default();
-    for address in own_addresses(&routes) {
+    for address in own().map(IpAddr::V4) {
         if all.len() < ADDRESSES_MAX && !all.contains(&address) {
             all.push(address);
         }
@@ -86,8 +85,14 @@ fn addresses() -> Vec<IpAddr> {
     all
 }
 
-/// The host's addresses in the kernel's own routes: lines `|-- ADDRESS`, each before one that says `/32 host LOCAL`.
-fn own_addresses(routes: &str) -> BTreeSet<IpAddr> {
+/// This host's addresses of IPv4, without those that others cannot reach.
+pub fn own() -> impl Iterator<Item = Ipv4Addr> {
+    let routes = std::fs::read_to_string("/proc/net/fib_trie").unwrap_or_default();
+    own_addresses(&routes).into_iter()
+}
+
+/// The addresses in the kernel's own routes: lines `|-- ADDRESS`, each before one that says `/32 host LOCAL`.
+fn own_addresses(routes: &str) -> BTreeSet<Ipv4Addr> {
     let mut last = None;
     let mut found = BTreeSet::new();
     for line in routes.lines().map(str::trim) {
@@ -97,7 +102,7 @@ fn own_addresses(routes: &str) -> BTreeSet<IpAddr> {
             found.extend(last.filter(|it| !it.is_loopback() && !it.is_link_local()));
         }
     }
-    found.into_iter().map(IpAddr::V4).collect()
+    found
 }
 
 #[cfg(test)]
@@ -107,7 +112,7 @@ mod tests {
     #[test]
     fn addresses_are_those_that_the_kernel_calls_local() {
         let routes = "Main:\n  +-- 0.0.0.0/0 3 0 5\n     |-- 10.77.0.0\n        /24 link UNICAST\nLocal:\n     |-- 10.77.0.2\n        /32 host LOCAL\n     |-- 10.77.0.255\n        /32 link BROADCAST\n     |-- 127.0.0.1\n        /32 host LOCAL\n     |-- 169.254.1.1\n        /32 host LOCAL\n     |-- 10.77.0.2\n        /32 host LOCAL\n";
-        let expected = BTreeSet::from([IpAddr::V4(Ipv4Addr::new(10, 77, 0, 2))]);
+        let expected = BTreeSet::from([Ipv4Addr::new(10, 77, 0, 2)]);
         assert_eq!(own_addresses(routes), expected);
         assert!(own_addresses("").is_empty());
     }

@@ -7,9 +7,11 @@
 //! - [`call`]: connections to one endpoint, signed; whom they trust
 //! - [`door`]: the server, as the agent reaches it
 //! - [`facts`]: what an agent says of its host
+//! - [`mod@link`]: its host's part of private networks
 //! - [`command`]: the arguments, and the work
 
 pub mod call;
 pub mod command;
 pub mod door;
 pub mod facts;
+pub mod link;
