@@ -37,6 +37,27 @@ PAGE = {"MaxResults": 100, "NextToken": TEXT}
 RUNNING = {"Code": 16, "Name": "running"}
 STEP = [{"InstanceId": ID, "CurrentState": {"Code": 64, "Name": "stopping"}, "PreviousState": RUNNING}]
 PASSED = {"Details": [{"ImpairedSince": AT, "Name": "reachability", "Status": "failed"}], "Status": "impaired"}
+INTERFACE = {
+    "Attachment": {
+        "AttachTime": AT,
+        "AttachmentId": "eni-attach-1",
+        "DeleteOnTermination": True,
+        "DeviceIndex": 0,
+        "Status": "attached",
+    },
+    "Description": "",
+    "Groups": [{"GroupId": "sg-1", "GroupName": TEXT}],
+    "NetworkInterfaceId": "eni-1",
+    "OwnerId": "123456789012",
+    "PrivateDnsName": TEXT,
+    "PrivateIpAddress": "10.0.0.7",
+    "PrivateIpAddresses": [{"Primary": True, "PrivateDnsName": TEXT, "PrivateIpAddress": "10.0.0.7"}],
+    "SourceDestCheck": True,
+    "Status": "in-use",
+    "SubnetId": "subnet-1",
+    "VpcId": "vpc-1",
+    "InterfaceType": "interface",
+}
 RESERVATION = {
     "ReservationId": "r-0f1e2d3c4b5a69788",
     "OwnerId": "123456789012",
@@ -59,12 +80,15 @@ RESERVATION = {
             "Architecture": "x86_64",
             "ClientToken": "",
             "EbsOptimized": False,
-            "SecurityGroups": [],
+            "SecurityGroups": [{"GroupId": "sg-1", "GroupName": TEXT}],
             "StateReason": {"Code": "Client.UserInitiatedShutdown", "Message": TEXT},
             "Tags": TAGS,
             "CpuOptions": {"CoreCount": 2, "ThreadsPerCore": 1},
             "PlatformDetails": "Linux/UNIX",
             "Ipv6Address": "2001:db8::7",
+            "SubnetId": "subnet-1",
+            "VpcId": "vpc-1",
+            "NetworkInterfaces": [INTERFACE],
         }
     ],
 }
@@ -197,7 +221,172 @@ DESCRIPTIONS = {
 }
 ONE = {"CidrIp": "10.0.0.0/8", "FromPort": 1, "ToPort": 2, "IpProtocol": "udp", "GroupId": GROUP}
 
+TABLE = "rtb-0f1e2d3c4b5a69788"
+HELD = "rtbassoc-0f1e2d3c4b5a69788"
+PEERING = "pcx-0f1e2d3c4b5a69788"
+YES = {"Return": True}
+GROUPS = [{"GroupId": GROUP, "GroupName": "web"}]
+A_TABLE = {
+    "Associations": [
+        {
+            "Main": False,
+            "RouteTableAssociationId": HELD,
+            "RouteTableId": TABLE,
+            "SubnetId": SUBNET,
+            "AssociationState": {"State": "associated"},
+        }
+    ],
+    "RouteTableId": TABLE,
+    "Routes": [
+        {"DestinationCidrBlock": "10.0.0.0/16", "GatewayId": "local", "Origin": "CreateRouteTable", "State": "active"},
+        {"DestinationCidrBlock": "10.2.0.0/16", "Origin": "CreateRoute", "State": "blackhole", "VpcPeeringConnectionId": PEERING},
+    ],
+    "Tags": TAGS,
+    "VpcId": VPC,
+    "OwnerId": "123456789012",
+}
+AN_ACL = {
+    "Associations": [{"NetworkAclAssociationId": "aclassoc-1", "NetworkAclId": "acl-1", "SubnetId": SUBNET}],
+    "Entries": [{"CidrBlock": "0.0.0.0/0", "Egress": True, "Protocol": "-1", "RuleAction": "allow", "RuleNumber": 100}],
+    "IsDefault": True,
+    "NetworkAclId": "acl-1",
+    "VpcId": VPC,
+    "OwnerId": "123456789012",
+}
+AN_INTERFACE = {
+    "Attachment": {
+        "AttachTime": AT,
+        "AttachmentId": "eni-attach-1",
+        "DeleteOnTermination": True,
+        "DeviceIndex": 0,
+        "InstanceId": ID,
+        "InstanceOwnerId": "123456789012",
+        "Status": "attached",
+    },
+    "AvailabilityZone": "eu-west-1a",
+    "Description": "",
+    "Groups": GROUPS,
+    "InterfaceType": "interface",
+    "NetworkInterfaceId": "eni-1",
+    "OwnerId": "123456789012",
+    "PrivateDnsName": "web-1",
+    "PrivateIpAddress": "10.0.1.7",
+    "PrivateIpAddresses": [{"Primary": True, "PrivateDnsName": "web-1", "PrivateIpAddress": "10.0.1.7"}],
+    "RequesterManaged": False,
+    "SourceDestCheck": True,
+    "Status": "in-use",
+    "SubnetId": SUBNET,
+    "TagSet": TAGS,
+    "VpcId": VPC,
+    "AvailabilityZoneId": "eu-west-1-az1",
+}
+SIDE = {
+    "CidrBlock": "10.0.0.0/16",
+    "CidrBlockSet": [{"CidrBlock": "10.0.0.0/16"}],
+    "OwnerId": "123456789012",
+    "PeeringOptions": {
+        "AllowDnsResolutionFromRemoteVpc": False,
+        "AllowEgressFromLocalClassicLinkToRemoteVpc": True,
+        "AllowEgressFromLocalVpcToRemoteClassicLink": False,
+    },
+    "VpcId": VPC,
+    "Region": "eu-west-1",
+}
+A_PEERING = {
+    "AccepterVpcInfo": SIDE,
+    "ExpirationTime": AT,
+    "RequesterVpcInfo": {**SIDE, "CidrBlockSet": []},
+    "Status": {"Code": "active", "Message": "Active"},
+    "Tags": TAGS,
+    "VpcPeeringConnectionId": PEERING,
+}
+A_LINK = {"Groups": GROUPS, "InstanceId": ID, "Tags": TAGS, "VpcId": VPC}
+OPTIONS = {
+    "AllowDnsResolutionFromRemoteVpc": True,
+    "AllowEgressFromLocalClassicLinkToRemoteVpc": True,
+    "AllowEgressFromLocalVpcToRemoteClassicLink": False,
+}
+ROUTE = {"RouteTableId": TABLE, "DestinationCidrBlock": "10.2.0.0/16", "VpcPeeringConnectionId": PEERING}
+ASSOCIATED = {"AssociationState": {"State": "associated"}}
+
 CALLS = {
+    "AcceptVpcPeeringConnection": ({"VpcPeeringConnectionId": PEERING}, {"VpcPeeringConnection": A_PEERING}),
+    "AssociateRouteTable": ({"RouteTableId": TABLE, "SubnetId": SUBNET}, {"AssociationId": HELD, **ASSOCIATED}),
+    "AttachClassicLinkVpc": ({"InstanceId": ID, "VpcId": VPC, "Groups": [GROUP, "sg-1a2b3c4d"]}, YES),
+    "CreateRoute": (ROUTE, YES),
+    "CreateRouteTable": ({"VpcId": VPC, **tagged("route-table"), "ClientToken": "t"}, {"RouteTable": A_TABLE}),
+    "CreateVpcPeeringConnection": (
+        {
+            "VpcId": VPC,
+            "PeerVpcId": "vpc-1a2b3c4d",
+            "PeerOwnerId": "123456789012",
+            "PeerRegion": "eu-west-1",
+            **tagged("vpc-peering-connection"),
+        },
+        {"VpcPeeringConnection": A_PEERING},
+    ),
+    "DeleteRoute": ({"RouteTableId": TABLE, "DestinationCidrBlock": "10.2.0.0/16"}, None),
+    "DeleteRouteTable": ({"RouteTableId": TABLE}, None),
+    "DeleteVpcPeeringConnection": ({"VpcPeeringConnectionId": PEERING}, YES),
+    "DescribeAccountAttributes": (
+        {"AttributeNames": ["supported-platforms"]},
+        {
+            "AccountAttributes": [
+                {
+                    "AttributeName": "supported-platforms",
+                    "AttributeValues": [{"AttributeValue": "EC2"}, {"AttributeValue": "VPC"}],
+                }
+            ]
+        },
+    ),
+    "DescribeClassicLinkInstances": (
+        {"InstanceIds": [ID], "Filters": FILTERS, **PAGE},
+        {"Instances": [A_LINK], "NextToken": TEXT},
+    ),
+    "DescribeNetworkAcls": (
+        {"NetworkAclIds": ["acl-1"], "Filters": FILTERS, **PAGE},
+        {"NetworkAcls": [AN_ACL], "NextToken": TEXT},
+    ),
+    "DescribeNetworkInterfaces": (
+        {"NetworkInterfaceIds": ["eni-1"], "Filters": FILTERS, **PAGE},
+        {"NetworkInterfaces": [AN_INTERFACE], "NextToken": TEXT},
+    ),
+    "DescribeRouteTables": (
+        {"RouteTableIds": [TABLE], "Filters": FILTERS, **PAGE},
+        {"RouteTables": [A_TABLE], "NextToken": TEXT},
+    ),
+    "DescribeVpcClassicLink": (
+        {"VpcIds": [VPC], "Filters": FILTERS},
+        {"Vpcs": [{"ClassicLinkEnabled": True, "Tags": TAGS, "VpcId": VPC}]},
+    ),
+    "DescribeVpcClassicLinkDnsSupport": (
+        {"VpcIds": [VPC], **PAGE},
+        {"Vpcs": [{"ClassicLinkDnsSupported": True, "VpcId": VPC}], "NextToken": TEXT},
+    ),
+    "DescribeVpcPeeringConnections": (
+        {"VpcPeeringConnectionIds": [PEERING], "Filters": FILTERS, **PAGE},
+        {"VpcPeeringConnections": [A_PEERING], "NextToken": TEXT},
+    ),
+    "DetachClassicLinkVpc": ({"InstanceId": ID, "VpcId": VPC}, YES),
+    "DisableVpcClassicLink": ({"VpcId": VPC}, YES),
+    "DisableVpcClassicLinkDnsSupport": ({"VpcId": VPC}, YES),
+    "DisassociateRouteTable": ({"AssociationId": HELD}, None),
+    "EnableVpcClassicLink": ({"VpcId": VPC, "DryRun": False}, YES),
+    "EnableVpcClassicLinkDnsSupport": ({"VpcId": VPC}, YES),
+    "ModifyVpcPeeringConnectionOptions": (
+        {
+            "VpcPeeringConnectionId": PEERING,
+            "RequesterPeeringConnectionOptions": OPTIONS,
+            "AccepterPeeringConnectionOptions": {"AllowDnsResolutionFromRemoteVpc": False},
+        },
+        {"RequesterPeeringConnectionOptions": OPTIONS},
+    ),
+    "RejectVpcPeeringConnection": ({"VpcPeeringConnectionId": PEERING}, YES),
+    "ReplaceRoute": (ROUTE, None),
+    "ReplaceRouteTableAssociation": (
+        {"AssociationId": HELD, "RouteTableId": TABLE},
+        {"NewAssociationId": HELD, **ASSOCIATED},
+    ),
     "AuthorizeSecurityGroupEgress": (
         {"GroupId": GROUP, "IpPermissions": [SSH], **tagged("security-group-rule")},
         RULES,
@@ -318,6 +507,7 @@ CALLS = {
             "InstanceInitiatedShutdownBehavior": {"Value": "stop"},
             "Attribute": "disableApiStop",
             "Value": "true",
+            "Groups": ["sg-1", "sg-2"],
         },
         None,
     ),
@@ -333,6 +523,8 @@ CALLS = {
             "KeyName": TEXT,
             "MinCount": 1,
             "MaxCount": 2,
+            "SubnetId": "subnet-1",
+            "SecurityGroupIds": ["sg-1", "sg-2"],
             "Monitoring": {"Enabled": True},
             "Placement": {"AvailabilityZone": "eu-west-1a", "Tenancy": "default"},
             "UserData": "#!/bin/sh\n",

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use base::Timestamp;
 
 use super::inventory::INSTANCES_MAX;
-use super::network::place::Place;
+use super::network::Draw;
+use super::network::place::{Inside, Place, Wanted};
 use super::state::{Cause, Instance, State, Task, Wish};
 use super::{Command, Error, InstanceId, Inventory, Tags};
 
@@ -28,6 +29,8 @@ pub struct Run {
     pub is_termination_protected: bool,
     /// Whether StopInstances is refused.
     pub is_stop_protected: bool,
+    /// Inside which network they are; outside where that is `None`.
+    pub inside: Option<(Wanted, Draw)>,
 }
 
 /// The state of an instance before and after.
@@ -94,7 +97,7 @@ pub struct Protect {
 impl Command for Run {
     type Outcome = Vec<Arc<Instance>>;
 
-    fn run(self, inventory: &mut Inventory, at: Timestamp) -> Result<Self::Outcome, Error> {
+    fn run(mut self, inventory: &mut Inventory, at: Timestamp) -> Result<Self::Outcome, Error> {
         if let Some(before) = self.earlier(inventory)? {
             return Ok(before);
         }
@@ -107,10 +110,16 @@ impl Command for Run {
             });
         }
         let ids = self.ids.iter().take(room);
-        let made: Vec<_> = (0..)
+        let mut made: Vec<_> = (0..)
             .zip(ids)
             .map(|(place, id)| self.instance(at, id, place))
             .collect();
+        if let Some((wanted, draw)) = &mut self.inside {
+            let (subnet, groups) = wanted.check(inventory, made.len())?;
+            for instance in &mut made {
+                instance.place.inside = Some(Inside::new(draw, &subnet, &groups, at));
+            }
+        }
         for instance in &made {
             inventory.insert(instance.clone());
         }

@@ -6,6 +6,7 @@
 use base::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::network::SubnetId;
 use super::{Command, Error, InstanceId, Inventory};
 
 /// Enrolments that wait. Chosen: as many as instances.
@@ -18,6 +19,9 @@ pub struct Enrolment {
     pub key_id: String,
     /// The instance that it is for; `None` where it is for any.
     pub instance: Option<InstanceId>,
+    /// Of one that is for any: the subnet in which new instances are; outside where that is `None`.
+    #[serde(default)]
+    pub subnet: Option<SubnetId>,
     /// Until when it may be used.
     pub until: Timestamp,
     /// Whether its key is to be taken back.
@@ -34,6 +38,8 @@ pub struct Enrol {
     pub key_id: String,
     /// The instance that it is for.
     pub instance: Option<InstanceId>,
+    /// Of one that is for any: the subnet in which new instances are.
+    pub subnet: Option<SubnetId>,
     /// Until when it may be used.
     pub until: Timestamp,
     /// Refused where one was made for the instance before: of two who ask at once, one is shown how to join.
@@ -63,6 +69,9 @@ impl Command for Enrol {
                 limit: ENROLMENTS_MAX,
             });
         }
+        if let Some(subnet) = &self.subnet {
+            inventory.networks.subnets.get(subnet).map(drop)?;
+        }
         if let Some(id) = &self.instance {
             let instance = inventory.get(id).filter(|it| !it.state.is_leaving());
             if instance.is_none() {
@@ -80,6 +89,7 @@ impl Command for Enrol {
         let enrolment = Enrolment {
             key_id: self.key_id.clone(),
             instance: self.instance,
+            subnet: self.subnet,
             until: self.until,
             is_over: false,
             used_by: None,

@@ -48,6 +48,9 @@ pub struct Facts {
     /// The agent's version.
     #[serde(default)]
     pub agent: String,
+    /// Of the system's run: another after a restart of it. Empty where the host does not say.
+    #[serde(default)]
+    pub boot_id: String,
 }
 
 impl Facts {
@@ -66,9 +69,11 @@ impl Facts {
         if self.addresses.len() > ADDRESSES_MAX {
             return wrong("a host has at most 64 addresses");
         }
-        let texts = [&self.kernel, &self.architecture, &self.agent];
+        let texts = [&self.kernel, &self.architecture, &self.agent, &self.boot_id];
         if texts.into_iter().any(|text| chars(text) > TEXT_CHARS_MAX) {
-            return wrong("kernel, architecture and agent are at most 256 characters each");
+            return wrong(
+                "kernel, architecture, agent and boot id are at most 256 characters each",
+            );
         }
         let name = self.name.clone().filter(|name| !name.is_empty());
         let name = name.unwrap_or_else(|| self.hostname.clone());
@@ -86,6 +91,13 @@ impl Facts {
             "i586" | "i686" | "x86" => "i386",
             other => other,
         }
+    }
+
+    /// Whether the host's system has been started anew between these facts and `later`, as far as both say.
+    #[must_use]
+    pub fn has_booted(&self, later: &Self) -> bool {
+        let (before, after) = (&self.boot_id, &later.boot_id);
+        !before.is_empty() && !after.is_empty() && before != after
     }
 
     /// The first address of IPv4.

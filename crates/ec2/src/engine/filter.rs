@@ -6,7 +6,7 @@
 //!
 //! Source: EC2 User Guide, "Filtering", and the API Reference, the `Filter.N` of each operation.
 
-use super::{Instance, Pattern};
+use super::{Instance, Networks, Pattern};
 
 /// Filters of a request. Source: API Reference, Query requests ("up to 50 filters").
 pub const FILTERS_MAX: usize = 50;
@@ -38,6 +38,8 @@ pub struct Placed<'a> {
     pub zone: &'a str,
     /// The account.
     pub owner: &'a str,
+    /// The networks that it may be in.
+    pub networks: &'a Networks,
 }
 
 /// The status of an instance.
@@ -89,6 +91,8 @@ const OF_INSTANCES: &[&str] = &[
     "client-token",
     "image-id",
     "instance-id",
+    "instance.group-id",
+    "instance.group-name",
     "instance-state-code",
     "instance-state-name",
     "instance-type",
@@ -98,6 +102,11 @@ const OF_INSTANCES: &[&str] = &[
     "launch-time",
     "monitoring-state",
     "network-interface.addresses.private-ip-address",
+    "network-interface.group-id",
+    "network-interface.group-name",
+    "network-interface.network-interface-id",
+    "network-interface.subnet-id",
+    "network-interface.vpc-id",
     "network-interface.ipv6-addresses.ipv6-address",
     "owner-id",
     "platform-details",
@@ -105,11 +114,14 @@ const OF_INSTANCES: &[&str] = &[
     "private-ip-address",
     "reason",
     "reservation-id",
+    "source-dest-check",
     "state-reason-code",
     "state-reason-message",
+    "subnet-id",
     "tag-key",
     "tag-value",
     "tenancy",
+    "vpc-id",
 ];
 
 /// Those for what hosts do not have.
@@ -137,14 +149,11 @@ const OF_OTHERS: &[&str] = &[
     "requester-id",
     "root-device-name",
     "root-device-type",
-    "source-dest-check",
     "spot-instance-request-id",
-    "subnet-id",
     "tpm-support",
     "usage-operation",
     "usage-operation-update-time",
     "virtualization-type",
-    "vpc-id",
 ];
 
 /// How families of those begin.
@@ -200,20 +209,50 @@ impl Subject for Placed<'_> {
             "tag-key" => it.tags.iter().map(|(key, _)| key.to_owned()).collect(),
             "tag-value" => it.tags.iter().map(|(_, value)| value.to_owned()).collect(),
             "tenancy" => one("default"),
-            _ => addresses(it, name),
+            _ => {
+                let mut found = self.of_networks(name);
+                found.extend(addresses(it, name));
+                found
+            }
+        }
+    }
+}
+
+impl Placed<'_> {
+    /// What filters of networks find: nothing for an instance outside, linked or not.
+    fn of_networks(&self, name: &str) -> Vec<String> {
+        let Some(inside) = &self.instance.place.inside else {
+            return Vec::new();
+        };
+        let groups = inside.groups.iter();
+        let own = name.strip_prefix("network-interface.").unwrap_or(name);
+        let own = own.strip_prefix("instance.").unwrap_or(own);
+        match own {
+            "group-id" => groups.map(ToString::to_string).collect(),
+            "group-name" => groups
+                .filter_map(|id| Some(self.networks.groups.get(id).ok()?.name.clone()))
+                .collect(),
+            "network-interface-id" => vec![inside.interface.to_string()],
+            "source-dest-check" => vec![true.to_string()],
+            "subnet-id" => vec![inside.subnet.to_string()],
+            "vpc-id" => vec![inside.vpc.to_string()],
+            _ => Vec::new(),
         }
     }
 }
 
 /// What filters of addresses find.
 fn addresses(instance: &Instance, name: &str) -> Vec<String> {
+    if name == "private-ip-address" {
+        let address = instance.private_address();
+        return address.iter().map(ToString::to_string).collect();
+    }
     let Some(facts) = instance.facts() else {
         return Vec::new();
     };
     let all = facts.addresses.iter();
     match name {
         "private-dns-name" => vec![facts.hostname.clone()],
-        "private-ip-address" => facts.ipv4().iter().map(ToString::to_string).collect(),
         "network-interface.addresses.private-ip-address" => all
             .filter(|it| it.is_ipv4())
             .map(ToString::to_string)

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base::Timestamp;
+use net::Ipv4Net;
 
 use super::enrol::Enrolment;
+use super::network::report::Reports;
 use super::network::{Networks, Row};
 use super::state::{Cause, Instance, Rules, State};
 use super::{Error, InstanceId};
@@ -114,6 +116,7 @@ pub struct Inventory {
     pub(super) instances: BTreeMap<InstanceId, Arc<Instance>>,
     pub(super) enrolments: BTreeMap<String, Enrolment>,
     pub(super) networks: Networks,
+    pub(super) reports: Reports,
     /// When each was heard of last.
     pub(super) heard: BTreeMap<InstanceId, Timestamp>,
     /// Silence is counted from here at the earliest: nobody could be heard of before.
@@ -141,6 +144,7 @@ impl Inventory {
             instances: instances.into_iter().map(keyed).collect(),
             enrolments: enrolments.into_iter().map(by_key).collect(),
             networks,
+            reports: Reports::default(),
             heard,
             listening_since: at,
             events: Vec::new(),
@@ -148,6 +152,11 @@ impl Inventory {
             touched_enrolments: BTreeSet::new(),
         };
         inventory.listen_from(at);
+        let generations = inventory.iter().map(|it| it.place.generation).max();
+        inventory.networks.reach(generations.unwrap_or_default());
+        inventory.settle_all_plans();
+        // Found again like that at the next start, should nothing else be written.
+        inventory.networks.take();
         inventory
     }
 
@@ -172,6 +181,10 @@ impl Inventory {
         command: C,
     ) -> Result<Done<C::Outcome>, Error> {
         let outcome = command.run(self, at);
+        if outcome.is_ok() {
+            let touched = self.touched.clone();
+            self.settle_plans(&touched);
+        }
         let events = std::mem::take(&mut self.events);
         let instances = std::mem::take(&mut self.touched);
         let enrolments = std::mem::take(&mut self.touched_enrolments);
@@ -193,6 +206,12 @@ impl Inventory {
     #[must_use]
     pub const fn networks(&self) -> &Networks {
         &self.networks
+    }
+
+    /// Where hosts outside have their addresses.
+    #[must_use]
+    pub const fn outside(&self) -> Ipv4Net {
+        self.rules.outside
     }
 
     /// All instances, by id.
@@ -325,6 +344,7 @@ impl Inventory {
         let instance = self.edit(id)?;
         instance.enter(at, State::Stopped, Some(cause));
         instance.orders.clear();
+        self.unlink(id)?;
         self.tell(Event::Stopped {
             id: id.clone(),
             cause,
@@ -338,6 +358,7 @@ impl Inventory {
         instance.enter(at, State::Terminated, Some(Cause::User));
         instance.orders.clear();
         self.end_enrolments_of(id);
+        self.leave(id)?;
         self.tell(Event::Terminated { id: id.clone() });
         Ok(())
     }

@@ -4,12 +4,15 @@
 //! often it asks. One that has lost it gets its id back by the fingerprint of its machine, once the old one is silent:
 //! while that is alive, two machines claim one fingerprint, as copies of a disk do, and the second is refused.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use base::Timestamp;
 
 use super::enrol::Enrolment;
 use super::inventory::{Event, INSTANCES_MAX};
+use super::network::place::{Inside, Wanted};
+use super::network::{Draw, SubnetId};
 use super::state::{Cause, Instance, Member, State, Task};
 use super::{Command, Error, Facts, InstanceId, Inventory, Tags};
 
@@ -33,6 +36,8 @@ pub struct Join {
     pub new_id: InstanceId,
     /// The id of a reservation, should it need one.
     pub reservation: String,
+    /// For further ids.
+    pub draw: Draw,
     /// SHA-256 of its secret.
     pub secret_hash: String,
     /// Names the agent's process.
@@ -70,6 +75,7 @@ impl Command for Join {
         let claims = self.facts.claims()?;
         let enrolment = inventory.usable(&self.key_id, &self.secret_hash, at)?;
         let bound = enrolment.instance.clone();
+        let subnet = enrolment.subnet.clone();
         let known = self.known(inventory, enrolment, at)?;
         let tags = self.tags(inventory, known.as_ref(), &claims)?;
         let is_new = known.is_none();
@@ -78,7 +84,10 @@ impl Command for Join {
         }
         let id = known.unwrap_or_else(|| self.new_id.clone());
         if is_new {
-            inventory.insert(Instance::new(id.clone(), self.reservation.clone(), at));
+            let inside = self.inside(inventory, subnet, at)?;
+            let mut instance = Instance::new(id.clone(), self.reservation.clone(), at);
+            instance.place.inside = inside;
+            inventory.insert(instance);
         }
         if bound.is_some() {
             self.use_up(inventory);
@@ -166,6 +175,22 @@ impl Join {
         }
     }
 
+    /// Where a new instance is: in the subnet that its enrolment is for, or outside.
+    fn inside(
+        &self,
+        inventory: &Inventory,
+        subnet: Option<SubnetId>,
+        at: Timestamp,
+    ) -> Result<Option<Inside>, Error> {
+        let Some(subnet) = subnet else {
+            return Ok(None);
+        };
+        let groups = BTreeSet::new();
+        let (subnet, groups) = Wanted { subnet, groups }.check(inventory, 1)?;
+        let mut draw = self.draw.clone();
+        Ok(Some(Inside::new(&mut draw, &subnet, &groups, at)))
+    }
+
     /// Its enrolment is for nobody else any more.
     fn use_up(&self, inventory: &mut Inventory) {
         if let Some(enrolment) = inventory.enrolments.get_mut(&self.key_id) {
@@ -185,6 +210,14 @@ impl Join {
         let is_bound = inventory
             .enrolment(&self.key_id)
             .is_some_and(|it| it.instance.is_some());
+        let before = inventory.get(id).and_then(|it| it.member.as_ref());
+        let is_other = before.is_some_and(|it| {
+            it.secret_hash != self.secret_hash || it.facts.has_booted(&self.facts)
+        });
+        if is_other {
+            // Another machine has taken its place, or it has stopped and nobody was there to say so.
+            inventory.unlink(id)?;
+        }
         let instance = inventory.edit(id)?;
         instance.tags = tags;
         instance.claims = claims;

@@ -93,6 +93,7 @@ impl Sim {
         sim.apply(Enrol {
             key_id: "any".to_owned(),
             instance: None,
+            subnet: None,
             until,
             is_first_only: false,
         })
@@ -190,6 +191,7 @@ impl Sim {
             key_id: "any".to_owned(),
             new_id: InstanceId::from_random(bytes),
             reservation: format!("r-{run}"),
+            draw: network::Draw::new([7; 32]),
             secret_hash: format!("secret-{machine}"),
             run: format!("run-{run}"),
             facts: Facts {

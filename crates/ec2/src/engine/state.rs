@@ -1,8 +1,10 @@
 //! Instances: what is known of a host.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use base::Timestamp;
+use net::Ipv4Net;
 use serde::{Deserialize, Serialize};
 
 use super::network::place::Place;
@@ -20,7 +22,12 @@ pub struct Rules {
     pub every_detailed: Duration,
     /// After how many reports missed a host is silent.
     pub missed: u32,
+    /// Where hosts outside have the addresses by which networks know them.
+    pub outside: Ipv4Net,
 }
+
+/// Where hosts outside have their addresses, unless another range is set. Source: EC2-Classic (10.0.0.0/8).
+pub const OUTSIDE: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(10, 0, 0, 0), 8);
 
 impl Default for Rules {
     /// Chosen: a minute as basic metrics have, and ten seconds as the shortest alarm period is.
@@ -29,6 +36,7 @@ impl Default for Rules {
             every: Duration::from_secs(60),
             every_detailed: Duration::from_secs(10),
             missed: 3,
+            outside: OUTSIDE,
         }
     }
 }

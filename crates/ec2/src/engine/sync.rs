@@ -109,7 +109,11 @@ impl Inventory {
     }
 
     /// The agent of `id`, if `access_key_id` is its own.
-    fn member(&self, id: &InstanceId, access_key_id: &str) -> Result<(&Instance, &Member), Error> {
+    pub(super) fn member(
+        &self,
+        id: &InstanceId,
+        access_key_id: &str,
+    ) -> Result<(&Instance, &Member), Error> {
         let missing = || Error::NotFound {
             ids: vec![id.clone()],
         };
@@ -212,6 +216,11 @@ impl Sync {
         claims: Tags,
         tags: Tags,
     ) -> Result<(), Error> {
+        let before = inventory.get(&self.id).and_then(|it| it.facts());
+        if before.is_some_and(|before| before.has_booted(&facts)) {
+            // It has stopped, and nobody was there to say so.
+            inventory.unlink(&self.id)?;
+        }
         let instance = inventory.edit(&self.id)?;
         instance.tags = tags;
         instance.claims = claims;

@@ -83,6 +83,7 @@ impl World {
         self.ok(Enrol {
             key_id: key_id.to_owned(),
             instance,
+            subnet: None,
             until,
             is_first_only: false,
         });
@@ -110,6 +111,7 @@ impl World {
         let (joined, _) = self.apply(Join {
             key_id: key_id.to_owned(),
             reservation: format!("r-{new_id}"),
+            draw: network::Draw::new([7; 32]),
             new_id,
             secret_hash: secret.to_owned(),
             run: run.to_owned(),
@@ -176,6 +178,7 @@ impl World {
             is_detailed: false,
             is_termination_protected: false,
             is_stop_protected: false,
+            inside: None,
         });
         made[0].id.clone()
     }
@@ -630,6 +633,7 @@ fn an_enrolment_ends() {
     let late = Enrol {
         key_id: "x".to_owned(),
         instance: Some(id),
+        subnet: None,
         until: world.at,
         is_first_only: false,
     };
@@ -854,6 +858,7 @@ fn a_client_token_makes_a_request_idempotent() {
         is_detailed: false,
         is_termination_protected: false,
         is_stop_protected: false,
+        inside: None,
     };
     let first = world.ok(run([0xa1, 0xa2], "h"));
     assert_eq!(first.len(), 2);

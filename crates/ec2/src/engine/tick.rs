@@ -17,6 +17,7 @@ impl Inventory {
         !self.silent(at).is_empty()
             || !self.forgettable(at).is_empty()
             || !self.expired(at).is_empty()
+            || self.networks.is_due(at)
     }
 
     /// Those that fell silent without having been noticed.
@@ -74,6 +75,7 @@ impl Command for Tick {
         for key_id in inventory.expired(at) {
             inventory.end_enrolment(&key_id);
         }
+        inventory.networks.tick(at)?;
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Error, Instances, new_id, new_reservation};
+use super::{Error, Instances, new_draw, new_id, new_reservation};
 use crate::engine::join::{Doubt, Given, Join};
 use crate::engine::state::Order;
 use crate::engine::sync::{Answer, Goodbye, RUN_CHARS_MAX, Sync};
@@ -98,6 +98,7 @@ impl Instances {
             key_id: key_id.to_owned(),
             new_id: new_id(),
             reservation: new_reservation(),
+            draw: new_draw(),
             secret_hash: secret_hash.clone(),
             run: request.run,
             facts: request.facts,

@@ -7,11 +7,15 @@
 //! before that; what comes of a change that could not be written is known after the next start, and until then the tables
 //! take no others.
 //!
+//! Gateways and hosts are told what their part of private networks is, and wait for news of it: [`Instances::serve_network`] and
+//! [`Instances::serve_host`].
+//!
 //! Whoever opens it calls [`Instances::tick`] every [`TICK_EVERY`], which finds silent hosts and finishes what a crash or a
 //! trouble of the credentials' keeper has left undone.
 
 mod agents;
 mod error;
+mod links;
 mod rows;
 #[cfg(test)]
 mod tests;
@@ -22,13 +26,13 @@ use std::time::Duration;
 use base::{AccountId, Arn, Clock, Region, Timestamp};
 use parking_lot::Mutex;
 use store::tables::{Changes, Table, Tables};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 
 use crate::credentials::{Credentials, Token};
 use crate::engine::command::{Revoked, Run};
 use crate::engine::enrol::{Cancel, Enrol, Withdrawn};
 use crate::engine::filter::Placed;
-use crate::engine::network::Draw;
+use crate::engine::network::{Draw, SubnetId};
 use crate::engine::tick::Tick;
 use crate::engine::{
     Command, Event, Filter, Instance, InstanceId, Inventory, Networks, Pattern, Rules, State, id,
@@ -105,6 +109,8 @@ pub struct Instances {
     inventory: Arc<Mutex<Inventory>>,
     beat: Mutex<Beat>,
     events: broadcast::Sender<Event>,
+    /// The last generation of a plan.
+    generations: watch::Sender<u64>,
 }
 
 /// What the last tick saw.
@@ -154,6 +160,7 @@ impl Instances {
                 saved_until: now,
             }),
             events: broadcast::channel(EVENTS_MAX).0,
+            generations: watch::Sender::new(0),
             tables,
             place,
             clock,
@@ -216,9 +223,10 @@ impl Instances {
         ids: &[InstanceId],
         filters: &[Filter],
     ) -> Result<Vec<Arc<Instance>>, Error> {
+        let inventory = self.inventory.lock();
         let mut found = match ids {
-            [] => self.all(),
-            ids => self.inventory.lock().all(ids)?,
+            [] => inventory.iter().cloned().collect(),
+            ids => inventory.all(ids)?,
         };
         found.sort_by(|a, b| a.id.cmp(&b.id));
         let (zone, owner) = (self.place.zone(), self.place.account.to_string());
@@ -227,6 +235,7 @@ impl Instances {
                 instance,
                 zone: &zone,
                 owner: &owner,
+                networks: inventory.networks(),
             };
             filters.iter().all(|filter| filter.admits(&placed))
         });
@@ -263,6 +272,7 @@ impl Instances {
             Ok::<_, Error>((done.outcome, done.events))
         };
         let (outcome, events) = self.tables.change(decide).await??;
+        self.tell_generation();
         for event in events {
             tracing::debug!(?event, "inventory");
             // Nobody may listen.
@@ -296,6 +306,30 @@ impl Instances {
         self.enrol_as(Enrol {
             key_id: String::new(),
             instance: instance.cloned(),
+            subnet: None,
+            until: self.clock.now().plus(span),
+            is_first_only: false,
+        })
+        .await
+    }
+
+    /// A key that may only join, for `span`: any host, as a new instance inside the network of `subnet`. A host that is known
+    /// stays where it is.
+    ///
+    /// # Errors
+    /// As [`Instances::enrol`], and when there is no such subnet.
+    pub async fn enrol_inside(
+        &self,
+        subnet: &SubnetId,
+        span: Duration,
+    ) -> Result<(Token, Timestamp), Error> {
+        if span.is_zero() || span > ENROLMENT_FOR_MAX {
+            return Err(Error::Span);
+        }
+        self.enrol_as(Enrol {
+            key_id: String::new(),
+            instance: None,
+            subnet: Some(subnet.clone()),
             until: self.clock.now().plus(span),
             is_first_only: false,
         })
@@ -313,6 +347,7 @@ impl Instances {
         self.enrol_as(Enrol {
             key_id: String::new(),
             instance: Some(instance.clone()),
+            subnet: None,
             until: self.clock.now().plus(ENROLMENT_FOR),
             is_first_only: true,
         })

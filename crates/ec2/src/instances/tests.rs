@@ -13,6 +13,8 @@ use crate::engine::network::tag::{AddTags, Target};
 use crate::engine::state::Wish;
 use crate::engine::{self, Tags};
 
+mod links;
+
 struct World {
     dir: tempfile::TempDir,
     clock: Arc<ManualClock>,
@@ -120,6 +122,7 @@ fn wish() -> Run {
         is_detailed: false,
         is_termination_protected: false,
         is_stop_protected: false,
+        inside: None,
     }
 }
 

@@ -12,12 +12,14 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use wire::{Blob, Shape};
 
-use super::reach::on_instances;
-use super::shape::GroupIdentifier;
-use super::shape::{AttributeBooleanValue, AttributeValue, Unsupported};
+use super::reach::{on_instances, on_target};
+use super::shape::{
+    AttributeBooleanValue, AttributeValue, GroupIdentifier, Unsupported, groups_shown,
+};
 use super::{fault, page};
 use crate::Instances;
 use crate::engine::command::Protect;
+use crate::engine::network::place::SetGroups;
 use crate::engine::{self, Instance, InstanceId, State};
 use crate::instances::Error;
 
@@ -97,7 +99,7 @@ pub(super) struct ModifyInstanceAttributeRequest {
     user_data: Option<BlobAttributeValue>,
     #[shape(query = "instanceInitiatedShutdownBehavior")]
     instance_initiated_shutdown_behavior: Option<AttributeValue>,
-    #[shape(query = "GroupId", refused)]
+    #[shape(query = "GroupId", item = "groupId")]
     groups: Vec<String>,
     #[shape(query = "ebsOptimized", refused)]
     ebs_optimized: Option<AttributeBooleanValue>,
@@ -174,7 +176,11 @@ impl Act<Instances> for DescribeInstanceAttributeRequest {
             "ramdisk" => shown.ramdisk_id = none(),
             "rootDeviceName" => shown.root_device_name = none(),
             "sriovNetSupport" => shown.sriov_net_support = none(),
-            "groupSet" => shown.groups = Some(Vec::new()),
+            "groupSet" => {
+                let groups = instance.place.inside.iter().flat_map(|it| &it.groups);
+                let groups = instances.networks(|networks| groups_shown(groups, networks));
+                shown.groups = Some(groups.0);
+            }
             USER_DATA => {
                 let value = user_data(instances, &instance, ctx).await?;
                 shown.user_data = Some(AttributeValue { value });
@@ -264,7 +270,7 @@ impl ModifyInstanceAttributeRequest {
             ));
         }
         let has_none = protect.from_termination.is_none() && protect.from_stop.is_none();
-        match has_none && behavior.is_none() {
+        match has_none && behavior.is_none() && self.groups.is_empty() {
             true => Err(fault::combination("No attributes specified.")),
             false => Ok(protect),
         }
@@ -290,7 +296,11 @@ impl Act<Instances> for ModifyInstanceAttributeRequest {
 
     fn touches(&self, instances: &Instances, _caller: &Caller) -> Vec<Access> {
         let ids = std::slice::from_ref(&self.instance_id);
-        on_instances(instances, Self::ACTION, ids)
+        let mut all = on_instances(instances, Self::ACTION, ids);
+        // Source: Service Authorization Reference: the groups that it gets too.
+        let groups = self.groups.iter().take(page::IDS_MAX);
+        all.extend(groups.map(|id| on_target(instances, Self::ACTION, id)));
+        all
     }
 
     fn refusal(&self) -> Option<Fault> {
@@ -299,7 +309,14 @@ impl Act<Instances> for ModifyInstanceAttributeRequest {
 
     async fn act(self, instances: &Arc<Instances>, _ctx: &Ctx) -> Result<Nothing, Fault> {
         let ids = page::ids(std::slice::from_ref(&self.instance_id))?;
+        page::check_count(&self.groups)?;
         for id in ids {
+            if !self.groups.is_empty() {
+                let groups = self.groups.iter().map(|id| fault::id(id));
+                let groups = groups.collect::<Result<_, _>>()?;
+                let id = id.clone();
+                instances.change(SetGroups { id, groups }).await?;
+            }
             let protect = self.protect(id)?;
             instances.change(protect).await?;
         }

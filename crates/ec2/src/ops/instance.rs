@@ -9,7 +9,8 @@ use wire::{List, Shape};
 
 use super::fault;
 use super::page::{self, RESULTS_MAX, Wanted};
-use super::shape::{Filter, GroupIdentifier, InstanceState, Monitoring, Tag, shown};
+use super::shape::{Filter, GroupIdentifier, InstanceState, Monitoring, Tag, groups_shown, shown};
+use crate::engine::Networks;
 use crate::engine::filter::Placed;
 use crate::{Instances, Place, engine};
 
@@ -96,6 +97,66 @@ pub(super) struct Instance {
     platform_details: Option<String>,
     #[shape(query = "ipv6Address")]
     ipv6_address: Option<String>,
+    #[shape(query = "subnetId")]
+    subnet_id: Option<String>,
+    #[shape(query = "vpcId")]
+    vpc_id: Option<String>,
+    #[shape(query = "networkInterfaceSet", item = "item")]
+    network_interfaces: Vec<InstanceNetworkInterface>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Shape)]
+pub(super) struct InstanceNetworkInterface {
+    #[shape(query = "attachment")]
+    attachment: Option<InstanceNetworkInterfaceAttachment>,
+    #[shape(query = "description")]
+    description: Option<String>,
+    #[shape(query = "groupSet", item = "item")]
+    groups: List<GroupIdentifier>,
+    #[shape(query = "networkInterfaceId")]
+    network_interface_id: Option<String>,
+    #[shape(query = "ownerId")]
+    owner_id: Option<String>,
+    #[shape(query = "privateDnsName")]
+    private_dns_name: Option<String>,
+    #[shape(query = "privateIpAddress")]
+    private_ip_address: Option<String>,
+    #[shape(query = "privateIpAddressesSet", item = "item")]
+    private_ip_addresses: List<InstancePrivateIpAddress>,
+    #[shape(query = "sourceDestCheck")]
+    source_dest_check: Option<bool>,
+    #[shape(query = "status")]
+    status: Option<String>,
+    #[shape(query = "subnetId")]
+    subnet_id: Option<String>,
+    #[shape(query = "vpcId")]
+    vpc_id: Option<String>,
+    #[shape(query = "interfaceType")]
+    interface_type: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Shape)]
+pub(super) struct InstanceNetworkInterfaceAttachment {
+    #[shape(query = "attachTime")]
+    attach_time: Option<Timestamp>,
+    #[shape(query = "attachmentId")]
+    attachment_id: Option<String>,
+    #[shape(query = "deleteOnTermination")]
+    delete_on_termination: Option<bool>,
+    #[shape(query = "deviceIndex")]
+    device_index: Option<i32>,
+    #[shape(query = "status")]
+    status: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Shape)]
+pub(super) struct InstancePrivateIpAddress {
+    #[shape(query = "primary")]
+    primary: Option<bool>,
+    #[shape(query = "privateDnsName")]
+    private_dns_name: Option<String>,
+    #[shape(query = "privateIpAddress")]
+    private_ip_address: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Shape)]
@@ -125,8 +186,10 @@ pub(super) struct CpuOptions {
 }
 
 impl Instance {
-    fn of(it: &engine::Instance, place: &Place) -> Self {
+    fn of(it: &engine::Instance, networks: &Networks, place: &Place) -> Self {
         let facts = it.facts();
+        let inside = it.place.inside.as_ref();
+        let interface = InstanceNetworkInterface::of(it, networks, place);
         Self {
             instance_id: Some(it.id.to_string()),
             image_id: it.wish.image_id.clone(),
@@ -144,11 +207,11 @@ impl Instance {
                 availability_zone: Some(place.zone()),
             }),
             monitoring: Some(Monitoring::of(it)),
-            private_ip_address: facts.and_then(|facts| Some(facts.ipv4()?.to_string())),
+            private_ip_address: it.private_address().map(|address| address.to_string()),
             architecture: facts.map(|facts| facts.architecture().to_owned()),
             client_token: Some(it.wish.client_token.clone().unwrap_or_default()),
             ebs_optimized: Some(false),
-            security_groups: List::default(),
+            security_groups: groups_shown(inside.iter().flat_map(|it| &it.groups), networks),
             state_reason: it.reason().map(|(code, message)| StateReason {
                 code: Some(code.to_owned()),
                 message: Some(message.to_owned()),
@@ -157,7 +220,45 @@ impl Instance {
             cpu_options: facts.and_then(cores),
             platform_details: Some("Linux/UNIX".to_owned()),
             ipv6_address: facts.and_then(|facts| Some(facts.ipv6()?.to_string())),
+            subnet_id: inside.map(|it| it.subnet.to_string()),
+            vpc_id: inside.map(|it| it.vpc.to_string()),
+            network_interfaces: interface.into_iter().collect(),
         }
+    }
+}
+
+impl InstanceNetworkInterface {
+    /// That of an instance inside.
+    fn of(it: &engine::Instance, networks: &Networks, place: &Place) -> Option<Self> {
+        let inside = it.place.inside.as_ref()?;
+        let address = it.private_address().map(|address| address.to_string());
+        let name = it.facts().map(|facts| facts.hostname.clone());
+        let own = address.clone().map(|address| InstancePrivateIpAddress {
+            primary: Some(true),
+            private_dns_name: name.clone(),
+            private_ip_address: Some(address),
+        });
+        Some(Self {
+            attachment: Some(InstanceNetworkInterfaceAttachment {
+                attach_time: Some(inside.since),
+                attachment_id: Some(inside.attachment.to_string()),
+                delete_on_termination: Some(true),
+                device_index: Some(0),
+                status: Some("attached".to_owned()),
+            }),
+            description: Some(String::new()),
+            groups: groups_shown(&inside.groups, networks),
+            network_interface_id: Some(inside.interface.to_string()),
+            owner_id: Some(place.account.to_string()),
+            private_dns_name: name,
+            private_ip_address: address,
+            private_ip_addresses: own.into_iter().collect(),
+            source_dest_check: Some(true),
+            status: Some("in-use".to_owned()),
+            subnet_id: Some(inside.subnet.to_string()),
+            vpc_id: Some(inside.vpc.to_string()),
+            interface_type: Some("interface".to_owned()),
+        })
     }
 }
 
@@ -172,18 +273,26 @@ fn cores(facts: &engine::Facts) -> Option<CpuOptions> {
 
 impl Reservation {
     /// Instances of one reservation.
-    pub(super) fn of(all: &[Arc<engine::Instance>], place: &Place) -> Self {
+    pub(super) fn of(all: &[Arc<engine::Instance>], networks: &Networks, place: &Place) -> Self {
         Self {
             reservation_id: all.first().map(|it| it.reservation.clone()),
             owner_id: Some(place.account.to_string()),
             groups: List::default(),
-            instances: List(all.iter().map(|it| Instance::of(it, place)).collect()),
+            instances: List(
+                all.iter()
+                    .map(|it| Instance::of(it, networks, place))
+                    .collect(),
+            ),
         }
     }
 }
 
 /// By reservation, in the order in which these come first.
-fn reservations(all: Vec<Arc<engine::Instance>>, place: &Place) -> Vec<Reservation> {
+fn reservations(
+    all: Vec<Arc<engine::Instance>>,
+    networks: &Networks,
+    place: &Place,
+) -> Vec<Reservation> {
     let mut places = BTreeMap::new();
     let mut groups: Vec<Vec<_>> = Vec::new();
     for instance in all {
@@ -197,7 +306,7 @@ fn reservations(all: Vec<Arc<engine::Instance>>, place: &Place) -> Vec<Reservati
     }
     groups
         .iter()
-        .map(|group| Reservation::of(group, place))
+        .map(|group| Reservation::of(group, networks, place))
         .collect()
 }
 
@@ -232,9 +341,11 @@ impl Act<Instances> for DescribeInstancesRequest {
             limit: RESULTS_MAX,
         };
         let page = wanted.of(found, |it| it.id.to_string())?;
+        let place = instances.place();
+        let shown = instances.networks(|networks| reservations(page.items, networks, place));
         Ok(DescribeInstancesResult {
             next_token: page.next_token,
-            reservations: List(reservations(page.items, instances.place())),
+            reservations: List(shown),
         })
     }
 }

@@ -5,15 +5,23 @@
 //! Shapes follow the service model of 2016-11-15 as botocore carries it. Requests have every member of the model, those
 //! without effect marked as ignored or refused; answers have what hosts have.
 
+mod account;
 mod attribute;
+mod classic_link;
 mod fault;
+mod fault_network;
 mod instance;
 mod lifecycle;
 mod monitoring;
+mod network_acl;
+mod network_interface;
 mod page;
+mod peering;
 mod permission;
 mod place;
 mod reach;
+mod route;
+mod route_table;
 mod run;
 mod security_group;
 mod security_group_rule;
@@ -58,34 +66,61 @@ pub static FACTS: ServiceFacts = ServiceFacts {
 
 /// All operations that are spoken, in the order of names.
 static OPERATIONS: &[&dyn AnyOperation<Instances>] = &[
+    &Op::<peering::AcceptVpcPeeringConnectionRequest>::NEW,
+    &Op::<route_table::AssociateRouteTableRequest>::NEW,
+    &Op::<classic_link::AttachClassicLinkVpcRequest>::NEW,
     &Op::<security_group_traffic::AuthorizeSecurityGroupEgressRequest>::NEW,
     &Op::<security_group_traffic::AuthorizeSecurityGroupIngressRequest>::NEW,
+    &Op::<route::CreateRouteRequest>::NEW,
+    &Op::<route_table::CreateRouteTableRequest>::NEW,
     &Op::<security_group::CreateSecurityGroupRequest>::NEW,
     &Op::<subnet::CreateSubnetRequest>::NEW,
     &Op::<tags::CreateTagsRequest>::NEW,
     &Op::<vpc::CreateVpcRequest>::NEW,
+    &Op::<peering::CreateVpcPeeringConnectionRequest>::NEW,
+    &Op::<route::DeleteRouteRequest>::NEW,
+    &Op::<route_table::DeleteRouteTableRequest>::NEW,
     &Op::<security_group::DeleteSecurityGroupRequest>::NEW,
     &Op::<subnet::DeleteSubnetRequest>::NEW,
     &Op::<tags::DeleteTagsRequest>::NEW,
     &Op::<vpc::DeleteVpcRequest>::NEW,
+    &Op::<peering::DeleteVpcPeeringConnectionRequest>::NEW,
+    &Op::<account::DescribeAccountAttributesRequest>::NEW,
     &Op::<place::DescribeAvailabilityZonesRequest>::NEW,
+    &Op::<classic_link::DescribeClassicLinkInstancesRequest>::NEW,
     &Op::<attribute::DescribeInstanceAttributeRequest>::NEW,
     &Op::<status::DescribeInstanceStatusRequest>::NEW,
     &Op::<types::DescribeInstanceTypesRequest>::NEW,
     &Op::<instance::DescribeInstancesRequest>::NEW,
+    &Op::<network_acl::DescribeNetworkAclsRequest>::NEW,
+    &Op::<network_interface::DescribeNetworkInterfacesRequest>::NEW,
     &Op::<place::DescribeRegionsRequest>::NEW,
+    &Op::<route_table::DescribeRouteTablesRequest>::NEW,
     &Op::<security_group_rule::DescribeSecurityGroupRulesRequest>::NEW,
     &Op::<security_group::DescribeSecurityGroupsRequest>::NEW,
     &Op::<subnet::DescribeSubnetsRequest>::NEW,
     &Op::<tags::DescribeTagsRequest>::NEW,
     &Op::<vpc::DescribeVpcAttributeRequest>::NEW,
+    &Op::<classic_link::DescribeVpcClassicLinkRequest>::NEW,
+    &Op::<classic_link::DescribeVpcClassicLinkDnsSupportRequest>::NEW,
+    &Op::<peering::DescribeVpcPeeringConnectionsRequest>::NEW,
     &Op::<vpc::DescribeVpcsRequest>::NEW,
+    &Op::<classic_link::DetachClassicLinkVpcRequest>::NEW,
+    &Op::<classic_link::DisableVpcClassicLinkRequest>::NEW,
+    &Op::<classic_link::DisableVpcClassicLinkDnsSupportRequest>::NEW,
+    &Op::<route_table::DisassociateRouteTableRequest>::NEW,
+    &Op::<classic_link::EnableVpcClassicLinkRequest>::NEW,
+    &Op::<classic_link::EnableVpcClassicLinkDnsSupportRequest>::NEW,
     &Op::<attribute::ModifyInstanceAttributeRequest>::NEW,
     &Op::<security_group_rule::ModifySecurityGroupRulesRequest>::NEW,
     &Op::<subnet::ModifySubnetAttributeRequest>::NEW,
     &Op::<vpc::ModifyVpcAttributeRequest>::NEW,
+    &Op::<peering::ModifyVpcPeeringConnectionOptionsRequest>::NEW,
     &Op::<monitoring::MonitorInstancesRequest>::NEW,
     &Op::<lifecycle::RebootInstancesRequest>::NEW,
+    &Op::<peering::RejectVpcPeeringConnectionRequest>::NEW,
+    &Op::<route::ReplaceRouteRequest>::NEW,
+    &Op::<route_table::ReplaceRouteTableAssociationRequest>::NEW,
     &Op::<security_group_traffic::RevokeSecurityGroupEgressRequest>::NEW,
     &Op::<security_group_traffic::RevokeSecurityGroupIngressRequest>::NEW,
     &Op::<run::RunInstancesRequest>::NEW,

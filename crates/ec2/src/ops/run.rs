@@ -1,5 +1,6 @@
 //! RunInstances: instances as which agents are to join.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use api::{Access, Act, Caller, Ctx, Fault};
@@ -10,10 +11,15 @@ use wire::{Envelope, Protocol, Shape};
 
 use super::fault;
 use super::instance::Reservation;
+use super::page::{self, IDS_MAX};
+use super::reach::on_target;
 use super::shape::{TagSpecification, Unsupported, given, pairs, tags_for};
 use crate::Instances;
 use crate::engine::command::Run;
+use crate::engine::network::place::Wanted;
+use crate::engine::network::{Draw, GroupId};
 use crate::engine::state::Wish;
+use crate::instances::new_draw;
 
 /// Instances of a request. Chosen.
 const COUNT_MAX: i32 = 100;
@@ -46,11 +52,10 @@ pub(super) struct RunInstancesRequest {
     placement: Option<Placement>,
     #[shape(refused)]
     ramdisk_id: Option<String>,
-    #[shape(query = "SecurityGroupId", refused)]
+    #[shape(query = "SecurityGroupId", item = "SecurityGroupId")]
     security_group_ids: Vec<String>,
     #[shape(query = "SecurityGroup", refused)]
     security_groups: Vec<String>,
-    #[shape(refused)]
     subnet_id: Option<String>,
     #[shape(sensitive)]
     user_data: Option<String>,
@@ -209,6 +214,24 @@ impl RunInstancesRequest {
         }
     }
 
+    /// In which network they shall be.
+    fn inside(&self) -> Result<Option<(Wanted, Draw)>, Fault> {
+        page::check_count(&self.security_group_ids)?;
+        let ids = self.security_group_ids.iter();
+        let groups: BTreeSet<GroupId> = ids.map(|id| fault::id(id)).collect::<Result<_, _>>()?;
+        match &self.subnet_id {
+            Some(subnet) => {
+                let subnet = fault::id(subnet)?;
+                Ok(Some((Wanted { subnet, groups }, new_draw())))
+            }
+            None if groups.is_empty() => Ok(None),
+            // Source: "Error codes", InvalidParameterCombination: groups of a network without a subnet of one.
+            None => Err(fault::combination(
+                "VPC security groups may not be used for a non-VPC launch: name a subnet too",
+            )),
+        }
+    }
+
     /// What tells this request from another with the same token.
     fn hash(&self) -> String {
         let envelope = Envelope {
@@ -234,13 +257,22 @@ impl Act<Instances> for RunInstancesRequest {
         if let Some(kind) = &self.instance_type {
             run = run.with("ec2:InstanceType", kind);
         }
+        // Source: Service Authorization Reference: the subnet and the groups too.
+        let used = self.subnet_id.iter().chain(&self.security_group_ids);
+        let used = used
+            .take(IDS_MAX)
+            .map(|id| on_target(instances, Self::ACTION, id));
+        let mut used: Vec<_> = used.collect();
         if tags.is_empty() {
-            return vec![run];
+            used.insert(0, run);
+            return used;
         }
         let tag = Access::new("ec2:CreateTags", all).with("ec2:CreateAction", "RunInstances");
         [run, tag]
             .map(|access| access.with_request_tags(pairs(&tags)))
-            .into()
+            .into_iter()
+            .chain(used)
+            .collect()
     }
 
     fn refusal(&self) -> Option<Fault> {
@@ -251,6 +283,7 @@ impl Act<Instances> for RunInstancesRequest {
         self.check(instances)?;
         let tags = tags_for("instance", &self.tag_specifications)?;
         let request_hash = self.hash();
+        let inside = self.inside()?;
         let run = Run {
             ids: Vec::new(),
             at_least: usize::try_from(self.min_count).unwrap_or_default(),
@@ -267,9 +300,11 @@ impl Act<Instances> for RunInstancesRequest {
             is_detailed: self.monitoring.is_some_and(|it| it.enabled),
             is_termination_protected: self.disable_api_termination.unwrap_or_default(),
             is_stop_protected: self.disable_api_stop.unwrap_or_default(),
+            inside,
         };
         let count = usize::try_from(self.max_count).unwrap_or_default();
         let made = instances.run(run, count).await?;
-        Ok(Reservation::of(&made, instances.place()))
+        let place = instances.place();
+        Ok(instances.networks(|networks| Reservation::of(&made, networks, place)))
     }
 }

@@ -1,12 +1,13 @@
 //! Shapes that several operations share.
 
 use api::Fault;
-use wire::Shape;
+use wire::{List, Shape};
 
 use super::fault;
 use crate::engine::command::Step;
 use crate::engine::filter::monitoring;
-use crate::engine::{Instance, State, Tags};
+use crate::engine::network::GroupId;
+use crate::engine::{Instance, Networks, State, Tags};
 
 #[derive(Clone, Debug, Default, PartialEq, Shape)]
 pub(super) struct Filter {
@@ -110,6 +111,18 @@ pub(super) fn shown(tags: &Tags) -> Vec<Tag> {
         value: Some(value.to_owned()),
     };
     tags.iter().map(tag).collect()
+}
+
+/// Groups with their names.
+pub(super) fn groups_shown<'a>(
+    ids: impl IntoIterator<Item = &'a GroupId>,
+    networks: &Networks,
+) -> List<GroupIdentifier> {
+    let show = |id: &GroupId| GroupIdentifier {
+        group_id: Some(id.to_string()),
+        group_name: networks.groups.get(id).ok().map(|group| group.name.clone()),
+    };
+    ids.into_iter().map(show).collect()
 }
 
 /// The tags that a request gives to what it makes.

@@ -12,7 +12,7 @@ use super::shape::{Filter, InstanceState};
 use crate::Instances;
 use crate::engine::filter::{Placed, Status};
 use crate::engine::status::Check;
-use crate::engine::{Instance, State};
+use crate::engine::{Instance, Networks, State};
 
 #[derive(Clone, Debug, Default, PartialEq, Shape)]
 pub(super) struct DescribeInstanceStatusRequest {
@@ -122,12 +122,14 @@ impl Act<Instances> for DescribeInstanceStatusRequest {
         let owner = instances.place().account.to_string();
         let is_all = self.include_all_instances.unwrap_or_default();
         let mut found = instances.describe(&ids, &[])?;
+        let networks = Networks::default();
         found.retain(|instance| {
-            let (zone, owner) = (zone.as_str(), owner.as_str());
             let placed = Placed {
                 instance,
-                zone,
-                owner,
+                zone: &zone,
+                owner: &owner,
+                // No filter of this operation is about them.
+                networks: &networks,
             };
             (is_all || instance.state == State::Running)
                 && filters.iter().all(|filter| filter.admits(&Status(placed)))

@@ -333,8 +333,8 @@ async fn what_cannot_be_run_is_refused() {
     }
     // What would promise something that nobody keeps is not even read.
     for member in [
-        json!({ "SecurityGroupIds": ["sg-1"] }),
-        json!({ "SubnetId": "subnet-1" }),
+        json!({ "SecurityGroups": ["web"] }),
+        json!({ "PrivateIpAddress": "10.0.0.7" }),
         json!({ "LaunchTemplate": { "LaunchTemplateId": "lt-1" } }),
         json!({ "IamInstanceProfile": { "Name": "p" } }),
         json!({ "NetworkInterfaces": [{ "DeviceIndex": 0 }] }),
@@ -887,7 +887,13 @@ async fn monitoring_in_detail_is_switched() {
 async fn every_operation_has_a_dry_run() {
     let bench = Bench::new().await;
     // Those without in the service model.
-    let without = ["ModifySubnetAttribute", "ModifyVpcAttribute"];
+    let without = [
+        "DescribeVpcClassicLinkDnsSupport",
+        "DisableVpcClassicLinkDnsSupport",
+        "EnableVpcClassicLinkDnsSupport",
+        "ModifySubnetAttribute",
+        "ModifyVpcAttribute",
+    ];
     for [operation, request, ..] in super::golden::rows() {
         if without.contains(&operation) {
             continue;

@@ -1,7 +1,11 @@
 //! What may be wrong with a command about networks.
 
+use base::Timestamp;
+
+use super::id::AssociationId;
 use super::rule::Spec;
-use super::{GroupId, VpcId};
+use super::{GroupId, PeeringId, SubnetId, TableId, VpcId};
+use crate::engine::InstanceId;
 
 /// Why a command was refused. Nothing has changed then.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -99,4 +103,136 @@ pub enum Error {
     /// A rule's description is out of form.
     #[error("a rule's description is out of form")]
     RuleText,
+    /// An instance has too few or too many groups.
+    #[error("an instance has one to {limit} groups")]
+    GroupCount {
+        /// How many it may have.
+        limit: usize,
+    },
+    /// A group is of another network.
+    #[error("`{id}` is no group of `{vpc}`")]
+    GroupForeign {
+        /// The group.
+        id: GroupId,
+        /// The network.
+        vpc: VpcId,
+    },
+    /// There are no more addresses.
+    #[error("`{id}` has no more addresses")]
+    SubnetFull {
+        /// Where.
+        id: SubnetId,
+    },
+    /// The instance is in no network.
+    #[error("`{id}` is in no network")]
+    Outside {
+        /// The instance.
+        id: InstanceId,
+    },
+    /// The instance cannot be linked.
+    #[error("`{id}` cannot be linked to `{vpc}`: {why}")]
+    NotLinkable {
+        /// The instance.
+        id: InstanceId,
+        /// The network.
+        vpc: VpcId,
+        /// Why not.
+        why: String,
+    },
+    /// The instance is not linked to the network.
+    #[error("`{id}` is not linked to `{vpc}`")]
+    NotLinked {
+        /// The instance.
+        id: InstanceId,
+        /// The network.
+        vpc: VpcId,
+    },
+    /// The network has addresses or routes among those of hosts outside.
+    #[error(
+        "`{vpc}` has `{range}`, which lies in `{outside}`, where hosts outside have their addresses"
+    )]
+    OutsideConflict {
+        /// The network.
+        vpc: VpcId,
+        /// What lies there.
+        range: String,
+        /// The range of hosts outside.
+        outside: String,
+    },
+    /// There is a route to the same addresses.
+    #[error("there is a route to `{to}` already")]
+    RouteDuplicate {
+        /// Where to.
+        to: String,
+    },
+    /// There is no such route.
+    #[error("`{table}` has no route to `{to}`")]
+    RouteUnknown {
+        /// The table.
+        table: TableId,
+        /// Where to.
+        to: String,
+    },
+    /// A route leads where the network itself is.
+    #[error("`{to}` lies in the network itself")]
+    RouteInside {
+        /// Where to.
+        to: String,
+    },
+    /// A route or an association names something of another network.
+    #[error("`{one}` and `{other}` belong to different networks")]
+    Apart {
+        /// The one.
+        one: String,
+        /// The other.
+        other: String,
+    },
+    /// The subnet has a table already.
+    #[error("`{subnet}` has a route table already")]
+    Associated {
+        /// The subnet.
+        subnet: SubnetId,
+        /// What holds it there.
+        by: AssociationId,
+    },
+    /// The main table counts for all that have no other.
+    #[error("the association `{id}` is that of a main route table")]
+    MainAssociation {
+        /// Which.
+        id: AssociationId,
+    },
+    /// The peering is there.
+    #[error("`{id}` is a peering of the same networks")]
+    PeeringDuplicate {
+        /// That one.
+        id: PeeringId,
+    },
+    /// The peering is not where it would have to be for that.
+    #[error("`{id}` is {from}, and cannot become {to}")]
+    Stage {
+        /// Which.
+        id: PeeringId,
+        /// Where it is.
+        from: &'static str,
+        /// Where it should go.
+        to: &'static str,
+    },
+    /// Another gateway serves the network.
+    #[error(
+        "`{vpc}` has another gateway, last heard of at {heard}: stop that one, or wait until it is silent"
+    )]
+    GatewayTaken {
+        /// The network.
+        vpc: VpcId,
+        /// When that was heard of.
+        heard: Timestamp,
+    },
+    /// Another has the key.
+    #[error(
+        "this key is that of `{by}`: one key is for one host, so make another (empty the agent's or gateway's state)"
+    )]
+    KeyTaken {
+        /// Whose it is.
+        by: String,
+    },
 }

@@ -8,18 +8,23 @@
 //! - [`networks`] has [`Networks`], and [`networks::Rows`] of one kind
 //! - [`vpc`], [`subnet`], [`group`] and [`rule`] have these resources and their commands
 //! - [`route`] and [`peering`] have route tables and peerings
-//! - [`place`] says where an instance is
+//! - [`place`] says where an instance is, [`classic`] links it, [`address`] has the addresses of links
+//! - [`plan`] is what gateways and hosts are to carry out, [`report`] what they say
 //! - [`range`](mod@range) says which ranges networks may have
 //! - [`tag`] gives tags to any resource
 //! - [`error`] is what may be wrong
 
+mod address;
+pub mod classic;
 pub mod error;
 pub mod group;
 pub mod id;
 pub mod networks;
 pub mod peering;
 pub mod place;
+pub mod plan;
 pub mod range;
+pub mod report;
 pub mod route;
 pub mod rule;
 pub mod subnet;

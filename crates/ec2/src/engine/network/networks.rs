@@ -28,6 +28,9 @@ pub trait Resource: Clone {
     /// Its tags, to be changed.
     fn tags_mut(&mut self) -> &mut Tags;
 
+    /// The networks whose gateways it concerns.
+    fn vpcs(&self) -> Vec<VpcId>;
+
     /// As it is written down.
     fn row(self) -> Row;
 }
@@ -53,6 +56,8 @@ pub enum Row {
 pub struct Rows<R: Resource> {
     all: BTreeMap<R::Id, Arc<R>>,
     touched: BTreeSet<R::Id>,
+    /// Networks whose gateways what has changed concerns.
+    concerned: BTreeSet<VpcId>,
 }
 
 impl<R: Resource> Default for Rows<R> {
@@ -60,6 +65,7 @@ impl<R: Resource> Default for Rows<R> {
         Self {
             all: BTreeMap::new(),
             touched: BTreeSet::new(),
+            concerned: BTreeSet::new(),
         }
     }
 }
@@ -94,17 +100,20 @@ impl<R: Resource> Rows<R> {
     pub(in crate::engine) fn edit(&mut self, id: &R::Id) -> Result<&mut R, Error> {
         let found = self.all.get_mut(id).ok_or_else(|| not_found(id))?;
         self.touched.insert(id.clone());
+        self.concerned.extend(found.vpcs());
         Ok(Arc::make_mut(found))
     }
 
     pub(in crate::engine) fn insert(&mut self, resource: R) {
         self.touched.insert(resource.id().clone());
+        self.concerned.extend(resource.vpcs());
         self.all.insert(resource.id().clone(), Arc::new(resource));
     }
 
     pub(in crate::engine) fn remove(&mut self, id: &R::Id) {
-        if self.all.remove(id).is_some() {
+        if let Some(gone) = self.all.remove(id) {
             self.touched.insert(id.clone());
+            self.concerned.extend(gone.vpcs());
         }
     }
 
@@ -137,6 +146,10 @@ pub struct Networks {
     pub tables: Rows<RouteTable>,
     /// Peerings.
     pub peerings: Rows<Peering>,
+    /// Networks whose gateways changes of instances concern.
+    pub(super) concerned: BTreeSet<VpcId>,
+    /// The last generation that was given.
+    generation: u64,
 }
 
 impl Networks {
@@ -154,7 +167,38 @@ impl Networks {
             }
         }
         networks.take();
+        networks.take_concerned();
+        let generations = networks.vpcs.iter().map(|vpc| vpc.generation);
+        networks.generation = generations.max().unwrap_or_default();
         networks
+    }
+
+    /// The last generation of a plan that was given. Later ones are higher, over all networks and hosts.
+    #[must_use]
+    pub const fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Those to come are higher than this.
+    pub(in crate::engine) fn reach(&mut self, generation: u64) {
+        self.generation = self.generation.max(generation);
+    }
+
+    /// The next generation.
+    pub(super) const fn next_generation(&mut self) -> u64 {
+        self.generation += 1;
+        self.generation
+    }
+
+    /// The networks whose gateways what has changed since this was asked last concerns.
+    pub(super) fn take_concerned(&mut self) -> BTreeSet<VpcId> {
+        let mut all = std::mem::take(&mut self.concerned);
+        all.append(&mut self.vpcs.concerned);
+        all.append(&mut self.subnets.concerned);
+        all.append(&mut self.groups.concerned);
+        all.append(&mut self.tables.concerned);
+        all.append(&mut self.peerings.concerned);
+        all
     }
 
     /// What has changed since this was asked last, by id; `None` for what is gone.
@@ -188,7 +232,7 @@ impl Networks {
 
 /// Writes [`Resource`] for a structure with `id` and `tags`.
 macro_rules! resource {
-    ($name:ident: $id:ty, $row:ident) => {
+    ($name:ident: $id:ty, $row:ident, $of:expr) => {
         impl Resource for $name {
             type Id = $id;
 
@@ -204,6 +248,11 @@ macro_rules! resource {
                 &mut self.tags
             }
 
+            fn vpcs(&self) -> Vec<VpcId> {
+                let of: fn(&Self) -> Vec<VpcId> = $of;
+                of(self)
+            }
+
             fn row(self) -> Row {
                 Row::$row(self)
             }
@@ -211,8 +260,11 @@ macro_rules! resource {
     };
 }
 
-resource!(Vpc: VpcId, Vpc);
-resource!(Subnet: SubnetId, Subnet);
-resource!(Group: GroupId, Group);
-resource!(RouteTable: TableId, RouteTable);
-resource!(Peering: PeeringId, Peering);
+resource!(Vpc: VpcId, Vpc, |it| vec![it.id.clone()]);
+resource!(Subnet: SubnetId, Subnet, |it| vec![it.vpc.clone()]);
+resource!(Group: GroupId, Group, |it| vec![it.vpc.clone()]);
+resource!(RouteTable: TableId, RouteTable, |it| vec![it.vpc.clone()]);
+resource!(Peering: PeeringId, Peering, |it| {
+    let sides = [&it.requester, &it.accepter].into_iter();
+    sides.filter_map(|side| side.vpc.parse().ok()).collect()
+});

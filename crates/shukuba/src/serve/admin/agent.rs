@@ -193,6 +193,7 @@ fn facts(said: &watch::agent::protocol::Facts) -> Facts {
         cores: said.processors,
         memory_bytes: said.memory,
         agent: said.version.clone(),
+        boot_id: said.boot_id.clone(),
     }
 }
 

@@ -55,6 +55,7 @@ const REPORTS: ec2::engine::state::Rules = ec2::engine::state::Rules {
     every: Duration::from_secs(15),
     every_detailed: Duration::from_secs(10),
     missed: 4,
+    outside: ec2::engine::state::OUTSIDE,
 };
 
 /// All tables, with those of functions, which lie in the same.

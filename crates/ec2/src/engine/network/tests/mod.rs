@@ -1,7 +1,14 @@
 //! Commands about networks in, resources and errors out.
 
-use std::collections::BTreeMap;
+mod classic;
+mod peering;
+mod plan;
+mod simulation;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use base::Timestamp;
 use net::{Ports, Traffic};
@@ -14,7 +21,12 @@ use super::subnet::{CreateSubnet, DeleteSubnet, SUBNETS_MAX, Subnet};
 use super::tag::{AddTags, RemoveTags, Target};
 use super::vpc::{CreateVpc, DeleteVpc, VPCS_MAX, Vpc};
 use super::*;
-use crate::engine::{self, Command, Inventory, Rules, Tags};
+use crate::engine::command::Run;
+use crate::engine::enrol::Enrol;
+use crate::engine::join::{Doubt, Given, Join};
+use crate::engine::state::Wish;
+use crate::engine::sync::Sync;
+use crate::engine::{self, Command, Facts, Instance, InstanceId, Inventory, Rules, Tags};
 
 /// An inventory with a clock and ids of its own.
 pub(super) struct World {
@@ -54,6 +66,90 @@ impl World {
             engine::Error::Network(error) => error,
             other => panic!("{other}"),
         }
+    }
+
+    /// Why a command about instances is refused.
+    pub(super) fn refused<C: Command<Outcome: std::fmt::Debug>>(
+        &mut self,
+        command: C,
+    ) -> engine::Error {
+        self.inventory.apply(self.at, command).unwrap_err()
+    }
+
+    pub(super) fn advance(&mut self, secs: u64) {
+        self.at = self.at.plus(Duration::from_secs(secs));
+    }
+
+    pub(super) fn get(&self, id: &InstanceId) -> Arc<Instance> {
+        Arc::clone(self.inventory.get(id).unwrap())
+    }
+
+    fn instance_id(&mut self) -> InstanceId {
+        self.drawn += 1;
+        InstanceId::from_random([self.drawn; 9])
+    }
+
+    /// A host outside that runs.
+    pub(super) fn host(&mut self, name: &str) -> InstanceId {
+        self.join(name, facts(name, &["192.168.9.1"]), None)
+    }
+
+    /// A host inside that runs, and says that it has this address.
+    pub(super) fn inside(
+        &mut self,
+        name: &str,
+        subnet: &SubnetId,
+        groups: &[&GroupId],
+        address: &str,
+    ) -> InstanceId {
+        let wanted = place::Wanted {
+            subnet: subnet.clone(),
+            groups: groups.iter().map(|id| (*id).clone()).collect(),
+        };
+        let (id, draw) = (self.instance_id(), self.draw());
+        self.ok(run(vec![id.clone()], Some((wanted, draw))));
+        self.join(name, facts(name, &["192.168.9.1", address]), Some(id))
+    }
+
+    fn join(&mut self, name: &str, facts: Facts, instance: Option<InstanceId>) -> InstanceId {
+        let until = self.at.plus(Duration::from_secs(3600));
+        let key_id = format!("enrolment-{name}");
+        let new_id = self.instance_id();
+        self.ok(Enrol {
+            key_id: key_id.clone(),
+            instance,
+            subnet: None,
+            until,
+            is_first_only: false,
+        });
+        let join = Join {
+            key_id,
+            reservation: format!("r-{name}"),
+            draw: self.draw(),
+            new_id,
+            secret_hash: name.to_owned(),
+            run: format!("run-{name}"),
+            facts: facts.clone(),
+            doubt: Doubt::Refuse,
+        };
+        let id = self.ok(join).id;
+        self.ok(Given {
+            id: id.clone(),
+            secret_hash: name.to_owned(),
+            access_key_id: format!("key-{name}"),
+        });
+        self.report(name, &id, facts);
+        id
+    }
+
+    pub(super) fn report(&mut self, name: &str, id: &InstanceId, facts: Facts) {
+        self.ok(Sync {
+            id: id.clone(),
+            access_key_id: format!("key-{name}"),
+            run: format!("run-{name}"),
+            facts: Some(facts),
+            done: Vec::new(),
+        });
     }
 
     pub(super) fn create_vpc(&mut self, range: &str) -> CreateVpc {
@@ -111,6 +207,34 @@ impl World {
             tags: Tags::default(),
         }
     }
+}
+
+pub(super) fn facts(name: &str, addresses: &[&str]) -> Facts {
+    Facts {
+        fingerprint: format!("machine-{name}"),
+        hostname: name.to_owned(),
+        addresses: addresses.iter().map(|it| it.parse().unwrap()).collect(),
+        boot_id: "boot-1".to_owned(),
+        ..Facts::default()
+    }
+}
+
+pub(super) fn run(ids: Vec<InstanceId>, inside: Option<(place::Wanted, Draw)>) -> Run {
+    Run {
+        ids,
+        at_least: 1,
+        reservation: "r-1".to_owned(),
+        wish: Wish::default(),
+        tags: Tags::default(),
+        is_detailed: false,
+        is_termination_protected: false,
+        is_stop_protected: false,
+        inside,
+    }
+}
+
+pub(super) fn set(groups: &[&GroupId]) -> BTreeSet<GroupId> {
+    groups.iter().map(|id| (*id).clone()).collect()
 }
 
 pub(super) fn tcp(port: u16, peer: &str) -> Spec {
@@ -210,8 +334,10 @@ fn there_is_room_for_as_many_as_the_quotas_say() {
     world.ok(allow);
     let allow = world.allow(&group.id, &[tcp(1000, "10.0.0.0/8")]);
     assert_eq!(world.err(allow), limit("security-group-rule", RULES_MAX));
+    let all = world.inventory.networks().vpcs.iter();
+    let all: Vec<_> = all.map(|vpc| vpc.id.clone()).collect();
     for n in world.inventory.networks().groups.len()..GROUPS_MAX {
-        world.group(&vpc.id, &format!("group {n}"));
+        world.group(&all[n % all.len()], &format!("group {n}"));
     }
     let create = world.create_group(&vpc.id, "one more");
     assert_eq!(world.err(create), limit("security-group", GROUPS_MAX));
