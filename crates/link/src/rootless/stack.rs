@@ -248,7 +248,8 @@ impl Core {
         if self.live >= self.limits.connections {
             return Err(io::ErrorKind::QuotaExceeded.into());
         }
-        let from = (self.address, self.own_port());
+        let port = self.own_port().ok_or(io::ErrorKind::AddrNotAvailable)?;
+        let from = (self.address, port);
         let mut socket = self.socket();
         let there = (*to.ip(), to.port());
         socket
@@ -269,19 +270,17 @@ impl Core {
         socket
     }
 
-    /// A port that no connection has. There are more of them than connections.
-    fn own_port(&mut self) -> u16 {
-        loop {
+    /// A port that no connection has; `None` where there is none.
+    fn own_port(&mut self) -> Option<u16> {
+        (FIRST_OWN_PORT..=u16::MAX).find_map(|_| {
             let port = self.next_port;
             self.next_port = port.checked_add(1).unwrap_or(FIRST_OWN_PORT);
             let is_taken = self.sockets.iter().any(|(_, socket)| {
                 let Socket::Tcp(socket) = socket;
                 socket.local_endpoint().is_some_and(|own| own.port == port)
             });
-            if !is_taken {
-                return port;
-            }
-        }
+            (!is_taken).then_some(port)
+        })
     }
 
     fn egress(&mut self, at: Instant) {
