@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
+use net::rule::{ICMP, Opening, TCP, UDP};
 
 use super::header::Tuple;
 use super::lists::Lists;
@@ -82,6 +83,14 @@ impl Key {
     }
 }
 
+impl Key {
+    /// The protocol, and the query of ICMP.
+    const fn last(self) -> [u8; 2] {
+        let [.., protocol, query] = self.0.to_be_bytes();
+        [protocol, query]
+    }
+}
+
 /// How far a flow has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
@@ -141,6 +150,26 @@ impl Flow {
             (low, high)
         } else {
             (high, low)
+        }
+    }
+
+    /// Its first packet.
+    #[must_use]
+    pub fn first(&self) -> net::Flow {
+        let (source, destination) = self.ends();
+        let at = if self.is_initiator_low { 32 } else { 80 };
+        let port = u16::try_from(self.key.0 >> at & 0xffff).unwrap_or_default();
+        let [protocol, query] = self.key.last();
+        let opening = match protocol {
+            TCP => Opening::Tcp(port),
+            UDP => Opening::Udp(port),
+            ICMP => Opening::Icmp(query & 0x7f, 0),
+            other => Opening::Other(other),
+        };
+        net::Flow {
+            source,
+            destination,
+            opening,
         }
     }
 

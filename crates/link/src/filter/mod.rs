@@ -4,9 +4,9 @@
 //!
 //! - **Whose a packet is.** From the tunnel comes only what has a source outside (linked, or behind a peering); into it goes only
 //!   what has a destination outside and a source inside. This is asked of every packet, and so is the path from zone to zone.
-//! - **What is open goes on.** A packet of a tracked flow passes. As on AWS, changed rules do not interrupt tracked flows; a
-//!   flow ends with its path, that is, when an end is detached, deleted or no longer peered. Unlike there no flow is
-//!   untracked, so that none is cut by a rule's removal.
+//! - **What is open goes on.** A packet of a tracked flow passes. As on AWS, changed rules do not interrupt tracked flows, but TCP and
+//!   UDP that were open to all addresses, both ways, end with their rule ([`rules::Rules::keeps`]). Every flow ends with its path,
+//!   that is, when an end is detached, deleted or no longer peered.
 //! - **What opens.** TCP (a SYN, or an ACK of a connection from before the gateway started, as conntrack's loose mode has it),
 //!   UDP, ICMP requests (echo, timestamp, information, address mask), and other protocols by their addresses. Errors of ICMP never open
 //!   anything: they pass with the flow that they are about. Redirects never pass.

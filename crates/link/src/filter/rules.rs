@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 use net::rule::Opening;
-use net::{Filter, Flow, Peer, Rule, Traffic, Verdict, Zone};
+use net::{Filter, Flow, Peer, Ports, Rule, Traffic, Verdict, Zone};
 
 use super::places::{Class, Place, Places};
 
@@ -110,6 +110,43 @@ impl Rules {
         }
     }
 
+    /// Whether an open flow goes on when these rules take the place of `old` ones.
+    ///
+    /// As on AWS, what the rules say now does not matter to a flow that was tracked; but TCP and UDP that a rule opens to all
+    /// addresses, where one opens all ports of theirs the other way, count as untracked, and end with the rule. And a flow ends
+    /// with the path between its ends.
+    #[must_use]
+    pub fn keeps(&self, old: &Self, flow: Flow) -> bool {
+        let find = |rules: &Self| {
+            let from = rules.places.find(flow.source)?;
+            Some((from, rules.places.find(flow.destination)?))
+        };
+        let Some((from, to)) = find(self) else {
+            return false;
+        };
+        let is_untracked = find(old).is_some_and(|(from, to)| {
+            let ends = [(from, Side::Egress), (to, Side::Ingress)];
+            ends.into_iter().any(|(place, side)| {
+                old.class(place)
+                    .is_some_and(|class| class.leaves_untracked(flow.opening, side))
+            })
+        });
+        if is_untracked {
+            return self.decide_between(flow, from, to) == Verdict::Allowed;
+        }
+        self.is_connected(from, to)
+    }
+
+    /// Whether a flow is between this network and what is outside, with a path from the one to the other.
+    #[must_use]
+    pub fn governs(&self, flow: Flow) -> bool {
+        let from = self.places.find(flow.source);
+        let to = self.places.find(flow.destination);
+        from.zip(to).is_some_and(|(from, to)| {
+            (from.is_outside || to.is_outside) && self.is_connected(from, to)
+        })
+    }
+
     fn class(&self, place: Place) -> Option<&ClassRules> {
         self.classes.get(usize::try_from(place.class).ok()?)
     }
@@ -147,7 +184,39 @@ impl ClassRules {
     }
 }
 
+/// Which rules of a class a flow's first packet is asked of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Egress,
+    Ingress,
+}
+
+impl ClassRules {
+    fn leaves_untracked(&self, opening: Opening, side: Side) -> bool {
+        let (Some(egress), Some(ingress)) = (&self.egress, &self.ingress) else {
+            return false;
+        };
+        let (there, back) = match side {
+            Side::Egress => (egress, ingress),
+            Side::Ingress => (ingress, egress),
+        };
+        let all_ports = match opening {
+            Opening::Tcp(_) => Traffic::Tcp(Ports::ALL),
+            Opening::Udp(_) => Traffic::Udp(Ports::ALL),
+            Opening::Icmp(..) | Opening::Other(_) => return false,
+        };
+        let mut there = there.iter().filter(|rule| rule.is_for_all());
+        let mut back = back.iter().filter(|rule| rule.is_for_all());
+        there.any(|rule| rule.traffic.covers(opening))
+            && back.any(|rule| rule.traffic == Traffic::All || rule.traffic == all_ports)
+    }
+}
+
 impl Compiled {
+    fn is_for_all(&self) -> bool {
+        matches!(&self.peer, Whom::Range(range) if range.prefix_len() == 0)
+    }
+
     fn of(rule: &Rule, places: &Places) -> Self {
         let peer = match &rule.peer {
             Peer::Range(range) => Whom::Range(*range),

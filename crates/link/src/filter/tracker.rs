@@ -69,7 +69,7 @@ impl Tracker {
         }
     }
 
-    /// Puts `filter` in place. Flows whose ends still have a path go on, whatever the rules say now; others are over.
+    /// Puts `filter` in place. Open flows go on where [`Rules::keeps`] says so.
     pub fn replace(&mut self, filter: &Filter) {
         self.install(Rules::of(filter));
     }
@@ -77,14 +77,16 @@ impl Tracker {
     /// The same, for who has compiled the filter elsewhere, since that takes longer than a packet should wait.
     pub fn install(&mut self, rules: Rules) {
         self.flows.renumber(rules.places.owners, |flow| {
-            let (from, to) = flow.ends();
-            let (Some(from), Some(to)) = (rules.places.find(from), rules.places.find(to)) else {
+            let first = flow.first();
+            let from = rules.places.find(first.source);
+            let to = rules.places.find(first.destination);
+            let (Some(from), Some(to)) = (from, to) else {
                 return false;
             };
             flow.owner = from.owner;
             flow.is_initiator_outside = from.is_outside;
             flow.is_responder_outside = to.is_outside;
-            rules.is_connected(from, to)
+            rules.keeps(&self.rules, first)
         });
         self.fragments.clear(rules.places.owners);
         self.rules = rules;

@@ -398,9 +398,31 @@ fn changed_rules_leave_open_flows_and_a_detached_host_loses_them() {
             .remove(&Linked::HOST.parse::<Ipv4Addr>().unwrap());
         linked.gateway.apply(&filter);
         assert!(!linked.there(ACK) && !linked.back(ACK));
+        // Attached again, the old flow is not.
+        linked.gateway.apply(&samples::filter());
+        assert!(!linked.back(ACK) && linked.there(ACK) && linked.back(ACK));
         // Each was counted once, though the tables that counted are gone.
-        assert_eq!(linked.refused(), 3);
+        assert_eq!(linked.refused(), 4);
         assert_eq!(linked.refused(), 0);
+    });
+}
+
+#[test]
+fn what_a_rule_opens_to_all_ends_with_the_rule() {
+    let test = "filter::nft::agreement::what_a_rule_opens_to_all_ends_with_the_rule";
+    in_namespaces(test, 0..1, |_| {
+        let mut linked = Linked::new();
+        let mut filter = samples::filter();
+        let dns = samples::udp(Linked::HOST, Linked::DB, 4000, 53);
+        let ingress = &mut filter.groups.get_mut("sg-db").unwrap().ingress;
+        ingress[0].peer = net::Peer::Range("0.0.0.0/0".parse().unwrap());
+        linked.gateway.apply(&filter);
+        assert!(linked.there(SYN) && linked.back(SYN | ACK) && linked.there(ACK));
+        assert!(linked.passes(&dns));
+        filter.groups.get_mut("sg-db").unwrap().ingress.clear();
+        linked.gateway.apply(&filter);
+        assert!(!linked.there(ACK) && !linked.back(ACK));
+        assert!(linked.passes(&samples::answer(&dns)), "it was tracked");
     });
 }
 

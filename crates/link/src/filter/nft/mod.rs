@@ -3,13 +3,14 @@
 //! The table stays when this process ends, whichever way: with the gateway dead nothing is opened, and what is linked again meets the
 //! same rules. What refuses a ruleset leaves the one before in place, as nftables changes all of a ruleset or nothing.
 //! Tracked connections are the kernel's: it decides how many (`net.netfilter.nf_conntrack_max`) and for how long
-//! (`nf_conntrack_*_timeout*`; for streams of UDP 120 s where AWS has 180 s). A host that is detached and attached again
-//! finds connections that it still keeps open; the filter in this process forgets them.
+//! (`nf_conntrack_*_timeout*`; for streams of UDP 120 s where AWS has 180 s). Those that new rules do not keep
+//! ([`Rules::keeps`]) are ended once these are in place; no others of the host are.
 //!
 //! Whose `CAP_NET_ADMIN` is of the first user namespace may have rulesets of any size. In another one (a container without
 //! privileges, the tests) the kernel takes some 400 KiB at a time: 1,000 hosts with twenty sets of groups, not with a hundred.
 //!
 //! - [`ruleset`]: the text of the table
+//! - `conntrack`: what the kernel tracks
 
 use std::path::Path;
 use std::process::Stdio;
@@ -21,12 +22,15 @@ use net::Filter;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
+use self::conntrack::Conntrack;
 use self::ruleset::Ruleset;
+use super::rules::Rules;
 use crate::guard::{Guard, Refused};
 use crate::packet::PacketFilter;
 
 #[cfg(test)]
 mod agreement;
+mod conntrack;
 pub mod ruleset;
 
 /// How long `nft` may take. Chosen: 1,000 links take 0.1 s.
@@ -49,6 +53,8 @@ pub struct Nft {
     told: u64,
     /// What was counted by tables that are no more, and not told.
     untold: u64,
+    /// The rules that are in place.
+    rules: Arc<Rules>,
 }
 
 /// A name cannot be one of a table or a device.
@@ -79,6 +85,7 @@ impl Nft {
             is_applied: false,
             told: 0,
             untold: 0,
+            rules: Arc::default(),
         })
     }
 
@@ -133,6 +140,14 @@ impl Guard for Nft {
         self.untold += counted.saturating_sub(self.told);
         self.told = 0;
         self.is_applied = true;
+        let rules = Arc::new(Rules::of(filter));
+        let old = std::mem::replace(&mut self.rules, Arc::clone(&rules));
+        match tokio::task::spawn_blocking(move || end_flows(&old, &rules)).await {
+            Ok(Ok(0)) => {}
+            Ok(Ok(count)) => tracing::debug!(count, "flows were ended with what allowed them"),
+            Ok(Err(error)) => tracing::warn!(%error, "flows that are over may go on"),
+            Err(error) => tracing::warn!(%error, "flows that are over may go on"),
+        }
         Ok(())
     }
 
@@ -150,6 +165,22 @@ impl Guard for Nft {
     fn packets(&self) -> Option<Arc<dyn PacketFilter>> {
         None
     }
+}
+
+/// Ends tracked flows of the network that `rules` do not keep. Says how many.
+fn end_flows(old: &Rules, rules: &Rules) -> std::io::Result<usize> {
+    if old.places.spans().is_empty() {
+        return Ok(0);
+    }
+    let conntrack = Conntrack::open()?;
+    let connections = conntrack.list()?.into_iter();
+    let own = connections.filter(|one| old.governs(one.flow) && !rules.keeps(old, one.flow));
+    let mut count = 0;
+    for connection in own {
+        conntrack.end(&connection)?;
+        count += 1;
+    }
+    Ok(count)
 }
 
 fn named(name: &str, what: &'static str, bytes_max: usize) -> Result<(), BadName> {

@@ -255,6 +255,35 @@ fn changed_rules_leave_open_flows_and_a_detached_host_loses_them() {
 }
 
 #[test]
+fn what_a_rule_opens_to_all_ends_with_the_rule() {
+    let mut test = Test::new();
+    let mut filter = samples::filter();
+    let ingress = &mut filter.groups.get_mut("sg-db").unwrap().ingress;
+    ingress[0].peer = net::Peer::Range("0.0.0.0/0".parse().unwrap());
+    test.tracker.replace(&filter);
+    test.connect();
+    let dns = samples::udp(LINKED, DB, 4000, 53);
+    assert_eq!(test.check(FromTunnel, &dns), Ok(()));
+    let open = filter.clone();
+    filter.groups.get_mut("sg-db").unwrap().ingress.clear();
+    test.tracker.replace(&filter);
+    assert_eq!(
+        test.tracker.flows(),
+        1,
+        "that of DNS, which a group was let in for"
+    );
+    assert_eq!(test.tcp(ToTunnel, ACK), Err(Refusal::NoIngress));
+    // Without all ports the other way it is tracked, and goes on.
+    let mut filter = open;
+    filter.groups.get_mut("sg-db").unwrap().egress.clear();
+    test.tracker.replace(&filter);
+    test.connect();
+    filter.groups.get_mut("sg-db").unwrap().ingress.clear();
+    test.tracker.replace(&filter);
+    assert_eq!(test.tcp(ToTunnel, ACK), Ok(()));
+}
+
+#[test]
 fn a_flow_ends_with_the_path_between_its_zones() {
     let mut test = Test::new();
     let ssh = samples::tcp(REMOTE, HOST, 4000, 22, SYN);
