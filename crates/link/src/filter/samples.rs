@@ -255,6 +255,16 @@ pub(crate) fn answer(packet: &[u8]) -> Vec<u8> {
     back
 }
 
+/// The same packet with other flags, if it is one of TCP.
+pub(crate) fn with_flags(packet: &[u8], flags: u8) -> Vec<u8> {
+    let mut packet = packet.to_vec();
+    if packet[9] == 6 {
+        packet[33] = flags;
+        set_checksums(&mut packet);
+    }
+    packet
+}
+
 fn set_checksums(packet: &mut [u8]) {
     let header = usize::from(packet[0] & 0x0f) * 4;
     packet[10..12].fill(0);
