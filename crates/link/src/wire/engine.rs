@@ -363,6 +363,22 @@ impl Engine {
         Some((session.peer, session.era, kind))
     }
 
+    /// Whether a handshake's message is for this key of ours, and may cost us a handshake: where too many begin, only from who has
+    /// proved that it is where it says it is. Else there may be a cookie to answer with, by which it can.
+    fn is_welcome(
+        &self,
+        ring: &Ring,
+        datagram: &BytesMut,
+        from: SocketAddr,
+    ) -> Result<WgKind, TunnResult> {
+        let packet = || Packet::from_bytes(datagram.clone());
+        let kind = ring.limiter.verify_packet(from, packet())?;
+        match self.initiations.lock().take(self.clock.monotonic()) {
+            true => Ok(kind),
+            false => ring.strict.verify_packet(from, packet()),
+        }
+    }
+
     /// Whose handshake a datagram belongs to, and with which key of ours.
     fn of_handshake(
         &self,
@@ -371,15 +387,9 @@ impl Engine {
         from: SocketAddr,
         out: &mut Outbox,
     ) -> Option<(Arc<Known>, u64, WgKind)> {
-        if !self.initiations.lock().take(self.clock.monotonic()) {
-            return None;
-        }
         let keys = self.keys.read();
         for ring in &keys.rings {
-            let kind = match ring
-                .limiter
-                .verify_packet(from, Packet::from_bytes(datagram.clone()))
-            {
+            let kind = match self.is_welcome(ring, &datagram, from) {
                 Ok(kind) => kind,
                 Err(TunnResult::WriteToNetwork(cookie)) => {
                     out.push((cookie.into(), from));
@@ -503,6 +513,7 @@ impl Engine {
         let keys = self.keys.read();
         for ring in &keys.rings {
             ring.limiter.try_reset_count();
+            ring.strict.try_reset_count();
         }
         if keys.rings.len() < 2 {
             return false;

@@ -12,8 +12,8 @@ use crate::key::PrivateKey;
 /// protocol's defence against floods). Chosen by gotatun's device.
 const INITIATIONS_PER_ADDRESS: u64 = 100;
 
-/// Handshakes that all addresses together may begin in a second; more are dropped. One costs about 0.1 ms, so a flood with
-/// false sources takes at most a fifth of a core, and 1,000 hosts that come back at once are served within a second.
+/// Handshakes that all addresses together may begin in a second without a cookie. One costs about 0.1 ms, so a flood with false
+/// sources takes at most a fifth of a core; 1,000 hosts that come back at once are served within a second.
 pub const INITIATIONS_PER_SECOND: u64 = 2000;
 
 /// How long the key before stays good where its successor is not heard of. Chosen above 10 minutes, for which a control plane
@@ -31,7 +31,10 @@ pub(crate) struct Ring {
     pub(crate) era: u64,
     pub(crate) private: PrivateKey,
     pub(crate) public: x25519::PublicKey,
+    /// For all: it takes a cookie only from addresses that begin many.
     pub(crate) limiter: Arc<RateLimiter>,
+    /// For when all together begin too many: it takes a cookie from everybody.
+    pub(crate) strict: Arc<RateLimiter>,
 }
 
 /// How many of something may still happen in this second.
@@ -50,6 +53,7 @@ impl Ring {
             private: private.clone(),
             public,
             limiter: Arc::new(RateLimiter::new(&public, INITIATIONS_PER_ADDRESS)),
+            strict: Arc::new(RateLimiter::new(&public, 0)),
         }
     }
 }

@@ -9,6 +9,8 @@ mod peer;
 mod route;
 
 #[cfg(test)]
+mod loopback;
+#[cfg(test)]
 mod tests;
 
 use std::io;

@@ -7,6 +7,11 @@ use std::time::Duration;
 
 use base::time::{ManualClock, Timestamp};
 use bytes::BytesMut;
+use gotatun::noise::Tunn;
+use gotatun::noise::index_table::IndexTable;
+use gotatun::noise::rate_limiter::RateLimiter;
+use gotatun::packet::Packet;
+use gotatun::x25519;
 use net::PublicKey;
 use proptest::prelude::*;
 
@@ -549,27 +554,35 @@ fn what_is_heard_of_a_peer_and_when() {
     assert!(known.received >= 42 && host.sent > known.received);
 }
 
-#[test]
-fn a_flood_takes_neither_memory_nor_more_than_its_share_of_handshakes() {
+/// A world that is flooded by a stranger, and the first message of the stranger's handshake.
+fn flooded() -> (World, Vec<u8>) {
     let mut world = World::joined();
     let stranger = PrivateKey::generate().unwrap();
     let stranger = End::new(&stranger, "198.51.100.66:9", &world.clock);
-    stranger.engine.set(peer(
-        &world.gateway_key,
-        Some(world.gateway.at),
-        "10.77.0.0/24",
-    ));
+    let gateway = peer(&world.gateway_key, Some(world.gateway.at), "10.77.0.0/24");
+    stranger.engine.set(gateway);
     let (hello, ..) = stranger.send(packet(LINKED, INSIDE, "flood")).remove(0);
-    let mut answers = 0;
+    let mut answers = Vec::new();
     for at in 0..2 * INITIATIONS_PER_SECOND {
         let [_, a, b, c] = u32::try_from(at).unwrap().to_be_bytes();
         let from = SocketAddr::from(([198, a, b, c], 1));
-        answers += world.gateway.take(&hello, from).len();
-        answers += world.gateway.take(&hello[..20], from).len();
-        answers += world.gateway.take(&[4; 80], from).len();
-        answers += world.gateway.take(&[0xff; 1400], from).len();
+        for bytes in [&hello, &hello[..20], &[4; 80], &[1; 148], &[0xff; 1400]] {
+            answers.extend(world.gateway.take(bytes, from));
+        }
     }
-    assert_eq!(answers, 0);
+    // Those within the second's bound, of which the host has had one, have no peer; the others are asked to prove where they are.
+    assert_eq!(answers.len() as u64, INITIATIONS_PER_SECOND + 1);
+    assert!(
+        answers
+            .iter()
+            .all(|(bytes, ..)| bytes[0] == 3 && bytes.len() < hello.len())
+    );
+    (world, hello)
+}
+
+#[test]
+fn a_flood_takes_neither_memory_nor_more_than_its_share_of_handshakes() {
+    let (mut world, hello) = flooded();
     assert_eq!(world.gateway.engine.session_count(), 1);
     world.out("beside the flood");
     assert_eq!(texts(&mut world.gateway), ["beside the flood"]);
@@ -582,6 +595,30 @@ fn a_flood_takes_neither_memory_nor_more_than_its_share_of_handshakes() {
         .collect();
     assert!(cookies.len() >= 100 && cookies.iter().all(|(bytes, ..)| bytes[0] == 3));
     assert_eq!(world.gateway.engine.session_count(), 1);
+}
+
+#[test]
+fn who_proves_where_it_is_gets_through_a_flood() {
+    let (mut world, _) = flooded();
+    let key = x25519::PublicKey::from(world.gateway_key.public().bytes());
+    let limiter = Arc::new(RateLimiter::new(&key, 100));
+    let private = world.host_key.secret().clone();
+    let indices = IndexTable::from_os_rng();
+    let mut host = Tunn::new(private, key, None, None, indices, limiter);
+    let first = Packet::<[u8]>::from(host.format_handshake_initiation(true).unwrap()).to_vec();
+    let (cookie, ..) = world.gateway.take(&first, world.host.at).remove(0);
+    assert_eq!(cookie[0], 3);
+    let cookie = Packet::from_bytes(BytesMut::from(&cookie[..]))
+        .try_into_wg()
+        .unwrap();
+    host.handle_incoming_packet(cookie);
+    let proved = Packet::<[u8]>::from(host.format_handshake_initiation(true).unwrap()).to_vec();
+    let elsewhere = world
+        .gateway
+        .take(&proved, "198.51.100.66:9".parse().unwrap());
+    assert_eq!(elsewhere[0].0[0], 3, "a cookie is for one address");
+    let (response, ..) = world.gateway.take(&proved, world.host.at).remove(0);
+    assert_eq!(response[0], 2);
 }
 
 #[test]
