@@ -10,8 +10,8 @@ use tun_rs::{AsyncDevice, DeviceBuilder, GROTable, VIRTIO_NET_HDR_LEN};
 use super::BATCH;
 use crate::packet::{MTU, TunnelEnd};
 
-/// The most that one read of the device gives, in bytes.
-const READ_BYTES: usize = 65_535 + VIRTIO_NET_HDR_LEN;
+/// The most that one read of the device gives, and one write takes, in bytes.
+const WHOLE_BYTES: usize = 65_535 + VIRTIO_NET_HDR_LEN;
 
 /// A segment's buffer: a packet and what it is padded by.
 const SEGMENT_BYTES: usize = MTU as usize + 16;
@@ -160,7 +160,7 @@ impl TunReader {
     fn new(device: Arc<AsyncDeviceDebug>) -> Self {
         Self {
             device,
-            whole: vec![0; READ_BYTES],
+            whole: vec![0; WHOLE_BYTES],
             segments: (0..2 * BATCH).map(|_| segment()).collect(),
             sizes: vec![0; 2 * BATCH],
         }
@@ -219,7 +219,9 @@ impl TunWriter {
 
     async fn write(&mut self, packets: &mut Vec<BytesMut>) -> io::Result<()> {
         if self.buffers.len() < packets.len() {
-            self.buffers.resize_with(packets.len(), Vec::new);
+            // Packets are joined in the first one's buffer, which is not made larger for that.
+            let whole = || Vec::with_capacity(WHOLE_BYTES);
+            self.buffers.resize_with(packets.len(), whole);
         }
         let mut count = 0;
         for (buffer, packet) in self.buffers.iter_mut().zip(packets.drain(..)) {

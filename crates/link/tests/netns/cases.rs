@@ -56,6 +56,10 @@ const CASES: &[Case] = &[
         sizes,
     ),
     (
+        "a transfer goes through the devices in pieces larger than packets",
+        large_pieces,
+    ),
+    (
         "a path whose MTU sinks slows a transfer and does not stop it",
         path_mtu,
     ),
@@ -373,6 +377,27 @@ fn pour(lab: &Lab, bytes: u64) -> String {
     assert_eq!(got.trim(), bytes.to_string());
     let rate = bytes as f64 * 8.0 / 1e6 / began.monotonic().as_secs_f64();
     format!("{rate:.0} Mbit/s")
+}
+
+fn large_pieces() -> Outcome {
+    let joined = Joined::new("nft", LINKED);
+    let lab = &joined.lab;
+    let _services = services(lab);
+    pour(lab, 50_000_000);
+    let mean = |name: &str, way: &str| {
+        let read = |what: &str| {
+            let path = format!("/sys/class/net/lk0/statistics/{way}_{what}");
+            let text = lab.run(name, &format!("cat {path}"));
+            text.trim().parse::<u64>().unwrap()
+        };
+        read("bytes") / read("packets")
+    };
+    let (into, out_of) = (mean("out", "tx"), mean("gw", "rx"));
+    assert!(
+        into > 4000 && out_of > 4000,
+        "{into} and {out_of} bytes at a time"
+    );
+    Ok(format!("{into} and {out_of} bytes at a time"))
 }
 
 fn path_mtu() -> Outcome {
