@@ -211,20 +211,20 @@ impl GatewayDriver {
             }
             stays
         });
-        let known: BTreeSet<_> = members.values().filter_map(|member| member.key).collect();
-        let used: BTreeSet<_> = state
-            .members
-            .values()
-            .filter_map(|member| member.key)
-            .collect();
+        let own = state.members.values().chain(members.values());
+        let mut needed: BTreeSet<_> = own.filter_map(|member| member.key).collect();
         let peers = self.wire.peers();
-        let heirs = peers.iter().filter(|peer| known.contains(&peer.key));
-        let replaced: BTreeSet<_> = heirs.filter_map(|heir| heir.replaces).collect();
-        for peer in peers {
-            let is_needed = [&known, &used, &replaced].map(|keys| keys.contains(&peer.key));
-            if !is_needed.contains(&true) {
-                self.wire.remove(&peer.key);
-            }
+        // A key that has not been taken over yet is in use, and may itself wait for another's place.
+        let in_use = |needed: &BTreeSet<PublicKey>| {
+            let heirs = peers.iter().filter(|peer| needed.contains(&peer.key));
+            let mut replaced = heirs.filter_map(|heir| heir.replaces);
+            replaced.find(|key| !needed.contains(key))
+        };
+        while let Some(key) = in_use(&needed) {
+            needed.insert(key);
+        }
+        for peer in peers.iter().filter(|peer| !needed.contains(&peer.key)) {
+            self.wire.remove(&peer.key);
         }
     }
 

@@ -18,8 +18,8 @@ use tokio::net::UdpSocket;
 
 use super::BATCH;
 
-/// The socket's buffers, in bytes: what the kernel's customary bound (`net.core.rmem_max`) lets an ordinary user have on many systems.
-/// With the default of 208 KiB a fast sender loses a sixth of what it sends (`RcvbufErrors`).
+/// The socket's buffers, in bytes. With the kernel's default of 208 KiB a fast sender loses a sixth of what it sends
+/// (`RcvbufErrors`, measured).
 const BUFFER_BYTES: usize = 4 << 20;
 
 /// The most that one segmented send may hold, in bytes: what a datagram of IPv4 or IPv6 may.
@@ -81,9 +81,7 @@ impl Socket {
         if address.is_ipv6() {
             socket.set_only_v6(!is_dual)?;
         }
-        // The kernel gives as much as it allows and says nothing; what it gave is in `link doctor`.
-        socket.set_recv_buffer_size(BUFFER_BYTES)?;
-        socket.set_send_buffer_size(BUFFER_BYTES)?;
+        enlarge(&socket)?;
         socket.bind(&address.into())?;
         let socket = UdpSocket::from_std(socket.into())?;
         if let Err(error) = setsockopt(&socket, sockopt::UdpGroSegment, &true) {
@@ -200,6 +198,27 @@ impl Socket {
             _ => to,
         }
     }
+}
+
+/// Gives a socket its buffers: beyond the system's bound where this process may (CAP_NET_ADMIN), else as much as that allows, and
+/// says if it is little.
+fn enlarge(socket: &socket2::Socket) -> io::Result<()> {
+    if setsockopt(socket, sockopt::RcvBufForce, &BUFFER_BYTES).is_err() {
+        socket.set_recv_buffer_size(BUFFER_BYTES)?;
+    }
+    if setsockopt(socket, sockopt::SndBufForce, &BUFFER_BYTES).is_err() {
+        socket.set_send_buffer_size(BUFFER_BYTES)?;
+    }
+    // The kernel keeps twice what is asked for, for what it needs itself.
+    let got = socket.recv_buffer_size()?;
+    if got < 2 * BUFFER_BYTES {
+        tracing::info!(
+            got,
+            wanted = 2 * BUFFER_BYTES,
+            "a small buffer loses what comes fast: `sysctl -w net.core.rmem_max={BUFFER_BYTES} net.core.wmem_max={BUFFER_BYTES}`"
+        );
+    }
+    Ok(())
 }
 
 /// An address as the rest of the world writes it.

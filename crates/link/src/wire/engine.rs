@@ -116,10 +116,7 @@ impl Engine {
         let known = table.peers.get(&peer.key);
         let known = known.filter(|known| known.keepalive == peer.keepalive);
         let known = match known.cloned() {
-            Some(known) => {
-                table.routes.retain(|to| !Arc::ptr_eq(to, &known));
-                known
-            }
+            Some(known) => known,
             None => {
                 self.forget(&mut table, &peer.key);
                 let Some(known) = self.make(&peer) else {
@@ -133,7 +130,10 @@ impl Engine {
         if peer.endpoint.is_some() {
             state.endpoint = peer.endpoint;
         }
-        state.ranges.clone_from(&peer.ranges);
+        if state.ranges != peer.ranges {
+            table.routes.retain(|to| !Arc::ptr_eq(to, &known));
+            state.ranges.clone_from(&peer.ranges);
+        }
         if state.replaces.is_some() {
             return;
         }

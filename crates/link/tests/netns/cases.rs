@@ -321,6 +321,19 @@ fn rotation() -> Outcome {
         });
     }
     assert_ne!(joined.host.key(), first);
+
+    // Three keys before the host is told that it may change: the one in use stays until then.
+    for _ in 0..3 {
+        let key: PublicKey = joined.host.tell("rotate").parse().unwrap();
+        joined.plan.links[0].key = Some(key);
+        assert_eq!(joined.gateway.gateway(&joined.plan), "done");
+    }
+    both_ways(&joined.lab, LINKED);
+    joined.host_plan.link.as_mut().unwrap().key = joined.plan.links[0].key;
+    assert_eq!(joined.host.host(&joined.host_plan), "done");
+    both_ways(&joined.lab, LINKED);
+    assert_eq!(joined.gateway.gateway(&joined.plan), "done");
+    assert_eq!(joined.gateway.peers().len(), 1);
     let mut lost = 0;
     for ping in &mut pings {
         let id = ping.id().to_string();
