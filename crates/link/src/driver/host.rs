@@ -337,7 +337,8 @@ impl Shared {
         link: &HostLink,
     ) -> Result<(Arc<Wire>, Seat), Problem> {
         let at = SocketAddr::new(IpAddr::from([0; 16]), 0);
-        let socket = Socket::any(0).map_err(|source| Problem::Socket { at, source })?;
+        let socket = Socket::any(usual_port(key.public())).or_else(|_| Socket::any(0));
+        let socket = socket.map_err(|source| Problem::Socket { at, source })?;
         let (device, seat) = match (&self.settings.behind, kernel) {
             (Behind::Device { name }, Some(kernel)) => {
                 let tun = Tun::make(name)?;
@@ -433,6 +434,14 @@ async fn failed(wire: Option<&Wire>) -> String {
         Some(wire) => wire.failed().await,
         None => std::future::pending().await,
     }
+}
+
+/// The port that a host with this key takes if it is free, of those that are nobody's (RFC 6335: 49152 and above). Where it is the
+/// same after a restart the gateway finds the host where it was, even one whose clock has been set back, and whose own handshakes
+/// the gateway takes for old ones until that time has passed.
+fn usual_port(key: PublicKey) -> u16 {
+    let [high, low, ..] = key.bytes();
+    u16::from_be_bytes([high, low]) | 0xc000
 }
 
 async fn resolve(endpoint: &str) -> Result<SocketAddr, Problem> {

@@ -228,6 +228,8 @@ fn spoofed() -> Outcome {
 fn lost_with_its_agent() -> Outcome {
     let mut joined = Joined::new("nft", LINKED);
     let _services = services(&joined.lab);
+    let key = joined.host.key();
+    let first = joined.gateway.peer(key).endpoint;
     for signal in ["-TERM", "-KILL"] {
         until("the link is up", || {
             joined.lab.ask("out", "10.77.0.10:8080") == Answer::from(LINKED)
@@ -240,6 +242,14 @@ fn lost_with_its_agent() -> Outcome {
         joined.restart_host();
         assert_eq!(joined.host.host(&joined.host_plan), "done");
     }
+    until("the link is up", || {
+        joined.lab.ask("out", "10.77.0.10:8080") == Answer::from(LINKED)
+    });
+    assert_eq!(
+        joined.gateway.peer(key).endpoint,
+        first,
+        "its port is its own"
+    );
     good()
 }
 
