@@ -4,6 +4,7 @@
 //! it first gets a token that is made then, so that no secret lies about. Who may read attributes may therefore not yet
 //! read that one: it is allowed as RunInstances is.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use api::{Access, Act, Caller, Ctx, Fault, Nothing};
@@ -19,6 +20,7 @@ use super::shape::{
 use super::{fault, page};
 use crate::Instances;
 use crate::engine::command::Protect;
+use crate::engine::network::GroupId;
 use crate::engine::network::place::SetGroups;
 use crate::engine::{self, Instance, InstanceId, State};
 use crate::instances::Error;
@@ -310,14 +312,14 @@ impl Act<Instances> for ModifyInstanceAttributeRequest {
     async fn act(self, instances: &Arc<Instances>, _ctx: &Ctx) -> Result<Nothing, Fault> {
         let ids = page::ids(std::slice::from_ref(&self.instance_id))?;
         page::check_count(&self.groups)?;
+        let groups = self.groups.iter().map(|id| fault::id(id));
+        let groups: BTreeSet<GroupId> = groups.collect::<Result<_, _>>()?;
         for id in ids {
-            if !self.groups.is_empty() {
-                let groups = self.groups.iter().map(|id| fault::id(id));
-                let groups = groups.collect::<Result<_, _>>()?;
-                let id = id.clone();
+            let protect = self.protect(id.clone())?;
+            if !groups.is_empty() {
+                let groups = groups.clone();
                 instances.change(SetGroups { id, groups }).await?;
             }
-            let protect = self.protect(id)?;
             instances.change(protect).await?;
         }
         Ok(Nothing {})

@@ -38,6 +38,8 @@ mod golden;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
+mod network_tests;
+#[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
