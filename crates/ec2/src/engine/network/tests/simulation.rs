@@ -41,13 +41,83 @@ fn pick<T: Clone>(all: impl Iterator<Item = T>, which: u8) -> Option<T> {
 }
 
 impl Sim {
+    /// Two networks that are peered and enabled, with subnets and groups, a host inside each, and two that are linked.
     fn new() -> Self {
-        Self {
+        let mut sim = Self {
             world: World::new(),
             rows: BTreeMap::new(),
             instances: BTreeMap::new(),
             plans: BTreeMap::new(),
             hosts: BTreeMap::new(),
+        };
+        for which in 0..2 {
+            sim.step((0, which, 0, 0));
+            let range = format!("172.{}.0.0/16", 16 + which);
+            let at = sim.position(&range);
+            let vpc = sim.vpc(at).unwrap();
+            let start = [
+                (1, at, 0, 0),
+                (2, at, 0, 0),
+                (10, at, 1, 0),
+                (17, at, 1 + which, 0),
+                // One that is outside.
+                (12, 1 + which * 2, 50, 0),
+            ];
+            for choice in start {
+                sim.step(choice);
+            }
+            sim.settle(&vpc, which);
+        }
+        sim.peer();
+        sim.check();
+        sim
+    }
+
+    /// The place of the network with a range, by id.
+    fn position(&self, range: &str) -> u8 {
+        let all = self.world.inventory.networks.vpcs.iter();
+        let mut all = all.map(|it| it.range.to_string());
+        u8::try_from(all.position(|it| it == range).unwrap()).unwrap()
+    }
+
+    /// Links all that may be linked to a network, and lets one be inside.
+    fn settle(&mut self, vpc: &VpcId, which: u8) {
+        let networks = self.world.inventory.networks();
+        let group = networks.default_group(vpc).unwrap().id.clone();
+        let subnet = networks.subnets_of(vpc).next().unwrap().id.clone();
+        let all: Vec<_> = self
+            .world
+            .inventory
+            .iter()
+            .map(|it| it.id.clone())
+            .collect();
+        for id in all {
+            let (vpc, groups) = (vpc.clone(), set(&[&group]));
+            self.apply(Attach { id, vpc, groups });
+        }
+        let (id, draw) = (self.world.instance_id(), self.world.draw());
+        let groups = BTreeSet::new();
+        let inside = Some((Wanted { subnet, groups }, draw));
+        self.apply(run(vec![id], inside));
+        self.join(which * 2, 7);
+    }
+
+    /// Peers the two, with routes on both sides.
+    fn peer(&mut self) {
+        self.step((7, 0, 1, 0));
+        self.step((8, 0, 0, 0));
+        let tables = self.world.inventory.networks.tables.iter();
+        let tables: Vec<_> = tables.map(|it| it.id.clone()).collect();
+        for table in tables {
+            let peering = self.peering(0).unwrap();
+            let to = "172.16.0.0/12".to_owned();
+            let put = Put::New;
+            self.apply(PutRoute {
+                table,
+                to,
+                peering,
+                put,
+            });
         }
     }
 
@@ -117,7 +187,7 @@ impl Sim {
             0 => {
                 let ranges = [
                     "172.16.0.0/16",
-                    "10.0.0.0/16",
+                    "172.17.0.0/16",
                     "10.9.0.0/16",
                     "172.16.1.0/24",
                 ];
@@ -163,7 +233,7 @@ impl Sim {
                 let table = pick(self.world.inventory.networks.tables.iter(), a)?
                     .id
                     .clone();
-                let to = ["172.16.0.0/16", "10.0.0.0/16", "192.168.0.0/16"][usize::from(c) % 3];
+                let to = ["172.16.0.0/12", "10.0.0.0/16", "192.168.0.0/16"][usize::from(c) % 3];
                 let to = to.to_owned();
                 let peering = self.peering(b)?;
                 let put = Put::New;
@@ -268,7 +338,7 @@ impl Sim {
             None => format!("free-{}", which % 4),
         };
         let key_id = format!("e-{name}");
-        let address = format!("172.16.0.{}", address % 64);
+        let address = format!("172.{}.0.{}", 16 + which / 2 % 2, address % 16);
         let facts = Facts {
             boot_id: format!("boot-{}", address.len()),
             ..facts(&name, &[&address])
@@ -413,4 +483,25 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn it_begins_with_links_and_a_peering() {
+    let sim = Sim::new();
+    let inventory = &sim.world.inventory;
+    let vpcs: Vec<_> = inventory
+        .networks
+        .vpcs
+        .iter()
+        .map(|it| it.id.clone())
+        .collect();
+    assert_eq!(vpcs.len(), 2);
+    let links = inventory.iter().filter(|it| it.place.link.is_some());
+    assert!(links.count() >= 2);
+    for vpc in &vpcs {
+        let plan = inventory.gateway_plan(vpc).unwrap();
+        assert!(!plan.peerings.is_empty(), "{plan:?}");
+    }
+    let inside = inventory.iter().filter(|it| it.place.inside.is_some());
+    assert!(inside.filter(|it| it.private_address().is_some()).count() >= 1);
 }
