@@ -203,14 +203,8 @@ async fn fill(results: &ObjectResults, total: u64) {
         };
         let name = ObjectName::new("s2s", (START_MS + hour_ms) / 3_600_000, range);
         let built = builder.finish().expect("built");
-        if let Some(sources) = built.sources {
-            results.put(&name.sources(), sources).await.expect("stored");
-        }
-        results
-            .put(&name.sidecar(), built.sidecar)
-            .await
-            .expect("stored");
-        results.put(&name.data(), built.data).await.expect("stored");
+        let object = built.object().expect("joined");
+        results.put(&name.data(), object).await.expect("stored");
     }
     println!(
         "filled: {} results in {} objects in {:.1} s",

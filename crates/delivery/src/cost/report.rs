@@ -12,8 +12,6 @@ use super::usage::{Part, Usage, Use};
 use super::{Bill, Deployment, Fixed, Fleet, HOURS_OF_MONTH, bill, float};
 use crate::ledger::Requests;
 
-/// Objects that are written for a set of results: themselves, their sidecar, their sources.
-pub const WRITES_OF_RESULTS: u64 = 3;
 /// Messages whose results are a set at most (contract 7).
 const MESSAGES_MAX: f64 = 1_000.0;
 /// The longest long poll of SQS, and how many queues a lone notifier polls at once: its route's and that of its retries.
@@ -189,10 +187,7 @@ impl Work {
                 secs * f64::from(taken.memory_mib) / 1_024.0,
             )
             .with(Use::NotifierStarts, starts)
-            .with(
-                Use::ResultObjects,
-                self.sets(secs, taken) * float(WRITES_OF_RESULTS),
-            )
+            .with(Use::ResultObjects, self.sets(secs, taken))
             .with(Use::StoredResults, self.stored())
             .with(Use::DataOut, gb(bytes_out));
         let mut usage = if self.is_fifo { usage.on_fifo() } else { usage };
@@ -208,7 +203,8 @@ impl Work {
         usage
     }
 
-    /// Sets of results that notifiers would have stored: one each time that they gather, and one for so many messages.
+    /// Sets of results that notifiers would have stored, an object each: one each time that they gather, and one for so many
+    /// messages.
     fn sets(&self, secs: f64, taken: &Taken) -> f64 {
         let results = float(self.requests.results);
         let full = results / self.packing() / MESSAGES_MAX;
@@ -492,8 +488,8 @@ mod tests {
             bill.part(Part::Functions),
             125.0 * 0.000_016_666_7 + 4.0 * 0.2e-6
         ));
-        // A set a second, three objects each; a GB for a month.
-        assert!(close(bill.part(Part::Results), 3_000.0 * 5e-6 + 0.023));
+        // A set a second, an object each; a GB for a month.
+        assert!(close(bill.part(Part::Results), 1_000.0 * 5e-6 + 0.023));
         assert!(close(bill.part(Part::DataOut), 2.0 * 0.09));
         assert_eq!(
             (route.measured.packing, route.measured.in_flight),
@@ -503,7 +499,7 @@ mod tests {
         // Who gathers for ten seconds stores a tenth of the sets.
         let mut longer = taken();
         longer.gather = Duration::from_secs(10);
-        assert!(close(work().usage(&longer).of(Use::ResultObjects), 300.0));
+        assert!(close(work().usage(&longer).of(Use::ResultObjects), 100.0));
     }
 
     #[test]

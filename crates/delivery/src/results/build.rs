@@ -6,7 +6,7 @@ use zstd::bulk::Compressor;
 use zstd::zstd_safe::CParameter;
 
 use super::index::{CountTable, Frame, Index, IndexBuilder, merge_tables};
-use super::{Error, bloom};
+use super::{Error, bloom, whole};
 use crate::result::{Head, Packed};
 use crate::travel;
 
@@ -19,7 +19,7 @@ pub const FRAME_BYTES_FULL: u64 = 128 << 10;
 /// zstd's fastest level: higher ones were slower and larger on hex-heavy results (engine.md 4).
 const LEVEL: i32 = 1;
 
-/// The three parts of an object.
+/// The three parts of an object, before they are joined.
 #[derive(Clone, Debug)]
 pub struct Built {
     /// Frames of results.
@@ -31,10 +31,13 @@ pub struct Built {
 }
 
 impl Built {
-    /// All of it.
-    pub(super) fn bytes(&self) -> u64 {
-        let sources = self.sources.as_ref().map_or(0, Bytes::len);
-        (self.data.len() + self.sidecar.len() + sources) as u64
+    /// All of it, as it is stored.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`].
+    pub fn object(self) -> Result<Bytes, Error> {
+        let sources = self.sources.unwrap_or_default();
+        whole::join(self.data.into(), &sources, &self.sidecar).ok_or(Error::TooLarge)
     }
 }
 

@@ -106,20 +106,9 @@ impl Results {
                 .get(&entry.name.data(), Some(frame.data.clone()))
                 .await?;
             let data = data.ok_or_else(gone)?;
-            let source = if frame.source.is_empty() {
-                None
-            } else {
-                self.store
-                    .get(&entry.name.sources(), Some(frame.source.clone()))
-                    .await?
-            };
+            let source = self.raw_source(entry, frame).await?;
             count(copied, &lines);
-            return builder.push_frame(
-                frame,
-                index.bloom(frame),
-                &data,
-                &source.unwrap_or_default(),
-            );
+            return builder.push_frame(frame, index.bloom(frame), &data, &source);
         }
         let sources = self.source_lines(entry, frame).await?;
         for (json, source) in with_sources(&lines, &sources) {

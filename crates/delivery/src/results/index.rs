@@ -1,10 +1,10 @@
-//! The sidecar of an object.
+//! The sidecar of an object, which lies at its end, and once lay beside it (`whole`).
 //!
 //! # Format
 //! ```text
 //! "SKIX" 01          magic and version
 //! first_ms last_ms   varints: earliest and latest time of settling
-//! data src           varints: bytes of the object and of its sources (0 = none)
+//! data src           varints: bytes of the object's frames and of its sources (0 = none)
 //! kept, forgotten    two tables: varint count, then per destination: bytes name, varints delivered retry dead expired late
 //! frames             varint count, then per frame: varints data_len raw_len src_len results bloom_len
 //! blooms             one after the other
@@ -94,6 +94,15 @@ pub fn merge_tables(into: &mut CountTable, other: &CountTable) {
     }
 }
 
+/// What holds the raw lines of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// The object itself.
+    Within,
+    /// One beside it, as it was once.
+    Beside,
+}
+
 /// One frame of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
@@ -101,8 +110,10 @@ pub struct Frame {
     pub data: Range<u64>,
     /// Its bytes when decompressed.
     pub raw_bytes: u64,
-    /// Where the compressed lines lie in the sources; empty when there are none.
+    /// Where the compressed lines lie in what holds the sources; empty when there are none.
     pub source: Range<u64>,
+    /// What holds the sources.
+    pub sources: Holder,
     /// How many results it holds.
     pub results: u64,
     /// Its filter, in the sidecar's bytes.
@@ -116,7 +127,7 @@ pub struct Index {
     pub first_at: Timestamp,
     /// Latest time of settling.
     pub last_at: Timestamp,
-    /// Bytes of the object.
+    /// Bytes of the object's frames.
     pub data_bytes: u64,
     /// Bytes of its sources; 0 when there are none.
     pub source_bytes: u64,
@@ -162,6 +173,17 @@ impl Index {
             frames,
             bytes: bytes.clone(),
         })
+    }
+
+    /// The same, of an object whose sources lie in it, `gap` bytes behind its frames.
+    pub(super) fn with_sources_within(mut self, gap: u64) -> Self {
+        let begin = self.data_bytes.saturating_add(gap);
+        for frame in &mut self.frames {
+            let source = &frame.source;
+            frame.source = begin.saturating_add(source.start)..begin.saturating_add(source.end);
+            frame.sources = Holder::Within;
+        }
+        self
     }
 
     /// The frames that may hold one of `keys`.
@@ -291,6 +313,7 @@ fn take_frames(reader: &mut Reader<'_>, content_bytes: usize) -> Result<Vec<Fram
             data: data_at..data_end,
             raw_bytes,
             source: source_at..source_end,
+            sources: Holder::Beside,
             results,
             bloom: bloom_at..bloom_end,
         });

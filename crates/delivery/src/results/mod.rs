@@ -2,9 +2,8 @@
 //!
 //! # Layout
 //! ```text
-//! route=s2s/dt=2026-11-23/hour=05/00000000000a1000-00000000000b2fff.ndjson.zst   results, readable by zstdcat
-//! route=s2s/dt=2026-11-23/hour=05/00000000000a1000-00000000000b2fff.idx          its sidecar: frames, blooms, counts
-//! sources/route=s2s/dt=2026-11-23/hour=05/00000000000a1000-00000000000b2fff.src.zst   raw lines, one per result
+//! route=s2s/dt=2026-11-23/hour=05/00000000000a1000-00000000000b2fff.ndjson.zst   results, readable by zstdcat; behind them
+//!                                                raw lines, one per result, and a sidecar: frames, blooms, counts
 //! retired.json                                                                   counts of what was removed
 //! ```
 //! `dt` and `hour` are UTC, of the time of settling. The two numbers are the journal positions of the first result's and
@@ -12,12 +11,13 @@
 //! compaction makes of these has a list beside it, `….replaces.zst`.
 //!
 //! INVARIANTS
-//! - The `.ndjson.zst` is written last and removed first: where it stands, its sidecar and sources stand.
+//! - An object is stored whole, by one PUT (`whole`). Of those that were three once, beside which an `….idx` and a
+//!   `sources/….src.zst` lie, the `.ndjson.zst` is removed first: where it stands, the others stand.
 //! - An object whose span lies within that of another one of its hour, or of the same span in a lower generation
 //!   (`.g2.`), has been replaced and is not read.
 //! - An object that begins at or after `sealed_up_to` was left behind by a crash: it is not read, and the sealer removes it.
 //!
-//! - [`name`]: the layout; [`bloom`], [`index`]: the sidecar; [`build`]: writing an object
+//! - [`name`]: the layout; [`bloom`], [`index`]: the sidecar; [`build`]: writing an object; `whole`: its parts in one
 //! - [`object`]: [`ObjectResults`], over `object_store`
 //! - [`set`]: the objects that count, and reading them
 //! - [`sealing`]: how that stands
@@ -41,6 +41,7 @@ pub mod set;
 #[cfg(test)]
 pub(crate) mod tests;
 pub mod upkeep;
+mod whole;
 
 pub use build::{Built, ObjectBuilder};
 pub use index::{Counts, Index};
@@ -75,6 +76,9 @@ pub enum Error {
         /// What was found.
         detail: String,
     },
+    /// A part of an object is beyond what its length can say.
+    #[error("an object of results is larger than 4 GiB")]
+    TooLarge,
     /// Compression failed.
     #[error("could not compress results")]
     Compress(#[source] std::io::Error),

@@ -66,13 +66,13 @@ impl ObjectName {
         format!("{self}{DATA}")
     }
 
-    /// The sidecar.
+    /// The sidecar, where it lies beside the object.
     #[must_use]
     pub fn sidecar(&self) -> String {
         format!("{self}.idx")
     }
 
-    /// The object of sources.
+    /// The object of sources, where they lie beside it.
     #[must_use]
     pub fn sources(&self) -> String {
         format!("sources/{self}.src.zst")

@@ -182,9 +182,7 @@ impl Sealer {
         };
         for ((route, hour), (builder, first, last)) in batch.objects {
             let name = ObjectName::new(&route, hour, Range::Journal { first, last });
-            let built = builder.finish()?;
-            let bytes = built.bytes();
-            self.results.put(&name, built).await?;
+            let bytes = self.results.put(&name, builder.finish()?).await?;
             self.sealing.wrote(&route, bytes);
             pass.objects += 1;
         }

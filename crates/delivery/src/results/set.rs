@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use store::Position;
 use zstd::zstd_safe;
 
-use super::index::{CountTable, Frame, Index, IndexBuilder, merge_tables};
+use super::index::{CountTable, Frame, Holder, Index, IndexBuilder, merge_tables};
 use super::name::{ObjectName, Range};
+use super::whole::{self, Tail};
 use super::{Built, Error, bloom};
 use crate::port::{ResultStore, StoreLock};
 use crate::result::Head;
@@ -188,13 +189,16 @@ impl Results {
         Ok(hour.map(|hour| Timestamp::from_secs(hour.saturating_mul(3600))))
     }
 
-    /// The sidecar of an object, made from the object when it is missing or does not fit.
+    /// The sidecar of an object: at its end, or beside it; made from the object when it is missing or does not fit.
     ///
     /// `Ok(None)` when the object itself is gone by now: it was replaced, list again.
     ///
     /// # Errors
     /// What the store says; [`Error::Damaged`] when the object cannot be read.
     pub async fn index(&self, entry: &Entry) -> Result<Option<Index>, Error> {
+        if let Some(index) = self.index_within(entry).await? {
+            return Ok(Some(index));
+        }
         let sidecar = self.store.get(&entry.name.sidecar(), None).await?;
         let index = sidecar.and_then(|bytes| Index::read(bytes).ok());
         if let Some(index) = index.filter(|index| index.data_bytes == entry.bytes) {
@@ -203,8 +207,32 @@ impl Results {
         let Some(data) = self.store.get(&entry.name.data(), None).await? else {
             return Ok(None);
         };
+        // It may have been stored again since it was listed.
+        if let Tail::Sidecar(index) = whole::read(&data) {
+            return Ok(Some(index));
+        }
         tracing::warn!(object = %entry.name, "sidecar missing or of another object: reading all of it");
         rebuilt(&entry.name, &data).map(Some)
+    }
+
+    /// The sidecar at the end of an object; `None` where there is none, or the object is gone.
+    async fn index_within(&self, entry: &Entry) -> Result<Option<Index>, Error> {
+        if entry.bytes == 0 {
+            return Ok(None);
+        }
+        let mut wanted = whole::TAIL_BYTES;
+        while wanted <= entry.bytes.max(whole::TAIL_BYTES) {
+            let span = entry.bytes.saturating_sub(wanted)..entry.bytes;
+            let Some(tail) = self.store.get(&entry.name.data(), Some(span)).await? else {
+                return Ok(None);
+            };
+            match whole::read(&tail) {
+                Tail::Sidecar(index) => return Ok(Some(index)),
+                Tail::Longer(bytes) if bytes > wanted => wanted = bytes,
+                _ => return Ok(None),
+            }
+        }
+        Ok(None)
     }
 
     /// The results of a frame, one JSON object a line; `Ok(None)` when the object is gone.
@@ -227,17 +255,24 @@ impl Results {
     /// # Errors
     /// What the store says; [`Error::Damaged`] when the frame cannot be read.
     pub async fn source_lines(&self, entry: &Entry, frame: &Frame) -> Result<Vec<u8>, Error> {
+        let bytes = self.raw_source(entry, frame).await?;
+        match bytes.is_empty() {
+            true => Ok(Vec::new()),
+            false => decompressed(&entry.name, &bytes),
+        }
+    }
+
+    /// The raw lines of a frame as they are stored; empty where none are.
+    pub(super) async fn raw_source(&self, entry: &Entry, frame: &Frame) -> Result<Bytes, Error> {
         if frame.source.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Bytes::new());
         }
-        match self
-            .store
-            .get(&entry.name.sources(), Some(frame.source.clone()))
-            .await?
-        {
-            Some(bytes) => decompressed(&entry.name, &bytes),
-            None => Ok(Vec::new()),
-        }
+        let name = match frame.sources {
+            Holder::Within => entry.name.data(),
+            Holder::Beside => entry.name.sources(),
+        };
+        let found = self.store.get(&name, Some(frame.source.clone())).await?;
+        Ok(found.unwrap_or_default())
     }
 
     /// How many results there are or were, by destination: those stored, those forgotten, those removed by age.
@@ -260,16 +295,15 @@ impl Results {
         Ok(table)
     }
 
-    /// Stores an object: its sources, its sidecar, then the object itself.
-    pub(crate) async fn put(&self, name: &ObjectName, built: Built) -> Result<(), Error> {
-        if let Some(sources) = built.sources {
-            self.store.put(&name.sources(), sources).await?;
-        }
-        self.store.put(&name.sidecar(), built.sidecar).await?;
-        Ok(self.store.put(&name.data(), built.data).await?)
+    /// Stores an object; answers its bytes.
+    pub(crate) async fn put(&self, name: &ObjectName, built: Built) -> Result<u64, Error> {
+        let object = built.object()?;
+        let bytes = object.len() as u64;
+        self.store.put(&name.data(), object).await?;
+        Ok(bytes)
     }
 
-    /// Removes an object: itself, then its sidecar and sources.
+    /// Removes an object: itself, then what may lie beside it.
     pub(super) async fn remove(&self, name: &ObjectName) -> Result<(), Error> {
         self.store.delete(&name.data()).await?;
         self.store.delete(&name.sidecar()).await?;
@@ -295,16 +329,26 @@ fn decompressed(name: &ObjectName, bytes: &[u8]) -> Result<Vec<u8>, Error> {
 fn rebuilt(name: &ObjectName, data: &Bytes) -> Result<Index, Error> {
     let mut index = IndexBuilder::default();
     let mut rest = data.as_ref();
+    let mut data_bytes = 0;
+    if rest.is_empty() {
+        return Err(Error::damaged(name, "it is empty"));
+    }
     while !rest.is_empty() {
+        if let Some(len) = whole::skippable(rest) {
+            let after = rest.get(len..);
+            rest = after.ok_or_else(|| Error::damaged(name, "it is cut off"))?;
+            continue;
+        }
         let len = zstd_safe::find_frame_compressed_size(rest)
             .map_err(|code| Error::damaged(name, zstd_safe::get_error_name(code)))?;
         let (frame, after) = rest
             .split_at_checked(len)
             .ok_or_else(|| Error::damaged(name, "a frame is cut off"))?;
         add_frame(&mut index, &decompressed(name, frame)?, len);
+        data_bytes += len as u64;
         rest = after;
     }
-    let sidecar = index.finish(data.len() as u64, 0);
+    let sidecar = index.finish(data_bytes, 0);
     Index::read(sidecar.into()).map_err(|error| Error::damaged(name, error))
 }
 

@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use super::number::float;
 use crate::cost::deployment::{gb, logs, plans};
-use crate::cost::report::WRITES_OF_RESULTS;
 use crate::cost::{self, Deployment, Use};
 
 /// Messages of one request of SQS.
@@ -39,7 +38,7 @@ pub struct Usage {
     pub state_reads: u64,
     /// See `state_reads`.
     pub state_writes: u64,
-    /// Sets of results that were stored, each as some objects.
+    /// Sets of results that were stored, an object each.
     pub result_objects: u64,
     /// Notifiers that were started, or with an event source batches.
     pub notifier_invocations: u64,
@@ -82,7 +81,7 @@ impl Usage {
             (Use::Receives, self.queue_receives),
             (Use::Deletes, self.queue_deletes),
             (Use::NotifierStarts, self.notifier_invocations),
-            (Use::ResultObjects, self.result_objects * WRITES_OF_RESULTS),
+            (Use::ResultObjects, self.result_objects),
         ] {
             used.add(what, float(count));
         }

@@ -317,7 +317,6 @@ fn what_lone_notifiers_stored_is_compacted_and_tells_the_same() {
     house.send("q", [line(&url, "/status/404?n=3", "o3")]);
     notify(&house, 1);
     age(&house.path("lone/route=r"));
-    age(&house.path("lone/sources/route=r"));
 
     let place = place(&house);
     let list = || {
