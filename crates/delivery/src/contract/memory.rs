@@ -4,7 +4,7 @@
 //! (in-flight cap with silently empty receives, 12 h of visibility, 15 minutes of delay) or with the embedded rules.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 
+use super::ready::Ready;
 use crate::port::{
     Ask, Carry, Error, Lease, Next, Outcome, Queue, QueueTraits, Received, ResultStore, RetryWait,
     StoredObject,
@@ -66,7 +67,7 @@ pub struct Model {
     traits: QueueTraits,
     in_flight_max: usize,
     entries: HashMap<u64, Entry>,
-    ready: VecDeque<u64>,
+    ready: Ready,
     timers: BinaryHeap<Reverse<(Timestamp, u64)>>,
     groups: HashMap<Arc<str>, BTreeSet<u64>>,
     in_flight: usize,
@@ -88,7 +89,7 @@ impl Model {
             traits,
             in_flight_max,
             entries: HashMap::new(),
-            ready: VecDeque::new(),
+            ready: Ready::default(),
             timers: BinaryHeap::new(),
             groups: HashMap::new(),
             in_flight: 0,
@@ -179,8 +180,10 @@ impl Model {
 
     fn wait(&mut self, key: u64, at: Timestamp, visible_at: Timestamp) {
         if visible_at <= at {
-            self.entries.get_mut(&key).expect("known").is_ready = true;
-            self.ready.push_back(key);
+            let entry = self.entries.get_mut(&key).expect("known");
+            entry.is_ready = true;
+            let has_waited = entry.receive_count > 0;
+            self.stand(key, has_waited);
         } else {
             self.timers.push(Reverse((visible_at, key)));
         }
@@ -200,36 +203,46 @@ impl Model {
                 self.in_flight -= usize::from(std::mem::take(&mut entry.is_in_flight));
                 entry.lease = None;
                 entry.is_ready = true;
-                self.ready.push_back(key);
+                self.stand(key, true);
             }
         }
+    }
+
+    /// Lets a message stand behind those that can be received.
+    fn stand(&mut self, key: u64, has_waited: bool) {
+        let takes_turns = self.traits.retry_wait == RetryWait::Native && !self.traits.is_fifo;
+        self.ready.list(takes_turns && has_waited).push_back(key);
     }
 
     /// Receives at once what there is.
     pub fn receive(&mut self, at: Timestamp, ask: Ask) -> Vec<Received> {
         self.wake(at);
         let mut batch = Vec::new();
-        let mut skipped = VecDeque::new();
+        let mut skipped = Ready::default();
         let mut own = HashSet::new();
         while batch.len() < ask.max.min(self.traits.receive_max) {
             if self.in_flight >= self.in_flight_max {
                 self.capped_receives += 1;
                 break;
             }
-            let Some(key) = self.ready.pop_front() else {
+            let Some((key, is_returned)) = self.ready.pop() else {
                 break;
             };
             if !self.may_receive(key, &own) {
                 if self.entries.contains_key(&key) {
-                    skipped.push_back(key);
+                    skipped.list(is_returned).push_back(key);
                 }
                 continue;
             }
             own.insert(key);
             batch.push(self.lease(at, key, ask.lease));
         }
-        skipped.append(&mut self.ready);
-        self.ready = skipped;
+        skipped.fresh.append(&mut self.ready.fresh);
+        skipped.returned.append(&mut self.ready.returned);
+        self.ready = Ready {
+            turn: self.ready.turn,
+            ..skipped
+        };
         self.in_flight_peak = self.in_flight_peak.max(self.in_flight);
         batch
     }
@@ -418,7 +431,7 @@ impl Model {
     /// Whether something can be received now, groups and the cap aside.
     #[must_use]
     pub fn has_ready(&self) -> bool {
-        !self.ready.is_empty()
+        !(self.ready.fresh.is_empty() && self.ready.returned.is_empty())
     }
 }
 

@@ -13,6 +13,7 @@ mod invoker;
 pub mod memory;
 mod metric_source;
 mod queue;
+mod ready;
 mod result_store;
 mod scaler_memory;
 mod sender;
