@@ -285,7 +285,7 @@ impl Dispatcher {
         };
         let per_sec = bucket.map(|bucket| bucket.pace());
         if unit.is_find(at.mono) {
-            self.probing.found();
+            self.probing.found(pace);
         }
         let mut room = unit.room(at.mono, per_sec, left);
         room = room.min(unit.room_of_breaker(at.mono, waiter));
@@ -319,10 +319,17 @@ impl Dispatcher {
         self.wake(unit_id);
     }
 
+    /// Whether less than a third of the slots is free: what may be found behind others brings little more.
+    fn is_full(&self) -> bool {
+        let slots = self.setup.notifier.slots;
+        slots.saturating_sub(self.in_flight) * 3 < slots
+    }
+
     /// What looking behind receivers may cost.
     fn pace(&self) -> Pace {
         Pace {
             is_loaded: self.is_loaded,
+            is_full: self.is_full(),
             share: self.units.directives().share.size(),
         }
     }
