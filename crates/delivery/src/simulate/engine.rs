@@ -12,6 +12,7 @@ use super::lane::Lane;
 use super::latency::Spread;
 use super::number::{divide, float, floor, whole};
 use super::outcome::{Delay, Minute, Outcome};
+use super::slots::{Slots, Wish};
 use super::tally::Tally;
 use super::traffic::{Arrivals, Traffic};
 use super::usage::{BATCH, LONG_POLL_SECS, RESULTS_MAX, Usage, requests};
@@ -385,55 +386,69 @@ impl Engine {
         Some(Duration::from_millis((step - came) * self.step_ms))
     }
 
-    /// Free slots take what waits, one receiver after the other, another first each time.
+    /// Free slots take what waits.
     fn send(&mut self, step: u64) {
         let workers = u64::from(self.works.count);
-        let slots = workers * u64::from(self.model.notifier.slots);
-        let in_flight: u64 = self.lanes.iter().map(|lane| lane.in_flight).sum();
-        let mut free = slots.saturating_sub(in_flight);
         let mut budget = u64::MAX;
         if let Some(per_sec) = self.model.notifier.per_sec_max {
             let in_a_step = float(workers) * per_sec * float(self.step_ms) / 1_000.0;
             self.budget = (self.budget + in_a_step).min(in_a_step.max(1.0));
             budget = floor(self.budget);
         }
-        let count = self.lanes.len().max(1);
-        self.first = (self.first + 1) % count;
-        let mut taken = 0;
-        for place in 0..count {
-            let place = (self.first + place) % count;
-            let sent = self.send_to(step, place, free, budget - taken);
-            free -= sent;
-            taken += sent;
+        let slots = Slots {
+            slots: workers * u64::from(self.model.notifier.slots),
+            workers,
+            budget,
+        };
+        let wishes = self.wishes();
+        self.first = (self.first + 1) % self.lanes.len().max(1);
+        let shares = slots.share_out(&wishes, self.first);
+        let taken = shares.iter().sum();
+        for (place, share) in shares.into_iter().enumerate() {
+            self.send_to(step, place, share);
         }
         self.budget -= float(taken);
         self.received(taken);
     }
 
-    /// `free`: slots of all notifiers; `budget`: sends that their processors still manage.
-    fn send_to(&mut self, step: u64, place: usize, free: u64, budget: u64) -> u64 {
+    /// What each receiver wants, and would take.
+    fn wishes(&mut self) -> Vec<Wish> {
+        let step_secs = float(self.step_ms) / 1_000.0;
+        let (model, works) = (&self.model, self.works);
+        // Alone at a notifier it still leaves as many free, but for the last one.
+        let half = u64::from(works.count) * u64::from(model.notifier.slots).div_ceil(2);
+        let lanes = self.lanes.iter_mut().zip(&model.receivers);
+        let wish = |(lane, receiver): (&mut Lane, &super::Receiver)| {
+            let most = cap(model, receiver, works).min(half);
+            let room = most.saturating_sub(lane.in_flight);
+            let mut wants = lane.waits.min(room);
+            if let Some(rate) = receiver.rate_per_sec {
+                lane.fill(rate * works.share * step_secs);
+                wants = wants.min(lane.let_through());
+            }
+            Wish {
+                in_flight: lane.in_flight,
+                wants,
+            }
+        };
+        lanes.map(wish).collect()
+    }
+
+    fn send_to(&mut self, step: u64, place: usize, count: u64) {
         let (Some(lane), Some(receiver)) =
             (self.lanes.get_mut(place), self.model.receivers.get(place))
         else {
-            return 0;
+            return;
         };
-        let cap = cap(&self.model, receiver, self.works);
-        // As notifiers do: no receiver takes more than it leaves free.
-        let part = free.saturating_sub(lane.in_flight).div_ceil(2);
-        let own = cap.saturating_sub(lane.in_flight).min(part);
-        let mut count = lane.waits.min(own).min(budget);
-        if let Some(rate) = receiver.rate_per_sec {
-            lane.fill(rate * self.works.share * float(self.step_ms) / 1_000.0);
-            count = count.min(lane.let_through());
-            lane.spend(count);
-        }
         if count == 0 {
-            return 0;
+            return;
+        }
+        if receiver.rate_per_sec.is_some() {
+            lane.spend(count);
         }
         let delays = &mut [&mut self.sums.delays, &mut self.sums.of_minute];
         let ended = lane.send(step, count, &mut self.random, delays);
         self.ended(ended);
-        count
     }
 
     fn received(&mut self, count: u64) {
