@@ -97,7 +97,7 @@ pub struct Args {
     ca_file: Option<PathBuf>,
 
     #[command(flatten)]
-    link: link::Args,
+    link: link::LinkArgs,
 
     /// Become a new host where another one with this machine's id is alive
     #[arg(long)]
@@ -154,7 +154,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
 }
 
-async fn work(config: Config, door: Door, link: link::Args) -> anyhow::Result<End> {
+async fn work(config: Config, door: Door, link: link::LinkArgs) -> anyhow::Result<End> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot take SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot take SIGINT")?;
     let (stop, stopped) = tokio::sync::watch::channel(false);

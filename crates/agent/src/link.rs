@@ -42,7 +42,7 @@ pub enum Mode {
 
 /// The arguments about the link.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Args {
+pub struct LinkArgs {
     /// How this host is linked to private networks
     #[arg(long, value_enum, value_name = "HOW", default_value = "auto")]
     link: Mode,
@@ -64,7 +64,7 @@ pub struct Args {
     link_key_for: Span,
 }
 
-impl Args {
+impl LinkArgs {
     /// What carries the link, if anything does.
     ///
     /// # Errors

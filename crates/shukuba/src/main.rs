@@ -26,6 +26,7 @@ mod function;
 mod import;
 mod keep;
 mod keys;
+mod links;
 mod lone;
 mod notices;
 mod output;

@@ -415,6 +415,10 @@ async fn keep(shared: Weak<Shared>) {
         let Some(shared) = shared.upgrade() else {
             return;
         };
+        // One that was taken down on purpose has ended too.
+        let now = shared.wire.lock().clone();
+        let is_its = |own: &Arc<Wire>| now.as_ref().is_some_and(|now| Arc::ptr_eq(own, now));
+        let why = why.filter(|_| wire.as_ref().is_some_and(is_its));
         if let Some(why) = &why {
             tracing::warn!(%why, "the link's device is made anew");
         }

@@ -79,7 +79,7 @@ pub enum Problem {
     },
     /// The gateway is behind itself.
     #[error(
-        "the gateway's endpoint {endpoint} is within {range}, which is reached through it: give it another by `--endpoint`"
+        "the gateway's endpoint {endpoint} is within {range}, which is reached through it: give it another by `--reached-at`"
     )]
     Circle {
         /// The endpoint.

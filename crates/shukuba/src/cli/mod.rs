@@ -24,6 +24,7 @@ mod host;
 mod import;
 mod key;
 mod ledger;
+mod link;
 mod notice;
 mod notifier;
 mod operator;
@@ -83,6 +84,8 @@ pub(crate) enum Command {
     Sink(sink::Args),
     Status(status::Args),
     Ledger(ledger::Args),
+    /// Link hosts outside to private networks
+    Link(link::Args),
     Statement(statement::Args),
     Why(why::Args),
     Replay(replay::Args),
@@ -185,6 +188,7 @@ impl Command {
             Self::Torture(args) => torture::run(app, &args),
             Self::Status(args) => status::run(app, &args),
             Self::Ledger(args) => ledger::run(app, &args),
+            Self::Link(args) => link::run(app, args),
             Self::Statement(args) => statement::run(app, &args),
             Self::Why(args) => why::run(app, &args),
             Self::Replay(args) => replay::run(app, &args),

@@ -1,7 +1,7 @@
 //! Reading the settings, and saying what is wrong and where.
 //!
 //! A variable `SHUKUBA_<SECTION>_<KEY>` stands over the file for the sections `server`, `store`, `s3`, `trail`, `metrics`,
-//! `watch`, `functions`, `cost`, `notifier`, `scaler` and `results`: `SHUKUBA_SCALER_INTERVAL=5s`. Keys of nested tables have `_` between the parts.
+//! `watch`, `link`, `functions`, `cost`, `notifier`, `scaler` and `results`: `SHUKUBA_SCALER_INTERVAL=5s`. Keys of nested tables have `_` between the parts.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -54,7 +54,7 @@ const OTHER_VARIABLES: [&str; 12] = [
     "SHUKUBA_NOTIFIER",
     "SHUKUBA_MEMORY",
 ];
-const SECTIONS: [&str; 12] = [
+const SECTIONS: [&str; 13] = [
     "server",
     "store",
     "archive",
@@ -62,6 +62,7 @@ const SECTIONS: [&str; 12] = [
     "trail",
     "metrics",
     "watch",
+    "link",
     "functions",
     "cost",
     "notifier",
@@ -70,8 +71,9 @@ const SECTIONS: [&str; 12] = [
 ];
 
 /// What nobody needs who only reads the data.
-const UNREAD: [&[&str]; 15] = [
+const UNREAD: [&[&str]; 16] = [
     &["notices"],
+    &["link"],
     &["functions"],
     &["cost"],
     &["s3"],
@@ -186,6 +188,7 @@ fn found(config: &Config) -> Vec<Invalid> {
     found.extend(config.s3.problems());
     found.extend(config.trail.problems());
     found.extend(config.metrics.problems());
+    found.extend(config.link.problems());
     found.extend(config.functions.problems());
     found.extend(config.cost.problems());
     found.extend(config.notices.problems().0);

@@ -5,7 +5,7 @@
 //! - [`server`]: `[server]` and `[store]`
 //! - [`s3`] has `[s3]`, objects in buckets
 //! - [`trail`] has `[trail]`, the record of calls
-//! - [`functions`] has `[functions]`; [`cost`] has `[cost]`
+//! - [`functions`] has `[functions]`; [`cost`] has `[cost]`; [`link`] has `[link]`
 //! - [`archive`] has `[archive]`
 //! - [`metrics`] has `[metrics]` and `[watch]`
 //! - [`mod@load`]: reading, the environment, what is wrong and where
@@ -14,6 +14,7 @@
 pub(crate) mod archive;
 pub(crate) mod cost;
 pub(crate) mod functions;
+pub(crate) mod link;
 pub(crate) mod load;
 pub(crate) mod metrics;
 pub(crate) mod reference;
@@ -64,6 +65,8 @@ pub(crate) struct Config {
     pub(crate) metrics: metrics::Metrics,
     /// What the server gives agents.
     pub(crate) watch: metrics::Watch,
+    /// Hosts outside in private networks.
+    pub(crate) link: link::Link,
     /// Functions and schedules.
     pub(crate) functions: functions::Functions,
     /// How what was used is priced.

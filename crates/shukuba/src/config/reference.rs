@@ -15,6 +15,7 @@ const SOURCES: &[&str] = &[
     include_str!("trail.rs"),
     include_str!("metrics.rs"),
     include_str!("functions.rs"),
+    include_str!("link.rs"),
     include_str!("cost.rs"),
     include_str!("../../../delivery/src/config/route.rs"),
     include_str!("../../../delivery/src/config/destination.rs"),
@@ -69,6 +70,10 @@ const SECTIONS: &[Section] = &[
     Section {
         head: "watch",
         of: "Watch",
+    },
+    Section {
+        head: "link",
+        of: "Link",
     },
     Section {
         head: "functions",
@@ -171,12 +176,12 @@ const HEAD: &str = "# Settings
 One file, `shukuba.toml`: `--config FILE`, else `./shukuba.toml`, else `$XDG_CONFIG_HOME/shukuba/shukuba.toml`, else
 `/etc/shukuba/shukuba.toml`. Without any file there is one route, `s2s`, whose lines are URLs in the queue `s2s`.
 Over the file stands the environment, over that the arguments. `SHUKUBA_<SECTION>_<KEY>` sets a key of `server`,
-`store`, `archive`, `s3`, `trail`, `metrics`, `watch`, `functions`, `cost`, `notifier`, `scaler` and `results`, such as `SHUKUBA_SCALER_INTERVAL=5s`.
+`store`, `archive`, `s3`, `trail`, `metrics`, `watch`, `link`, `functions`, `cost`, `notifier`, `scaler` and `results`, such as `SHUKUBA_SCALER_INTERVAL=5s`.
 Unknown keys are refused with the nearest known name; `shukuba config check` says all that is wrong, with its line.
 What a line may hold, and which rules a receiver has: [lines.md](../lines.md).
 
 `systemctl reload` (SIGHUP) reads the file again: routes, destinations, notices, secrets, the notifier's and the scaler's settings
-change at once; `[server]`, `[store]`, `[archive]`, `[s3]` (but `lifecycle_interval`), `[trail]`, `[metrics]`, `[functions]` and `results.url` need a restart, and a reload that changes them says so.
+change at once; `[server]`, `[store]`, `[archive]`, `[s3]` (but `lifecycle_interval`), `[trail]`, `[metrics]`, `[link]`, `[functions]` and `results.url` need a restart, and a reload that changes them says so.
 
 Spans are `250ms`, `10s`, `5m`, `24h`, `15d`; sizes `512`, `64KiB`, `1MiB`; rates `1000/s`, `60/m`, `5/h`.
 ";
@@ -360,6 +365,7 @@ mod tests {
             "trail",
             "metrics",
             "watch",
+            "link",
             "functions",
             "notifier",
             "scaler",

@@ -54,6 +54,7 @@ impl Live {
         config.s3.writes = old.config.s3.writes;
         config.trail = old.config.trail.clone();
         config.metrics = old.config.metrics.clone();
+        config.link = old.config.link.clone();
         config.functions = old.config.functions.clone();
         config.results.url.clone_from(&old.config.results.url);
         let new = Now::of(config, &self.app.secrets())?;
@@ -95,6 +96,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("[s3]", of_start(&old.s3) != of_start(&new.s3)),
         ("[trail]", old.trail != new.trail),
         ("[metrics]", old.metrics != new.metrics),
+        ("[link]", old.link != new.link),
         ("[functions]", old.functions != new.functions),
         ("results.url", old.results.url != new.results.url),
     ];

@@ -197,12 +197,12 @@ fn facts(said: &watch::agent::protocol::Facts) -> Facts {
     }
 }
 
-fn instance(text: &str) -> Result<InstanceId, Fault> {
+pub(super) fn instance(text: &str) -> Result<InstanceId, Fault> {
     let id = text.parse();
     id.map_err(|_| refuse("an instance's id is `i-` and 17 digits"))
 }
 
-fn check_version(version: u32) -> Result<(), Fault> {
+pub(super) fn check_version(version: u32) -> Result<(), Fault> {
     match version {
         VERSION => Ok(()),
         other => Err(refuse(format!(
@@ -211,7 +211,7 @@ fn check_version(version: u32) -> Result<(), Fault> {
     }
 }
 
-fn fault(error: ec2::instances::Error) -> Fault {
+pub(super) fn fault(error: ec2::instances::Error) -> Fault {
     use ec2::engine::Error as Refused;
     match &error {
         ec2::instances::Error::Refused(Refused::NotYours { .. } | Refused::NotFound { .. }) => {

@@ -12,6 +12,7 @@ mod forget;
 mod host;
 mod keep;
 mod ledger;
+mod link;
 mod notice;
 mod pause;
 mod replay;
@@ -333,6 +334,12 @@ static CALLS: &[Call] = &[
         run: call!(host::token),
     },
     Call {
+        name: "link-list",
+        action: "ec2:DescribeClassicLinkInstances",
+        is_offline: false,
+        run: call!(link::list),
+    },
+    Call {
         name: "silence-add",
         action: "shukuba:SilenceNotices",
         is_offline: false,
@@ -352,8 +359,35 @@ static CALLS: &[Call] = &[
     },
 ];
 
+/// A call that waits for news. It holds no thread meanwhile, and must not block one.
+struct Waiting {
+    name: &'static str,
+    action: &'static str,
+    run: fn(Desk, Ctx, Bytes) -> BoxFuture<'static, Answer>,
+}
+
+/// All of those.
+static WAITING: &[Waiting] = &[
+    Waiting {
+        name: "agent-link",
+        action: "shukuba:SyncAgent",
+        run: |desk, ctx, input| Box::pin(async move { link::host(&desk, &ctx, input).await }),
+    },
+    Waiting {
+        name: "link-gateway",
+        action: "shukuba:ServeLink",
+        run: |desk, _, input| Box::pin(async move { link::gateway(&desk, input).await }),
+    },
+];
+
+impl Waiting {
+    fn of(name: &str) -> Option<&'static Self> {
+        WAITING.iter().find(|call| call.name == name)
+    }
+}
+
 /// Calls by which programs report what they found, over and over.
-const REPORTS: &[&str] = &["agent-sync", "agent-put"];
+const REPORTS: &[&str] = &["agent-sync", "agent-put", "agent-link", "link-gateway"];
 
 /// What the calls work with. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -403,7 +437,8 @@ impl Desk {
 
 impl Admin for Desk {
     fn action(&self, name: &str) -> Option<&'static str> {
-        Call::of(name).map(|call| call.action)
+        let waiting = || Waiting::of(name).map(|call| call.action);
+        Call::of(name).map(|call| call.action).or_else(waiting)
     }
 
     /// What agents report, some times a minute each, would bury what people do.
@@ -420,6 +455,9 @@ impl Admin for Desk {
 
     fn handle<'a>(&'a self, name: &'a str, ctx: Ctx, input: Bytes) -> BoxFuture<'a, Answer> {
         Box::pin(async move {
+            if let Some(call) = Waiting::of(name) {
+                return (call.run)(self.clone(), ctx, input).await;
+            }
             let call = Call::of(name).ok_or_else(Fault::internal)?;
             self.run(call, Some(ctx), input).await
         })

@@ -143,7 +143,10 @@ impl Watching {
             },
             clock.clone(),
             Arc::new(agent_keys::AgentKeys(iam.clone())),
-            REPORTS,
+            ec2::engine::state::Rules {
+                outside: config.link.outside_range,
+                ..REPORTS
+            },
         )
         .context("the inventory cannot be opened")?;
         let lines = picture::Computed {

@@ -1,0 +1,278 @@
+//! A network's gateway: asks the server what is to be, and has a driver carry it out.
+//!
+//! The server is asked with the generation that is in place, and answers when there is another one. The last plan is kept: a gateway
+//! that starts anew while the server is away carries on with that.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use async_trait::async_trait;
+use net::plan::PeerReport;
+use net::{GatewayPlan, GatewayReport, PublicKey};
+use serde::{Deserialize, Serialize};
+use store::private::write_private;
+use tracing::{info, warn};
+
+use crate::client::Error;
+use crate::client::admin::Admin;
+
+/// The first wait after the server could not be asked, doubled up to [`WAIT_MAX`].
+const WAIT: Duration = Duration::from_secs(1);
+/// The longest such wait.
+const WAIT_MAX: Duration = Duration::from_secs(15);
+/// The wait before a plan that failed is tried again, and the least time between two questions that brought nothing.
+const PAUSE: Duration = Duration::from_secs(5);
+/// How often is looked who is up.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// Peers of a report. Chosen: what the server takes; who was heard of last comes first.
+const PEERS_MAX: usize = 1_000;
+
+/// What carries a network's links.
+#[async_trait]
+pub(crate) trait GateDriver: Send + Sync + fmt::Debug {
+    /// Brings about what `plan` says and takes away what it does not.
+    async fn apply(&self, plan: &GatewayPlan) -> Result<(), String>;
+
+    /// What is known of the peers.
+    fn peers(&self) -> Vec<PeerReport>;
+
+    /// Packets that were refused since it was last asked.
+    async fn refused(&self) -> u64;
+
+    /// Waits until it has stopped by itself, and says why.
+    async fn failed(&self) -> String;
+
+    /// Takes all away but the rules.
+    async fn stop(&self);
+}
+
+/// What is said of plans.
+#[async_trait]
+pub(crate) trait Center: Send + Sync {
+    /// Tells how the gateway is, and waits for a plan of another generation than it has; none where there was none for a while.
+    async fn ask(&self, report: &GatewayReport) -> anyhow::Result<Option<GatewayPlan>>;
+}
+
+/// What the server answers.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Answer {
+    /// The plan.
+    pub(crate) plan: Option<GatewayPlan>,
+}
+
+#[async_trait]
+impl Center for Admin {
+    async fn ask(&self, report: &GatewayReport) -> anyhow::Result<Option<GatewayPlan>> {
+        let answer: Answer = self.call("link-gateway", report).await?;
+        Ok(answer.plan)
+    }
+}
+
+/// A gateway.
+pub(crate) struct Gate {
+    pub(crate) driver: Arc<dyn GateDriver>,
+    pub(crate) center: Box<dyn Center>,
+    /// The network's id.
+    pub(crate) network: String,
+    pub(crate) key: PublicKey,
+    /// Where it is reached from outside.
+    pub(crate) endpoint: String,
+    /// Its address in the network.
+    pub(crate) inside: Option<std::net::Ipv4Addr>,
+    /// Where the last plan is kept.
+    pub(crate) kept: PathBuf,
+}
+
+/// What was heard last.
+#[derive(Default)]
+struct Heard {
+    plan: Option<GatewayPlan>,
+    problem: Option<String>,
+}
+
+impl Gate {
+    /// Works until `stop` comes, or the driver has stopped by itself. Nothing is left then but the rules.
+    pub(crate) async fn run(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+        let ended = tokio::select! {
+            ended = self.work() => ended,
+            why = self.driver.failed() => Err(anyhow::anyhow!("the gateway's tunnel has stopped: {why}")),
+            () = stop => Ok(()),
+        };
+        self.driver.stop().await;
+        ended
+    }
+
+    async fn work(&self) -> anyhow::Result<()> {
+        let mut heard = Heard::default();
+        if let Some(plan) = self.read()? {
+            info!(
+                generation = plan.generation,
+                "begins with the plan that it had"
+            );
+            self.carry_out(&mut heard, plan).await;
+        }
+        let mut wait = WAIT;
+        let mut is_first = true;
+        loop {
+            let asked = tokio::time::Instant::now();
+            self.remember(&mut heard);
+            let mut report = self.report(&heard).await;
+            if std::mem::take(&mut is_first) {
+                // The server knows better than a plan that was kept where hosts are.
+                report.generation = 0;
+            }
+            let answer = tokio::select! {
+                answer = self.center.ask(&report) => answer,
+                () = self.until_others(&report) => continue,
+            };
+            let pause = match answer {
+                Ok(Some(plan)) => {
+                    wait = WAIT;
+                    self.keep(&plan);
+                    self.carry_out(&mut heard, plan).await;
+                    heard.problem.as_ref().map_or(Duration::ZERO, |_| PAUSE)
+                }
+                Ok(None) => {
+                    wait = WAIT;
+                    self.try_again(&mut heard).await;
+                    PAUSE.saturating_sub(asked.elapsed())
+                }
+                Err(error) if heard.plan.is_none() && is_refused(&error) => return Err(error),
+                Err(error) => {
+                    if wait == WAIT {
+                        warn!(
+                            error = format!("{error:#}"),
+                            "the server does not answer; the links stay as they are"
+                        );
+                    }
+                    let pause = wait;
+                    wait = (wait * 2).min(WAIT_MAX);
+                    pause
+                }
+            };
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Keeps where the peers are with the plan, so that a gateway that starts anew finds them at once.
+    fn remember(&self, heard: &mut Heard) {
+        let Some(plan) = &mut heard.plan else {
+            return;
+        };
+        let known = self.driver.peers().into_iter();
+        let known: BTreeMap<_, _> = known.map(|peer| (peer.key, peer.endpoint)).collect();
+        let links = plan.links.iter_mut();
+        let links = links.filter_map(|link| Some((link.key?, &mut link.endpoint)));
+        let peerings = plan.peerings.iter_mut();
+        let peerings = peerings.map(|peering| (peering.key, &mut peering.endpoint));
+        let mut is_news = false;
+        for (key, endpoint) in links.chain(peerings) {
+            let now = known.get(&key).copied().flatten();
+            if now.is_some() && *endpoint != now {
+                *endpoint = now;
+                is_news = true;
+            }
+        }
+        if is_news {
+            self.keep(plan);
+        }
+    }
+
+    /// Until a peer is up or gone that was not: people wait for that, and the question for a plan would wait on.
+    async fn until_others(&self, report: &GatewayReport) {
+        let up = |peers: &[PeerReport]| -> BTreeSet<PublicKey> {
+            let up = peers.iter().filter(|peer| peer.is_up);
+            up.map(|peer| peer.key).collect()
+        };
+        let told = up(&report.peers);
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            if up(&self.peers()) != told {
+                return;
+            }
+        }
+    }
+
+    fn peers(&self) -> Vec<PeerReport> {
+        let mut peers = self.driver.peers();
+        peers.sort_by_key(|peer| peer.handshake_ms_ago.unwrap_or(u64::MAX));
+        peers.truncate(PEERS_MAX);
+        peers
+    }
+
+    async fn report(&self, heard: &Heard) -> GatewayReport {
+        GatewayReport {
+            network: self.network.clone(),
+            key: self.key,
+            endpoint: self.endpoint.clone(),
+            inside: self.inside,
+            generation: heard.plan.as_ref().map_or(0, |plan| plan.generation),
+            problem: heard.problem.clone(),
+            peers: self.peers(),
+            refused: self.driver.refused().await,
+        }
+    }
+
+    async fn carry_out(&self, heard: &mut Heard, plan: GatewayPlan) {
+        let done = self.driver.apply(&plan).await;
+        let (links, peerings) = (plan.links.len(), plan.peerings.len());
+        match &done {
+            Ok(()) => info!(generation = plan.generation, links, peerings, "carried out"),
+            Err(problem) => {
+                warn!(generation = plan.generation, %problem, "not all is as it should be")
+            }
+        }
+        heard.problem = done.err();
+        heard.plan = Some(plan);
+    }
+
+    /// Once more, where it failed.
+    async fn try_again(&self, heard: &mut Heard) {
+        if heard.problem.is_some()
+            && let Some(plan) = heard.plan.take()
+        {
+            self.carry_out(heard, plan).await;
+        }
+    }
+
+    fn keep(&self, plan: &GatewayPlan) {
+        let text = serde_json::to_vec(plan).unwrap_or_default();
+        if let Err(error) = write_private(&self.kept, &text) {
+            warn!(%error, path = %self.kept.display(), "the plan is not kept");
+        }
+    }
+
+    fn read(&self) -> anyhow::Result<Option<GatewayPlan>> {
+        let plan = read(&self.kept).with_context(|| format!("`{}`", self.kept.display()))?;
+        // The folder of another network's gateway.
+        Ok(plan.filter(|plan| plan.network == self.network))
+    }
+}
+
+/// Whether the server has answered, and said no.
+fn is_refused(error: &anyhow::Error) -> bool {
+    let is_usage = error.downcast_ref::<crate::app::Usage>().is_some();
+    is_usage || matches!(error.downcast_ref::<Error>(), Some(Error::Refused { .. }))
+}
+
+/// The plan that the gateway of `network` had last, in its folder.
+pub(crate) fn kept(state: &Path, network: &str) -> Option<GatewayPlan> {
+    read(&file(state, network)).ok().flatten()
+}
+
+/// Where it is kept.
+pub(crate) fn file(state: &Path, network: &str) -> PathBuf {
+    state.join(network).join("plan.json")
+}
+
+fn read(path: &Path) -> std::io::Result<Option<GatewayPlan>> {
+    match std::fs::read(path) {
+        Ok(text) => Ok(Some(serde_json::from_slice(&text)?)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,147 @@
+//! Private networks: what gateways and hosts say and are told, and how links are.
+
+use std::time::Duration;
+
+use api::Ctx;
+use bytes::Bytes;
+use ec2::engine::network::place::Place;
+use ec2::engine::network::vpc::{self, Vpc};
+use ec2::engine::{Instance, network::report::Heard};
+use net::plan::PeerReport;
+use net::{GatewayReport, PublicKey};
+use watch::agent::protocol::{LinkAnswer, LinkRequest};
+
+use super::Desk;
+use super::agent::{check_version, fault, instance};
+use crate::answers::{Answer, read, write};
+use crate::links::gate;
+use crate::links::state::{Gateway, Link, Links, Network, State};
+
+/// How long a question waits for news. Chosen: below what proxies between wait for an answer.
+const WAIT: Duration = Duration::from_secs(25);
+/// A gateway that was not heard of for so long is not there. Chosen: twice the wait.
+const GATEWAY_SILENCE: Duration = Duration::from_secs(50);
+
+/// A host tells what part it has, and hears what it is to have.
+pub(super) async fn host(desk: &Desk, ctx: &Ctx, input: Bytes) -> Answer {
+    let input: LinkRequest = read(&input)?;
+    check_version(input.version)?;
+    let id = instance(&input.instance)?;
+    let key = &ctx.caller.access_key_id;
+    let instances = &desk.watching()?.instances;
+    let plan = instances.serve_host(&id, key, input.report, WAIT).await;
+    let plan = plan.map_err(fault)?;
+    write(&LinkAnswer { plan })
+}
+
+/// A gateway tells how it is, and hears what it is to carry.
+pub(super) async fn gateway(desk: &Desk, input: Bytes) -> Answer {
+    let report: GatewayReport = read(&input)?;
+    let plan = desk.watching()?.instances.serve_network(report, WAIT).await;
+    let plan = plan.map_err(fault)?;
+    write(&gate::Answer { plan })
+}
+
+/// Networks with their gateways and links.
+pub(super) async fn list(desk: &Desk, _input: Bytes) -> Answer {
+    let instances = &desk.watching()?.instances;
+    let all = instances.all();
+    let networks = instances.networks(|networks| {
+        let vpcs = networks.vpcs.iter();
+        vpcs.map(AsRef::as_ref).cloned().collect::<Vec<Vpc>>()
+    });
+    let now = instances.now();
+    let network = |vpc: Vpc| {
+        let heard = instances.gateway_report(&vpc.id);
+        let linked = all.iter().filter(|it| {
+            let link = it.place.link.as_ref();
+            link.is_some_and(|link| link.vpc == vpc.id)
+        });
+        let is_up = heard
+            .as_ref()
+            .is_some_and(|heard| now.since(heard.at) < GATEWAY_SILENCE);
+        let problem = |it: &Instance| {
+            let said = instances.host_report(&it.id);
+            said.and_then(|said| said.report.problem)
+        };
+        let links = linked.filter_map(|it| {
+            let link = link(it, &vpc, heard.as_ref(), is_up)?;
+            Some(Link {
+                problem: problem(it),
+                ..link
+            })
+        });
+        Network {
+            id: vpc.id.to_string(),
+            name: vpc.tags.get("Name").unwrap_or_default().to_owned(),
+            ranges: vec![vpc.range.to_string()],
+            is_enabled: vpc.has_classic_link,
+            links: links.collect(),
+            gateway: vpc
+                .gateway
+                .as_ref()
+                .map(|it| gateway_of(&vpc, it, heard.as_ref(), is_up)),
+        }
+    };
+    let networks = networks.into_iter().map(network).collect();
+    write(&Links { networks })
+}
+
+fn gateway_of(
+    vpc: &Vpc,
+    gateway: &vpc::Gateway,
+    heard: Option<&Heard<GatewayReport>>,
+    is_up: bool,
+) -> Gateway {
+    let report = heard.map(|heard| &heard.report);
+    Gateway {
+        key: gateway.key.to_string(),
+        endpoint: gateway.endpoint.clone(),
+        inside: gateway.inside,
+        heard: heard.map(|heard| heard.at.rfc3339_secs()),
+        is_up,
+        is_current: report.is_some_and(|report| report.generation == vpc.generation),
+        problem: report.and_then(|report| report.problem.clone()),
+        refused: report.map_or(0, |report| report.refused),
+    }
+}
+
+/// The link of an instance, without what its host says.
+fn link(
+    it: &Instance,
+    vpc: &Vpc,
+    heard: Option<&Heard<GatewayReport>>,
+    is_up: bool,
+) -> Option<Link> {
+    let own = it.place.link.as_ref()?;
+    let report = heard.map(|heard| &heard.report);
+    let peer = report.and_then(|report| peer(report, &it.place));
+    let is_current = report.is_some_and(|report| report.generation == vpc.generation);
+    let state = match (it.place.key, is_up, peer) {
+        (None, _, _) => State::NoAgent,
+        (Some(_), false, _) => State::NoGateway,
+        // What it said of the same host before the plan is of a link that is no more.
+        (Some(_), true, _) if !is_current => State::Waiting,
+        (Some(_), true, Some(peer)) if peer.is_up => State::Up,
+        (Some(_), true, _) => State::Unreachable,
+    };
+    Some(Link {
+        instance: it.id.to_string(),
+        name: it.name().to_owned(),
+        address: own.address,
+        groups: own.groups.iter().map(ToString::to_string).collect(),
+        state,
+        problem: None,
+        endpoint: peer.and_then(|peer| peer.endpoint).or(it.place.endpoint),
+        handshake_ms_ago: peer.and_then(|peer| peer.handshake_ms_ago),
+        received: peer.map_or(0, |peer| peer.received),
+        sent: peer.map_or(0, |peer| peer.sent),
+    })
+}
+
+/// What the gateway says of an instance: by its key, or the one that it had before.
+fn peer<'a>(report: &'a GatewayReport, place: &Place) -> Option<&'a PeerReport> {
+    let of = |key: PublicKey| report.peers.iter().find(move |peer| peer.key == key);
+    let before = || place.key_before.and_then(|(key, _)| of(key));
+    place.key.and_then(of).or_else(before)
+}
