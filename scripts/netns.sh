@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Installs what the private link's tests in network namespaces run, where it is missing and may be installed: nftables, iproute2, ping, and
-# WireGuard's own programs, with which the link is tried. Without the first three those tests say so and are skipped, or fail under
+# Installs what the private link's tests in network namespaces run, where it is missing and may be installed: nftables, iproute2, ping, curl, and
+# WireGuard's own programs, with which the link is tried. Without the first four those tests say so and are skipped, or fail under
 # SHUKUBA_NETNS_REQUIRED=1. Prints nothing when there is nothing to do.
 set -euo pipefail
 
 PATH=$PATH:/usr/sbin:/sbin
 missing=()
-for pair in nft:nftables ip:iproute2 ping:iputils-ping wg:wireguard-tools wireguard-go:wireguard-go; do
+for pair in nft:nftables ip:iproute2 ping:iputils-ping curl:curl wg:wireguard-tools wireguard-go:wireguard-go; do
     command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
 done
 [ ${#missing[@]} = 0 ] && exit 0

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every test, cheapest first: format, tidy, lints, the crates' own tests, the fuzz targets, real clients, the articles, kills,
-# the demonstrations.
+# hosts in namespaces, the demonstrations.
 # `scripts/test.sh check` stops after the tests that need no built server. Those that need one wait more than they work: the clients' run
 # in several processes, with the others beside them; what these said comes after.
 set -euo pipefail
@@ -25,6 +25,9 @@ torture() {
 }
 
 demo() { scripts/demo.sh; }
+
+# Hosts in network namespaces, with agents, gateways and packets.
+hosts() { scripts/hosts-tests.sh; }
 
 # A short one, on a machine that is busy: how late it is shows nothing here.
 elastic() {
@@ -85,8 +88,8 @@ step "tools";    scripts/venv.sh; scripts/browser.sh; scripts/plugins.sh; script
 step "crates";   cargo test --quiet --workspace --test '*'
 failed=0
 step "clients"
-beside articles torture demo elastic
+beside hosts articles torture demo elastic
 .venv/bin/python -m pytest -q -n "$PROCESSES" --dist loadfile --no-loadscope-reorder tests/compat || failed=1
-join articles torture demo elastic || failed=1
+join hosts articles torture demo elastic || failed=1
 [ "$failed" = 0 ] || exit 1
 step "done"
