@@ -407,6 +407,19 @@ def test_a_link_is_lost_when_its_host_stops_and_must_be_made_again(own_server, t
     refused("DependencyViolation", ec2.delete_vpc, VpcId=vpc)
 
 
+def test_a_host_that_joins_by_a_token_of_a_subnet_is_inside(own_server, tmp_path):
+    ec2 = own_server.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="172.16.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="172.16.1.0/24")["Subnet"]["SubnetId"]
+    agent = Agent(own_server, tmp_path, "within", token=new_token(own_server, "--subnet", subnet))
+    host = until("a host that runs", lambda: by_name(ec2, "within", "running").get("within"))
+    agent.stop()
+    assert (host["VpcId"], host["SubnetId"]) == (vpc, subnet)
+    assert [group["GroupName"] for group in host["SecurityGroups"]] == ["default"]
+    wrong = own_server.run("host", "token", "--subnet", "subnet-0123456789abcdef0")
+    assert wrong.returncode == 2 and "subnet-0123456789abcdef0" in wrong.stderr, wrong.stderr
+
+
 # --- Who may, and what is recorded ---
 
 

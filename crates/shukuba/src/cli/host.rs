@@ -32,6 +32,9 @@ enum What {
         /// Only for this instance, which RunInstances made
         #[arg(long, value_name = "ID")]
         instance: Option<String>,
+        /// Hosts that join by it are inside a private network: in this subnet
+        #[arg(long, value_name = "ID", conflicts_with = "instance")]
+        subnet: Option<String>,
         /// How long it may be used
         #[arg(long = "for", value_name = "SPAN", default_value = "1h")]
         lasts: Span,
@@ -46,9 +49,10 @@ pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         What::Token {
             at,
             instance,
+            subnet,
             lasts,
         } => {
-            let input = json!({ "instance": instance, "for": lasts });
+            let input = json!({ "instance": instance, "subnet": subnet, "for": lasts });
             at.show(app, "host-token", &input, |answer| text(answer, "token"))?;
         }
     }

@@ -26,6 +26,9 @@ struct Token {
     /// An instance that was run; any host where there is none.
     #[serde(default)]
     instance: Option<String>,
+    /// The subnet that new hosts are inside of; outside where there is none.
+    #[serde(default)]
+    subnet: Option<String>,
     /// For how long it may be used.
     #[serde(rename = "for")]
     lasts: Span,
@@ -68,7 +71,21 @@ pub(super) async fn token(desk: &Desk, input: Bytes) -> Answer {
         None => None,
     };
     let lasts: Duration = input.lasts.get();
-    let made = desk.watching()?.instances.enrol(id.as_ref(), lasts).await;
+    let instances = &desk.watching()?.instances;
+    let made = match (&input.subnet, &id) {
+        (Some(_), Some(_)) => {
+            return Err(refuse(
+                "an instance has its subnet already: give one of both",
+            ));
+        }
+        (Some(subnet), None) => {
+            let subnet = subnet.parse().map_err(|_| {
+                refuse("a subnet's id is `subnet-` and 17 digits: aws ec2 describe-subnets")
+            })?;
+            instances.enrol_inside(&subnet, lasts).await
+        }
+        (None, id) => instances.enrol(id.as_ref(), lasts).await,
+    };
     match made {
         Ok((token, until)) => write(&json!({
             "token": token.text(),
