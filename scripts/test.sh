@@ -11,7 +11,7 @@ PROCESSES=${SHUKUBA_TEST_PROCESSES:-4}
 
 articles() {
     local script
-    for script in examples/articles/*.sh; do bash "$script"; done
+    for script in examples/articles/*.sh examples/move.sh; do bash "$script"; done
 }
 
 # Kills servers, and notifiers of their own: both at once, since what the second leaves behind is leased for a minute.
