@@ -358,3 +358,15 @@ def test_calls_are_decided_and_recorded(net, tokyo, linked):
         return [event for event in found if tokyo.id in event["CloudTrailEvent"]]
 
     assert until("the trail", events)
+
+
+def test_what_is_refused_is_a_metric(net, tokyo, linked):
+    assert TIMED_OUT in get(net.out, INSIDE, 9090, 1)
+
+    def refused():
+        now = time.time()
+        found = net.aws("cloudwatch", "get-metric-statistics", "--namespace", "Shukuba/Link", "--metric-name", "PacketsRefused", "--dimensions",
+                        f"Name=VpcId,Value={tokyo.vpc}", "--start-time", str(int(now) - 3600), "--end-time", str(int(now) + 60), "--period", "3600", "--statistics", "Sum")
+        return sum(point["Sum"] for point in found["Datapoints"]) > 0
+
+    until("what was refused", refused, every=1)

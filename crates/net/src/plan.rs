@@ -72,7 +72,7 @@ pub struct GatewayReport {
     pub problem: Option<String>,
     /// What it knows of its peers.
     pub peers: Vec<PeerReport>,
-    /// Flows that were refused since the last report.
+    /// Packets that it refused since it began.
     pub refused: u64,
 }
 

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -85,6 +86,8 @@ pub(crate) struct Gate {
     pub(crate) inside: Option<std::net::Ipv4Addr>,
     /// Where the last plan is kept.
     pub(crate) kept: PathBuf,
+    /// Packets that it has refused.
+    pub(crate) refused: AtomicU64,
 }
 
 /// What was heard last.
@@ -205,6 +208,8 @@ impl Gate {
     }
 
     async fn report(&self, heard: &Heard) -> GatewayReport {
+        let more = self.driver.refused().await;
+        let refused = self.refused.fetch_add(more, Ordering::Relaxed) + more;
         GatewayReport {
             network: self.network.clone(),
             key: self.key,
@@ -213,7 +218,7 @@ impl Gate {
             generation: heard.plan.as_ref().map_or(0, |plan| plan.generation),
             problem: heard.problem.clone(),
             peers: self.peers(),
-            refused: self.driver.refused().await,
+            refused,
         }
     }
 

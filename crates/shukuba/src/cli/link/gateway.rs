@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use anyhow::Context;
 use async_trait::async_trait;
@@ -116,6 +117,7 @@ pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
             inside: inside.filter(|_| !args.rootless),
             kept: gate::file(&args.state, &network.id),
             network: network.id.clone(),
+            refused: AtomicU64::default(),
         };
         tracing::info!(network = network.shown(), %listen, "carries links");
         gate.run(async move { stop.wait().await }).await

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use api::Ctx;
 use bytes::Bytes;
+use cloudwatch::metric::Unit;
 use ec2::engine::network::place::Place;
 use ec2::engine::network::vpc::{self, Vpc};
+use ec2::engine::network::{ResourceId as _, VpcId};
 use ec2::engine::{Instance, network::report::Heard};
 use net::plan::PeerReport;
 use net::{GatewayReport, PublicKey};
@@ -16,6 +18,7 @@ use super::agent::{check_version, fault, instance};
 use crate::answers::{Answer, read, write};
 use crate::links::gate;
 use crate::links::state::{Gateway, Link, Links, Network, State};
+use crate::serve::watching::{Watching, own};
 
 /// How long a question waits for news. Chosen: below what proxies between wait for an answer.
 const WAIT: Duration = Duration::from_secs(25);
@@ -37,9 +40,47 @@ pub(super) async fn host(desk: &Desk, ctx: &Ctx, input: Bytes) -> Answer {
 /// A gateway tells how it is, and hears what it is to carry.
 pub(super) async fn gateway(desk: &Desk, input: Bytes) -> Answer {
     let report: GatewayReport = read(&input)?;
+    measure(desk.watching()?, &report);
     let plan = desk.watching()?.instances.serve_network(report, WAIT).await;
     let plan = plan.map_err(fault)?;
     write(&gate::Answer { plan })
+}
+
+/// Puts what a gateway counts, where there is such a network.
+fn measure(watching: &Watching, report: &GatewayReport) {
+    let Ok(vpc) = report.network.parse::<VpcId>() else {
+        return;
+    };
+    let instances = &watching.instances;
+    if instances.networks(|networks| networks.vpcs.get(&vpc).is_err()) {
+        return;
+    }
+    let before = instances
+        .gateway_report(&vpc)
+        .map(|heard| heard.report.refused);
+    // It counts from its own start on.
+    let before = before
+        .filter(|before| *before <= report.refused)
+        .unwrap_or(0);
+    let up = report.peers.iter().filter(|peer| peer.is_up).count();
+    let of = |name, value| {
+        let network = Some(("VpcId", vpc.as_str()));
+        own::standing(
+            "Shukuba/Link",
+            name,
+            network,
+            Unit::Count,
+            instances.now(),
+            value,
+        )
+    };
+    let data = vec![
+        of("PacketsRefused", (report.refused - before) as f64),
+        of("PeersUp", up as f64),
+    ];
+    if let Err(error) = watching.put_good(data) {
+        tracing::warn!(%error, network = %vpc, "what a gateway counts is not kept");
+    }
 }
 
 /// Networks with their gateways and links.

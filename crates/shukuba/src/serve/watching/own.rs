@@ -8,6 +8,7 @@
 //! | `AWS/Lambda` | `Invocations`, `Errors`, `Throttles`, `Duration` (milliseconds), `ConcurrentExecutions`, `UnreservedConcurrentExecutions`, `AsyncEventsReceived`, `AsyncEventAge` (milliseconds), `AsyncEventsDropped`, `DeadLetterErrors`, `DestinationDeliveryFailures` | `FunctionName`; `FunctionName` and `Resource`; none |
 //! | `AWS/Events` | `Invocations`, `FailedInvocations`, `TriggeredRules` and others | `RuleName` |
 //! | `Shukuba/Archive` | `LagBytes`, `Lag` (seconds), `Failing` (seconds) | none |
+//! | `Shukuba/Link` | `PacketsRefused`, `PeersUp`; with each report of a gateway | `VpcId` |
 //! | `Shukuba/Platform` | `Calls`, `Faults` | `Service`; none |
 //!
 //! What a counter shows is put as the difference to the minute before. A series that did not move is put as zero for a
