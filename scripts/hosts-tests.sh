@@ -2,7 +2,7 @@
 # The tests of the private link in hosts of their own: network namespaces within one of users, mounts and networks, so that no privilege is
 # needed and nothing of the machine is touched. Arguments go to pytest.
 #
-# Where the machine cannot do this it says what is missing and skips; SHUKUBA_NETNS_REQUIRED=1 makes that a failure.
+# Where the machine cannot do this it says what is missing and skips; NETNS_REQUIRED=1 makes that a failure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,7 +14,7 @@ for name in ip nft curl nsenter ping; do
 done
 if [ "${#missing[@]}" -gt 0 ]; then
     printf 'skipped: the tests in network namespaces need %s\n' "$(IFS=,; echo "${missing[*]}" | sed 's/,/, /g')" >&2
-    [ -z "${SHUKUBA_NETNS_REQUIRED:-}" ] || exit 1
+    [ -z "${NETNS_REQUIRED:-}" ] || exit 1
     exit 0
 fi
 export PATH="$PATH:/usr/sbin:/sbin"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the private link's tests in network namespaces run, where it is missing and may be installed: nftables, iproute2, ping, curl, and
 # WireGuard's own programs, with which the link is tried. Without the first four those tests say so and are skipped, or fail under
-# SHUKUBA_NETNS_REQUIRED=1. Prints nothing when there is nothing to do.
+# NETNS_REQUIRED=1. Prints nothing when there is nothing to do.
 set -euo pipefail
 
 PATH=$PATH:/usr/sbin:/sbin

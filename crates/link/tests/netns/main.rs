@@ -1,7 +1,7 @@
 //! The private link with real packets: hosts, gateways, a NAT and the network between them, in namespaces that are made for it.
 //!
 //! The binary runs itself again in namespaces of its own (`unshare`), as an ordinary user too where the system allows that; nothing of
-//! the machine is touched. Where something is missing it says what and that it was skipped; with `SHUKUBA_NETNS_REQUIRED=1`
+//! the machine is touched. Where something is missing it says what and that it was skipped; with `NETNS_REQUIRED=1`
 //! that is a failure. `cargo test -p shukuba-link --test netns -- NAME…` runs those checks whose names contain one of NAME.
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
 /// Under it, to be skipped is to fail.
-const REQUIRED: &str = "SHUKUBA_NETNS_REQUIRED";
+const REQUIRED: &str = "NETNS_REQUIRED";
 
 /// Runs this binary again in namespaces of its own; says what is missing if it cannot.
 pub(crate) fn enter(arguments: &[String]) -> ExitCode {

@@ -3,7 +3,7 @@
 //! Each ruleset has a namespace of its own, without privileges where user namespaces are allowed: the test runs itself under
 //! `unshare`. Two pairs of veth devices are the tunnel and the network; packets are sent at their far ends, and a table of the test
 //! notes what comes out. Where that cannot be (no `unshare`, no `nft`), the test says so and passes, unless
-//! `SHUKUBA_NETNS_REQUIRED=1`.
+//! `NETNS_REQUIRED=1`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -43,7 +43,7 @@ fn in_namespaces(test: &str, seeds: std::ops::Range<u64>, inside: impl Fn(u64)) 
         })
     };
     if let Some(words) = missing() {
-        let is_required = std::env::var("SHUKUBA_NETNS_REQUIRED").is_ok_and(|value| value == "1");
+        let is_required = std::env::var("NETNS_REQUIRED").is_ok_and(|value| value == "1");
         assert!(!is_required, "`{}` does not work", words.join(" "));
         eprintln!("skipped: `{}` does not work here", words.join(" "));
         return;
