@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use base::Timestamp;
 use futures_util::future::BoxFuture;
+use parking_lot::RwLock;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
@@ -74,7 +75,8 @@ pub struct Second {
     /// The rules of its host, without a second URL of their own; and what must not go there.
     there: OnceLock<There>,
     places: Arc<Semaphore>,
-    counts: Counts,
+    /// Shared with the settings before a reload: what was under way then is counted too.
+    counts: RwLock<Arc<Counts>>,
 }
 
 struct There {
@@ -136,7 +138,7 @@ impl Second {
             passes: Vec::new(),
             there: OnceLock::new(),
             places: Arc::new(Semaphore::new(in_flight_max as usize)),
-            counts: Counts::default(),
+            counts: RwLock::default(),
         }
     }
 
@@ -163,9 +165,8 @@ impl Second {
         if (self.kind, &self.to) != (before.kind, &before.to) {
             return;
         }
-        for (own, before) in self.counts.0.iter().zip(&before.counts.0) {
-            own.fetch_add(before.load(Ordering::Relaxed), Ordering::Relaxed);
-        }
+        let counts = Arc::clone(&before.counts.read());
+        *self.counts.write() = counts;
     }
 
     /// What goes there.
@@ -214,7 +215,7 @@ impl Second {
 
     /// Counts what one came to.
     pub(crate) fn count(&self, compared: Compared) {
-        if let Some(count) = self.counts.0.get(compared as usize) {
+        if let Some(count) = self.counts.read().0.get(compared as usize) {
             count.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -222,9 +223,10 @@ impl Second {
     /// What came of all that were chosen, since the start of the process.
     #[must_use]
     pub fn figures(&self) -> Figures {
+        let counts = Arc::clone(&self.counts.read());
         let [agrees, differs, alone, failed, skipped, delivered] =
             [0, 1, 2, 3, 4, 5].map(|place: usize| {
-                let count = self.counts.0.get(place);
+                let count = counts.0.get(place);
                 count.map_or(0, |count| count.load(Ordering::Relaxed))
             });
         Figures {
