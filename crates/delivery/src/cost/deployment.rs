@@ -39,16 +39,19 @@ impl Deployment {
     }
 }
 
-/// What so many plans of a scheduled function use.
+/// What so many invocations of a scheduled function use that plans for so many routes: the state is one object for all of them,
+/// figures are asked for and reports listed for each.
 #[must_use]
-pub fn plans(count: u64) -> Usage {
+pub fn plans(count: u64, routes: usize) -> Usage {
+    let of_routes = float(count.saturating_mul(u64::try_from(routes).unwrap_or(u64::MAX)));
     let count = float(count);
     Usage::default()
         .with(Use::ScalerStarts, count)
         .with(Use::ScalerTime, count * PLAN_SECS * PLAN_GB)
         .with(Use::StateReads, count)
         .with(Use::StateWrites, count)
-        .with(Use::MetricRequests, count * 2.0)
+        .with(Use::MetricRequests, of_routes * 2.0)
+        .with(Use::ReportLists, of_routes)
 }
 
 /// What so many starts write into logs.

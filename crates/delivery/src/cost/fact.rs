@@ -14,7 +14,7 @@ pub enum Fact {
     FunctionRequest,
     /// A function's time × memory.
     FunctionGbSecond,
-    /// An object's being written.
+    /// An object's being written, or objects' being listed: one price, "PUT, COPY, POST, LIST requests" (Amazon S3 pricing).
     ObjectWrite,
     /// An object's being read.
     ObjectRead,

@@ -11,6 +11,7 @@ use super::prices::{Currency, Exchange, List};
 use super::usage::{Part, Usage, Use};
 use super::{Bill, Deployment, Fixed, Fleet, HOURS_OF_MONTH, bill, float};
 use crate::ledger::Requests;
+use crate::scaler::{ASKED_MAX, REPORT_EVERY};
 
 /// Messages whose results are a set at most (contract 7).
 const MESSAGES_MAX: f64 = 1_000.0;
@@ -187,6 +188,11 @@ impl Work {
                 secs * f64::from(taken.memory_mib) / 1_024.0,
             )
             .with(Use::NotifierStarts, starts)
+            .with(
+                Use::ReportWrites,
+                secs / REPORT_EVERY.as_secs_f64() + starts,
+            )
+            .with(Use::ReportReads, reports_read(secs, taken))
             .with(Use::ResultObjects, self.sets(secs, taken))
             .with(Use::StoredResults, self.stored())
             .with(Use::DataOut, gb(bytes_out));
@@ -305,6 +311,14 @@ fn parts<'a>(bills: impl IntoIterator<Item = &'a Bill>) -> BTreeMap<String, f64>
     parts
 }
 
+/// Reports that plans would have read: those of all that ran, of so many at most. Where some plans found more and others fewer it
+/// is less than this.
+fn reports_read(secs: f64, taken: &Taken) -> f64 {
+    let every = taken.interval.as_secs_f64().max(1.0);
+    let planned = (taken.hours * 3_600.0 / every).floor();
+    (secs / every).min(planned * float(u64::try_from(ASKED_MAX).unwrap_or(u64::MAX)))
+}
+
 /// What a function used.
 fn of_function(done: &Done) -> Usage {
     let mut usage = logs(done.starts);
@@ -366,7 +380,7 @@ fn standing(works: &[Work], taken: &Taken) -> Usage {
     )]
     let planned = (taken.hours * 3_600.0 / every) as u64;
     if !works.is_empty() {
-        usage.merge(&plans(planned));
+        usage.merge(&plans(planned, works.len()));
         usage.merge(&logs(planned));
     }
     usage
@@ -483,10 +497,11 @@ mod tests {
         let bill = &route.bill;
         // 5,000 + 5,000 + 500 requests, and 1,000 s of long polls of 20 s on two queues.
         assert!(close(bill.part(Part::Queue), (10_500.0 + 100.0) * 0.4e-6));
-        // 1,000 s × 0.125 GB, four starts.
+        // 1,000 s × 0.125 GB, four starts; a report each 20 s and one at each end, of which plans read one a minute.
+        let reports = (50.0 + 4.0) * 5e-6 + 1_000.0 / 60.0 * 0.4e-6;
         assert!(close(
             bill.part(Part::Functions),
-            125.0 * 0.000_016_666_7 + 4.0 * 0.2e-6
+            125.0 * 0.000_016_666_7 + 4.0 * 0.2e-6 + reports
         ));
         // A set a second, an object each; a GB for a month.
         assert!(close(bill.part(Part::Results), 1_000.0 * 5e-6 + 0.023));
@@ -500,6 +515,20 @@ mod tests {
         let mut longer = taken();
         longer.gather = Duration::from_secs(10);
         assert!(close(work().usage(&longer).of(Use::ResultObjects), 100.0));
+    }
+
+    #[test]
+    fn a_plan_reads_sixteen_reports_at_most() {
+        // 100 notifiers all the time of an hour, and 60 plans.
+        let mut work = work();
+        work.done.notifier_ms = 100 * 3_600_000;
+        assert!(close(
+            work.usage(&taken()).of(Use::ReportReads),
+            60.0 * 16.0
+        ));
+        work.done.notifier_ms = 0;
+        let nobody = work.usage(&taken());
+        assert!(nobody.of(Use::ReportReads) == 0.0 && nobody.of(Use::ReportWrites) == 0.0);
     }
 
     #[test]

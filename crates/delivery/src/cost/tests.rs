@@ -150,10 +150,14 @@ fn what_stands_is_paid_by_time() {
     ));
     let none = Deployment::default().usage(730.0, 3 << 30);
     assert_eq!(none, Usage::default());
-    // 1,440 plans a day: 90 GB-s, 1,440 starts, 2,880 requests for figures, a read and a write each.
-    let day = Bill::of(&deployment::plans(1_440), &list);
-    let pencil = 90.0 * 0.000_016_666_7 + 1_440.0 * 0.2e-6 + 2_880.0 * 1e-5 + 1_440.0 * 5.4e-6;
+    // 1,440 plans a day: 90 GB-s, 1,440 starts, 2,880 requests for figures, a read and a write each, and a listing of reports.
+    let day = Bill::of(&deployment::plans(1_440, 1), &list);
+    let of_route = 2_880.0 * 1e-5 + 1_440.0 * 5e-6;
+    let pencil = 90.0 * 0.000_016_666_7 + 1_440.0 * 0.2e-6 + 1_440.0 * 5.4e-6 + of_route;
     assert!(close(day.total, pencil));
+    // Three routes are planned for at once, with one state.
+    let three = Bill::of(&deployment::plans(1_440, 3), &list);
+    assert!(close(three.total, pencil + 2.0 * of_route));
 }
 
 #[test]

@@ -40,6 +40,12 @@ pub enum Use {
     StateWrites,
     /// Reads of the scaler's state.
     StateReads,
+    /// Objects by which notifiers tell that they live.
+    ReportWrites,
+    /// Listings of these, one for each plan of a route.
+    ReportLists,
+    /// Reads of these.
+    ReportReads,
     /// Bytes to receivers.
     DataOut,
     /// NAT gateways that are there.
@@ -64,7 +70,7 @@ pub enum Part {
     Queue,
     /// What trying again adds to the queue's requests.
     Retries,
-    /// Functions.
+    /// Functions, and what shows that they live.
     Functions,
     /// Results.
     Results,
@@ -123,6 +129,9 @@ impl Use {
             Self::StoredResults => "stored results",
             Self::StateWrites => "scaler's state written",
             Self::StateReads => "scaler's state read",
+            Self::ReportWrites => "notifiers' reports written",
+            Self::ReportLists => "notifiers' reports listed",
+            Self::ReportReads => "notifiers' reports read",
             Self::DataOut => "data out",
             Self::NatHours => "NAT gateways",
             Self::NatBytes => "NAT data",
@@ -144,8 +153,10 @@ impl Use {
             Self::NotifierStarts | Self::ScalerStarts | Self::FunctionStarts => {
                 Fact::FunctionRequest
             }
-            Self::ResultObjects | Self::StateWrites => Fact::ObjectWrite,
-            Self::StateReads => Fact::ObjectRead,
+            Self::ResultObjects | Self::StateWrites | Self::ReportWrites | Self::ReportLists => {
+                Fact::ObjectWrite
+            }
+            Self::StateReads | Self::ReportReads => Fact::ObjectRead,
             Self::StoredResults => Fact::StoredGbMonth,
             Self::DataOut => Fact::DataOutGb,
             Self::NatHours => Fact::NatHour,
@@ -168,7 +179,10 @@ impl Use {
             | Self::ScalerTime
             | Self::ScalerStarts
             | Self::FunctionTime
-            | Self::FunctionStarts => Part::Functions,
+            | Self::FunctionStarts
+            | Self::ReportWrites
+            | Self::ReportLists
+            | Self::ReportReads => Part::Functions,
             Self::ResultObjects | Self::StoredResults | Self::StateWrites | Self::StateReads => {
                 Part::Results
             }
@@ -187,6 +201,7 @@ impl Use {
                 | Self::ScalerStarts
                 | Self::StateWrites
                 | Self::StateReads
+                | Self::ReportLists
                 | Self::NatHours
                 | Self::Alarms
                 | Self::Dashboards

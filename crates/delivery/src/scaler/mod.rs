@@ -39,7 +39,9 @@ pub use looping::{Loop, RouteScale, Rules};
 pub use memory::InMemory;
 pub use plan::{Inputs, Plan, Scaler};
 pub use receivers::usable;
-pub use reports::{ASKED_MAX, HEARD_MAX, Heard, REPORT_EVERY, Reports, TELL_AGAIN, TELL_MAX};
+pub use reports::{
+    ASKED_MAX, HEARD_MAX, Heard, REPORT_EVERY, Reports, TELL_AGAIN, TELL_MAX, reports_in,
+};
 pub use state::{RAN_MAX, RouteState, SILENT_MAX, Start, State};
 pub use stored::{STATE_OBJECT, Stored};
 

@@ -51,6 +51,14 @@ pub const ASKED_MAX: usize = 16;
 /// The folder of all.
 const FOLDER: &str = "alive";
 
+/// How many reports a notifier puts that lives for so long: one each [`REPORT_EVERY`] from its start on. The one of its end is
+/// not among them.
+#[must_use]
+pub fn reports_in(life: Duration) -> u64 {
+    let count = life.as_millis().div_ceil(REPORT_EVERY.as_millis());
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
 /// The reports of all routes, below a prefix of a store.
 #[derive(Clone, Debug)]
 pub struct Reports {
@@ -364,6 +372,17 @@ mod tests {
             passed.is_err(),
             "one that was never heard is not told to end"
         );
+    }
+
+    #[test]
+    fn a_life_has_a_report_each_twenty_seconds() {
+        for (life_ms, count) in [(0, 0), (1, 1), (20_000, 1), (20_001, 2), (300_000, 15)] {
+            assert_eq!(
+                reports_in(Duration::from_millis(life_ms)),
+                count,
+                "{life_ms}"
+            );
+        }
     }
 
     #[tokio::test]

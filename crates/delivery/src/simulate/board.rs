@@ -13,7 +13,7 @@ use crate::port::{
     self, Error, Figure, Figures, Invoker, MetricSource, Running, StartEvent, Stretch,
 };
 use crate::random::Random;
-use crate::scaler::KNOWN_FOR;
+use crate::scaler::{ASKED_MAX, KNOWN_FOR};
 
 /// When a simulation begins. Chosen: a whole day, and long after the epoch.
 pub(super) const BEGIN: Timestamp = Timestamp::from_secs(20_000 * 86_400);
@@ -36,6 +36,8 @@ pub(super) struct Seen {
     /// At the end of each minute.
     pub(super) oldest_by_minute: Vec<Option<Duration>>,
     pub(super) fleet: Fleet,
+    /// Reports that plans have read.
+    pub(super) reports_read: u64,
 }
 
 /// The ports.
@@ -214,10 +216,15 @@ impl Invoker for Board {
     }
 
     fn running<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Running, Error>> {
-        let seen = self.seen.lock();
+        let mut seen = self.seen.lock();
         let running = match self.model.place {
             Place::Embedded => Running::Count(seen.fleet.living(seen.now)),
-            Place::Functions { .. } => Running::Reports(seen.fleet.reports(seen.now)),
+            Place::Functions { .. } => {
+                let reports = seen.fleet.reports(seen.now);
+                let read = reports.len().min(ASKED_MAX);
+                seen.reports_read += u64::try_from(read).unwrap_or(u64::MAX);
+                Running::Reports(reports)
+            }
         };
         Box::pin(std::future::ready(Ok(running)))
     }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base::{ManualClock, Timestamp};
-use futures_util::FutureExt;
 
 use super::board::{BEGIN, Board, ROUTE};
 use super::fleet::Works;
@@ -12,6 +11,7 @@ use super::lane::Lane;
 use super::latency::Spread;
 use super::number::{divide, float, floor, whole};
 use super::outcome::{Delay, Minute, Outcome};
+use super::planner::Planner;
 use super::slots::{Slots, Wish};
 use super::tally::Tally;
 use super::traffic::{Arrivals, Traffic};
@@ -20,7 +20,7 @@ use super::{DRAIN_MAX, FIXED_MAX, Model, Place};
 use crate::config;
 use crate::port::StartEvent;
 use crate::random::Random;
-use crate::scaler::{InMemory, Loop, Plan, RouteScale, Rules};
+use crate::scaler::{InMemory, Loop, RouteScale, Rules};
 use crate::share::Share;
 
 /// As the server does: the least time between a plan and one that is made early.
@@ -42,15 +42,7 @@ pub(super) fn scaled(traffic: &Traffic, model: &Model, settings: &config::Scaler
     };
     let memory = Arc::new(InMemory::default());
     let plans = Loop::new(rules, board.clone(), board.clone(), memory, clock.clone());
-    let planner = Planner {
-        plans,
-        clock,
-        interval_ms: whole(settings.interval.get().as_secs_f64() * 1_000.0),
-        next_ms: 0,
-        last_ms: 0,
-        made: 0,
-        reasons: Vec::new(),
-    };
+    let planner = Planner::new(plans, clock, settings.interval.get());
     Engine::new(traffic, model.clone(), board, Some(planner))
 }
 
@@ -80,54 +72,6 @@ pub(super) fn fixed(traffic: &Traffic, model: &Model, count: u32) -> Engine {
             .start(&event, BEGIN, &always.notifier, random, Duration::ZERO);
     }
     Engine::new(traffic, always, board, None)
-}
-
-pub(super) struct Planner {
-    plans: Loop,
-    clock: Arc<ManualClock>,
-    interval_ms: u64,
-    pub(super) next_ms: u64,
-    last_ms: u64,
-    made: u64,
-    reasons: Vec<Plan>,
-}
-
-impl Planner {
-    /// All futures of a simulation's ports are ready: a plan is made when it is asked for.
-    fn plan(&mut self, ms: u64) {
-        self.clock.jump_to(at(ms));
-        let plans = self.plans.plan_all().now_or_never().unwrap_or_default();
-        self.note(plans, ms);
-    }
-
-    fn follow(&mut self, ms: u64) {
-        self.clock.jump_to(at(ms));
-        let before = self
-            .plans
-            .history(None)
-            .last()
-            .map_or(0, |plan| plan.number);
-        let _ = self.plans.plan_left().now_or_never();
-        let new = self.plans.history(None).into_iter();
-        self.note(new.filter(|plan| plan.number > before).collect(), ms);
-    }
-
-    fn note(&mut self, plans: Vec<Plan>, ms: u64) {
-        for plan in plans {
-            self.made += 1;
-            self.last_ms = ms;
-            // Of one minute the last.
-            let minute = |plan: &Plan| plan.at_ms / 60_000;
-            if self
-                .reasons
-                .last()
-                .is_some_and(|last| minute(last) == minute(&plan))
-            {
-                self.reasons.pop();
-            }
-            self.reasons.push(plan);
-        }
-    }
 }
 
 pub(super) fn at(ms: u64) -> Timestamp {
@@ -538,6 +482,17 @@ impl Engine {
         float(self.step_ms) / 2.0 + self.model.notifier.pickup.as_secs_f64() * 1_000.0
     }
 
+    /// What functions tell of themselves, and what of it the scaler has read. Notifiers of a server need not tell it.
+    fn count_reports(&mut self, ms: u64, plans: u64) {
+        if self.model.place == Place::Embedded {
+            return;
+        }
+        let seen = self.board.seen.lock();
+        self.usage.report_lists = plans;
+        self.usage.report_writes = seen.fleet.reported(at(ms));
+        self.usage.report_reads = seen.reports_read;
+    }
+
     fn finish(mut self, steps: u64, traffic: &Traffic, policy: String) -> Outcome {
         let ms = steps * self.step_ms;
         if !ms.is_multiple_of(60_000) {
@@ -556,6 +511,7 @@ impl Engine {
         self.usage.queue_receives += floor(self.sums.idle_secs / LONG_POLL_SECS);
         if planner.is_some() {
             self.usage.plan(plans);
+            self.count_reports(ms, plans);
             self.usage.notifier_invocations = started;
             self.usage.notifier_gb_seconds =
                 minutes * 60.0 * f64::from(notifier.memory_mb) / 1_024.0;

@@ -7,6 +7,7 @@ use base::Timestamp;
 use super::Notifier;
 use crate::port::{Life, Report, StartEvent};
 use crate::random::Random;
+use crate::scaler::reports_in;
 use crate::share::Share;
 
 /// One that was started.
@@ -21,6 +22,16 @@ struct One {
     leaves_at: Timestamp,
     /// When it ends, by its deadline or before it.
     ends_at: Timestamp,
+    /// Whether it is killed, and tells nobody of its end.
+    dies: bool,
+}
+
+impl One {
+    /// How often it has told of itself by `now`.
+    fn reported(&self, now: Timestamp) -> u64 {
+        let lives = reports_in(self.ends_at.min(now).since(self.works_at));
+        lives + u64::from(!self.dies && self.ends_at <= now)
+    }
 }
 
 /// Who works at a moment, and until when that stays so.
@@ -41,6 +52,8 @@ pub(super) struct Fleet {
     started: u64,
     /// The times of those that have ended.
     ended: Duration,
+    /// Their reports.
+    reported: u64,
 }
 
 impl Fleet {
@@ -87,6 +100,7 @@ impl Fleet {
             works_at: now.plus(model.start_latency),
             leaves_at: leaves_at.min(ends_at),
             ends_at,
+            dies,
         });
     }
 
@@ -134,15 +148,23 @@ impl Fleet {
 
     /// Forgets those that have ended. They have run from their start to their end.
     pub(super) fn reap(&mut self, now: Timestamp, start_latency: Duration) {
-        let mut ended = Duration::ZERO;
+        let (mut ended, mut reported) = (Duration::ZERO, 0);
         self.all.retain(|one| {
             let lives = one.ends_at > now;
             if !lives {
                 ended += one.ends_at.since(one.works_at) + start_latency;
+                reported += one.reported(now);
             }
             lives
         });
         self.ended += ended;
+        self.reported += reported;
+    }
+
+    /// How often all have told by `now` that they live, and that they ended.
+    pub(super) fn reported(&self, now: Timestamp) -> u64 {
+        let living: u64 = self.all.iter().map(|one| one.reported(now)).sum();
+        living + self.reported
     }
 
     /// The minutes that all have run by `now`.

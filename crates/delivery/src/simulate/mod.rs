@@ -15,7 +15,7 @@
 //!
 //! - [`run`] simulates one [`Policy`]; [`find()`] looks for settings that keep a target
 //! - [`traffic`]: when how much comes; [`latency`]: how long receivers take
-//! - `board`: the ports as the scaler sees them; `engine`: the steps; `slots`: who gets them; `pollers`: Lambda's own scaling
+//! - `board`: the ports as the scaler sees them; `engine`: the steps; `planner`: the scaler's; `slots`: who gets them; `pollers`: Lambda's own scaling
 //! - [`outcome`]: what came out; [`usage`]: what it used, to be priced by others
 
 mod board;
@@ -26,6 +26,7 @@ mod lane;
 pub mod latency;
 mod number;
 pub mod outcome;
+mod planner;
 mod pollers;
 mod slots;
 mod stretch;

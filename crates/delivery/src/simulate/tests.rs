@@ -301,6 +301,26 @@ fn little_is_paid_for_little() {
 }
 
 #[test]
+fn functions_pay_for_telling_that_they_live() {
+    let policy = Policy::Scaled(scaler(Law::Proportional));
+    let place = Place::Functions {
+        late: Duration::ZERO,
+        missing: 0.0,
+    };
+    let traffic = Traffic::of_rows(&[(0, 6_000), (60_000, 0), (600_000, 0)], 60_000).unwrap();
+    let outcome = run(&traffic, &model(place), &policy);
+    let (usage, started) = (outcome.usage, outcome.usage.notifier_invocations);
+    // Each lives for 58.1 s: it tells at 0, 20 and 40 s and at its end, and five plans, each 10 s, find it alive.
+    assert_eq!(usage.report_writes, started * 4, "{usage:?}");
+    assert_eq!(usage.report_reads, started * 5, "{usage:?}");
+    assert_eq!(usage.report_lists, outcome.plans);
+
+    let near = run(&traffic, &model(Place::Embedded), &policy).usage;
+    let told = (near.report_writes, near.report_lists, near.report_reads);
+    assert_eq!(told, (0, 0, 0), "a server sees its own notifiers");
+}
+
+#[test]
 fn settings_are_found_for_a_target() {
     let rows = [(0, 60_000), (600_000, 600_000), (900_000, 60_000)];
     let traffic = Traffic::of_rows(&rows, 600_000).unwrap();

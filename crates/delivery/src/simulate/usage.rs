@@ -18,6 +18,8 @@ pub(super) const RESULTS_MAX: u64 = 1_000;
 /// How long a plan of the scheduled function takes, and its memory. Chosen: three requests and their answers.
 const PLAN_SECS: f64 = 0.5;
 const PLAN_GB: f64 = 0.125;
+/// Routes of a simulation.
+const ROUTES: usize = 1;
 
 /// What was used. Counts are of the whole simulation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -38,6 +40,12 @@ pub struct Usage {
     pub state_reads: u64,
     /// See `state_reads`.
     pub state_writes: u64,
+    /// Objects by which notifiers told that they live, and that they ended.
+    pub report_writes: u64,
+    /// Listings of these, one for each plan.
+    pub report_lists: u64,
+    /// Reads of these.
+    pub report_reads: u64,
     /// Sets of results that were stored, an object each.
     pub result_objects: u64,
     /// Notifiers that were started, or with an event source batches.
@@ -82,11 +90,13 @@ impl Usage {
             (Use::Deletes, self.queue_deletes),
             (Use::NotifierStarts, self.notifier_invocations),
             (Use::ResultObjects, self.result_objects),
+            (Use::ReportWrites, self.report_writes),
+            (Use::ReportReads, self.report_reads),
         ] {
             used.add(what, float(count));
         }
         used.add(Use::NotifierTime, self.notifier_gb_seconds);
-        used.merge(&plans(self.scaler_invocations));
+        used.merge(&plans(self.scaler_invocations, ROUTES));
         used.merge(&logs(self.notifier_invocations + self.scaler_invocations));
         used
     }

@@ -56,6 +56,9 @@ super::words! {
     USE_STORED_RESULTS: "Stored results", "結果の保存";
     USE_STATE_WRITES: "State of the scaler written", "スケーラーの状態の書き込み";
     USE_STATE_READS: "State of the scaler read", "スケーラーの状態の読み込み";
+    USE_REPORT_WRITES: "Reports of notifiers written", "通知プロセスの報告の書き込み";
+    USE_REPORT_LISTS: "Reports of notifiers listed", "通知プロセスの報告の一覧取得";
+    USE_REPORT_READS: "Reports of notifiers read", "通知プロセスの報告の読み込み";
     USE_DATA_OUT: "Data out", "データ転送";
     USE_NAT_HOURS: "NAT gateways", "NATゲートウェイ";
     USE_NAT_BYTES: "Data through NAT", "NAT経由のデータ";
@@ -96,6 +99,9 @@ pub(in crate::serve::console) const fn of_use(what: Use) -> Word {
         Use::StoredResults => USE_STORED_RESULTS,
         Use::StateWrites => USE_STATE_WRITES,
         Use::StateReads => USE_STATE_READS,
+        Use::ReportWrites => USE_REPORT_WRITES,
+        Use::ReportLists => USE_REPORT_LISTS,
+        Use::ReportReads => USE_REPORT_READS,
         Use::DataOut => USE_DATA_OUT,
         Use::NatHours => USE_NAT_HOURS,
         Use::NatBytes => USE_NAT_BYTES,
