@@ -377,7 +377,8 @@ fn inputs(
         },
         running: 0,
         lost: 0,
-        granted: of_route.shares().iter().map(|share| share.size()).sum(),
+        // A sum of nothing is -0.0, which is no share.
+        granted: 0.0 + of_route.shares().iter().map(|one| one.size()).sum::<f64>(),
         min: settings.notifiers_min,
         max: scale.notifiers_max.unwrap_or(settings.notifiers_max),
         is_paused: false,
