@@ -150,14 +150,18 @@ pub struct Model {
 /// The shortest and the longest step. Chosen: a day in steps of 100 ms takes less than a second.
 const STEP_MIN_MS: u64 = 2;
 const STEP_MAX_MS: u64 = 100;
+/// Steps that take no time worth mention: what is short is simulated more exactly. Chosen.
+const STEPS_FREE: u64 = 10_000;
 
 impl Model {
-    /// How long a step is: half of what the quickest receiver takes, from 2 ms to 100 ms. Delays are as exact as that.
+    /// How long a step of this traffic is: half of what the quickest receiver takes, or as little as gives [`STEPS_FREE`] of them,
+    /// from 2 ms to 100 ms. Delays are as exact as that.
     #[must_use]
-    pub fn step(&self) -> Duration {
+    pub fn step(&self, traffic: &Traffic) -> Duration {
         let mean = |receiver: &Receiver| receiver.latency.mean_ms();
         let least = self.receivers.iter().map(mean).fold(f64::MAX, f64::min);
-        Duration::from_millis(number::whole(least / 2.0).clamp(STEP_MIN_MS, STEP_MAX_MS))
+        let most = number::whole(least / 2.0).min(traffic.len_ms() / STEPS_FREE);
+        Duration::from_millis(most.clamp(STEP_MIN_MS, STEP_MAX_MS))
     }
 
     /// How long the sends take that are in flight when a notifier takes nothing new any more: 99 of 100 of the slowest receiver.
