@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Compares the simulator with a live run: the same traffic, settings and receivers, minutes made of seconds.
 
-    .venv/bin/python scripts/simulate-check.py [--bin target/debug/shukuba] [--policy proportional|backlog] [--keep]
+    .venv/bin/python scripts/simulate-check.py [--bin target/debug/shukuba] [--policy proportional|backlog] [--slots 16] [--receivers 4] [--receiver-ms 100] [--keep]
 
-A server of its own, a receiver that takes 100 ms, notifiers of four slots (of which one receiver has two), and two minutes of traffic with a push in it. Prints the
-delay's 99th percentile and the notifier-minutes of both, and ends with 1 where they are more than 10 % apart. The delay is from
-just before a notification is sent to the queue until the receiver has it. Needs boto3 (`make check` installs it).
+A server of its own, receivers that have equal parts of the traffic, and four minutes of traffic with a push in it: as much as keeps one notifier busy at its
+quietest and nine in the push. Minutes are made of ten seconds: plans each 10 s, lives of a minute. Prints the delay's 99th percentile and the notifier-minutes of
+both, and ends with 1 where they are more than 10 % apart. The delay is from just before a notification is sent to the queue until the receiver has it.
+Needs boto3 (`make check` installs it), a build with optimisations and a machine that has nothing else to do: what is missing of either becomes delay.
 """
 
 import argparse
@@ -28,39 +29,55 @@ queue = "live"
 
 [scaler]
 policy = "{policy}"
-interval = "5s"
-notifier_per_minute = 1200
+interval = "{interval}s"
+notifier_per_minute = {per_minute}
 notifiers_max = 40
-target_age = "5s"
-drain_within = "20s"
-cool_down = "10s"
+target_age = "10s"
+drain_within = "40s"
+cool_down = "20s"
 
 [notifier]
-slots = 4
+slots = {slots}
 destination_share = 1.0
-life = "30s"
+life = "60s"
 
 [destinations."*"]
 allow_cidrs = ["127.0.0.0/8"]
 timeout_total = "3s"
 """
 
-# Notifications a second, each for so many seconds.
-TRAFFIC = [(20, 60), (20, 180), (10, 360), (20, 240), (20, 120), (10, 20), (20, 100)]
-RECEIVER_MS = 100
+# How many notifiers it keeps busy, each for so many seconds.
+TRAFFIC = [(40, 2), (40, 5), (20, 9), (40, 6), (40, 3), (20, 1), (40, 3)]
+# The part of what one manages that the settings say it manages: sending takes a little longer than the receiver's answer.
+KNOWN = 0.95
+BATCH = 10
+# Plans are made on a grid: how long after one of them the traffic begins, in both. Not a whole interval, else each of its steps falls on a plan.
+INTERVAL, AFTER_A_PLAN = 10, 4
 WITHIN = 0.10
 
 
-def seconds():
-    return [rate for length, rate in TRAFFIC for _ in range(length)]
+class Scene:
+    def __init__(self, policy, slots, receivers, receiver_ms):
+        self.policy, self.slots, self.receivers, self.receiver_ms = policy, slots, receivers, receiver_ms
+        # Notifications a second of one notifier: of the slots no receiver has more than it leaves free.
+        self.manages = slots * receivers / (receivers + 1) * 1000 / receiver_ms
+
+    def settings(self):
+        per_minute = round(self.manages * 60 * KNOWN)
+        return SETTINGS.format(policy=self.policy, interval=INTERVAL, slots=self.slots, per_minute=per_minute)
+
+    def seconds(self):
+        """Notifications of each second, in whole batches."""
+        batches = lambda busy: max(1, int(busy * self.manages * KNOWN / BATCH))
+        return [batches(busy) * BATCH for length, busy in TRAFFIC for _ in range(length)]
 
 
 class Live:
-    def __init__(self, binary, policy):
-        self.binary, self.policy = binary, policy
+    def __init__(self, binary, scene):
+        self.binary, self.scene = binary, scene
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="shukuba-simulate-"))
         self.settings = self.dir / "shukuba.toml"
-        self.settings.write_text(SETTINGS.format(policy=policy))
+        self.settings.write_text(scene.settings())
         taken = ("AWS_", "SHUKUBA_")
         self.env = {name: value for name, value in os.environ.items() if not name.startswith(taken)}
         self.env |= {"SHUKUBA_DATA": str(self.dir / "data"), "SHUKUBA_CONFIG": str(self.settings)}
@@ -76,9 +93,7 @@ class Live:
         return done.stdout
 
     def open(self):
-        self.log = self.dir / "sink.log"
-        self.sink = sink = self.start("sink", "--log", str(self.log), "--default", f"/slow?ms={RECEIVER_MS}", stdout=subprocess.PIPE)
-        self.receiver = re.search(r"127\.0\.0\.1:\d+", sink.stdout.readline())[0]
+        self.sinks = [self.sink(number) for number in range(self.scene.receivers)]
         self.start("serve", "--listen", "127.0.0.1:0")
         place = self.dir / "data" / "endpoint"
         for _ in range(600):
@@ -100,6 +115,13 @@ class Live:
         )
         self.url = self.sqs.create_queue(QueueName="live")["QueueUrl"]
 
+    def sink(self, number):
+        """A receiver: its process, its address, its log."""
+        log = self.dir / f"sink-{number}.log"
+        answer = f"/slow?ms={self.scene.receiver_ms}"
+        sink = self.start("sink", "--log", str(log), "--default", answer, stdout=subprocess.PIPE)
+        return sink, re.search(r"127\.0\.0\.1:\d+", sink.stdout.readline())[0], log
+
     def close(self, keep):
         for process in reversed(self.processes):
             process.terminate()
@@ -112,25 +134,33 @@ class Live:
 
     def send(self, number, count):
         at = time.time_ns() // 1_000_000
-        line = f"http://{self.receiver}/?at={at}&n={number}"
-        entries = [{"Id": str(place), "MessageBody": f"{line}.{place}"} for place in range(count)]
+        receiver = lambda place: self.sinks[(number + place) % len(self.sinks)][1]
+        line = lambda place: f"http://{receiver(place)}/?at={at}&n={number + place}"
+        entries = [{"Id": str(place), "MessageBody": line(place)} for place in range(count)]
         self.sqs.send_message_batch(QueueUrl=self.url, Entries=entries)
 
+    def wait_for_the_grid(self):
+        """Until so long after a plan; the first one that was made says where they are."""
+        plans = json.loads(self.run("scaler", "status", "--output", "json"))["plans"]
+        first = min(plan["at_ms"] for plan in plans) / 1000
+        passed = (time.time() - first) % INTERVAL
+        time.sleep((AFTER_A_PLAN - passed) % INTERVAL)
+
     def send_all(self):
-        """Open loop: what is due is sent ten at a time, whatever the answers."""
+        """Open loop: what is due is sent in batches, whatever the answers."""
         start, sent, late = time.monotonic(), 0, 0.0
         with concurrent.futures.ThreadPoolExecutor(16) as pool:
             jobs = []
-            for second, rate in enumerate(seconds()):
-                batches = rate // 10
+            for second, rate in enumerate(self.scene.seconds()):
+                batches = rate // BATCH
                 for batch in range(batches):
                     due = start + second + batch / batches
                     wait = due - time.monotonic()
                     if wait > 0:
                         time.sleep(wait)
                     late = max(late, -wait)
-                    jobs.append(pool.submit(self.send, sent, 10))
-                    sent += 10
+                    jobs.append(pool.submit(self.send, sent, BATCH))
+                    sent += BATCH
             for job in jobs:
                 job.result()
         return sent, late
@@ -157,7 +187,8 @@ class Live:
 
     def delays(self):
         delays = []
-        for line in self.log.read_text().splitlines():
+        lines = [line for _, _, log in self.sinks for line in log.read_text().splitlines()]
+        for line in lines:
             received, at = line.split()[0], re.search(r"[?&]at=(\d+)", line)
             if at:
                 delays.append(millis(received) - int(at[1]))
@@ -171,28 +202,31 @@ def millis(text):
     return round(datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp() * 1000)
 
 
-def live(binary, policy, keep):
-    run = Live(binary, policy)
+def live(binary, scene, keep):
+    run = Live(binary, scene)
     try:
         run.open()
         stop, minutes = threading.Event(), [0.0]
         watcher = threading.Thread(target=run.watch, args=(stop, minutes))
         watcher.start()
+        run.wait_for_the_grid()
         sent, late = run.send_all()
         run.drain()
         stop.set()
         watcher.join()
-        # The receiver writes the rest of its log when it ends.
-        run.sink.terminate()
-        run.sink.wait(timeout=30)
+        # Receivers write the rest of their logs when they end.
+        for sink, _, _ in run.sinks:
+            sink.terminate()
+            sink.wait(timeout=30)
         delays = run.delays()
         traffic = run.dir / "traffic.csv"
-        rows = "".join(f"{second},{rate}\n" for second, rate in enumerate(seconds()))
+        rates = [0] * AFTER_A_PLAN + scene.seconds()
+        rows = "".join(f"{second},{rate}\n" for second, rate in enumerate(rates))
         traffic.write_text("second,count\n" + rows)
         simulated = json.loads(
             run.run(
-                "simulate", "--traffic", str(traffic), "--place", "embedded", "--policy", policy,
-                "--receiver", f"latency={RECEIVER_MS}ms", "--output", "json",
+                "simulate", "--traffic", str(traffic), "--place", "embedded", "--policy", scene.policy,
+                *["--receiver", f"latency={scene.receiver_ms}ms"] * scene.receivers, "--output", "json",
             )
         )["simulations"][0]["outcome"]
         return sent, late, delays, minutes[0], simulated
@@ -204,10 +238,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bin", default="target/debug/shukuba")
     parser.add_argument("--policy", default="proportional", choices=["proportional", "backlog"])
+    parser.add_argument("--slots", type=int, default=16, help="of each notifier")
+    parser.add_argument("--receivers", type=int, default=4, help="how many")
+    parser.add_argument("--receiver-ms", type=int, default=100, help="how long one takes to answer")
     parser.add_argument("--keep", action="store_true")
     arguments = parser.parse_args()
     binary = os.path.realpath(arguments.bin)
-    sent, late, delays, minutes, simulated = live(binary, arguments.policy, arguments.keep)
+    scene = Scene(arguments.policy, arguments.slots, arguments.receivers, arguments.receiver_ms)
+    sent, late, delays, minutes, simulated = live(binary, scene, arguments.keep)
     at = lambda part: delays[min(len(delays) - 1, int(len(delays) * part))]
     rows = [
         ("notifications", len(delays), simulated["done"]),
@@ -216,7 +254,7 @@ def main():
         ("delay p99, ms", at(0.99), simulated["delay"]["p99_ms"]),
         ("notifier-minutes", round(minutes, 2), round(simulated["notifier_minutes"], 2)),
     ]
-    print(f"policy {arguments.policy}; the sender was {late * 1000:.0f} ms late at most")
+    print(f"policy {scene.policy}, {scene.slots} slots, {scene.receivers} receivers of {scene.receiver_ms} ms; the sender was {late * 1000:.0f} ms late at most")
     print(f"{'':18}{'live':>12}{'simulated':>12}{'apart':>9}")
     is_near = len(delays) >= sent
     for name, real, model in rows:
