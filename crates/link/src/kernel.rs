@@ -17,7 +17,8 @@ use rtnetlink::packet_route::neighbour::{
     NeighbourAddress, NeighbourAttribute, NeighbourFlags, NeighbourMessage,
 };
 use rtnetlink::packet_route::route::{
-    RouteAddress, RouteAttribute, RouteMessage, RouteProtocol, RouteScope, RouteType,
+    RouteAddress, RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteProtocol, RouteScope,
+    RouteType,
 };
 use rtnetlink::{Handle, RouteMessageBuilder};
 use tokio::task::JoinSet;
@@ -47,10 +48,30 @@ pub enum To {
         /// The address.
         source: Option<Ipv4Addr>,
     },
-    /// By a neighbour.
+    /// By a neighbour, through whatever device it is on.
     Via(Ipv4Addr),
+    /// By a neighbour on this device, as a route of somebody else goes.
+    At {
+        /// The device's number.
+        index: u32,
+        /// The neighbour.
+        neighbour: Ipv4Addr,
+        /// From this address of ours if the sender has no wish.
+        source: Option<Ipv4Addr>,
+    },
     /// Not at all: who sends gets an error at once.
     Nowhere,
+}
+
+/// A route of the host's that is not ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Other {
+    /// To where.
+    pub range: Ipv4Net,
+    /// How; `None` for a way that is not one of [`To`], such as by a neighbour's address of IPv6.
+    pub to: Option<To>,
+    /// Of several routes to one range the one with the least is taken.
+    pub metric: u32,
 }
 
 /// The kernel refused something.
@@ -156,26 +177,36 @@ impl Kernel {
         added.await.map_err(|error| refused(what(), &error))
     }
 
-    /// Routes of ours: those through the device `index`, and those with the metric `owner` that are bound to none.
+    /// Routes of ours: those through the device `index`, and those with the metric `owner`.
     ///
     /// # Errors
     /// [`Refused`].
     pub async fn routes(&self, index: Option<u32>, owner: u32) -> Result<BTreeSet<Route>, Refused> {
+        let is_own = |route: &Route| match route.to {
+            To::Device { index: own, .. } if Some(own) == index => true,
+            _ => route.metric == owner,
+        };
+        let all = self.table().await?;
+        Ok(all.iter().filter_map(Route::read).filter(is_own).collect())
+    }
+
+    /// Routes of the main table that are not ours and lead somewhere, or say that nothing does.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub async fn others(&self) -> Result<Vec<Other>, Refused> {
+        Ok(self.table().await?.iter().filter_map(Other::read).collect())
+    }
+
+    async fn table(&self) -> Result<Vec<RouteMessage>, Refused> {
         let all = RouteMessageBuilder::<Ipv4Addr>::new().build();
-        let mut found = self.handle.route().get(all).execute();
-        let mut routes = BTreeSet::new();
+        let found = self.handle.route().get(all).execute();
         let fail = |error| refused("read the routes".to_owned(), &error);
-        while let Some(message) = found.try_next().await.map_err(fail)? {
-            routes.extend(Route::read(&message).filter(|route| match route.to {
-                To::Device { index: own, .. } => Some(own) == index,
-                To::Via(_) | To::Nowhere => route.metric == owner,
-            }));
-        }
-        Ok(routes)
+        found.try_collect().await.map_err(fail)
     }
 
     /// Brings the routes of ours (see [`Self::routes`]) to `wanted`: adds first, so that what changes its way is never without
-    /// one.
+    /// one; narrow ones before wide ones, so that these take nothing that is to stay elsewhere, and away in the other order.
     ///
     /// # Errors
     /// [`Refused`] with the first thing that did not work, when all has been tried.
@@ -186,13 +217,29 @@ impl Kernel {
         wanted: &BTreeSet<Route>,
     ) -> Result<(), Refused> {
         let present = self.routes(index, owner).await?;
-        let mut first = Ok(());
-        for route in wanted.difference(&present) {
-            let added = self.handle.route().add(route.message()).execute().await;
-            first =
-                first.and(added.map_err(|error| refused(format!("add the route {route}"), &error)));
+        let (mut first, mut missing) = (Ok(()), Vec::new());
+        let is_in_place = |own: &BTreeSet<Route>, route: &Route| {
+            let mut own = own.iter();
+            own.any(|own| (own.range, own.metric) == (route.range, route.metric))
+        };
+        for route in narrow_first(wanted.difference(&present)) {
+            let takes = |range: &Ipv4Net| route.range.contains(range) && route.range != *range;
+            if matches!(route.to, To::Via(_)) && missing.iter().any(takes) {
+                continue;
+            }
+            let add = self.handle.route().add(route.message());
+            let add = match is_in_place(&present, route) {
+                true => add.replace(),
+                false => add,
+            };
+            if let Err(error) = add.execute().await {
+                missing.push(route.range);
+                first = first.and(Err(refused(format!("add the route {route}"), &error)));
+            }
         }
-        for route in present.difference(wanted) {
+        let gone = present.difference(wanted);
+        let gone = gone.filter(|route| !is_in_place(wanted, route));
+        for route in narrow_first(gone).into_iter().rev() {
             let gone = self.handle.route().del(route.message()).execute().await;
             let gone =
                 gone.map_err(|error| refused(format!("take the route {route} away"), &error));
@@ -257,6 +304,19 @@ impl Route {
                 }
             }
             To::Via(neighbour) => builder.gateway(neighbour),
+            To::At {
+                index,
+                neighbour,
+                source,
+            } => {
+                // Whether the neighbour is on that device was asked of the route whose way this is; and the mark tells it from
+                // one by a neighbour alone.
+                let builder = builder.output_interface(index).gateway(neighbour).onlink();
+                match source {
+                    Some(source) => builder.pref_source(source),
+                    None => builder,
+                }
+            }
             To::Nowhere => builder.kind(RouteType::Unreachable),
         }
         .build()
@@ -267,34 +327,124 @@ impl Route {
         if message.header.protocol != RouteProtocol::Other(PROTOCOL) {
             return None;
         }
-        let (mut destination, mut device, mut via) = (Ipv4Addr::UNSPECIFIED, None, None);
-        let (mut source, mut metric) = (None, 0);
-        for attribute in &message.attributes {
-            match attribute {
-                RouteAttribute::Destination(RouteAddress::Inet(ip)) => destination = *ip,
-                RouteAttribute::Gateway(RouteAddress::Inet(ip)) => via = Some(*ip),
-                RouteAttribute::PrefSource(RouteAddress::Inet(ip)) => source = Some(*ip),
-                RouteAttribute::Oif(index) => device = Some(*index),
-                RouteAttribute::Priority(own) => metric = *own,
-                _ => {}
-            }
-        }
-        let range = Ipv4Net::new(destination, message.header.destination_prefix_length).ok()?;
-        let to = match (message.header.kind, via, device) {
+        let read = Read::of(message)?;
+        let to = match (message.header.kind, read.via, read.device) {
             (RouteType::Unreachable, ..) => To::Nowhere,
+            (_, Some(neighbour), Some(index)) if read.is_onlink => To::At {
+                index,
+                neighbour,
+                source: read.source,
+            },
             (_, Some(via), _) => To::Via(via),
-            (_, None, Some(index)) => To::Device { index, source },
+            (_, None, Some(index)) => To::Device {
+                index,
+                source: read.source,
+            },
             (_, None, None) => return None,
         };
-        Some(Self { range, to, metric })
+        Some(Self {
+            range: read.range,
+            to,
+            metric: read.metric,
+        })
     }
+}
+
+impl Other {
+    /// `None` for a route of ours, of another table, or that the kernel passes over.
+    fn read(message: &RouteMessage) -> Option<Self> {
+        let header = &message.header;
+        let is_other = header.protocol != RouteProtocol::Other(PROTOCOL)
+            && header.table == RouteHeader::RT_TABLE_MAIN
+            && !header.flags.contains(RouteFlags::Dead);
+        let read = Read::of(message).filter(|_| is_other)?;
+        let source = read.source;
+        let to = match (header.kind, read.via, read.device) {
+            (RouteType::Unicast, ..) if read.is_strange => None,
+            (RouteType::Unicast, Some(neighbour), Some(index)) => Some(To::At {
+                index,
+                neighbour,
+                source,
+            }),
+            (RouteType::Unicast, None, Some(index)) => Some(To::Device { index, source }),
+            (RouteType::Unicast, _, None) => None,
+            _ => Some(To::Nowhere),
+        };
+        Some(Self {
+            range: read.range,
+            to,
+            metric: read.metric,
+        })
+    }
+}
+
+/// What a route's message says, of what matters here.
+struct Read {
+    range: Ipv4Net,
+    metric: u32,
+    source: Option<Ipv4Addr>,
+    device: Option<u32>,
+    via: Option<Ipv4Addr>,
+    is_onlink: bool,
+    /// It goes by what is none of these.
+    is_strange: bool,
+}
+
+impl Read {
+    fn of(message: &RouteMessage) -> Option<Self> {
+        let length = message.header.destination_prefix_length;
+        let mut read = Self {
+            range: Ipv4Net::new(Ipv4Addr::UNSPECIFIED, length).ok()?,
+            metric: 0,
+            source: None,
+            device: None,
+            via: None,
+            is_onlink: message.header.flags.contains(RouteFlags::Onlink),
+            is_strange: false,
+        };
+        for attribute in &message.attributes {
+            match attribute {
+                RouteAttribute::Destination(RouteAddress::Inet(ip)) => {
+                    read.range = Ipv4Net::new(*ip, length).ok()?;
+                }
+                RouteAttribute::PrefSource(RouteAddress::Inet(ip)) => read.source = Some(*ip),
+                RouteAttribute::Priority(own) => read.metric = *own,
+                // Of several ways at once the first will do.
+                RouteAttribute::MultiPath(hops) => {
+                    if let Some(hop) = hops.first() {
+                        read.device = Some(hop.interface_index);
+                        hop.attributes.iter().for_each(|own| read.hop(own));
+                    }
+                }
+                hop => read.hop(hop),
+            }
+        }
+        Some(read)
+    }
+
+    fn hop(&mut self, attribute: &RouteAttribute) {
+        match attribute {
+            RouteAttribute::Gateway(RouteAddress::Inet(ip)) => self.via = Some(*ip),
+            RouteAttribute::Oif(index) => self.device = Some(*index),
+            RouteAttribute::Via(_) | RouteAttribute::Encap(_) => self.is_strange = true,
+            _ => {}
+        }
+    }
+}
+
+fn narrow_first<'a>(routes: impl Iterator<Item = &'a Route>) -> Vec<&'a Route> {
+    let mut routes: Vec<_> = routes.collect();
+    routes.sort_by_key(|route| std::cmp::Reverse(route.range.prefix_len()));
+    routes
 }
 
 impl fmt::Display for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.to {
-            To::Device { .. } => write!(f, "{} through the link", self.range),
-            To::Via(neighbour) => write!(f, "{} via {neighbour}", self.range),
+            To::Device { .. } => write!(f, "{} through a device", self.range),
+            To::Via(neighbour) | To::At { neighbour, .. } => {
+                write!(f, "{} via {neighbour}", self.range)
+            }
             To::Nowhere => write!(f, "{} to nowhere", self.range),
         }
     }
@@ -348,6 +498,11 @@ mod tests {
                 source: None,
             },
             To::Via(Ipv4Addr::new(10, 77, 0, 1)),
+            To::At {
+                index: 7,
+                neighbour: Ipv4Addr::new(10, 77, 0, 1),
+                source: Some(Ipv4Addr::new(10, 77, 0, 4)),
+            },
             To::Nowhere,
         ];
         for to in ways {
