@@ -2,6 +2,7 @@
 
             203.0.113.0/24 (the internet)                     172.31.0.0/24 (tokyo)            192.168.50.0/24 (osaka)
     center .10   out .20   out2 .21 ── gate .1 ── 172.31.0.1 ── inside .10 (agent), bare .11
+                                     router .3 ── 172.31.0.2
                                        gate2 .2 ── 192.168.50.1 ── far .10
 
 `SHUKUBA_BIN` names the binary. `scripts/hosts-tests.sh` runs these tests.
@@ -21,6 +22,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = os.environ.get("SHUKUBA_BIN", str(ROOT / "target/debug/shukuba"))
 AWS = ROOT / ".venv/bin/aws"
 CENTER = "http://203.0.113.10:5310"
+# The same server by an address of those that hosts outside may have.
+CENTER_10 = "10.50.0.10"
 WAIT_SECS = 40
 
 
@@ -50,6 +53,10 @@ class Net:
         self.inside = world.host("inside", {tokyo: "172.31.0.10/24"}, gateway="172.31.0.1")
         self.bare = world.host("bare", {tokyo: "172.31.0.11/24"})
         self.gate2 = world.host("gate2", {internet: "203.0.113.2/24", osaka: "192.168.50.1/24"}, forwards=True)
+        # Another way out of tokyo, which alone leads to the server's other address.
+        self.router = world.host("router", {internet: "203.0.113.3/24", tokyo: "172.31.0.2/24"}, forwards=True)
+        self.center.run("ip", "addr", "add", f"{CENTER_10}/32", "dev", "eth0")
+        self.router.run("ip", "route", "add", f"{CENTER_10}/32", "dev", "eth0")
         self.far = world.host("far", {osaka: "192.168.50.10/24"}, gateway="192.168.50.1")
         # Agents inside reach the server through the gateway's machine, as any traffic of theirs; that is no link.
         self.center.run("ip", "route", "add", "172.31.0.0/24", "via", "203.0.113.1")
@@ -59,7 +66,7 @@ class Net:
             host.serve(9090)
         self.log = directory / "serve.log"
         self.config = directory / "shukuba.toml"
-        self.config.write_text('[server]\nlisten = "203.0.113.10:5310"\ninsecure_http = true\n')
+        self.config.write_text('[server]\nlisten = "0.0.0.0:5310"\ninsecure_http = true\n')
         self.serve()
 
     def serve(self):
@@ -108,11 +115,11 @@ class Net:
         state = self.directory / f"gateway-{host.name}"
         return host.start(BIN, "link", "gateway", "--vpc", vpc, "--reached-at", endpoint, "--state", state, *more, log=self.directory / f"gateway-{host.name}.log", env=self.environment)
 
-    def agent(self, host, *more, token=None):
+    def agent(self, host, *more, token=None, server=CENTER):
         """An agent of `host`, of its own folder: the same again after a restart."""
         state = self.directory / f"agent-{host.name}"
         token = ["--token", token or self.token()] if not (state / "identity.json").exists() else []
-        command = [BIN, "agent", "--join", CENTER, *token, "--name", host.name, "--state", state, *more]
+        command = [BIN, "agent", "--join", server, *token, "--name", host.name, "--state", state, *more]
         return host.start(*command, log=self.directory / f"agent-{host.name}.log", env=environment())
 
     def token(self, instance=None):

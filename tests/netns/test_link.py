@@ -4,13 +4,14 @@ Source of what is expected: the User Guide's last page on ClassicLink and the AP
 whom is said by web servers on the hosts, what is refused by curl's time running out.
 """
 
+import pathlib
 import re
 import signal
 import subprocess
 import time
 
 import pytest
-from conftest import BIN, CENTER, until
+from conftest import BIN, CENTER, CENTER_10, until
 
 INSIDE, BARE = "172.31.0.10", "172.31.0.11"
 TIMED_OUT = "(28)"
@@ -259,6 +260,59 @@ def test_addresses_of_the_networks_own_need_no_routes(net, tokyo):
         tokyo.detach()
         net.gate.stop(gateway)
         tokyo.gateway = net.gateway(net.gate, tokyo.vpc, "203.0.113.1:51820")
+
+
+def test_hosts_inside_have_a_route_for_all_outside_and_reach_their_server_beside_it(net, tokyo, linked):
+    """The server and a resolver have addresses of 10.0.0.0/8, and are reached by another router than the network's gateway."""
+    net.allow(tokyo.app, 8080, "172.31.0.0/25")
+    # Its system's own resolver, where there is one before it; /run is this test's.
+    resolvers = pathlib.Path("/run/systemd/resolve/resolv.conf")
+    resolvers.parent.mkdir(parents=True)
+    resolvers.write_text("nameserver 10.51.0.53\n")
+    net.inside.run("ip", "route", "replace", "default", "via", "172.31.0.2")
+
+    def agent(*more, server=f"http://{CENTER_10}:5310"):
+        net.inside.stop(tokyo.inside, signal.SIGKILL)
+        tokyo.inside = net.agent(net.inside, *more, server=server)
+
+    def ways():
+        """The agent's routes, as `RANGE via ADDRESS`."""
+        lines = net.inside.run("ip", "route", "show", "proto", "153").splitlines()
+        return {line.split(" dev ")[0] for line in lines}
+
+    def is_reached():
+        return get(net.inside, linked, secs=1) == f"out sees {INSIDE}"
+
+    whole, each = "10.0.0.0/8 via 172.31.0.1", f"{linked} via 172.31.0.1"
+    pins = {f"{CENTER_10} via 172.31.0.2", "10.51.0.53 via 172.31.0.2"}
+    try:
+        agent()
+        until("the pins", lambda: pins | {whole} <= ways())
+        assert each not in ways(), "one route for all"
+        assert net.inside.get(f"http://{CENTER_10}:5310/_shukuba/health").startswith("{")
+        until("the linked host", is_reached)
+        # Killed, it leaves them, and the next one finds them as they are to be. By the gateway the server is not reached.
+        net.inside.stop(tokyo.inside, signal.SIGKILL)
+        assert pins | {whole} <= ways() and is_reached()
+        net.inside.run("ip", "route", "del", f"{CENTER_10}/32", "proto", "153")
+        assert "failed" in net.inside.get(f"http://{CENTER_10}:5310/_shukuba/health", 1)
+        agent()
+        until("the pins again", lambda: pins | {whole} <= ways())
+        # Who does not want it has a route for each that is linked.
+        agent("--link-routes", "hosts")
+        until("a route for each", lambda: ways() == {each})
+        assert is_reached()
+        agent()
+        until("the range", lambda: pins | {whole} <= ways())
+        # What is told by the server reaches the host, to the end.
+        tokyo.detach()
+        net.ec2("disable-vpc-classic-link", "--vpc-id", tokyo.vpc)
+        until("the end of all", lambda: not ways())
+        assert net.inside.get(f"http://{CENTER_10}:5310/_shukuba/health").startswith("{")
+    finally:
+        resolvers.unlink()
+        net.inside.run("ip", "route", "replace", "default", "via", "172.31.0.1")
+        agent(server=CENTER)
 
 
 def test_a_peered_network_is_reached_by_routes_and_rules_and_by_links_only_with_the_option(net, tokyo, linked):

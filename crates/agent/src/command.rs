@@ -159,7 +159,7 @@ async fn work(config: Config, door: Door, link: link::LinkArgs) -> anyhow::Resul
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot take SIGINT")?;
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let link = link.open(&config.state, &clock)?;
+    let link = link.open(&config.state, &door.server(), &clock)?;
     let mut agent = Agent::open(config, Arc::new(door), clock)?;
     if let Some(link) = link {
         agent = agent.with_link(link);

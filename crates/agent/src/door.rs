@@ -83,6 +83,14 @@ impl Door {
         })
     }
 
+    /// Where the server is, as `host:port`.
+    #[must_use]
+    pub fn server(&self) -> String {
+        let host = self.url.host_str().unwrap_or_default();
+        let port = self.url.port_or_known_default().unwrap_or_default();
+        format!("{host}:{port}")
+    }
+
     fn http(&self, credentials: Credentials) -> Result<Http, Failed> {
         let endpoint = Endpoint {
             url: self.url.clone(),
@@ -216,6 +224,17 @@ mod tests {
             failed(502, b"<html>"),
             Failed::Away("status 502: ".to_owned())
         );
+    }
+
+    #[test]
+    fn the_server_is_where_its_url_says() {
+        for (url, expected) in [
+            ("https://s2s.example.com", "s2s.example.com:443"),
+            ("http://10.20.0.5:5310", "10.20.0.5:5310"),
+            ("http://[2001:db8::1]:5310/", "[2001:db8::1]:5310"),
+        ] {
+            assert_eq!(Door::open(url, None, "r", None).unwrap().server(), expected);
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use base::setting::Span;
 use base::{Clock, Timestamp};
 use link::driver::host::{Behind, HostDriver, Settings, Ways};
+use link::driver::outside::Reach;
 use link::rootless::{Forward, Publish};
 use net::{HostPlan, PublicKey};
 use tracing::{info, warn};
@@ -40,12 +41,27 @@ pub enum Mode {
     Off,
 }
 
+/// How a host inside a private network finds hosts outside that are linked to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Routes {
+    /// By one route for the range in which all of them have their addresses. The server and the resolvers of /etc/resolv.conf stay
+    /// where they are; what else of the range this host reaches by its default route goes to the gateway
+    #[default]
+    Range,
+    /// By a route for each that is linked
+    Hosts,
+}
+
 /// The arguments about the link.
 #[derive(Clone, Debug, clap::Args)]
 pub struct LinkArgs {
     /// How this host is linked to private networks
     #[arg(long, value_enum, value_name = "HOW", default_value = "auto")]
     link: Mode,
+
+    /// How this host finds hosts outside, where it is inside a network
+    #[arg(long, value_enum, value_name = "HOW", default_value = "range")]
+    link_routes: Routes,
 
     /// Rootless: a listener on loopback that leads to an address of the network, such as 127.0.0.1:8080=172.31.0.10:80
     #[arg(long, value_name = "LISTEN=TO", value_parser = forward)]
@@ -65,7 +81,7 @@ pub struct LinkArgs {
 }
 
 impl LinkArgs {
-    /// What carries the link, if anything does.
+    /// What carries the link, if anything does. `server`: the agent's, as `host:port`.
     ///
     /// # Errors
     /// [`Usage`](crate::command::Usage) for arguments that do not fit together; when the kernel was asked for and cannot, or keys cannot
@@ -73,12 +89,25 @@ impl LinkArgs {
     pub fn open(
         &self,
         state: &Path,
+        server: &str,
         clock: &Arc<dyn Clock>,
     ) -> anyhow::Result<Option<Arc<Carrier>>> {
         let Some(behind) = self.behind()? else {
             return Ok(None);
         };
-        Carrier::open(state, behind, Arc::clone(clock), self.link_key_for.get()).map(Some)
+        let reach = match self.link_routes {
+            Routes::Hosts => Reach::Hosts,
+            Routes::Range => Reach::Range {
+                server: server.to_owned(),
+            },
+        };
+        let settings = Settings {
+            folder: state.to_owned(),
+            behind,
+            reach,
+            clock: Arc::clone(clock),
+        };
+        Carrier::open(settings, self.link_key_for.get()).map(Some)
     }
 
     fn behind(&self) -> anyhow::Result<Option<Behind>> {
@@ -164,24 +193,16 @@ pub struct Carrier {
 }
 
 impl Carrier {
-    /// A link whose keys are in `state`, a folder that is there. A key older than `key_for` is replaced.
+    /// A link whose keys are in the settings' folder, which is there. A key older than `key_for` is replaced.
     ///
     /// # Errors
     /// When the keys cannot be read or made.
-    pub fn open(
-        state: &Path,
-        behind: Behind,
-        clock: Arc<dyn Clock>,
-        key_for: Duration,
-    ) -> anyhow::Result<Arc<Self>> {
-        let driver = HostDriver::new(Settings {
-            folder: state.to_owned(),
-            behind,
-            clock: Arc::clone(&clock),
-        })?;
+    pub fn open(settings: Settings, key_for: Duration) -> anyhow::Result<Arc<Self>> {
+        let clock = Arc::clone(&settings.clock);
+        let file = settings.folder.join(link::driver::keys::CURRENT);
+        let driver = HostDriver::new(settings)?;
         let carrier = Arc::new(Self { driver });
         let weak = Arc::downgrade(&carrier);
-        let file = state.join(link::driver::keys::CURRENT);
         tokio::spawn(async move {
             while let Some(carrier) = weak.upgrade() {
                 if is_older(&file, key_for, &*clock) {

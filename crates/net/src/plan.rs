@@ -100,8 +100,12 @@ pub struct HostPlan {
     pub generation: u64,
     /// Its link, where it is outside and linked to a network.
     pub link: Option<HostLink>,
-    /// Its routes to hosts outside, where it is inside a network.
+    /// Its routes to hosts outside that are linked, one each, and to peered networks, where it is inside a network.
     pub routes: Vec<Route>,
+    /// Its way to all hosts outside, where it is inside a network that takes links: for who has this one, those of
+    /// [`Self::routes`] that lie in it are not needed.
+    #[serde(default)]
+    pub outside: Option<Outside>,
 }
 
 /// The link of a host outside.
@@ -135,6 +139,20 @@ pub struct Route {
     pub range: Ipv4Net,
     /// By the gateway at this address.
     pub via: Ipv4Addr,
+}
+
+/// The way of a host inside to wherever hosts outside may be.
+///
+/// The range may hold what the host reaches elsewhere: who sets a route for it sees to it that its server and its resolvers
+/// stay where they are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outside {
+    /// Where hosts outside have their addresses.
+    pub range: Ipv4Net,
+    /// By the gateway at this address.
+    pub via: Ipv4Addr,
+    /// The network's own ranges, which may lie in that one and stay where they are.
+    pub own: Vec<Ipv4Net>,
 }
 
 /// What an agent says, with each question for a plan.

@@ -17,6 +17,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use super::keys::Keys;
+use super::outside::{self, Near, Reach};
 use super::{Problem, Problems};
 use crate::kernel::{Kernel, Route, To};
 use crate::packet::{Open, channel};
@@ -24,12 +25,11 @@ use crate::rootless::{self, Forward, Publish, Rootless, SystemResolver};
 use crate::wire::{KEEPALIVE, Peer, SILENCE, Wire};
 use crate::{Device, PrivateKey, Socket, Tun};
 
-/// The metric of routes by a gateway's address inside, which are bound to no device of ours: they are known by it. Above what a
-/// host's own routes have.
-const INSIDE_METRIC: u32 = 53_100;
-
 /// How often a silent gateway's name is looked up again, and a device that has gone is made anew.
 const AGAIN: Duration = Duration::from_secs(5);
+/// How often is looked whether what a route for all hosts outside must not take is elsewhere now. Chosen: a server that gets
+/// another address is found within half a minute, for two questions a minute.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
 
 /// What a host's driver needs.
 #[derive(Clone, Debug)]
@@ -38,6 +38,8 @@ pub struct Settings {
     pub folder: PathBuf,
     /// What is behind the tunnel.
     pub behind: Behind,
+    /// How hosts outside are found where it is inside.
+    pub reach: Reach,
     /// Where the time comes from.
     pub clock: Arc<dyn Clock>,
 }
@@ -88,6 +90,9 @@ struct State {
     plan: Option<HostPlan>,
     link: Option<Up>,
     kernel: Option<Kernel>,
+    near: Near,
+    /// When a plan was carried out last, on the clock that never goes back.
+    looked: Duration,
 }
 
 /// A link that is up.
@@ -213,7 +218,12 @@ impl HostDriver {
 impl Shared {
     async fn carry_out(&self, state: &mut State, plan: &HostPlan) -> Result<(), Problems> {
         let mut problems = Problems::default();
-        let is_nothing = plan.link.is_none() && plan.routes.is_empty();
+        state.looked = self.settings.clock.monotonic();
+        let is_nothing = *plan
+            == HostPlan {
+                generation: plan.generation,
+                ..HostPlan::default()
+            };
         let is_device = matches!(self.settings.behind, Behind::Device { .. });
         if is_device && is_nothing && state.kernel.is_none() {
             // What an earlier process left may be there; where the kernel's tables are closed there is nothing to take away.
@@ -230,19 +240,30 @@ impl Shared {
                 routes.extend(problems.note(up).unwrap_or_default());
             }
         }
-        routes.extend(plan.routes.iter().map(|route| Route {
-            range: route.range,
-            to: To::Via(route.via),
-            metric: INSIDE_METRIC,
-        }));
+        let inside = self.inside(state, plan).await;
+        routes.extend(match problems.note(inside) {
+            Some(routes) => routes,
+            None => outside::each(&plan.routes),
+        });
         if let Some(kernel) = &state.kernel {
             let index = state.link.as_ref().and_then(|up| up.seat.index());
-            let set = kernel.set_routes(index, INSIDE_METRIC, &routes).await;
+            let set = kernel.set_routes(index, outside::METRIC, &routes).await;
             if !(is_nothing && set.is_err()) {
                 problems.note(set);
             }
         }
         problems.into_result()
+    }
+
+    /// The routes of a host inside.
+    async fn inside(&self, state: &mut State, plan: &HostPlan) -> Result<BTreeSet<Route>, Problem> {
+        let (Some(range), Reach::Range { server }, Some(kernel)) =
+            (&plan.outside, &self.settings.reach, &state.kernel)
+        else {
+            return Ok(outside::each(&plan.routes));
+        };
+        let near = state.near.look(server).await?;
+        outside::whole(range, &plan.routes, &kernel.others().await?, &near)
     }
 
     /// The link and its gateway; `None` where the network has no gateway, or it does not know us by a key that we have: then
@@ -386,14 +407,17 @@ impl Shared {
         }
     }
 
-    /// Makes anew what has gone, and finds a gateway that has moved.
+    /// Makes anew what has gone, and finds a gateway or a server that has moved.
     async fn look_after(&self, is_gone: bool) {
         let mut state = self.state.lock().await;
         if is_gone {
             self.take_down(&mut state).await;
         }
-        let plan = state.plan.clone();
-        let Some(plan) = plan.filter(|plan| plan.link.is_some()) else {
+        let waited = self.settings.clock.monotonic().saturating_sub(state.looked);
+        let is_due = |plan: &HostPlan| {
+            plan.link.is_some() || (plan.outside.is_some() && waited >= LOOK_EVERY)
+        };
+        let Some(plan) = state.plan.clone().filter(is_due) else {
             return;
         };
         if let Err(problems) = self.carry_out(&mut state, &plan).await {

@@ -5,11 +5,13 @@
 //!
 //! - [`host`]: [`HostDriver`], a host's link, or its routes if it is inside
 //! - [`gateway`]: [`GatewayDriver`], a network's links and peerings
+//! - [`outside`]: how a host inside finds hosts outside
 //! - [`keys`]: the host's keys in its folder
 
 pub mod gateway;
 pub mod host;
 pub mod keys;
+pub mod outside;
 #[cfg(test)]
 mod tests;
 
@@ -96,6 +98,24 @@ pub enum Problem {
         range: Ipv4Net,
         /// The host's other address.
         address: Ipv4Addr,
+    },
+    /// What a route for all hosts outside must not take is not known.
+    #[error(
+        "the server `{server}` was not found, and a route for all hosts outside might take the way to it: those that are linked have a route each ({source})"
+    )]
+    NoServer {
+        /// The server.
+        server: String,
+        /// What the resolver said.
+        source: std::io::Error,
+    },
+    /// What a route for all hosts outside must not take cannot be kept from it.
+    #[error(
+        "{range} is reached by a way that no other route can have, and a route for all hosts outside would take it: those that are linked have a route each.          Set a route for {range}, or start the agent with `--link-routes hosts`"
+    )]
+    NotPinned {
+        /// Where to.
+        range: Ipv4Net,
     },
     /// A way in or out of a stack is not there.
     #[error(transparent)]

@@ -13,6 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::gateway::{self, GatewayDriver};
 use super::host::{self, HostDriver, Ways};
+use super::outside::Reach;
 use crate::PrivateKey;
 use crate::filter::{Limits, Userspace};
 use crate::packet::channel;
@@ -145,6 +146,7 @@ async fn without_privileges_both_ways_are_open_to_what_rules_name_and_end_with_t
             }],
             socks: None,
         }),
+        reach: Reach::Hosts,
         clock: Arc::new(SystemClock::new()),
     });
     let host = host.unwrap();
@@ -161,7 +163,7 @@ async fn without_privileges_both_ways_are_open_to_what_rules_name_and_end_with_t
             }),
             ranges: vec!["172.31.0.0/24".parse().unwrap()],
         }),
-        routes: Vec::new(),
+        ..HostPlan::default()
     };
     host.apply(&link).await.unwrap();
     assert_eq!(ask(open.listen).await.unwrap(), "inside");

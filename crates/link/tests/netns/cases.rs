@@ -5,7 +5,7 @@ use std::process::{Command, ExitCode, Stdio};
 
 use base::time::{Clock, SystemClock};
 use net::plan::Gateway;
-use net::{PublicKey, Zone};
+use net::{HostPlan, PublicKey, Zone};
 
 use crate::lab::{Answer, Lab, until, within};
 use crate::need;
@@ -101,6 +101,10 @@ const CASES: &[Case] = &[
     (
         "what is overlapping or in a circle is refused with the reason",
         refused_plans,
+    ),
+    (
+        "beside the route for all hosts outside the server's stays as it is, and follows it",
+        pinned,
     ),
     ("what stops in order leaves nothing", stopped),
 ];
@@ -810,6 +814,54 @@ fn refused_plans() -> Outcome {
     joined.plan.links.truncate(1);
     let said = joined.gateway.gateway(&joined.plan);
     assert!(said.contains("net.ipv4.ip_forward=1"), "{said}");
+    good()
+}
+
+fn pinned() -> Outcome {
+    let mut joined = Joined::new("userspace", PROXIED);
+    let (lab, inside) = (&joined.lab, &mut joined.inside);
+    lab.ip("-n priv route add default via 10.77.0.254");
+    let routes = || {
+        let all = lab.ip("-n priv route");
+        let own = all.lines().filter(|line| line.contains("proto 153"));
+        let way = own.map(|line| line.split(" dev ").next().unwrap_or_default().to_owned());
+        let mut ways: Vec<String> = way.collect();
+        ways.sort();
+        ways
+    };
+    let mut plan = plan::inside_enabled("10.77.0.1");
+    assert_eq!(inside.host(&plan), "done");
+    let way = |server: &str, outside: &str| {
+        [
+            format!("10.0.0.0/8 via {outside}"),
+            format!("10.20.0.5 via {server}"),
+        ]
+    };
+    // The machine's own resolver may be in that range too.
+    let has = |what: &str, expected: [String; 2]| {
+        let found = routes();
+        assert!(
+            expected.iter().all(|way| found.contains(way)),
+            "{what}: {found:?}"
+        );
+        let is_one = |range: &str| found.iter().filter(|way| way.starts_with(range)).count() == 1;
+        assert!(is_one("10.0.0.0/8 ") && is_one("10.20.0.5 "), "{found:?}");
+        assert!(!found.iter().any(|way| way.starts_with(LINKED)));
+    };
+    has("at first", way("10.77.0.254", "10.77.0.1"));
+    lab.ip("-n priv route replace default via 10.77.0.253");
+    assert_eq!(inside.host(&plan), "done");
+    has("another router", way("10.77.0.253", "10.77.0.1"));
+    plan = plan::inside_enabled("10.77.0.2");
+    assert_eq!(inside.host(&plan), "done");
+    has("another gateway", way("10.77.0.253", "10.77.0.2"));
+    plan.outside = None;
+    assert_eq!(inside.host(&plan), "done");
+    let each = format!("{LINKED} via 10.77.0.2");
+    assert_eq!(routes(), [each]);
+    assert_eq!(inside.host(&HostPlan::default()), "done");
+    assert!(routes().is_empty());
+    assert!(lab.ip("-n priv route").contains("default via 10.77.0.253"));
     good()
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
-use net::plan::{Gateway, HostLink, Link, Peering, Route};
+use net::plan::{Gateway, HostLink, Link, Outside, Peering, Route};
 use net::{Area, Filter, GatewayPlan, Group, Host, HostPlan, Ipv4Net, Peer, Ports, PublicKey};
 use net::{Rule, Traffic, Zone};
 
@@ -137,7 +137,28 @@ pub(crate) fn linked(
             }),
             ranges: vec![range("10.77.0.0/24")],
         }),
-        routes: Vec::new(),
+        ..HostPlan::default()
+    }
+}
+
+/// Where agents have their server, which no test asks.
+pub(crate) const SERVER: &str = "10.20.0.5:5310";
+
+/// A host inside a network that takes links, where one is linked.
+pub(crate) fn inside_enabled(via: &str) -> HostPlan {
+    let via = ip(via);
+    HostPlan {
+        generation: 1,
+        link: None,
+        routes: vec![Route {
+            range: range(&format!("{LINKED}/32")),
+            via,
+        }],
+        outside: Some(Outside {
+            range: range("10.0.0.0/8"),
+            via,
+            own: vec![range("10.77.0.0/24")],
+        }),
     }
 }
 
@@ -145,11 +166,11 @@ pub(crate) fn linked(
 pub(crate) fn inside(via: &str) -> HostPlan {
     HostPlan {
         generation: 1,
-        link: None,
         routes: vec![Route {
             range: range("10.0.0.0/8"),
             via: ip(via),
         }],
+        ..HostPlan::default()
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use base::time::SystemClock;
+use link::driver::outside::Reach;
 use link::driver::{gateway, host};
 use link::filter::{Limits, Nft, Userspace};
 use link::{GatewayDriver, Guard, HostDriver, PacketFilter, PrivateKey, Refused};
@@ -52,6 +53,9 @@ async fn host(device: &str, folder: &str) {
         folder: PathBuf::from(folder),
         behind: host::Behind::Device {
             name: device.to_owned(),
+        },
+        reach: Reach::Range {
+            server: crate::plan::SERVER.to_owned(),
         },
         clock: Arc::new(SystemClock::new()),
     });

@@ -27,6 +27,8 @@ use crate::engine::{self, Instance, InstanceId, Inventory};
 struct Digested<'a> {
     plan: &'a GatewayPlan,
     gateway: Option<&'a Gateway>,
+    /// Where its hosts find all that are outside.
+    outside: Option<Ipv4Net>,
     tables: Vec<&'a RouteTable>,
 }
 
@@ -220,6 +222,7 @@ impl Inventory {
             generation: place.generation.max(vpc.generation),
             link,
             routes: self.routes_of(instance, vpc),
+            outside: self.outside_of(instance, vpc),
         })
     }
 
@@ -232,16 +235,22 @@ impl Inventory {
         std::iter::once(vpc.range).chain(beyond).collect()
     }
 
+    /// The way of an instance inside to all hosts outside, as its route tables show it.
+    fn outside_of(&self, instance: &Instance, vpc: &Vpc) -> Option<plan::Outside> {
+        let via = gateway_of(instance, vpc)?;
+        vpc.routes_outside().then(|| plan::Outside {
+            range: self.outside(),
+            via,
+            own: vec![vpc.range],
+        })
+    }
+
     /// The routes of an instance inside: to linked hosts, and to what the table of its subnet names of peered networks.
     fn routes_of(&self, instance: &Instance, vpc: &Vpc) -> Vec<plan::Route> {
-        let via = vpc.gateway.as_ref().and_then(|gateway| gateway.inside);
+        let via = gateway_of(instance, vpc);
         let (Some(inside), Some(via)) = (&instance.place.inside, via) else {
             return Vec::new();
         };
-        // The gateway itself needs no route by itself.
-        if instance.private_address() == Some(via) {
-            return Vec::new();
-        }
         let links = self.links_of(&vpc.id).filter(|(_, link)| !link.is_proxied);
         let links = links.map(|(_, link)| Ipv4Net::from(link.address));
         let table = self.networks.table_for(&vpc.id, &inside.subnet);
@@ -319,6 +328,7 @@ impl Inventory {
         let digested = Digested {
             plan: &plan,
             gateway: vpc.gateway.as_ref(),
+            outside: vpc.routes_outside().then_some(self.outside()),
             tables: tables.map(AsRef::as_ref).collect(),
         };
         let bytes = serde_json::to_vec(&digested).ok()?;
@@ -342,6 +352,13 @@ impl Networks {
             .filter_map(|it| it.sides(id)?.1.vpc.parse().ok())
             .collect()
     }
+}
+
+/// By which address an instance inside reaches its network's gateway, which needs no route by itself.
+fn gateway_of(instance: &Instance, vpc: &Vpc) -> Option<Ipv4Addr> {
+    instance.place.inside.as_ref()?;
+    let via = vpc.gateway.as_ref()?.inside?;
+    (instance.private_address() != Some(via)).then_some(via)
 }
 
 /// What of `range` the routes of a table through a peering name.

@@ -5,7 +5,7 @@ use net::plan::PeerReport;
 use net::rule::Opening;
 use net::{GatewayPlan, GatewayReport, HostPlan, HostReport, PublicKey};
 
-use super::super::classic::{Attach, Detach, SetClassicLink};
+use super::super::classic::{ADDRESS_OF_NETWORK, ADDRESS_TAG, Attach, Detach, SetClassicLink};
 use super::super::peering::{NewOptions, SetOptions};
 use super::super::report::{GATEWAY_PATIENCE, GatewaySays, HostSays};
 use super::*;
@@ -273,6 +273,13 @@ fn a_linked_host_is_told_of_its_gateway_and_one_inside_of_the_links() {
     };
     assert_eq!(route.range.to_string(), format!("{}/32", link.address));
     assert_eq!(route.via, "172.16.1.2".parse::<Ipv4Addr>().unwrap());
+    let outside = told.outside.unwrap();
+    assert_eq!(outside.range, "10.0.0.0/8".parse().unwrap());
+    assert_eq!(
+        (outside.via, outside.own),
+        (route.via, vec!["172.16.1.0/24".parse().unwrap()])
+    );
+    assert_eq!(plan.outside, None);
     assert!(told.generation > before);
     world.ok(Detach {
         id: web.clone(),
@@ -281,6 +288,35 @@ fn a_linked_host_is_told_of_its_gateway_and_one_inside_of_the_links() {
     assert_eq!(world.host_plan(&web).link, None);
     assert!(world.host_plan(&web).generation > plan.generation);
     assert!(world.host_plan(&db).routes.is_empty());
+}
+
+/// Source: "ClassicLink": the route to all instances outside is there while the network is enabled.
+#[test]
+fn those_inside_have_a_way_to_all_outside_while_their_network_takes_links() {
+    let mut world = World::new();
+    let net = world.net(1);
+    world.gateway(&net, key(1));
+    let db = world.inside("db", &net.subnet, &[], "172.16.1.7");
+    let gate = world.inside("gate", &net.subnet, &[], "172.16.1.2");
+    let has = |world: &World, id| world.host_plan(id).outside.is_some();
+    assert!(has(&world, &db), "before any host is linked");
+    assert!(!has(&world, &gate), "it is the way itself");
+    let before = world.host_plan(&db).generation;
+    let mut set = |is_on| {
+        let vpc = net.vpc.clone();
+        world.ok(SetClassicLink { vpc, is_on });
+        (has(&world, &db), world.host_plan(&db).generation)
+    };
+    let (is_there, off) = set(false);
+    assert!(!is_there && off > before);
+    let (is_there, on) = set(true);
+    assert!(is_there && on > off);
+    // A network whose links have addresses of its own needs none.
+    world.ok(AddTags {
+        targets: vec![Target::Vpc(net.vpc.clone())],
+        tags: vec![(ADDRESS_TAG.to_owned(), ADDRESS_OF_NETWORK.to_owned())],
+    });
+    assert!(!has(&world, &db) && world.host_plan(&db).generation > on);
 }
 
 #[test]
