@@ -15,18 +15,12 @@ use async_trait::async_trait;
 use net::plan::PeerReport;
 use net::{GatewayPlan, GatewayReport, PublicKey};
 use serde::{Deserialize, Serialize};
-use store::private::write_private;
 use tracing::{info, warn};
+use watch::agent::plan::{self, Carry, LastPlan};
 
 use crate::client::Error;
 use crate::client::admin::Admin;
 
-/// The first wait after the server could not be asked, doubled up to [`WAIT_MAX`].
-const WAIT: Duration = Duration::from_secs(1);
-/// The longest such wait.
-const WAIT_MAX: Duration = Duration::from_secs(15);
-/// The wait before a plan that failed is tried again, and the least time between two questions that brought nothing.
-const PAUSE: Duration = Duration::from_secs(5);
 /// How often is looked who is up.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Peers of a report. Chosen: what the server takes; who was heard of last comes first.
@@ -90,13 +84,6 @@ pub(crate) struct Gate {
     pub(crate) refused: AtomicU64,
 }
 
-/// What was heard last.
-#[derive(Default)]
-struct Heard {
-    plan: Option<GatewayPlan>,
-    problem: Option<String>,
-}
-
 impl Gate {
     /// Works until `stop` comes, or the driver has stopped by itself. Nothing is left then but the rules.
     pub(crate) async fn run(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
@@ -110,20 +97,19 @@ impl Gate {
     }
 
     async fn work(&self) -> anyhow::Result<()> {
-        let mut heard = Heard::default();
-        if let Some(plan) = self.read()? {
+        let kept = self.read()?;
+        if let Some(plan) = &kept {
             info!(
                 generation = plan.generation,
                 "begins with the plan that it had"
             );
-            self.carry_out(&mut heard, plan).await;
         }
-        let mut wait = WAIT;
+        let mut last = LastPlan::begin(self, self.kept.clone(), kept).await;
         let mut is_first = true;
         loop {
             let asked = tokio::time::Instant::now();
-            self.remember(&mut heard);
-            let mut report = self.report(&heard).await;
+            self.remember(&mut last);
+            let mut report = self.report(&last).await;
             if std::mem::take(&mut is_first) {
                 // The server knows better than a plan that was kept where hosts are.
                 report.generation = 0;
@@ -133,37 +119,17 @@ impl Gate {
                 () = self.until_others(&report) => continue,
             };
             let pause = match answer {
-                Ok(Some(plan)) => {
-                    wait = WAIT;
-                    self.keep(&plan);
-                    self.carry_out(&mut heard, plan).await;
-                    heard.problem.as_ref().map_or(Duration::ZERO, |_| PAUSE)
-                }
-                Ok(None) => {
-                    wait = WAIT;
-                    self.try_again(&mut heard).await;
-                    PAUSE.saturating_sub(asked.elapsed())
-                }
-                Err(error) if heard.plan.is_none() && is_refused(&error) => return Err(error),
-                Err(error) => {
-                    if wait == WAIT {
-                        warn!(
-                            error = format!("{error:#}"),
-                            "the server does not answer; the links stay as they are"
-                        );
-                    }
-                    let pause = wait;
-                    wait = (wait * 2).min(WAIT_MAX);
-                    pause
-                }
+                Ok(plan) => last.answered(self, asked, plan).await,
+                Err(error) if last.plan.is_none() && is_refused(&error) => return Err(error),
+                Err(error) => last.unanswered(format_args!("{error:#}")),
             };
             tokio::time::sleep(pause).await;
         }
     }
 
     /// Keeps where the peers are with the plan, so that a gateway that starts anew finds them at once.
-    fn remember(&self, heard: &mut Heard) {
-        let Some(plan) = &mut heard.plan else {
+    fn remember(&self, last: &mut LastPlan<GatewayPlan>) {
+        let Some(plan) = &mut last.plan else {
             return;
         };
         let known = self.driver.peers().into_iter();
@@ -181,7 +147,7 @@ impl Gate {
             }
         }
         if is_news {
-            self.keep(plan);
+            last.keep();
         }
     }
 
@@ -207,7 +173,7 @@ impl Gate {
         peers
     }
 
-    async fn report(&self, heard: &Heard) -> GatewayReport {
+    async fn report(&self, last: &LastPlan<GatewayPlan>) -> GatewayReport {
         let more = self.driver.refused().await;
         let refused = self.refused.fetch_add(more, Ordering::Relaxed) + more;
         GatewayReport {
@@ -215,46 +181,32 @@ impl Gate {
             key: self.key,
             endpoint: self.endpoint.clone(),
             inside: self.inside,
-            generation: heard.plan.as_ref().map_or(0, |plan| plan.generation),
-            problem: heard.problem.clone(),
+            generation: last.plan.as_ref().map_or(0, |plan| plan.generation),
+            problem: last.problem.clone(),
             peers: self.peers(),
             refused,
         }
     }
 
-    async fn carry_out(&self, heard: &mut Heard, plan: GatewayPlan) {
-        let done = self.driver.apply(&plan).await;
-        let (links, peerings) = (plan.links.len(), plan.peerings.len());
-        match &done {
-            Ok(()) => info!(generation = plan.generation, links, peerings, "carried out"),
-            Err(problem) => {
-                warn!(generation = plan.generation, %problem, "not all is as it should be")
-            }
-        }
-        heard.problem = done.err();
-        heard.plan = Some(plan);
-    }
-
-    /// Once more, where it failed.
-    async fn try_again(&self, heard: &mut Heard) {
-        if heard.problem.is_some()
-            && let Some(plan) = heard.plan.take()
-        {
-            self.carry_out(heard, plan).await;
-        }
-    }
-
-    fn keep(&self, plan: &GatewayPlan) {
-        let text = serde_json::to_vec(plan).unwrap_or_default();
-        if let Err(error) = write_private(&self.kept, &text) {
-            warn!(%error, path = %self.kept.display(), "the plan is not kept");
-        }
-    }
-
     fn read(&self) -> anyhow::Result<Option<GatewayPlan>> {
-        let plan = read(&self.kept).with_context(|| format!("`{}`", self.kept.display()))?;
+        let plan = plan::kept::<GatewayPlan>(&self.kept)
+            .with_context(|| format!("`{}`", self.kept.display()))?;
         // The folder of another network's gateway.
         Ok(plan.filter(|plan| plan.network == self.network))
+    }
+}
+
+#[async_trait]
+impl Carry<GatewayPlan> for Gate {
+    async fn carry_out(&self, _: Option<&GatewayPlan>, plan: &GatewayPlan) -> Result<(), String> {
+        let done = self.driver.apply(plan).await;
+        let (generation, links, peerings) =
+            (plan.generation, plan.links.len(), plan.peerings.len());
+        match &done {
+            Ok(()) => info!(generation, links, peerings, "carried out"),
+            Err(problem) => warn!(generation, %problem, "not all is as it should be"),
+        }
+        done
     }
 }
 
@@ -266,18 +218,10 @@ fn is_refused(error: &anyhow::Error) -> bool {
 
 /// The plan that the gateway of `network` had last, in its folder.
 pub(crate) fn kept(state: &Path, network: &str) -> Option<GatewayPlan> {
-    read(&file(state, network)).ok().flatten()
+    plan::kept(&file(state, network)).ok().flatten()
 }
 
 /// Where it is kept.
 pub(crate) fn file(state: &Path, network: &str) -> PathBuf {
     state.join(network).join("plan.json")
-}
-
-fn read(path: &Path) -> std::io::Result<Option<GatewayPlan>> {
-    match std::fs::read(path) {
-        Ok(text) => Ok(Some(serde_json::from_slice(&text)?)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
 }

@@ -10,20 +10,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use net::{HostPlan, HostReport, PublicKey};
-use store::private::write_private;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
+use super::plan::{self, Carry, LastPlan};
 use super::protocol::{Failed, Joined, LinkRequest, Server, VERSION};
 
-/// The first wait after the server could not be asked, doubled up to [`WAIT_MAX`].
-const WAIT: Duration = Duration::from_secs(1);
-/// The longest such wait. Chosen: a host is back in its network soon after the server is.
-const WAIT_MAX: Duration = Duration::from_secs(15);
 /// The wait after a server has said that it does not do this.
 const REFUSED_WAIT: Duration = Duration::from_secs(300);
-/// The least time between two questions that brought nothing, and the wait before a plan that failed is tried again.
-const PAUSE: Duration = Duration::from_secs(5);
 
 /// What carries the host's link: keys, device, addresses, routes.
 #[async_trait]
@@ -58,13 +52,6 @@ pub(super) struct Linker {
     pub(super) kept: PathBuf,
 }
 
-/// What was heard last.
-#[derive(Debug, Default)]
-struct Heard {
-    plan: Option<HostPlan>,
-    problem: Option<String>,
-}
-
 impl Linker {
     /// Works until `over` says that it is; then nothing is left of the link on the host.
     pub(super) async fn run(self, mut over: watch::Receiver<bool>) {
@@ -80,45 +67,24 @@ impl Linker {
     }
 
     async fn work(&self) {
-        let mut heard = Heard::default();
-        match read(&self.kept) {
-            Ok(Some(plan)) => self.carry_out(&mut heard, plan).await,
-            Ok(None) => {}
-            Err(error) => {
-                warn!(%error, path = %self.kept.display(), "the plan of the link is asked for anew")
-            }
-        }
-        let mut wait = WAIT;
+        let kept = plan::kept(&self.kept).unwrap_or_else(|error| {
+            warn!(%error, path = %self.kept.display(), "the plan of the link is asked for anew");
+            None
+        });
+        let mut last = LastPlan::begin(self, self.kept.clone(), kept).await;
         loop {
             let asked = tokio::time::Instant::now();
             let answer = tokio::select! {
-                answer = self.server.link(&self.who, self.request(&heard)) => answer,
+                answer = self.server.link(&self.who, self.request(&last)) => answer,
                 () = self.driver.changed() => continue,
             };
             let pause = match answer {
-                Ok(Some(plan)) => {
-                    wait = WAIT;
-                    self.keep(&plan);
-                    self.carry_out(&mut heard, plan).await;
-                    heard.problem.as_ref().map_or(Duration::ZERO, |_| PAUSE)
-                }
-                Ok(None) => {
-                    wait = WAIT;
-                    self.try_again(&mut heard).await;
-                    PAUSE.saturating_sub(asked.elapsed())
-                }
+                Ok(plan) => last.answered(self, asked, plan).await,
                 Err(Failed::Refused(why)) => {
                     warn!(%why, "this host takes part in no private network");
                     REFUSED_WAIT
                 }
-                Err(failed) => {
-                    if wait == WAIT {
-                        warn!(%failed, "private networks stay as they are");
-                    }
-                    let pause = wait;
-                    wait = (wait * 2).min(WAIT_MAX);
-                    pause
-                }
+                Err(failed) => last.unanswered(failed),
             };
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
@@ -127,44 +93,30 @@ impl Linker {
         }
     }
 
-    fn request(&self, heard: &Heard) -> LinkRequest {
+    fn request(&self, last: &LastPlan<HostPlan>) -> LinkRequest {
         LinkRequest {
             version: VERSION,
             instance: self.who.instance_id.clone(),
             run: self.run.clone(),
             report: HostReport {
                 key: self.driver.key(),
-                generation: heard.plan.as_ref().map_or(0, |plan| plan.generation),
-                problem: heard.problem.clone(),
+                generation: last.plan.as_ref().map_or(0, |plan| plan.generation),
+                problem: last.problem.clone(),
                 handshake_ms_ago: self.driver.handshake_ms_ago(),
             },
         }
     }
+}
 
-    async fn carry_out(&self, heard: &mut Heard, plan: HostPlan) {
-        let done = self.driver.apply(&plan).await;
+#[async_trait]
+impl Carry<HostPlan> for Linker {
+    async fn carry_out(&self, before: Option<&HostPlan>, plan: &HostPlan) -> Result<(), String> {
+        let done = self.driver.apply(plan).await;
         match &done {
-            Ok(()) => tell(heard.plan.as_ref(), &plan),
+            Ok(()) => tell(before, plan),
             Err(problem) => warn!(%problem, "the link is not as it should be"),
         }
-        heard.problem = done.err();
-        heard.plan = Some(plan);
-    }
-
-    /// Once more, where it failed.
-    async fn try_again(&self, heard: &mut Heard) {
-        if heard.problem.is_some()
-            && let Some(plan) = heard.plan.take()
-        {
-            self.carry_out(heard, plan).await;
-        }
-    }
-
-    fn keep(&self, plan: &HostPlan) {
-        let text = serde_json::to_vec(plan).unwrap_or_default();
-        if let Err(error) = write_private(&self.kept, &text) {
-            warn!(%error, path = %self.kept.display(), "the plan of the link is not kept");
-        }
+        done
     }
 }
 
@@ -180,14 +132,6 @@ fn tell(before: Option<&HostPlan>, now: &HostPlan) {
         }
         (Some(link), None) => info!(network = link.network, "not linked any more"),
         _ => {}
-    }
-}
-
-fn read(path: &Path) -> std::io::Result<Option<HostPlan>> {
-    match std::fs::read(path) {
-        Ok(text) => Ok(Some(serde_json::from_slice(&text)?)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
     }
 }
 

@@ -5,6 +5,7 @@
 //! - [`buffer`]: what waits until the server has it
 //! - [`state`]: what the agent knows across its own restarts
 //! - [`link`]: the host's part of private networks
+//! - [`plan`]: the last plan of one, at a host or a gateway
 //! - [`run`]: the agent
 //!
 //! An agent joins once and keeps its id. What it measures and finds is on its disk before it is sent and until the server has
@@ -14,6 +15,7 @@ pub mod buffer;
 mod collect;
 mod facts;
 pub mod link;
+pub mod plan;
 pub mod protocol;
 pub mod run;
 pub mod sample;
