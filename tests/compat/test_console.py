@@ -109,8 +109,21 @@ def furnish(server):
     iam = person(server, "operator", reset=False)
     iam.attach_user_policy(UserName="operator", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
     until(lambda: any(it["status"] == "CRITICAL" for it in server.json("check", "list")["checks"]), "a check with a problem")
+    link_hosts(server)
     until(lambda: "通信量" in json.dumps(server.json("dashboard", "generate", "web-*", "--plugins"), ensure_ascii=False), "a graph of a plugin")
     until(lambda: any("alarm" in it["source"] for it in server.json("notice", "list")["problems"]), "a problem of an alarm")
+
+
+def link_hosts(server):
+    """A network with the host linked to it, and no gateway."""
+    ec2 = server.client("ec2")
+    network = ec2.create_vpc(CidrBlock="172.31.0.0/16", TagSpecifications=[
+        {"ResourceType": "vpc", "Tags": [{"Key": "Name", "Value": "本社"}]}])["Vpc"]["VpcId"]
+    ec2.enable_vpc_classic_link(VpcId=network)
+    group = ec2.create_security_group(VpcId=network, GroupName="app", Description="guests")["GroupId"]
+    host = server.json("host", "list")["hosts"][0]["id"]
+    until(lambda: ec2.describe_instances(InstanceIds=[host])["Reservations"][0]["Instances"][0]["State"]["Name"] == "running", "a running host")
+    ec2.attach_classic_link_vpc(InstanceId=host, VpcId=network, Groups=[group])
 
 
 def until(is_so, what):
@@ -140,7 +153,7 @@ def pages(server):
     return [
         "", "hosts", f"hosts/{host}", "checks", "checks?show=problems", f"checks/{host}/disk", "alarms", "alarms?state=OK",
         "alarms/web-1%20load", "dashboards", "dashboards/web", "dashboards/platform", "dashboards/web/edit",
-        "dashboards/web/delete", "new-dashboard", "silences", "billing", "nothing", "change-password",
+        "dashboards/web/delete", "new-dashboard", "links", "silences", "billing", "nothing", "change-password",
     ]
 
 

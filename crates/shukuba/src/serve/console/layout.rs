@@ -30,17 +30,19 @@ pub(super) enum Place {
     Checks,
     Alarms,
     Dashboards,
+    Links,
     Silences,
 }
 
 impl Place {
     /// All, in the order of the ways to them.
-    pub(super) const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 7] = [
         Self::Overview,
         Self::Hosts,
         Self::Checks,
         Self::Alarms,
         Self::Dashboards,
+        Self::Links,
         Self::Silences,
     ];
 
@@ -52,6 +54,7 @@ impl Place {
             Self::Checks => "checks",
             Self::Alarms => "alarms",
             Self::Dashboards => "dashboards",
+            Self::Links => "links",
             Self::Silences => "silences",
         }
     }
@@ -63,6 +66,7 @@ impl Place {
             Self::Checks => frame::CHECKS,
             Self::Alarms => frame::ALARMS,
             Self::Dashboards => frame::DASHBOARDS,
+            Self::Links => frame::LINKS,
             Self::Silences => frame::SILENCES,
         }
     }

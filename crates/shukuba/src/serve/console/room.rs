@@ -345,6 +345,7 @@ impl Room<'_> {
             Place::Checks => self.may(Api::Operator, "check-list", &json!({})),
             Place::Alarms => self.may(Api::Metrics, "DescribeAlarms", &json!({})),
             Place::Dashboards => self.may(Api::Metrics, "ListDashboards", &json!({})),
+            Place::Links => self.may(Api::Operator, "link-list", &json!({})),
             Place::Silences => self.may(Api::Operator, "notice-list", &json!({})),
         };
         Place::ALL.into_iter().filter(is_open).collect()

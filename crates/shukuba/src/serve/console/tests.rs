@@ -35,6 +35,7 @@ impl Admin for Desk {
     fn action(&self, name: &str) -> Option<&'static str> {
         Some(match name {
             "status" => "shukuba:GetStatus",
+            "link-list" => "ec2:DescribeClassicLinkInstances",
             "cost" => "ce:GetCostAndUsage",
             "check-list" | "check-graphs" => "shukuba:ListChecks",
             "check-history" => "shukuba:GetCheck",
@@ -64,6 +65,7 @@ impl Admin for Desk {
             Ok(match name {
                 "cost" => COST.as_bytes().to_vec(),
                 "status" => STATUS.as_bytes().to_vec(),
+                "link-list" => LINKS.as_bytes().to_vec(),
                 "notice-list" => {
                     let listed = serde_json::json!({
                         "problems": router.problems().await,
@@ -127,6 +129,24 @@ const COST: &str = r#"{"from": "2026-11-22T00:00:00Z", "to": "2026-11-29T00:00:0
 const STATUS: &str = r#"{"routes": [{"route": "<b>r</b>", "queue": "q", "is_paused": true, "notifiers": 2, "waiting": 3,
     "retry_wait": 1, "oldest_age_secs": 90, "delivered": 40, "dead": 1, "expired": 1, "open": 4, "accepted_per_sec": 1.5,
     "delivered_per_sec": 1.25}], "disk": {"room": "low"}, "results": {"not_stored_secs": 5}}"#;
+
+/// A network with a gateway and a link of each state, and one with neither.
+const LINKS: &str = r#"{"networks": [
+    {"id": "vpc-1", "name": "<b>shop</b>", "ranges": ["172.31.0.0/16"], "is_enabled": true,
+        "gateway": {"key": "k", "endpoint": "<b>gate</b>:51820", "inside": "172.31.0.1", "heard": "2026-11-30T00:00:00Z", "is_up": true,
+            "is_current": false, "problem": "<b>nft</b> is not there", "refused": 7},
+        "links": [
+            {"instance": "i-1", "name": "<b>web</b>", "address": "10.2.0.1", "groups": ["sg-1", "<b>sg</b>"], "state": "up", "problem": null,
+                "endpoint": "192.0.2.1:9500", "handshake_ms_ago": 61000, "received": 5000000, "sent": 10},
+            {"instance": "i-2", "name": "", "address": "10.2.0.2", "groups": [], "state": "no-agent", "problem": null, "endpoint": null,
+                "handshake_ms_ago": null, "received": 0, "sent": 0},
+            {"instance": "i-3", "name": "c", "address": "10.2.0.3", "groups": [], "state": "no-gateway", "problem": "<b>no</b> device",
+                "endpoint": null, "handshake_ms_ago": null, "received": 0, "sent": 0},
+            {"instance": "i-4", "name": "d", "address": "10.2.0.4", "groups": [], "state": "waiting", "problem": null, "endpoint": null,
+                "handshake_ms_ago": null, "received": 0, "sent": 0},
+            {"instance": "i-5", "name": "e", "address": "10.2.0.5", "groups": [], "state": "unreachable", "problem": null, "endpoint": null,
+                "handshake_ms_ago": null, "received": 0, "sent": 0}]},
+    {"id": "vpc-2", "name": "", "ranges": ["172.30.0.0/16"], "is_enabled": false, "gateway": null, "links": []}]}"#;
 
 struct Bench {
     watching: Watching,

@@ -5,6 +5,7 @@ mod boards;
 mod checks;
 mod editor;
 mod hosts;
+mod links;
 mod overview;
 mod pictures;
 mod silences;
@@ -68,6 +69,7 @@ async fn look(room: &Room<'_>, parts: &[&str]) -> Result<Answer, Trouble> {
         ["dashboards", name] => boards::one(room, name).await?,
         ["dashboards", name, "edit"] => editor::edit(room, name).await?,
         ["dashboards", name, "delete"] => editor::ask_to_delete(room, name).await?,
+        ["links"] => links::list(room).await?,
         ["silences"] => silences::list(room, None).await?,
         ["picture", kind, name, rest @ ..] => {
             let svg = pictures::draw(room, kind, name, rest).await?;

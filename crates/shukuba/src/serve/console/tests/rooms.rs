@@ -190,6 +190,7 @@ const PAGES: &[&str] = &[
     "dashboards/web/edit",
     "dashboards/web/delete",
     "new-dashboard",
+    "links",
     "silences",
     "billing",
     "nothing-here",
@@ -302,6 +303,34 @@ async fn what_one_may_not_see_is_not_linked_and_is_refused_with_words() {
         );
     }
     assert!(bench.watching.dashboards.get("web").is_ok());
+}
+
+#[tokio::test]
+async fn links_say_how_they_are_and_those_that_do_not_work_come_first() {
+    let bench = Bench::furnished().await;
+    let mut jar = bench.guest("admin", ADMINISTRATOR).await;
+    let page = bench.ask(&mut jar, "links?lang=en", None).await;
+    let html = text(&page);
+    let said = own_words(html);
+    for word in [
+        "Behind",
+        "Takes no links",
+        "Waits for the gateway",
+        "No handshake",
+        "61 s ago",
+    ] {
+        assert!(said.contains(word), "{word}: {said}");
+    }
+    let place = |text: &str| html.find(text).unwrap();
+    assert!(place("hosts/i-5") < place("hosts/i-1"), "{html}");
+    assert!(html.contains("192.0.2.1:9500") && html.contains("4.8 MiB"));
+    // A policy that shows hosts shows no links.
+    let hosts = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"ec2:DescribeInstances","Resource":"*"}}"#;
+    let mut jar = bench.guest("hosts", hosts).await;
+    let page = bench.ask(&mut jar, "links", None).await;
+    assert_eq!(status(&page), 403);
+    let page = bench.ask(&mut jar, "hosts", None).await;
+    assert!(!text(&page).contains("/_shukuba/links"));
 }
 
 #[tokio::test]

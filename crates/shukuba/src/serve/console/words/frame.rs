@@ -9,6 +9,7 @@ super::words! {
     CHECKS: "Checks", "チェック";
     ALARMS: "Alarms", "アラーム";
     DASHBOARDS: "Dashboards", "ダッシュボード";
+    LINKS: "Links", "リンク";
     SILENCES: "Silences", "通知の停止";
     SIGN_OUT: "Sign out", "サインアウト";
     LANGUAGE: "Language", "言語";

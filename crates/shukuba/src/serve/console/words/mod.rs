@@ -6,6 +6,7 @@ pub(super) mod cost;
 pub(super) mod door;
 pub(super) mod frame;
 pub(super) mod hosts;
+pub(super) mod links;
 pub(super) mod overview;
 
 /// A table of words: `NAME: "English", "日本語";`.
@@ -40,6 +41,7 @@ mod tests {
             door::ALL,
             frame::ALL,
             hosts::ALL,
+            links::ALL,
             overview::ALL,
         ];
         for (name, word) in tables.concat() {
