@@ -29,7 +29,7 @@ START_SECS_MAX = 30
 LONGEST = (
     "test_module_terraform.py", "test_agent.py", "test_functions.py", "test_console.py", "test_cloudtrail.py", "test_iam_terraform.py", "test_iam.py", "test_s3.py", "test_watch_terraform.py", "test_alarms.py",
     "test_s3_terraform.py", "test_cloudtrail_terraform.py", "test_presets.py", "test_notices.py", "test_functions_terraform.py",
-    "test_notifier_dies.py", "test_verify_aws.py",
+    "test_notifier_dies.py", "test_verify_aws.py", "test_verify_functions.py",
 )
 
 

@@ -199,7 +199,7 @@ fn amazons(region: &str) -> String {
 }
 
 /// `ThrottlingException:http://…` in the header; `{"Message": …}` or `{"message": …}` in the body.
-fn refused(what: &str, status: StatusCode, code: Option<&str>, body: &[u8]) -> Error {
+pub(crate) fn refused(what: &str, status: StatusCode, code: Option<&str>, body: &[u8]) -> Error {
     let said: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
     let text = |name: &str| said.get(name).and_then(serde_json::Value::as_str);
     let code = code.or_else(|| text("__type")).unwrap_or("Unknown");

@@ -1,4 +1,5 @@
-//! Calls that are signed here, without the SDK: one to Lambda and three to S3, for which a crate of the SDK each would be built.
+//! Calls that are signed here, without the SDK: to Lambda, S3, IAM and CloudWatch Logs, for a dozen operations of which a crate of
+//! the SDK each would be built.
 //!
 //! Source: Signature Version 4, as `aws-sigv4` has it.
 

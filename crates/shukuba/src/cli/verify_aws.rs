@@ -1,6 +1,7 @@
 //! `shukuba verify-aws`.
 
 use std::io::{BufRead, IsTerminal};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -10,13 +11,15 @@ use url::Url;
 
 use crate::app::{self, App, usage};
 use crate::signal::Stop;
-use crate::verify::{self, COUNT_MAX, Check, Order, Report, State, TIMEOUT_MAX, is_loopback};
+use crate::verify::policy::{self, Whose};
+use crate::verify::{COUNT_MAX, Check, Order, Package, Report, State, TIMEOUT_MAX, is_loopback};
 use crate::{lone, output};
 
 /// Check an account of AWS, or a server that speaks like it: send, deliver, results, ledger, alarm; then take all away again
 ///
 /// Makes two queues, a bucket and an alarm with names and tags of their own, sends notifications to an echo, delivers them with a
-/// notifier in this process, and says how each step went. Before anything is made it says what, and what that costs at most.
+/// notifier in this process, and says how each step went. With --functions it sends as many once more, and has scaler and notifier
+/// run as functions. Before anything is made it says what, and what that costs at most.
 /// Exit code 1 when a step failed, or something is left.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -38,20 +41,68 @@ pub(crate) struct Args {
     /// Leave what was made, to look at it
     #[arg(long)]
     keep: bool,
-    /// Print the policy that whoever runs this needs, and do nothing
-    #[arg(long)]
-    policy: bool,
+    /// Try the functions as well: the package that `make lambda` builds
+    #[arg(long, value_name = "PACKAGE.zip")]
+    functions: Option<PathBuf>,
+    /// The functions' role, where none may be made: --policy=role prints what it must be allowed
+    #[arg(long, value_name = "ARN", requires = "functions")]
+    role: Option<String>,
+    /// For which processor the package is [default: this machine's]
+    #[arg(long, requires = "functions")]
+    architecture: Option<Architecture>,
+    /// Print the policy that whoever runs this needs, and do nothing; with --functions, what these need too
+    #[arg(long, value_name = "WHOSE", num_args = 0..=1, require_equals = true, default_missing_value = "user")]
+    policy: Option<Whose>,
+}
+
+/// A processor, by Lambda's names.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Architecture {
+    #[value(name = "x86_64")]
+    X86,
+    Arm64,
+}
+
+impl Architecture {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::X86 => "x86_64",
+            Self::Arm64 => "arm64",
+        }
+    }
+
+    /// That of this machine.
+    const fn own() -> Self {
+        match cfg!(target_arch = "aarch64") {
+            true => Self::Arm64,
+            false => Self::X86,
+        }
+    }
 }
 
 pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
-    if args.policy {
-        output::print(verify::POLICY.trim_end());
+    if let Some(whose) = args.policy {
+        output::print(wanted_policy(whose, &args)?.trim_end());
         return Ok(ExitCode::SUCCESS);
     }
     if args.timeout.get() > TIMEOUT_MAX {
         return Err(usage("--timeout is longer than an hour"));
     }
     app::block_on(verified(app, args))?
+}
+
+fn wanted_policy(whose: Whose, args: &Args) -> anyhow::Result<String> {
+    match (whose, &args.functions) {
+        (Whose::Role, _) => Ok(policy::ROLE.to_owned()),
+        (Whose::User, None) => Ok(policy::USER.to_owned()),
+        (Whose::User, Some(_)) => policy::with_functions(args.role.as_deref()),
+    }
+}
+
+fn package(args: &Args) -> anyhow::Result<Option<Package>> {
+    let architecture = args.architecture.unwrap_or(Architecture::own()).name();
+    let read = |path: &PathBuf| Package::read(path, architecture, args.role.clone());
+    args.functions.as_ref().map(read).transpose()
 }
 
 async fn verified(app: &App, args: Args) -> anyhow::Result<ExitCode> {
@@ -63,6 +114,7 @@ async fn verified(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         ));
     }
     let order = Order {
+        functions: package(&args)?,
         count: args.count,
         to: args.to,
         timeout: args.timeout.get(),
@@ -106,17 +158,23 @@ async fn account(app: &App, endpoint: Option<&Url>) -> anyhow::Result<Account> {
 }
 
 fn announced(check: &Check<'_>, place: &str) -> String {
-    let (names, bound, tariff) = (&check.names, &check.bound, &check.tariff);
+    let (bound, tariff) = (&check.bound, &check.tariff);
+    let made = check.all();
+    let made: Vec<String> = made.iter().map(|what| format!("  {what}")).collect();
+    let runs = match bound.plans {
+        0 => String::new(),
+        plans => format!(
+            "Functions are started at most {} times and run for at most {} s with 128 MB; what they ask is in the price.\n",
+            2 * plans,
+            bound.function_secs()
+        ),
+    };
     format!(
-        "At {place}, region {}, this makes and takes away again:\n  \
-         queue   {}\n  queue   {}\n  bucket  {}\n  alarm   {}\n\
-         and sends {}: at most {} requests of SQS, {} + {} of S3, {} of CloudWatch.\n\
+        "At {place}, region {}, this makes and takes away again:\n{}\n\
+         and sends {}: at most {} requests of SQS, {} + {} of S3, {} of CloudWatch.\n{runs}\
          It costs at most ${:.2} ({}).",
         check.region(),
-        names.queue,
-        names.dead,
-        names.bucket,
-        names.alarm,
+        made.join("\n"),
         output::of(bound.notifications, "notification"),
         bound.sqs,
         bound.s3_put,
@@ -163,9 +221,13 @@ fn table(report: &Report) -> String {
     });
     let called = report.requests.iter().filter(|called| called.requests > 0);
     let called = called.map(|called| [called.kind.to_owned(), output::count(called.requests)]);
+    let planned = (report.plans > 0).then(|| {
+        let kind = "invocations of the scaler".to_owned();
+        [kind, output::count(report.plans)]
+    });
     let mut parts = vec![
         output::table(&["step", "", "took", ""], rows),
-        output::table(&["requests", ""], called),
+        output::table(&["requests", ""], called.chain(planned)),
         format!(
             "about ${:.4}, at most ${:.2} ({})",
             report.dollars,

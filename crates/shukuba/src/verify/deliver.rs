@@ -41,14 +41,18 @@ pub(super) struct Place<'a> {
 
 /// The settings of the trial's route.
 pub(super) fn settings(queue: &str, is_local: bool) -> anyhow::Result<Settings> {
+    Ok(toml::from_str::<Config>(&text(queue, is_local))?.delivery())
+}
+
+/// The same as text.
+pub(super) fn text(queue: &str, is_local: bool) -> String {
     let allowed = match is_local {
         true => "allow_cidrs = [\"127.0.0.0/8\", \"::1/128\"]",
         false => "",
     };
-    let text = format!(
+    format!(
         "[routes.{ROUTE}]\nqueue = \"{queue}\"\n[destinations.\"*\"]\ntimeout_total = \"{SEND_TIME}\"\n{allowed}\n"
-    );
-    Ok(toml::from_str::<Config>(&text)?.delivery())
+    )
 }
 
 /// Works until `count` notifications have ended, or for `life`.

@@ -5,9 +5,14 @@
 //! signal, the time or the price. What makes things is never cut off in the middle, so that nothing is made after that.
 //!
 //! - [`price`]: what it may call at most, and what that costs
-//! - `deliver`: the notifier
+//! - [`policy`]: the least that it needs
+//! - `deliver`: the notifier; `functions`: scaler and notifier as functions
+//! - `clean_up`: how it is taken away
 
+mod clean_up;
 mod deliver;
+mod functions;
+pub(crate) mod policy;
 pub(crate) mod price;
 
 use std::collections::BTreeMap;
@@ -31,14 +36,13 @@ use crate::app::App;
 use crate::data;
 use crate::signal::Stop;
 use crate::sink::{Sink, SinkOptions};
-use price::{Bound, Tariff};
+pub(crate) use functions::Package;
+use price::{Bound, Tariff, Used};
 
 /// Most notifications of a trial.
 pub(crate) const COUNT_MAX: u64 = 1_000;
 /// Longest time for a trial, without the clean-up.
 pub(crate) const TIMEOUT_MAX: Duration = Duration::from_secs(3_600);
-/// Longest time for the clean-up. Chosen.
-const CLEANUP_TIME: Duration = Duration::from_secs(120);
 /// How often what was called is compared with its bound. Chosen: some calls more may go out meanwhile.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// How often a queue is asked whether it is empty: SQS counts late, "typically within a minute" (SQS Developer Guide,
@@ -47,17 +51,17 @@ const EMPTY_TRIES: u32 = 20;
 const EMPTY_EVERY: Duration = Duration::from_secs(3);
 /// The route's name.
 const ROUTE: &str = "verify";
-/// The least that its user may do.
-pub(crate) const POLICY: &str = include_str!("policy.json");
 
 /// What is asked for.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Order {
     pub(crate) count: u64,
     /// The echo; none for one of this process.
     pub(crate) to: Option<Url>,
     pub(crate) timeout: Duration,
     pub(crate) keeps: bool,
+    /// What is tried as functions too.
+    pub(crate) functions: Option<Package>,
 }
 
 /// How a step went.
@@ -91,7 +95,10 @@ pub(crate) struct Called {
 pub(crate) struct Report {
     pub(crate) ok: bool,
     pub(crate) steps: Vec<Step>,
+    /// Those of this process; what functions ask is in the dollars with its bound.
     pub(crate) requests: Vec<Called>,
+    /// Invocations of the scaler, each of which may have started a notifier.
+    pub(crate) plans: u64,
     /// Dollars of these.
     pub(crate) dollars: f64,
     /// Dollars at most.
@@ -115,10 +122,14 @@ pub(crate) struct Check<'a> {
     trial: Trial,
     results: ObjectResults,
     url: String,
+    /// Notifications that were sent so far.
+    sent: u64,
+    /// What was tried of functions.
+    tried: functions::Tried,
 }
 
 /// What a trial consists of, in order. The last only cleans up.
-const STEPS: [What; 7] = [
+const STEPS: &[What] = &[
     What::Queues,
     What::Bucket,
     What::Send,
@@ -126,6 +137,15 @@ const STEPS: [What; 7] = [
     What::Results,
     What::Ledger,
     What::Alarm,
+];
+/// What comes after these where functions are tried.
+const FUNCTIONS: &[What] = &[
+    What::Role,
+    What::Functions,
+    What::Plan,
+    What::Work,
+    What::AllResults,
+    What::AllInLedger,
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,6 +157,12 @@ enum What {
     Results,
     Ledger,
     Alarm,
+    Role,
+    Functions,
+    Plan,
+    Work,
+    AllResults,
+    AllInLedger,
 }
 
 impl What {
@@ -149,12 +175,21 @@ impl What {
             Self::Results => "results",
             Self::Ledger => "ledger",
             Self::Alarm => "alarm",
+            Self::Role => "role",
+            Self::Functions => "functions",
+            Self::Plan => "scaler",
+            Self::Work => "notifier",
+            Self::AllResults => "all results",
+            Self::AllInLedger => "all in ledger",
         }
     }
 
     /// What makes things is not cut off.
     const fn makes(self) -> bool {
-        matches!(self, Self::Queues | Self::Bucket | Self::Alarm)
+        matches!(
+            self,
+            Self::Queues | Self::Bucket | Self::Alarm | Self::Role | Self::Functions
+        )
     }
 }
 
@@ -174,7 +209,10 @@ impl<'a> Check<'a> {
         let place = format!("s3://{}/results", names.bucket);
         Ok(Self {
             app,
-            bound: Bound::of(order.count, order.timeout),
+            bound: match &order.functions {
+                None => Bound::of(order.count, order.timeout),
+                Some(_) => Bound::of(order.count, order.timeout).with_functions(order.timeout),
+            },
             tariff: Tariff::of(trial.region())?,
             results: aws::open_results(&account, &place)?,
             order,
@@ -185,6 +223,8 @@ impl<'a> Check<'a> {
             id,
             trial,
             url: String::new(),
+            sent: 0,
+            tried: functions::Tried::default(),
         })
     }
 
@@ -211,6 +251,10 @@ impl<'a> Check<'a> {
         let mut steps = self.go(&to, &mut stop).await;
         let left = self.clean_up(&mut steps, &mut stop).await;
         echoing.shutdown().await;
+        let used = Used {
+            notifications: self.sent,
+            plans: self.tried.plans,
+        };
         let requests = Kind::ALL.map(|kind| Called {
             kind: kind.name(),
             requests: self.counts.of(kind),
@@ -219,7 +263,8 @@ impl<'a> Check<'a> {
             ok: steps.iter().all(|step| step.state == State::Ok),
             steps,
             requests: requests.into(),
-            dollars: self.tariff.counted(&self.counts, self.order.count),
+            plans: self.tried.plans,
+            dollars: self.tariff.counted(&self.counts, used),
             dollars_max: self.bound.dollars(&self.tariff),
             prices: self.tariff.source,
             left,
@@ -232,7 +277,8 @@ impl<'a> Check<'a> {
         let ends_at = self.clock.monotonic() + self.order.timeout;
         let (counts, bound, clock) = (self.counts.clone(), self.bound, self.clock.clone());
         let mut ended = None;
-        for what in STEPS {
+        let more = self.order.functions.as_ref().map_or(&[][..], |_| FUNCTIONS);
+        for what in STEPS.iter().chain(more).copied() {
             let begun = self.clock.monotonic();
             let outcome = match ended {
                 Some(_) => None,
@@ -272,6 +318,12 @@ impl<'a> Check<'a> {
             What::Results => self.compare().await,
             What::Ledger => self.balance().await,
             What::Alarm => self.alarm().await,
+            What::Role => self.make_role().await,
+            What::Functions => self.make_functions(to, ends_at).await,
+            What::Plan => self.plan(to, ends_at).await,
+            What::Work => self.wait_for_notifiers().await,
+            What::AllResults => self.compare().await,
+            What::AllInLedger => self.balance().await,
         }
     }
 
@@ -280,8 +332,9 @@ impl<'a> Check<'a> {
         format!("verify-{}-{n}", self.id)
     }
 
-    /// Sends all, and notes in a manifest what was taken, as `ship` does.
-    async fn send(&self, to: &Url) -> anyhow::Result<String> {
+    /// Sends as many as were asked for, and notes in a manifest what was taken, as `ship` does.
+    async fn send(&mut self, to: &Url) -> anyhow::Result<String> {
+        let numbers = self.sent..self.sent + self.order.count;
         let message = |n: u64| {
             let mut url = to.clone();
             url.query_pairs_mut()
@@ -292,14 +345,16 @@ impl<'a> Check<'a> {
                 attributes: BTreeMap::from([(travel::ID.to_owned(), self.base(n))]),
             }
         };
-        let messages: Vec<Message> = (0..self.order.count).map(message).collect();
+        let messages: Vec<Message> = numbers.clone().map(message).collect();
         let now = self.clock.now();
+        self.sent = numbers.end;
         self.trial.send(&self.url, &messages).await?;
         let mut manifest = ManifestBuilder::new(&self.names.queue, &data::host(), "verify-aws");
-        for n in 0..self.order.count {
+        for n in numbers.clone() {
             manifest.add(now, &travel::line_id(&self.base(n), 1));
         }
-        let name = manifest::name(&self.names.queue, now, &self.id);
+        let part = format!("{}-{}", self.id, numbers.start);
+        let name = manifest::name(&self.names.queue, now, &part);
         self.results.put(&name, manifest.finish()?).await?;
         Ok(format!(
             "{} sent, their ids in a manifest",
@@ -342,12 +397,12 @@ impl<'a> Check<'a> {
     async fn compare(&self) -> anyhow::Result<String> {
         let results = Results::new(Arc::new(self.results.clone()));
         let found = deliver::delivered(&results).await?;
-        let wanted = (0..self.order.count).map(|n| travel::line_id(&self.base(n), 1));
+        let wanted = (0..self.sent).map(|n| travel::line_id(&self.base(n), 1));
         let missing: Vec<_> = wanted.filter(|id| !found.contains(&**id)).collect();
         if let Some(first) = missing.first() {
             bail!("{} have no result, such as `{first}`", missing.len());
         }
-        Ok(format!("{} results in the bucket", self.order.count))
+        Ok(format!("{} results in the bucket", self.sent))
     }
 
     /// What the manifest says was accepted, against the results and the queue itself.
@@ -378,7 +433,7 @@ impl<'a> Check<'a> {
         if let Some(drift) = drifts.first() {
             bail!("{drift}");
         }
-        let count = self.order.count;
+        let count = self.sent;
         if (total.accepted, total.delivered, total.open, messages) != (count, count, 0, 0) {
             bail!(
                 "{} accepted, {} delivered, {} open, {messages} still in the queue; {count} were sent",
@@ -407,55 +462,6 @@ impl<'a> Check<'a> {
             "to ALARM and back to OK, set by SetAlarmState: its evaluation is not waited for"
                 .into(),
         )
-    }
-
-    /// Takes away what may have been made, and says what is left.
-    async fn clean_up(&self, steps: &mut Vec<Step>, stop: &mut Stop) -> Vec<String> {
-        let Names {
-            queue,
-            dead,
-            bucket,
-            alarm,
-        } = &self.names;
-        let all = [
-            format!("alarm {alarm}"),
-            format!("queue {queue}"),
-            format!("queue {dead}"),
-            format!("bucket {bucket}"),
-        ];
-        if self.order.keeps {
-            return all.into();
-        }
-        let begun = self.clock.monotonic();
-        let cleaning = async {
-            futures_util::join!(
-                self.trial.delete_alarm(),
-                self.trial.delete_queue(queue),
-                self.trial.delete_queue(dead),
-                self.trial.delete_bucket(),
-            )
-        };
-        let outcomes = tokio::select! {
-            (alarm, queue, dead, bucket) = cleaning => Ok([alarm, queue, dead, bucket]),
-            () = tokio::time::sleep(CLEANUP_TIME) => Err(format!("not done in {} s", CLEANUP_TIME.as_secs())),
-            () = stop.wait() => Err("interrupted".to_owned()),
-        };
-        let took = self.clock.monotonic().saturating_sub(begun);
-        let (left, said): (Vec<String>, Vec<String>) = match outcomes {
-            Ok(outcomes) => {
-                let failed = all.into_iter().zip(outcomes);
-                let failed =
-                    failed.filter_map(|(what, gone)| Some((what, gone.err()?.to_string())));
-                failed.unzip()
-            }
-            Err(why) => (all.into(), vec![why]),
-        };
-        let (state, detail) = match said.is_empty() {
-            true => (State::Ok, "everything is taken away".to_owned()),
-            false => (State::Failed, said.join("; ")),
-        };
-        steps.push(step("clean-up", state, detail, took));
-        left
     }
 }
 
@@ -511,17 +517,6 @@ mod tests {
             assert_eq!(settings.routes[ROUTE].queue, "shukuba-verify-1");
             let networks = &settings.destinations["*"].allow_cidrs;
             assert_eq!(networks.is_empty(), !is_local);
-        }
-    }
-
-    #[test]
-    fn the_policy_names_only_what_a_trial_makes() {
-        let policy: serde_json::Value = serde_json::from_str(POLICY).unwrap();
-        let names = Names::of("0");
-        assert!(names.queue.starts_with("shukuba-verify-"));
-        for statement in policy["Statement"].as_array().unwrap() {
-            let resource = statement["Resource"].as_str().unwrap();
-            assert!(resource.contains("shukuba-verify-*"), "{resource}");
         }
     }
 

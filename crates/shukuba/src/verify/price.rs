@@ -14,6 +14,19 @@ const BYTES_EACH: f64 = 16.0 * 1024.0;
 const UNKNOWN: f64 = 2.0;
 /// Requests of each kind that are left for the clean-up, and for what is under way when it begins. Chosen: it does a dozen.
 const CLEAN_UP: u64 = 30;
+/// Most plans of a trial with functions, each of which may start one notifier.
+pub(super) const PLANS_MAX: u64 = 6;
+/// How long such a notifier lives. Chosen: all of a trial is sent in a few seconds.
+pub(super) const LIFE: Duration = Duration::from_secs(30);
+/// When Lambda would kill it, and a scaler.
+pub(super) const NOTIFIER_TIME: Duration = Duration::from_secs(55);
+pub(super) const SCALER_TIME: Duration = Duration::from_secs(30);
+/// The memory of both.
+pub(super) const MEMORY_MIB: u64 = 128;
+/// What a function prints at most in an invocation. Chosen: some lines; a plan with its inputs is 2 KB.
+const LOG_BYTES: f64 = 64.0 * 1024.0;
+/// Requests of an invocation beside those for notifications and those of each second: settings, state, reports. Chosen.
+const BESIDE: u64 = 24;
 
 /// Dollars of what a trial uses.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +37,10 @@ pub(crate) struct Tariff {
     alarm: f64,
     /// A GB out.
     out_gb: f64,
+    /// A start of a function, a GB-second of one, and a GB of its lines.
+    start: f64,
+    gb_second: f64,
+    log_gb: f64,
     /// Where and when that is from.
     pub(crate) source: String,
 }
@@ -55,6 +72,9 @@ impl Tariff {
             ],
             alarm: one(Fact::AlarmMonth),
             out_gb: one(Fact::DataOutGb),
+            start: one(Fact::FunctionRequest),
+            gb_second: one(Fact::FunctionGbSecond),
+            log_gb: one(Fact::LogGb),
             source: format!(
                 "list prices of {} from {first} to {last}, `shukuba cost prices`{times}; nothing is taken off for what is free",
                 list.name
@@ -62,10 +82,24 @@ impl Tariff {
         })
     }
 
-    /// Dollars of what was called, an alarm for an hour included.
-    pub(crate) fn counted(&self, counts: &Counts, notifications: u64) -> f64 {
+    /// Dollars of what was called, an alarm for an hour included. What functions have called is not known here: it is as much as
+    /// they may.
+    pub(crate) fn counted(&self, counts: &Counts, used: Used) -> f64 {
         let alarm = self.alarm / delivery::cost::HOURS_OF_MONTH;
-        self.dollars(|kind| counts.of(kind), notifications) + alarm
+        let own = self.dollars(|kind| counts.of(kind), used.notifications);
+        own + self.functions(used) + alarm
+    }
+
+    /// Dollars of functions.
+    #[expect(clippy::cast_precision_loss, reason = "some thousands")]
+    fn functions(&self, used: Used) -> f64 {
+        let plans = used.plans as f64;
+        let secs = plans * (SCALER_TIME + NOTIFIER_TIME).as_secs_f64();
+        let requests = self.dollars(|kind| asked_by_functions(kind, used), 0);
+        requests
+            + plans * 2.0 * self.start
+            + secs * MEMORY_MIB as f64 / 1_024.0 * self.gb_second
+            + plans * 2.0 * LOG_BYTES / 1e9 * self.log_gb
     }
 
     #[expect(clippy::cast_precision_loss, reason = "some thousands")]
@@ -83,6 +117,34 @@ fn unit(list: &List<'_>, fact: Fact) -> f64 {
     price.price / price.per * list.rate(price.currency)
 }
 
+/// What was done.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Used {
+    /// Notifications that were sent.
+    pub(crate) notifications: u64,
+    /// Plans of the scaler as a function.
+    pub(crate) plans: u64,
+}
+
+/// The most that functions ask which so many plans have started, by the rule of [`Bound::of`].
+fn asked_by_functions(kind: Kind, used: Used) -> u64 {
+    let Used {
+        notifications: sent,
+        plans,
+    } = used;
+    if plans == 0 {
+        return 0;
+    }
+    let secs = plans * LIFE.as_secs();
+    let beside = plans * BESIDE;
+    match kind {
+        Kind::Sqs => beside + 3 * sent + secs,
+        Kind::S3Put => beside + sent + 2 * secs,
+        Kind::S3Get | Kind::CloudWatch => beside,
+        Kind::S3Delete | Kind::Other => 0,
+    }
+}
+
 /// How many requests of each kind there may be. A trial that comes near one of them ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Bound {
@@ -91,6 +153,8 @@ pub(crate) struct Bound {
     pub(crate) s3_put: u64,
     pub(crate) s3_get: u64,
     pub(crate) cloudwatch: u64,
+    /// Plans of functions.
+    pub(crate) plans: u64,
 }
 
 impl Bound {
@@ -104,6 +168,19 @@ impl Bound {
             s3_put: 50 + notifications + 2 * secs,
             s3_get: 100 + 2 * notifications,
             cloudwatch: 50,
+            plans: 0,
+        }
+    }
+
+    /// The same with functions: as many notifications once more, and a look each second whether a notifier has ended. The
+    /// functions' own requests come beside it, and are bounded by their number and their time.
+    pub(crate) const fn with_functions(self, timeout: Duration) -> Self {
+        let twice = Self::of(2 * self.notifications, timeout);
+        Self {
+            s3_put: twice.s3_put + timeout.as_secs(),
+            s3_get: twice.s3_get + timeout.as_secs(),
+            plans: PLANS_MAX,
+            ..twice
         }
     }
 
@@ -128,10 +205,19 @@ impl Bound {
         Kind::ALL.iter().find_map(near)
     }
 
+    /// Seconds that functions run at most.
+    pub(crate) fn function_secs(&self) -> u64 {
+        self.plans * (SCALER_TIME + NOTIFIER_TIME).as_secs()
+    }
+
     /// Dollars at most: the alarm for a month, though it lives for minutes and is billed by the hour.
     pub(crate) fn dollars(&self, tariff: &Tariff) -> f64 {
         let count = |kind| self.max(kind).unwrap_or_default();
-        tariff.dollars(count, self.notifications) + tariff.alarm
+        let used = Used {
+            notifications: self.notifications,
+            plans: self.plans,
+        };
+        tariff.dollars(count, self.notifications) + tariff.functions(used) + tariff.alarm
     }
 }
 
@@ -165,6 +251,27 @@ mod tests {
     }
 
     #[test]
+    fn functions_have_a_bound_too() {
+        let bound = Bound::of(100, MINUTE).with_functions(MINUTE);
+        // As for 200 in that time, and 60 looks, each a listing and a read.
+        assert_eq!(
+            (bound.notifications, bound.sqs, bound.s3_put, bound.s3_get),
+            (200, 710, 430, 560)
+        );
+        assert_eq!((bound.plans, bound.function_secs()), (6, 6 * (30 + 55)));
+        let known = Tariff::of("us-east-1").unwrap();
+        // By hand: 710 × $0.0000004 + 430 × $0.000005 + 560 × $0.0000004 + 50 × $0.00001 + $0.10 + 3.2768 MB × $0.00009.
+        let own = 0.000_284 + 0.002_15 + 0.000_224 + 0.000_5 + 0.10 + 0.000_294_912;
+        // 6 × 24 + 600 + 180 of SQS, 144 + 200 + 360 puts, 144 reads, 144 figures.
+        let asked = 924.0 * 0.4e-6 + 704.0 * 5e-6 + 144.0 * 0.4e-6 + 144.0 * 1e-5;
+        // 12 starts, 510 s of 128 MB, 12 × 64 KiB of lines at $0.50 a GB.
+        let run = 12.0 * 0.2e-6 + 510.0 * 0.125 * 0.000_016_666_7 + 12.0 * 65_536.0 / 1e9 * 0.5;
+        let dollars = bound.dollars(&known);
+        assert!((dollars - own - asked - run).abs() < 1e-9, "{dollars}");
+        assert_eq!(Bound::of(100, MINUTE).function_secs(), 0);
+    }
+
+    #[test]
     fn more_of_anything_is_never_cheaper() {
         let tariff = Tariff::of("us-east-1").unwrap();
         let dollars = |count, secs| Bound::of(count, Duration::from_secs(secs)).dollars(&tariff);
@@ -189,7 +296,13 @@ mod tests {
         counts.add(&call());
         let over = bound.exceeded(&counts);
         assert_eq!(over.as_deref(), Some("nearly 50 requests (CloudWatch)"));
-        let counted = Tariff::of("us-east-1").unwrap().counted(&counts, 0);
+        let counted = Tariff::of("us-east-1").unwrap().counted(
+            &counts,
+            Used {
+                notifications: 0,
+                plans: 0,
+            },
+        );
         assert!((counted - 20.0 * 0.000_01 - 0.10 / 730.0).abs() < 1e-9);
     }
 }

@@ -1,33 +1,36 @@
-//! What a trial of an account makes there, and takes away again: a queue with its dead letters, a bucket, an alarm.
+//! What a trial of an account makes there, and takes away again: a queue with its dead letters, a bucket, an alarm; and beside,
+//! where functions are tried, these with their role and log groups.
+//!
+//! - `call`: calls that are signed here; `functions`: what is made for functions
 //!
 //! Everything has the trial's name and its tags from the call that makes it on, except the bucket, which is tagged by a second
 //! call. To take away what is not there is no error, so that all of it can be taken away whatever was made.
 //!
 //! Source: SQS, S3 and CloudWatch API References.
 
+mod call;
+mod functions;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use ::http::{Method, Request, Response, StatusCode};
+use ::http::{Method, StatusCode};
 use aws_sdk_cloudwatch::types::{ComparisonOperator, Dimension, StateValue, Statistic, Tag};
 use aws_sdk_sqs::types::QueueAttributeName;
 use base::Clock;
-use bytes::Bytes;
 use delivery::port::Error;
 use futures_util::TryStreamExt;
-use http_body_util::{BodyExt, Limited};
 use object_store::ObjectStore;
 use url::Url;
 
 use crate::account::Account;
 use crate::batch::ENTRIES_MAX;
 use crate::outbox::{entry, entry_failed};
-use crate::signing::{self, Scope};
 use crate::{failure, objects};
 
-/// Answers of S3 that are read at most: an error is some hundred bytes. Chosen.
-const ANSWER_BYTES_MAX: usize = 64 * 1024;
+pub use functions::{Function, Invoked, Made};
+
 /// After so many receives a message is a dead letter. Chosen: a trial receives each once.
 const RECEIVES_MAX: u32 = 5;
 /// How long the queues keep what nobody takes away. Chosen: a day, so that what is forgotten costs nothing.
@@ -44,6 +47,12 @@ pub struct Names {
     pub bucket: String,
     /// The alarm.
     pub alarm: String,
+    /// The functions' role.
+    pub role: String,
+    /// The function that plans.
+    pub scaler: String,
+    /// The function that sends.
+    pub notifier: String,
 }
 
 impl Names {
@@ -55,6 +64,9 @@ impl Names {
             dead: format!("{name}-dead"),
             bucket: name.clone(),
             alarm: name.clone(),
+            role: name.clone(),
+            scaler: format!("{name}-scaler"),
+            notifier: format!("{name}-notifier"),
             queue: name,
         }
     }
@@ -338,52 +350,18 @@ impl Trial {
     /// A call to the bucket itself.
     async fn s3(&self, method: Method, query: &str, body: String) -> Result<(), Error> {
         let what = format!("bucket `{}`", self.names.bucket);
-        let refused = |error: &dyn fmt::Display| Error::refused(&what, error);
         let mut url = self.s3.clone();
         url.set_path(&self.names.bucket);
         url.set_query(Some(query).filter(|query| !query.is_empty()));
         let is_delete = method == Method::DELETE;
-        let request = Request::builder()
-            .method(method)
-            .uri(url.as_str())
-            .header("host", url.authority())
-            .body(Bytes::from(body))
-            .map_err(|error| refused(&error))?;
-        let key = self.account.key().await.map_err(|error| refused(&error))?;
-        let scope = Scope {
-            service: "s3",
-            region: &self.region,
-            at: self.clock.now(),
-        };
-        let request = signing::signed(request, &key, scope).map_err(|error| refused(&error))?;
-        let answer = self.account.http.call(request).await;
-        let answer = answer.map_err(|error| Error::unavailable(&what, error))?;
-        match answer.status() {
+        let answer = self.signed(&what, "s3", method, &url, &[], body);
+        let answer = answer.await?;
+        match answer.status {
             status if status.is_success() => Ok(()),
             StatusCode::NOT_FOUND if is_delete => Ok(()),
-            status => {
-                let detail = said(status, answer).await;
-                match status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
-                    true => Err(Error::unavailable(&what, detail)),
-                    false => Err(Error::refused(&what, detail)),
-                }
-            }
+            _ => Err(answer.refused_in_xml(&what)),
         }
     }
-}
-
-/// The status, and the code of an error in XML.
-async fn said(status: StatusCode, answer: Response<hyper::body::Incoming>) -> String {
-    let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect();
-    let body = body.await.map(|body| body.to_bytes()).unwrap_or_default();
-    let text = String::from_utf8_lossy(&body);
-    let part = |name: &str| {
-        let (_, rest) = text.split_once(&format!("<{name}>"))?;
-        Some(rest.split_once("</")?.0.to_owned())
-    };
-    let code = part("Code").unwrap_or_else(|| "Unknown".to_owned());
-    let message = part("Message").unwrap_or_else(|| "no message".to_owned());
-    format!("{} {code}: {message}", status.as_u16())
 }
 
 fn queue(name: &str) -> String {
@@ -403,6 +381,9 @@ mod tests {
         let names = Names::of("0123456789ab");
         assert_eq!(names.queue, "shukuba-verify-0123456789ab");
         assert_eq!(names.dead, "shukuba-verify-0123456789ab-dead");
+        assert_eq!(names.notifier, "shukuba-verify-0123456789ab-notifier");
+        // Lambda takes 64 characters. Source: Lambda API Reference, CreateFunction.
+        assert!(names.notifier.len() <= 64);
         let is_allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         assert!(names.bucket.chars().all(is_allowed) && names.bucket.len() <= 63);
     }
