@@ -154,14 +154,18 @@ const STEP_MAX_MS: u64 = 100;
 const STEPS_FREE: u64 = 10_000;
 
 impl Model {
-    /// How long a step of this traffic is: half of what the quickest receiver takes, or as little as gives [`STEPS_FREE`] of them,
-    /// from 2 ms to 100 ms. Delays are as exact as that.
+    /// How long a step of this traffic is: half of what the quickest receiver takes, from 2 ms to 100 ms, and halved for as long as
+    /// there are fewer than [`STEPS_FREE`]; halves only, so that latencies and intervals stay whole numbers of steps. Delays are as
+    /// exact as that.
     #[must_use]
     pub fn step(&self, traffic: &Traffic) -> Duration {
         let mean = |receiver: &Receiver| receiver.latency.mean_ms();
         let least = self.receivers.iter().map(mean).fold(f64::MAX, f64::min);
-        let most = number::whole(least / 2.0).min(traffic.len_ms() / STEPS_FREE);
-        Duration::from_millis(most.clamp(STEP_MIN_MS, STEP_MAX_MS))
+        let mut step = number::whole(least / 2.0).clamp(STEP_MIN_MS, STEP_MAX_MS);
+        while step.is_multiple_of(2) && step > STEP_MIN_MS && traffic.len_ms() / step < STEPS_FREE {
+            step /= 2;
+        }
+        Duration::from_millis(step)
     }
 
     /// How long the sends take that are in flight when a notifier takes nothing new any more: 99 of 100 of the slowest receiver.

@@ -77,11 +77,14 @@ fn a_notifier_manages_its_slots_by_the_latency() {
     assert!(within(two.per_minute(), 4_800.0, 1e-6));
     two.notifier.per_sec_max = Some(10.0);
     assert!(within(two.per_minute(), 600.0, 1e-6));
-    let step = |minutes| two.step(&Traffic::even(60, minutes));
-    assert_eq!(step(1_440), Duration::from_millis(50));
+    let step = |two: &Model, minutes| two.step(&Traffic::even(60, minutes));
+    assert_eq!(step(&two, 1_440), Duration::from_millis(50));
     // What is short is simulated more exactly.
-    assert_eq!(step(5), Duration::from_millis(30));
-    assert_eq!(step(1), Duration::from_millis(6));
+    assert_eq!(step(&two, 8), Duration::from_millis(25));
+    two.receivers = vec![receiver(500, 500)];
+    assert_eq!(step(&two, 1_440), Duration::from_millis(100));
+    assert_eq!(step(&two, 8), Duration::from_millis(50));
+    assert_eq!(step(&two, 1), Duration::from_millis(25));
 }
 
 #[test]
