@@ -3,37 +3,13 @@
 The jumps stay below the 15 minutes by which a signature may be off, since the clients keep the true time.
 """
 
-import pathlib
-import platform as machine
-
-import libfaketime
 import pytest
+from clock import NEEDS_FAKETIME, Clock
 from conftest import Server
 from test_delivery import CONFIG, send, wait_for
 from watching import until
 
-LIBRARY = pathlib.Path(libfaketime.__file__).parent / "vendor/libfaketime/src/libfaketime.so.1"
-
-pytestmark = pytest.mark.skipif(
-    machine.machine() != "x86_64" or not LIBRARY.exists(), reason=f"{LIBRARY} (package libfaketime) is not there for this machine"
-)
-
-
-class Clock:
-    def __init__(self, path):
-        self.path = path
-        self.jump("+0")
-
-    def jump(self, offset):
-        self.path.write_text(offset + "\n")
-
-    def surroundings(self):
-        return {
-            "LD_PRELOAD": str(LIBRARY),
-            "FAKETIME_TIMESTAMP_FILE": str(self.path),
-            "FAKETIME_CACHE_DURATION": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        }
+pytestmark = NEEDS_FAKETIME
 
 
 @pytest.fixture

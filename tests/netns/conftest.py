@@ -16,6 +16,7 @@ import subprocess
 import time
 
 import pytest
+from tokyo import Tokyo
 from world import World, environment
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -43,6 +44,8 @@ class Net:
 
     def __init__(self, directory):
         self.directory = directory
+        # Those of the hosts that have one of their own, by name.
+        self.clocks = {}
         self.world = world = World()
         internet, tokyo, osaka = (world.switch(name) for name in ("internet", "tokyo", "osaka"))
         self.internet, self.tokyo, self.osaka = internet, tokyo, osaka
@@ -70,7 +73,7 @@ class Net:
         self.serve()
 
     def serve(self):
-        self.server = self.center.start(BIN, "serve", "--data", self.directory / "data", "--config", self.config, log=self.log, env=environment())
+        self.server = self.center.start(BIN, "serve", "--data", self.directory / "data", "--config", self.config, log=self.log, env={**environment(), **self.clock(self.center)})
         until("the server", lambda: self.center.get(f"{CENTER}/_shukuba/health").startswith("{"))
         said = self.center.run(BIN, "env", "--data", self.directory / "data", "--config", self.config, env=environment())
         pairs = dict(re.findall(r"export (\w+)='?([^'\n]*)'?", said))
@@ -111,16 +114,23 @@ class Net:
         whom = ["--source-group", source] if source.startswith("sg-") else ["--cidr", source]
         self.ec2("authorize-security-group-ingress", "--group-id", group, "--protocol", protocol, "--port", str(port), *whom)
 
-    def gateway(self, host, vpc, endpoint, *more):
-        state = self.directory / f"gateway-{host.name}"
-        return host.start(BIN, "link", "gateway", "--vpc", vpc, "--reached-at", endpoint, "--state", state, *more, log=self.directory / f"gateway-{host.name}.log", env=self.environment)
+    def clock(self, host):
+        """What a program of this host needs to have the host's clock."""
+        own = self.clocks.get(host.name)
+        return own.surroundings() if own else {}
 
-    def agent(self, host, *more, token=None, server=CENTER):
-        """An agent of `host`, of its own folder: the same again after a restart."""
+    def gateway(self, host, vpc, endpoint, *more, state="gateway"):
+        """A gateway on `host`, of its own folder: the same again after a restart."""
+        state = self.directory / f"{state}-{host.name}"
+        command = [BIN, "link", "gateway", "--vpc", vpc, "--reached-at", endpoint, "--state", state, *more]
+        return host.start(*command, log=self.directory / f"gateway-{host.name}.log", env={**self.environment, **self.clock(host)})
+
+    def agent(self, host, *more, token=None, server=CENTER, by=()):
+        """An agent of `host`, of its own folder: the same again after a restart. `by` is what starts it."""
         state = self.directory / f"agent-{host.name}"
         token = ["--token", token or self.token()] if not (state / "identity.json").exists() else []
-        command = [BIN, "agent", "--join", server, *token, "--name", host.name, "--state", state, *more]
-        return host.start(*command, log=self.directory / f"agent-{host.name}.log", env=environment())
+        command = [*by, BIN, "agent", "--join", server, *token, "--name", host.name, "--state", state, *more]
+        return host.start(*command, log=self.directory / f"agent-{host.name}.log", env={**environment(), **self.clock(host)})
 
     def token(self, instance=None):
         of = ["--instance", instance] if instance else []
@@ -142,9 +152,13 @@ class Net:
                         "--tag-specifications", f"ResourceType=instance,Tags=[{{Key=Name,Value={name}}}]")
         return self.token(made["Instances"][0]["InstanceId"])
 
+    def networks(self):
+        """What the server says of links. The command fails where one does not carry packets, and says so all the same."""
+        return json.loads(self.shukuba("link", "status", "--output", "json", check=False).stdout)["networks"]
+
     def links(self):
         """The links by the names of their hosts."""
-        networks = self.json("link", "status")["networks"] if self.has_links() else []
+        networks = self.networks() if self.has_links() else []
         return {link["name"]: link for network in networks for link in network["links"]}
 
     def has_links(self):
@@ -159,6 +173,19 @@ def net(tmp_path_factory):
     net = Net(tmp_path_factory.mktemp("net"))
     yield net
     net.world.end()
+
+
+@pytest.fixture(scope="module")
+def tokyo(net):
+    return Tokyo(net)
+
+
+@pytest.fixture
+def linked(tokyo):
+    """`out` is linked to tokyo under the group `app`; its address."""
+    address = tokyo.attach()
+    yield address
+    tokyo.detach()
 
 
 @pytest.fixture(autouse=True)

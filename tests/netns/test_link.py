@@ -10,53 +10,8 @@ import signal
 import subprocess
 import time
 
-import pytest
 from conftest import BIN, CENTER, CENTER_10, until
-
-INSIDE, BARE = "172.31.0.10", "172.31.0.11"
-TIMED_OUT = "(28)"
-
-
-class Tokyo:
-    """The network `tokyo` with a gateway, an agent inside, and the host `out` that has joined."""
-
-    def __init__(self, net):
-        self.net = net
-        self.vpc = net.vpc("tokyo", "172.31.0.0/16")
-        self.subnet = net.ec2("create-subnet", "--vpc-id", self.vpc, "--cidr-block", "172.31.0.0/24")["Subnet"]["SubnetId"]
-        self.app, self.db = net.group(self.vpc, "app"), net.group(self.vpc, "db")
-        net.allow(self.db, 8080, self.app)
-        token = net.run_inside("inside", self.subnet, self.db)
-        self.gateway = net.gateway(net.gate, self.vpc, "203.0.113.1:51820")
-        self.inside = net.agent(net.inside, token=token)
-        self.out = net.agent(net.out)
-        net.instance("inside")
-        self.id = net.instance("out")
-
-    def attach(self, *groups):
-        groups = [part for group in groups or ("app",) for part in ("--group", group)]
-        said = self.net.shukuba("link", "attach", "out", "--vpc", "tokyo", *groups)
-        return re.search(r" as ([0-9.]+)", said)[1]
-
-    def detach(self):
-        self.net.shukuba("link", "detach", "out", check=False)
-
-
-@pytest.fixture(scope="module")
-def tokyo(net):
-    return Tokyo(net)
-
-
-@pytest.fixture
-def linked(tokyo):
-    """`out` is linked to tokyo under the group `app`; its address."""
-    address = tokyo.attach()
-    yield address
-    tokyo.detach()
-
-
-def get(host, address, port=8080, secs=3):
-    return host.get(f"http://{address}:{port}/", secs)
+from tokyo import BARE, INSIDE, TIMED_OUT, get
 
 
 def test_a_host_outside_talks_with_hosts_inside_as_on_the_same_lan(net, tokyo):

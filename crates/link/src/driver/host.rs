@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 
 use super::keys::Keys;
 use super::outside::{self, Near, Reach};
+use super::stamps::Stamps;
 use super::{Problem, Problems};
 use crate::kernel::{Kernel, Route, To};
 use crate::packet::{Open, channel};
@@ -79,6 +80,7 @@ pub struct HostDriver {
 struct Shared {
     settings: Settings,
     keys: Mutex<Keys>,
+    stamps: Mutex<Stamps>,
     is_changed: Notify,
     state: tokio::sync::Mutex<State>,
     /// The link's tunnel, for who only looks.
@@ -93,6 +95,15 @@ struct State {
     near: Near,
     /// When a plan was carried out last, on the clock that never goes back.
     looked: Duration,
+}
+
+/// When the time is noted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Moment {
+    /// A tunnel begins.
+    Begin,
+    /// It is there.
+    Meanwhile,
 }
 
 /// A link that is up.
@@ -143,10 +154,12 @@ impl HostDriver {
     /// [`Problem`] when the host's keys cannot be read or made.
     pub fn new(settings: Settings) -> Result<Self, Problem> {
         let keys = Keys::open(&settings.folder)?;
+        let stamps = Stamps::open(&settings.folder, &*settings.clock);
         Ok(Self {
             shared: Arc::new(Shared {
                 settings,
                 keys: Mutex::new(keys),
+                stamps: Mutex::new(stamps),
                 is_changed: Notify::new(),
                 state: tokio::sync::Mutex::default(),
                 wire: Mutex::default(),
@@ -166,9 +179,7 @@ impl HostDriver {
     /// # Errors
     /// [`Problem`] when it cannot be made or kept.
     pub fn rotate(&self) -> Result<PublicKey, Problem> {
-        let key = self.shared.keys.lock().rotate()?;
-        self.shared.is_changed.notify_one();
-        Ok(key)
+        self.shared.rotate()
     }
 
     /// Comes back when there is another key to tell.
@@ -216,6 +227,25 @@ impl HostDriver {
 }
 
 impl Shared {
+    fn rotate(&self) -> Result<PublicKey, Problem> {
+        let key = self.keys.lock().rotate()?;
+        self.is_changed.notify_one();
+        Ok(key)
+    }
+
+    /// Makes another key where the clock is behind what handshakes by the present one have said. It serves as soon as the gateway knows
+    /// it; until then the gateway's own handshakes find the host if it is where it was.
+    fn note_time(&self, at: Moment) -> Result<(), Problem> {
+        let (mut stamps, clock) = (self.stamps.lock(), &*self.settings.clock);
+        if at == Moment::Begin && stamps.is_behind(clock) {
+            let key = self.rotate()?;
+            tracing::warn!(%key, "the clock was set back: the link gets another key, since handshakes by this one count as old");
+            stamps.restart(clock);
+        }
+        stamps.note(clock);
+        Ok(())
+    }
+
     async fn carry_out(&self, state: &mut State, plan: &HostPlan) -> Result<(), Problems> {
         let mut problems = Problems::default();
         state.looked = self.settings.clock.monotonic();
@@ -372,6 +402,7 @@ impl Shared {
             }
             (Behind::Stack(ways), _) => self.stack(ways, link).await?,
         };
+        self.note_time(Moment::Begin)?;
         let clock = Arc::clone(&self.settings.clock);
         let wire = Wire::start(key, socket, device, Arc::new(Open), clock);
         Ok((Arc::new(wire), seat))
@@ -443,6 +474,11 @@ async fn keep(shared: Weak<Shared>) {
         let now = shared.wire.lock().clone();
         let is_its = |own: &Arc<Wire>| now.as_ref().is_some_and(|now| Arc::ptr_eq(own, now));
         let why = why.filter(|_| wire.as_ref().is_some_and(is_its));
+        if wire.is_some()
+            && let Err(problem) = shared.note_time(Moment::Meanwhile)
+        {
+            tracing::warn!(%problem, "the time is not noted");
+        }
         if let Some(why) = &why {
             tracing::warn!(%why, "the link's device is made anew");
         }

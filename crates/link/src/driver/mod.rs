@@ -7,11 +7,13 @@
 //! - [`gateway`]: [`GatewayDriver`], a network's links and peerings
 //! - [`outside`]: how a host inside finds hosts outside
 //! - [`keys`]: the host's keys in its folder
+//! - `stamps`: how late its handshakes have said that it is
 
 pub mod gateway;
 pub mod host;
 pub mod keys;
 pub mod outside;
+mod stamps;
 #[cfg(test)]
 mod tests;
 

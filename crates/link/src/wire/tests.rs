@@ -684,6 +684,35 @@ fn a_host_finds_a_gateway_that_was_restarted_and_remembers_nothing() {
     both_ways(&mut world, "again");
 }
 
+/// A clock that was set back over a restart: what the host begins bears times that the gateway takes for old ones. Here such a handshake is
+/// one that the gateway has seen a later one after.
+#[test]
+fn a_host_whose_handshakes_count_as_old_is_back_by_the_gateways() {
+    let mut world = World::joined();
+    let mut out = Outbox::new();
+    world.host.engine.remove(&world.gateway_key.public());
+    let known = peer(&world.gateway_key, Some(world.gateway.at), "10.77.0.0/24");
+    let older = End::new(&world.host_key, "198.51.100.2:1000", &world.clock);
+    older.engine.set(known.clone());
+    older.engine.greet(&world.gateway_key.public(), &mut out);
+    let (old, ..) = older.sent(std::mem::take(&mut out)).remove(0);
+    world.host.engine.set(known.clone());
+    world.out("later");
+    assert_eq!(texts(&mut world.gateway), ["later"]);
+
+    // The host as it is after its restart: all that it can begin is old.
+    world.host = End::new(&world.host_key, "198.51.100.2:1000", &world.clock);
+    world.host.engine.set(known);
+    let at = world.host.at;
+    assert!(world.gateway.take(&old, at).is_empty(), "it counts as old");
+    world.clock.advance(SILENCE);
+    world.gateway.engine.tick(&mut out);
+    let word = world.gateway.sent(out);
+    assert_eq!(word[0].0[0], 1, "the gateway begins");
+    world.carry(word);
+    both_ways(&mut world, "by the gateway's word");
+}
+
 #[derive(Debug)]
 struct OnlyOut;
 
