@@ -195,6 +195,35 @@ def test_a_key_changes_without_a_gap(net, tokyo, linked):
     until("the link", lambda: get(net.out, INSIDE, secs=1) == f"inside sees {linked}")
 
 
+def test_an_agent_that_may_nothing_takes_the_device_that_was_made_for_it(net, tokyo, linked):
+    """As docs/link.md says it, under `A device made by root`."""
+    net.out.stop(tokyo.out, signal.SIGKILL)
+    without = ("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs")
+    refused = net.agent(net.out, "--link", "kernel", by=without)
+    assert refused.wait(30) != 0
+    net.out.stop(refused)
+    assert "ip tuntap add dev shukuba0" in (net.directory / "agent-out.log").read_text()
+    for command in (
+        "tuntap add dev shukuba0 mode tun user root",
+        "link set dev shukuba0 mtu 1420 up",
+        f"addr add {linked}/32 dev shukuba0",
+        f"route add 172.31.0.0/16 dev shukuba0 src {linked} proto 153",
+    ):
+        net.out.run("ip", *command.split())
+    tokyo.out = net.agent(net.out, "--link", "kernel", by=without)
+    try:
+        until("the link", lambda: get(net.out, INSIDE, secs=1) == f"inside sees {linked}")
+        assert net.links()["out"]["state"] == "up"
+        net.out.stop(tokyo.out, signal.SIGKILL)
+        assert "172.31.0.0/16 dev shukuba0" in net.out.run("ip", "route"), "what root made stays"
+        assert TIMED_OUT in get(net.out, INSIDE, secs=1)
+    finally:
+        net.out.stop(tokyo.out, signal.SIGKILL)
+        net.out.run("ip", "link", "delete", "shukuba0")
+        tokyo.out = net.agent(net.out)
+    until("the link", lambda: get(net.out, INSIDE, secs=1) == f"inside sees {linked}")
+
+
 def test_addresses_of_the_networks_own_need_no_routes(net, tokyo):
     """`--address-from-network`: the gateway answers for the host on the network's LAN (proxy ARP)."""
     kyoto = net.vpc("kyoto", "172.31.0.0/24")

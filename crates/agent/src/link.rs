@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use base::setting::Span;
 use base::{Clock, Timestamp};
+use link::Tun;
 use link::driver::host::{Behind, HostDriver, Settings, Ways};
 use link::driver::outside::Reach;
 use link::rootless::{Forward, Publish};
@@ -33,7 +34,8 @@ pub enum Mode {
     /// --link-publish or --link-socks is given; else not at all
     #[default]
     Auto,
-    /// With a device of the kernel: all programs of the host use it
+    /// With a device of the kernel: all programs of the host use it. Without root or CAP_NET_ADMIN it is the device shukuba0 that was made for
+    /// the agent's user before
     Kernel,
     /// Within the agent, without privileges: for what is forwarded, published, or comes by SOCKS5
     Rootless,
@@ -126,9 +128,11 @@ impl LinkArgs {
                 "--link-forward, --link-publish and --link-socks are for --link rootless",
             )),
             Mode::Off => Ok(None),
-            Mode::Kernel if !may_use_kernel() => anyhow::bail!(
-                "--link kernel needs root or CAP_NET_ADMIN, and /dev/net/tun; without: --link rootless"
-            ),
+            Mode::Kernel if !(may_use_kernel() || may_open_tun() && Tun::is_there(DEVICE)) => {
+                anyhow::bail!(
+                    "--link kernel needs /dev/net/tun, and root, CAP_NET_ADMIN or a device made for this user before (`ip tuntap add dev {DEVICE} mode tun user USER`); without: --link rootless"
+                )
+            }
             Mode::Kernel => Ok(Some(device())),
             Mode::Rootless => Ok(Some(Behind::Stack(ways))),
             Mode::Auto if has_ways => Ok(Some(Behind::Stack(ways))),
@@ -171,12 +175,12 @@ pub fn publish(text: &str) -> Result<Publish, String> {
 #[must_use]
 pub fn may_use_kernel() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    has_net_admin(&status)
-        && std::fs::File::options()
-            .read(true)
-            .write(true)
-            .open(TUN)
-            .is_ok()
+    has_net_admin(&status) && may_open_tun()
+}
+
+fn may_open_tun() -> bool {
+    let mut options = std::fs::File::options();
+    options.read(true).write(true).open(TUN).is_ok()
 }
 
 /// Whether CAP_NET_ADMIN is among the effective ones.

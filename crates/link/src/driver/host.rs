@@ -324,8 +324,9 @@ impl Shared {
         let State {
             link: up, kernel, ..
         } = state;
-        if let Some(kernel) = kernel {
-            let own = up.as_ref().and_then(|up| up.seat.index());
+        if let (Some(kernel), Behind::Device { name }) = (&*kernel, &self.settings.behind) {
+            // One that is there before us has the link's address already.
+            let own = kernel.index(name).await.ok();
             refuse_overlap(kernel, link, own).await?;
         }
         let up = match up {

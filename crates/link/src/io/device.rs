@@ -28,7 +28,8 @@ pub enum Device {
     Stack(TunnelEnd),
 }
 
-/// A TUN device. It goes with the process, and its addresses and routes with it: no trace of a link outlives its agent.
+/// A TUN device. One that this process makes goes with it, and its addresses and routes with it: no trace of a link outlives its agent.
+/// One that was made before, for this user and to stay, is left behind as it was found.
 #[derive(Debug)]
 pub struct Tun {
     device: Arc<AsyncDeviceDebug>,
@@ -63,29 +64,63 @@ pub enum NoDevice {
         /// What the system said.
         source: io::Error,
     },
+    /// One was made for this user before, and takes packets that are too large.
+    #[error(
+        "the network device `{name}` takes packets of {mtu} bytes, and a link carries {MTU}: `ip link set dev {name} mtu {MTU}`"
+    )]
+    TooLarge {
+        /// Its name.
+        name: String,
+        /// The largest packet that it takes, in bytes.
+        mtu: u16,
+    },
 }
 
 impl Tun {
-    /// Makes the device, up, with [`MTU`], and without an address.
+    /// Makes the device, up, with [`MTU`], and without an address. Where this process may not, it takes the one of this name that was
+    /// made for its user before (`ip tuntap add dev NAME mode tun user USER`), as that is.
     ///
     /// # Errors
-    /// [`NoDevice`] when the system does not.
+    /// [`NoDevice`] when there is none.
     pub fn make(name: &str) -> Result<Self, NoDevice> {
-        let builder = DeviceBuilder::new().name(name).mtu(MTU);
-        let builder = builder.with(|linux| {
-            linux.offload(true);
-        });
-        let device = builder.build_async().map_err(|source| {
+        let not_made = |source: io::Error| {
             let name = name.to_owned();
             match source.kind() {
                 io::ErrorKind::PermissionDenied => NoDevice::NotAllowed { name, source },
                 _ => NoDevice::NotMade { name, source },
             }
-        })?;
+        };
+        let device = match builder(name).mtu(MTU).build_async() {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                let found = builder(name).inherit_enable_state().build_async();
+                let found = found.map_err(not_made)?;
+                let mtu = found.mtu().map_err(not_made)?;
+                if mtu > MTU {
+                    let name = name.to_owned();
+                    return Err(NoDevice::TooLarge { name, mtu });
+                }
+                found
+            }
+            made => made.map_err(not_made)?,
+        };
         Ok(Self {
             device: Arc::new(AsyncDeviceDebug(device)),
         })
     }
+
+    /// Whether there is a device of this name in the process's network.
+    #[must_use]
+    pub fn is_there(name: &str) -> bool {
+        let devices = std::fs::read_to_string("/proc/self/net/dev").unwrap_or_default();
+        let names = devices.lines().filter_map(|line| line.split_once(':'));
+        { names }.any(|(own, _)| own.trim() == name)
+    }
+}
+
+fn builder(name: &str) -> DeviceBuilder {
+    DeviceBuilder::new().name(name).with(|linux| {
+        linux.offload(true);
+    })
 }
 
 /// The end that is read.
