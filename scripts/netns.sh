@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # Installs what the private link's tests in network namespaces run, where it is missing and may be installed: nftables, iproute2, ping, curl, and
-# WireGuard's own programs, with which the link is tried. Without the first four those tests say so and are skipped, or fail under
-# NETNS_REQUIRED=1. Prints nothing when there is nothing to do.
+# other programs of WireGuard, with which the link is tried. Without the first four those tests say so and are skipped; NETNS_REQUIRED=1 makes
+# whatever is skipped a failure. Prints nothing when there is nothing to do.
 set -euo pipefail
+
+"$(dirname "$0")/boringtun.sh" || echo "the private link is not tried with boringtun-cli" >&2
 
 PATH=$PATH:/usr/sbin:/sbin
 missing=()

@@ -5,11 +5,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-BORINGTUN_VERSION=0.7.1
 cargo build --quiet --release -p shukuba-link --example wire
-if [ ! -x .cache/boringtun/bin/boringtun-cli ]; then
-    cargo install --quiet --locked --root .cache/boringtun --version "$BORINGTUN_VERSION" boringtun-cli
-fi
+scripts/boringtun.sh
 SHUKUBA_WIRE=$(realpath "${CARGO_TARGET_DIR:-target}/release/examples/wire")
 BORINGTUN=$(realpath .cache/boringtun/bin/boringtun-cli)
 export SHUKUBA_WIRE BORINGTUN

@@ -1,7 +1,7 @@
 //! What the checks need of the system, and the way into namespaces of their own.
 
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
 /// Under it, to be skipped is to fail.
@@ -32,10 +32,15 @@ pub(crate) fn enter(arguments: &[String]) -> ExitCode {
 
 fn skip(missing: &[String]) -> ExitCode {
     println!("missing: {}; skipped", missing.join("; "));
-    match std::env::var_os(REQUIRED) {
-        Some(_) => ExitCode::FAILURE,
-        None => ExitCode::SUCCESS,
+    match is_required() {
+        true => ExitCode::FAILURE,
+        false => ExitCode::SUCCESS,
     }
+}
+
+/// Whether to be skipped is to fail.
+pub(crate) fn is_required() -> bool {
+    std::env::var_os(REQUIRED).is_some()
 }
 
 fn missing() -> Vec<String> {
@@ -57,13 +62,20 @@ fn missing() -> Vec<String> {
     missing
 }
 
-/// Whether a program is there. Those of the system may be outside an ordinary user's path.
+/// Where `scripts/boringtun.sh` puts its program.
+const BORINGTUN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../.cache/boringtun/bin/");
+
+/// Whether a program is there.
 pub(crate) fn has(program: &str) -> bool {
+    find(program).is_some()
+}
+
+/// Where a program is. Those of the system may be outside an ordinary user's path.
+pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var("PATH").unwrap_or_default();
-    let folders = path.split(':').chain(["/usr/sbin", "/sbin"]);
-    folders
-        .into_iter()
-        .any(|folder| Path::new(folder).join(program).exists())
+    let folders = path.split(':').chain(["/usr/sbin", "/sbin", BORINGTUN]);
+    let mut found = folders.map(|folder| Path::new(folder).join(program));
+    found.find(|program| program.exists())
 }
 
 /// How to unshare: as whoever we are in a user namespace; where there are none, as root without one.

@@ -231,7 +231,12 @@ impl Joined {
 }
 
 pub(crate) fn start_gateway(lab: &Lab, name: &str, guard: &str) -> Node {
+    start_gateway_by(lab, name, &[], guard)
+}
+
+/// … by another program.
+pub(crate) fn start_gateway_by(lab: &Lab, name: &str, by: &[&str], guard: &str) -> Node {
     let key = lab.folder.path().join(format!("{name}.key"));
     let key = key.to_str().unwrap();
-    Node::start(name, &["gateway", "lk0", "[::]:51820", key, guard])
+    Node::start_by(name, by, &["gateway", "lk0", "[::]:51820", key, guard])
 }

@@ -1,5 +1,6 @@
 //! What this binary does in a namespace: it is a host's driver, a gateway's, a service, or asks one.
 
+use std::hash::{DefaultHasher, Hasher};
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -12,9 +13,12 @@ use base::time::SystemClock;
 use link::driver::outside::Reach;
 use link::driver::{gateway, host};
 use link::filter::{Limits, Nft, Userspace};
+use link::rootless::{Forward, Publish};
 use link::{GatewayDriver, Guard, HostDriver, PacketFilter, PrivateKey, Refused};
 use net::{Filter, GatewayPlan, HostPlan};
 use tokio::io::{AsyncBufReadExt, BufReader};
+
+use crate::relay::{self, Dice};
 
 /// How long a question waits for its answer. Longer than the first wait of TCP (1 s) before it sends again.
 const PATIENCE: Duration = Duration::from_millis(1500);
@@ -24,16 +28,42 @@ pub(crate) fn play(arguments: &[String]) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = { runtime }.worker_threads(2).enable_all().build().unwrap();
     match arguments.as_slice() {
-        ["host", device, folder] => runtime.block_on(host(device, folder)),
+        ["host", device, folder] => {
+            let name = (*device).to_owned();
+            runtime.block_on(host(host::Behind::Device { name }, folder));
+        }
+        ["rootless", forward, refused, publish, folder] => {
+            let (port, to) = publish.split_once('=').unwrap();
+            let publish = Publish {
+                port: port.parse().unwrap(),
+                to: to.parse().unwrap(),
+            };
+            let ways = host::Ways {
+                forwards: [forward, refused].map(|it| read_forward(it)).to_vec(),
+                publishes: vec![publish],
+                socks: None,
+            };
+            runtime.block_on(host(host::Behind::Stack(ways), folder));
+        }
         ["gateway", device, listen, key, guard] => {
             runtime.block_on(gateway(device, listen, key, guard));
         }
         ["serve", at] => serve(at),
         ["ask", to, from] => runtime.block_on(ask(to, from)),
         ["pour", to, bytes] => pour(to, bytes.parse().unwrap()),
+        ["relay", listen, to] => runtime.block_on(relay::run(listen, to)),
         other => panic!("no such part: {other:?}"),
     }
     ExitCode::SUCCESS
+}
+
+/// Reads `LISTEN=TO`.
+fn read_forward(text: &str) -> Forward {
+    let (listen, to) = text.split_once('=').unwrap();
+    Forward {
+        listen: listen.parse().unwrap(),
+        to: to.parse().unwrap(),
+    }
 }
 
 fn say(words: &str) {
@@ -48,12 +78,10 @@ fn said<E: std::fmt::Display>(done: Result<(), E>) -> String {
     }
 }
 
-async fn host(device: &str, folder: &str) {
+async fn host(behind: host::Behind, folder: &str) {
     let driver = HostDriver::new(host::Settings {
         folder: PathBuf::from(folder),
-        behind: host::Behind::Device {
-            name: device.to_owned(),
-        },
+        behind,
         reach: Reach::Range {
             server: crate::plan::SERVER.to_owned(),
         },
@@ -161,7 +189,7 @@ impl Guard for Refusing {
     }
 }
 
-/// Says to each who asks where it was asked from; counts what is sent, if it is not a question.
+/// Says to each who asks where it was asked from; counts what is sent, if it is not a question, and says its digest.
 fn serve(at: &str) {
     let listener = std::net::TcpListener::bind(at).unwrap();
     say("ready");
@@ -170,18 +198,16 @@ fn serve(at: &str) {
             let mut stream = stream.unwrap();
             let from = stream.peer_addr().unwrap().ip();
             let mut bytes = vec![0; 1 << 16];
-            let mut count: u64 = 0;
-            loop {
-                match stream.read(&mut bytes) {
-                    Ok(0) | Err(_) => break,
-                    Ok(got) => count += got as u64,
-                }
-                if bytes.first() == Some(&b'?') {
+            let (mut count, mut digest) = (0, DefaultHasher::new());
+            while let Ok(got @ 1..) = stream.read(&mut bytes) {
+                if count == 0 && bytes[0] == b'?' {
                     let _ = writeln!(stream, "{from}");
                     return;
                 }
+                count += got;
+                digest.write(&bytes[..got]);
             }
-            let _ = writeln!(stream, "{count}");
+            let _ = writeln!(stream, "{count} {:016x}", digest.finish());
         });
     }
 }
@@ -204,19 +230,29 @@ async fn ask(to: &str, from: &str) {
     }
 }
 
-fn pour(to: &str, bytes: u64) {
+/// Sends that many bytes, no two parts of them alike, and expects to hear their number and digest.
+fn pour(to: &str, bytes: usize) {
     let mut stream = std::net::TcpStream::connect(to).unwrap();
-    let block = vec![b'x'; 1 << 16];
-    let mut left = bytes;
+    let (mut left, mut digest) = (bytes, DefaultHasher::new());
+    let mut dice = Dice::new(bytes as u64);
     while left > 0 {
-        let now = left.min(block.len() as u64);
-        stream
-            .write_all(&block[..usize::try_from(now).unwrap()])
-            .unwrap();
-        left -= now;
+        let block: Vec<u8> = (0..1 << 13)
+            .flat_map(|_| dice.roll().to_le_bytes())
+            .collect();
+        let block = &block[..left.min(block.len())];
+        // A question begins otherwise.
+        let block = if left == bytes {
+            &[b"!", &block[1..]].concat()
+        } else {
+            block
+        };
+        stream.write_all(block).unwrap();
+        digest.write(block);
+        left -= block.len();
     }
     stream.shutdown(std::net::Shutdown::Write).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
-    say(answer.trim());
+    assert_eq!(answer.trim(), format!("{bytes} {:016x}", digest.finish()));
+    say("whole");
 }
