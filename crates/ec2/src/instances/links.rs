@@ -85,10 +85,18 @@ impl Instances {
                 }
             }
         };
-        match tokio::time::timeout(wait, wait_on).await {
-            Ok(found) => found,
-            Err(_) => Ok(None),
+        let mut ending = self.is_ending.subscribe();
+        tokio::select! {
+            biased;
+            found = wait_on => found,
+            _ = ending.wait_for(|is_ending| *is_ending) => Ok(None),
+            () = tokio::time::sleep(wait) => Ok(None),
         }
+    }
+
+    /// Answers those that wait for a plan, and lets nobody wait from now on: the server stops.
+    pub fn end_waits(&self) {
+        self.is_ending.send_replace(true);
     }
 
     /// Wakes those that wait for a plan, where any has changed.

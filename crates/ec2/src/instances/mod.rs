@@ -111,6 +111,8 @@ pub struct Instances {
     events: broadcast::Sender<Event>,
     /// The last generation of a plan.
     generations: watch::Sender<u64>,
+    /// Whether nobody waits any more.
+    is_ending: watch::Sender<bool>,
 }
 
 /// What the last tick saw.
@@ -161,6 +163,7 @@ impl Instances {
             }),
             events: broadcast::channel(EVENTS_MAX).0,
             generations: watch::Sender::new(0),
+            is_ending: watch::Sender::new(false),
             tables,
             place,
             clock,

@@ -420,9 +420,12 @@ impl House {
         tokio::join!(self.notifiers.stop(grace), functions);
     }
 
-    /// Answers those that wait for messages.
+    /// Answers those that wait for messages, or for news of links.
     pub(super) fn end_waits(&self) {
         self.queues.end_waits();
+        if let Some(watching) = &self.watching {
+            watching.instances.end_waits();
+        }
     }
 
     /// Ends the rest: the last results are sealed.

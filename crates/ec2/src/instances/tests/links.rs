@@ -106,6 +106,24 @@ async fn who_has_the_plan_waits_until_it_is_another() {
 }
 
 #[tokio::test]
+async fn a_server_that_stops_answers_those_that_wait() {
+    let world = World::new();
+    let (vpc, _) = world.network().await;
+    let first = serve(&world.instances, gateway(&vpc, 0)).await.unwrap();
+    let report = || gateway(&vpc, first.generation);
+    let for_ever = Duration::from_secs(1_000_000);
+    let waiting = world.instances.serve_network(report(), for_ever);
+    let stopping = async {
+        tokio::task::yield_now().await;
+        world.instances.end_waits();
+    };
+    let (plan, ()) = tokio::join!(waiting, stopping);
+    assert_eq!(plan.unwrap(), None);
+    let late = world.instances.serve_network(report(), for_ever).await;
+    assert_eq!(late.unwrap(), None);
+}
+
+#[tokio::test]
 async fn a_host_hears_of_its_link_and_of_its_end() {
     let world = World::new();
     let key = world.key().await;
