@@ -69,7 +69,7 @@ class Net:
             host.serve(9090)
         self.log = directory / "serve.log"
         self.config = directory / "shukuba.toml"
-        self.config.write_text('[server]\nlisten = "0.0.0.0:5310"\ninsecure_http = true\ndrain_within = "2s"\n')
+        self.config.write_text('[server]\nlisten = "0.0.0.0:5310"\ninsecure_http = true\n')
         self.serve()
 
     def serve(self):
