@@ -398,13 +398,33 @@ def test_calls_are_decided_and_recorded(net, tokyo, linked):
     assert until("the trail", events)
 
 
-def test_what_is_refused_is_a_metric(net, tokyo, linked):
+def test_what_is_refused_is_a_metric_by_direction_and_said_with_its_reason(net, tokyo, linked):
+    # Into the network, out of it, and from an address that is not the host's.
     assert TIMED_OUT in get(net.out, INSIDE, 9090, 1)
+    assert TIMED_OUT in get(net.inside, linked, 9091, 1)
+    net.out.run("ip", "addr", "add", "10.2.9.9/32", "dev", "lo")
+    spoofed = net.out.run("curl", "-sS", "--interface", "10.2.9.9", "--max-time", "1", f"http://{INSIDE}:8080/", check=False)
+    net.out.run("ip", "addr", "del", "10.2.9.9/32", "dev", "lo")
+    assert TIMED_OUT in spoofed.stderr
 
-    def refused():
+    def refused(*direction):
         now = time.time()
         found = net.aws("cloudwatch", "get-metric-statistics", "--namespace", "Shukuba/Link", "--metric-name", "PacketsRefused", "--dimensions",
-                        f"Name=VpcId,Value={tokyo.vpc}", "--start-time", str(int(now) - 3600), "--end-time", str(int(now) + 60), "--period", "3600", "--statistics", "Sum")
-        return sum(point["Sum"] for point in found["Datapoints"]) > 0
+                        f"Name=VpcId,Value={tokyo.vpc}", *(f"Name=Direction,Value={it}" for it in direction),
+                        "--start-time", str(int(now) - 3600), "--end-time", str(int(now) + 60), "--period", "3600", "--statistics", "Sum")
+        return sum(point["Sum"] for point in found["Datapoints"])
 
-    until("what was refused", refused, every=1)
+    def gateway():
+        networks = net.json("link", "status")["networks"]
+        return next(network["gateway"] for network in networks if network["id"] == tokyo.vpc)
+
+    directions = ["Inbound", "Outbound", "Path"]
+    until("what was refused", lambda: all(refused(it) > 0 for it in directions), every=1)
+    assert refused() >= sum(refused(it) for it in directions)
+    # Packets of other tests may have been told before these.
+    causes = {("inbound", "no_ingress"), ("outbound", "no_ingress"), ("path", "spoofed")}
+    until("the reasons", lambda: causes <= {(it["way"], it["why"]) for it in gateway()["refusals"]})
+    recent = {(it["source"], it["destination"], it["protocol"], it["port"]) for it in gateway()["recent"]}
+    assert {(linked, INSIDE, 6, 9090), (INSIDE, linked, 6, 9091)} <= recent
+    said = net.shukuba("link", "doctor", check=False).stdout
+    assert f"{linked} to {INSIDE} tcp 9090" in said and "path spoofed" in said

@@ -27,8 +27,8 @@ pub trait Guard: std::fmt::Debug + Send {
     /// [`Refused`] when it is not in place; then the one before is.
     async fn apply(&mut self, filter: &Filter) -> Result<(), Refused>;
 
-    /// Packets that it has refused since it was last asked.
-    async fn refused(&mut self) -> u64;
+    /// What it has refused since it was made. Of packets that make no sense the flow is not told.
+    async fn refused(&mut self) -> net::refusal::Refused;
 
     /// What looks at the packets in this process, if that is how it works.
     fn packets(&self) -> Option<Arc<dyn PacketFilter>>;

@@ -11,6 +11,7 @@
 use std::net::Ipv4Addr;
 
 use bytes::BytesMut;
+use net::Way;
 use tokio::sync::mpsc;
 
 /// The largest packet of IP that a tunnel carries, in bytes: 1,500 of Ethernet, less 40 of IPv6, 8 of UDP and 32 of
@@ -28,6 +29,17 @@ pub enum Direction {
     FromTunnel,
     /// Into the tunnel, from the device.
     ToTunnel,
+}
+
+impl Direction {
+    /// The same as people say it.
+    #[must_use]
+    pub const fn way(self) -> Way {
+        match self {
+            Self::FromTunnel => Way::Inbound,
+            Self::ToTunnel => Way::Outbound,
+        }
+    }
 }
 
 /// Looks at each packet between a tunnel and its device. It is asked from several tasks at once, once for a packet, and

@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 
-use crate::{Filter, PublicKey};
+use crate::{Filter, PublicKey, Refusals, RefusedFlow};
 
 /// What the gateway of a network carries out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,6 +74,12 @@ pub struct GatewayReport {
     pub peers: Vec<PeerReport>,
     /// Packets that it refused since it began.
     pub refused: u64,
+    /// The same by cause.
+    #[serde(default)]
+    pub refusals: Refusals,
+    /// What it refused last, the newest first: at most [`RECENT_MAX`](crate::refusal::RECENT_MAX).
+    #[serde(default)]
+    pub recent: Vec<RefusedFlow>,
 }
 
 /// What a gateway knows of a peer.

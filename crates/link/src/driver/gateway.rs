@@ -12,7 +12,8 @@ use std::sync::Arc;
 use base::time::Clock;
 use ipnet::Ipv4Net;
 use net::plan::PeerReport;
-use net::{GatewayPlan, PublicKey};
+use net::refusal::Refused;
+use net::{GatewayPlan, PublicKey, Refusal, Way};
 
 use super::{Problem, Problems};
 use crate::guard::Guard;
@@ -171,9 +172,12 @@ impl GatewayDriver {
         self.wire.peers().iter().map(report).collect()
     }
 
-    /// Packets that were refused since it was last asked.
-    pub async fn refused(&self) -> u64 {
-        self.state.lock().await.guard.refused().await
+    /// What was refused since it began.
+    pub async fn refused(&self) -> Refused {
+        let mut refused = self.state.lock().await.guard.refused().await;
+        let spoofed = Refusal::Spoofed.going(Way::Inbound);
+        refused.counts.add(spoofed, self.wire.spoofed());
+        refused
     }
 
     /// Waits until the tunnel stops by itself, because its device is gone, and says why.

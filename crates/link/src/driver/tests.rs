@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use base::time::SystemClock;
 use net::plan::{self, Gateway, HostLink};
-use net::{Area, Filter, GatewayPlan, Group, Host, HostPlan, Ports, PublicKey, Traffic, Zone};
+use net::{Area, Filter, GatewayPlan, Group, Host, HostPlan, Ports, PublicKey, Traffic, Way, Zone};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -173,7 +173,7 @@ async fn without_privileges_both_ways_are_open_to_what_rules_name_and_end_with_t
         refused.is_err() || refused.unwrap().is_err(),
         "no rule names this port"
     );
-    assert!(gate.refused().await > 0);
+    assert!(gate.refused().await.counts.going(Way::Inbound) > 0);
 
     host.apply(&HostPlan::default()).await.unwrap();
     assert!(

@@ -19,6 +19,7 @@
 //! - [`tcp`]: the states of a connection
 //! - [`lists`], [`flows`]: the flows that are open, bounded, with a fair share for each host
 //! - [`fragments`]: pieces of packets follow their first one
+//! - [`recent`]: the flows that were refused last
 //! - [`tracker`]: all of these together, a function of state, time and packet
 //! - [`userspace`]: [`Userspace`], the tracker as a guard in this process
 //! - [`nft`]: [`Nft`], the same by nftables in the kernel
@@ -29,6 +30,7 @@ pub mod header;
 pub mod lists;
 pub mod nft;
 pub mod places;
+pub mod recent;
 pub mod rules;
 pub mod tcp;
 pub mod tracker;
@@ -38,6 +40,7 @@ pub mod userspace;
 pub(crate) mod samples;
 
 pub use flows::Limits;
+pub use net::Refusal;
 pub use nft::Nft;
-pub use tracker::{Refusal, Tracker};
+pub use tracker::Tracker;
 pub use userspace::Userspace;

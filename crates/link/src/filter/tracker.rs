@@ -3,50 +3,16 @@
 use std::time::Duration;
 
 use net::rule::Opening;
-use net::{Filter, Verdict};
+use net::{Filter, Refusal, Refusals, RefusedFlow, Verdict};
 
 use super::flows::{Flow, Flows, Key, Limits, Progress};
 use super::fragments::Fragments;
 use super::header::{Content, Packet, Tuple};
 use super::places::Place;
+use super::recent::Recent;
 use super::rules::Rules;
 use super::tcp::{self, Step};
 use crate::packet::Direction;
-
-/// Why a packet does not pass.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Refusal {
-    /// It makes no sense, or belongs to nothing.
-    Malformed,
-    /// Its source or destination is on the other side of the tunnel.
-    Misplaced,
-    /// An address is nobody's.
-    Unknown,
-    /// There is no path between its ends.
-    NoPath,
-    /// The source's groups do not let it out.
-    NoEgress,
-    /// The destination's groups do not let it in.
-    NoIngress,
-    /// It does not belong to a flow that is open, and cannot open one.
-    Invalid,
-    /// A piece of a packet whose first did not pass, that overlaps another, or is one too many.
-    Fragment,
-}
-
-impl Refusal {
-    /// All of them.
-    pub const ALL: [Self; 8] = [
-        Self::Malformed,
-        Self::Misplaced,
-        Self::Unknown,
-        Self::NoPath,
-        Self::NoEgress,
-        Self::NoIngress,
-        Self::Invalid,
-        Self::Fragment,
-    ];
-}
 
 /// A filter with all that it knows.
 #[derive(Debug)]
@@ -54,7 +20,8 @@ pub struct Tracker {
     rules: Rules,
     flows: Flows,
     fragments: Fragments,
-    refused: [u64; Refusal::ALL.len()],
+    refused: Refusals,
+    recent: Recent,
 }
 
 impl Tracker {
@@ -65,7 +32,13 @@ impl Tracker {
             rules: Rules::default(),
             flows: Flows::new(limits, 0),
             fragments: Fragments::new(limits, 0),
-            refused: [0; Refusal::ALL.len()],
+            refused: Refusal::ALL
+                .into_iter()
+                .flat_map(Refusal::causes)
+                .map(|cause| (cause, 0))
+                .collect::<Vec<_>>()
+                .into(),
+            recent: Recent::default(),
         }
     }
 
@@ -98,14 +71,16 @@ impl Tracker {
         self.flows.len()
     }
 
-    /// How many packets were refused for a reason, since the tracker was made.
+    /// How many packets were refused since the tracker was made.
     #[must_use]
-    pub fn refused(&self, why: Refusal) -> u64 {
-        let counts = Refusal::ALL.iter().zip(self.refused);
-        counts
-            .filter(|(own, _)| **own == why)
-            .map(|(_, count)| count)
-            .sum()
+    pub const fn refused(&self) -> &Refusals {
+        &self.refused
+    }
+
+    /// Which ones were refused last.
+    #[must_use]
+    pub const fn recent(&self) -> &Recent {
+        &self.recent
     }
 
     /// Says whether a packet passes, and remembers what follows from it.
@@ -120,14 +95,16 @@ impl Tracker {
         direction: Direction,
         packet: &[u8],
     ) -> Result<(), Refusal> {
-        let result = Packet::read(packet)
-            .map_err(|_| Refusal::Malformed)
-            .and_then(|packet| self.judge(now, direction, &packet));
-        if let Err(why) = result {
-            let counts = self.refused.iter_mut().zip(Refusal::ALL);
-            for (count, _) in counts.filter(|(_, own)| *own == why) {
-                *count += 1;
+        let packet = Packet::read(packet).map_err(|_| Refusal::Malformed);
+        let result = packet.and_then(|packet| {
+            let judged = self.judge(now, direction, &packet);
+            if judged.is_err() {
+                self.recent.count(flow_of(&packet));
             }
+            judged
+        });
+        if let Err(why) = result {
+            self.refused.add(why.going(direction.way()), 1);
         }
         result
     }
@@ -194,15 +171,15 @@ impl Tracker {
         key: Key,
         is_from_low: bool,
     ) -> Result<u32, Refusal> {
-        let (opening, progress) = opening(packet).ok_or(Refusal::Invalid)?;
         let from = self.rules.places.find(packet.source);
         let to = self.rules.places.find(packet.destination);
-        let (Some(from), Some(to)) = (from, to) else {
-            return Err(Refusal::Unknown);
-        };
         if !is_in_place(from, to, direction) {
             return Err(Refusal::Misplaced);
         }
+        let (opening, progress) = opening(packet).ok_or(Refusal::Invalid)?;
+        let (Some(from), Some(to)) = (from, to) else {
+            return Err(Refusal::Unknown);
+        };
         let flow = net::Flow {
             source: packet.source,
             destination: packet.destination,
@@ -231,9 +208,16 @@ impl Tracker {
         packet: &Packet,
         about: &Tuple,
     ) -> Result<u32, Refusal> {
-        let source = self.rules.places.find(packet.source);
-        let is_inside = source.is_some_and(|place| !place.is_outside);
-        if is_inside && direction == Direction::FromTunnel {
+        let end = match direction {
+            Direction::FromTunnel => packet.source,
+            Direction::ToTunnel => packet.destination,
+        };
+        if self
+            .rules
+            .places
+            .find(end)
+            .is_some_and(|place| !place.is_outside)
+        {
             return Err(Refusal::Misplaced);
         }
         if packet.destination != about.source {
@@ -274,11 +258,27 @@ fn side(flow: &Flow, is_initiator: bool, direction: Direction) -> Result<Crossin
     }
 }
 
-/// The same of a packet that opens a flow; one from outside to outside opens it as it leaves the tunnel.
-const fn is_in_place(from: Place, to: Place, direction: Direction) -> bool {
+/// The same of a packet that opens a flow; one from outside to outside opens it as it leaves the tunnel. Whose address is nobody's
+/// is not inside.
+fn is_in_place(from: Option<Place>, to: Option<Place>, direction: Direction) -> bool {
+    let is_inside = |place: Option<Place>| place.is_some_and(|place| !place.is_outside);
     match direction {
-        Direction::FromTunnel => from.is_outside,
-        Direction::ToTunnel => !from.is_outside && to.is_outside,
+        Direction::FromTunnel => !is_inside(from),
+        Direction::ToTunnel => is_inside(from) && !is_inside(to),
+    }
+}
+
+fn flow_of(packet: &Packet) -> RefusedFlow {
+    let port = match packet.content {
+        Content::Tcp { destination, .. } | Content::Udp { destination, .. } => Some(destination),
+        Content::Query { .. } | Content::Error(_) | Content::Other | Content::Rest => None,
+    };
+    RefusedFlow {
+        source: packet.source,
+        destination: packet.destination,
+        protocol: packet.protocol,
+        port,
+        packets: 1,
     }
 }
 

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use super::flows::Limits;
 use super::rules::Rules;
-use super::tracker::{Refusal, Tracker};
+use super::tracker::Tracker;
 use crate::guard::{Guard, Refused};
 use crate::packet::{Direction, PacketFilter};
 
@@ -18,7 +18,6 @@ use crate::packet::{Direction, PacketFilter};
 #[derive(Debug)]
 pub struct Userspace {
     shared: Arc<Shared>,
-    told: u64,
 }
 
 #[derive(Debug)]
@@ -34,7 +33,6 @@ impl Userspace {
         let tracker = Mutex::new(Tracker::new(limits));
         Self {
             shared: Arc::new(Shared { tracker, clock }),
-            told: 0,
         }
     }
 }
@@ -47,10 +45,12 @@ impl Guard for Userspace {
         Ok(())
     }
 
-    async fn refused(&mut self) -> u64 {
+    async fn refused(&mut self) -> net::refusal::Refused {
         let tracker = self.shared.tracker.lock();
-        let all: u64 = Refusal::ALL.iter().map(|why| tracker.refused(*why)).sum();
-        all - std::mem::replace(&mut self.told, all)
+        net::refusal::Refused {
+            counts: tracker.refused().clone(),
+            recent: tracker.recent().flows(),
+        }
     }
 
     fn packets(&self) -> Option<Arc<dyn PacketFilter>> {
@@ -73,7 +73,7 @@ mod tests {
     use crate::filter::samples;
 
     #[tokio::test]
-    async fn nothing_passes_before_the_first_filter_and_refusals_are_told_once() {
+    async fn nothing_passes_before_the_first_filter_and_refusals_are_told() {
         let mut guard = Userspace::new(Arc::new(SystemClock::new()), Limits::default());
         let packets = guard.packets().unwrap();
         let packet = samples::tcp("10.64.0.4", "172.16.0.10", 4000, 6001, samples::SYN);
@@ -81,8 +81,10 @@ mod tests {
         guard.apply(&samples::filter()).await.unwrap();
         assert!(packets.pass(Direction::FromTunnel, &packet));
         assert!(!packets.pass(Direction::FromTunnel, b"not IP"));
-        assert_eq!(guard.refused().await, 2);
-        assert_eq!(guard.refused().await, 0);
+        let refused = guard.refused().await;
+        assert_eq!(refused.counts.total(), 2);
+        let [recent] = refused.recent.try_into().unwrap();
+        assert_eq!((recent.port, recent.packets), (Some(6001), 1));
         guard.apply(&net::Filter::default()).await.unwrap();
         assert!(!packets.pass(Direction::FromTunnel, &packet));
     }

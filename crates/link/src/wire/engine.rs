@@ -52,6 +52,8 @@ pub(crate) struct Engine {
     initiations: Mutex<Budget>,
     refusals: Mutex<Budget>,
     next_era: AtomicU64,
+    /// Packets whose source was not behind their peer.
+    spoofed: AtomicU64,
 }
 
 /// By what a peer gets another's place.
@@ -101,7 +103,13 @@ impl Engine {
             initiations: Mutex::new(Budget::new(INITIATIONS_PER_SECOND)),
             refusals: Mutex::new(Budget::new(REFUSALS_PER_SECOND)),
             next_era: AtomicU64::new(1),
+            spoofed: AtomicU64::new(0),
         }
+    }
+
+    /// Packets whose source was not behind the peer that they came from.
+    pub(crate) fn spoofed(&self) -> u64 {
+        self.spoofed.load(Ordering::Relaxed)
     }
 
     /// The key that we are known by.
@@ -428,6 +436,7 @@ impl Engine {
         };
         let owner = table.routes.find(ends.source);
         if !owner.is_some_and(|owner| Arc::ptr_eq(owner, peer)) {
+            self.spoofed.fetch_add(1, Ordering::Relaxed);
             return;
         }
         packet.truncate(ends.length);

@@ -95,6 +95,12 @@ impl Wire {
         self.engine.peers()
     }
 
+    /// Packets that were dropped since it began because their source was not behind the peer that they came from.
+    #[must_use]
+    pub fn spoofed(&self) -> u64 {
+        self.engine.spoofed()
+    }
+
     /// Adds a peer, or changes the one of this key, whose sessions go on. `None` as endpoint leaves the one that is known.
     pub fn set(&self, peer: Peer) {
         self.engine.set(peer);

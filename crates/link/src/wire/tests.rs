@@ -211,6 +211,7 @@ fn a_source_that_is_not_the_peers_is_dropped() {
         world.carry(datagrams);
     }
     assert!(world.gateway.got.is_empty());
+    assert_eq!(world.gateway.engine.spoofed(), 4);
 }
 
 #[test]

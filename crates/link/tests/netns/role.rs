@@ -142,7 +142,7 @@ async fn gateway(device: &str, listen: &str, key: &str, guard: &str) {
                 said(driver.apply(&plan).await)
             }
             "peers" => serde_json::to_string(&driver.peers()).unwrap(),
-            "refused" => driver.refused().await.to_string(),
+            "refused" => driver.refused().await.counts.total().to_string(),
             "stop" => said(driver.stop().await),
             other => panic!("{other}"),
         });
@@ -180,7 +180,7 @@ impl Guard for Refusing {
         self.inner.apply(filter).await
     }
 
-    async fn refused(&mut self) -> u64 {
+    async fn refused(&mut self) -> net::refusal::Refused {
         self.inner.refused().await
     }
 

@@ -7,12 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
 use async_trait::async_trait;
 use net::plan::PeerReport;
+use net::refusal::Refused;
 use net::{GatewayPlan, GatewayReport, PublicKey};
 use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
@@ -35,8 +35,8 @@ pub(crate) trait GateDriver: Send + Sync + fmt::Debug {
     /// What is known of the peers.
     fn peers(&self) -> Vec<PeerReport>;
 
-    /// Packets that were refused since it was last asked.
-    async fn refused(&self) -> u64;
+    /// What was refused since it began.
+    async fn refused(&self) -> Refused;
 
     /// Waits until it has stopped by itself, and says why.
     async fn failed(&self) -> String;
@@ -80,8 +80,6 @@ pub(crate) struct Gate {
     pub(crate) inside: Option<std::net::Ipv4Addr>,
     /// Where the last plan is kept.
     pub(crate) kept: PathBuf,
-    /// Packets that it has refused.
-    pub(crate) refused: AtomicU64,
 }
 
 impl Gate {
@@ -174,8 +172,7 @@ impl Gate {
     }
 
     async fn report(&self, last: &LastPlan<GatewayPlan>) -> GatewayReport {
-        let more = self.driver.refused().await;
-        let refused = self.refused.fetch_add(more, Ordering::Relaxed) + more;
+        let refused = self.driver.refused().await;
         GatewayReport {
             network: self.network.clone(),
             key: self.key,
@@ -184,7 +181,9 @@ impl Gate {
             generation: last.plan.as_ref().map_or(0, |plan| plan.generation),
             problem: last.problem.clone(),
             peers: self.peers(),
-            refused,
+            refused: refused.counts.total(),
+            refusals: refused.counts,
+            recent: refused.recent,
         }
     }
 

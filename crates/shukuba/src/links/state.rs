@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
+use net::{RefusedFlow, Way};
 use serde::{Deserialize, Serialize};
 
 /// All networks that hosts may be linked to.
@@ -45,8 +46,25 @@ pub(crate) struct Gateway {
     pub(crate) is_current: bool,
     /// What went wrong, if anything did.
     pub(crate) problem: Option<String>,
-    /// Flows that it refused.
+    /// Packets that it refused since its start.
     pub(crate) refused: u64,
+    /// The same by way and reason.
+    #[serde(default)]
+    pub(crate) refusals: Vec<Refusal>,
+    /// What it refused last, the newest first.
+    #[serde(default)]
+    pub(crate) recent: Vec<RefusedFlow>,
+}
+
+/// Packets that were refused for a reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Refusal {
+    /// Which way they were going.
+    pub(crate) way: Way,
+    /// Why.
+    pub(crate) why: net::Refusal,
+    /// How many.
+    pub(crate) packets: u64,
 }
 
 /// A link.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use base::Timestamp;
+use net::refusal::RECENT_MAX;
 use net::{GatewayReport, HostReport, PublicKey};
 
 use super::vpc::Gateway;
@@ -181,6 +182,7 @@ impl Inventory {
 
     fn note_gateway(&mut self, at: Timestamp, mut says: GatewaySays) {
         cut(&mut says.report.problem);
+        says.report.recent.truncate(RECENT_MAX);
         let report = says.report;
         self.reports.gateways.insert(says.vpc, Heard { at, report });
         let known = &self.networks.vpcs;

@@ -59,6 +59,8 @@ fn gateway(vpc: &VpcId, generation: u64) -> GatewayReport {
         problem: None,
         peers: Vec::new(),
         refused: 0,
+        refusals: net::Refusals::default(),
+        recent: Vec::new(),
     }
 }
 

@@ -12,7 +12,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use net::{Filter, Flow, Verdict, Zone};
+use net::refusal::Refused;
+use net::{Filter, Flow, Refusal, RefusedFlow, Verdict, Way, Zone};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -307,6 +308,14 @@ impl Both {
             assert_eq!(does_pass, passes, "packet {id}: {packet:02x?}\n{filter:?}");
         }
         self.passed = passed.len();
+        // And that both say the same of why.
+        let refused = self.gateway.runtime.block_on(self.gateway.nft.refused());
+        let own = self.tracker.refused().iter();
+        let own = own
+            .filter(|(cause, _)| cause.why != Refusal::Fragment && cause.why != Refusal::Spoofed);
+        let own: BTreeMap<_, _> = own.collect();
+        let kernel: BTreeMap<_, _> = refused.counts.iter().collect();
+        assert_eq!(kernel, own);
     }
 }
 
@@ -419,7 +428,7 @@ impl Linked {
         self.passes(&samples::tcp(Self::DB, Self::HOST, 6001, 4000, flags))
     }
 
-    fn refused(&mut self) -> u64 {
+    fn refused(&mut self) -> Refused {
         self.gateway.runtime.block_on(self.gateway.nft.refused())
     }
 
@@ -449,8 +458,18 @@ fn changed_rules_leave_open_flows_and_a_detached_host_loses_them() {
         linked.gateway.apply(&samples::filter());
         assert!(!linked.back(ACK) && linked.there(ACK) && linked.back(ACK));
         // Each was counted once, though the tables that counted are gone.
-        assert_eq!(linked.refused(), 4);
-        assert_eq!(linked.refused(), 0);
+        let refused = linked.refused();
+        let ways = Way::ALL.map(|way| refused.counts.going(way));
+        assert_eq!(ways, [1, 1, 2]);
+        let flow = |it: &RefusedFlow| (it.source.to_string(), it.port, it.packets);
+        let shown: Vec<_> = refused.recent.iter().map(flow).collect();
+        let [host, db] = [Linked::HOST, Linked::DB].map(str::to_owned);
+        assert_eq!(shown, [(db, Some(4000), 1), (host, Some(6001), 1)]);
+        assert_eq!(
+            linked.refused(),
+            refused,
+            "it is the same when it is asked again"
+        );
     });
 }
 

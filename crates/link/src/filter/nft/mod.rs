@@ -18,14 +18,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use net::Filter;
+use net::refusal::{Cause, Refused};
+use net::rule::{ICMP, TCP, UDP};
+use net::{Filter, Refusals, RefusedFlow};
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
 use self::conntrack::Conntrack;
 use self::ruleset::Ruleset;
+use super::recent::Recent;
 use super::rules::Rules;
-use crate::guard::{Guard, Refused};
+use crate::guard::{self, Guard};
 use crate::packet::PacketFilter;
 
 #[cfg(test)]
@@ -47,12 +50,14 @@ const TABLE_BYTES_MAX: usize = 64;
 pub struct Nft {
     table: String,
     device: String,
-    /// Whether the table is this guard's, and its counters count from what was told.
+    /// Whether the table is this guard's, and its counters count what is told.
     is_applied: bool,
-    /// What the counters stood at when they were told.
-    told: u64,
-    /// What was counted by tables that are no more, and not told.
-    untold: u64,
+    /// What the counters stood at last.
+    counted: Refusals,
+    /// What was counted by tables that are no more.
+    before: Refusals,
+    /// What was refused last.
+    recent: Recent,
     /// The rules that are in place.
     rules: Arc<Rules>,
 }
@@ -83,8 +88,9 @@ impl Nft {
             table: table.to_owned(),
             device: device.to_owned(),
             is_applied: false,
-            told: 0,
-            untold: 0,
+            counted: Refusals::default(),
+            before: Refusals::default(),
+            recent: Recent::default(),
             rules: Arc::default(),
         })
     }
@@ -92,8 +98,8 @@ impl Nft {
     /// Takes the table away, and with it every refusal: for who takes the tunnel away as well.
     ///
     /// # Errors
-    /// [`Refused`] when it is still there.
-    pub async fn remove(&mut self) -> Result<(), Refused> {
+    /// [`guard::Refused`] when it is still there.
+    pub async fn remove(&mut self) -> Result<(), guard::Refused> {
         let table = &self.table;
         // Made first, so that it is no error where it is not there.
         let text = format!("table inet {table}\ndelete table inet {table}\n");
@@ -105,8 +111,8 @@ impl Nft {
     /// What the counters of the table stand at.
     ///
     /// # Errors
-    /// [`Refused`] when they cannot be read.
-    pub async fn counters(&self) -> Result<Vec<(String, u64)>, Refused> {
+    /// [`guard::Refused`] when they cannot be read.
+    pub async fn counters(&self) -> Result<Vec<(String, u64)>, guard::Refused> {
         let said = nft(
             &["-j", "list", "counters", "table", "inet", &self.table],
             String::new(),
@@ -115,15 +121,45 @@ impl Nft {
         counters(&said).ok_or_else(|| refused("`nft -j list` said no counters"))
     }
 
-    async fn count(&self) -> u64 {
-        let counters = self.counters().await.unwrap_or_default();
-        counters.iter().map(|(_, packets)| packets).sum()
+    /// Reads what the table has counted and noted. Where that cannot be read, it is what it was.
+    async fn look(&mut self) {
+        if !self.is_applied {
+            return;
+        }
+        let Ok(counters) = self.counters().await else {
+            return;
+        };
+        let counted = |cause: Cause| {
+            let name = cause.name();
+            let own = counters.iter().find(|(own, _)| *own == name);
+            (cause, own.map_or(0, |(_, packets)| *packets))
+        };
+        let counted: Vec<_> = ruleset::causes().map(counted).collect();
+        let counted = Refusals::from(counted);
+        if counted.total() != self.counted.total() {
+            for flow in self.noted().await {
+                self.recent.put(flow);
+            }
+        }
+        self.counted = counted;
+    }
+
+    /// The flows that the table has noted, the newest last.
+    async fn noted(&self) -> Vec<RefusedFlow> {
+        let mut noted = Vec::new();
+        for set in ruleset::RECENT_SETS {
+            let list = ["-j", "-n", "list", "set", "inet", &self.table, set];
+            let said = nft(&list, String::new()).await;
+            noted.extend(said.ok().and_then(|said| flows(&said)).unwrap_or_default());
+        }
+        noted.sort_by_key(|(expires, _)| *expires);
+        noted.into_iter().map(|(_, flow)| flow).collect()
     }
 }
 
 #[async_trait]
 impl Guard for Nft {
-    async fn apply(&mut self, filter: &Filter) -> Result<(), Refused> {
+    async fn apply(&mut self, filter: &Filter) -> Result<(), guard::Refused> {
         let ruleset = Ruleset {
             table: &self.table,
             device: &self.device,
@@ -131,14 +167,10 @@ impl Guard for Nft {
         };
         let text = ruleset.text();
         // The counters go with the table. What they count from now until the new table stands is not told.
-        let counted = if self.is_applied {
-            self.count().await
-        } else {
-            0
-        };
+        self.look().await;
         nft(&["-f", "-"], text).await?;
-        self.untold += counted.saturating_sub(self.told);
-        self.told = 0;
+        self.before.extend(self.counted.iter());
+        self.counted = Refusals::default();
         self.is_applied = true;
         let rules = Arc::new(Rules::of(filter));
         let old = std::mem::replace(&mut self.rules, Arc::clone(&rules));
@@ -151,15 +183,12 @@ impl Guard for Nft {
         Ok(())
     }
 
-    async fn refused(&mut self) -> u64 {
-        let counted = if self.is_applied {
-            self.count().await
-        } else {
-            0
-        };
-        let new = counted.saturating_sub(self.told);
-        self.told = self.told.max(counted);
-        new + std::mem::take(&mut self.untold)
+    async fn refused(&mut self) -> Refused {
+        self.look().await;
+        let mut counts = self.before.clone();
+        counts.extend(self.counted.iter());
+        let recent = self.recent.flows();
+        Refused { counts, recent }
     }
 
     fn packets(&self) -> Option<Arc<dyn PacketFilter>> {
@@ -195,14 +224,14 @@ fn named(name: &str, what: &'static str, bytes_max: usize) -> Result<(), BadName
     })
 }
 
-fn refused(reason: &str) -> Refused {
-    Refused {
+fn refused(reason: &str) -> guard::Refused {
+    guard::Refused {
         reason: reason.to_owned(),
     }
 }
 
 /// Runs `nft` with `arguments` and `input`, and gives what it printed.
-async fn nft(arguments: &[&str], input: String) -> Result<String, Refused> {
+async fn nft(arguments: &[&str], input: String) -> Result<String, guard::Refused> {
     let run = async {
         let mut child = Command::new(program())
             .args(arguments)
@@ -261,6 +290,41 @@ fn counters(said: &str) -> Option<Vec<(String, u64)>> {
     counters.map(counter).collect()
 }
 
+/// Flows with the seconds for which they are still noted, from what `nft -j -n list set` says.
+fn flows(said: &str) -> Option<Vec<(u64, RefusedFlow)>> {
+    let said: serde_json::Value = serde_json::from_str(said).ok()?;
+    let mut all = said.get("nftables")?.as_array()?.iter();
+    let set = all.find_map(|one| one.get("set"))?;
+    let flow = |one: &serde_json::Value| {
+        let one = one.get("elem")?;
+        let mut key = one.get("val")?.get("concat")?.as_array()?.iter();
+        let flow = RefusedFlow {
+            source: key.next()?.as_str()?.parse().ok()?,
+            destination: key.next()?.as_str()?.parse().ok()?,
+            protocol: protocol(key.next()?)?,
+            port: key
+                .next()
+                .and_then(serde_json::Value::as_u64)
+                .and_then(|port| port.try_into().ok()),
+            packets: one.get("counter")?.get("packets")?.as_u64()?,
+        };
+        Some((one.get("expires")?.as_u64()?, flow))
+    };
+    let elements = set.get("elem").and_then(serde_json::Value::as_array);
+    Some(elements.into_iter().flatten().filter_map(flow).collect())
+}
+
+/// A protocol's number, which some versions of `nft` write as a name all the same.
+fn protocol(said: &serde_json::Value) -> Option<u8> {
+    match said.as_str() {
+        Some("tcp") => Some(TCP),
+        Some("udp") => Some(UDP),
+        Some("icmp") => Some(ICMP),
+        Some(other) => other.parse().ok(),
+        None => said.as_u64()?.try_into().ok(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -279,6 +343,24 @@ mod tests {
         ] {
             assert!(Nft::new("shukuba", name).is_err(), "{name}");
         }
+    }
+
+    #[test]
+    fn flows_are_read_from_what_nft_lists() {
+        // Of nft 1.0.6, with `-n` and without.
+        let said = r#"{"nftables": [{"metainfo": {"version": "1.0.6"}}, {"set": {"family": "inet", "name": "recent_ports", "table": "t",
+            "type": ["ipv4_addr", "ipv4_addr", "inet_proto", "inet_service"], "handle": 1, "size": 1024, "flags": ["timeout", "dynamic"], "timeout": 60,
+            "elem": [{"elem": {"val": {"concat": ["10.64.0.4", "172.16.0.10", 6, 6002]}, "expires": 58, "counter": {"packets": 3, "bytes": 120}}},
+                     {"elem": {"val": {"concat": ["10.64.0.4", "172.16.0.10", "udp", 53]}, "expires": 9, "counter": {"packets": 1, "bytes": 40}}}]}}]}"#;
+        let flows = flows(said).unwrap();
+        let shown = flows
+            .iter()
+            .map(|(secs, it)| (*secs, it.protocol, it.port, it.packets));
+        let expected = [(58, TCP, Some(6002), 3), (9, UDP, Some(53), 1)];
+        assert_eq!(shown.collect::<Vec<_>>(), expected);
+        let empty = r#"{"nftables": [{"set": {"name": "recent"}}]}"#;
+        assert_eq!(super::flows(empty), Some(Vec::new()));
+        assert_eq!(super::flows("{}"), None);
     }
 
     #[test]

@@ -14,21 +14,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 
+use net::refusal::Cause;
 use net::rule::{ICMP, TCP, UDP};
-use net::{Filter, Peer, Ports, Rule, Traffic, Zone};
+use net::{Filter, Peer, Ports, Refusal, Rule, Traffic, Way, Zone};
 
 use crate::filter::places::{Class, Place, Places};
 
-/// Counters of refused packets, by why.
-pub const COUNTERS: [&str; 7] = [
-    "malformed",
-    "misplaced",
-    "unknown",
-    "no_path",
-    "no_egress",
-    "no_ingress",
-    "invalid",
-];
+/// The sets of what was refused lately: of protocols with ports, and of others.
+pub const RECENT_SETS: [&str; 2] = ["recent_ports", "recent"];
+/// How long a flow that is refused no more stays in these, in seconds. Chosen: longer than two reports of a gateway are apart.
+const RECENT_SECS: u32 = 60;
+/// Flows in each of them; who sends more different ones within that time is counted, and not shown. Chosen: some 200 KiB.
+const RECENT_FLOWS: u32 = 1024;
+
+/// What packets are counted by: the kernel puts pieces together itself, and a spoofed source does not get so far.
+pub fn causes() -> impl Iterator<Item = Cause> {
+    let own = Refusal::ALL.into_iter();
+    own.filter(|why| !matches!(why, Refusal::Fragment | Refusal::Spoofed))
+        .flat_map(Refusal::causes)
+}
 
 /// What a ruleset enforces, and where.
 #[derive(Clone, Copy, Debug)]
@@ -51,9 +55,10 @@ impl Ruleset<'_> {
         out.line(format_args!("table inet {table}"));
         out.line(format_args!("delete table inet {table}"));
         out.line(format_args!("table inet {table} {{"));
-        for name in COUNTERS {
-            out.line(format_args!("counter {name} {{ }}"));
+        for cause in causes() {
+            out.line(format_args!("counter {} {{ }}", cause.name()));
         }
+        self.refusals(&mut out);
         let groups = group_sets(self.filter, &places, &mut out);
         let zones: Vec<Sets> = (0u32..)
             .zip(&places.zones)
@@ -76,6 +81,43 @@ impl Ruleset<'_> {
         out.text
     }
 
+    /// A chain for each reason, which notes the packet, counts it by its way, and drops it.
+    fn refusals(&self, out: &mut Out) {
+        let flow = "ip saddr . ip daddr . meta l4proto";
+        let kind = "ipv4_addr . ipv4_addr . inet_proto";
+        let [ports, others] = RECENT_SETS;
+        for (set, kind) in [
+            (ports, format!("{kind} . inet_service")),
+            (others, kind.to_owned()),
+        ] {
+            out.line(format_args!(
+                "set {set} {{ type {kind}; flags dynamic,timeout; timeout {RECENT_SECS}s; size {RECENT_FLOWS}; }}"
+            ));
+        }
+        // Where a set is full the rule ends, and the next one is met.
+        let note = [
+            format!("meta l4proto {{ tcp, udp }} update @{ports} {{ {flow} . th dport counter }}"),
+            format!("meta l4proto != {{ tcp, udp }} update @{others} {{ {flow} counter }}"),
+        ];
+        out.chain("note", &note);
+        for why in Refusal::ALL {
+            let own = causes().filter(|cause| cause.why == why);
+            let mut rules: Vec<String> = own
+                .map(|cause| {
+                    let from = match cause.way {
+                        Way::Inbound => format!("iifname \"{}\" ", self.device),
+                        Way::Outbound | Way::Path => String::new(),
+                    };
+                    format!("{from}counter name {} drop", cause.name())
+                })
+                .collect();
+            if !rules.is_empty() {
+                rules.insert(0, "jump note".to_owned());
+                out.chain(&format!("refuse_{}", why.name()), &rules);
+            }
+        }
+    }
+
     /// The chains of a class: each returns where a rule allows, and drops at its end.
     fn class(&self, out: &mut Out, places: &Places, groups: &Groups, class: &Class) -> Chains {
         let zone = usize::try_from(class.zone)
@@ -95,8 +137,8 @@ impl Ruleset<'_> {
         let egress = own().flat_map(|group| &group.egress);
         let ingress = own().flat_map(|group| &group.ingress);
         Chains {
-            egress: out.rules(lines(egress, "daddr", groups, "no_egress")),
-            ingress: out.rules(lines(ingress, "saddr", groups, "no_ingress")),
+            egress: out.rules(lines(egress, "daddr", groups, Refusal::NoEgress)),
+            ingress: out.rules(lines(ingress, "saddr", groups, Refusal::NoIngress)),
         }
     }
 
@@ -107,14 +149,14 @@ impl Ruleset<'_> {
         let mut lines: Vec<String> = to
             .flat_map(|(to, sets)| {
                 let verdict = if self.filter.paths.contains(&(from.clone(), to.clone())) {
-                    "goto open"
+                    "goto open".to_owned()
                 } else {
-                    "counter name no_path drop"
+                    dropped(Refusal::NoPath)
                 };
                 sets.each(|set| format!("ct original ip daddr @{set} {verdict}"))
             })
             .collect();
-        lines.push(dropped("unknown"));
+        lines.push(dropped(Refusal::Unknown));
         out.chain(chain, &lines);
     }
 
@@ -130,9 +172,9 @@ impl Ruleset<'_> {
         });
         let mut open = vec![
             "ct state established accept".to_owned(),
-            format!("icmp type redirect {}", dropped("invalid")),
+            format!("icmp type redirect {}", dropped(Refusal::Invalid)),
             "meta l4proto icmp ct state related accept".to_owned(),
-            format!("ct state != new {}", dropped("invalid")),
+            format!("ct state != new {}", dropped(Refusal::Invalid)),
         ];
         open.extend(asked.concat());
         open.push("accept".to_owned());
@@ -140,12 +182,12 @@ impl Ruleset<'_> {
 
         let mut governed = vec![format!(
             "ct state != {{ new, established, related }} {}",
-            dropped("invalid")
+            dropped(Refusal::Invalid)
         )];
         for (at, sets) in zones.iter().enumerate() {
             governed.extend(sets.each(|set| format!("ct original ip saddr @{set} goto from{at}")));
         }
-        governed.push(dropped("unknown"));
+        governed.push(dropped(Refusal::Unknown));
         out.chain("governed", &governed);
     }
 
@@ -157,23 +199,23 @@ impl Ruleset<'_> {
             let all = inside.iter().flat_map(|sets| sets.each(line));
             all.collect::<Vec<String>>()
         };
-        let only_ipv4 = format!("meta nfproto != ipv4 {}", dropped("malformed"));
+        let only_ipv4 = format!("meta nfproto != ipv4 {}", dropped(Refusal::Malformed));
         let mut from_tunnel = vec![only_ipv4.clone()];
         from_tunnel.extend(each(&|set| {
-            format!("ip saddr @{set} {}", dropped("misplaced"))
+            format!("ip saddr @{set} {}", dropped(Refusal::Misplaced))
         }));
         from_tunnel.push("goto governed".to_owned());
         out.chain("from_tunnel", &from_tunnel);
 
         let mut to_tunnel = vec![only_ipv4];
         to_tunnel.extend(each(&|set| {
-            format!("ip daddr @{set} {}", dropped("misplaced"))
+            format!("ip daddr @{set} {}", dropped(Refusal::Misplaced))
         }));
         // An error comes from any router on the way, which is nobody here.
         let errors = "destination-unreachable, source-quench, time-exceeded, parameter-problem";
         to_tunnel.push(format!("icmp type {{ {errors} }} goto governed"));
         to_tunnel.extend(each(&|set| format!("ip saddr @{set} goto governed")));
-        to_tunnel.push(dropped("misplaced"));
+        to_tunnel.push(dropped(Refusal::Misplaced));
         out.chain("to_tunnel", &to_tunnel);
 
         let device = self.device;
@@ -187,8 +229,8 @@ impl Ruleset<'_> {
 }
 
 /// Refuses and counts.
-fn dropped(counter: &str) -> String {
-    format!("counter name {counter} drop")
+fn dropped(why: Refusal) -> String {
+    format!("goto refuse_{}", why.name())
 }
 
 /// The names of one or two sets or maps that together have all of their elements: single addresses, which take a third of the
@@ -288,7 +330,7 @@ fn lines<'a>(
     rules: impl Iterator<Item = &'a Rule>,
     other: &str,
     groups: &Groups,
-    counter: &str,
+    why: Refusal,
 ) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for rule in rules {
@@ -302,7 +344,7 @@ fn lines<'a>(
             }
         }
     }
-    lines.push(dropped(counter));
+    lines.push(dropped(why));
     lines
 }
 

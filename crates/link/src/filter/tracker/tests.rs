@@ -1,3 +1,4 @@
+use net::Way;
 use proptest::prelude::*;
 
 use super::*;
@@ -82,8 +83,17 @@ fn each_refusal_has_its_reason_and_is_counted() {
     for (direction, packet, why) in &cases {
         assert_eq!(test.check(*direction, packet), Err(*why));
     }
-    let counts = Refusal::ALL.map(|why| test.tracker.refused(why));
-    assert_eq!(counts, [1, 3, 2, 2, 0, 1, 1, 0]);
+    let refused = test.tracker.refused();
+    let of = |why: Refusal| {
+        let own = refused.iter().filter(|(cause, _)| cause.why == why);
+        own.map(|(_, packets)| packets).sum::<u64>()
+    };
+    assert_eq!(Refusal::ALL.map(of), [1, 3, 2, 2, 0, 1, 1, 0, 0]);
+    assert_eq!(Way::ALL.map(|way| refused.going(way)), [3, 0, 7]);
+    let recent = test.tracker.recent().flows();
+    assert_eq!(recent.len(), 8, "without what makes no sense: {recent:?}");
+    let newest = recent.first().map(|flow| (flow.protocol, flow.port));
+    assert_eq!(newest, Some((1, None)));
     assert_eq!(test.tracker.flows(), 0);
 }
 

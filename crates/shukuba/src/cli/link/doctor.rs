@@ -2,12 +2,13 @@
 
 use std::process::ExitCode;
 
+use net::{RefusedFlow, rule};
 use serde::Serialize;
 
 use super::links;
 use crate::app::App;
 use crate::client::service::Where;
-use crate::links::state::{Link, Links, Network, State};
+use crate::links::state::{Gateway, Link, Links, Network, Refusal, State};
 use crate::output;
 
 /// Say what keeps links from working, and what to do (exit code 1 where something does)
@@ -127,13 +128,50 @@ fn of_gateway(network: &Network) -> Vec<Finding> {
         found.push(Finding::wrong(&what, problem));
     }
     if gateway.refused > 0 {
-        let says = format!(
-            "{} packets refused by rules since its start",
-            output::count(gateway.refused)
-        );
+        found.push(Finding::right(&what, refused(gateway)));
+    }
+    if !gateway.recent.is_empty() {
+        let flows: Vec<_> = gateway.recent.iter().map(flow).collect();
+        let says = format!("refused last: {}", flows.join(", "));
         found.push(Finding::right(&what, says));
     }
     found
+}
+
+/// Such as `7 packets refused since its start: inbound no_ingress 5, path spoofed 2`.
+fn refused(gateway: &Gateway) -> String {
+    let all = format!(
+        "{} packets refused since its start",
+        output::count(gateway.refused)
+    );
+    let of = |it: &Refusal| {
+        let packets = output::count(it.packets);
+        format!(
+            "{} {} {packets}",
+            it.way.name().to_lowercase(),
+            it.why.name()
+        )
+    };
+    let causes: Vec<_> = gateway.refusals.iter().map(of).collect();
+    match causes.is_empty() {
+        true => all,
+        false => format!("{all}: {}", causes.join(", ")),
+    }
+}
+
+/// Such as `10.2.0.4 to 172.31.0.10 tcp 9090 (3)`.
+fn flow(flow: &RefusedFlow) -> String {
+    let protocol = match flow.protocol {
+        rule::TCP => "tcp".to_owned(),
+        rule::UDP => "udp".to_owned(),
+        rule::ICMP => "icmp".to_owned(),
+        other => format!("protocol {other}"),
+    };
+    let port = flow
+        .port
+        .map_or_else(String::new, |port| format!(" {port}"));
+    let (from, to, packets) = (flow.source, flow.destination, output::count(flow.packets));
+    format!("{from} to {to} {protocol}{port} ({packets})")
 }
 
 fn of_link(link: &Link) -> Finding {
@@ -177,7 +215,6 @@ fn of_machine() -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::links::state::Gateway;
 
     fn network(gateway: Option<Gateway>, state: State) -> Links {
         let link = Link {
@@ -214,6 +251,8 @@ mod tests {
             is_current: true,
             problem: None,
             refused: 0,
+            refusals: Vec::new(),
+            recent: Vec::new(),
         }
     }
 
@@ -233,5 +272,31 @@ mod tests {
         assert!(of_links(&Links::default(), None)[0].is_right);
         let found = of_links(&network(Some(gateway()), State::Up), None);
         assert!(found.iter().all(|finding| finding.is_right), "{found:?}");
+    }
+
+    #[test]
+    fn what_was_refused_is_said_by_way_and_reason_and_by_flow() {
+        let cause = |way, why, packets| Refusal { way, why, packets };
+        let flow = |protocol, port| RefusedFlow {
+            source: "10.64.0.4".parse().unwrap(),
+            destination: "172.31.0.10".parse().unwrap(),
+            protocol,
+            port,
+            packets: 3,
+        };
+        let gateway = Gateway {
+            refused: 7,
+            refusals: vec![
+                cause(net::Way::Inbound, net::Refusal::NoIngress, 5),
+                cause(net::Way::Path, net::Refusal::Spoofed, 2),
+            ],
+            recent: vec![flow(6, Some(9090)), flow(47, None)],
+            ..gateway()
+        };
+        let found = of_links(&network(Some(gateway), State::Up), None);
+        let said: Vec<_> = found.iter().map(|finding| finding.says.as_str()).collect();
+        let counts = "7 packets refused since its start: inbound no_ingress 5, path spoofed 2";
+        let flows = "refused last: 10.64.0.4 to 172.31.0.10 tcp 9090 (3), 10.64.0.4 to 172.31.0.10 protocol 47 (3)";
+        assert!(said.contains(&counts) && said.contains(&flows), "{said:?}");
     }
 }

@@ -4,7 +4,6 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use anyhow::Context;
 use async_trait::async_trait;
@@ -15,6 +14,7 @@ use link::filter::{Limits, Nft, Userspace};
 use link::rootless::{self, Forward, Publish, Rootless, SystemResolver};
 use link::{Guard, PrivateKey, packet};
 use net::plan::PeerReport;
+use net::refusal::Refused;
 use net::{GatewayPlan, Ipv4Net};
 
 use super::ec2;
@@ -117,7 +117,6 @@ pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
             inside: inside.filter(|_| !args.rootless),
             kept: gate::file(&args.state, &network.id),
             network: network.id.clone(),
-            refused: AtomicU64::default(),
         };
         tracing::info!(network = network.shown(), %listen, "carries links");
         gate.run(async move { stop.wait().await }).await
@@ -245,7 +244,7 @@ impl GateDriver for Carrier {
         self.driver.peers()
     }
 
-    async fn refused(&self) -> u64 {
+    async fn refused(&self) -> Refused {
         self.driver.refused().await
     }
 

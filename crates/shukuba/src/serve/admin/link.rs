@@ -10,18 +10,21 @@ use ec2::engine::network::vpc::{self, Vpc};
 use ec2::engine::network::{ResourceId as _, VpcId};
 use ec2::engine::{Instance, network::report::Heard};
 use net::plan::PeerReport;
-use net::{GatewayReport, PublicKey};
+use net::refusal::Cause;
+use net::{GatewayReport, PublicKey, Way};
 use watch::agent::protocol::{LinkAnswer, LinkRequest};
 
 use super::Desk;
 use super::agent::{check_version, fault, instance};
 use crate::answers::{Answer, read, write};
 use crate::links::gate;
-use crate::links::state::{Gateway, Link, Links, Network, State};
+use crate::links::state::{Gateway, Link, Links, Network, Refusal, State};
 use crate::serve::watching::{Watching, own};
 
 /// How long a question waits for news. Chosen: below what proxies between wait for an answer.
 const WAIT: Duration = Duration::from_secs(25);
+/// The metric of packets that were refused.
+const REFUSED: &str = "PacketsRefused";
 /// A gateway that was not heard of for so long is not there. Chosen: twice the wait.
 const GATEWAY_SILENCE: Duration = Duration::from_secs(50);
 
@@ -55,32 +58,47 @@ fn measure(watching: &Watching, report: &GatewayReport) {
     if instances.networks(|networks| networks.vpcs.get(&vpc).is_err()) {
         return;
     }
-    let before = instances
-        .gateway_report(&vpc)
-        .map(|heard| heard.report.refused);
-    // It counts from its own start on.
-    let before = before
-        .filter(|before| *before <= report.refused)
-        .unwrap_or(0);
-    let up = report.peers.iter().filter(|peer| peer.is_up).count();
-    let of = |name, value| {
-        let network = Some(("VpcId", vpc.as_str()));
-        own::standing(
-            "Shukuba/Link",
-            name,
-            network,
-            Unit::Count,
-            instances.now(),
-            value,
-        )
-    };
-    let data = vec![
-        of("PacketsRefused", (report.refused - before) as f64),
-        of("PeersUp", up as f64),
-    ];
-    if let Err(error) = watching.put_good(data) {
+    let before = instances.gateway_report(&vpc);
+    let before = before.as_ref().map(|heard| &heard.report);
+    let at = instances.now();
+    let data =
+        counted(vpc.as_str(), before, report)
+            .into_iter()
+            .map(|(name, dimensions, value)| {
+                own::standing("Shukuba/Link", name, dimensions, Unit::Count, at, value)
+            });
+    if let Err(error) = watching.put_good(data.collect()) {
         tracing::warn!(%error, network = %vpc, "what a gateway counts is not kept");
     }
+}
+
+/// A name, dimensions and a value.
+type Counted<'a> = (&'static str, Vec<(&'a str, &'a str)>, f64);
+
+/// What a gateway has counted since its report before.
+fn counted<'a>(
+    vpc: &'a str,
+    before: Option<&GatewayReport>,
+    now: &GatewayReport,
+) -> Vec<Counted<'a>> {
+    // It counts from its own start on.
+    let before = before.filter(|before| before.refused <= now.refused);
+    let refused = before.map_or(0, |before| before.refused);
+    let up = now.peers.iter().filter(|peer| peer.is_up).count();
+    let network = ("VpcId", vpc);
+    let mut all = vec![
+        (REFUSED, vec![network], (now.refused - refused) as f64),
+        ("PeersUp", vec![network], up as f64),
+    ];
+    // One of an earlier version does not say which way.
+    let ways = Way::ALL.into_iter().filter(|_| !now.refusals.is_empty());
+    all.extend(ways.map(|way| {
+        let before = before.map_or(0, |before| before.refusals.going(way));
+        let packets = now.refusals.going(way).saturating_sub(before);
+        let dimensions = vec![network, ("Direction", way.name())];
+        (REFUSED, dimensions, packets as f64)
+    }));
+    all
 }
 
 /// Networks with their gateways and links.
@@ -144,7 +162,19 @@ fn gateway_of(
         is_current: report.is_some_and(|report| report.generation == vpc.generation),
         problem: report.and_then(|report| report.problem.clone()),
         refused: report.map_or(0, |report| report.refused),
+        refusals: report.map(refusals).unwrap_or_default(),
+        recent: report.map(|it| it.recent.clone()).unwrap_or_default(),
     }
+}
+
+fn refusals(report: &GatewayReport) -> Vec<Refusal> {
+    let all = report.refusals.iter().filter(|(_, packets)| *packets > 0);
+    let refusal = |(cause, packets): (Cause, u64)| Refusal {
+        way: cause.way,
+        why: cause.why,
+        packets,
+    };
+    all.map(refusal).collect()
 }
 
 /// The link of an instance, without what its host says.
@@ -185,4 +215,61 @@ fn peer<'a>(report: &'a GatewayReport, place: &Place) -> Option<&'a PeerReport> 
     let of = |key: PublicKey| report.peers.iter().find(move |peer| peer.key == key);
     let before = || place.key_before.and_then(|(key, _)| of(key));
     place.key.and_then(of).or_else(before)
+}
+
+#[cfg(test)]
+mod tests {
+    use net::{Refusal, Refusals};
+
+    use super::*;
+
+    fn report(counts: &[(Refusal, Way, u64)]) -> GatewayReport {
+        let counts = counts.iter();
+        let counts = counts.map(|(why, way, packets)| (why.going(*way), *packets));
+        let refusals = Refusals::from(counts.collect::<Vec<_>>());
+        GatewayReport {
+            network: "vpc-1".to_owned(),
+            key: PublicKey::new([1; 32]),
+            endpoint: "203.0.113.1:51820".to_owned(),
+            inside: None,
+            generation: 1,
+            problem: None,
+            peers: Vec::new(),
+            refused: refusals.total(),
+            refusals,
+            recent: Vec::new(),
+        }
+    }
+
+    /// In all, then inbound, outbound and by paths.
+    fn refused(before: Option<&GatewayReport>, now: &GatewayReport) -> Vec<f64> {
+        let all = counted("vpc-1", before, now).into_iter();
+        let own = all.filter(|(name, ..)| *name == REFUSED);
+        own.map(|(_, _, value)| value).collect()
+    }
+
+    #[test]
+    fn what_a_gateway_refuses_is_put_in_all_and_by_the_way_it_was_going() {
+        let first = report(&[
+            (Refusal::NoIngress, Way::Inbound, 3),
+            (Refusal::Invalid, Way::Inbound, 1),
+            (Refusal::Spoofed, Way::Inbound, 2),
+        ]);
+        assert_eq!(refused(None, &first), [6.0, 4.0, 0.0, 2.0]);
+        let second = report(&[
+            (Refusal::NoIngress, Way::Inbound, 3),
+            (Refusal::NoEgress, Way::Outbound, 5),
+            (Refusal::Spoofed, Way::Inbound, 2),
+        ]);
+        assert_eq!(refused(Some(&first), &second), [4.0, 0.0, 5.0, 0.0]);
+        // It has begun anew.
+        let anew = report(&[(Refusal::NoPath, Way::Inbound, 1)]);
+        assert_eq!(refused(Some(&second), &anew), [1.0, 0.0, 0.0, 1.0]);
+        // One of an earlier version.
+        let old = GatewayReport {
+            refused: 7,
+            ..report(&[])
+        };
+        assert_eq!(refused(None, &old), [7.0]);
+    }
 }

@@ -8,7 +8,7 @@
 //! | `AWS/Lambda` | `Invocations`, `Errors`, `Throttles`, `Duration` (milliseconds), `ConcurrentExecutions`, `UnreservedConcurrentExecutions`, `AsyncEventsReceived`, `AsyncEventAge` (milliseconds), `AsyncEventsDropped`, `DeadLetterErrors`, `DestinationDeliveryFailures` | `FunctionName`; `FunctionName` and `Resource`; none |
 //! | `AWS/Events` | `Invocations`, `FailedInvocations`, `TriggeredRules` and others | `RuleName` |
 //! | `Shukuba/Archive` | `LagBytes`, `Lag` (seconds), `Failing` (seconds) | none |
-//! | `Shukuba/Link` | `PacketsRefused`, `PeersUp`; with each report of a gateway | `VpcId` |
+//! | `Shukuba/Link` | `PacketsRefused`, `PeersUp`; with each report of a gateway | `VpcId`; of the first also `VpcId` and `Direction` |
 //! | `Shukuba/Platform` | `Calls`, `Faults` | `Service`; none |
 //!
 //! What a counter shows is put as the difference to the minute before. A series that did not move is put as zero for a
@@ -220,16 +220,17 @@ fn named(reading: &Reading) -> Vec<(Identity, Unit)> {
 }
 
 /// What stands at a moment, as data.
-pub(in crate::serve) fn standing(
+pub(in crate::serve) fn standing<'a>(
     namespace: &str,
     name: &str,
-    dimension: Option<(&str, &str)>,
+    dimensions: impl IntoIterator<Item = (&'a str, &'a str)>,
     unit: Unit,
     at: Timestamp,
     value: f64,
 ) -> Datum {
-    let dimensions = dimension.map(|(name, value)| Dimension::new(name, value));
-    let identity = Identity::new(namespace, name, dimensions.into_iter().collect());
+    let dimensions = dimensions.into_iter();
+    let dimensions = dimensions.map(|(name, value)| Dimension::new(name, value));
+    let identity = Identity::new(namespace, name, dimensions.collect());
     Datum::new(identity, unit, at, value)
 }
 

@@ -2,8 +2,9 @@
 
 use net::filter::{Flow, Verdict, Zone};
 use net::plan::PeerReport;
+use net::refusal::RECENT_MAX;
 use net::rule::Opening;
-use net::{GatewayPlan, GatewayReport, HostPlan, HostReport, PublicKey};
+use net::{GatewayPlan, GatewayReport, HostPlan, HostReport, PublicKey, RefusedFlow};
 
 use super::super::classic::{ADDRESS_OF_NETWORK, ADDRESS_TAG, Attach, Detach, SetClassicLink};
 use super::super::peering::{NewOptions, SetOptions};
@@ -93,6 +94,8 @@ fn report(net: &Net, key: PublicKey) -> GatewayReport {
         problem: None,
         peers: Vec::new(),
         refused: 0,
+        refusals: net::Refusals::default(),
+        recent: Vec::new(),
     }
 }
 
@@ -458,6 +461,20 @@ fn what_a_gateway_says_has_bounds() {
         };
         assert_eq!(world.says(&net, said).is_ok(), is_right, "{peers}");
     }
+    let flow = RefusedFlow {
+        source: Ipv4Addr::new(10, 2, 0, 4),
+        destination: Ipv4Addr::new(172, 16, 1, 7),
+        protocol: 6,
+        port: Some(22),
+        packets: 1,
+    };
+    let said = GatewayReport {
+        recent: vec![flow; RECENT_MAX + 1],
+        ..report(&net, key(1))
+    };
+    world.says(&net, said).unwrap();
+    let heard = world.inventory.reports().gateway(&net.vpc).unwrap();
+    assert_eq!(heard.report.recent.len(), RECENT_MAX);
 }
 
 #[test]

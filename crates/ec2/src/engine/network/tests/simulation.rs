@@ -298,6 +298,8 @@ impl Sim {
                     problem: None,
                     peers: Vec::new(),
                     refused: 0,
+                    refusals: net::Refusals::default(),
+                    recent: Vec::new(),
                 };
                 self.apply(GatewaySays { vpc, report })
             }
