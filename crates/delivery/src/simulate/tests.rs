@@ -83,7 +83,9 @@ fn a_notifier_manages_its_slots_by_the_latency() {
     assert_eq!(step(&two, 8), Duration::from_millis(25));
     two.receivers = vec![receiver(500, 500)];
     assert_eq!(step(&two, 1_440), Duration::from_millis(100));
-    assert_eq!(step(&two, 8), Duration::from_millis(50));
+    // 5,400 steps of 100 ms are few, 10,800 of 50 ms are not; of 8 minutes 9,600 are, and an odd step is not halved.
+    assert_eq!(step(&two, 9), Duration::from_millis(50));
+    assert_eq!(step(&two, 8), Duration::from_millis(25));
     assert_eq!(step(&two, 1), Duration::from_millis(25));
 }
 
