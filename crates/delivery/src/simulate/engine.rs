@@ -137,7 +137,7 @@ pub(super) struct Engine {
 
 impl Engine {
     fn new(traffic: &Traffic, model: Model, board: Arc<Board>, planner: Option<Planner>) -> Self {
-        let step = model.step(traffic);
+        let step = model.step();
         let lane = |one: &super::Receiver| Lane::new(Spread::of(&[(1, one.latency)], step));
         let all: f64 = model
             .receivers

@@ -150,22 +150,14 @@ pub struct Model {
 /// The shortest and the longest step. Chosen: a day in steps of 100 ms takes less than a second.
 const STEP_MIN_MS: u64 = 2;
 const STEP_MAX_MS: u64 = 100;
-/// Steps that take no time worth mention: what is short is simulated more exactly. Chosen.
-const STEPS_FREE: u64 = 10_000;
 
 impl Model {
-    /// How long a step of this traffic is: half of what the quickest receiver takes, from 2 ms to 100 ms, and halved for as long as
-    /// there are fewer than [`STEPS_FREE`]; halves only, so that latencies and intervals stay whole numbers of steps. Delays are as
-    /// exact as that.
+    /// How long a step is: half of what the quickest receiver takes, from 2 ms to 100 ms. Delays are as exact as that.
     #[must_use]
-    pub fn step(&self, traffic: &Traffic) -> Duration {
+    pub fn step(&self) -> Duration {
         let mean = |receiver: &Receiver| receiver.latency.mean_ms();
         let least = self.receivers.iter().map(mean).fold(f64::MAX, f64::min);
-        let mut step = number::whole(least / 2.0).clamp(STEP_MIN_MS, STEP_MAX_MS);
-        while step.is_multiple_of(2) && step > STEP_MIN_MS && traffic.len_ms() / step < STEPS_FREE {
-            step /= 2;
-        }
-        Duration::from_millis(step)
+        Duration::from_millis(number::whole(least / 2.0).clamp(STEP_MIN_MS, STEP_MAX_MS))
     }
 
     /// How long the sends take that are in flight when a notifier takes nothing new any more: 99 of 100 of the slowest receiver.

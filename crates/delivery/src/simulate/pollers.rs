@@ -86,7 +86,7 @@ impl<'a> Pollers<'a> {
             .iter()
             .map(|one| (one.weight, one.latency))
             .collect();
-        let step = model.step(traffic);
+        let step = model.step();
         let spread = Spread::of(&latencies, step);
         let step_ms = whole(step.as_secs_f64() * 1_000.0).max(1);
         let beside = whole(BESIDE_MS / float(step_ms));

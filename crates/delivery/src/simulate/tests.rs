@@ -77,16 +77,7 @@ fn a_notifier_manages_its_slots_by_the_latency() {
     assert!(within(two.per_minute(), 4_800.0, 1e-6));
     two.notifier.per_sec_max = Some(10.0);
     assert!(within(two.per_minute(), 600.0, 1e-6));
-    let step = |two: &Model, minutes| two.step(&Traffic::even(60, minutes));
-    assert_eq!(step(&two, 1_440), Duration::from_millis(50));
-    // What is short is simulated more exactly.
-    assert_eq!(step(&two, 8), Duration::from_millis(25));
-    two.receivers = vec![receiver(500, 500)];
-    assert_eq!(step(&two, 1_440), Duration::from_millis(100));
-    // 5,400 steps of 100 ms are few, 10,800 of 50 ms are not; of 8 minutes 9,600 are, and an odd step is not halved.
-    assert_eq!(step(&two, 9), Duration::from_millis(50));
-    assert_eq!(step(&two, 8), Duration::from_millis(25));
-    assert_eq!(step(&two, 1), Duration::from_millis(25));
+    assert_eq!(two.step(), Duration::from_millis(50));
 }
 
 #[test]
@@ -409,7 +400,7 @@ proptest! {
             prop_assert_eq!(quick.sent, slow.sent);
             prop_assert!(quick.done.abs_diff(slow.done) <= slow.done / 50 + 20, "{:?} {:?}", quick, slow);
         }
-        let step_ms = u64::try_from(model.step(&traffic).as_millis()).unwrap();
+        let step_ms = u64::try_from(model.step().as_millis()).unwrap();
         prop_assert!(quick.delay.p99_ms.abs_diff(slow.delay.p99_ms) <= step_ms + 1, "{:?} {:?}", quick.delay, slow.delay);
         prop_assert!(within(quick.in_flight_mean, slow.in_flight_mean, 0.03));
         let receives = |outcome: &Outcome| outcome.usage.queue_receives as f64;
@@ -435,7 +426,7 @@ proptest! {
             let latency = model.receivers[0].latency.mean_ms() / 1_000.0;
             prop_assert!(within(outcome.in_flight_mean, each * latency, 0.03), "{} {}", outcome.in_flight_mean, each * latency);
             // What is added to each delay beyond its steps is no waiting.
-            let half = model.step(&traffic).as_secs_f64() / 2.0;
+            let half = model.step().as_secs_f64() / 2.0;
             let waited = outcome.delay.mean_ms / 1_000.0 - half;
             prop_assert!((outcome.waiting_mean - each * waited).abs() <= 0.01 * outcome.waiting_mean + 1e-6);
         }
