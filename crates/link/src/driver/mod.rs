@@ -113,7 +113,7 @@ pub enum Problem {
     },
     /// What a route for all hosts outside must not take cannot be kept from it.
     #[error(
-        "{range} is reached by a way that no other route can have, and a route for all hosts outside would take it: those that are linked have a route each.          Set a route for {range}, or start the agent with `--link-routes hosts`"
+        "{range} is reached by a way that no other route can have, and a route for all hosts outside would take it: those that are linked have a route each. Set a route for {range}, or start the agent with `--link-routes hosts`"
     )]
     NotPinned {
         /// Where to.
