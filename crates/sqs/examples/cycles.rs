@@ -12,6 +12,8 @@
     reason = "a tool for the command line"
 )]
 
+mod cpu;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -112,19 +114,6 @@ async fn cycles(queues: &Arc<Queues>, queue: &Arc<Queue>) -> usize {
     cycled
 }
 
-/// User and system time of the process in seconds, in ticks of 10 ms.
-fn cpu_secs() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-    let fields: Vec<&str> = stat
-        .rsplit(')')
-        .next()
-        .unwrap()
-        .split_whitespace()
-        .collect();
-    let ticks: f64 = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
-    ticks / 100.0
-}
-
 fn memory_mib(field: &str) -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with(field)).unwrap();
@@ -147,9 +136,9 @@ async fn measure(dir: &Path, waiting: usize) {
     let keeper = tokio::spawn(Arc::clone(&queues).run());
     fill(&queues, &queue, waiting).await;
     let filled_mib = memory_mib("RssAnon") - before_mib;
-    let (cpu, wall) = (cpu_secs(), clock.monotonic());
+    let (cpu, wall) = (cpu::secs(), clock.monotonic());
     let cycled = cycles(&queues, &queue).await;
-    let (cpu, wall) = (cpu_secs() - cpu, (clock.monotonic() - wall).as_secs_f64());
+    let (cpu, wall) = (cpu::secs() - cpu, (clock.monotonic() - wall).as_secs_f64());
     let visible = queues.counts(&queue).unwrap().visible;
     keeper.abort();
     assert!(keeper.await.is_err(), "the keeper runs until it is stopped");

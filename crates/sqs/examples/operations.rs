@@ -12,6 +12,8 @@
     reason = "a tool for the command line"
 )]
 
+mod cpu;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -93,19 +95,6 @@ impl Bench {
     }
 }
 
-/// User and system time of the process in seconds, in ticks of 10 ms.
-fn cpu_secs() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-    let fields: Vec<&str> = stat
-        .rsplit(')')
-        .next()
-        .unwrap()
-        .split_whitespace()
-        .collect();
-    let ticks: f64 = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
-    ticks / 100.0
-}
-
 async fn measure(dir: &Path, kind: &str, cycles: u32) {
     let bench = Bench::on(dir);
     bench
@@ -120,7 +109,7 @@ async fn measure(dir: &Path, kind: &str, cycles: u32) {
         _ => json!({"QueueUrl": bench.url, "Entries": entries.collect::<Vec<_>>()}),
     };
     let send = send.to_string();
-    let before = cpu_secs();
+    let before = cpu::secs();
     for _ in 0..cycles {
         match max {
             1 => bench.single(send.as_bytes(), receive.as_bytes()).await,
@@ -128,7 +117,7 @@ async fn measure(dir: &Path, kind: &str, cycles: u32) {
         }
     }
     let calls = f64::from(cycles) * 3.0;
-    let micros = (cpu_secs() - before) * 1e6 / calls;
+    let micros = (cpu::secs() - before) * 1e6 / calls;
     println!("{kind}: {micros:.2} µs of CPU a call, {calls} calls");
 }
 
