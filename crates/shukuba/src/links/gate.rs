@@ -16,7 +16,7 @@ use net::refusal::Refused;
 use net::{GatewayPlan, GatewayReport, PublicKey};
 use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
-use watch::agent::plan::{self, Carry, LastPlan};
+use watch::agent::plan::{self, Carry, LastPlan, Silence};
 
 use crate::client::Error;
 use crate::client::admin::Admin;
@@ -119,7 +119,13 @@ impl Gate {
             let pause = match answer {
                 Ok(plan) => last.answered(self, asked, plan).await,
                 Err(error) if last.plan.is_none() && is_refused(&error) => return Err(error),
-                Err(error) => last.unanswered(format_args!("{error:#}")),
+                Err(error) => {
+                    let silence = match is_refused(&error) {
+                        true => Silence::Refused,
+                        false => Silence::Away,
+                    };
+                    last.unanswered(silence, format_args!("{error:#}"))
+                }
             };
             tokio::time::sleep(pause).await;
         }

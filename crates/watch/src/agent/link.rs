@@ -13,7 +13,7 @@ use net::{HostPlan, HostReport, PublicKey};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use super::plan::{self, Carry, LastPlan};
+use super::plan::{self, Carry, LastPlan, Silence};
 use super::protocol::{Failed, Joined, LinkRequest, Server, VERSION};
 
 /// The wait after a server has said that it does not do this.
@@ -84,7 +84,7 @@ impl Linker {
                     warn!(%why, "this host takes part in no private network");
                     REFUSED_WAIT
                 }
-                Err(failed) => last.unanswered(failed),
+                Err(failed) => last.unanswered(Silence::Away, failed),
             };
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}

@@ -41,17 +41,28 @@ pub struct LastPlan<P> {
     pub problem: Option<String>,
     file: PathBuf,
     wait: Duration,
+    /// What was logged since the server last answered.
+    silence: Option<Silence>,
+}
+
+/// Why a server said nothing of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Silence {
+    /// It did not answer.
+    Away,
+    /// It answered, and refused.
+    Refused,
 }
 
 impl<P: Serialize + Send> LastPlan<P> {
     /// Begins with the plan that was [`kept`] in `file`, if there was one.
     pub async fn begin(by: &dyn Carry<P>, file: PathBuf, plan: Option<P>) -> Self {
-        let (problem, wait) = (None, WAIT);
         let mut last = Self {
             plan,
-            problem,
+            problem: None,
             file,
-            wait,
+            wait: WAIT,
+            silence: None,
         };
         last.carry_out(by, None).await;
         last
@@ -72,6 +83,7 @@ impl<P: Serialize + Send> LastPlan<P> {
         answer: Option<P>,
     ) -> Duration {
         self.wait = WAIT;
+        self.silence = None;
         if answer.is_none() {
             if self.problem.is_some() {
                 self.carry_out(by, None).await;
@@ -84,10 +96,17 @@ impl<P: Serialize + Send> LastPlan<P> {
         self.problem.as_ref().map_or(Duration::ZERO, |_| PAUSE)
     }
 
-    /// The server did not answer, and all stays as it is. Says how long to wait before the next question.
-    pub fn unanswered(&mut self, why: impl Display) -> Duration {
-        if self.wait == WAIT {
-            warn!(%why, "the server does not answer; private networks stay as they are");
+    /// The server said nothing of a plan, and all stays as it is. Says how long to wait before the next question.
+    pub fn unanswered(&mut self, silence: Silence, why: impl Display) -> Duration {
+        if self.silence.replace(silence) != Some(silence) {
+            match silence {
+                Silence::Away => {
+                    warn!(%why, "the server does not answer; private networks stay as they are");
+                }
+                Silence::Refused => {
+                    warn!(%why, "the server refuses; private networks stay as they are");
+                }
+            }
         }
         let wait = self.wait;
         self.wait = (wait * 2).min(WAIT_MAX);
@@ -134,11 +153,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("plan.json");
         let mut last = LastPlan::begin(&Nobody, file.clone(), None).await;
-        let mut wait = || last.unanswered("away").as_secs();
+        let mut wait = || last.unanswered(Silence::Away, "away").as_secs();
         assert_eq!([(); 6].map(|()| wait()), [1, 2, 4, 8, 15, 15]);
         let pause = last.answered(&Nobody, Instant::now(), Some(7)).await;
         assert_eq!(pause, Duration::ZERO);
-        assert_eq!(last.unanswered("away again"), WAIT);
+        assert_eq!(last.unanswered(Silence::Away, "away again"), WAIT);
         assert_eq!(kept::<u64>(&file).unwrap(), Some(7));
     }
 }
