@@ -1,4 +1,4 @@
-"""The private link against Debian's wireguard-go and boringtun-cli, in namespaces of its own, in turns. link.sh calls it.
+"""The private link against Debian's wireguard-go, a newer one that joins packets, and boringtun-cli, in namespaces of its own, in turns. link.sh calls it.
 
     out (linked host) ── inet ── gw (gateway) ── priv (a host inside)
 
@@ -22,6 +22,7 @@ ROUNDS = int(os.environ.get("COMPARE_ROUNDS", "5"))
 SECS = os.environ.get("COMPARE_SECS", "4")
 WIRE = os.environ.get("SHUKUBA_WIRE", "")
 BORINGTUN = os.environ.get("BORINGTUN", "")
+WIREGUARD_GO_NEW = os.environ.get("WIREGUARD_GO_NEW", "")
 ONLY = os.environ.get("COMPARE_ONLY", "").split()
 TICKS = os.sysconf("SC_CLK_TCK")
 NAMESPACES = ("out", "inet", "gw", "priv")
@@ -206,6 +207,8 @@ def key(directory, name):
 def tunnels(directory):
     keys = key(directory, "out"), key(directory, "gw")
     all_of_them = [Raw(), Ours("shukuba", keys), Uapi("wireguard-go", keys, ["wireguard-go", "-f"])]
+    if WIREGUARD_GO_NEW:
+        all_of_them.append(Uapi("with-offloads", keys, [WIREGUARD_GO_NEW, "-f"]))
     if BORINGTUN:
         all_of_them.append(Uapi("boringtun-cli", keys, [BORINGTUN, "-f", "--disable-drop-privileges"]))
     return [tunnel for tunnel in all_of_them if not ONLY or tunnel.name in ONLY]
