@@ -9,7 +9,11 @@ use std::net::Ipv4Addr;
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 
-use crate::rule::{Opening, Rule};
+use crate::refusal::{Refusal, RefusedFlow, Way};
+use crate::rule::{ICMP, Opening, Rule, TCP, UDP};
+
+/// Type and code of a ping. Source: RFC 792.
+const PING: Opening = Opening::Icmp(8, 0);
 
 /// Where an address is, as seen from the network's gateway.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -126,10 +130,54 @@ impl Filter {
         Verdict::Allowed
     }
 
+    /// Which way a flow that was refused was going, and what of these rules keeps it from being opened; nothing where they
+    /// let it. A gateway may have had others when it refused it.
+    ///
+    /// ICMP is taken for a ping, since a refused flow does not tell its type; what has ports and tells none is a fragment.
+    #[must_use]
+    pub fn judge(&self, flow: &RefusedFlow) -> (Way, Option<Refusal>) {
+        let way = match self.host(flow.source).map(|host| &host.zone) {
+            Some(Zone::Inside) => Way::Outbound,
+            _ => Way::Inbound,
+        };
+        let opening = match (flow.protocol, flow.port) {
+            (TCP, Some(port)) => Some(Opening::Tcp(port)),
+            (UDP, Some(port)) => Some(Opening::Udp(port)),
+            (TCP | UDP, None) => None,
+            (ICMP, _) => Some(PING),
+            (other, _) => Some(Opening::Other(other)),
+        };
+        let flow = |opening| Flow {
+            source: flow.source,
+            destination: flow.destination,
+            opening,
+        };
+        let why = match opening {
+            Some(opening) => self.decide(flow(opening)).refusal(),
+            None => Some(Refusal::Fragment),
+        };
+        let way = why.map_or(way, |why| why.going(way).way);
+        (way, why)
+    }
+
     fn has_path(&self, from: &Zone, to: &Zone) -> bool {
         self.paths
             .iter()
             .any(|(own_from, own_to)| own_from == from && own_to == to)
+    }
+}
+
+impl Verdict {
+    /// Why a packet that would open the flow does not pass; nothing where it does.
+    #[must_use]
+    pub const fn refusal(self) -> Option<Refusal> {
+        match self {
+            Self::Allowed => None,
+            Self::Unknown => Some(Refusal::Unknown),
+            Self::NoPath => Some(Refusal::NoPath),
+            Self::NoEgress => Some(Refusal::NoEgress),
+            Self::NoIngress => Some(Refusal::NoIngress),
+        }
     }
 }
 
@@ -245,6 +293,60 @@ mod tests {
         assert_eq!(decide("192.168.0.7", "172.16.0.11", 22), Verdict::Allowed);
         assert_eq!(decide("192.168.1.7", "172.16.0.11", 22), Verdict::NoIngress);
         assert_eq!(decide("172.16.0.11", "192.168.9.9", 80), Verdict::Allowed);
+    }
+
+    #[test]
+    fn a_refused_flow_is_judged_by_the_rules_as_they_are() {
+        let (linked, db, peered) = ("10.64.0.4", "172.16.0.10", "192.168.0.1");
+        let judge = |source: &str, destination: &str, protocol, port| {
+            filter().judge(&RefusedFlow {
+                source: source.parse().unwrap(),
+                destination: destination.parse().unwrap(),
+                protocol,
+                port,
+                packets: 1,
+            })
+        };
+        let (inbound, outbound, path) = (Way::Inbound, Way::Outbound, Way::Path);
+        for (source, destination, protocol, port, said) in [
+            (linked, db, TCP, Some(6001), (inbound, None)),
+            (
+                linked,
+                db,
+                TCP,
+                Some(22),
+                (inbound, Some(Refusal::NoIngress)),
+            ),
+            (
+                linked,
+                db,
+                UDP,
+                Some(6001),
+                (inbound, Some(Refusal::NoIngress)),
+            ),
+            (linked, db, ICMP, None, (inbound, Some(Refusal::NoIngress))),
+            (linked, db, 47, None, (inbound, Some(Refusal::NoIngress))),
+            (linked, db, TCP, None, (inbound, Some(Refusal::Fragment))),
+            (
+                db,
+                linked,
+                TCP,
+                Some(80),
+                (outbound, Some(Refusal::NoIngress)),
+            ),
+            (db, peered, TCP, Some(80), (outbound, None)),
+            (linked, peered, TCP, Some(80), (path, Some(Refusal::NoPath))),
+            (
+                linked,
+                "8.8.8.8",
+                TCP,
+                Some(80),
+                (path, Some(Refusal::Unknown)),
+            ),
+        ] {
+            let found = judge(source, destination, protocol, port);
+            assert_eq!(found, said, "{source} {destination} {protocol} {port:?}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use net::rule::Opening;
-use net::{Filter, Refusal, Refusals, RefusedFlow, Verdict};
+use net::{Filter, Refusal, Refusals, RefusedFlow};
 
 use super::flows::{Flow, Flows, Key, Limits, Progress};
 use super::fragments::Fragments;
@@ -185,12 +185,8 @@ impl Tracker {
             destination: packet.destination,
             opening,
         };
-        match self.rules.decide_between(flow, from, to) {
-            Verdict::Allowed => {}
-            Verdict::Unknown => return Err(Refusal::Unknown),
-            Verdict::NoPath => return Err(Refusal::NoPath),
-            Verdict::NoEgress => return Err(Refusal::NoEgress),
-            Verdict::NoIngress => return Err(Refusal::NoIngress),
+        if let Some(why) = self.rules.decide_between(flow, from, to).refusal() {
+            return Err(why);
         }
         let mut flow = Flow::new(key, from.owner, is_from_low, progress);
         flow.is_initiator_outside = from.is_outside;

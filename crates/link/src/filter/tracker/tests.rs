@@ -1,4 +1,4 @@
-use net::Way;
+use net::{Verdict, Way};
 use proptest::prelude::*;
 
 use super::*;
