@@ -7,6 +7,7 @@ use net::{GatewayPlan, GatewayReport, HostPlan, HostReport};
 
 use super::{Error, Instances};
 use crate::engine::InstanceId;
+use crate::engine::network::refused::Recent;
 use crate::engine::network::report::{GatewaySays, Heard, HostSays};
 use crate::engine::network::{ResourceId, VpcId};
 
@@ -113,6 +114,12 @@ impl Instances {
     #[must_use]
     pub fn gateway_report(&self, vpc: &VpcId) -> Option<Heard<GatewayReport>> {
         self.inventory.lock().reports().gateway(vpc).cloned()
+    }
+
+    /// What a network's gateway refused last, the newest first.
+    #[must_use]
+    pub fn refused_last(&self, vpc: &VpcId) -> Vec<Recent> {
+        self.inventory.lock().refused_last(vpc)
     }
 
     /// What a host has said last of its link, since the start.

@@ -9,7 +9,7 @@
 //! - [`vpc`], [`subnet`], [`group`] and [`rule`] have these resources and their commands
 //! - [`route`] and [`peering`] have route tables and peerings
 //! - [`place`] says where an instance is, [`classic`] links it, [`address`] has the addresses of links
-//! - [`plan`] is what gateways and hosts are to carry out, [`report`] what they say
+//! - [`plan`] is what gateways and hosts are to carry out, [`report`] what they say, [`refused`] what gateways refused last
 //! - [`range`](mod@range) says which ranges networks may have
 //! - [`tag`] gives tags to any resource
 //! - [`error`] is what may be wrong
@@ -24,6 +24,7 @@ pub mod peering;
 pub mod place;
 pub mod plan;
 pub mod range;
+pub mod refused;
 pub mod report;
 pub mod route;
 pub mod rule;

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use base::Timestamp;
 use net::refusal::RECENT_MAX;
-use net::{GatewayReport, HostReport, PublicKey};
+use net::{GatewayReport, HostReport, PublicKey, RefusedFlow};
 
 use super::vpc::Gateway;
-use super::{Error, VpcId};
+use super::{Error, VpcId, refused};
 use crate::engine::{self, Command, Instance, InstanceId, Inventory, State};
 
 /// How long a gateway that is not heard of keeps its network from others. Chosen: three questions of half a minute that
@@ -34,14 +34,23 @@ pub struct Heard<T> {
 #[derive(Clone, Debug, Default)]
 pub struct Reports {
     gateways: BTreeMap<VpcId, Heard<GatewayReport>>,
+    flows: BTreeMap<VpcId, Flows>,
     hosts: BTreeMap<InstanceId, Heard<HostReport>>,
 }
+
+/// Flows that were refused, each with when its gateway told of it first as it is; `None`: before the server's start.
+pub(super) type Flows = Vec<(RefusedFlow, Option<Timestamp>)>;
 
 impl Reports {
     /// What the gateway of a network has said last.
     #[must_use]
     pub fn gateway(&self, vpc: &VpcId) -> Option<&Heard<GatewayReport>> {
         self.gateways.get(vpc)
+    }
+
+    /// What the gateway of a network refused last.
+    pub(super) fn flows(&self, vpc: &VpcId) -> &[(RefusedFlow, Option<Timestamp>)] {
+        self.flows.get(vpc).map_or(&[], Vec::as_slice)
     }
 
     /// What a host has said last.
@@ -184,11 +193,12 @@ impl Inventory {
         cut(&mut says.report.problem);
         says.report.recent.truncate(RECENT_MAX);
         let report = says.report;
-        self.reports.gateways.insert(says.vpc, Heard { at, report });
-        let known = &self.networks.vpcs;
-        self.reports
-            .gateways
-            .retain(|vpc, _| known.get(vpc).is_ok());
+        let (reports, known) = (&mut self.reports, &self.networks.vpcs);
+        let flows = refused::told(reports.flows.get(&says.vpc), &report.recent, at);
+        reports.flows.insert(says.vpc.clone(), flows);
+        reports.gateways.insert(says.vpc, Heard { at, report });
+        reports.gateways.retain(|vpc, _| known.get(vpc).is_ok());
+        reports.flows.retain(|vpc, _| known.get(vpc).is_ok());
     }
 
     /// Notes what a host has said where nothing of it is to be kept: most reports.

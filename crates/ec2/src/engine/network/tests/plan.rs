@@ -4,7 +4,7 @@ use net::filter::{Flow, Verdict, Zone};
 use net::plan::PeerReport;
 use net::refusal::RECENT_MAX;
 use net::rule::Opening;
-use net::{GatewayPlan, GatewayReport, HostPlan, HostReport, PublicKey, RefusedFlow};
+use net::{GatewayPlan, GatewayReport, HostPlan, HostReport, PublicKey, Refusal, RefusedFlow, Way};
 
 use super::super::classic::{ADDRESS_OF_NETWORK, ADDRESS_TAG, Attach, Detach, SetClassicLink};
 use super::super::peering::{NewOptions, SetOptions};
@@ -475,6 +475,62 @@ fn what_a_gateway_says_has_bounds() {
     world.says(&net, said).unwrap();
     let heard = world.inventory.reports().gateway(&net.vpc).unwrap();
     assert_eq!(heard.report.recent.len(), RECENT_MAX);
+    assert_eq!(world.inventory.refused_last(&net.vpc).len(), RECENT_MAX);
+}
+
+#[test]
+fn a_refused_flow_is_known_by_when_it_was_told_and_by_the_rules_of_now() {
+    let mut world = World::new();
+    let net = world.net(1);
+    let web = world.host("web");
+    world.inside("db", &net.subnet, &[&net.group], "172.16.1.7");
+    world.attach(&web, &net);
+    let source = world.plan(&net).links[0].address;
+    let flow = |port, packets| RefusedFlow {
+        source,
+        destination: Ipv4Addr::new(172, 16, 1, 7),
+        protocol: 6,
+        port: Some(port),
+        packets,
+    };
+    let start = world.at;
+    let refused = |world: &mut World, secs, recent: Vec<RefusedFlow>| {
+        world.at = start.plus(Duration::from_secs(secs));
+        let said = GatewayReport {
+            recent,
+            ..report(&net, key(1))
+        };
+        world.says(&net, said).unwrap();
+        let known = world.inventory.refused_last(&net.vpc).into_iter();
+        let known = known.map(|it| {
+            let told = it.told.map(|told| told.since(start).as_secs());
+            (it.flow.port.unwrap(), told, it.way, it.why)
+        });
+        known.collect::<Vec<_>>()
+    };
+    let (inbound, no_ingress) = (Way::Inbound, Some(Refusal::NoIngress));
+    // What a gateway had refused before the server's start is of no known time.
+    assert_eq!(
+        refused(&mut world, 0, vec![flow(22, 1)]),
+        [(22, None, inbound, no_ingress)]
+    );
+    assert_eq!(
+        refused(&mut world, 30, vec![flow(23, 1), flow(22, 1)]),
+        [
+            (23, Some(30), inbound, no_ingress),
+            (22, None, inbound, no_ingress)
+        ]
+    );
+    let allow = world.allow(&net.group, &[tcp(22, "0.0.0.0/0")]);
+    world.ok(allow);
+    assert_eq!(
+        refused(&mut world, 60, vec![flow(22, 2), flow(23, 1)]),
+        [
+            (22, Some(60), inbound, None),
+            (23, Some(30), inbound, no_ingress)
+        ]
+    );
+    assert_eq!(refused(&mut world, 90, Vec::new()), []);
 }
 
 #[test]
