@@ -17,6 +17,7 @@ import pytest
 from conftest import BIN, ROOT, Server
 from selenium.webdriver.common.by import By
 from test_browser import FIRST, PHONE, Page, person, start_browser
+from test_door import call
 from test_sign_in import Browser
 
 WEB = {"widgets": [
@@ -115,7 +116,7 @@ def furnish(server):
 
 
 def link_hosts(server):
-    """A network with the host linked to it, and no gateway."""
+    """A network with the host linked to it, and a gateway that has refused packets."""
     ec2 = server.client("ec2")
     network = ec2.create_vpc(CidrBlock="172.31.0.0/16", TagSpecifications=[
         {"ResourceType": "vpc", "Tags": [{"Key": "Name", "Value": "本社"}]}])["Vpc"]["VpcId"]
@@ -124,6 +125,28 @@ def link_hosts(server):
     host = server.json("host", "list")["hosts"][0]["id"]
     until(lambda: ec2.describe_instances(InstanceIds=[host])["Reservations"][0]["Instances"][0]["State"]["Name"] == "running", "a running host")
     ec2.attach_classic_link_vpc(InstanceId=host, VpcId=network, Groups=[group])
+    report_refused(server, network)
+
+
+def report_refused(server, network):
+    """What a gateway says of itself: who says it needs no device."""
+    linked = next(it["links"][0]["address"] for it in networks(server) if it["id"] == network)
+    ingress, spoofed = {"way": "inbound", "why": "no_ingress"}, {"way": "path", "why": "spoofed"}
+    flow = {"source": linked, "destination": "172.31.0.10", "protocol": 6, "port": 9090, "packets": 1234567}
+    report = {
+        "network": network, "key": base64.b64encode(bytes([7] * 32)).decode(), "endpoint": "gateway.invalid:51820", "inside": None,
+        "generation": 0, "problem": None, "peers": [], "refused": 1234577, "refusals": [[ingress, 1234567], [spoofed, 10]],
+        "recent": [flow, {**flow, "source": "203.0.113.255", "protocol": 47, "port": None, "packets": 10}]}
+    # Of what is in the first report nobody knows when it was.
+    for said in ({**report, "recent": []}, report):
+        headers = {"Content-Type": "application/json"}
+        status, _, answer = call(server, json.dumps(said).encode(), headers, path="/_shukuba/api/link-gateway", service="shukuba")
+        assert status == 200, answer
+
+
+def networks(server):
+    """`link status` has exit code 1 where a link is not up."""
+    return json.loads(server.run("link", "status", "--output", "json").stdout)["networks"]
 
 
 def until(is_so, what):
@@ -213,6 +236,15 @@ def test_every_page_fits_a_phone_and_can_be_read_by_all(server, browser, languag
             wrong[path] = found
     browser.open("?lang=en")
     assert wrong == {}
+
+
+@pytest.mark.parametrize(("language", "reason"), [("en", "groups do not let it in"), ("ja", "受信を許可していません")])
+def test_what_a_gateway_refused_is_shown_with_its_host(server, browser, language, reason):
+    browser.open(f"links?lang={language}")
+    linked = next(it["links"][0]["address"] for it in networks(server) if it["links"])
+    assert reason in browser.text and f"{linked} → 172.31.0.10 tcp 9090" in browser.text
+    assert "1,234,567" in browser.text and "203.0.113.255 → 172.31.0.10 protocol 47" in browser.text
+    browser.open("?lang=en")
 
 
 def test_an_alarm_is_taken_on_silenced_and_its_silence_ended(server, browser):

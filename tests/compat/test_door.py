@@ -24,7 +24,7 @@ def call(server, body, headers, method="POST", path="/", auth=botocore.auth.SigV
     """Signs with botocore and sends; returns (status, headers, body)."""
     url = server.endpoint + path
     request = botocore.awsrequest.AWSRequest(method=method, url=url, data=body, headers=headers)
-    auth(credentials(server, **changes), "sqs", server.environment["AWS_DEFAULT_REGION"]).add_auth(request)
+    auth(credentials(server, **changes), changes.get("service", "sqs"), server.environment["AWS_DEFAULT_REGION"]).add_auth(request)
     prepared = request.prepare()
     changes.get("tamper", lambda _: None)(prepared)
     sending = urllib.request.Request(prepared.url, data=prepared.body, headers=dict(prepared.headers), method=method)

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use net::{RefusedFlow, Way};
+use net::{RefusedFlow, Way, rule};
 use serde::{Deserialize, Serialize};
 
 /// All networks that hosts may be linked to.
@@ -53,7 +53,24 @@ pub(crate) struct Gateway {
     pub(crate) refusals: Vec<Refusal>,
     /// What it refused last, the newest first.
     #[serde(default)]
-    pub(crate) recent: Vec<RefusedFlow>,
+    pub(crate) recent: Vec<Recent>,
+}
+
+/// A flow that was refused lately.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Recent {
+    /// The flow, with its packets.
+    #[serde(flatten)]
+    pub(crate) flow: RefusedFlow,
+    /// When the gateway told of its newest packet, where that is known.
+    #[serde(default)]
+    pub(crate) told: Option<String>,
+    /// Which way it was going.
+    #[serde(default)]
+    pub(crate) way: Option<Way>,
+    /// What refuses it by the rules as they are now; nothing where they let it.
+    #[serde(default)]
+    pub(crate) why: Option<net::Refusal>,
 }
 
 /// Packets that were refused for a reason.
@@ -90,6 +107,22 @@ pub(crate) struct Link {
     pub(crate) received: u64,
     /// Bytes to it.
     pub(crate) sent: u64,
+}
+
+impl Recent {
+    /// What was asked for, such as `tcp 9090`.
+    pub(crate) fn service(&self) -> String {
+        let protocol = match self.flow.protocol {
+            rule::TCP => "tcp".to_owned(),
+            rule::UDP => "udp".to_owned(),
+            rule::ICMP => "icmp".to_owned(),
+            other => format!("protocol {other}"),
+        };
+        match self.flow.port {
+            Some(port) => format!("{protocol} {port}"),
+            None => protocol,
+        }
+    }
 }
 
 impl Network {

@@ -2,13 +2,12 @@
 
 use std::process::ExitCode;
 
-use net::{RefusedFlow, rule};
 use serde::Serialize;
 
 use super::links;
 use crate::app::App;
 use crate::client::service::Where;
-use crate::links::state::{Gateway, Link, Links, Network, Refusal, State};
+use crate::links::state::{Gateway, Link, Links, Network, Recent, Refusal, State};
 use crate::output;
 
 /// Say what keeps links from working, and what to do (exit code 1 where something does)
@@ -160,18 +159,10 @@ fn refused(gateway: &Gateway) -> String {
 }
 
 /// Such as `10.2.0.4 to 172.31.0.10 tcp 9090 (3)`.
-fn flow(flow: &RefusedFlow) -> String {
-    let protocol = match flow.protocol {
-        rule::TCP => "tcp".to_owned(),
-        rule::UDP => "udp".to_owned(),
-        rule::ICMP => "icmp".to_owned(),
-        other => format!("protocol {other}"),
-    };
-    let port = flow
-        .port
-        .map_or_else(String::new, |port| format!(" {port}"));
+fn flow(recent: &Recent) -> String {
+    let (flow, service) = (&recent.flow, recent.service());
     let (from, to, packets) = (flow.source, flow.destination, output::count(flow.packets));
-    format!("{from} to {to} {protocol}{port} ({packets})")
+    format!("{from} to {to} {service} ({packets})")
 }
 
 fn of_link(link: &Link) -> Finding {
@@ -277,12 +268,17 @@ mod tests {
     #[test]
     fn what_was_refused_is_said_by_way_and_reason_and_by_flow() {
         let cause = |way, why, packets| Refusal { way, why, packets };
-        let flow = |protocol, port| RefusedFlow {
-            source: "10.64.0.4".parse().unwrap(),
-            destination: "172.31.0.10".parse().unwrap(),
-            protocol,
-            port,
-            packets: 3,
+        let flow = |protocol, port| Recent {
+            flow: net::RefusedFlow {
+                source: "10.64.0.4".parse().unwrap(),
+                destination: "172.31.0.10".parse().unwrap(),
+                protocol,
+                port,
+                packets: 3,
+            },
+            told: None,
+            way: None,
+            why: None,
         };
         let gateway = Gateway {
             refused: 7,

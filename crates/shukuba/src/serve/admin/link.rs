@@ -7,7 +7,7 @@ use bytes::Bytes;
 use cloudwatch::metric::Unit;
 use ec2::engine::network::place::Place;
 use ec2::engine::network::vpc::{self, Vpc};
-use ec2::engine::network::{ResourceId as _, VpcId};
+use ec2::engine::network::{ResourceId as _, VpcId, refused};
 use ec2::engine::{Instance, network::report::Heard};
 use net::plan::PeerReport;
 use net::refusal::Cause;
@@ -18,7 +18,7 @@ use super::Desk;
 use super::agent::{check_version, fault, instance};
 use crate::answers::{Answer, read, write};
 use crate::links::gate;
-use crate::links::state::{Gateway, Link, Links, Network, Refusal, State};
+use crate::links::state::{Gateway, Link, Links, Network, Recent, Refusal, State};
 use crate::serve::watching::{Watching, own};
 
 /// How long a question waits for news. Chosen: below what proxies between wait for an answer.
@@ -136,16 +136,27 @@ pub(super) async fn list(desk: &Desk, _input: Bytes) -> Answer {
             ranges: vec![vpc.range.to_string()],
             is_enabled: vpc.has_classic_link,
             links: links.collect(),
-            gateway: vpc
-                .gateway
-                .as_ref()
-                .map(|it| gateway_of(&vpc, it, heard.as_ref(), is_up)),
+            gateway: vpc.gateway.as_ref().map(|it| Gateway {
+                recent: recent(instances.refused_last(&vpc.id)),
+                ..gateway_of(&vpc, it, heard.as_ref(), is_up)
+            }),
         }
     };
     let networks = networks.into_iter().map(network).collect();
     write(&Links { networks })
 }
 
+fn recent(flows: Vec<refused::Recent>) -> Vec<Recent> {
+    let flow = |it: refused::Recent| Recent {
+        flow: it.flow,
+        told: it.told.map(|told| told.rfc3339_secs()),
+        way: Some(it.way),
+        why: it.why,
+    };
+    flows.into_iter().map(flow).collect()
+}
+
+/// A gateway, without the flows that it refused.
 fn gateway_of(
     vpc: &Vpc,
     gateway: &vpc::Gateway,
@@ -163,7 +174,7 @@ fn gateway_of(
         problem: report.and_then(|report| report.problem.clone()),
         refused: report.map_or(0, |report| report.refused),
         refusals: report.map(refusals).unwrap_or_default(),
-        recent: report.map(|it| it.recent.clone()).unwrap_or_default(),
+        recent: Vec::new(),
     }
 }
 

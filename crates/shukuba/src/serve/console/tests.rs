@@ -134,7 +134,15 @@ const STATUS: &str = r#"{"routes": [{"route": "<b>r</b>", "queue": "q", "is_paus
 const LINKS: &str = r#"{"networks": [
     {"id": "vpc-1", "name": "<b>shop</b>", "ranges": ["172.31.0.0/16"], "is_enabled": true,
         "gateway": {"key": "k", "endpoint": "<b>gate</b>:51820", "inside": "172.31.0.1", "heard": "2026-11-30T00:00:00Z", "is_up": true,
-            "is_current": false, "problem": "<b>nft</b> is not there", "refused": 7},
+            "is_current": false, "problem": "<b>nft</b> is not there", "refused": 1007,
+            "refusals": [{"way": "path", "why": "spoofed", "packets": 2}, {"way": "inbound", "why": "no_ingress", "packets": 1005}],
+            "recent": [
+                {"source": "10.2.0.1", "destination": "172.31.0.10", "protocol": 6, "port": 9090, "packets": 1004,
+                    "told": "2026-11-30T00:00:00Z", "way": "inbound", "why": "no_ingress"},
+                {"source": "172.31.0.10", "destination": "10.2.9.9", "protocol": 47, "port": null, "packets": 1,
+                    "told": null, "way": "path", "why": "unknown"},
+                {"source": "10.2.0.3", "destination": "172.31.0.10", "protocol": 17, "port": 53, "packets": 1,
+                    "told": null, "way": "inbound", "why": null}]},
         "links": [
             {"instance": "i-1", "name": "<b>web</b>", "address": "10.2.0.1", "groups": ["sg-1", "<b>sg</b>"], "state": "up", "problem": null,
                 "endpoint": "192.0.2.1:9500", "handshake_ms_ago": 61000, "received": 5000000, "sent": 10},

@@ -3,7 +3,7 @@
 use base::Timestamp;
 use serde_json::json;
 
-use super::link;
+use super::{link, refused};
 use crate::links::state::{Gateway, Link, Links, Network, State};
 use crate::output;
 use crate::serve::console::html::{Look, Table, badge, data, english, escaped, segment};
@@ -21,6 +21,7 @@ pub(super) async fn list(room: &Room<'_>) -> Result<Page, Trouble> {
     } else {
         body.push_str(&networks(room, &listed.networks));
         body.push_str(&hosts(room, &listed.networks));
+        body.push_str(&refused::by(room, &listed.networks));
     }
     Ok(Page {
         is_live,
@@ -52,7 +53,7 @@ fn network(room: &Room<'_>, network: &Network) -> Vec<String> {
         false => (Look::Dim, links::TAKES_NONE),
     };
     let (reached, refused) = match &network.gateway {
-        Some(gateway) => (data(&gateway.endpoint), gateway.refused.to_string()),
+        Some(gateway) => (data(&gateway.endpoint), output::count(gateway.refused)),
         None => (String::new(), String::new()),
     };
     vec![
@@ -66,7 +67,7 @@ fn network(room: &Room<'_>, network: &Network) -> Vec<String> {
 }
 
 /// Its name over its id.
-fn named(name: &str, id: &str) -> String {
+pub(super) fn named(name: &str, id: &str) -> String {
     let id = format!("<code class=\"data\">{}</code>", escaped(id));
     match name {
         "" => id,

@@ -8,6 +8,7 @@ mod hosts;
 mod links;
 mod overview;
 mod pictures;
+mod refused;
 mod silences;
 
 use api::PageEvent;

@@ -334,6 +334,44 @@ async fn links_say_how_they_are_and_those_that_do_not_work_come_first() {
 }
 
 #[tokio::test]
+async fn links_say_what_was_refused_why_and_to_whom() {
+    let bench = Bench::furnished().await;
+    let mut jar = bench.guest("admin", ADMINISTRATOR).await;
+    let page = bench.ask(&mut jar, "links?lang=en", None).await;
+    let html = text(&page);
+    let (_, refused) = html.split_once("What gateways refused").unwrap();
+    let in_order = [
+        "&lt;b&gt;shop&lt;/b&gt;",
+        "no_ingress",
+        "Into the network",
+        "1,005",
+        "spoofed",
+        "No path between",
+        "hosts/i-1",
+        "10.2.0.1 \u{2192} 172.31.0.10 tcp 9090",
+        "datetime=\"2026-11-30T00:00:00Z\"",
+        "groups do not let it in",
+        "1,004",
+        "172.31.0.10 \u{2192} 10.2.9.9 protocol 47",
+        "An address is nobody's",
+        "10.2.0.3 \u{2192} 172.31.0.10 udp 53",
+        "They let it",
+    ];
+    let mut rest = refused;
+    for text in in_order {
+        let (_, after) = rest
+            .split_once(text)
+            .unwrap_or_else(|| panic!("{text}: {refused}"));
+        rest = after;
+    }
+    assert!(refused.contains("shukuba link doctor"));
+    // One that refused nothing has no part.
+    assert!(!refused.contains("vpc-2"), "{refused}");
+    let page = bench.ask(&mut jar, "links?lang=ja", None).await;
+    assert!(text(&page).contains("宛先のセキュリティグループが受信を許可していません。"));
+}
+
+#[tokio::test]
 async fn an_alarm_is_taken_on_silenced_and_switched() {
     let bench = Bench::furnished().await;
     let mut jar = bench.guest("admin", ADMINISTRATOR).await;

@@ -31,4 +31,27 @@ super::words! {
     ADVICE_NO_GATEWAY: "Start one: {}", "{} で起動してください。";
     ADVICE_WAITING: "It has not carried out its newest plan: {}", "最新の設定が未反映です。{} で確認してください。";
     ADVICE_UNREACHABLE: "No handshake: is the gateway's UDP port reachable from it?", "ハンドシェイクがありません。ゲートウェイのUDPポートに到達できるか確認してください。";
+    REFUSED_BY: "What gateways refused", "ゲートウェイが拒否したパケット";
+    ADVICE_REFUSED: "Rules only allow: what no group lets through needs a rule, where it is meant to pass ({}). What else keeps a link from working: {}", "ルールは許可のみです。通すべき通信には、セキュリティグループにルールを追加してください({})。その他の問題は {} で確認できます。";
+    REASONS: "Packets refused since the gateway's start, by reason", "ゲートウェイ起動後に拒否されたパケット(理由別)";
+    FLOWS: "Flows refused last, the newest first", "最近拒否された通信(新しい順)";
+    REASON: "Reason", "理由";
+    DIRECTION: "Direction", "方向";
+    PACKETS: "Packets", "パケット数";
+    FLOW: "Flow", "通信";
+    TOLD: "Told", "報告";
+    BY_RULES: "By the rules now", "現在のルール";
+    INBOUND: "Into the network", "ネットワークへ";
+    OUTBOUND: "Out of the network", "ネットワークから";
+    PATH: "No path between", "経路なし";
+    MALFORMED: "It makes no sense as a packet.", "パケットの形式が不正です。";
+    MISPLACED: "Its source or destination is on the other side of the tunnel.", "送信元または宛先がトンネルの反対側にあります。";
+    UNKNOWN: "An address is nobody's in this network.", "このネットワークにないアドレスです。";
+    NO_PATH: "It goes from a linked host to another, or by a peering that it may not pass.", "リンクされたホスト同士、または許可されていないピアリング経由の通信です。";
+    NO_EGRESS: "The source's groups do not let it out.", "送信元のセキュリティグループが送信を許可していません。";
+    NO_INGRESS: "The destination's groups do not let it in.", "宛先のセキュリティグループが受信を許可していません。";
+    INVALID: "It belongs to no open flow, and cannot open one.", "確立済みの通信に属さず、新しい通信も開始できません。";
+    FRAGMENT: "A piece whose first did not pass, that overlaps another, or is one too many.", "先頭が拒否されたか、重複または上限を超えた断片です。";
+    SPOOFED: "It came out of a host's tunnel with a source that is not the host's.", "ホストのトンネルから、そのホストのものではない送信元で届きました。";
+    LET_NOW: "They let it: they have changed since, or it belonged to no open flow.", "許可されています。その後ルールが変わったか、確立済みの通信に属していませんでした。";
 }
