@@ -1,6 +1,7 @@
 //! What gateways and hosts say of themselves: keys and endpoints are kept, counts are known until the next start.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use base::Timestamp;
@@ -118,16 +119,28 @@ impl GatewaySays {
         }
     }
 
+    /// Where peers are by their keys, each with its place in the report: one look for each link, not one through all peers.
+    fn endpoints(&self) -> BTreeMap<PublicKey, (usize, SocketAddr)> {
+        let peers = self.report.peers.iter().enumerate();
+        let mut endpoints = BTreeMap::new();
+        for (place, peer) in peers {
+            if let Some(endpoint) = peer.endpoint {
+                endpoints.entry(peer.key).or_insert((place, endpoint));
+            }
+        }
+        endpoints
+    }
+
     /// What changes of linked hosts: endpoints, and keys that the gateway now knows.
     fn changes(&self, inventory: &Inventory) -> Vec<(InstanceId, Change)> {
         let links = inventory.links_of(&self.vpc);
+        let endpoints = self.endpoints();
         let changed = links.filter_map(|(instance, _)| {
             let place = &instance.place;
-            let is_its = |key: PublicKey| {
-                place.key == Some(key) || place.key_before.is_some_and(|(before, _)| before == key)
-            };
-            let mut peers = self.report.peers.iter().filter(|peer| is_its(peer.key));
-            let endpoint = peers.find_map(|peer| peer.endpoint);
+            let before = place.key_before.map(|(before, _)| before);
+            let keys = place.key.into_iter().chain(before);
+            let first = keys.filter_map(|key| endpoints.get(&key)).min();
+            let endpoint = first.map(|(_, endpoint)| *endpoint);
             let endpoint = endpoint.filter(|endpoint| place.endpoint != Some(*endpoint));
             let since = place.key_before.map(|(_, since)| since);
             let is_known = since.is_some_and(|since| self.report.generation > since);
@@ -140,7 +153,7 @@ impl GatewaySays {
 
 /// What changes of a linked host.
 struct Change {
-    endpoint: Option<std::net::SocketAddr>,
+    endpoint: Option<SocketAddr>,
     /// Its gateway knows it by its newest key.
     is_known: bool,
 }

@@ -11,6 +11,8 @@ use crate::engine::network::vpc::CreateVpc;
 use crate::engine::network::{GroupId, VpcId};
 use crate::instances::new_draw;
 
+mod cost;
+
 /// For what comes at once: as long as a test may take.
 const WAIT: Duration = Duration::from_secs(25);
 
