@@ -1,5 +1,6 @@
 //! Private networks: what gateways and hosts say and are told, and how links are.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use api::Ctx;
@@ -116,6 +117,7 @@ pub(super) async fn list(desk: &Desk, _input: Bytes) -> Answer {
             let link = it.place.link.as_ref();
             link.is_some_and(|link| link.vpc == vpc.id)
         });
+        let peers = heard.as_ref().map(peers).unwrap_or_default();
         let is_up = heard
             .as_ref()
             .is_some_and(|heard| now.since(heard.at) < GATEWAY_SILENCE);
@@ -124,7 +126,7 @@ pub(super) async fn list(desk: &Desk, _input: Bytes) -> Answer {
             said.and_then(|said| said.report.problem)
         };
         let links = linked.filter_map(|it| {
-            let link = link(it, &vpc, heard.as_ref(), is_up)?;
+            let link = link(it, &vpc, heard.as_ref(), &peers, is_up)?;
             Some(Link {
                 problem: problem(it),
                 ..link
@@ -193,11 +195,12 @@ fn link(
     it: &Instance,
     vpc: &Vpc,
     heard: Option<&Heard<GatewayReport>>,
+    peers: &Peers<'_>,
     is_up: bool,
 ) -> Option<Link> {
     let own = it.place.link.as_ref()?;
     let report = heard.map(|heard| &heard.report);
-    let peer = report.and_then(|report| peer(report, &it.place));
+    let peer = peer(peers, &it.place);
     let is_current = report.is_some_and(|report| report.generation == vpc.generation);
     let state = match (it.place.key, is_up, peer) {
         (None, _, _) => State::NoAgent,
@@ -222,10 +225,18 @@ fn link(
 }
 
 /// What the gateway says of an instance: by its key, or the one that it had before.
-fn peer<'a>(report: &'a GatewayReport, place: &Place) -> Option<&'a PeerReport> {
-    let of = |key: PublicKey| report.peers.iter().find(move |peer| peer.key == key);
+fn peer<'a>(peers: &Peers<'a>, place: &Place) -> Option<&'a PeerReport> {
+    let of = |key: PublicKey| peers.get(&key).copied();
     let before = || place.key_before.and_then(|(key, _)| of(key));
     place.key.and_then(of).or_else(before)
+}
+
+/// What a gateway says of its peers, by their keys.
+type Peers<'a> = BTreeMap<PublicKey, &'a PeerReport>;
+
+fn peers(heard: &Heard<GatewayReport>) -> Peers<'_> {
+    let peers = heard.report.peers.iter();
+    peers.map(|peer| (peer.key, peer)).collect()
 }
 
 #[cfg(test)]
