@@ -414,9 +414,9 @@ impl<'a> Shell<'a> {
                 self.summary.received += u64::try_from(batch.len()).unwrap_or(u64::MAX);
                 self.dispatcher.received(now, batch, asked);
             }
-            Event::Received(_, Err(error)) => {
+            Event::Received(asked, Err(error)) => {
                 warn!(route = %self.parts.route, %error, "nothing received");
-                self.dispatcher.receive_failed(now);
+                self.dispatcher.receive_failed(now, asked);
             }
             Event::Extended(keys, asked_at, lost) => {
                 self.dispatcher

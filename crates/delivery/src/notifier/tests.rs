@@ -19,6 +19,7 @@ use crate::port::*;
 use crate::travel;
 use crate::verdict::tests::attempt;
 
+mod asking;
 mod filled;
 mod stopping;
 

@@ -340,7 +340,7 @@ impl Dispatcher {
         clippy::cast_sign_loss,
         reason = "a count of lines, small and not negative"
     )]
-    fn prefetch(&self) -> usize {
+    pub(super) fn prefetch(&self) -> usize {
         let free = self.setup.notifier.slots.saturating_sub(self.in_flight);
         (f64::from(free) * self.setup.notifier.prefetch) as usize
     }

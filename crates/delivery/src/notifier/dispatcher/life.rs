@@ -1,8 +1,8 @@
-//! Leases and the end: extending, handing back, asking for more, and closing within the life.
+//! Leases and the end: extending, handing back, and closing within the life.
 
 use super::*;
 
-/// Leases, receives and the end.
+/// Leases and the end.
 impl Dispatcher {
     pub(super) fn extend(&mut self, mono: Duration) {
         while let Some(mut keys) = self.leases.pop(mono) {
@@ -37,57 +37,6 @@ impl Dispatcher {
                 wait,
             });
         }
-    }
-
-    /// Receives as much as the prefetch allows.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "counts of messages, small and not negative"
-    )]
-    pub(super) fn ask(&mut self, at: Moment) {
-        let slots = usize::try_from(self.setup.notifier.slots).unwrap_or(usize::MAX);
-        if self.must_hand_back()
-            || at.mono < self.receive_after
-            || self.settling.is_behind()
-            || self.messages.len() >= slots.saturating_mul(HELD_MAX)
-            || self.in_flight_share >= IN_FLIGHT_SHARE_MAX
-        {
-            return;
-        }
-        self.receive_after = Duration::ZERO;
-        let free = self.setup.notifier.slots.saturating_sub(self.in_flight) as usize;
-        let lines = self.prefetch_left();
-        // Asking for little by little costs more than it brings.
-        if lines < free.div_ceil(2).max(1) {
-            return;
-        }
-        let mean = self.lines_mean.unwrap_or(1.0).max(1.0);
-        let mut messages = ((to_f64(lines) / mean).ceil() as usize).min(self.ask_max);
-        // Each source gets its part of what there is room for, and one at least: what waits at one of them must not
-        // take the turn of the others.
-        let sources = self.setup.traits.sources.max(1);
-        let max = self.setup.traits.receive_max.max(1);
-        let max = max.min(messages.div_ceil(sources as usize)).max(1);
-        messages = messages.saturating_sub(self.receives as usize * max);
-        while (messages > 0 || self.receives < sources) && self.receives < self.receives_goal {
-            let ask = Ask {
-                max: messages.clamp(1, max),
-                wait: self.receive_wait(at.mono),
-                lease: self.lease,
-            };
-            self.receives += 1;
-            messages = messages.saturating_sub(ask.max);
-            self.actions.push(Action::Receive(ask));
-        }
-    }
-
-    /// A receive does not wait beyond the end of receiving.
-    pub(super) fn receive_wait(&self, mono: Duration) -> Duration {
-        let left = self
-            .drain_from(self.setup.destinations.default_attempt())
-            .saturating_sub(mono);
-        self.setup.notifier.receive_wait.get().min(left)
     }
 
     pub(super) fn must_hand_back(&self) -> bool {

@@ -4,6 +4,7 @@
 //! [`Dispatcher::wake_at`] says when to call it again at the latest.
 
 mod admit;
+mod ask;
 mod due;
 mod fill;
 mod group;
@@ -76,8 +77,8 @@ const FIRST_ASK_MAX: usize = 10;
 /// How often it is looked whether slow receivers fill the prefetch; chosen.
 const TRIM_EVERY: Duration = Duration::from_millis(5);
 
-/// Messages held in any state, for each slot; beyond it nothing is received. Chosen: settles that take a second
-/// must not fill the in-flight bound of a queue elsewhere.
+/// Messages held for each slot, those aside that are only to be settled; beyond it nothing is received. Chosen: what waits for
+/// slow receivers must not fill the in-flight bound of a queue elsewhere.
 const HELD_MAX: usize = 8;
 
 /// The in-flight share of the queue from which on nothing more is received.
@@ -148,6 +149,10 @@ pub struct Dispatcher {
     weights: Weights,
     receives: u32,
     receives_goal: u32,
+    /// Messages that receives under way ask for.
+    asked: usize,
+    /// Since when there has been room for some messages, and it is waited for more.
+    room_since: Option<Duration>,
     receive_after: Duration,
     /// The most messages that are asked for: from a few upwards, until lines and latencies are known.
     ask_max: usize,
@@ -201,6 +206,8 @@ impl Dispatcher {
             probing: Probing::new(at.mono),
             weights: Weights::default(),
             receives: 0,
+            asked: 0,
+            room_since: None,
             receives_goal: setup.traits.sources,
             receive_after: Duration::ZERO,
             ask_max: FIRST_ASK_MAX,
@@ -220,7 +227,7 @@ impl Dispatcher {
 
     /// A receive ended with these messages.
     pub fn received(&mut self, at: Moment, batch: Vec<Received>, asked: usize) {
-        self.receives = self.receives.saturating_sub(1);
+        self.receive_over(asked);
         if !batch.is_empty() {
             self.ask_max = self.ask_max.saturating_mul(2);
         }
@@ -245,8 +252,8 @@ impl Dispatcher {
     }
 
     /// A receive failed.
-    pub fn receive_failed(&mut self, at: Moment) {
-        self.receives = self.receives.saturating_sub(1);
+    pub fn receive_failed(&mut self, at: Moment, asked: usize) {
+        self.receive_over(asked);
         self.receives_goal = self.setup.traits.sources;
         self.receive_after = at.mono + RECEIVE_BACKOFF;
     }
@@ -331,6 +338,7 @@ impl Dispatcher {
 
     /// Messages that were settled apart from the settle that they were given to have left.
     pub fn forget(&mut self, keys: &[MessageKey]) {
+        self.settling.left(keys.len());
         for key in keys {
             self.messages.remove(*key);
         }
@@ -440,6 +448,7 @@ impl Dispatcher {
             self.leases.next_at(),
             self.settling.next_at(),
             receive.filter(|at| !at.is_zero()),
+            self.gathered_at().filter(|_| !self.is_closing),
             trim,
         ]
         .into_iter()
