@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """The article's lesson, measured: what a million costs by sends in flight, memory and the receiver's latency.
 
-    .venv/bin/python scripts/cost-table.py [--bin target/debug/shukuba] [--simulated] [--live] [--life 15] [--gather 1s] [--memory 128] [--write docs/measurements/cost-table.md]
+    .venv/bin/python scripts/cost-table.py [--bin target/debug/shukuba] [--simulated] [--live] [--life 15] [--gather 1s] [--memory 128] [--lines 200] [--write docs/measurements/cost-table.md]
 
 Simulated: an hour of 100,000 a minute through the scaler that serves (`shukuba simulate`), four receivers alike.
 Live: a server of its own with functions, a bucket and a queue; for each cell the notifier of this binary runs as a function of that
-memory and that many slots, for --life seconds, with more waiting than it can send. What it used is counted by the server: requests from the
+memory and that many slots, for --life seconds, with more waiting than it can send to four receivers. What it used is counted by the server: requests from the
 ledger, starts and billed time from the meter, objects from the bucket. Needs boto3 (`make check` installs it).
 """
 
@@ -27,6 +27,7 @@ import zipfile
 IN_FLIGHT, MEMORY, LATENCY_MS = [1, 8, 64], [128, 256, 512], [100, 500]
 REGION, PACKED = "us-east-1", 200
 LINE_BYTES = 300
+RECEIVERS = 4
 PRICE_OF_WRITE = 0.005 / 1_000
 END_MARGIN_SECS = 5  # what the notifier leaves before it would be killed
 
@@ -75,7 +76,7 @@ class Simulated:
         self.traffic.write_text("minute,count\n" + rows + "\n")
 
     def cell(self, slots, memory, latency, lines, gather):
-        receiver = ["--receiver", f"latency={latency}ms"] * 4
+        receiver = ["--receiver", f"latency={latency}ms"] * RECEIVERS
         command = [
             self.binary, "simulate", "--traffic", self.traffic, "--policy", "proportional", "--set", "notifiers_max=1000",
             "--slots", str(slots), "--memory", str(memory), "--lines", str(lines), "--line-bytes", str(LINE_BYTES), *receiver,
@@ -160,10 +161,11 @@ class Live:
         empty = sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith("aws_sqs_number_of_empty_receives_total"))
         return {"requests": requests, "function": sum(own), "objects": objects, "empty": empty}
 
-    def send(self, name, count, lines, receiver):
+    def send(self, name, count, lines, receivers):
         url = self.sqs.get_queue_url(QueueName=name)["QueueUrl"]
         filler = "x" * (LINE_BYTES - 60)
-        messages = ["\n".join(f"http://{receiver}/?n={first + line}&fill={filler}" for line in range(lines)) for first in range(0, count, lines)]
+        line = lambda number: f"http://{receivers[number % len(receivers)]}/?n={number}&fill={filler}"
+        messages = ["\n".join(map(line, range(first, first + lines))) for first in range(0, count, lines)]
         batch, size = [], 0
         attribute = {"shukuba.lines": {"DataType": "Number", "StringValue": str(lines)}}
         for place, message in enumerate(messages):
@@ -175,8 +177,8 @@ class Live:
         self.sqs.send_message_batch(QueueUrl=url, Entries=batch)
 
     def cell(self, slots, memory, latency, lines):
-        sink = self.start("sink", "--listen", "127.0.0.1:0", "--default", f"/slow?ms={latency}", stdout=subprocess.PIPE)
-        receiver = re.search(r"127\.0\.0\.1:\d+", sink.stdout.readline())[0]
+        sinks = [self.start("sink", "--listen", "127.0.0.1:0", "--default", f"/slow?ms={latency}", stdout=subprocess.PIPE) for _ in range(RECEIVERS)]
+        receivers = [re.search(r"127\.0\.0\.1:\d+", sink.stdout.readline())[0] for sink in sinks]
         route, name = f"live{self.done}", f"notifier-{slots}-{memory}-{latency}"
         self.done += 1
         self.functions.create_function(
@@ -186,7 +188,7 @@ class Live:
         )
         before = self.used(route, name)
         count = max(int(slots * self.life * 1_000 / latency * 1.2) // lines + 2, 3) * lines
-        self.send(route, count, lines, receiver)
+        self.send(route, count, lines, receivers)
         deadline = int((time.time() + self.life) * 1_000)
         event = {"route": route, "plan": 1, "index": 0, "count": 1, "share": {"from": 0.0, "to": 1.0}, "deadline_ms": deadline}
         answer = self.functions.invoke(FunctionName=name, Payload=json.dumps(event))
@@ -197,9 +199,10 @@ class Live:
         while (after := self.used(route, name))["function"] == before["function"]:
             assert time.monotonic() < deadline, "the function is not metered"
             time.sleep(0.5)
-        sink.terminate()
-        sink.wait()
-        self.processes.remove(sink)
+        for sink in sinks:
+            sink.terminate()
+            sink.wait()
+            self.processes.remove(sink)
         delivered = summary["delivered"]
         sent = after["requests"]["sends"] - before["requests"].get("sends", 0.0)
         # What was sent and not delivered within the life is somebody else's.
@@ -238,6 +241,7 @@ def main():
     options.add_argument("--life", type=int, default=15)
     options.add_argument("--gather", default="1s", help="live: results.gather of the notifiers")
     options.add_argument("--memory", type=int, nargs="+", default=MEMORY, help="live: only these")
+    options.add_argument("--lines", type=int, default=PACKED, help="live: lines in a message")
     options.add_argument("--write", type=pathlib.Path)
     options.add_argument("--keep", action="store_true")
     args = options.parse_args()
@@ -268,11 +272,11 @@ def main():
                 for latency in LATENCY_MS:
                     for slots in IN_FLIGHT:
                         for memory in args.memory:
-                            cells[slots, memory, latency] = cell = live.cell(slots, memory, latency, PACKED if slots > 1 else 10)
+                            cells[slots, memory, latency] = cell = live.cell(slots, memory, latency, args.lines if slots > 1 else min(args.lines, 10))
                             print(f"live {slots=} {memory=} {latency=}: " + json.dumps(cell), file=sys.stderr)
             finally:
                 live.close()
-            title = f"Live, {PACKED} lines in a message (10 where one is in flight), {args.life} s of one notifier each, results gathered for {args.gather}"
+            title = f"Live, {args.lines} lines in a message ({min(args.lines, 10)} where one is in flight), {args.life} s of one notifier each, results gathered for {args.gather}"
             parts.append(table(title, cells))
             rows = [f"| {slots} | {memory} MB | {latency} ms | {cell['delivered']} | {cell['in_flight']:.1f} | {cell['requests']:.0f} | {cell['objects']} | ${cell['function']:.7f} |" for (slots, memory, latency), cell in cells.items()]
             head = "| slots | memory | receiver | delivered | in flight | requests | objects | function |\n|--:|--:|--:|--:|--:|--:|--:|--:|"
