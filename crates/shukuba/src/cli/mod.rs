@@ -153,6 +153,7 @@ impl Command {
     pub(crate) fn log_level(&self) -> &'static str {
         match self {
             Self::Serve(_) | Self::Notifier(_) | Self::Agent(_) => "info",
+            Self::Link(args) if args.serves() => "info",
             _ => "warn",
         }
     }
@@ -217,7 +218,7 @@ impl Command {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap::{CommandFactory, Parser};
 
     #[test]
     fn the_arguments_are_consistent() {
@@ -227,6 +228,15 @@ mod tests {
     #[test]
     fn every_argument_says_what_it_is() {
         check_help(&super::Cli::command(), "");
+    }
+
+    #[test]
+    fn what_works_on_tells_what_it_does() {
+        let level = |line: &str| super::Cli::parse_from(line.split(' ')).command.log_level();
+        assert_eq!(level("shukuba serve"), "info");
+        let gateway = "shukuba link gateway --vpc v --reached-at g.example:51820";
+        assert_eq!(level(gateway), "info");
+        assert_eq!(level("shukuba link status"), "warn");
     }
 
     fn check_help(command: &clap::Command, above: &str) {

@@ -32,6 +32,13 @@ enum What {
     Gateway(gateway::Args),
 }
 
+impl Args {
+    /// Whether it works on until it is stopped.
+    pub(super) fn serves(&self) -> bool {
+        matches!(self.what, What::Gateway(_))
+    }
+}
+
 pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     match args.what {
         What::Attach(args) => attach::run(app, &args),
