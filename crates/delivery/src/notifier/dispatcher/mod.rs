@@ -448,7 +448,7 @@ impl Dispatcher {
             self.leases.next_at(),
             self.settling.next_at(),
             receive.filter(|at| !at.is_zero()),
-            self.gathered_at().filter(|_| !self.is_closing),
+            self.gathered_at(),
             trim,
         ]
         .into_iter()
